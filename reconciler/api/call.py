@@ -1,0 +1,132 @@
+"""Calls and their outcomes as values: the language between the apply engine and whatever carries calls out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from reconciler.core.live import Live
+
+
+class Verb(StrEnum):
+    """The calls this program makes, one per endpoint."""
+
+    LIST = "list"
+    CREATE = "create"
+    UPDATE = "update"
+    UPDATE_ONE = "update_one"
+    DELETE = "delete"
+    SET_KEYS = "set_keys"
+    GENERATE_KEY = "generate_key"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call.
+
+    Attributes:
+        verb: Which endpoint.
+        body: JSON object to send. CREATE: one tunnel without its key; UPDATE: a list under `items`, each with `id`;
+            UPDATE_ONE: one tunnel; SET_KEYS: nothing (see `keys`); else empty.
+        tunnel_id: For UPDATE_ONE, DELETE, GENERATE_KEY.
+        keys: Names of the keys to put in: for CREATE `{"": key_name}`, for SET_KEYS `{tunnel_id: key_name}`. The edge
+            looks the names up in its key ring, so that no key ever stands in a call.
+        validate_only: Ask the server to check and not to persist.
+    """
+
+    verb: Verb
+    body: Mapping[str, Any] = field(default_factory=dict)
+    tunnel_id: str | None = None
+    keys: Mapping[str, str] = field(default_factory=dict)
+    validate_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ApiError:
+    """One entry of the envelope's `errors`, or one of ours for an answer that has none."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The server did it.
+
+    Attributes:
+        live: For LIST: the trusted tunnels.
+        result: Else the envelope's `result`, already checked for its verb: CREATE: `{"id": …}` or `{}` when the answer
+            named none; UPDATE: `{"ids": (…)}`; SET_KEYS: `{"applied": (…ids), "refused": {id: reason}}`;
+            GENERATE_KEY: `{"key": Secret}`; DELETE, UPDATE_ONE: `{}`.
+    """
+
+    live: Live | None = None
+    result: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The server understood it and did not do it (4xx other than those below), or the list can't be trusted.
+
+    Attributes:
+        status: HTTP status.
+        errors: At least one.
+        ray: Header `cf-ray`, or None.
+    """
+
+    status: int
+    errors: tuple[ApiError, ...]
+    ray: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NotSent:
+    """It surely was not carried out and won't be tried again: connection refused, budget or deadline used up, 429 to the
+    end, interrupted.
+
+    Attributes:
+        code: `unreachable`, `rate-limited`, `deadline`, `interrupted`, `budget`, `auth-stopped`.
+    """
+
+    code: str
+    message: str
+    ray: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ambiguous:
+    """It may or may not have been carried out: time-out, reset, 5xx, an unreadable answer."""
+
+    code: str
+    message: str
+    ray: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """401 or 403: the token is wrong or may not do this. All accounts of the token stop."""
+
+    status: int
+    errors: tuple[ApiError, ...]
+    ray: str | None = None
+
+
+Outcome = Answered | Refused | NotSent | Ambiguous | Denied
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """The engine's step: carry these calls out, side by side if there are several."""
+
+    calls: tuple[Call, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """The engine's step: wait this many seconds (answered by an empty tuple; shorter when the run is being stopped)."""
+
+    seconds: float
+    why: str
+
+
+Step = Send | Pause

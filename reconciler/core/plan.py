@@ -1,0 +1,76 @@
+"""The plan of one account: what will be done, in which order, what forbids it, and its digest."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from reconciler.core.change import Change
+from reconciler.core.desired import Desired
+from reconciler.core.live import Live
+from reconciler.core.report import GuardReport, LeftAlone
+
+
+@dataclass(frozen=True, slots=True)
+class PlanOptions:
+    """What the caller of plan and apply may choose.
+
+    Attributes:
+        today: Current day (UTC), for rules that end.
+        target: Glob; changes of tunnels whose names (old and new) it does not match are left out, deletes too.
+        no_delete: Leave deletes out (they are reported, and count neither for guards nor against convergence).
+        allow_delete: Names whose deletion is meant, as `removed` does.
+        batch_size: Items of one bulk update.
+    """
+
+    today: date
+    target: str | None = None
+    no_delete: bool = False
+    allow_delete: frozenset[str] = frozenset()
+    batch_size: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """The order of a plan: each step begins when the one before has ended.
+
+    Attributes:
+        freeing: Deletes that free a name, network or identity that another change needs.
+        updates: Groups in an order in which what frees comes before what needs it; a group of more than one change is a
+            cycle, sent in one call and never split.
+        creates: After the updates.
+        deletes: Deletes that free nothing, skipped when any earlier change was not applied.
+        needs: Change key to the keys of the changes that must have been applied before it.
+    """
+
+    freeing: tuple[Change, ...] = ()
+    updates: tuple[tuple[Change, ...], ...] = ()
+    creates: tuple[Change, ...] = ()
+    deletes: tuple[Change, ...] = ()
+    needs: Mapping[str, frozenset[str]] = None  # type: ignore[assignment]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One account's plan, a plain value: same inputs, same plan, whatever the order of files and lists.
+
+    Attributes:
+        changes: In order of name; without those that `no_delete` and `target` leave out.
+        held_back: Deletes that `no_delete` leaves out.
+        api_calls: What apply will make: `list`, `update` (bulk), `create`, `delete`.
+        notes: Lines to read before approving (a cycle that may need parking, conflicts with tunnels left alone).
+        unchanged: Declared tunnels that already match.
+    """
+
+    desired: Desired
+    live: Live
+    options: PlanOptions
+    changes: tuple[Change, ...]
+    steps: Steps
+    guards: tuple[GuardReport, ...]
+    digest: str
+    api_calls: Mapping[str, int]
+    unmanaged: tuple[LeftAlone, ...]
+    ignored: tuple[LeftAlone, ...]
+    held_back: tuple[Change, ...]
+    notes: tuple[str, ...]
+    unchanged: int

@@ -1,0 +1,183 @@
+"""One tunnel's settings as a flat canonical mapping, made alike from YAML and from the API's JSON.
+
+Equality of meaning is then `==`: addresses are parsed, IPv6 has one spelling, prefixes are sorted, absent, null and
+empty are the same, a health-check target is the same in string and object form.
+"""
+
+import ipaddress
+from collections.abc import Mapping
+from typing import Any
+from socket import AF_INET6, inet_ntop, inet_pton
+
+from reconciler.core.fields import BGP_PATHS, READ_ONLY, FIELDS, Value
+
+Settings = Mapping[str, Value]
+"""Dotted path to canonical value. All paths outside `bgp` are present, except `health_check.direction` when nothing
+says it; the `bgp.*` paths are present together when the tunnel has BGP, else none of them is."""
+
+
+class Malformed(ValueError):
+    """A known field of a live tunnel has a JSON type that it can't have."""
+
+
+def address(text: str) -> str:
+    """An IP address in one spelling; text that is no address stays as it is, lower-cased."""
+    if ":" not in text:
+        return text
+    host, slash, length = text.lower().partition("/")
+    try:
+        return inet_ntop(AF_INET6, inet_pton(AF_INET6, host)) + slash + length
+    except OSError:
+        return text.lower()
+
+
+def prefix(text: str) -> str:
+    """A CIDR prefix in one spelling, host bits dropped; text that is no prefix stays as it is."""
+    try:
+        return str(ipaddress.ip_network(text, strict=False))
+    except ValueError:
+        return text.lower()
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise Malformed
+    return value
+
+
+def _flag(value: Any, default: bool) -> bool:
+    if value is None:
+        return default
+    if not isinstance(value, bool):
+        raise Malformed
+    return value
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise Malformed
+    return value
+
+
+def _target(value: Any) -> str:
+    return address(value) if isinstance(value, str) else address(_text(_object(value).get("saved")))
+
+
+def _bgp(value: Mapping[str, Any]) -> dict[str, Value]:
+    asn = value.get("customer_asn")
+    if isinstance(asn, bool) or not isinstance(asn, int):
+        raise Malformed
+    prefixes = value.get("extra_prefixes") or []
+    if not isinstance(prefixes, (list, tuple)):
+        raise Malformed
+    return {
+        "bgp.customer_asn": asn,
+        "bgp.extra_prefixes": tuple(sorted({prefix(_text(p)) for p in prefixes})),
+        "bgp.md5_key": _text(value.get("md5_key")),
+        "bgp.import_filter_id": _text(value.get("import_filter_id")),
+        "bgp.export_filter_id": _text(value.get("export_filter_id")),
+    }
+
+
+def canonical(tunnel: Mapping[str, Any]) -> dict[str, Value]:
+    """The canonical settings of a tunnel in the API's nested form (JSON, or validated YAML).
+
+    Raises:
+        Malformed: A known field has an impossible JSON type.
+    """
+    health = _object(tunnel.get("health_check"))
+    bgp = _object(tunnel.get("bgp"))
+    settings: dict[str, Value] = {
+        "name": _text(tunnel.get("name")),
+        "cloudflare_endpoint": address(_text(tunnel.get("cloudflare_endpoint"))),
+        "customer_endpoint": address(_text(tunnel.get("customer_endpoint"))),
+        "interface_address": address(_text(tunnel.get("interface_address"))),
+        "interface_address6": address(_text(tunnel.get("interface_address6"))),
+        "description": _text(tunnel.get("description")),
+        "replay_protection": _flag(tunnel.get("replay_protection"), default=False),
+        "automatic_return_routing": _flag(tunnel.get("automatic_return_routing"), default=False),
+        "custom_remote_identities.fqdn_id": _text(_object(tunnel.get("custom_remote_identities")).get("fqdn_id")),
+        "health_check.enabled": _flag(health.get("enabled"), default=True),
+        "health_check.rate": _text(health.get("rate")).lower() or "mid",
+        "health_check.type": _text(health.get("type")).lower() or "reply",
+        "health_check.target.saved": _target(health.get("target")),
+    }
+    direction = _text(health.get("direction")).lower()
+    if direction:
+        settings["health_check.direction"] = direction
+    if bgp:
+        settings.update(_bgp(bgp))
+    return settings
+
+
+def _nest(settings: Settings, paths: tuple[str, ...] | None = None) -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    for path in paths or tuple(settings):
+        *parents, leaf = path.split(".")
+        place = out
+        for parent in parents:
+            place = place.setdefault(parent, {})
+        value = settings[path]
+        place[leaf] = list(value) if isinstance(value, tuple) else value
+    return out
+
+
+def nested(settings: Settings) -> dict[str, Any]:
+    """The settings in the API's nested form, without those that are unset. Nothing in it is null.
+
+    A health-check target is in object form (API: the header `x-magic-new-hc-target: true` asks for that form).
+    """
+    return _nest({p: v for p, v in settings.items() if v not in ("", ())})
+
+
+def update_body(observed: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+    """What a PUT sends so that it is right whether the server merges or replaces.
+
+    Every observed key that is neither null nor read-only, known or not, overlaid with the wanted settings. What is set
+    live and unset in git is cleared: text by `""`, `bgp` and its MD5 key by leaving them out. The key (`psk`) is
+    never part of it.
+    """
+    body = {k: v for k, v in observed.items() if k not in READ_ONLY and k != "psk" and v is not None}
+    health = {k: v for k, v in _object(body.get("health_check")).items() if v is not None}
+    health.pop("target", None)
+    body["health_check"] = health
+    wanted = nested(settings)
+    if "bgp" not in wanted:
+        body.pop("bgp", None)
+    current = canonical(observed)
+    clear = {p: "" for p in settings if settings[p] == "" and current.get(p) and not FIELDS[p].clear_by_omission}
+    for overlay in (wanted, _nest(clear)):
+        _overlay(body, overlay)
+    bgp = body.get("bgp")
+    if bgp and not settings.get("bgp.md5_key"):
+        body["bgp"] = {k: v for k, v in bgp.items() if k != "md5_key"}
+    if bgp and not settings.get("bgp.extra_prefixes") and current.get("bgp.extra_prefixes"):
+        body["bgp"] = {**body["bgp"], "extra_prefixes": []}
+    return body
+
+
+def _overlay(body: dict[str, Any], overlay: Mapping[str, Any]) -> None:
+    for key, value in overlay.items():
+        if isinstance(value, dict):
+            inner = {k: v for k, v in _object(body.get(key)).items() if v is not None}
+            _overlay(inner, value)
+            body[key] = inner
+        else:
+            body[key] = value
+
+
+def has_bgp(settings: Settings) -> bool:
+    """True when the tunnel has a BGP session."""
+    return BGP_PATHS[0] in settings
+
+
+def interface_network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+    """The network an interface address lies in (host bits dropped), or None when it is unset or no address."""
+    try:
+        return ipaddress.ip_network(text, strict=False) if text else None
+    except ValueError:
+        return None
