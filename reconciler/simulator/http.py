@@ -1,0 +1,133 @@
+"""The simulator as an HTTP server on loopback. It prints nothing and logs nothing."""
+
+import threading
+from collections.abc import Callable
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, Self
+
+from reconciler.simulator.faults import Ambiguous, NotSent
+from reconciler.simulator.message import Reply, Request, failure
+from reconciler.simulator.server import Simulator
+
+Answer = Callable[[Simulator, Request], Reply]
+MAX_BODY = 8 * 1024 * 1024
+_IDLE_SECONDS = 60
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    allow_reuse_address = False
+    request_queue_size = 128
+
+    def __init__(self, port: int, simulator: Simulator, answer: Answer) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
+        self.simulator = simulator
+        self.answer = answer
+        self.lock = threading.Lock()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Keeps quiet about clients that go away in the middle."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server_version = "reconciler-simulator"
+    sys_version = ""
+    timeout = _IDLE_SECONDS
+    disable_nagle_algorithm = True
+    wbufsize = -1
+    server: _Server
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+        """Prints nothing: a request line would only repeat the simulator's own log."""
+
+    def _answer(self) -> None:
+        length = self.headers.get("content-length", "0")
+        if "transfer-encoding" in self.headers or not (length.isascii() and length.isdigit()):
+            self._refuse(failure(411, 1022, "Invalid Request: a plain content-length is needed"))
+        elif int(length) > MAX_BODY:
+            self._refuse(failure(413, 1022, "Invalid Request: the body is too large"))
+        else:
+            self._serve(self.rfile.read(int(length)))
+
+    def _serve(self, body: bytes) -> None:
+        path, _, query = self.path.partition("?")
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        try:
+            with self.server.lock:
+                request = Request(self.command, path, query, headers, body)
+                reply = self.server.answer(self.server.simulator, request)
+        except (NotSent, Ambiguous):
+            self.close_connection = True  # the client sees the connection end without an answer
+            return
+        self._send(reply)
+
+    def _refuse(self, reply: Reply) -> None:
+        self.close_connection = True
+        reply.headers["connection"] = "close"
+        self._send(reply)
+
+    def _send(self, reply: Reply) -> None:
+        self.send_response(reply.status)
+        for name, value in reply.headers.items():
+            self.send_header(name, value)
+        if (
+            "content-length" in reply.headers
+        ):  # a fault lies about it: nothing more can be read from this connection
+            self.close_connection = True
+        elif reply.status != HTTPStatus.NO_CONTENT:
+            self.send_header("content-length", str(len(reply.body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(reply.body)
+
+    do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = _answer  # noqa: N815
+
+
+class RunningServer:
+    """A server in its own thread, usable as a context manager.
+
+    Attributes:
+        port: The TCP port on 127.0.0.1.
+        base_url: What `--base-url` takes.
+    """
+
+    def __init__(self, server: _Server) -> None:
+        self._server = server
+        self.port = int(server.server_address[1])
+        self.base_url = f"http://127.0.0.1:{self.port}/client/v4"
+        self._thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+        self._thread.start()
+
+    def shutdown(self) -> None:
+        """Stops the server and closes its socket."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.shutdown()
+
+
+def serve(simulator: Simulator, port: int = 0, answer: Answer = Simulator.handle) -> RunningServer:
+    """Starts a server on loopback.
+
+    Args:
+        simulator: Answers the requests, one at a time.
+        port: TCP port; 0 takes a free one.
+        answer: What answers in the simulator's place when a test wants faults.
+
+    Returns:
+        The running server.
+
+    Raises:
+        OSError: The port is taken or forbidden.
+    """
+    return RunningServer(_Server(port, simulator, answer))

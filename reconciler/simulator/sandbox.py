@@ -1,0 +1,118 @@
+"""The sandbox file: the simulator's state on disk. It holds pre-shared keys: only its owner may read it."""
+
+import fcntl
+import json
+import os
+import stat
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from reconciler.simulator.semantics import Semantics
+from reconciler.simulator.server import Simulator
+
+_MAX_BYTES = 256 * 1024 * 1024
+
+
+def load(path: Path, semantics: Semantics, now: Callable[[], float]) -> Simulator:
+    """Reads a sandbox file; a missing one is an empty world.
+
+    Args:
+        path: The file.
+        semantics: The switches, which the file does not hold.
+        now: The clock, seconds since the epoch.
+
+    Returns:
+        The simulator.
+
+    Raises:
+        ValueError: A symlink, not a regular file, too large, or not a state of the simulator.
+        OSError: It cannot be read.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        _refuse_symlink(path)
+        return Simulator(semantics, now)
+    except OSError:
+        _refuse_symlink(path)
+        raise
+    with os.fdopen(descriptor, "rb") as file:
+        facts = os.fstat(descriptor)
+        if not stat.S_ISREG(facts.st_mode):
+            raise ValueError(f"sandbox file {path}: not a regular file")
+        if facts.st_size > _MAX_BYTES:
+            raise ValueError(f"sandbox file {path}: too large")
+        text = file.read()
+    try:
+        return Simulator.restore(json.loads(text), semantics, now)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"sandbox file {path}: {error}; delete it to start anew") from None
+
+
+def save(path: Path, simulator: Simulator) -> None:
+    """Writes a sandbox file: a new file with mode 0600, flushed to disk, then put in place.
+
+    Args:
+        path: The file; missing parent folders are made with mode 0700.
+        simulator: The state to write.
+
+    Raises:
+        ValueError: The path is a symlink.
+        OSError: It cannot be written; an older file is then still whole.
+    """
+    _refuse_symlink(path)
+    _make_parent(path)
+    text = json.dumps(simulator.snapshot(), ensure_ascii=False, separators=(",", ":"))
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mkstemp makes it 0600
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, path)  # noqa: PTH105
+    except BaseException:
+        os.unlink(name)  # noqa: PTH108
+        raise
+    folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Holds the lock of a sandbox file, so that two processes do not lose each other's writes.
+
+    Args:
+        path: The sandbox file; the lock is a sibling whose name ends in `.lock` and is never deleted.
+
+    Yields:
+        Nothing; the lock is held meanwhile. Waits for another holder.
+
+    Raises:
+        ValueError: The lock file is a symlink.
+        OSError: It cannot be made.
+    """
+    lock = path.with_name(f"{path.name}.lock")
+    _refuse_symlink(lock)
+    _make_parent(path)
+    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _make_parent(path: Path) -> None:
+    missing = [folder for folder in path.parents if not folder.exists()]
+    for folder in reversed(missing):
+        folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def _refuse_symlink(path: Path) -> None:
+    if path.is_symlink():
+        raise ValueError(f"sandbox file {path}: refused, it is a symbolic link")

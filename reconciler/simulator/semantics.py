@@ -1,0 +1,218 @@
+"""Switches for all that the published API contract leaves open; defaults are the best-supported reading."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
+
+Put = Literal["merge", "replace"]
+RateLimit = tuple[int, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Semantics:
+    """How the simulated server reads what is not documented.
+
+    Attributes:
+        single_put: PUT of one tunnel merges into it or replaces it (API: the documented examples send one
+            field).
+        bulk_put: The same for the items of a bulk PUT. Both merges go into `health_check`.
+        object_put: Whether a merge also goes into `bgp` and `custom_remote_identities`, or takes them whole.
+        bulk: Bulk PUT judges the end state as a whole (`atomic`), item by item but all or nothing
+            (`sequential`),
+            or item by item with the items before a refused one kept (`prefix`).
+        bulk_body: `wrapped` takes `{"ipsec_tunnels": […]}`, `array` a bare list, `none` refuses every bulk
+            body.
+        bulk_limit: Most items that a bulk PUT takes; 0 is no limit.
+        bulk_limit_status: HTTP status of a bulk body over the limit.
+        create_shape: Create answers with the tunnel or with `{"ipsec_tunnels": [tunnel]}` (API: both
+            documented).
+        unset: Unset and false values are left out, null, or given as `""`, `false` and `[]`.
+        unset_target: An unset health-check target is given as `""` or left out.
+        empty_text: What `""` does to an endpoint, IPv6 address or identity: clears it, is refused, or is
+            ignored.
+            For a description `""` always clears.
+        order: Order of the list; `shuffled` differs with every read.
+        list_lag: How many list reads after a write still show the state before it.
+        spelling: Addresses and prefix lists as sent, canonical, or in an unusual but equal spelling.
+        default_direction: `health_check.direction` when none was sent (API: sources contradict each other).
+        names_unique: Refuse two tunnels of one name.
+        addresses_unique: Refuse overlapping interface networks.
+        read_only: Read-only fields in a request are ignored or refused.
+        modified_flag: `modified` and `deleted` in answers: always true, true when something changed, always
+            false.
+        replaced_psk: A replacing PUT without `psk` keeps the key or clears it.
+        psk_refusals: Names or ids of tunnels whose key the bulk key call leaves unapplied.
+        asn_max: Highest `customer_asn` taken (API: int32 in the schema, 4-byte in the documentation).
+        coupler_integration: Account flag that allows `automatic_return_routing: true`.
+        server_fields: Tunnels carry fields that no contract names (`x_*`, settable and lost when a
+            replacing PUT
+            omits them) and the read-only facts `bgp_status`, `remote_identities`, `allow_null_cipher`.
+        tokens: Token to `write` or `read`; None lets any non-empty token write.
+        rate_limit: Calls and seconds per token; over it all calls are refused for that many seconds.
+        retry_after: Form of `Retry-After` on 429.
+        seed: Makes ids and shuffles differ between simulators.
+    """
+
+    single_put: Put = "merge"
+    bulk_put: Put = "merge"
+    object_put: Put = "replace"
+    bulk: Literal["atomic", "sequential", "prefix"] = "atomic"
+    bulk_body: Literal["wrapped", "array", "none"] = "wrapped"
+    bulk_limit: int = 0
+    bulk_limit_status: Literal[413, 400] = 413
+    create_shape: Literal["object", "collection"] = "object"
+    unset: Literal["absent", "null", "explicit"] = "absent"
+    unset_target: Literal["empty", "absent"] = "empty"
+    empty_text: Literal["clears", "refused", "ignored"] = "clears"
+    order: Literal["insertion", "name", "reverse", "shuffled"] = "insertion"
+    list_lag: int = 0
+    spelling: Literal["as_sent", "canonical", "odd"] = "as_sent"
+    default_direction: Literal["unidirectional", "bidirectional"] = "unidirectional"
+    names_unique: bool = True
+    addresses_unique: bool = True
+    read_only: Literal["ignored", "refused"] = "ignored"
+    modified_flag: Literal["true", "effective", "false"] = "true"
+    replaced_psk: Literal["kept", "cleared"] = "kept"
+    psk_refusals: frozenset[str] = frozenset()
+    asn_max: int = 4294967295
+    coupler_integration: bool = True
+    server_fields: bool = False
+    tokens: Mapping[str, str] | None = field(default=None, hash=False, repr=False)
+    rate_limit: RateLimit | None = None
+    retry_after: Literal["seconds", "date", "none"] = "seconds"
+    seed: int = 0
+
+    @classmethod
+    def parse(cls, text: str) -> "Semantics":
+        """Reads switches as `name=value,name=value`.
+
+        Lists are separated by `;` (`psk_refusals=a;b`), tokens are `tokens=secret:write;other:read`, a rate
+        limit is `rate_limit=8/2` (calls/seconds). `put=…` and `merge=true|false` set both kinds of PUT.
+
+        Args:
+            text: The switches; empty means all defaults.
+
+        Returns:
+            The semantics.
+
+        Raises:
+            ValueError: Unknown switch or value; the message names the choices.
+        """
+        values: dict[str, Any] = {}
+        hints = get_type_hints(cls)
+        for part in filter(None, (part.strip() for part in text.split(","))):
+            name, _, value = part.partition("=")
+            for switch, plain in _expanded(name.strip(), value.strip()):
+                if switch not in hints:
+                    raise ValueError(f"unknown switch {switch!r}; known: {', '.join(sorted(hints))}")
+                values[switch] = _value(switch, hints[switch], plain)
+        return cls(**values)
+
+    def text(self) -> str:
+        """Returns the switches that differ from the defaults, readable by `parse` (tokens left out)."""
+        changed = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "tokens"}
+        return ",".join(f"{k}={_shown(v)}" for k, v in changed.items() if v != getattr(DEFAULT, k))
+
+
+def _expanded(name: str, value: str) -> list[tuple[str, str]]:
+    if name == "merge":
+        name, value = "put", {"true": "merge", "false": "replace"}.get(value, value)
+    return [("single_put", value), ("bulk_put", value)] if name == "put" else [(name, value)]
+
+
+def _value(name: str, hint: object, text: str) -> object:
+    if get_origin(hint) is Literal:
+        choices = {str(choice): choice for choice in get_args(hint)}
+    elif hint is bool:
+        choices = {"true": True, "false": False}
+    else:
+        return _free_value(name, text)
+    if text not in choices:
+        raise ValueError(f"{name}: {text!r} is none of {', '.join(choices)}")
+    return choices[text]
+
+
+def _free_value(name: str, text: str) -> object:
+    try:
+        if name == "psk_refusals":
+            return frozenset(filter(None, text.split(";")))
+        if name == "tokens":
+            return dict(_token(pair) for pair in text.split(";"))
+        if name == "rate_limit":
+            calls, _, seconds = text.partition("/")
+            return int(calls), float(seconds)
+        number = int(text)
+    except ValueError as error:
+        raise ValueError(f"{name}: cannot read the value ({error})") from None
+    if number < 0:
+        raise ValueError(f"{name}: must not be negative")
+    return number
+
+
+def _token(pair: str) -> tuple[str, str]:
+    token, _, right = pair.rpartition(":")
+    if not token or right not in {"read", "write"}:
+        raise ValueError("expected token:read or token:write")
+    return token, right
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, frozenset):
+        return ";".join(sorted(value))
+    if isinstance(value, tuple):
+        return "/".join(f"{number:g}" for number in value)
+    return str(value)
+
+
+DEFAULT = Semantics()
+
+
+class Variant(NamedTuple):
+    """A named combination of switches for batteries."""
+
+    name: str
+    semantics: Semantics
+
+
+# Pairwise over put x bulk x create shape x unset x unique names x list lag; the other switches ride along.
+ALL_VARIANTS: tuple[Variant, ...] = tuple(
+    Variant(name, Semantics.parse(text))
+    for name, text in (
+        ("default", ""),
+        (
+            "replace",
+            "put=replace,create_shape=collection,unset=null,order=name,list_lag=1,names_unique=false",
+        ),
+        (
+            "explicit",
+            "unset=explicit,create_shape=collection,names_unique=false,spelling=odd,server_fields=true",
+        ),
+        ("lag", "list_lag=1,order=shuffled,put=replace,unset=explicit,server_fields=true"),
+        ("sequential", "bulk=sequential,list_lag=1,create_shape=collection,spelling=canonical"),
+        (
+            "sequential-replace",
+            "bulk=sequential,put=replace,unset=null,server_fields=true,unset_target=absent",
+        ),
+        (
+            "sequential-explicit",
+            "bulk=sequential,unset=explicit,names_unique=false,list_lag=1,object_put=merge,order=reverse",
+        ),
+        ("prefix", "bulk=prefix,create_shape=collection,names_unique=false,put=replace,spelling=odd"),
+        ("prefix-null", "bulk=prefix,unset=null,list_lag=1,object_put=merge,modified_flag=effective"),
+        (
+            "prefix-explicit",
+            "bulk=prefix,unset=explicit,put=replace,replaced_psk=cleared,modified_flag=false",
+        ),
+        ("no-bulk", "bulk_body=none,unset=null,server_fields=true,default_direction=bidirectional"),
+        ("array-bulk", "bulk_body=array,put=replace,list_lag=1,order=name"),
+        ("small-bulk", "bulk=sequential,bulk_limit=2,object_put=merge,read_only=refused,unset_target=absent"),
+        (
+            "mixed-put",
+            "single_put=replace,bulk_put=merge,bulk=prefix,bulk_limit=3,bulk_limit_status=400,list_lag=2",
+        ),
+        ("free-for-all", "addresses_unique=false,names_unique=false,unset=null,order=shuffled,list_lag=1"),
+        ("strict", "empty_text=refused,read_only=refused,coupler_integration=false,asn_max=2147483647"),
+    )
+)
