@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Is the plan in the report folder the one that stands in the comment of the pull request that made this commit?
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+expected=${RECONCILER_EXPECT:-}
+if [[ -z $expected ]]; then
+  pull=$(gh api "repos/$GITHUB_REPOSITORY/commits/$GITHUB_SHA/pulls" |
+    query 'next((str(p["number"]) for p in data if p["merge_commit_sha"] == args[0]), "")' "$GITHUB_SHA")
+  if [[ $pull ]]; then expected=$(own_plan_comments "$pull" | query 'data[0]["digest"] if data else ""'); fi
+fi
+
+actual=$(query 'marker(args[0]).get("digest")' "$(head -n 1 "$report/report.md")" <<<null)
+changes=$(query 'sum(data["summary"][k] for k in ("create", "update", "delete"))' <"$report/report.json")
+if ((changes > 0)) && [[ $expected != "$actual" ]]; then
+  echo "::error title=Not the reviewed plan::The plan is now $actual, reviewed was ${expected:-none}; nothing is applied."
+  summarize "🔴 Not the reviewed plan: now \`$actual\`, reviewed was \`${expected:-none}\`. Nothing is applied."
+  exit 6
+fi
+output digests "$(query '{a["account"]: a["digest"] for a in data["accounts"]}' <"$report/report.json")"

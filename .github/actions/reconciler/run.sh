@@ -1,0 +1,128 @@
+#!/usr/bin/env bash
+# Runs validate, plan, apply or drift: log, annotations, job summary, outputs, and the exit code as the verdict.
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+command=$RECONCILER_COMMAND
+previous=$RUNNER_TEMP/reconciler-previous.json
+common=(--dir "$RECONCILER_DIRECTORY")
+options=()
+skipped=""
+
+while IFS= read -r account; do
+  if [[ $account ]]; then common+=(--account "$account"); fi
+done <<<"${RECONCILER_ACCOUNT:-}"
+
+# Names of the token variables that the selected accounts need and that are not set.
+missing_tokens() {
+  local names name
+  names=$(reconciler accounts "${common[@]}" -o json 2>/dev/null |
+    query '"\n".join(sorted({a["token"]["env"] for a in data["accounts"]}))') || return 0
+  for name in $names; do
+    if [[ -z ${!name:-} ]]; then printf '%s ' "$name"; fi
+  done
+}
+
+# The runner signals this shell alone; the tool must hear it to finish the call in flight and stop.
+reconcile() {
+  local child status=0
+  reconciler "$@" &
+  child=$!
+  trap 'kill -TERM "$child" 2>/dev/null || true' INT TERM
+  wait "$child" || status=$?
+  while kill -0 "$child" 2>/dev/null; do
+    status=0
+    wait "$child" || status=$?
+  done
+  trap - INT TERM
+  return "$status"
+}
+
+# The digest that this account's plan must have, checked before and held during the apply.
+reviewed_plan() {
+  local code=0 wanted actual
+  reconcile plan "${common[@]}" -o json="$report/report.json" --out "$report/plan.json" || code=$?
+  if ((code != 0)); then return "$code"; fi
+  wanted=$(query 'data' <<<"$RECONCILER_DIGESTS")
+  actual=$(query '{a["account"]: a["digest"] for a in data["accounts"]}' <"$report/report.json")
+  if [[ $(query 'all(args[0] and json.loads(args[0]).get(k) == v for k, v in data.items())' "$wanted" <<<"$actual") != true ]]; then
+    echo "::error title=Plan changed::The plan is no longer the one that was reviewed; nothing was written."
+    return 6
+  fi
+}
+
+case $command in
+  plan)
+    missing=$(missing_tokens)
+    if [[ $missing && $RECONCILER_WITHOUT_CREDENTIALS == skip ]]; then
+      skipped="Plan skipped: no credentials (${missing% })."
+      if [[ ${RECONCILER_LIVE:-} && -f $RECONCILER_LIVE ]]; then
+        skipped="Planned offline against a saved list: no credentials (${missing% })."
+        options+=(--detailed-exitcode --live "$RECONCILER_LIVE")
+      else
+        command=validate
+      fi
+    else
+      options+=(--detailed-exitcode --out "$report/plan.json")
+    fi
+    ;;
+  apply) if [[ ${RECONCILER_DIGESTS:-} ]]; then options+=(--plan "$report/plan.json"); else options+=(--auto-approve); fi ;;
+  drift) if [[ -f $previous ]]; then options+=(--previous "$previous"); fi ;;
+esac
+if [[ $command == "$RECONCILER_COMMAND" ]]; then
+  while IFS= read -r argument; do
+    if [[ $argument ]]; then options+=("$argument"); fi
+  done <<<"${RECONCILER_ARGUMENTS:-}"
+fi
+
+rm -rf "$report"
+mkdir -p "$report"
+
+# Names and messages of others stand in the log: no line of it may be taken for a workflow command.
+fence=$(random)
+code=0
+if [[ $command == apply && ${RECONCILER_DIGESTS:-} ]]; then
+  reviewed_plan || code=$?
+fi
+if ((code == 0)); then
+  echo "::stop-commands::$fence"
+  reconcile "$command" "${common[@]}" "${options[@]}" -o text -o json="$report/report.json" \
+    -o markdown="$report/report.md" -o html="$report/report.html" -o github="$report/annotations" || code=$?
+  echo "::$fence::"
+fi
+if [[ -f $report/annotations ]]; then cat "$report/annotations"; fi
+
+if [[ $skipped ]]; then
+  echo "::notice title=No credentials::$skipped"
+  summarize "> [!NOTE]"
+  summarize "> $skipped"
+  summarize ""
+fi
+if [[ -s $report/report.md ]]; then
+  cat "$report/report.md" >>"$GITHUB_STEP_SUMMARY"
+else
+  summarize "❌ \`reconciler $command\` ended with exit code $code and no report; the log says why."
+fi
+
+outcome=error create=0 update=0 delete=0
+if [[ -s $report/report.json ]]; then
+  read -r outcome create update delete < <(query '" ".join(
+    [data["outcome"], *(str(int((data.get("summary") or {}).get(k) or 0)) for k in ("create", "update", "delete"))])' \
+    <"$report/report.json")
+  output report "$report"
+fi
+if ((code == 6)); then outcome=plan_changed; fi
+if [[ $skipped && $command == validate && $code == 0 ]]; then outcome=skipped; fi
+output exitcode "$code"
+output outcome "$outcome"
+output changes "$([[ $((create + update + delete)) != 0 ]] && echo true || echo false)"
+output to_create "$create"
+output to_update "$update"
+output to_delete "$delete"
+output plan_path "$([[ -f $report/plan.json ]] && echo "$report/plan.json" || true)"
+output summary "$outcome: $create to create, $update to update, $delete to delete"
+
+for green in $RECONCILER_SUCCESS_CODES; do
+  if ((code == green)); then exit 0; fi
+done
+exit "$code"
