@@ -1,0 +1,260 @@
+"""One call to its outcome: pacing, deadline, retries; over the network as over a virtual clock."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from http import HTTPStatus
+from threading import Lock
+from typing import Any, Protocol
+from urllib.parse import quote
+
+from reconciler.api.call import Ambiguous, Call, Denied, NotSent, Outcome
+from reconciler.api.ratelimit import Pacer
+from reconciler.api.retry import next_delay, parse_retry_after
+from reconciler.api.wire import Reply, Request, Unsettled, decode, encode
+
+READ_TIMEOUT = 30.0
+"""Longest wait for one answer, in seconds."""
+
+_BUDGET = 200
+_HIDDEN = "[hidden]"
+
+
+class NotSentError(Exception):
+    """The request surely did not reach the server. Its text is shown to users."""
+
+
+class AmbiguousError(Exception):
+    """The request may have reached the server, and there is no whole answer. Its text is shown to users."""
+
+
+class Port(Protocol):
+    """What carries requests out and keeps the time."""
+
+    def send(self, request: Request, timeout: float) -> Reply:
+        """The whole answer, within so many seconds; raises `NotSentError` or `AmbiguousError`."""
+
+    def now(self) -> float:
+        """Seconds of a monotonic clock."""
+
+    def epoch(self) -> float:
+        """Seconds since 1970."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait so long, or less when the run is being stopped."""
+
+    def random(self) -> float:
+        """A random number in [0, 1)."""
+
+    def stopping(self) -> bool:
+        """Whether nothing more may be sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyAccess:
+    """How the edge gets at secrets.
+
+    Attributes:
+        reveal: Text of a key by its name.
+        wrap: Makes a secret of the text of a generated key.
+        secrets: More texts to hide in messages of the server, such as the token.
+    """
+
+    reveal: Callable[[str], str]
+    wrap: Callable[[str], Any]
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+
+
+class Session:
+    """What all calls with one token share in one run: pace, retry budget, deadline, refusal of the token.
+
+    Args:
+        deadline: In seconds of the port's monotonic clock.
+        keys: How to get at secrets.
+        budget: Retries in the whole run.
+    """
+
+    def __init__(self, deadline: float, keys: KeyAccess, budget: int = _BUDGET) -> None:
+        self.keys = keys
+        self._deadline = deadline
+        self._budget = budget
+        self._denied = False
+        self._pacer = Pacer()
+        self._lock = Lock()
+
+    def extend(self, seconds: float) -> None:
+        """Put the deadline off (the time that an approval took does not count)."""
+        with self._lock:
+            self._deadline += seconds
+
+    def left(self, now: float) -> float:
+        """Seconds until the deadline."""
+        with self._lock:
+            return self._deadline - now
+
+    def claim(self, now: float) -> float:
+        """Take a place for one call: 0 when it may go now, else the seconds to wait before asking again."""
+        with self._lock:
+            return self._pacer.claim(now)
+
+    def spend(self) -> bool:
+        """Take one retry from the budget; False when it is used up."""
+        with self._lock:
+            self._budget -= 1
+            return self._budget >= 0
+
+    @property
+    def denied(self) -> bool:
+        """Whether the token was refused."""
+        return self._denied
+
+    def deny(self) -> None:
+        """Let no further call go."""
+        self._denied = True
+
+    def lost(self) -> None:
+        """A claimed call got no answer."""
+        with self._lock:
+            self._pacer.lost()
+
+    def note(self, reply: Reply, now: float, epoch: float) -> None:
+        """Learn the pace from an answer; a `Retry-After` silences every call of the token."""
+        silence = None
+        if reply.status == HTTPStatus.TOO_MANY_REQUESTS or reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            silence = parse_retry_after(reply.headers.get("retry-after"), epoch)
+        with self._lock:
+            self._pacer.note(reply.headers, now, epoch)
+            if silence is not None:
+                self._pacer.silence(silence, now)
+
+    def silence(self, seconds: float, now: float) -> None:
+        """Let no call of the token go for so long."""
+        with self._lock:
+            self._pacer.silence(seconds, now)
+
+
+def _md5_keys(body: Mapping[str, Any]) -> Iterator[str]:
+    for tunnel in (body, *body.get("items", ())):
+        bgp = tunnel.get("bgp")
+        key = bgp.get("md5_key") if isinstance(bgp, Mapping) else None
+        if isinstance(key, str) and key:
+            yield key
+
+
+def hider(secrets: tuple[str, ...]) -> Callable[[str], str]:
+    """A function that hides these texts, also as JSON or a URL would spell them; longest first."""
+    spelled = {
+        form for text in secrets if text for form in (text, json.dumps(text)[1:-1], quote(text, safe=""))
+    }
+    forms = sorted(spelled, key=lambda form: (-len(form), form))
+
+    def hide(text: str) -> str:
+        for form in forms:
+            text = text.replace(form, _HIDDEN)
+        return text
+
+    return hide
+
+
+def _gate(session: Session, port: Port, last: Unsettled | None) -> NotSent | None:
+    """Wait for a place; None once the call may go."""
+    because = "" if last is None else f"; before that: {last.message}"
+    while True:
+        if session.denied:
+            return NotSent("auth-stopped", "not sent, since Cloudflare refused the token")
+        if port.stopping():
+            return NotSent("interrupted", "not sent, since the run is being stopped")
+        left = session.left(port.now())
+        if left <= 0:
+            return NotSent("deadline", f"not sent, since the time of the run is used up{because}")
+        wait = session.claim(port.now())
+        if wait <= 0:
+            return None
+        if wait >= left:
+            return _too_long("rate-limited", wait, left, because)
+        port.sleep(wait)
+
+
+def _too_long(code: str, wait: float, left: float, because: str) -> NotSent:
+    asked = f"the rate limit asks for {wait:.0f} s of silence and the run has {left:.0f} s left"
+    return NotSent(code, f"not sent: {asked}{because}")
+
+
+def _try(
+    call: Call, request: Request, session: Session, port: Port, hide: Callable[[str], str]
+) -> Outcome | Unsettled:
+    timeout = min(READ_TIMEOUT, max(0.001, session.left(port.now())))
+    try:
+        reply = port.send(request, timeout)
+    except NotSentError as problem:
+        session.lost()
+        return Unsettled("unreachable", hide(str(problem)), maybe_done=False)
+    except AmbiguousError as problem:
+        session.lost()
+        return Unsettled("no-answer", hide(str(problem)))
+    session.note(reply, port.now(), port.epoch())
+    return decode(call, reply, session.keys.wrap, hide)
+
+
+def _final(failure: Unsettled, code: str | None = None) -> Outcome:
+    if not failure.maybe_done or code is not None:
+        return NotSent(code or failure.code, failure.message, failure.ray)
+    return Ambiguous(failure.code, failure.message, failure.ray)
+
+
+def _wait(call: Call, failure: Unsettled, attempt: int, session: Session, port: Port) -> Outcome | None:
+    """Wait before the next try; None when there is to be one."""
+    delay = next_delay(call, failure, attempt, port.random())
+    if delay is None:
+        return _final(failure)
+    if not session.spend():
+        return _final(replace(failure, message=f"{failure.message}; the run's retries are used up"), "budget")
+    now = port.now()
+    if failure.code == "rate-limited":
+        session.silence(delay, now)  # a longer one that was asked for stays; the gate waits
+        return None
+    if delay >= session.left(now):
+        return _final(
+            replace(failure, message=f"{failure.message}; the time of the run is used up"), "deadline"
+        )
+    port.sleep(delay)
+    return None
+
+
+def exchange(call: Call, account_id: str, session: Session, port: Port) -> Outcome:
+    """Carry one call out, as often as is safe, and say what became of it.
+
+    Args:
+        call: What to ask for.
+        account_id: Whose tunnels.
+        session: Shared by all calls of the token.
+        port: Carries requests out and keeps the time.
+    """
+    revealed = [*session.keys.secrets, *_md5_keys(call.body)]
+
+    def reveal(name: str) -> str:
+        text = session.keys.reveal(name)
+        revealed.append(text)
+        return text
+
+    request = encode(call, account_id, reveal)
+    hide = hider(tuple(revealed))
+    last: Unsettled | None = None
+    attempt = 0
+    while True:
+        stopped = _gate(session, port, last)
+        if stopped is not None:
+            return stopped
+        attempt += 1
+        settled = _try(call, request, session, port, hide)
+        if not isinstance(settled, Unsettled):
+            # A token that may only read is told so by a check, which must not stop the reading.
+            if isinstance(settled, Denied) and not (
+                call.validate_only and settled.status == HTTPStatus.FORBIDDEN
+            ):
+                session.deny()
+            return settled
+        last = settled
+        ended = _wait(call, settled, attempt, session, port)
+        if ended is not None:
+            return ended

@@ -1,0 +1,130 @@
+"""Pacing of one token's calls by what Cloudflare publishes and by what its answers say."""
+
+import re
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+PACE = (1100, 300.0)
+"""Calls in any window of so many seconds. (API: 1,200 in 5 minutes; the rest is left to people.)"""
+
+_MARGIN = 0.1
+_POLL = 0.05
+_LONGEST_WINDOW = 3600.0
+_EPOCHS_FROM = 1e8
+_PARAMETER = re.compile(r";\s*([a-z]+)=(\d{1,12})\b")
+_NUMBER = re.compile(r"\d{1,12}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """What is left: `remaining` calls until `seconds` from now have passed."""
+
+    remaining: int
+    seconds: float
+
+
+def _items(header: str) -> list[dict[str, int]]:
+    return [{key: int(number) for key, number in _PARAMETER.findall(item)} for item in header.split(",")]
+
+
+def _number(headers: Mapping[str, str], *names: str) -> int | None:
+    for name in names:
+        text = headers.get(name, "").strip()
+        if _NUMBER.fullmatch(text):
+            return int(text)
+    return None
+
+
+def parse_quota(headers: Mapping[str, str], epoch: float) -> Quota | None:
+    """The tightest quota in the headers, or None.
+
+    Args:
+        headers: With `ratelimit: "default";r=50;t=30`, or the older `x-ratelimit-remaining` and `-reset`.
+        epoch: Seconds since 1970 now, for a reset given as a time.
+    """
+    found = [Quota(i["r"], i["t"]) for i in _items(headers.get("ratelimit", "")) if "r" in i and "t" in i]
+    if found:
+        return min(found, key=lambda quota: quota.remaining)
+    remaining = _number(headers, "x-ratelimit-remaining", "ratelimit-remaining")
+    reset = _number(headers, "x-ratelimit-reset", "ratelimit-reset")
+    if remaining is None or reset is None:
+        return None
+    return Quota(remaining, max(0.0, reset - epoch) if reset > _EPOCHS_FROM else float(reset))
+
+
+def parse_policies(headers: Mapping[str, str]) -> tuple[tuple[int, float], ...]:
+    """Calls and window in seconds of each item of `ratelimit-policy: "burst";q=100;w=60` that binds us."""
+    items = _items(headers.get("ratelimit-policy", ""))
+    pairs = [(item["q"], float(item["w"])) for item in items if "q" in item and "w" in item]
+    return tuple((q, w) for q, w in pairs if 0 < q <= PACE[0] and 0 < w <= _LONGEST_WINDOW)
+
+
+class Pacer:
+    """When the next call of a token may go. Times are seconds of any one monotonic clock. Not thread-safe."""
+
+    def __init__(self) -> None:
+        self._sent: deque[float] = deque(maxlen=PACE[0])
+        self._policies: tuple[tuple[int, float], ...] = ()
+        self._left: int | None = None
+        self._resets = 0.0
+        self._silent_until = 0.0
+        self._in_flight = 0
+        self._probing = False
+
+    def claim(self, now: float) -> float:
+        """Take a place for one call: 0 when it may go now, else the seconds to wait before asking again."""
+        wait = self.delay(now)
+        if wait <= 0:
+            self._sent.append(now)
+            self._in_flight += 1
+            if self._left is not None:
+                self._left -= 1
+        return wait
+
+    def delay(self, now: float) -> float:
+        """Seconds until a call may go, 0 for now."""
+        if self._left is not None and now >= self._resets:
+            # The window is over. If it was used up, let one call find out what the new one allows.
+            self._probing = self._probing or (self._left <= 0 and not self._policies)
+            self._left = None
+        waits = [self._silent_until - now, *(self._window(q, w, now) for q, w in (PACE, *self._policies))]
+        if self._left is not None and self._left <= 0:
+            waits.append(self._resets - now)
+        if self._probing and self._in_flight:
+            waits.append(_POLL)
+        return max(0.0, *waits)
+
+    def _window(self, calls: int, seconds: float, now: float) -> float:
+        if len(self._sent) < calls:
+            return 0.0
+        # The margin is for calls that take longer to arrive than later ones.
+        return self._sent[-calls] + seconds + _MARGIN - now
+
+    def silence(self, seconds: float, now: float) -> None:
+        """Let no call go for so long, and then one alone until it is answered."""
+        self._silent_until = max(self._silent_until, now + seconds)
+        self._probing = True
+
+    def lost(self) -> None:
+        """One claimed call ended without an answer."""
+        self._in_flight -= 1
+        self._probing = self._probing and self._in_flight > 0
+
+    def note(self, headers: Mapping[str, str], now: float, epoch: float) -> None:
+        """Learn from the answer to one claimed call."""
+        self._in_flight -= 1
+        # Answers to calls from before the silence do not end it.
+        self._probing = self._probing and (self._in_flight > 0 or now < self._silent_until)
+        self._policies = parse_policies(headers) or self._policies
+        quota = parse_quota(headers, epoch)
+        if quota is None:
+            return
+        # Calls in flight may not be in the server's count yet, and answers may overtake each other.
+        left, resets = quota.remaining - self._in_flight, now + quota.seconds + _MARGIN
+        if self._left is None or now >= self._resets:
+            self._left, self._resets = left, resets
+            return
+        self._left = min(left, self._left)
+        if quota.remaining <= 0:
+            self._resets = max(self._resets, resets)

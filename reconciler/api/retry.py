@@ -1,0 +1,61 @@
+"""Whether and when a try is repeated: full-jitter backoff, and `Retry-After`."""
+
+import math
+import re
+
+from reconciler.api.call import Call, Verb
+from reconciler.api.wire import Unsettled
+
+_BASE = 0.5
+_LONGEST = 60.0
+_TRIES = 6
+_TRIES_LIMITED = 12
+_SECONDS = re.compile(r"\d{1,12}(\.\d{1,6})?", re.ASCII)
+
+
+def is_safe(call: Call) -> bool:
+    """Whether a call changes nothing, so that it may be sent again whatever became of it."""
+    return call.verb is Verb.LIST or call.validate_only
+
+
+def next_delay(call: Call, failure: Unsettled, attempt: int, draw: float) -> float | None:
+    """Seconds to wait before the next try, or None for no further try.
+
+    A write that may have been carried out is never sent again. What surely was not carried out is, and so
+    is every call that changes nothing.
+
+    Args:
+        call: What was sent.
+        failure: What became of it.
+        attempt: Number of tries so far, from 1.
+        draw: Random number in [0, 1).
+    """
+    if failure.maybe_done and not is_safe(call):
+        return None
+    if attempt >= (_TRIES_LIMITED if failure.code == "rate-limited" else _TRIES):
+        return None
+    return draw * min(_LONGEST, _BASE * 2.0 ** (attempt - 1))
+
+
+def parse_retry_after(value: str | None, epoch: float) -> float | None:
+    """Seconds that a `Retry-After` header asks for, or None when it is absent or not understood.
+
+    Args:
+        value: A number of seconds or an HTTP date.
+        epoch: Seconds since 1970 now. A date that has passed gives 0.
+    """
+    text = (value or "").strip()
+    if _SECONDS.fullmatch(text):
+        return float(text)
+    return _until_date(text, epoch) if text[:1].isalpha() and len(text) < 64 else None  # noqa: PLR2004
+
+
+def _until_date(text: str, epoch: float) -> float | None:
+    from email.utils import mktime_tz, parsedate_tz
+
+    try:
+        parts = parsedate_tz(text)
+        seconds = None if parts is None else mktime_tz(parts) - epoch
+    except (ValueError, OverflowError, IndexError, TypeError):
+        return None
+    return None if seconds is None or not math.isfinite(seconds) else max(0.0, seconds)

@@ -1,0 +1,233 @@
+"""Calls to HTTP requests and HTTP replies to outcomes; pure, so it serves network and simulator alike."""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+from reconciler.api.call import Answered, ApiError, Call, Denied, Outcome, Refused, Verb
+from reconciler.api.envelope import Envelope, UnreadableError, api_errors, open_envelope
+from reconciler.api.results import Hide, NotDoneError, Wrap, checked
+from reconciler.core.live import ListUntrusted
+
+UNTRUSTED = "list-untrusted"
+"""Code of the error for a list that is readable and not whole."""
+
+_MAYBE_DONE = {408, 409, 425}
+_NO_ROUTE = "7003"
+_TOO_LARGE = re.compile(
+    r"(request|body|payload|entity)\b.{0,60}\b(too (large|big|long)|exceeds)"
+    r"|too many (ipsec )?(tunnels|items|psks)|too large a (request|body|payload)",
+    re.IGNORECASE | re.DOTALL,
+)
+_HEALTH_TARGET = {"x-magic-new-hc-target": "true"}
+_OBJECT_BODY = {"content-type": "application/json"}
+_METHODS = {
+    Verb.LIST: "GET",
+    Verb.CREATE: "POST",
+    Verb.UPDATE: "PUT",
+    Verb.UPDATE_ONE: "PUT",
+    Verb.DELETE: "DELETE",
+    Verb.SET_KEYS: "POST",
+    Verb.GENERATE_KEY: "POST",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """An HTTP request without host and credentials.
+
+    Attributes:
+        path: Below the base URL, percent-encoded, beginning with a slash.
+        headers: Names in lower case.
+        body: Hidden in the representation, since it may hold keys.
+    """
+
+    method: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An HTTP answer.
+
+    Attributes:
+        headers: Names in lower case.
+        body: Decoded (no content encoding); hidden in the representation, since it may hold keys.
+    """
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Unsettled:
+    """A try without an outcome.
+
+    Attributes:
+        code: As for `NotSent` or `Ambiguous`, whichever it would become.
+        message: Fixed text.
+        retry_after: The header as sent.
+        maybe_done: Whether it may have been carried out; else it surely was not.
+    """
+
+    code: str
+    message: str
+    retry_after: str | None = None
+    ray: str | None = None
+    maybe_done: bool = True
+
+
+def _segment(text: str) -> str:
+    if text in {"", ".", ".."}:
+        raise ValueError("not an id")
+    return quote(text, safe="")
+
+
+def _path(call: Call, account_id: str) -> str:
+    base = f"/accounts/{_segment(account_id)}/magic/ipsec_tunnels"
+    if call.verb is Verb.SET_KEYS:
+        return f"{base}/psk"
+    if call.verb in {Verb.LIST, Verb.CREATE, Verb.UPDATE}:
+        return base
+    one = f"{base}/{_segment(call.tunnel_id or '')}"
+    return f"{one}/psk_generate" if call.verb is Verb.GENERATE_KEY else one
+
+
+def _body(call: Call, reveal: Callable[[str], str]) -> dict[str, Any]:
+    match call.verb:
+        case Verb.CREATE:
+            names = list(call.keys.values())
+            return {**call.body, "psk": reveal(names[0])} if names else dict(call.body)
+        case Verb.UPDATE:
+            # (API: the body is undocumented; all evidence points to this wrapper.)
+            return {"ipsec_tunnels": list(call.body["items"])}
+        case Verb.UPDATE_ONE:
+            return dict(call.body)
+        case Verb.SET_KEYS:
+            return {"psks": [{"id": i, "psk": reveal(name)} for i, name in call.keys.items()]}
+        case _:
+            return {}
+
+
+def encode(call: Call, account_id: str, reveal: Callable[[str], str]) -> Request:
+    """The request for a call.
+
+    Args:
+        call: What to ask for.
+        account_id: Whose tunnels.
+        reveal: Gives the text of a key by its name.
+
+    Raises:
+        ValueError: An id is missing, or the body can't be written as JSON.
+    """
+    headers = {"accept": "application/json"}
+    if call.verb not in {Verb.SET_KEYS, Verb.GENERATE_KEY}:
+        headers |= _HEALTH_TARGET
+    body = b""
+    if call.verb is not Verb.LIST:  # (API: DELETE and psk_generate have a required body that may be empty.)
+        headers |= _OBJECT_BODY
+        body = json.dumps(_body(call, reveal), separators=(",", ":"), allow_nan=False).encode()
+    query = {"validate_only": "true"} if call.validate_only else {}
+    return Request(_METHODS[call.verb], _path(call, account_id), query, headers, body)
+
+
+def _plain(text: str) -> str:
+    return text
+
+
+def decode(call: Call, reply: Reply, wrap: Wrap, hide: Hide = _plain) -> Outcome | Unsettled:
+    """What a reply means for its call, by status first.
+
+    Args:
+        call: What was sent.
+        reply: What came back.
+        wrap: Makes a secret of the text of a key that Cloudflare generated.
+        hide: Hides secrets in Cloudflare's messages.
+
+    Returns:
+        An outcome, or `Unsettled` when a try more might give one.
+    """
+    status, ray, after = reply.status, reply.headers.get("cf-ray"), reply.headers.get("retry-after")
+    kind = status // 100
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return Unsettled("rate-limited", "too many calls (HTTP 429)", after, ray, maybe_done=False)
+    if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        return Denied(status, _errors(reply, hide), ray)
+    if status in _MAYBE_DONE or kind not in _DECODERS:
+        return Unsettled(f"http-{status}", f"HTTP {status}", after, ray)
+    return _DECODERS[kind](call, reply, wrap, hide)
+
+
+def _redirected(call: Call, reply: Reply, _wrap: Wrap, _hide: Hide) -> Outcome | Unsettled:
+    status, ray = reply.status, reply.headers.get("cf-ray")
+    message = f"HTTP {status}: a redirect, which is never followed; is the base URL right?"
+    if call.verb is Verb.LIST:
+        return Refused(status, (ApiError(UNTRUSTED, message),), ray)
+    return Unsettled("redirect", message, None, ray)
+
+
+def _errors(reply: Reply, hide: Hide) -> tuple[ApiError, ...]:
+    """Cloudflare's errors, or one of ours when the body has none that can be read."""
+    try:
+        found = api_errors(open_envelope(reply.body).errors, hide)
+    except UnreadableError:
+        found = ()
+    return found or (
+        ApiError(f"http-{reply.status}", f"HTTP {reply.status} without an error that can be read"),
+    )
+
+
+def _decode_refusal(call: Call, reply: Reply, _wrap: Wrap, hide: Hide) -> Outcome | Unsettled:
+    errors, ray = _errors(reply, hide), reply.headers.get("cf-ray")
+    if call.verb is Verb.DELETE and reply.status == HTTPStatus.NOT_FOUND:
+        return _gone(errors, ray)
+    too_large = call.verb is not Verb.LIST and any(_TOO_LARGE.search(error.message) for error in errors)
+    return Refused(413 if too_large else reply.status, errors, ray)
+
+
+def _gone(errors: tuple[ApiError, ...], ray: str | None) -> Outcome | Unsettled:
+    """A 404 on DELETE is what was wanted, if it is the API that speaks (not a proxy, not its router)."""
+    if errors[0].code.startswith("http-"):
+        return Unsettled("http-404", "HTTP 404 without an error that can be read", None, ray)
+    if any(error.code == _NO_ROUTE for error in errors):
+        return Refused(404, errors, ray)
+    return Answered()
+
+
+def _decode_success(call: Call, reply: Reply, wrap: Wrap, hide: Hide) -> Outcome | Unsettled:
+    status, ray = reply.status, reply.headers.get("cf-ray")
+    if call.verb is Verb.LIST and status != HTTPStatus.OK:
+        return Refused(status, (ApiError(UNTRUSTED, f"HTTP {status} is no answer to a list"),), ray)
+    try:
+        envelope = open_envelope(reply.body)
+        errors = _unsuccessful(call, envelope, hide)
+        return Refused(status, errors, ray) if errors else checked(call, envelope, wrap, hide)
+    except UnreadableError as problem:
+        return Unsettled("unreadable", f"{problem} (HTTP {status})", None, ray)
+    except NotDoneError as problem:
+        return Refused(status, (ApiError(problem.code, problem.message),), ray)
+    except ListUntrusted as problem:
+        return Refused(status, (ApiError(UNTRUSTED, str(problem)),), ray)
+
+
+def _unsuccessful(call: Call, envelope: Envelope, hide: Hide) -> tuple[ApiError, ...]:
+    """Why an answer with a good status is no success; empty when it is one."""
+    errors = api_errors(envelope.errors, hide)
+    if envelope.success is True and (envelope.errors is None or envelope.errors == []):
+        return ()
+    if call.verb is Verb.LIST:
+        return (ApiError(UNTRUSTED, "the answer is no plain success"), *errors)
+    if envelope.success is False or (envelope.success is True and errors):
+        return errors or (ApiError("no-success", "the answer says success: false and not why"),)
+    raise UnreadableError("the answer does not say whether it succeeded")
+
+
+_DECODERS = {2: _decode_success, 3: _redirected, 4: _decode_refusal}
