@@ -1,0 +1,257 @@
+"""The last writer before any output: replaces every shape of every known secret.
+
+This is the second layer. The first is that secrets are `Secret` values and never reach a text; what this
+layer finds is mostly text from outside (an API error that echoes a key, a library's traceback). Secrets of
+fewer than four characters and blank ones can't be found this way.
+"""
+
+import re
+import sys
+import threading
+import traceback
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from io import TextIOBase
+from typing import Any, TextIO, cast
+
+from reconciler.keys.forms import MIN_LENGTH, forms
+from reconciler.keys.secret import Secret, reveal
+
+MASK = "***"
+"""What stands in a secret's place: valid inside JSON, HTML, Markdown and URLs."""
+
+
+class Redactor:
+    """Knows the secrets of a run and takes them out of text.
+
+    A pattern finds the first four characters of every shape; only there the shapes themselves are compared.
+    So the pattern stays small with thousands of keys, or with one key of many KiB.
+    """
+
+    def __init__(self, secrets: Iterable[Secret] = ()) -> None:
+        self._forms: set[str] = set()
+        self._by_head: dict[str, tuple[str, ...]] = {}
+        self._starts: frozenset[str] = frozenset()
+        self._longest = 0
+        self._heads: re.Pattern[str] | None = None
+        self.add(*secrets)
+
+    def __repr__(self) -> str:
+        return f"<Redactor {'with' if self._forms else 'without'} secrets>"
+
+    def __reduce_ex__(self, protocol: object) -> Any:
+        raise TypeError("a redactor holds secrets and can't be copied or stored")
+
+    def add(self, *secrets: Secret) -> None:
+        """Make more secrets known, from now on."""
+        new = {form for secret in secrets for form in forms(reveal(secret))} - self._forms
+        if not new:
+            return
+        every = self._forms | new
+        by_head: defaultdict[str, list[str]] = defaultdict(list)
+        for form in sorted(every, key=lambda f: (-len(f), f)):
+            by_head[form[:MIN_LENGTH]].append(form)
+        self._forms = every
+        self._longest = max(map(len, every))
+        self._starts = frozenset(form[:n] for form in every for n in range(1, MIN_LENGTH))
+        self._by_head = {head: tuple(found) for head, found in by_head.items()}
+        self._heads = re.compile(f"(?={_alternation(sorted(by_head))})")
+
+    def clean(self, text: str) -> str:
+        """The text with every shape of every known secret replaced."""
+        return _cut(text, self._spans(text)) if self._heads else text
+
+    def clean_value(self, value: Any) -> Any:
+        """The same for all text inside dataclasses, mappings (keys too), lists and tuples.
+
+        Used on a report before it is rendered, since renderers escape text in ways that hide a key from
+        `clean`.
+        """
+        if not self._heads:
+            return value
+        return _map_text(value, self.clean)
+
+    def split(self, text: str) -> tuple[str, str]:
+        """What of a stream's text can be written now, cleaned, and its raw rest that may begin a secret."""
+        if not self._heads:
+            return text, ""
+        spans = self._spans(text)
+        keep = self._beginning(text)
+        for start, end in spans:
+            if start < keep < end:
+                keep = start
+        ready = text[:keep]
+        return _cut(ready, [s for s in spans if s[1] <= keep]), text[keep:]
+
+    def _spans(self, text: str) -> list[tuple[int, int]]:
+        """Where secrets stand, in order; overlapping ones are one span, so that no rest stays."""
+        spans: list[tuple[int, int]] = []
+        for match in self._heads.finditer(text) if self._heads else ():
+            start = match.start()
+            last = spans[-1] if spans else (0, 0)
+            for form in self._by_head[text[start : start + MIN_LENGTH]]:
+                end = start + len(form)
+                if end <= last[1]:
+                    break
+                if text.startswith(form, start):
+                    if start < last[1]:
+                        spans[-1] = (last[0], end)
+                    else:
+                        spans.append((start, end))
+                    break
+        return spans
+
+    def _beginning(self, text: str) -> int:
+        """Where the longest end of the text begins that is the beginning of a shape, or the text's length."""
+        nearest = max(0, len(text) - self._longest + 1)
+        for match in self._heads.finditer(text, nearest) if self._heads else ():
+            start = match.start()
+            size = len(text) - start
+            for form in self._by_head[text[start : start + MIN_LENGTH]]:
+                if len(form) <= size:
+                    break
+                if form.startswith(text[start:]):
+                    return start
+        for size in range(min(MIN_LENGTH - 1, len(text)), 0, -1):
+            if text[-size:] in self._starts:
+                return len(text) - size
+        return len(text)
+
+
+def _alternation(heads: list[str]) -> str:
+    """A pattern for texts of the same length as a tree, so that the time doesn't grow with their number."""
+    tails: defaultdict[str, list[str]] = defaultdict(list)
+    for head in heads:
+        tails[head[0]].append(head[1:])
+    if all(len(head) == 1 for head in heads):
+        return f"[{''.join(re.escape(c) for c in tails)}]"
+    return f"(?:{'|'.join(re.escape(c) + _alternation(rest) for c, rest in tails.items())})"
+
+
+def _cut(text: str, spans: list[tuple[int, int]]) -> str:
+    if not spans:
+        return text
+    ends = [0, *(end for _, end in spans)]
+    starts = [*(start for start, _ in spans), len(text)]
+    return MASK.join(text[a:b] for a, b in zip(ends, starts, strict=True))
+
+
+def _map_text(value: Any, change: Callable[[str], str]) -> Any:
+    if type(value) is str:
+        return change(value)
+    if isinstance(value, dict):
+        return {_map_text(k, change): _map_text(v, change) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_map_text(v, change) for v in value)
+    fields = getattr(type(value), "__dataclass_fields__", None)
+    if fields is None:
+        return value
+    return type(value)(**{name: _map_text(getattr(value, name), change) for name in fields})
+
+
+class RedactingStream(TextIOBase):
+    """A text stream that cleans what is written to it and passes it on at once.
+
+    Only an end that may be the beginning of a secret is held back, also over `flush`, since a secret may be
+    flushed in two parts; `finish` (and `close`) writes it. `close` leaves the target open: who opened it
+    closes it. There is no `buffer`, because bytes would go past the redactor.
+    """
+
+    def __init__(self, redactor: Redactor, target: TextIO) -> None:
+        super().__init__()
+        self._redactor = redactor
+        self._target = target
+        self._tail = ""
+        self._lock = threading.RLock()
+
+    def write(self, text: str) -> int:
+        """Write all that can't be the beginning of a secret; returns the length of `text`."""
+        with self._lock:
+            ready, self._tail = self._redactor.split(self._tail + text)
+            if ready:
+                self._target.write(ready)
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush the target; a held back end stays."""
+        if not self._target.closed:
+            self._target.flush()
+
+    def finish(self) -> None:
+        """Nothing follows for now: write the held back end too, cleaned, and flush."""
+        with self._lock:
+            tail, self._tail = self._tail, ""
+            if tail and not self._target.closed:
+                self._target.write(self._redactor.clean(tail))
+        self.flush()
+
+    def close(self) -> None:
+        """Finish; the target stays open."""
+        self.finish()
+        super().close()
+
+    def writable(self) -> bool:
+        """True."""
+        return True
+
+    def isatty(self) -> bool:
+        """Whether the target is a terminal."""
+        return self._target.isatty()
+
+    def fileno(self) -> int:
+        """The target's descriptor, for asking about the terminal's size."""
+        return self._target.fileno()
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        """The target's encoding."""
+        return self._target.encoding
+
+    @property
+    def errors(self) -> str | None:  # type: ignore[override]
+        """How the target treats what its encoding lacks."""
+        return self._target.errors
+
+
+def traceback_text(error: BaseException) -> str:
+    """A traceback without the values of local variables. Its messages are not cleaned."""
+    return "".join(traceback.TracebackException.from_exception(error, capture_locals=False).format())
+
+
+def install(redactor: Redactor, stdout: TextIO, stderr: TextIO) -> Callable[[], None]:
+    """Put the redactor in front of both streams and of uncaught exceptions, in `sys` and `threading`.
+
+    Returns:
+        What undoes it and writes held back ends; call it last, or they are lost.
+    """
+    before = sys.stdout, sys.stderr, sys.excepthook, sys.unraisablehook, threading.excepthook
+    out, err = RedactingStream(redactor, stdout), RedactingStream(redactor, stderr)
+
+    def show(error: BaseException | None) -> None:
+        if error is not None:
+            err.write(traceback_text(error))
+        err.finish()
+
+    def undo() -> None:
+        out.finish()
+        err.finish()
+        sys.stdout, sys.stderr, sys.excepthook, sys.unraisablehook, threading.excepthook = before
+
+    sys.stdout, sys.stderr = cast(TextIO, out), cast(TextIO, err)
+    sys.excepthook = lambda _type, error, _traceback: show(error)
+    sys.unraisablehook = lambda args: show(args.exc_value)
+    threading.excepthook = lambda args: show(args.exc_value)
+    return undo
+
+
+def mask_commands(secret: Secret) -> tuple[str, ...]:
+    """The workflow commands that make GitHub's runner hide a secret; they must be written past the redactor.
+
+    The runner compares line by line, so each line is masked too; values of fewer than four characters never
+    are.
+    """
+    text = reveal(secret)
+    values = dict.fromkeys(v for v in (text, *text.splitlines()) if len(v.strip()) >= MIN_LENGTH)
+    return tuple(
+        "::add-mask::" + v.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A") for v in values
+    )
