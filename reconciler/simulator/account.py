@@ -134,6 +134,13 @@ class Account:
         self.stale = [(older, left - 1) for older, left in self.stale if left > 1]
         return view
 
+    def settle(self) -> None:
+        """Forgets the past: stale views and counters."""
+        self.before = list(self.tunnels.values())
+        self.stale = []
+        self.created = {}
+        self.deleted = {}
+
     def snapshot(self) -> Json:
         """Returns tunnels, keys and counters as a JSON-able value."""
         return {

@@ -143,6 +143,12 @@ class Simulator:
         """Returns how often a delete of each name took effect."""
         return dict(self.account(account_id).deleted)
 
+    def settle(self) -> None:
+        """Makes the present state the start of a story: no past for stale reads, no log, no counts."""
+        self.log.clear()
+        for account in self._accounts.values():
+            account.settle()
+
     def foreign_create(self, account_id: str, body: Json) -> str:
         """Creates a tunnel behind everybody's back (not logged, not counted, never lagging); returns its id.
 
@@ -153,6 +159,7 @@ class Simulator:
         patch = patch_of(body, self.semantics, object_form=True)
         tunnel = created(patch, self.new_id(), self.moment(), self.semantics)
         account.check_free(tunnel, self.semantics)
+        account.remember(0)
         account.keep(tunnel, self.semantics)
         if "psk" in patch:
             account.keys[tunnel["id"]] = patch["psk"]
@@ -174,6 +181,7 @@ class Simulator:
         fields = patch_of(patch, self.semantics, object_form=True)
         tunnel = {**updated(old, fields, self.semantics, merge=True), "modified_on": self.moment()}
         account.check_free(tunnel, self.semantics)
+        account.remember(0)
         account.keep(tunnel, self.semantics)
         if "psk" in fields:
             account.keys[tunnel["id"]] = fields["psk"]
@@ -185,6 +193,7 @@ class Simulator:
             RefusedError: No such tunnel.
         """
         account = self.account(account_id)
+        account.remember(0)
         account.remove(self._named(account, name)["id"], self.semantics)
 
     def _named(self, account: Account, name: str) -> Json:
