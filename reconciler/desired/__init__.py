@@ -1,0 +1,1 @@
+"""The desired state: YAML files read, parsed, typed and checked."""

@@ -1,0 +1,286 @@
+"""Parser events to plain data in one pass, with every refusal that needs the events."""
+
+import re
+from typing import Any, NoReturn, TypeAlias
+
+from yaml.events import (
+    AliasEvent,
+    DocumentStartEvent,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    StreamEndEvent,
+)
+
+from reconciler.core.diagnostic import Diagnostic, Location, error
+from reconciler.desired.encoding import has_control
+from reconciler.desired.positions import MAX_DEPTH
+from reconciler.desired.syntax import NextEvent, bad_escape
+
+MAX_EXPANSION = 10_000
+"""Nodes that all aliases and merge keys of a file may stand for."""
+
+MAX_PROBLEMS = 100
+"""Problems shown for one file; a file with more is not worth reading further."""
+
+
+class Plain(str):
+    """Text written without quotes that YAML 1.2 reads as a boolean or a number, as it was written."""
+
+    __slots__ = ()
+
+
+Value: TypeAlias = "str | list[Value] | dict[str, Value] | None"
+
+_NULLS = ("", "~", "null", "Null", "NULL")
+_FACTS = ("true", "True", "TRUE", "false", "False", "FALSE", ".nan", ".NaN", ".NAN")
+_INFINITIES = tuple(sign + word for sign in ("", "+", "-") for word in (".inf", ".Inf", ".INF"))
+_WORDS: dict[str, Value] = {**dict.fromkeys(_NULLS), **{word: Plain(word) for word in _FACTS + _INFINITIES}}
+_NUMBER = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|0o[0-7]+|0x[0-9a-fA-F]+")
+_TYPED_STARTS = frozenset(("", *"0123456789+-.~nNtTfF"))
+_MERGE = "\0<<"  # no key of the file can equal it: a NUL is refused
+_REFUSED = "\0"
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_ODD_KEYS = frozenset((*_NULLS, "<<"))
+_TEXT_TAGS = (None, "!", "tag:yaml.org,2002:str")
+_SHOWN = 60
+_ITEM_LEVEL = 2  # the root mapping and a list in it are open
+
+
+def shown(text: str) -> str:
+    """A key or name for a message: quoted, cut, with nothing invisible."""
+    return repr(text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "...")
+
+
+class Stop(Exception):  # noqa: N818 - a signal, not an error of the program
+    """Nothing more can be said about the file."""
+
+
+class Builder:
+    """One pass over a file's events.
+
+    Attributes:
+        problems: What is wrong, in the order found, except for duplicate keys.
+        repeated: How many keys their mapping held already; `positions` knows where.
+        starts: Where the items of the lists directly below the root's keys begin, by the list's `id`.
+    """
+
+    def __init__(self, get: NextEvent, file: str, *, careful: bool) -> None:
+        self.problems: list[Diagnostic] = []
+        self.repeated = 0
+        self.starts: dict[int, list[tuple[int, int]]] = {}
+        self._get = get
+        self._file = file
+        self._careful = careful  # only text with a backslash can hold an escape that smuggles in a character
+        self._open: list[Value] = []
+        self._anchors: dict[str, Value] = {}
+        self._extents: dict[int, tuple[Value, int, int]] = {}  # holds the value too, so its id stays its own
+        self._expanded = 0
+
+    def document(self) -> Value:
+        """The value of the only document, None when there is none.
+
+        Raises:
+            Stop: `problems` is full, or its last one makes the rest unreadable.
+            yaml.error.MarkedYAMLError: The text is not YAML.
+        """
+        value: Value = None
+        documents = 0
+        while type(event := self._get()) is not StreamEndEvent:
+            if type(event) is DocumentStartEvent:
+                documents += 1
+                if documents > 1:
+                    self._stop(event, "multiple-documents", "a second document begins here", _ONE_DOCUMENT)
+                value = self._node(self._get())
+        return value
+
+    def _node(self, event: Any) -> Value:
+        """The value that begins with an event."""
+        kind = type(event)
+        if kind is ScalarEvent:
+            return self._scalar(event)
+        if kind is AliasEvent:
+            return self._alias(event)
+        if event.tag not in (None, "!"):
+            self._tag(event)
+        if len(self._open) >= MAX_DEPTH:
+            self._too_deep(event)
+        return self._mapping(event) if kind is MappingStartEvent else self._sequence(event)
+
+    def _mapping(self, start: Any) -> Value:
+        """The mapping after its start event."""
+        get, careful, scalar = self._get, self._careful, ScalarEvent
+        out: dict[str, Value] = {}
+        self._begin(start, out)
+        while type(event := get()) is not MappingEndEvent:
+            if (
+                type(event) is not scalar
+                or event.tag is not None
+                or event.anchor is not None
+                or (key := event.value) in out
+                or key in _ODD_KEYS
+                or careful
+            ):
+                key = self._odd_key(event, out)
+            event = get()
+            if type(event) is not scalar or event.tag is not None or event.anchor is not None or careful:
+                out[key] = self._node(event)
+            elif (value := event.value)[:1] in _TYPED_STARTS and event.implicit[0]:
+                out[key] = _typed(value)
+            else:
+                out[key] = value
+        self._open.pop()
+        if _MERGE in out:
+            self._merge(out, start)
+        return out
+
+    def _sequence(self, start: Any) -> Value:
+        """The list after its start event."""
+        out: list[Value] = []
+        self._begin(start, out)
+        starts: list[tuple[int, int]] | None = None
+        if len(self._open) == _ITEM_LEVEL:
+            starts = self.starts[id(out)] = []
+        while type(event := self._get()) is not SequenceEndEvent:
+            if starts is not None:
+                starts.append((event.start_mark.line + 1, event.start_mark.column + 1))
+            out.append(self._node(event))
+        self._open.pop()
+        return out
+
+    def _begin(self, start: Any, container: Value) -> None:
+        """Notes an open container, so that an alias inside it can be told from one behind it."""
+        self._open.append(container)
+        if start.anchor is not None:
+            self._anchors[start.anchor] = container
+
+    def _scalar(self, event: Any) -> Value:
+        """A value that is no container."""
+        text = event.value
+        value: Value = text
+        if event.tag not in _TEXT_TAGS:
+            self._tag(event)
+        elif event.implicit[0] and event.tag is None and text[:1] in _TYPED_STARTS:
+            value = _typed(text)
+        elif self._careful and has_control(text):
+            self._escaped_control(event)
+        if event.anchor is not None:
+            self._anchors[event.anchor] = value
+        return value
+
+    def _odd_key(self, event: Any, out: dict[str, Value]) -> str:
+        """The name of a key that the short way does not take; one that can't be meant if it is refused."""
+        if type(event) is not ScalarEvent:
+            self._problem(event, "bad-key", "a key must be text", _TEXT_KEY)
+            if type(event) is not AliasEvent:
+                self._node(event)
+            return _REFUSED
+        value = self._scalar(event)
+        name: str = event.value
+        if value is None:
+            self._problem(event, "null-key", "a key that is empty or null", _NAME_KEY)
+            return _REFUSED
+        if name == "<<" and event.implicit[0]:
+            name = _MERGE
+        if name in out:
+            self.repeated += 1
+            if self.repeated >= MAX_PROBLEMS:
+                raise Stop
+            return _REFUSED
+        return name
+
+    def _alias(self, event: Any) -> Value:
+        """What an alias stands for, counted as if it were written out; a refused one is empty."""
+        name = event.anchor
+        if name not in self._anchors:
+            what = f"the alias {shown('*' + name)} stands for nothing"
+            self._problem(event, "unknown-alias", what, _NO_ANCHOR)
+            return {}
+        value = self._anchors[name]
+        if any(value is container for container in self._open):
+            self._problem(event, "recursive-alias", f"the alias {shown('*' + name)} holds itself", _WRITE_OUT)
+            return {}
+        size, depth = self._extent(value)
+        if isinstance(value, dict | list):
+            self._extents[id(value)] = value, size, depth
+        self._expanded += size
+        if self._expanded > MAX_EXPANSION:
+            summary = f"aliases stand for more than {MAX_EXPANSION:,} values"
+            self._stop(event, "alias-expansion", summary, _WRITE_OUT)
+        if len(self._open) + depth > MAX_DEPTH:
+            self._too_deep(event)
+        return value
+
+    def _extent(self, value: Value) -> tuple[int, int]:
+        """Nodes and levels of a value with its aliases and merges written out, counted up to the limit."""
+        if not isinstance(value, dict | list):
+            return 1, 0
+        if id(value) in self._extents:
+            return self._extents[id(value)][1:]
+        size, depth = 1, 0
+        for child in value.values() if isinstance(value, dict) else value:
+            more, levels = self._extent(child)
+            size += more
+            depth = max(depth, levels)
+            if size > MAX_EXPANSION:
+                break
+        return size, depth + 1
+
+    def _merge(self, out: dict[str, Value], start: Any) -> None:
+        """Adds what `<<` stands for. Keys of the mapping itself win, then those of the earlier source."""
+        self._extents[id(out)] = out, *self._extent(out)
+        sources = out.pop(_MERGE)
+        for source in sources if isinstance(sources, list) else [sources]:
+            if not isinstance(source, dict):
+                self._problem(start, "bad-merge", "'<<' needs a mapping or a list of mappings", _MERGE_WHAT)
+                return
+            for key, value in source.items():
+                out.setdefault(key, value)
+
+    def _tag(self, event: Any) -> None:
+        what = f"the tag {shown(event.tag.replace('tag:yaml.org,2002:', '!!'))} is not allowed"
+        self._problem(event, "tag", what, "The field decides the type of its value. Remove the tag.")
+
+    def _escaped_control(self, event: Any) -> None:
+        if _SURROGATE.search(event.value):  # libyaml refuses these by itself, the pure parser does not
+            self.problems.append(bad_escape(event.start_mark, self._file))
+            return
+        what = "an escape that stands for a control character"
+        self._problem(event, "control-character", what, "No value may hold one. Remove the escape.")
+
+    def _too_deep(self, event: Any) -> NoReturn:
+        what = f"nested deeper than {MAX_DEPTH} levels"
+        self._stop(
+            event, "too-deep", what, "Nothing that can be declared is so deep. Is a bracket not closed?"
+        )
+
+    def _stop(self, event: Any, code: str, summary: str, detail: str) -> NoReturn:
+        self._problem(event, code, summary, detail)
+        raise Stop
+
+    def _problem(self, event: Any, code: str, summary: str, detail: str) -> None:
+        mark = event.start_mark
+        where = Location(self._file, mark.line + 1, mark.column + 1)
+        self.problems.append(error(code, summary, detail, where))
+        if len(self.problems) >= MAX_PROBLEMS:
+            raise Stop
+
+
+_ONE_DOCUMENT = (
+    "One file is one document. Remove the line with ---, or move what follows to a file of its own."
+)
+_TEXT_KEY = "A list, a mapping or an alias can't be a key. Write the key out, or put it in quotes."
+_NAME_KEY = "Name the key. A key that is really called so needs quotes."
+_NO_ANCHOR = (
+    "No anchor of that name stands above it. Check the spelling, or put the text in quotes if it is no alias."
+)
+_WRITE_OUT = "Write the values out, or use 'defaults' for what tunnels share."
+_MERGE_WHAT = "Put an alias of a mapping behind it, as in '<<: *name', or use 'defaults'."
+
+
+def _typed(text: str) -> Value:
+    """Plain text as YAML 1.2's core schema sorts it: null, `Plain` for booleans and numbers, or text."""
+    if text in _WORDS:
+        return _WORDS[text]
+    return Plain(text) if _NUMBER.fullmatch(text) else text

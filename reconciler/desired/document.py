@@ -1,0 +1,128 @@
+"""One YAML file's bytes to plain data, or to every problem in it, in a single pass over parser events.
+
+Data keeps what was written: every value but null is text, since the field decides its type later, not YAML
+(`on`, `010` and `1:30` stay what they are). Plain text that YAML 1.2 reads as a boolean or a number is
+`Plain`, so that a field can tell `65010` from `"65010"`. Nothing is built for a file that is wrong.
+"""
+
+from collections.abc import Mapping
+
+from reconciler.core.diagnostic import Diagnostic, Location, error, in_order
+from reconciler.desired.builder import MAX_PROBLEMS, Builder, Plain, Stop, Value, shown
+from reconciler.desired.encoding import decode, screen, split_lines
+from reconciler.desired.positions import Path, Positions, read_positions
+from reconciler.desired.syntax import BROKEN, events, explain
+
+__all__ = ["Document", "DocumentError", "Plain", "Value", "parse"]
+
+
+class DocumentError(ValueError):
+    """A file that is refused; `diagnostics` holds all that is wrong with it, sorted by place."""
+
+    def __init__(self, diagnostics: tuple[Diagnostic, ...]) -> None:
+        super().__init__("; ".join(map(str, diagnostics)))
+        self.diagnostics = diagnostics
+
+
+class Document:
+    """A file that was read.
+
+    Attributes:
+        value: Dicts with text keys, lists, `str`, `Plain` and None. What an alias stands for is the same
+            object wherever it is used: treat the value as read-only. None for an empty file.
+        text: The file's bytes.
+        file: Its name for messages.
+    """
+
+    __slots__ = ("_lines", "_positions", "_pure", "_starts", "file", "text", "value")
+
+    def __init__(
+        self,
+        value: Value,
+        text: bytes,
+        file: str,
+        *,
+        pure: bool = False,
+        starts: Mapping[int, list[tuple[int, int]]] | None = None,
+    ) -> None:
+        self.value = value
+        self.text = text
+        self.file = file
+        self._pure = pure
+        self._starts = starts or {}
+        self._lines: list[str] | None = None
+        self._positions: Positions | None = None
+
+    def locate(self, path: Path, *, key: bool = False) -> tuple[int, int]:
+        """The line and column, from 1, of what stands at a path of keys and indexes.
+
+        Args:
+            path: As ("tunnels", 3, "bgp"). When it leads nowhere, as for a value that came from an alias, a
+                merge or a default, the place of the nearest part that exists.
+            key: The place of the last key instead of its value's.
+        """
+        if self._positions is None:
+            self._positions = read_positions(events(self.text, pure=self._pure))
+        return self._positions.find(path, key=key)
+
+    def location(self, path: Path, *, key: bool = False) -> Location:
+        """As `locate`, with the file's name."""
+        return Location(self.file, *self.locate(path, key=key))
+
+    def item_starts(self, key: str) -> list[tuple[int, int]]:
+        """The line and column, from 1, of each item of the list under a key of the root; cheap: known already."""
+        items = self.value.get(key) if isinstance(self.value, dict) else None
+        if not isinstance(items, list):
+            return []
+        starts = self._starts.get(id(items), [])
+        if len(starts) == len(items):
+            return starts
+        return [self.locate((key, index)) for index in range(len(items))]
+
+    def line_text(self, line: int) -> str:
+        """The text of a line counted from 1, without its end; empty for a line that is not there."""
+        if self._lines is None:
+            self._lines = split_lines(decode(self.text))
+        return self._lines[line - 1] if 0 < line <= len(self._lines) else ""
+
+
+def parse(data: bytes, file: str, *, pure: bool = False) -> Document:
+    """Reads one file.
+
+    Args:
+        data: All its bytes.
+        file: Its name for messages.
+        pure: Use PyYAML's parser written in Python; only tests need that.
+
+    Raises:
+        DocumentError: Something is wrong with the file. Several problems are told at once, but nothing can be
+            said about what follows an error of YAML's syntax.
+    """
+    if refused := screen(data, file):
+        raise DocumentError(refused[:MAX_PROBLEMS])
+    builder = Builder(events(data, pure=pure), file, careful=b"\\" in data)
+    try:
+        value = builder.document()
+    except Stop:
+        value = None
+    except BROKEN as broken:
+        builder.problems.append(explain(broken, decode(data), file))
+        value = None
+    if builder.repeated:
+        builder.problems += _duplicates(read_positions(events(data, pure=pure)), file)
+    if builder.problems:
+        raise DocumentError(in_order(builder.problems)[:MAX_PROBLEMS])
+    return Document(value, data, file, pure=pure, starts=builder.starts)
+
+
+def _duplicates(positions: Positions, file: str) -> list[Diagnostic]:
+    """One problem for each key that its mapping holds already."""
+    return [
+        error(
+            "duplicate-key",
+            f"the key {shown(key)} stands twice in one mapping",
+            f"It stands at line {first[0]} already, and only one of the two can count. Remove one.",
+            Location(file, *second),
+        )
+        for key, first, second in positions.repeats
+    ]

@@ -1,0 +1,252 @@
+"""Reads the files below the desired state's folder and sorts them to accounts.
+
+Names decide alone what is read: `.yaml` and `.yml` in any case, but no name that begins with a dot or is an
+editor's backup.
+Whatever else keeps such a file from being read is an error, since a file that is silently missing would look
+like tunnels that nobody wants any more. Symbolic links may point to files inside the folder, never out of it;
+links to folders are not followed at all.
+"""
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from reconciler.core.diagnostic import Diagnostic, Location, error, in_order
+
+MAX_FILE = 1 << 20
+MAX_TOTAL = 64 << 20
+MAX_FILES = 20_000
+MAX_LEVELS = 64
+"""Folders in folders; far below what a path may be long."""
+
+ACCOUNT_FILES = ("account.yaml", "account.yml")
+DEFAULT_ACCOUNT = "default"
+"""The name of an account whose files stand directly in the root."""
+
+_SUFFIXES = (".yaml", ".yml")
+_OPEN = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+_ALL = "Every file has to be read: one that is missing would look like tunnels to delete."
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """One file: its path as messages show it, and its bytes."""
+
+    path: str
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountFiles:
+    """An account's files.
+
+    Attributes:
+        name: The folder's name below the root, with `/` between levels; `default` for the root itself.
+        folder: The folder's path as messages show it.
+        account_file: What says which account it is; None when it is there and could not be read.
+        files: The tunnel files, sorted by path.
+    """
+
+    name: str
+    folder: str
+    account_file: SourceFile | None
+    files: tuple[SourceFile, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """All accounts sorted by name, and everything wrong with how the files are laid out."""
+
+    accounts: tuple[AccountFiles, ...]
+    diagnostics: tuple[Diagnostic, ...]
+
+
+class _Full(Exception):  # noqa: N818 - a signal, not an error of the program
+    """A limit of the whole tree is reached."""
+
+
+@dataclass(slots=True)
+class _Walk:
+    """What a walk over the tree has found."""
+
+    root: Path
+    real_root: str
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+    names: list[tuple[str, ...]] = field(default_factory=list)
+    total: int = 0
+
+    def problem(self, parts: tuple[str, ...], code: str, summary: str, detail: str = _ALL) -> None:
+        """Notes an error at a path below the root."""
+        self.diagnostics.append(error(code, summary, detail, Location(self.shown(parts))))
+
+    def shown(self, parts: tuple[str, ...]) -> str:
+        """A path below the root as messages show it."""
+        return safe_path(self.root.joinpath(*parts))
+
+
+def safe_path(path: Path) -> str:
+    """A path for messages: bytes that are no UTF-8 and characters that can't be seen become escapes."""
+    text = os.fsencode(path).decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def read_tree(root: Path) -> Tree:
+    """Reads the whole tree. Nothing is raised for what is wrong with it.
+
+    Args:
+        root: The folder of the desired state, as the user gave it; shown paths begin with it.
+    """
+    if not os.path.isdir(root):  # noqa: PTH112 - Path.is_dir raises for a folder that may not be searched
+        what = "is not a folder" if os.path.lexists(root) else "does not exist"
+        return Tree((), (_no_root(f"the folder {safe_path(root)} {what}"),))
+    walk = _Walk(root, os.path.realpath(root))
+    try:
+        for parts in _names(walk, ()):
+            _count(walk, parts)
+        homes = _homes(walk)
+        accounts = tuple(_account(walk, home, homes[home]) for home in sorted(homes))
+    except _Full:
+        accounts = ()
+    if not accounts and not walk.diagnostics:
+        walk.diagnostics.append(_no_root(f"the folder {safe_path(root)} holds no account.yaml"))
+    return Tree(accounts, in_order(walk.diagnostics))
+
+
+def _no_root(summary: str) -> Diagnostic:
+    return error("no-account", summary, "Give the folder that holds the account folders with --dir.")
+
+
+def _count(walk: _Walk, parts: tuple[str, ...]) -> None:
+    """Adds a file to those that will be read."""
+    walk.names.append(parts)
+    if len(walk.names) > MAX_FILES:
+        walk.problem((), "too-many-files", f"more than {MAX_FILES:,} files", "Is this the right folder?")
+        raise _Full
+
+
+def _names(walk: _Walk, folder: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """The YAML files below a folder, as parts of their paths below the root."""
+    if len(folder) > MAX_LEVELS:
+        walk.problem(folder, "unreadable", f"folders nested deeper than {MAX_LEVELS} levels")
+        return
+    try:
+        with os.scandir(walk.root.joinpath(*folder)) as entries:
+            found = sorted(entries, key=lambda entry: os.fsencode(entry.name))
+    except OSError as broken:
+        walk.problem(folder, "unreadable", f"the folder can't be read ({broken.strerror})")
+        return
+    for entry in found:
+        parts = (*folder, entry.name)
+        if _skipped(entry.name):
+            continue
+        if entry.is_dir(follow_symlinks=False) and not entry.name.lower().endswith(_SUFFIXES):
+            yield from _names(walk, parts)
+        elif entry.name.lower().endswith(_SUFFIXES):
+            yield parts
+        elif entry.is_symlink() and os.path.isdir(entry.path):  # noqa: PTH112 - a loop of links is no folder
+            walk.problem(
+                parts,
+                "linked-folder",
+                "a symbolic link to a folder",
+                f"Links to folders are not followed. {_ALL}",
+            )
+
+
+def _skipped(name: str) -> bool:
+    """Hidden names; backups like `x.yaml~`, `x.yaml.bak` and `#x.yaml#` do not end as YAML files do."""
+    return name.startswith(".")
+
+
+def _homes(walk: _Walk) -> dict[tuple[str, ...], list[tuple[str, ...]]]:
+    """The folders of accounts, each with its files; problems for files and folders that fit nowhere."""
+    claimed = {parts[:-1] for parts in walk.names if parts[-1] in ACCOUNT_FILES}
+    homes: dict[tuple[str, ...], list[tuple[str, ...]]] = {
+        home: [] for home in claimed if not any(home[:n] in claimed for n in range(len(home)))
+    }
+    for parts in walk.names:
+        folder = parts[:-1]
+        home = next((folder[:n] for n in range(len(folder) + 1) if folder[:n] in homes), None)
+        if home is None:
+            walk.problem(parts, "no-account", "this file belongs to no account", _WHERE_ACCOUNT)
+        elif parts[-1] in ACCOUNT_FILES and folder != home:
+            above = walk.shown((*home, ACCOUNT_FILES[0]))
+            walk.problem(
+                parts,
+                "nested-account",
+                "an account inside another account",
+                f"{above} claims this folder. {_MOVE}",
+            )
+        else:
+            homes[home].append(parts)
+    return homes
+
+
+_WHERE_ACCOUNT = "Put an account.yaml into its folder, or move the file into the folder of an account."
+_MOVE = "Move one of the two folders out of the other."
+_NO_TUNNELS = "Without a tunnel file it would declare nothing. Write 'tunnels: []' into one if that is meant."
+
+
+def _account(walk: _Walk, home: tuple[str, ...], names: list[tuple[str, ...]]) -> AccountFiles:
+    """Reads the files of one account."""
+    own = [parts for parts in names if parts[-1] in ACCOUNT_FILES]
+    tunnels = [parts for parts in names if parts[-1] not in ACCOUNT_FILES]
+    if len(own) > 1:
+        walk.problem(
+            own[1], "two-account-files", "account.yaml and account.yml in one folder", "Keep one of them."
+        )
+    if not tunnels:
+        walk.problem(own[0], "no-tunnel-file", "the account has no tunnel file", _NO_TUNNELS)
+    read = [file for parts in tunnels if (file := _read(walk, parts)) is not None]
+    return AccountFiles(
+        safe_path(Path(*home)) if home else DEFAULT_ACCOUNT,
+        walk.shown(home),
+        _read(walk, own[0]),
+        tuple(read),
+    )
+
+
+def _read(walk: _Walk, parts: tuple[str, ...]) -> SourceFile | None:
+    """One file's bytes, or None and a problem."""
+    path = walk.root.joinpath(*parts)
+    try:
+        data = _bytes(_inside(walk, path))
+    except OSError as broken:
+        reason = broken.strerror or str(broken)
+        walk.problem(parts, "unreadable", f"the file can't be read ({reason})")
+        return None
+    if len(data) > MAX_FILE:
+        walk.problem(parts, "file-too-large", f"the file has more than {MAX_FILE:,} bytes", "Split it.")
+        return None
+    walk.total += len(data)
+    if walk.total > MAX_TOTAL:
+        walk.problem(
+            (), "too-many-files", f"more than {MAX_TOTAL:,} bytes in all", "Is this the right folder?"
+        )
+        raise _Full
+    return SourceFile(walk.shown(parts), data)
+
+
+def _inside(walk: _Walk, path: Path) -> str:
+    """The path with every link resolved.
+
+    Raises:
+        OSError: It leads out of the tree, in a circle or nowhere.
+    """
+    real = os.path.realpath(path, strict=True)
+    if os.path.commonpath([walk.real_root, real]) != walk.real_root:
+        raise OSError(0, "it is a symbolic link that leads out of the folder")
+    return real
+
+
+def _bytes(real: str) -> bytes:
+    """The bytes of a regular file, one more than allowed at most; never waits for a pipe or a device."""
+    handle = os.open(real, _OPEN | os.O_NOFOLLOW)
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(0, "it is no regular file")
+        with os.fdopen(handle, "rb", closefd=False) as stream:
+            return stream.read(MAX_FILE + 1)
+    finally:
+        os.close(handle)

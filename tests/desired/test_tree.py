@@ -1,0 +1,184 @@
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from reconciler.desired.tree import Tree, read_tree
+
+
+def plant(root: Path, *names: str) -> Path:
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(name.encode())
+    return root
+
+
+def codes(tree: Tree) -> list[str]:
+    return [d.code for d in tree.diagnostics]
+
+
+def shape(tree: Tree) -> dict[str, list[str]]:
+    return {account.name: [file.data.decode() for file in account.files] for account in tree.accounts}
+
+
+def test_files_are_grouped_by_account_in_sorted_order(tmp_path: Path):
+    plant(
+        tmp_path,
+        "prod/z.yml",
+        "prod/account.yaml",
+        "prod/eu/a.yaml",
+        "prod/b.YAML",
+        "lab/account.yml",
+        "lab/x.yaml",
+    )
+    tree = read_tree(tmp_path)
+    assert tree.diagnostics == ()
+    assert shape(tree) == {"lab": ["lab/x.yaml"], "prod": ["prod/b.YAML", "prod/eu/a.yaml", "prod/z.yml"]}
+
+
+def test_one_account_in_the_root_is_called_default(tmp_path: Path):
+    tree = read_tree(plant(tmp_path, "account.yaml", "a/b.yaml"))
+    assert shape(tree) == {"default": ["a/b.yaml"]}
+
+
+def test_paths_are_shown_as_the_root_was_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    plant(tmp_path, "tunnels/p/account.yaml", "tunnels/p/a.yaml")
+    monkeypatch.chdir(tmp_path)
+    (account,) = read_tree(Path("tunnels")).accounts
+    assert (account.folder, account.files[0].path) == ("tunnels/p", "tunnels/p/a.yaml")
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        ((), ["no-account"]),
+        (("README.md",), ["no-account"]),
+        (("a.yaml",), ["no-account"]),
+        (("p/account.yaml", "p/a.yaml", "q/b.yaml"), ["no-account"]),
+        (("p/account.yaml",), ["no-tunnel-file"]),
+        (("p/account.yaml", "p/account.yml", "p/a.yaml"), ["two-account-files"]),
+        (("p/account.yaml", "p/a.yaml", "p/q/account.yaml", "p/q/b.yaml"), ["nested-account"]),
+        (("account.yaml", "a.yaml", "p/account.yaml"), ["nested-account"]),
+        (
+            (
+                "p/account.yaml",
+                "p/a.yaml",
+                "p/.x.yaml",
+                ".git/y.yaml",
+                "p/a.yaml~",
+                "p/b.yaml.bak",
+                "p/#c.yaml#",
+            ),
+            [],
+        ),
+    ],
+)
+def test_layout(tmp_path: Path, names: tuple[str, ...], expected: list[str]):
+    assert codes(read_tree(plant(tmp_path, *names))) == expected
+
+
+@pytest.mark.parametrize("name", ["absent", "file", "a\0b"])
+def test_a_root_that_is_no_folder_is_an_error(tmp_path: Path, name: str):
+    (tmp_path / "file").write_text("")
+    assert codes(read_tree(tmp_path / name)) == ["no-account"]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return plant(tmp_path, "tree/account.yaml", "tree/a.yaml", "secret.yaml") / "tree"
+
+
+def test_a_pipe_is_refused_without_waiting(home: Path):
+    os.mkfifo(home / "x.yaml")
+    assert codes(read_tree(home)) == ["unreadable"]
+
+
+def test_a_folder_named_like_a_file_is_refused(home: Path):
+    (home / "x.yaml").mkdir()
+    assert codes(read_tree(home)) == ["unreadable"]
+
+
+def test_a_socket_is_refused(home: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(home)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind("x.yaml")
+        assert codes(read_tree(home)) == ["unreadable"]
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        ("../secret.yaml", ["unreadable"]),
+        ("/dev/zero", ["unreadable"]),
+        ("/etc/passwd", ["unreadable"]),
+        ("x.yaml", ["unreadable"]),
+        ("absent", ["unreadable"]),
+        ("a.yaml", []),
+    ],
+)
+def test_links_stay_inside(home: Path, target: str, expected: list[str]):
+    (home / "x.yaml").symlink_to(target)
+    assert codes(read_tree(home)) == expected
+
+
+@pytest.mark.parametrize("target", ["..", ".", "/"])
+def test_a_link_to_a_folder_is_refused(home: Path, target: str):
+    (home / "more").symlink_to(target)
+    assert codes(read_tree(home)) == ["linked-folder"]
+
+
+def test_a_link_to_itself_is_no_folder(home: Path):
+    (home / "loop").symlink_to("loop")
+    assert codes(read_tree(home)) == []
+
+
+def test_a_root_that_is_a_link_is_read(home: Path, tmp_path: Path):
+    (tmp_path / "link").symlink_to(home)
+    assert codes(read_tree(tmp_path / "link")) == []
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+@pytest.mark.parametrize("name", ["a.yaml", "more"])
+def test_what_may_not_be_read_is_an_error(home: Path, name: str):
+    (home / "more").mkdir()
+    (home / name).chmod(0)
+    assert codes(read_tree(home)) == ["unreadable"]
+    (home / name).chmod(0o700)
+
+
+def test_an_account_file_that_cannot_be_read_keeps_its_account(home: Path):
+    (home / "account.yaml").unlink()
+    (home / "account.yaml").symlink_to("absent")
+    tree = read_tree(home)
+    assert (codes(tree), tree.accounts[0].account_file) == (["unreadable"], None)
+
+
+def test_a_file_over_one_mebibyte_is_refused(home: Path):
+    (home / "a.yaml").write_bytes(b"#" * (1 << 20))
+    assert codes(read_tree(home)) == []
+    (home / "a.yaml").write_bytes(b"#" * ((1 << 20) + 1))
+    assert codes(read_tree(home)) == ["file-too-large"]
+
+
+@pytest.mark.parametrize("limit", ["MAX_FILES", "MAX_TOTAL"])
+def test_too_much_in_all_is_refused(home: Path, monkeypatch: pytest.MonkeyPatch, limit: str):
+    monkeypatch.setattr(f"reconciler.desired.tree.{limit}", 1)
+    tree = read_tree(home)
+    assert (codes(tree), tree.accounts) == (["too-many-files"], ())
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        (b"a\n::error::x.yaml", r"a\n::error::x.yaml"),
+        (b"\x1b[2J.yaml", r"\x1b[2J.yaml"),
+        (b"\xff.yaml", r"\xff.yaml"),
+        ("\u202e.yaml".encode(), r"\u202e.yaml"),
+        ("caf\u00e9.yaml".encode(), "caf\u00e9.yaml"),
+    ],
+)
+def test_strange_names_are_shown_safely(home: Path, name: bytes, shown: str):
+    (home / os.fsdecode(name)).write_bytes(b"")
+    assert f"{home}/{shown}" in [file.path for file in read_tree(home).accounts[0].files]
