@@ -70,7 +70,7 @@ class Document:
         return Location(self.file, *self.locate(path, key=key))
 
     def item_starts(self, key: str) -> list[tuple[int, int]]:
-        """The line and column, from 1, of each item of the list under a key of the root; cheap: known already."""
+        """The line and column, from 1, of each item of the list under a key of the root."""
         items = self.value.get(key) if isinstance(self.value, dict) else None
         if not isinstance(items, list):
             return []
