@@ -1,13 +1,14 @@
 """The plan of one account: what will be done, in which order, what forbids it, and its digest."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from reconciler.core.change import Change
 from reconciler.core.desired import Desired
 from reconciler.core.live import Live
 from reconciler.core.report import GuardReport, LeftAlone
+from reconciler.core.tunnel import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,10 +17,11 @@ class PlanOptions:
 
     Attributes:
         today: Current day (UTC), for rules that end.
-        target: Glob; changes of tunnels whose names (old and new) it does not match are left out, deletes too.
-        no_delete: Leave deletes out (they are reported, and count neither for guards nor against convergence).
+        target: Glob; changes of tunnels whose names (old and new) it does not match are left out.
+        no_delete: Leave deletes out (reported; they count neither for guards nor against convergence).
         allow_delete: Names whose deletion is meant, as `removed` does.
         batch_size: Items of one bulk update.
+        base: The API's base URL, or `sandbox`; part of the digest.
     """
 
     today: date
@@ -27,6 +29,7 @@ class PlanOptions:
     no_delete: bool = False
     allow_delete: frozenset[str] = frozenset()
     batch_size: int = 100
+    base: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +38,8 @@ class Steps:
 
     Attributes:
         freeing: Deletes that free a name, network or identity that another change needs.
-        updates: Groups in an order in which what frees comes before what needs it; a group of more than one change is a
-            cycle, sent in one call and never split.
+        updates: Groups in an order in which what frees comes before what needs it; a group of more than one
+            change is a cycle, sent in one call and never split.
         creates: After the updates.
         deletes: Deletes that free nothing, skipped when any earlier change was not applied.
         needs: Change key to the keys of the changes that must have been applied before it.
@@ -46,7 +49,35 @@ class Steps:
     updates: tuple[tuple[Change, ...], ...] = ()
     creates: tuple[Change, ...] = ()
     deletes: tuple[Change, ...] = ()
-    needs: Mapping[str, frozenset[str]] = None  # type: ignore[assignment]
+    needs: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One update of one tunnel.
+
+    Attributes:
+        change: The change it belongs to.
+        settings: What the tunnel has afterwards.
+        parked: True when that is only for a moment.
+    """
+
+    change: Change
+    settings: Settings
+    parked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Detour:
+    """How a cycle goes when the server refuses it as a whole.
+
+    Attributes:
+        steps: Updates to send one by one, in this order; a later one needs those before it.
+        through: The free values that are used for a moment.
+    """
+
+    steps: tuple[Step, ...]
+    through: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +88,10 @@ class Plan:
         changes: In order of name; without those that `no_delete` and `target` leave out.
         held_back: Deletes that `no_delete` leaves out.
         api_calls: What apply will make: `list`, `update` (bulk), `create`, `delete`.
-        notes: Lines to read before approving (a cycle that may need parking, conflicts with tunnels left alone).
+        notes: Lines to read before approving (a cycle that may need parking, routes that are not checked).
         unchanged: Declared tunnels that already match.
+        detours: By the key of a cycle's first change, the way out when the server refuses the cycle as a
+            whole; None when there is none.
     """
 
     desired: Desired
@@ -74,3 +107,4 @@ class Plan:
     held_back: tuple[Change, ...]
     notes: tuple[str, ...]
     unchanged: int
+    detours: Mapping[str, Detour | None] = field(default_factory=dict)

@@ -1,0 +1,120 @@
+"""Builds the plan of one account from desired and live state."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from reconciler.core.batch import pack
+from reconciler.core.change import Action, Change
+from reconciler.core.conflict import conflicts
+from reconciler.core.desired import Desired
+from reconciler.core.detour import detours
+from reconciler.core.diff import diff, left_fields
+from reconciler.core.digest import plan_digest
+from reconciler.core.guard import Draft, guards
+from reconciler.core.live import Live
+from reconciler.core.order import order
+from reconciler.core.plan import Detour, Plan, PlanOptions, Steps
+from reconciler.core.report import LeftAlone
+from reconciler.core.scope import Pair, Scope, matches, scope
+
+_SHOWN = 10
+
+
+def build_plan(desired: Desired, live: Live, options: PlanOptions) -> Plan:
+    """The plan that makes the live tunnels what the files declare. The same values give the same plan."""
+    owned = scope(desired, live, options)
+    found = diff(owned.pairs, owned.surplus)
+    held_back = tuple(c for c in found if options.no_delete and c.action is Action.DELETE)
+    changes = tuple(c for c in found if not (options.no_delete and c.action is Action.DELETE))
+    blocked = conflicts(changes, live)
+    steps = order(changes, blocked)
+    around = detours(steps.updates, desired, live)
+    return Plan(
+        desired=desired,
+        live=live,
+        options=options,
+        changes=changes,
+        steps=steps,
+        guards=guards(Draft(desired, live, options, owned, changes, held_back, blocked)),
+        digest=plan_digest(desired.account.account_id, options.base, changes),
+        api_calls=_api_calls(steps, options.batch_size),
+        unmanaged=owned.unmanaged,
+        ignored=_ignored(owned),
+        held_back=held_back,
+        notes=(*_cycle_notes(steps, around), *_route_notes(changes)),
+        unchanged=len(owned.pairs) - sum(c.action is not Action.DELETE for c in changes),
+        detours=around,
+    )
+
+
+def remaining(plan: Plan, live_now: Live) -> tuple[Change, ...]:
+    """What of a plan is still to be done, judged by a later list under the same options.
+
+    A renamed tunnel still belongs to the plan's target when only its old name matched.
+    """
+    owned = scope(plan.desired, live_now, replace(plan.options, target=None))
+    ids = {c.key for c in plan.changes}
+
+    def selected(pair: Pair) -> bool:
+        now = pair.live
+        if now is not None and now.id in ids:
+            return True
+        return matches(plan.options.target, pair.declared.name, now.name if now else None)
+
+    surplus = [
+        t for t in owned.surplus if matches(plan.options.target, t.name) and not plan.options.no_delete
+    ]
+    return diff((p for p in owned.pairs if selected(p)), surplus)
+
+
+def _api_calls(steps: Steps, batch_size: int) -> dict[str, int]:
+    deletes = len(steps.freeing) + len(steps.deletes)
+    updates = len(pack(steps.updates, batch_size))
+    changing = updates or steps.creates or deletes
+    return {"list": 2 if changing else 1, "update": updates, "create": len(steps.creates), "delete": deletes}
+
+
+def _ignored(owned: Scope) -> tuple[LeftAlone, ...]:
+    """Whole tunnels first, then those of which an ignored field differs."""
+    partly = []
+    for pair in owned.pairs:
+        fields = left_fields(pair)
+        if fields and pair.live:
+            reason = "; ".join(sorted({rule.reason for rule in pair.rules}))
+            tunnel = pair.live
+            partly.append(LeftAlone(tunnel.name, reason, tunnel.id, fields, tunnel.created_on))
+    return (*owned.ignored, *partly)
+
+
+def _listed(names: Iterable[str]) -> str:
+    every = sorted(names)
+    more = f" and {len(every) - _SHOWN} more" if len(every) > _SHOWN else ""
+    return ", ".join(every[:_SHOWN]) + more
+
+
+def _cycle_notes(steps: Steps, around: Mapping[str, Detour | None]) -> list[str]:
+    notes = []
+    for group in steps.updates:
+        if group[0].key not in around:
+            continue
+        detour = around[group[0].key]
+        note = f"{_listed(c.name for c in group)} exchange addresses or identities and go in one call. "
+        if detour is None:
+            note += "If Cloudflare refuses that, they fail: there is no free value to pass through."
+        else:
+            moved = _listed(s.change.name for s in detour.steps if s.parked)
+            note += (
+                f"If Cloudflare refuses that, {moved} goes through {_listed(detour.through)} for a moment."
+            )
+        notes.append(note)
+    return notes
+
+
+def _route_notes(changes: Iterable[Change]) -> list[str]:
+    moved = [
+        c.name
+        for c in changes
+        if c.action is Action.DELETE
+        or (c.action is Action.UPDATE and any(f.path.startswith("interface_address") for f in c.fields))
+    ]
+    return [f"Static routes through {_listed(moved)} are not checked."] if moved else []

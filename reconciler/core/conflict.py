@@ -1,0 +1,74 @@
+"""Who needs what from whom: the edges between changes, and what can't be had at all."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from reconciler.core.change import Action, Change
+from reconciler.core.diff import wanted
+from reconciler.core.live import Live
+from reconciler.core.resources import Kind, Resource, holders, resources, same
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A change wants a resource that a live tunnel holds and keeps.
+
+    Attributes:
+        change: The change that can't work.
+        resource: What it wants.
+        holder: Id of the live tunnel.
+    """
+
+    change: Change
+    resource: Resource
+    holder: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conflicts:
+    """All conflicts of one plan.
+
+    Attributes:
+        waits: Change key to the keys of the changes that must free something first, with what they free.
+        held: What is never freed.
+    """
+
+    waits: Mapping[str, Mapping[str, frozenset[Kind]]] = field(default_factory=dict)
+    held: tuple[Held, ...] = ()
+
+
+def acquired(change: Change) -> tuple[Resource, ...]:
+    """What a change takes that its own tunnel does not hold in the same form already."""
+    if change.action is Action.DELETE:
+        return ()
+    has = set(resources(change.live.settings)) if change.live else set()
+    return tuple(r for r in resources(wanted(change)) if r not in has)
+
+
+def kept(change: Change) -> tuple[Resource, ...]:
+    """What the change's tunnel holds when the change is applied."""
+    return () if change.action is Action.DELETE else tuple(resources(wanted(change)))
+
+
+def conflicts(changes: Iterable[Change], live: Live) -> Conflicts:
+    """Finds for each change the live tunnels that hold what it wants, and whether they let go."""
+    wants = {c.key: acquired(c) for c in changes}
+    by_key = {c.key: c for c in changes}
+    keeps: dict[str, tuple[Resource, ...]] = {}
+    index = holders(
+        ((t.id, t.settings) for t in live.tunnels.values()),
+        (r for own in wants.values() for r in own),
+    )
+    waits: dict[str, dict[str, frozenset[Kind]]] = {}
+    held: list[Held] = []
+    for key, resource in ((k, r) for k, own in wants.items() for r in own):
+        for holder in sorted(set(index.of(resource)) - {key}):
+            other = by_key.get(holder)
+            if other is not None and holder not in keeps:
+                keeps[holder] = kept(other)
+            if other is None or any(same(resource, r) for r in keeps[holder]):
+                held.append(Held(by_key[key], resource, holder))
+            else:
+                mine = waits.setdefault(key, {})
+                mine[holder] = mine.get(holder, frozenset()) | {resource[0]}
+    return Conflicts(waits, tuple(held))
