@@ -68,7 +68,7 @@ number=$(query 'str(data.get("number", ""))' <<<"$found")
 state=$(query 'data.get("state", "none")' <<<"$found")
 before=$(query 'data.get("drift", "")' <<<"$found")
 after=$(fingerprint)
-count=$(query 'sum(len(a["changes"]) for a in data["accounts"])' <"$report/report.json")
+count=$(query 'sum(a["drifted"] for a in data["accounts"])' <"$report/report.json")
 compose "$after" >"$body"
 
 case $outcome/$state in

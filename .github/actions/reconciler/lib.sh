@@ -11,7 +11,7 @@ output() {
   printf '%s<<%s\n%s\n%s\n' "$1" "$delimiter" "$2" "$delimiter" >>"$GITHUB_OUTPUT"
 }
 
-random() { python3 -I -c 'import secrets; print(secrets.token_hex(16))'; }
+random() { od -An -N16 -tx1 /dev/urandom | tr -d ' \n'; }
 
 # summarize LINE…: lines of the job summary.
 summarize() { printf '%s\n' "$@" >>"$GITHUB_STEP_SUMMARY"; }

@@ -1,0 +1,192 @@
+"""Rules that every workflow and action of this repository keeps, over the parsed YAML."""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import yaml
+
+Node = dict[str, Any]
+PIN = re.compile(r"^actions/[\w-]+(/[\w-]+)*@[0-9a-f]{40}$")
+VERSIONED = re.compile(r"uses: \S+@[0-9a-f]{40} # v\d+\.\d+\.\d+$")
+TRIGGERS = {"pull_request", "push", "schedule", "workflow_call", "workflow_dispatch"}
+WRITABLE = {"issues", "pull-requests"}
+SECRET = re.compile(r"\bsecrets\b(?!\.GITHUB_TOKEN\b)")
+SAME_REPOSITORY = "github.event.pull_request.head.repo.full_name == github.repository"
+LONGEST = 60
+
+
+class File(NamedTuple):
+    text: str
+    data: Node
+
+    @property
+    def on(self) -> Node:
+        """The triggers; YAML 1.1 reads the key `on` as true."""
+        found = self.data.get("on", self.data.get(True, {}))
+        return found if isinstance(found, dict) else dict.fromkeys([found] if isinstance(found, str) else found)
+
+    @property
+    def jobs(self) -> Node:
+        return self.data.get("jobs", {})
+
+    @property
+    def steps(self) -> list[Node]:
+        holders = [*self.jobs.values(), self.data.get("runs", {})]
+        return [step for holder in holders for step in holder.get("steps", [])]
+
+
+def own_secrets(node: Any) -> bool:
+    """Whether the node reads a secret, apart from inheriting them all."""
+    return bool(SECRET.search(str({k: v for k, v in node.items() if k != "secrets"})))
+
+
+def pinned(file: File) -> Iterator[str]:
+    for node in [*file.steps, *file.jobs.values()]:
+        uses = node.get("uses", "$/")
+        if not uses.startswith("$/") and not PIN.match(uses):
+            yield uses
+
+
+def versioned(file: File) -> Iterator[str]:
+    for line in file.text.splitlines():
+        if re.search(r"\buses: [^$]", line) and not VERSIONED.search(line):
+            yield line.strip()
+
+
+def triggers(file: File) -> Iterator[str]:
+    yield from set(file.on) - TRIGGERS
+
+
+def odd_minute(file: File) -> Iterator[str]:
+    for entry in file.on.get("schedule") or []:
+        if entry["cron"].split()[0] in {"0", "*", "*/5", "*/10", "*/15", "*/30", "30"}:
+            yield entry["cron"]
+
+
+def top_permissions(file: File) -> Iterator[str]:
+    if file.jobs and file.data.get("permissions") != {}:
+        yield str(file.data.get("permissions"))
+
+
+def job_permissions(file: File) -> Iterator[str]:
+    for name, job in file.jobs.items():
+        granted = job.get("permissions")
+        if not isinstance(granted, dict):
+            yield name
+        elif any(right == "write" and scope not in WRITABLE for scope, right in granted.items()):
+            yield f"{name}: {granted}"
+
+
+def comment_alone(file: File) -> Iterator[str]:
+    for name, job in file.jobs.items():
+        granted = job.get("permissions") or {}
+        writes = isinstance(granted, dict) and granted.get("pull-requests") == "write"
+        checkouts = [s for s in job.get("steps", []) if s.get("uses", "").startswith("actions/checkout@")]
+        if writes and (len(granted) > 1 or "environment" in job or own_secrets(job) or checkouts):
+            yield name
+
+
+def credentials(file: File) -> Iterator[str]:
+    for step in file.steps:
+        is_checkout = step.get("uses", "").startswith("actions/checkout@")
+        if is_checkout and step.get("with", {}).get("persist-credentials") is not False:
+            yield step["uses"]
+
+
+def timeout(file: File) -> Iterator[str]:
+    for name, job in file.jobs.items():
+        if "uses" not in job and not 0 < job.get("timeout-minutes", 0) <= LONGEST:
+            yield name
+
+
+def runner(file: File) -> Iterator[str]:
+    for name, job in file.jobs.items():
+        if "uses" not in job and not re.match(r"^ubuntu-\d\d\.04$", str(job.get("runs-on"))):
+            yield name
+
+
+def no_expression_in_run(file: File) -> Iterator[str]:
+    yield from (step["run"] for step in file.steps if "${{" in step.get("run", ""))
+
+
+def no_environment_file(file: File) -> Iterator[str]:
+    yield from (s["run"] for s in file.steps if re.search(r"GITHUB_(ENV|PATH)\b", s.get("run", "")))
+
+
+def shell(file: File) -> Iterator[str]:
+    for step in file.data.get("runs", {}).get("steps", []):
+        if "run" in step and step.get("shell") != "bash":
+            yield step["run"]
+
+
+def secrets_in_environment(file: File) -> Iterator[str]:
+    if SECRET.search(str(file.data.get("env", ""))):
+        yield "env"
+    for name, job in file.jobs.items():
+        in_step = any(own_secrets(step) for step in job.get("steps", []))
+        in_job = own_secrets({k: v for k, v in job.items() if k != "steps"})
+        if in_job or (in_step and "environment" not in job):
+            yield name
+
+
+def inherited(file: File) -> Iterator[str]:
+    for name, job in file.jobs.items():
+        if job.get("secrets") == "inherit" and not job.get("uses", "").startswith("$/"):
+            yield name
+
+
+def forks(file: File) -> Iterator[str]:
+    for name, job in file.jobs.items():
+        if "pull_request" in file.on and "environment" in job and SAME_REPOSITORY not in str(job.get("if")):
+            yield name
+
+
+def cancelled_only_when_harmless(file: File) -> Iterator[str]:
+    for name, job in file.jobs.items():
+        if job.get("environment") == "apply" and (job.get("concurrency") or {}).get("cancel-in-progress") is not False:
+            yield name
+    if {"push", "schedule"} <= set(file.on) and (file.data.get("concurrency") or {}).get("cancel-in-progress"):
+        yield "workflow"
+
+
+def one_at_a_time(file: File) -> Iterator[str]:
+    for name, job in file.jobs.items():
+        if job.get("environment") == "apply" and job.get("strategy", {"max-parallel": 1}).get("max-parallel") != 1:
+            yield name
+
+
+def no_cache(file: File) -> Iterator[str]:
+    for step in file.steps:
+        if "/cache" in step.get("uses", "") or "cache" in step.get("with", {}):
+            yield step["uses"]
+
+
+RULES: dict[str, Callable[[File], Iterator[str]]] = {
+    "pinned": pinned,
+    "versioned": versioned,
+    "triggers": triggers,
+    "odd-minute": odd_minute,
+    "top-permissions": top_permissions,
+    "job-permissions": job_permissions,
+    "comment-alone": comment_alone,
+    "credentials": credentials,
+    "timeout": timeout,
+    "runner": runner,
+    "expression-in-run": no_expression_in_run,
+    "environment-file": no_environment_file,
+    "shell": shell,
+    "secrets-in-environment": secrets_in_environment,
+    "inherited": inherited,
+    "forks": forks,
+    "cancelled": cancelled_only_when_harmless,
+    "one-at-a-time": one_at_a_time,
+    "cache": no_cache,
+}
+
+
+def breaches(text: str) -> dict[str, list[str]]:
+    """The rules that a workflow or action breaks, each with where."""
+    file = File(text, yaml.safe_load(text))
+    found = {name: list(rule(file)) for name, rule in RULES.items()}
+    return {name: places for name, places in found.items() if places}

@@ -1,0 +1,100 @@
+"""A GitHub of two endpoints, issues and comments, on loopback, with pages of two entries."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+BOT = "github-actions[bot]"
+PAGE = 2
+
+
+class GitHub:
+    """Issues, comments (also those of pull requests) and the calls that changed them."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.issues: list[dict[str, Any]] = []
+        self.comments: list[dict[str, Any]] = []
+        self.pulls: list[dict[str, Any]] = []
+        self.writes: list[str] = []
+
+    def answer(self, method: str, path: str, query: dict[str, list[str]], body: dict[str, str]) -> Any:
+        if method != "GET":
+            self.writes.append(f"{method} {path}")
+        match method, path.removeprefix("repos/acme/estate/").split("/"):
+            case "GET", ["issues"]:
+                return [i for i in self.issues if i["user"]["login"] == query["creator"][0]]
+            case "POST", ["issues"]:
+                number = len(self.issues) + 1
+                self.issues.append({"number": number, "state": "open", "user": {"login": BOT}, **body})
+                return self.issues[-1]
+            case "PATCH", ["issues", "comments", comment]:
+                return self._change(self.comments, "id", comment, body)
+            case "PATCH", ["issues", number]:
+                return self._change(self.issues, "number", number, body)
+            case "GET", ["issues", number, "comments"]:
+                return [c for c in self.comments if c["issue"] == int(number)]
+            case "POST", ["issues", number, "comments"]:
+                return self.comment(int(number), BOT, body["body"])
+            case "GET", ["commits", _, "pulls"]:
+                return self.pulls
+        raise LookupError(f"{method} {path}")
+
+    def comment(self, issue: int, login: str, body: str) -> dict[str, Any]:
+        self.comments.append(
+            {"id": 100 + len(self.comments), "issue": issue, "user": {"login": login}, "body": body}
+        )
+        return self.comments[-1]
+
+    def bodies(self, issue: int) -> list[str]:
+        return [c["body"] for c in self.comments if c["issue"] == issue]
+
+    @staticmethod
+    def _change(entries: list[dict[str, Any]], key: str, wanted: str, body: dict[str, str]) -> dict[str, Any]:
+        entry = next(e for e in entries if str(e[key]) == wanted)
+        entry.update(body)
+        return entry
+
+
+@contextmanager
+def serving() -> Iterator[GitHub]:
+    github = GitHub()
+
+    class Handler(BaseHTTPRequestHandler):
+        def handle_any(self) -> None:
+            parts = urlsplit(self.path)
+            query = parse_qs(parts.query)
+            length = int(self.headers.get("Content-Length") or 0)
+            result = github.answer(
+                self.command, parts.path[1:], query, json.loads(self.rfile.read(length) or b"{}")
+            )
+            self.send_response(200)
+            if isinstance(result, list):
+                start = int(query.get("start", ["0"])[0])
+                if start + PAGE < len(result):
+                    separator = "&" if parts.query else "?"
+                    base = self.path.split("&start=")[0]
+                    self.send_header("X-Next", f"{github.url}{base}{separator}start={start + PAGE}")
+                result = result[start : start + PAGE]
+            self.end_headers()
+            self.wfile.write(json.dumps(result).encode())
+
+        do_GET = do_POST = do_PATCH = handle_any  # noqa: N815
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    github.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield github
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

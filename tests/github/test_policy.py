@@ -1,0 +1,154 @@
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.github.policy import RULES, breaches
+
+ROOT = Path(__file__).parents[2]
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+ACTIONS = sorted((ROOT / ".github" / "actions").glob("*/action.yml"))
+EXAMPLES = [
+    (page.name, block)
+    for page in sorted((ROOT / ".github" / "docs").glob("*.md"))
+    for block in re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    if re.search(r"^jobs:", block, re.MULTILINE) and re.search(r"^on:", block, re.MULTILINE)
+]
+
+SHA = "3d3c42e5aac5ba805825da76410c181273ba90b1"
+GOOD = f"""\
+on:
+  pull_request:
+  push:
+  schedule:
+    - cron: "17 * * * *"
+permissions: {{}}
+concurrency: {{group: g, cancel-in-progress: false}}
+jobs:
+  plan:
+    if: github.event.pull_request.head.repo.full_name == github.repository
+    runs-on: ubuntu-24.04
+    timeout-minutes: 10
+    environment: apply
+    concurrency: {{group: a, cancel-in-progress: false}}
+    strategy: {{max-parallel: 1}}
+    permissions:
+      contents: read
+    steps:
+      - uses: actions/checkout@{SHA} # v7.0.1
+        with:
+          persist-credentials: false
+      - run: echo "$TITLE"
+        env:
+          TITLE: ${{{{ github.event.pull_request.title }}}}
+          TOKEN: ${{{{ secrets.TOKEN }}}}
+  comment:
+    runs-on: ubuntu-24.04
+    timeout-minutes: 10
+    permissions:
+      pull-requests: write
+    steps:
+      - uses: $/.github/actions/reconciler
+  call:
+    permissions: {{}}
+    uses: $/.github/workflows/other.yml
+    secrets: inherit
+"""
+
+BAD = [
+    ("an action by tag", "pinned", f"checkout@{SHA} # v7.0.1", "checkout@v7 # v7.0.1"),
+    ("an action by short hash", "pinned", f"@{SHA}", "@3d3c42e"),
+    ("an action of a stranger", "pinned", "actions/checkout@", "mallory/checkout@"),
+    ("a pin that nobody can read", "versioned", " # v7.0.1", ""),
+    ("a pin with a moving version", "versioned", "# v7.0.1", "# v7"),
+    ("the base repository's rights for a fork's code", "triggers", "  push:", "  push:\n  pull_request_target:"),
+    ("a run on the results of another", "triggers", "  push:", "  push:\n  workflow_run:"),
+    ("a run on any comment", "triggers", "  push:", "  push:\n  issue_comment:"),
+    ("a schedule at the full hour", "odd-minute", "17 * * * *", "0 * * * *"),
+    ("no permissions at the top", "top-permissions", "permissions: {}\nconc", "conc"),
+    ("all permissions at the top", "top-permissions", "permissions: {}\nconc", "permissions: write-all\nconc"),
+    ("a job without permissions", "job-permissions", "    permissions:\n      contents: read\n", ""),
+    ("a job with every permission", "job-permissions", "permissions:\n      contents: read", "permissions: write-all"),
+    ("a job that may push", "job-permissions", "contents: read", "contents: write"),
+    ("a job that may mint identities", "job-permissions", "contents: read", "id-token: write"),
+    ("a comment job that sees code", "comment-alone", "pull-requests: write", "pull-requests: write\n      contents: read"),
+    ("a comment job that holds secrets", "comment-alone", "comment:\n", "comment:\n    environment: apply\n"),
+    ("a token left in .git/config", "credentials", "persist-credentials: false", "persist-credentials: true"),
+    ("a token left by default", "credentials", "        with:\n          persist-credentials: false\n", ""),
+    ("a job that may hang for six hours", "timeout", "    timeout-minutes: 10\n", ""),
+    ("a job that may hang for two hours", "timeout", "timeout-minutes: 10", "timeout-minutes: 120"),
+    ("a runner that changes by itself", "runner", "ubuntu-24.04", "ubuntu-latest"),
+    ("a runner of our own for anybody's code", "runner", "ubuntu-24.04", "self-hosted"),
+    ("a title that is run", "expression-in-run", '"$TITLE"', '"${{ github.event.pull_request.title }}"'),
+    ("a title in the environment file", "environment-file", '"$TITLE"', '"T=$TITLE" >> "$GITHUB_ENV"'),
+    ("a title in the search path", "environment-file", '"$TITLE"', '"$TITLE" >> $GITHUB_PATH'),
+    ("a secret without an environment", "secrets-in-environment", "    environment: apply\n", ""),
+    ("a secret for every job", "secrets-in-environment", "jobs:", "env: {T: '${{ secrets.T }}'}\njobs:"),
+    ("all secrets at once", "secrets-in-environment", "call:\n", "call:\n    if: toJSON(secrets) != ''\n"),
+    ("all secrets for a stranger", "inherited", "$/.github/workflows/other.yml", f"actions/x/y@{SHA} # v1.0.0"),
+    ("a secret for forks", "forks", "head.repo.full_name == github.repository", "title != ''"),
+    ("an apply that a push cancels", "cancelled", "a, cancel-in-progress: false", "a, cancel-in-progress: true"),
+    ("an apply that a schedule cancels", "cancelled", "g, cancel-in-progress: false", "g, cancel-in-progress: true"),
+    ("two applies with one token", "one-at-a-time", "max-parallel: 1", "max-parallel: 9"),
+    ("a cache that a pull request fills", "cache", "persist-credentials: false", "persist-credentials: false\n          cache: pip"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", [*WORKFLOWS, *ACTIONS], ids=lambda p: str(p.relative_to(ROOT / ".github")))
+def test_every_workflow_and_action_keeps_the_rules(path: Path) -> None:
+    assert breaches(path.read_text(encoding="utf-8")) == {}
+
+
+def test_every_published_example_keeps_the_rules() -> None:
+    assert {name: found for name, text in EXAMPLES if (found := breaches(text))} == {}
+    assert EXAMPLES
+
+
+def test_the_good_workflow_is_good() -> None:
+    assert breaches(GOOD) == {}
+
+
+@pytest.mark.parametrize(("rule", "old", "new"), [b[1:] for b in BAD], ids=[b[0] for b in BAD])
+def test_a_bad_workflow_is_caught_by_its_rule(rule: str, old: str, new: str) -> None:
+    assert GOOD.count(old) > 0
+    assert rule in breaches(GOOD.replace(old, new))
+
+
+def test_an_action_step_without_bash_is_caught() -> None:
+    assert list(breaches("runs: {using: composite, steps: [{run: ls, shell: sh}]}")) == ["shell"]
+
+
+def test_every_rule_has_its_bad_workflow() -> None:
+    assert {rule for _, rule, _, _ in BAD} | {"shell"} == set(RULES)
+
+
+def test_comment_job_may_do_nothing_but_comment() -> None:
+    plan = yaml.safe_load((ROOT / ".github/workflows/plan.yml").read_text(encoding="utf-8"))
+    assert plan["jobs"]["comment"]["permissions"] == {"pull-requests": "write"}
+
+
+def test_zizmor_finds_nothing(tmp_path: Path) -> None:
+    examples = [tmp_path / f"{number}-{name}.yml" for number, (name, _) in enumerate(EXAMPLES)]
+    for file, (_, text) in zip(examples, EXAMPLES, strict=True):
+        file.write_text(text, encoding="utf-8")
+    done = subprocess.run(  # noqa: S603
+        [
+            Path(sys.executable).with_name("zizmor"),
+            *("--offline", "--strict-collection", "--persona=pedantic", "--no-progress"),
+            ROOT / ".github",
+            *examples,
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert "No findings to report" in done.stdout
+
+
+@pytest.mark.parametrize("script", sorted((ROOT / ".github" / "actions").glob("*/*.sh")), ids=lambda p: p.name)
+def test_scripts_parse(script: Path) -> None:
+    assert subprocess.run(["bash", "-n", script], check=False).returncode == 0  # noqa: S603, S607

@@ -1,0 +1,173 @@
+import subprocess
+import time
+
+import pytest
+
+from tests.github.step import ACTION, Step, accounts, report
+
+PLAN = {"code": 2, "report": report("plan", "changes", "a", "b")}
+
+
+def test_plan_with_changes_is_green_and_fills_every_output(step: Step) -> None:
+    step.answers(plan=PLAN)
+    done = step("plan", arguments="--baseline=HEAD^1")
+    assert done.code == 0
+    assert done.outputs == {
+        "report": str(step.report),
+        "exitcode": "2",
+        "outcome": "changes",
+        "changes": "true",
+        "to_create": "0",
+        "to_update": "2",
+        "to_delete": "0",
+        "plan_path": str(step.report / "plan.json"),
+        "summary": "changes: 0 to create, 2 to update, 0 to delete",
+    }
+    assert "## changes" in done.summary
+    assert "--baseline=HEAD^1" in step.calls()[-1]
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "outcome", "verdict"),
+    [
+        ("plan", 0, "ok", 0),
+        ("plan", 5, "blocked", 5),
+        ("plan", 3, "invalid", 3),
+        ("plan", 9, "auth", 9),
+        ("apply", 7, "partial", 7),
+        ("apply", 1, "error", 1),
+        ("drift", 2, "changes", 0),
+        ("validate", 3, "invalid", 3),
+        ("validate", 0, "ok", 0),
+    ],
+)
+def test_exit_code_is_the_verdict(step: Step, command: str, code: int, outcome: str, verdict: int) -> None:
+    step.answers(**{command: {"code": code, "report": report(command, outcome)}})
+    done = step(command)
+    assert (done.code, done.outputs["exitcode"], done.outputs["outcome"]) == (verdict, str(code), outcome)
+
+
+def test_success_codes_can_be_narrowed(step: Step) -> None:
+    step.answers(drift={"code": 2, "report": report("drift", "changes", "a")})
+    assert step("drift", success_codes="0").code == 2
+
+
+def test_a_tool_that_dies_without_a_report_is_red_and_says_so(step: Step) -> None:
+    step.answers(plan={"code": 70, "report": None})
+    done = step("plan")
+    assert (done.code, done.outputs["outcome"], "report" in done.outputs) == (70, "error", False)
+    assert "ended with exit code 70" in done.summary
+
+
+def test_annotations_stand_outside_the_fence_that_mutes_the_log(step: Step) -> None:
+    step.answers(plan=PLAN)
+    lines = step("plan").log.splitlines()
+    fence = next(line for line in lines if line.startswith("::stop-commands::")).removeprefix("::stop-commands::")
+    muted = lines[lines.index(f"::stop-commands::{fence}") : lines.index(f"::{fence}::")]
+    assert any("must not become" in line for line in muted)
+    assert "::notice file=tunnels/a.yaml,line=1::planned" in lines[lines.index(f"::{fence}::") :]
+
+
+def test_without_credentials_plan_only_validates_green(step: Step) -> None:
+    step.answers(validate={"code": 0, "report": report("validate", "ok")})
+    done = step("plan", without_credentials="skip", CLOUDFLARE_API_TOKEN="", arguments="--baseline=HEAD^1")
+    assert (done.code, done.outputs["outcome"]) == (0, "skipped")
+    assert "Plan skipped: no credentials (CLOUDFLARE_API_TOKEN)." in done.summary
+    assert step.calls()[-1][0] == "validate"
+    assert "--baseline=HEAD^1" not in step.calls()[-1]
+
+
+def test_without_credentials_invalid_files_are_red(step: Step) -> None:
+    step.answers(validate={"code": 3, "report": report("validate", "invalid")})
+    done = step("plan", without_credentials="skip", CLOUDFLARE_API_TOKEN="")
+    assert (done.code, done.outputs["outcome"]) == (3, "invalid")
+
+
+def test_without_credentials_a_saved_list_gives_an_offline_plan(step: Step) -> None:
+    step.answers(plan=PLAN)
+    (step.workspace / "live.json").write_text("{}")
+    done = step("plan", without_credentials="skip", CLOUDFLARE_API_TOKEN="", live="live.json")
+    assert (done.code, done.outputs["outcome"]) == (0, "changes")
+    assert "Planned offline" in done.summary
+    assert step.calls()[-1][step.calls()[-1].index("--live") + 1] == "live.json"
+
+
+def test_every_token_that_an_account_names_is_looked_for(step: Step) -> None:
+    step.answers(accounts={"code": 0, "report": accounts(token="LAB_TOKEN")}, validate={"code": 0, "report": None})
+    assert step("plan", without_credentials="skip").outputs["outcome"] == "skipped"
+    assert step.calls()[-1][0] == "validate"
+
+
+def test_accounts_and_arguments_with_spaces_stay_whole(step: Step) -> None:
+    step.answers(apply={"code": 0, "report": report("apply", "ok")})
+    step("apply", account="prod\nnew lab\n", arguments="--no-delete\n--target=a b\n")
+    call = step.calls()[-1]
+    assert call[:9] == [
+        "apply", "--dir", "tunnels", "--account", "prod", "--account", "new lab", "--auto-approve", "--no-delete",
+    ]  # fmt: skip
+    assert call[9] == "--target=a b"
+
+
+def test_drift_takes_the_previous_report_when_there_is_one(step: Step) -> None:
+    step.answers(drift={"code": 0, "report": report("drift", "ok")})
+    previous = step.temp / "reconciler-previous.json"
+    previous.write_text("{}")
+    step("drift")
+    assert str(previous) in step.calls()[-1]
+
+
+@pytest.mark.parametrize(
+    ("digests", "code", "commands"),
+    [('{"prod": "sha256:aa"}', 0, ["plan", "apply"]), ('{"prod": "sha256:bb"}', 6, ["plan"]), ("{}", 6, ["plan"])],
+)
+def test_only_the_reviewed_digest_is_applied(step: Step, digests: str, code: int, commands: list[str]) -> None:
+    step.answers(
+        plan={"code": 0, "report": report("plan", "ok", "a")},
+        apply={"code": 0, "report": report("apply", "ok", "a")},
+    )
+    done = step("apply", digests=digests, success_codes="0")
+    assert (done.code, [call[0] for call in step.calls()]) == (code, commands)
+    assert (done.outputs["outcome"] == "plan_changed") == (code == 6)
+
+
+def test_a_cancelled_job_reaches_the_tool_which_ends_in_order(step: Step) -> None:
+    step.answers(apply={"code": 8, "report": report("apply", "interrupted"), "hang": True})
+    job = subprocess.Popen(["bash", str(ACTION / "step.sh")], cwd=step.workspace, env=step.prepared("apply"))  # noqa: S603, S607
+    while not step.stub.with_suffix(".ready").exists():
+        time.sleep(0.01)
+    job.terminate()
+    assert job.wait(timeout=20) == 8
+
+
+def test_no_output_can_smuggle_in_another(step: Step) -> None:
+    step.answers(
+        accounts={"code": 0, "report": accounts("x\ntokens<<EOF\n[]\nEOF")},
+    )
+    assert set(step("accounts").outputs) == {"accounts", "tokens"}
+
+
+def test_a_json_py_in_the_workspace_is_not_run(step: Step) -> None:
+    (step.workspace / "json.py").write_text("raise SystemExit(99)")
+    step.answers(plan=PLAN)
+    assert step("plan").code == 0
+
+
+def test_accounts_are_grouped_by_token_without_the_paused(step: Step) -> None:
+    listed = [
+        *accounts("prod", "lab")["accounts"],
+        *accounts("far", token="FAR_TOKEN")["accounts"],
+        *accounts("frozen", paused=True)["accounts"],
+    ]
+    step.answers(accounts={"code": 0, "report": {"accounts": listed}})
+    done = step("accounts")
+    assert done.outputs == {
+        "accounts": '["prod", "lab", "far", "frozen"]',
+        "tokens": '[{"token": "CLOUDFLARE_API_TOKEN", "accounts": ["prod", "lab"]},'
+        ' {"token": "FAR_TOKEN", "accounts": ["far"]}]',
+    }
+    assert "1 paused account(s)" in done.summary
+
+
+def test_unknown_command_is_a_usage_error(step: Step) -> None:
+    step.answers()
+    assert step("destroy").code == 64
