@@ -77,7 +77,7 @@ def open_envelope(body: bytes) -> Envelope:
     """The envelope in a body.
 
     Raises:
-        UnreadableError: Not one JSON object in UTF-8 (a byte order mark is let pass) within the limits of size
+        UnreadableError: Not one JSON object in UTF-8 (a byte order mark may lead) within the limits of size
             and depth, with unique keys, finite numbers and whole characters.
     """
     if len(body) > MAX_BODY:

@@ -1,14 +1,13 @@
 """One call to its outcome: pacing, deadline, retries; over the network as over a virtual clock."""
 
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from threading import Lock
 from typing import Any, Protocol
-from urllib.parse import quote
 
 from reconciler.api.call import Ambiguous, Call, Denied, NotSent, Outcome
+from reconciler.api.hiding import hider, md5_keys
 from reconciler.api.ratelimit import Pacer
 from reconciler.api.retry import next_delay, parse_retry_after
 from reconciler.api.wire import Reply, Request, Unsettled, decode, encode
@@ -17,7 +16,6 @@ READ_TIMEOUT = 30.0
 """Longest wait for one answer, in seconds."""
 
 _BUDGET = 200
-_HIDDEN = "[hidden]"
 
 
 class NotSentError(Exception):
@@ -133,29 +131,6 @@ class Session:
             self._pacer.silence(seconds, now)
 
 
-def _md5_keys(body: Mapping[str, Any]) -> Iterator[str]:
-    for tunnel in (body, *body.get("items", ())):
-        bgp = tunnel.get("bgp")
-        key = bgp.get("md5_key") if isinstance(bgp, Mapping) else None
-        if isinstance(key, str) and key:
-            yield key
-
-
-def hider(secrets: tuple[str, ...]) -> Callable[[str], str]:
-    """A function that hides these texts, also as JSON or a URL would spell them; longest first."""
-    spelled = {
-        form for text in secrets if text for form in (text, json.dumps(text)[1:-1], quote(text, safe=""))
-    }
-    forms = sorted(spelled, key=lambda form: (-len(form), form))
-
-    def hide(text: str) -> str:
-        for form in forms:
-            text = text.replace(form, _HIDDEN)
-        return text
-
-    return hide
-
-
 def _gate(session: Session, port: Port, last: Unsettled | None) -> NotSent | None:
     """Wait for a place; None once the call may go."""
     because = "" if last is None else f"; before that: {last.message}"
@@ -230,7 +205,7 @@ def exchange(call: Call, account_id: str, session: Session, port: Port) -> Outco
         session: Shared by all calls of the token.
         port: Carries requests out and keeps the time.
     """
-    revealed = [*session.keys.secrets, *_md5_keys(call.body)]
+    revealed = [*session.keys.secrets, *md5_keys(call.body)]
 
     def reveal(name: str) -> str:
         text = session.keys.reveal(name)

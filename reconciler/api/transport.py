@@ -1,0 +1,238 @@
+"""Requests over the network: the one module that knows httpx. Slow to import, so it is imported late."""
+
+import logging
+import random
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterable
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from ssl import PROTOCOL_TLS_CLIENT, SSLContext
+from typing import Any
+
+import httpcore
+import httpx
+
+from reconciler import __version__
+from reconciler.api.envelope import MAX_BODY
+from reconciler.api.exchange import AmbiguousError, NotSentError
+from reconciler.api.wire import Reply, Request
+
+_CONNECT_TIMEOUT = 10.0
+_SLICE = 0.05
+_GZIP = 16 + zlib.MAX_WBITS
+_NOT_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+    httpx.LocalProtocolError,
+)
+
+
+class _Stream(httpcore.NetworkStream):
+    """A stream that keeps to one end for all: httpx's own time-outs begin anew with every packet."""
+
+    def __init__(self, inner: httpcore.NetworkStream, left: Callable[[], float]) -> None:
+        self._inner = inner
+        self._left = left
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        left = self._left()
+        if left <= 0:
+            raise httpcore.ReadTimeout("the answer took too long")
+        return self._inner.read(max_bytes, left if timeout is None else min(left, timeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._inner.write(buffer, timeout)
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def start_tls(
+        self, ssl_context: SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        return _Stream(self._inner.start_tls(ssl_context, server_hostname, timeout), self._left)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._inner.get_extra_info(info)
+
+
+class _Backend(httpcore.NetworkBackend):
+    def __init__(self, left: Callable[[], float]) -> None:
+        self._inner = httpcore.SyncBackend()
+        self._left = left
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.NetworkStream:
+        stream = self._inner.connect_tcp(host, port, timeout, local_address, socket_options)
+        return _Stream(stream, self._left)
+
+
+def _quiet() -> None:
+    for name in ("httpx", "httpcore"):
+        logger = logging.getLogger(name)
+        logger.setLevel(max(logger.level, logging.WARNING))  # their lines hold URLs and headers
+
+
+def _tls(base_url: str) -> SSLContext:
+    if base_url.startswith("https:"):
+        return httpx.create_ssl_context()
+    return SSLContext(
+        PROTOCOL_TLS_CLIENT
+    )  # trusts nobody, and saves reading the certificates for plain loopback
+
+
+def _check_token(token: str) -> str:
+    if not token or not token.isascii() or not token.isprintable() or " " in token:
+        raise ValueError("the API token holds characters that no token has; was it copied whole?")
+    return token
+
+
+def _gunzip(chunks: Iterable[bytes], limit: int) -> bytes:
+    decoder = zlib.decompressobj(_GZIP)
+    body = bytearray()
+    for chunk in chunks:
+        body += decoder.decompress(chunk, limit + 1 - len(body))
+        _check_size(body, limit)
+    if not decoder.eof or decoder.unused_data:
+        raise AmbiguousError("the answer's compression is broken")
+    return bytes(body)
+
+
+def _check_size(body: bytearray, limit: int) -> None:
+    if len(body) > limit:
+        raise AmbiguousError("the answer is too long")
+
+
+def _read(response: httpx.Response, limit: int) -> bytes:
+    """The body, decoded, stopped at the limit: what unpacks to gigabytes is never unpacked."""
+    if response.is_stream_consumed:  # made in process, whole
+        return response.content
+    encoding = response.headers.get("content-encoding", "identity").strip().lower()
+    if encoding == "gzip":
+        return _gunzip(response.iter_raw(), limit)
+    if encoding != "identity":
+        raise AmbiguousError("the answer has an unknown content encoding")
+    body = bytearray()
+    for chunk in response.iter_raw():
+        body += chunk
+        _check_size(body, limit)
+    return bytes(body)
+
+
+class HttpPort:
+    """One token's way to the API, shared by its accounts and their threads; a `Port`.
+
+    Args:
+        base_url: As `check_base_url` returned it.
+        token: The API token.
+        parallelism: Connections at most.
+        stopping: Whether the run is being stopped.
+        transport: Replaces the network, for the simulator in process.
+
+    Raises:
+        ValueError: The token can't be one.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        token: str,
+        parallelism: int,
+        stopping: Callable[[], bool],
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        _quiet()
+        self._base_url = base_url
+        self._stopping = stopping
+        self._ends = threading.local()
+        local = transport is not None or base_url.startswith("http:")
+        self._client = httpx.Client(
+            headers={
+                "authorization": f"Bearer {_check_token(token)}",
+                "user-agent": f"reconciler/{__version__}",
+                "accept-encoding": "gzip",
+            },
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+            verify=_tls(base_url),
+            limits=httpx.Limits(max_connections=parallelism, max_keepalive_connections=parallelism),
+            follow_redirects=False,
+            trust_env=not local,  # proxies; what stays on this machine needs none
+            transport=transport,
+        )
+        self._cap_time()
+
+    def _cap_time(self) -> None:
+        for transport in (self._client._transport, *self._client._mounts.values()):  # noqa: SLF001
+            if isinstance(transport, httpx.HTTPTransport):
+                # httpx has no public place for a backend; a test with dripping headers guards this line.
+                transport._pool._network_backend = _Backend(self._left)  # noqa: SLF001
+
+    def _left(self) -> float:
+        return float(self._ends.at) - time.monotonic()
+
+    def send(self, request: Request, timeout: float) -> Reply:
+        """The whole answer within `timeout` seconds.
+
+        Raises:
+            NotSentError: No connection was made.
+            AmbiguousError: No whole answer came.
+        """
+        self._ends.at = time.monotonic() + timeout
+        try:
+            return self._exchange(request, timeout)
+        except _NOT_SENT as problem:
+            raise NotSentError(f"no connection to Cloudflare ({_reason(problem)})") from None
+        except (httpx.HTTPError, httpx.StreamError, OSError, zlib.error) as problem:
+            raise AmbiguousError(f"no whole answer from Cloudflare ({_reason(problem)})") from None
+
+    def _exchange(self, request: Request, timeout: float) -> Reply:
+        with self._client.stream(
+            request.method,
+            self._base_url + request.path,
+            params=dict(request.query) or None,
+            headers=dict(request.headers),
+            content=request.body or None,
+            timeout=httpx.Timeout(timeout, connect=min(timeout, _CONNECT_TIMEOUT)),
+        ) as response:
+            body = _read(response, MAX_BODY)
+            return Reply(response.status_code, dict(response.headers), body)
+
+    def now(self) -> float:
+        """Seconds of the monotonic clock."""
+        return time.monotonic()
+
+    def epoch(self) -> float:
+        """Seconds since 1970."""
+        return time.time()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, in slices, so that a request to stop ends it."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0 and not self._stopping():
+            time.sleep(min(left, _SLICE))
+
+    def random(self) -> float:
+        """A random number in [0, 1)."""
+        return random.random()  # noqa: S311
+
+    def stopping(self) -> bool:
+        """Whether nothing more may be sent."""
+        return self._stopping()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+
+def _reason(problem: Exception) -> str:
+    """The kind of fault and the system's words for it, which hold neither headers nor bodies."""
+    return f"{type(problem).__name__}: {str(problem)[:200]}" if str(problem) else type(problem).__name__
