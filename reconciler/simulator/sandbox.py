@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from reconciler.simulator.message import Reply, Request
 from reconciler.simulator.semantics import Semantics
 from reconciler.simulator.server import Simulator
 
@@ -80,6 +81,21 @@ def save(path: Path, simulator: Simulator) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def saving(path: Path) -> Callable[[Simulator, Request], Reply]:
+    """Returns what a transport takes as `answer` to save the file after every write, so that a kill loses none.
+
+    The caller holds the lock from `load` to the last request.
+    """
+
+    def answer(simulator: Simulator, request: Request) -> Reply:
+        reply = simulator.handle(request)
+        if request.method != "GET":
+            save(path, simulator)
+        return reply
+
+    return answer
 
 
 @contextmanager

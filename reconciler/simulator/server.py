@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
@@ -26,6 +27,11 @@ class LogEntry(NamedTuple):
     query: str
     status: int
     touched: tuple[str, ...]
+
+
+@lru_cache(maxsize=1024)
+def _second(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 def _stopped_clock() -> float:
@@ -107,7 +113,7 @@ class Simulator:
         """Returns the next timestamp, always later than the one before (API: trailing zeros are cut)."""
         self._micros = max(int(self._now() * 1_000_000), self._micros + 1)
         seconds, micros = divmod(self._micros, 1_000_000)
-        text = f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
+        text = _second(seconds)
         if nanoseconds:
             return f"{text}.{micros:06d}001Z"
         return f"{text}.{micros:06d}".rstrip("0").rstrip(".") + "Z"

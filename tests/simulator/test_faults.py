@@ -194,3 +194,19 @@ def test_a_stale_list_shows_the_state_before_the_last_write_once(world):
 
 def test_a_settled_world_has_no_past_to_show(world):
     assert len(listed(FaultKind.STALE_LIST, world)["result"]["ipsec_tunnels"]) == 3
+
+
+def test_an_unknown_route_stays_one(world):
+    request = Request("GET", "/nowhere", "", HEADERS)
+    assert answer(FaultKind.STALE_LIST, world, request).status == 404
+
+
+@pytest.mark.parametrize(
+    ("kind", "field"), [(FaultKind.DUPLICATE_ID, "id"), (FaultKind.DUPLICATE_NAME, "name")]
+)
+def test_a_list_of_one_is_doubled(api, kind, field):
+    lone = api()
+    lone.create()
+    tunnels = listed(kind, lone)["result"]["ipsec_tunnels"]
+    assert len(tunnels) == 2
+    assert tunnels[0][field] == tunnels[1][field]

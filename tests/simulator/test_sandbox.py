@@ -5,7 +5,8 @@ import threading
 
 import pytest
 
-from reconciler.simulator.sandbox import load, locked, save
+from reconciler.simulator.message import Request
+from reconciler.simulator.sandbox import load, locked, save, saving
 from reconciler.simulator.semantics import DEFAULT
 from reconciler.simulator.server import Simulator
 
@@ -111,3 +112,14 @@ def test_the_lock_file_may_be_no_symlink(tmp_path):
     with pytest.raises(ValueError, match="symbolic link"), locked(tmp_path / "sandbox.json"):
         pass
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_saving_answer_writes_the_file_after_writes_only(tmp_path, api):
+    path = tmp_path / "sandbox.json"
+    world = api()
+    headers = {"authorization": "Bearer secret"}
+    answer = saving(path)
+    assert answer(world.simulator, Request("GET", world.path, "", headers)).status == 200
+    assert not path.exists()
+    answer(world.simulator, Request("POST", world.path, "", headers, json.dumps(world.body()).encode()))
+    assert len(load(path, DEFAULT, clock).tunnels(world.account)) == 1

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from reconciler.simulator.message import RefusedError
+
 REFUSED = (400, 1022)
 
 
@@ -296,7 +298,8 @@ def test_psk_set_applies_what_it_can(api):
 
 
 @pytest.mark.parametrize(
-    "body", [None, {}, [], {"psks": {}}, {"psks": [{"id": "a"}]}, {"psks": [{"id": "a", "psk": ""}]}]
+    "body",
+    [None, {}, [], {"psks": {}}, {"psks": [7]}, {"psks": [{"id": "a"}]}, {"psks": [{"id": "a", "psk": ""}]}],
 )
 def test_psk_set_refuses_a_malformed_body(api, body):
     assert refusal(api().call("POST", "/psk", body)) == REFUSED
@@ -408,6 +411,10 @@ def test_foreign_edits_change_the_world_unseen(api):
     world.simulator.foreign_edit(world.account, "a", {"description": "by hand"})
     assert world.simulator.tunnels(world.account)[0]["description"] == "by hand"
     assert world.names() == ["a"]
+    with pytest.raises(RefusedError, match="not found"):
+        world.simulator.foreign_edit(world.account, "b", {"description": "nobody"})
+    world.simulator.foreign_edit(world.account, "a", {"psk": "other"})
+    assert list(world.simulator.keys(world.account).values()) == ["other"]
     world.simulator.foreign_delete(world.account, "a")
     assert world.names() == []
     assert world.simulator.keys(world.account) == {}
