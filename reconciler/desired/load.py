@@ -1,0 +1,244 @@
+"""The texts of all files to desired state: parsed, typed, defaults merged, canonical, checked."""
+
+import posixpath
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from reconciler.core.desired import (
+    Account,
+    CommandRef,
+    Declared,
+    Desired,
+    EnvRef,
+    External,
+    FileRef,
+    Generated,
+    IgnoreRule,
+    KeyRef,
+    Limits,
+)
+from reconciler.core.diagnostic import Diagnostic, Location, error, in_order
+from reconciler.core.tunnel import canonical
+from reconciler.desired import schema
+from reconciler.desired.document import Document, DocumentError, Plain, parse
+from reconciler.desired.explain import explain, without
+from reconciler.desired.references import EXTERNAL
+from reconciler.desired.rules import Entry, Group, check
+from reconciler.desired.tree import AccountFiles, SourceFile, Tree
+
+REQUIRED = ("name", "cloudflare_endpoint", "interface_address")
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What the files say.
+
+    Attributes:
+        desired: One per account, sorted by name. Only complete when `diagnostics` holds no error.
+        diagnostics: Every problem of every file, in order.
+        accounts: The accounts, in the same order.
+    """
+
+    desired: tuple[Desired, ...]
+    diagnostics: tuple[Diagnostic, ...]
+    accounts: tuple[Account, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """One file: its typed value without what is wrong in it, and the keys that are missing for that."""
+
+    document: Document
+    value: Mapping[str, Any]
+    gone: Mapping[int | str, set[str]] = field(default_factory=dict)
+
+
+def load(tree: Tree, today: date) -> Loaded:
+    """Desired state from the files' texts.
+
+    Args:
+        tree: The files.
+        today: The day (UTC) on which rules with an end are judged.
+    """
+    problems: list[Diagnostic] = list(tree.diagnostics)
+    groups = [_group(files, problems) for files in tree.accounts]
+    problems += check(groups, today)
+    desired = tuple(
+        Desired(g.account, {e.declared.name: e.declared for e in sorted(g.entries, key=_name)})
+        for g in groups
+    )
+    return Loaded(desired, in_order(problems), tuple(g.account for g in groups))
+
+
+def _name(entry: Entry) -> str:
+    return entry.declared.name
+
+
+def _group(files: AccountFiles, problems: list[Diagnostic]) -> Group:
+    """One account with its tunnels; what is wrong is added to `problems`."""
+    read = _read(files.account_file, schema.account_adapter(), schema.AccountFile, problems)
+    account = _account(files, read)
+    value = read.value if read else {}
+    gone = read.gone.get("defaults", set()) | read.gone.get("", set()) if read else set(REQUIRED)
+    entries: list[Entry] = []
+    for source in files.files:
+        tunnels = _read(source, schema.tunnels_adapter(), schema.TunnelFile, problems)
+        if tunnels:
+            entries += _entries(tunnels, value.get("defaults") or {}, gone, problems)
+    return Group(account, tuple(entries))
+
+
+def _read(
+    source: SourceFile | None, adapter: TypeAdapter[Any], root: type, problems: list[Diagnostic]
+) -> _Read | None:
+    """A file's typed value; on errors what is left of it, None when nothing is."""
+    if source is None:
+        return None
+    try:
+        document = parse(source.data, source.path)
+    except DocumentError as refused:
+        problems += refused.diagnostics
+        return None
+    value = {} if document.value is None else document.value
+    try:
+        return _Read(document, adapter.validate_python(value))
+    except ValidationError as invalid:
+        errors = invalid.errors(include_url=False)
+    problems += explain(document, errors, root)
+    rest, gone = without(value, errors)
+    if root is schema.AccountFile:
+        rest = {**_fallback(rest), **rest}
+    else:
+        rest.setdefault("tunnels", [])
+    return _Read(document, adapter.validate_python(rest), gone)
+
+
+def _fallback(rest: Mapping[str, Any]) -> dict[str, Any]:
+    """Stand-ins for what an account can't do without, so that the rest of a wrong one can be checked."""
+    return {k: v for k, v in {"account_id": "0" * 32, "prune": Plain("false")}.items() if k not in rest}
+
+
+def _account(files: AccountFiles, read: _Read | None) -> Account:
+    if read is None:
+        return Account(files.name, "", prune=False, location=Location(files.folder))
+    value, document = read.value, read.document
+    wrong = read.gone.get("", set())
+    paused = value.get("paused")
+    more = {"parking": value["parking"]} if value.get("parking") else {}
+    if value.get("token"):
+        more["token_env"] = value["token"]["env"]
+    return Account(
+        name=files.name,
+        account_id="" if wrong & {"", "account_id"} else value["account_id"],
+        prune=value["prune"],
+        location=document.location(("account_id",)),
+        removed={n: document.location(("removed", i)) for i, n in enumerate(value.get("removed") or ())},
+        protect={n: document.location(("protect", i)) for i, n in enumerate(value.get("protect") or ())},
+        paused=paused["reason"] if paused else None,
+        ignore=tuple(_rule(document, i, rule) for i, rule in enumerate(value.get("ignore") or ())),
+        limits=Limits(**(value.get("limits") or {})),
+        **more,
+    )
+
+
+def _rule(document: Document, index: int, rule: Mapping[str, Any]) -> IgnoreRule:
+    place = document.location(("ignore", index))
+    return IgnoreRule(rule["name"], tuple(rule.get("fields", ())), rule["reason"], rule.get("until"), place)
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings laid over others: mappings merge, lists and scalars replace, None removes; no None is left."""
+    out = dict(base)
+    for key, value in over.items():
+        if value is None:
+            out.pop(key, None)
+        elif type(value) is dict:
+            below = out.get(key)
+            out[key] = merge(below if type(below) is dict else {}, value)
+        else:
+            out[key] = value
+    return out
+
+
+def _entries(
+    read: _Read, defaults: Mapping[str, Any], gone: set[str], problems: list[Diagnostic]
+) -> list[Entry]:
+    """The tunnels of one file, over the account's defaults."""
+    document = read.document
+    folder = posixpath.dirname(document.file)
+    defaults = merge(defaults, read.value.get("defaults") or {})
+    gone = gone | read.gone.get("defaults", set()) | read.gone.get("", set()) & {"defaults"}
+    places = document.item_starts("tunnels")
+    entries = []
+    for index, own in enumerate(read.value["tunnels"]):
+        tunnel = merge(defaults, own)
+        wrong = frozenset(gone | read.gone.get(index, set())) if gone or read.gone else frozenset[str]()
+        if "*" in wrong:
+            continue
+        lacking = _lacking(tunnel)
+        if lacking:
+            problems += _missing(document, index, lacking, wrong)
+        declared = _declared(tunnel, Location(document.file, *places[index]), folder)
+        entries.append(Entry(declared, document, index, wrong))
+    return entries
+
+
+def _lacking(tunnel: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """Paths that the tunnel needs and nothing gives."""
+    lacking: list[tuple[str, ...]] = [(name,) for name in REQUIRED if name not in tunnel]
+    if "bgp" in tunnel and "customer_asn" not in tunnel["bgp"]:
+        lacking.append(("bgp", "customer_asn"))
+    return lacking
+
+
+def _missing(
+    document: Document, index: int, lacking: list[tuple[str, ...]], wrong: frozenset[str]
+) -> list[Diagnostic]:
+    inherited = "It is required. Add it to the tunnel or to defaults."
+    details = {"name": "Every tunnel needs one.", "interface_address": "Every tunnel needs one of its own."}
+    return [
+        error(
+            "missing-field",
+            f'"{".".join(path)}" is missing',
+            details.get(path[0], inherited),
+            document.location(("tunnels", index, *path[:-1])),
+        )
+        for path in lacking
+        if path[0] not in wrong and "defaults" not in wrong
+    ]
+
+
+def _declared(tunnel: dict[str, Any], place: Location, folder: str) -> Declared:
+    """One tunnel's declaration from its merged and typed fields."""
+    psk = tunnel.get("psk")
+    if "bgp" in tunnel and "customer_asn" not in tunnel["bgp"]:
+        del tunnel["bgp"]
+    return Declared(
+        tunnel.get("name", ""),
+        canonical(tunnel),
+        place,
+        _key(psk, folder) if psk else None,
+        tunnel.get("renamed_from"),
+        tunnel.get("protect", False),
+        psk.get("rotate_after") if psk else None,
+    )
+
+
+def _key(psk: Mapping[str, Any], folder: str) -> KeyRef:
+    if EXTERNAL in psk:
+        return External()
+    if "env" in psk:
+        return EnvRef(psk["env"])
+    if "generate" in psk:
+        return Generated(psk["generate"], _place(psk["deliver_to"], folder))
+    return _place(psk, folder)
+
+
+def _place(where: Mapping[str, Any], folder: str) -> FileRef | CommandRef:
+    if "file" in where:
+        return FileRef(posixpath.normpath(posixpath.join(folder, where["file"])))
+    return CommandRef(tuple(where["command"]), folder)

@@ -1,0 +1,275 @@
+"""Rules across the tunnels of an account and across accounts."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from fnmatch import translate
+from socket import AF_INET, AF_INET6, inet_pton
+
+from reconciler.core.desired import Account, Declared
+from reconciler.core.diagnostic import Diagnostic, Location, error, warning
+from reconciler.desired.codes import CODES
+from reconciler.desired.document import Document
+from reconciler.desired.values import shown
+
+__all__ = ["CODES", "Entry", "Group", "check"]
+
+MAX_NAME = 15
+_NAME = re.compile(r"[A-Za-z0-9_.-]*")
+_PRIVATE = tuple(
+    (int.from_bytes(inet_pton(AF_INET, host)) >> (32 - length), 32 - length)
+    for host, length in (("10.0.0.0", 8), ("172.16.0.0", 12), ("192.168.0.0", 16), ("169.254.240.0", 20))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A declared tunnel and what is known of its text.
+
+    Attributes:
+        declared: The tunnel.
+        document: The file that declares it.
+        index: Its index in the file's list.
+        wrong: Its top-level keys that are missing from `declared` because they are wrong.
+    """
+
+    declared: Declared
+    document: Document
+    index: int
+    wrong: frozenset[str] = frozenset()
+
+    def at(self, *path: str) -> Location:
+        """The place of a field, or of the tunnel when the field is inherited."""
+        return self.document.location(("tunnels", self.index, *path))
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """An account and its tunnels in the order of files and lines, duplicates included."""
+
+    account: Account
+    entries: tuple[Entry, ...]
+
+
+def check(groups: Iterable[Group], today: date) -> Iterator[Diagnostic]:
+    """All problems that need more than one value to be seen.
+
+    Args:
+        groups: The accounts.
+        today: The day (UTC) on which rules with an end are judged.
+    """
+    groups = tuple(groups)
+    yield from _account_ids(groups)
+    for group in groups:
+        named = {entry.declared.name: entry for entry in reversed(group.entries) if entry.declared.name}
+        yield from _names(group.entries, named)
+        yield from _overlaps(group.entries, "interface_address", AF_INET)
+        yield from _overlaps(group.entries, "interface_address6", AF_INET6)
+        yield from _identities(group.entries)
+        yield from _renames(group.entries)
+        yield from _ownership(group.account, named)
+        yield from _expired(group.account, today)
+        for entry in group.entries:
+            yield from _warnings(entry)
+        yield from _pairs(group.entries)
+
+
+def _account_ids(groups: Iterable[Group]) -> Iterator[Diagnostic]:
+    first: dict[str, Account] = {}
+    for account in (group.account for group in groups):
+        if not account.account_id:
+            continue
+        other = first.setdefault(account.account_id, account)
+        if other is not account:
+            detail = f"{other.location} has it too, and each would delete the other's tunnels. Merge the two."
+            yield error("duplicate-account", "an account id that stands twice", detail, account.location)
+
+
+def _names(entries: Iterable[Entry], first: Mapping[str, Entry]) -> Iterator[Diagnostic]:
+    for entry in entries:
+        name = entry.declared.name
+        if name and (other := first[name]) is not entry:
+            detail = (
+                f"{other.at('name')} declares it already. Names are unique in an account: change one of them."
+            )
+            yield error("duplicate-name", f"a second tunnel named {shown(name)}", detail, entry.at("name"))
+
+
+def _span(text: str, family: int) -> tuple[int, int]:
+    """First and last address of the network that an interface address lies in, as numbers."""
+    host, _, length = text.partition("/")
+    packed = inet_pton(family, host)
+    size = 1 << (len(packed) * 8 - int(length))
+    start = int.from_bytes(packed) // size * size
+    return start, start + size - 1
+
+
+def _overlaps(entries: Iterable[Entry], path: str, family: int) -> Iterator[Diagnostic]:
+    """Networks are nested or apart, so the one that reaches furthest holds the next one or none does."""
+    spans = sorted(
+        (
+            (*_span(text, family), index, entry)
+            for index, entry in enumerate(entries)
+            if isinstance(text := entry.declared.settings[path], str) and text
+        ),
+        key=lambda span: (span[0], -span[1], span[2]),
+    )
+    reach, widest = -1, None
+    for start, end, index, entry in spans:
+        if widest and start <= reach:
+            (_, other), (_, later) = sorted((widest, (index, entry)), key=lambda pair: pair[0])
+            yield error(
+                "overlapping-network",
+                f"{shown(str(later.declared.settings[path]))} overlaps another tunnel's network",
+                f"{shown(other.declared.name)} at {other.at(path)} has {other.declared.settings[path]}. "
+                "Each tunnel needs a network of its own.",
+                later.at(path),
+            )
+        if end > reach:
+            reach, widest = end, (index, entry)
+
+
+def _identities(entries: Iterable[Entry]) -> Iterator[Diagnostic]:
+    first: dict[tuple[str, str], Entry] = {}
+    for entry in entries:
+        settings = entry.declared.settings
+        identity, endpoint = (
+            str(settings["custom_remote_identities.fqdn_id"]),
+            str(settings["cloudflare_endpoint"]),
+        )
+        if not identity or not endpoint:
+            continue
+        other = first.setdefault((identity.lower(), endpoint), entry)
+        if other is not entry:
+            place = other.at("custom_remote_identities", "fqdn_id")
+            yield error(
+                "duplicate-identity",
+                "an identity that another tunnel of the same Cloudflare endpoint has",
+                f"{shown(other.declared.name)} at {place} has it too: Cloudflare can't tell them apart. "
+                "Change one, or move one to another cloudflare_endpoint.",
+                entry.at("custom_remote_identities", "fqdn_id"),
+            )
+
+
+def _renames(entries: Iterable[Entry]) -> Iterator[Diagnostic]:
+    claimed: dict[str, Entry] = {}
+    former: dict[str, str] = {}
+    for entry in entries:
+        old, name = entry.declared.renamed_from, entry.declared.name
+        if old is None:
+            continue
+        if old == name:
+            detail = "A tunnel can't be renamed from its own name. Remove the line."
+            yield error(
+                "rename-to-itself", "renamed_from is the tunnel's own name", detail, entry.at("renamed_from")
+            )
+            continue
+        other = claimed.setdefault(old, entry)
+        if other is not entry:
+            detail = f"{other.at('renamed_from')} claims it already. Only one tunnel can: remove the other."
+            summary = f"the former name {shown(old)} is claimed twice"
+            yield error("rename-claimed-twice", summary, detail, entry.at("renamed_from"))
+        elif name:
+            former[name] = old
+    for name in _in_cycles(former):
+        entry = claimed[former[name]]
+        detail = (
+            "Names can't be swapped in place. Rename one of them to a free name first, and apply in between."
+        )
+        yield error("rename-cycle", "these renames close a cycle", detail, entry.at("renamed_from"))
+
+
+def _in_cycles(former: Mapping[str, str]) -> Iterator[str]:
+    """One name of each cycle: the one that sorts first."""
+    seen: set[str] = set()
+    for start in sorted(former):
+        trail: dict[str, None] = {}
+        name = start
+        while name in former and name not in seen:
+            seen.add(name)
+            trail[name] = None
+            name = former[name]
+        if name in trail:
+            names = list(trail)
+            yield min(names[names.index(name) :])
+
+
+def _ownership(account: Account, named: Mapping[str, Entry]) -> Iterator[Diagnostic]:
+    for name, place in account.removed.items():
+        if name in named:
+            detail = f"{named[name].at('name')} declares it. Remove one of the two."
+            yield error("removed-and-declared", f"{shown(name)} is removed and declared", detail, place)
+    for rule in account.ignore:
+        if rule.fields:
+            continue
+        matches = re.compile(translate(rule.name)).match
+        for name, entry in named.items():
+            if matches(name):
+                yield error(
+                    "ignored-and-declared",
+                    f"{shown(name)} is declared and ignored",
+                    f"The rule at {rule.location} leaves it to somebody else. Remove one of the two.",
+                    entry.at("name"),
+                )
+
+
+def _expired(account: Account, today: date) -> Iterator[Diagnostic]:
+    for rule in account.ignore:
+        if rule.until is None or today <= rule.until:
+            continue
+        effect = "Its fields are compared again" if rule.fields else "It still protects its tunnels"
+        yield warning(
+            "expired-rule",
+            f"the rule for {shown(rule.name)} ended on {rule.until}",
+            f"{effect}. Remove the rule, or give it a later end.",
+            rule.location,
+        )
+
+
+def _warnings(entry: Entry) -> Iterator[Diagnostic]:
+    declared = entry.declared
+    name, inner = declared.name, declared.settings["interface_address"]
+    if len(name) > MAX_NAME:
+        detail = f"Cloudflare's documentation allows {MAX_NAME}. Choose a shorter one."
+        yield warning(
+            "long-name", f"the name {shown(name)} has {len(name)} characters", detail, entry.at("name")
+        )
+    if not _NAME.fullmatch(name):
+        detail = (
+            "Cloudflare's documentation allows neither spaces nor special characters. Use letters, digits, -."
+        )
+        yield warning("odd-name", f"the name {shown(name)} has special characters", detail, entry.at("name"))
+    if inner and not _private(str(inner)):
+        detail = (
+            "Cloudflare documents 10/8, 172.16/12, 192.168/16 and 169.254.240.0/20 only. Use one of them."
+        )
+        summary = f"{shown(str(inner))} lies outside the documented ranges"
+        yield warning("public-interface", summary, detail, entry.at("interface_address"))
+    if declared.key is None and "psk" not in entry.wrong:
+        detail = "A tunnel without a key does not come up. Add psk: {env: NAME}, or psk: external."
+        yield warning(
+            "no-psk", f"the tunnel {shown(name)} declares no pre-shared key", detail, declared.location
+        )
+
+
+def _private(text: str) -> bool:
+    number = int.from_bytes(inet_pton(AF_INET, text.partition("/")[0]))
+    return any(number >> shift == start for start, shift in _PRIVATE)
+
+
+def _pairs(entries: Iterable[Entry]) -> Iterator[Diagnostic]:
+    first: dict[tuple[object, object], Entry] = {}
+    for entry in entries:
+        pair = entry.declared.settings["cloudflare_endpoint"], entry.declared.settings["customer_endpoint"]
+        if not all(pair):
+            continue
+        other = first.setdefault(pair, entry)
+        if other is not entry:
+            yield warning(
+                "same-endpoint-pair",
+                "two tunnels with the same two endpoints",
+                f"{shown(other.declared.name)} at {other.at('customer_endpoint')} has them too. They can "
+                "only be told apart by identities. Change an endpoint if that is not meant.",
+                entry.at("customer_endpoint"),
+            )
