@@ -84,7 +84,7 @@ def save(path: Path, simulator: Simulator) -> None:
 
 
 def saving(path: Path) -> Callable[[Simulator, Request], Reply]:
-    """Returns what a transport takes as `answer` to save the file after every write, so that a kill loses none.
+    """Returns the `answer` of a transport that saves the file after every write, so that a kill loses none.
 
     The caller holds the lock from `load` to the last request.
     """
