@@ -1,0 +1,1 @@
+"""The command line: arguments, environment, clock, files and exit codes; wires the pure parts together."""

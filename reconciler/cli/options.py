@@ -1,0 +1,262 @@
+"""The command line's grammar. Global options are accepted before and after the command."""
+
+import argparse
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from reconciler import __version__
+
+SANDBOX_FILE = ".reconciler/sandbox.json"
+FORMATS = ("text", "json", "markdown", "html", "github")
+
+_EPILOG = """exit codes: 0 ok, 1 error, 2 changes, 3 invalid, 4 rejected, 5 blocked, 6 plan_changed, 7 partial,
+8 interrupted, 9 auth, 64 usage, 70 internal"""
+
+
+class UsageError(Exception):
+    """The command line is wrong; the message says what and what to do."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Raises instead of leaving, so that a bad command line has its own exit code."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{self.prog}: {message}\nRun '{self.prog} --help' to see what it takes.")
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise ValueError
+    return value
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise ValueError
+    return value
+
+
+def _output(text: str) -> tuple[str, str | None]:
+    name, separator, path = text.partition("=")
+    if name not in FORMATS or (separator and not path):
+        raise argparse.ArgumentTypeError(f"{text!r}: give one of {', '.join(FORMATS)}, with =PATH to write a file")
+    return name, path or None
+
+
+_count.__name__, _seconds.__name__ = "whole number above 0", "number of seconds above 0"
+
+
+def _globals(*, defaults: bool) -> argparse.ArgumentParser:
+    """The global options: once with their defaults to parse them, once without to show them in every help."""
+
+    def default(value: object) -> object:
+        return value if defaults else argparse.SUPPRESS
+
+    parser = _Parser(prog="reconciler", add_help=False, allow_abbrev=False)
+    add = parser.add_argument_group("global options, before or after the command").add_argument
+    add("--dir", metavar="DIR", default=default("tunnels"), help="root of the YAML files (default: tunnels)")
+    add(
+        "--account",
+        metavar="NAME",
+        action="append",
+        default=default([]),
+        help="only this account; repeatable",
+    )
+    add("--base-url", metavar="URL", default=default(None), help="another API: https, or http on loopback")
+    add(
+        "--sandbox",
+        metavar="FILE",
+        nargs="?",
+        const=SANDBOX_FILE,
+        default=default(None),
+        help=f"use the built-in simulator, its state kept in FILE (default: {SANDBOX_FILE}); needs no token",
+    )
+    add(
+        "-o",
+        "--output",
+        metavar="FORMAT[=PATH]",
+        type=_output,
+        action="append",
+        default=default([]),
+        help=f"{', '.join(FORMATS)}; repeatable; without PATH to standard output (default: text)",
+    )
+    add("--no-color", action="store_true", default=default(False), help="no colours, as with NO_COLOR")  # noqa: FBT003
+    add("-v", "--verbose", action="count", default=default(0), help="more logs on standard error; repeatable")
+    add("--log-format", choices=("console", "json"), default=default("console"), help="form of the logs")
+    add(
+        "--parallelism",
+        metavar="N",
+        type=_count,
+        default=default(10),
+        help="calls side by side (default: 10)",
+    )
+    add(
+        "--timeout",
+        metavar="SECONDS",
+        type=_seconds,
+        default=default(600.0),
+        help="deadline of the whole run, retries included (default: 600)",
+    )
+    return parser
+
+
+def _plan(add: Callable[..., object]) -> None:
+    add("--out", metavar="FILE", help="save the plan, for apply --plan")
+    add("--detailed-exitcode", action="store_true", help="exit 2 when there are changes")
+    add(
+        "--server-check",
+        action="store_true",
+        help="let Cloudflare validate every change; exit 4 if it refuses one",
+    )
+    add("--baseline", metavar="REF", help="say which changes come from git since REF")
+    add("--live", metavar="FILE", help="plan offline against a saved list")
+    add("--save-live", metavar="FILE", help="save the list (mode 0600: it may hold BGP MD5 keys)")
+    add("--target", metavar="GLOB", help="only tunnels whose names match; prunes nothing else")
+    _allow_delete(add)
+    add("--no-delete", action="store_true", help="leave deletes out and report them")
+    _strict(add)
+
+
+def _strict(add: Callable[..., object]) -> None:
+    add("--strict", action="store_true", help="warnings in the files are errors")
+
+
+def _allow_delete(add: Callable[..., object]) -> None:
+    add(
+        "--allow-delete",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="this deletion is meant; repeatable",
+    )
+
+
+def _apply(add: Callable[..., object]) -> None:
+    _approval(add)
+    add(
+        "--plan",
+        metavar="FILE",
+        help="carry this saved plan out if it is still what would be done; does not ask",
+    )
+    add("--no-delete", action="store_true", help="leave deletes out and report them")
+    add(
+        "--server-check",
+        action="store_true",
+        help="let Cloudflare validate every change before the first write",
+    )
+    add(
+        "--batch-size",
+        metavar="N",
+        type=_count,
+        default=100,
+        help="tunnels in one bulk update (default: 100)",
+    )
+    add("--target", metavar="GLOB", help="only tunnels whose names match; prunes nothing else")
+    _allow_delete(add)
+    _strict(add)
+
+
+def _approval(add: Callable[..., object]) -> None:
+    add("--auto-approve", action="store_true", help="do not ask")
+    add("--allow-commands", action="store_true", help="let {command: …} references and sinks run")
+
+
+def _drift(add: Callable[..., object]) -> None:
+    add("--baseline", metavar="REF", help="tell drift from what git changed since REF")
+    add("--previous", metavar="REPORT.json", help="say what is new, persisting and resolved since that report")
+
+
+def _import(add: Callable[..., object]) -> None:
+    add("--account-id", metavar="ID", help="make a new account folder (with --account NAME) for this id")
+    add("--force", action="store_true", help="overwrite imported.yaml")
+
+
+def _psk(add: Callable[..., object]) -> None:
+    add("action", choices=("set", "rotate", "status"), help="send keys, make new ones, or say what is known")
+    add("names", metavar="NAME", nargs="*", help="tunnels (of the one selected account)")
+    _approval(add)
+
+
+def _accounts(_: Callable[..., object]) -> None:
+    return
+
+
+def _validate(add: Callable[..., object]) -> None:
+    _strict(add)
+
+
+def _simulate(add: Callable[..., object]) -> None:
+    add("--port", type=int, default=8787, metavar="PORT", help="port on loopback; 0 picks one (default: 8787)")
+    add(
+        "--semantics",
+        metavar="SWITCHES",
+        default="",
+        help="switches of undocumented behaviour, as name=value,…",
+    )
+    add("--state", metavar="FILE", help="keep the state in FILE between runs")
+
+
+def _render(add: Callable[..., object]) -> None:
+    add("report", metavar="REPORT.json", help="a report written by -o json")
+
+
+_COMMANDS: dict[str, tuple[str, Callable[[Callable[..., object]], None]]] = {
+    "validate": ("check the files, offline", _validate),
+    "plan": ("show what apply would do; writes nothing remote", _plan),
+    "apply": ("carry the plan out and prove that the account converged", _apply),
+    "drift": ("report how live differs from git; never writes", _drift),
+    "import": ("write YAML for what is live", _import),
+    "psk": ("set, rotate and look after pre-shared keys", _psk),
+    "accounts": ("list the accounts, for a CI matrix", _accounts),
+    "schema": ("print the JSON Schema of the YAML, for editors", _accounts),
+    "simulate": ("run the built-in API simulator on loopback", _simulate),
+    "render": ("draw a saved JSON report in other formats", _render),
+}
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """The options, all of them set, and `command`.
+
+    Raises:
+        UsageError: The command line is wrong.
+        SystemExit: `--help` or `--version` was answered.
+    """
+    # A bare --sandbox must not swallow the command that follows it.
+    words = [f"--sandbox={SANDBOX_FILE}" if word == "--sandbox" else word for word in argv]
+    found, rest = _globals(defaults=True).parse_known_args(words)
+    parser = _Parser(
+        prog="reconciler",
+        description="Keeps Cloudflare IPsec tunnels equal to YAML files in git.",
+        epilog=_EPILOG,
+        parents=[_globals(defaults=False)],
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"reconciler {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
+    for name, (text, add_options) in _COMMANDS.items():
+        command = commands.add_parser(
+            name, help=text, description=text, parents=[_globals(defaults=False)], allow_abbrev=False
+        )
+        add_options(command.add_argument)
+    options = parser.parse_args(rest, found)
+    _check(options)
+    return options
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Options that can't go together."""
+    to_stdout = [name for name, path in options.output if path is None]
+    if len(to_stdout) > 1:
+        raise UsageError(f"only one output can go to standard output; give a PATH for one of: {', '.join(to_stdout)}")
+    if options.sandbox is not None and options.base_url is not None:
+        raise UsageError("--sandbox and --base-url can't go together")
+    if options.sandbox == "":
+        raise UsageError("--sandbox= needs a file name")
+    if options.command == "plan" and options.live and (options.server_check or options.save_live):
+        raise UsageError("--live is offline: it can't go with --server-check or --save-live")
+    if options.command == "import" and (options.account_id is not None) and len(options.account) != 1:
+        raise UsageError("--account-id needs exactly one --account NAME")
+    if options.command == "psk" and options.action != "status" and not options.names:
+        raise UsageError(f"psk {options.action} needs the name of at least one tunnel")

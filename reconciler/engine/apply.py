@@ -1,0 +1,84 @@
+"""Apply: carry out one account's plan and prove that the account converged."""
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass
+
+from reconciler.api.call import Denied, NotSent, Outcome, Step
+from reconciler.core.change import Change
+from reconciler.core.live import Live
+from reconciler.core.plan import Plan
+from reconciler.core.report import Problem
+from reconciler.engine.creates import create
+from reconciler.engine.deletes import delete
+from reconciler.engine.run import APPLIED, Result, Run, Verdict
+from reconciler.engine.updates import update
+from reconciler.engine.verify import verify
+
+_EARLIER = Problem(
+    "earlier-not-applied",
+    "an earlier change of the account was not applied",
+    "Run apply again once that is done.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """How an account's apply ended.
+
+    Attributes:
+        verdicts: Change key to verdict, for every change of the plan.
+        left: What the last list still shows as different; None when there was no trusted last list.
+        live: The latest trusted list.
+        notes: What the report should say about how it went.
+        stop: Why the account stopped early, or None.
+        written: True when anything was, or may have been, written.
+    """
+
+    verdicts: Mapping[str, Verdict]
+    left: tuple[Change, ...] | None
+    live: Live
+    notes: tuple[str, ...]
+    stop: Denied | NotSent | Problem | None
+    written: bool
+
+    @property
+    def converged(self) -> bool:
+        """True only when the last list was trusted, nothing differs and every change is applied."""
+        return self.left == () and all(v == APPLIED for v in self.verdicts.values())
+
+
+def apply(plan: Plan, keyed: frozenset[str] = frozenset()) -> Generator[Step, tuple[Outcome, ...], Applied]:
+    """Carry out a plan, step by step.
+
+    Args:
+        plan: From a trusted list less than 30 seconds old. Guards are the caller's business.
+        keyed: Names of tunnels to create whose pre-shared key the carrier can put into the call.
+
+    Yields:
+        `Send` (answered by one outcome per call) and `Pause` (answered by an empty tuple).
+
+    Returns:
+        A verdict per change and what the last list says.
+    """
+    run = Run(plan, keyed)
+    yield from delete(run, plan.steps.freeing)
+    yield from update(run, plan.steps.updates)
+    yield from create(run, plan.steps.creates)
+    yield from _last_deletes(run)
+    left = (yield from verify(run)) if run.touched and run.stop is None else None
+    if not plan.changes:
+        left = ()
+    return Applied(run.verdicts, left, run.live, tuple(run.notes), run.stop, _written(run))
+
+
+def _last_deletes(run: Run) -> Generator[Step, tuple[Outcome, ...], None]:
+    last = run.plan.steps.deletes
+    keys = {c.key for c in last}
+    if run.stop is None and any(v != APPLIED for k, v in run.verdicts.items() if k not in keys):
+        run.decide(last, Verdict(Result.SKIPPED, _EARLIER))
+        return
+    yield from delete(run, last)
+
+
+def _written(run: Run) -> bool:
+    return any(v.result in (Result.APPLIED, Result.UNKNOWN) for v in run.verdicts.values())

@@ -1,0 +1,126 @@
+"""Server check: send every change with `validate_only=true`, then list again to see that nothing moved."""
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+
+from reconciler.api.call import Ambiguous, Answered, Call, Denied, NotSent, Outcome, Refused, Send, Step, Verb
+from reconciler.core.change import Action, Change
+from reconciler.core.diff import wanted
+from reconciler.core.live import Live
+from reconciler.core.plan import Plan
+from reconciler.core.report import Problem
+from reconciler.core.tunnel import nested, update_body
+from reconciler.engine.run import problem_of
+
+Gen = Generator[Step, tuple[Outcome, ...], None]
+
+_AS_A_WHOLE = "only valid together with other changes: it needs something that another tunnel still holds"
+_DELETE = "a delete is never sent, not even to be checked"
+_MAY_NOT = "the token may not write, so Cloudflare does not check changes for it"
+
+
+@dataclass(slots=True)
+class Checked:
+    """What the server says of a plan.
+
+    Attributes:
+        accepted: Change keys.
+        refused: Change key to Cloudflare's words.
+        not_checked: Change key to the reason.
+        moved: True when the account is not as it was before the check.
+        stop: Why the check could not be finished, or None.
+    """
+
+    accepted: set[str] = field(default_factory=set)
+    refused: dict[str, Problem] = field(default_factory=dict)
+    not_checked: dict[str, str] = field(default_factory=dict)
+    moved: bool = False
+    stop: Problem | Denied | NotSent | None = None
+
+
+def check(plan: Plan) -> Generator[Step, tuple[Outcome, ...], Checked]:
+    """Ask the server what it thinks of each change, without persisting anything.
+
+    Creates go without their key, deletes never go. What is only valid as a whole is not checked.
+    """
+    seen = Checked()
+    alone = []
+    cyclic = {c.key for group in plan.steps.updates if len(group) > 1 for c in group}
+    for change in plan.changes:
+        if change.action is Action.DELETE:
+            seen.not_checked[change.key] = _DELETE
+        elif change.key in cyclic or plan.steps.needs.get(change.key):
+            seen.not_checked[change.key] = _AS_A_WHOLE
+        else:
+            alone.append(change)
+    updates = [c for c in alone if c.action is Action.UPDATE]
+    size = plan.options.batch_size
+    for start in range(0, len(updates), size):
+        yield from _updates(seen, updates[start : start + size])
+    yield from _creates(seen, [c for c in alone if c.action is Action.CREATE])
+    if seen.stop is None and alone:
+        yield from _look_again(seen, plan.live)
+    return seen
+
+
+def _updates(seen: Checked, changes: Sequence[Change]) -> Gen:
+    if seen.stop is not None or not changes:
+        return
+    items = [{"id": c.id, **_body(c)} for c in changes]
+    (outcome,) = yield Send((Call(Verb.UPDATE, {"items": items}, validate_only=True),))
+    if not isinstance(outcome, Refused):
+        _note(seen, changes, outcome)
+    elif len(changes) == 1:
+        yield from _one(seen, changes[0])
+    else:
+        middle = len(changes) // 2
+        yield from _updates(seen, changes[:middle])
+        yield from _updates(seen, changes[middle:])
+
+
+def _body(change: Change) -> dict[str, object]:
+    return update_body(change.live.raw if change.live else {}, wanted(change))
+
+
+def _one(seen: Checked, change: Change) -> Gen:
+    (outcome,) = yield Send((Call(Verb.UPDATE_ONE, _body(change), change.id, validate_only=True),))
+    _note(seen, [change], outcome)
+
+
+def _creates(seen: Checked, changes: list[Change]) -> Gen:
+    if seen.stop is not None or not changes:
+        return
+    outcomes = yield Send(tuple(Call(Verb.CREATE, nested(wanted(c)), validate_only=True) for c in changes))
+    for change, outcome in zip(changes, outcomes, strict=True):
+        _note(seen, [change], outcome)
+
+
+def _note(seen: Checked, changes: Sequence[Change], outcome: Outcome) -> None:
+    keys = [c.key for c in changes]
+    match outcome:
+        case Answered():
+            seen.accepted.update(keys)
+        case Refused():
+            seen.refused.update(dict.fromkeys(keys, problem_of(outcome)))
+        case Denied():
+            seen.not_checked.update(dict.fromkeys(keys, _MAY_NOT))
+        case NotSent():
+            seen.not_checked.update(dict.fromkeys(keys, outcome.message))
+            seen.stop = seen.stop or outcome
+        case Ambiguous():
+            seen.not_checked.update(dict.fromkeys(keys, outcome.message))
+            seen.stop = seen.stop or problem_of(outcome)
+
+
+def _look_again(seen: Checked, before: Live) -> Gen:
+    (outcome,) = yield Send((Call(Verb.LIST),))
+    if isinstance(outcome, Answered) and outcome.live is not None:
+        now = outcome.live.tunnels
+        seen.moved = now.keys() != before.tunnels.keys() or any(
+            t.settings != before.tunnels[i].settings or t.modified_on != before.tunnels[i].modified_on
+            for i, t in now.items()
+        )
+    elif isinstance(outcome, (Denied, NotSent)):
+        seen.stop = outcome
+    elif not isinstance(outcome, Answered):
+        seen.stop = problem_of(outcome)

@@ -1,0 +1,157 @@
+"""Creates: side by side, each at most once; a lost answer is looked for in the list, never simply sent again."""
+
+from collections.abc import Generator, Iterable, Mapping
+
+from reconciler.api.call import (
+    Ambiguous,
+    Answered,
+    Call,
+    Denied,
+    NotSent,
+    Outcome,
+    Pause,
+    Refused,
+    Step,
+    Verb,
+)
+from reconciler.core.change import Change
+from reconciler.core.diff import wanted
+from reconciler.core.live import Live, LiveTunnel
+from reconciler.core.report import Problem
+from reconciler.core.tunnel import nested
+from reconciler.engine.run import APPLIED, TRIES, Result, Run, Verdict, problem_of
+
+AGREEMENT_SECONDS = 5.0
+"""Time between the two lists that must both lack a tunnel before its create is sent again."""
+
+_IDENTITY = ("name", "interface_address", "cloudflare_endpoint", "customer_endpoint")
+_Unsure = list[tuple[Change, Ambiguous | Refused]]
+
+
+def create(run: Run, changes: Iterable[Change]) -> Generator[Step, tuple[Outcome, ...], None]:
+    """Create these tunnels.
+
+    A create whose answer was lost is adopted when exactly one tunnel with its name and addresses is listed under an id
+    that was not there before, and sent again only after two agreeing lists that lack it.
+    """
+    pending = run.ready(changes)
+    for attempt in range(TRIES):
+        if not pending:
+            return
+        outcomes = yield from run.send([_call(run, c) for c in pending])
+        resent = attempt > 0
+        unsure: _Unsure = []
+        for change, outcome in zip(pending, outcomes, strict=True):
+            if isinstance(outcome, Ambiguous) or (resent and isinstance(outcome, Refused)):
+                unsure.append((change, outcome))
+            else:
+                _settle(run, change, outcome)
+        pending = (yield from _find(run, unsure)) if unsure else []
+        if pending and attempt == TRIES - 1:
+            for change, lost in unsure:
+                if change in pending and isinstance(lost, Ambiguous):
+                    run.unknown([change], lost)
+
+
+def _call(run: Run, change: Change) -> Call:
+    key = run.key_of(change)
+    keys = {"": key} if key else {}
+    return Call(Verb.CREATE, body=nested(wanted(change)), keys=keys)
+
+
+def _settle(run: Run, change: Change, outcome: Outcome) -> None:
+    match outcome:
+        case Answered():
+            run.decide([change], APPLIED)
+        case Denied() | NotSent():
+            run.settle_unsent([change], outcome)
+        case Refused() | Ambiguous():
+            run.decide([change], Verdict(Result.FAILED, problem_of(outcome)))
+
+
+def _find(run: Run, unsure: _Unsure) -> Generator[Step, tuple[Outcome, ...], list[Change]]:
+    """Decide lost creates from the list; returns those that two agreeing lists lack."""
+    adopted: dict[str, Change] = {}
+    for last in (False, True):
+        live = yield from run.observe()
+        if live is None:
+            for change, outcome in unsure:
+                _lost_for_good(run, change, outcome)
+            return []
+        unsure = [(c, o) for c, o in unsure if not _recognise(run, c, o, live, adopted)]
+        if unsure and not last:
+            yield Pause(AGREEMENT_SECONDS, "before a second list that must agree with the first")
+        elif not unsure:
+            break
+    yield from _send_keys(run, adopted)
+    return [c for c, o in unsure if isinstance(o, Ambiguous)] if _refused_stay(run, unsure) else []
+
+
+def _refused_stay(run: Run, unsure: _Unsure) -> bool:
+    for change, outcome in unsure:
+        if isinstance(outcome, Refused):
+            run.decide([change], Verdict(Result.FAILED, problem_of(outcome)))
+    return run.stop is None
+
+
+def _lost_for_good(run: Run, change: Change, outcome: Ambiguous | Refused) -> None:
+    if isinstance(outcome, Ambiguous):
+        run.unknown([change], outcome)
+    else:
+        run.decide([change], Verdict(Result.FAILED, problem_of(outcome)))
+
+
+def _recognise(run: Run, change: Change, outcome: Ambiguous | Refused, live: Live, adopted: dict[str, Change]) -> bool:
+    """True when the list decides this lost create: adopted, or its name is taken by something else."""
+    named = [t for t in live.tunnels.values() if t.name == change.name]
+    if not named:
+        return False
+    ours = [t for t in named if _ours(run, change, t)]
+    if len(ours) == 1:
+        adopted[ours[0].id] = change
+        run.decide([change], APPLIED)
+        return True
+    problem = problem_of(outcome) if isinstance(outcome, Refused) else _taken(change)
+    run.decide([change], Verdict(Result.FAILED, problem))
+    return True
+
+
+def _ours(run: Run, change: Change, tunnel: LiveTunnel) -> bool:
+    settings = wanted(change)
+    return tunnel.id not in run.plan.live.tunnels and all(tunnel.settings[p] == settings[p] for p in _IDENTITY)
+
+
+def _taken(change: Change) -> Problem:
+    return Problem(
+        "name-taken",
+        f"the answer to the create was lost, and the list now holds a tunnel {change.name!r} that is not the one sent",
+        "Somebody else made a tunnel of this name meanwhile: look at it, then run plan.",
+    )
+
+
+def _send_keys(run: Run, adopted: dict[str, Change]) -> Generator[Step, tuple[Outcome, ...], None]:
+    """Set the keys of adopted tunnels again: setting the same value twice is harmless, a missing key is an outage."""
+    keys = {tunnel_id: key for tunnel_id, c in adopted.items() if (key := run.key_of(c))}
+    if not keys or run.stop is not None:
+        return
+    refused = yield from _set_keys(run, keys)
+    for tunnel_id in sorted(refused):
+        change = adopted[tunnel_id]
+        remedy = f"The tunnel exists; set its key with: reconciler psk set {change.name}"
+        run.decide([change], Verdict(Result.FAILED, Problem("key-not-set", refused[tunnel_id], remedy)))
+        run.final.add(change.key)
+
+
+def _set_keys(run: Run, keys: Mapping[str, str]) -> Generator[Step, tuple[Outcome, ...], Mapping[str, str]]:
+    """Set keys by tunnel id; returns the ids whose key was not surely set, with the reason."""
+    reason = ""
+    for attempt in range(TRIES):
+        (outcome,) = yield from run.send([Call(Verb.SET_KEYS, keys=keys)])
+        if isinstance(outcome, Answered):
+            refused: Mapping[str, str] = outcome.result.get("refused", {})
+            return refused
+        reason = problem_of(outcome).message
+        if not isinstance(outcome, Ambiguous):
+            break
+        yield from run.pause(attempt, "before keys are set again")
+    return dict.fromkeys(keys, reason)

@@ -1,0 +1,49 @@
+"""Deletes: by id, side by side; done when the id is gone."""
+
+from collections.abc import Generator, Iterable
+
+from reconciler.api.call import Ambiguous, Answered, Call, Denied, NotSent, Outcome, Refused, Step, Verb
+from reconciler.core.change import Change
+from reconciler.engine.run import APPLIED, TRIES, Result, Run, Verdict, problem_of
+
+
+def delete(run: Run, changes: Iterable[Change]) -> Generator[Step, tuple[Outcome, ...], None]:
+    """Delete these tunnels.
+
+    After an ambiguous answer the list decides: an id that is gone is done, one that is still there is sent again.
+    """
+    pending = run.ready(changes)
+    for attempt in range(TRIES):
+        if not pending:
+            return
+        outcomes = yield from run.send([Call(Verb.DELETE, tunnel_id=c.id) for c in pending])
+        unsure = _settle(run, zip(pending, outcomes, strict=True))
+        if not unsure:
+            return
+        live = yield from run.observe()
+        if live is not None:
+            run.decide((c for c, _ in unsure if c.id not in live.tunnels), APPLIED)
+            unsure = [(c, o) for c, o in unsure if c.id in live.tunnels]
+        if live is None or attempt == TRIES - 1:
+            for change, outcome in unsure:
+                run.unknown([change], outcome)
+            return
+        pending = [c for c, _ in unsure]
+        if pending:
+            yield from run.pause(attempt, "before an uncertain delete is sent again")
+
+
+def _settle(run: Run, answers: Iterable[tuple[Change, Outcome]]) -> list[tuple[Change, Ambiguous]]:
+    """Give a verdict to each certain answer; returns the uncertain ones."""
+    unsure = []
+    for change, outcome in answers:
+        match outcome:
+            case Answered():
+                run.decide([change], APPLIED)
+            case Refused():
+                run.decide([change], Verdict(Result.FAILED, problem_of(outcome)))
+            case Denied() | NotSent():
+                run.settle_unsent([change], outcome)
+            case Ambiguous():
+                unsure.append((change, outcome))
+    return unsure

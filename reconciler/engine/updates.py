@@ -1,0 +1,180 @@
+"""Updates: in bulk; a refused bulk call is split until the refused tunnel is found; a cycle is never split."""
+
+from collections import deque
+from collections.abc import Generator, Sequence
+
+from reconciler.api.call import Call, Outcome, Refused, Step, Verb
+from reconciler.core.change import Change
+from reconciler.core.diff import wanted
+from reconciler.core.live import LiveTunnel
+from reconciler.core.plan import Step as DetourStep
+from reconciler.core.report import Problem
+from reconciler.core.tunnel import Settings, update_body
+from reconciler.engine.run import APPLIED, Result, Run, Verdict, problem_of, write
+
+Group = tuple[Change, ...]
+Gen = Generator[Step, tuple[Outcome, ...], None]
+
+_TOO_LARGE = 413
+
+
+def update(run: Run, groups: Sequence[Group]) -> Gen:
+    """Carry out all updates in order, `run.size` items a call."""
+    queue = deque(groups)
+    while queue:
+        batch = _take(queue, run.size)
+        refusal = yield from _bulk(run, batch)
+        if refusal is None:
+            continue
+        if refusal.status == _TOO_LARGE and len(batch) > 1:
+            run.size = max(1, sum(len(g) for g in batch) // 2)
+            queue.extendleft(reversed(batch))
+        else:
+            yield from _split(run, batch, refusal, sent=True)
+
+
+def _take(queue: deque[Group], size: int) -> list[Group]:
+    batch = [queue.popleft()]
+    while queue and sum(len(g) for g in batch) + len(queue[0]) <= size:
+        batch.append(queue.popleft())
+    return batch
+
+
+def _bulk(run: Run, groups: Sequence[Group]) -> Generator[Step, tuple[Outcome, ...], Refused | None]:
+    """Send these groups in one call. None when every change in it is decided."""
+    together = frozenset(c.key for g in groups for c in g)
+    changes = run.ready((c for g in groups for c in g), together)
+    if not changes:
+        return None
+    if not run.bulk_usable:
+        yield from _singly(run, groups)
+        return None
+    return (yield from write(run, changes, lambda pending: _bulk_call(run, pending), lambda c, t: _judge(run, c, t)))
+
+
+def _bulk_call(run: Run, changes: list[Change]) -> Call:
+    return Call(Verb.UPDATE, body={"items": [{"id": c.id, **_body(run, c, wanted(c))} for c in changes]})
+
+
+def _body(run: Run, change: Change, settings: Settings) -> dict[str, object]:
+    observed = run.live.tunnels.get(change.key) or change.live
+    return update_body(observed.raw if observed else {}, settings)
+
+
+def _judge(run: Run, change: Change, now: LiveTunnel | None) -> Verdict | None:
+    """After an ambiguous update: done, to be sent again (still as it was), or changed by somebody else."""
+    if now is None:
+        message = "the tunnel was deleted by somebody else meanwhile"
+        return Verdict(Result.FAILED, Problem("gone", message, "Run plan again and look."))
+    if now.settings == wanted(change):
+        return APPLIED
+    before = change.live.settings if change.live else {}
+    if now.settings == before or now.settings == run.passing.get(change.key):
+        return None
+    message = "the tunnel is neither as it was nor as it was sent: somebody else changed it meanwhile"
+    return Verdict(Result.FAILED, Problem("changed-meanwhile", message, "Run plan again and look."))
+
+
+def _split(run: Run, groups: Sequence[Group], refusal: Refused, *, sent: bool) -> Gen:
+    """Find what the server refuses among groups that it refused together.
+
+    Args:
+        run: The account's state.
+        groups: Refused together, or the rest of what was refused when its first half was taken.
+        refusal: The server's words.
+        sent: True when just these groups were sent in one call.
+    """
+    if len(groups) == 1:
+        yield from _lone(run, groups[0], refusal, sent=sent)
+        return
+    middle = len(groups) // 2
+    left, right = groups[:middle], groups[middle:]
+    of_left = yield from _bulk(run, left)
+    if of_left is None:
+        yield from _split(run, right, refusal, sent=False)
+        return
+    yield from _split(run, left, of_left, sent=True)
+    of_right = yield from _bulk(run, right)
+    if of_right is not None:
+        yield from _split(run, right, of_right, sent=True)
+
+
+def _lone(run: Run, group: Group, refusal: Refused, *, sent: bool) -> Gen:
+    """One group that the server refuses: a cycle takes its detour, a single change is tried by its own PUT."""
+    ready = run.ready(group, frozenset(c.key for c in group))
+    if not ready:
+        return
+    if len(group) > 1:
+        yield from _detour(run, group, refusal)
+        return
+    change = group[0]
+    yield from _put(run, change)
+    if run.verdicts.get(change.key) != APPLIED:
+        return
+    if sent and run.bulk_usable:
+        run.bulk_usable = False
+        run.notes.append("The server refuses bulk updates that it takes one by one; the rest was sent one by one.")
+    elif not sent:
+        run.size = max(1, run.size // 2)
+
+
+def _singly(run: Run, groups: Sequence[Group]) -> Gen:
+    for group in groups:
+        if len(group) > 1:
+            refusal = Refused(0, ())
+            yield from _lone(run, group, refusal, sent=False)
+            continue
+        for change in run.ready(group):
+            yield from _put(run, change)
+
+
+def _put(run: Run, change: Change, settings: Settings | None = None) -> Gen:
+    """PUT one tunnel by its id; a refusal is its verdict."""
+    target = wanted(change) if settings is None else settings
+
+    def judge(one: Change, now: LiveTunnel | None) -> Verdict | None:
+        return APPLIED if now is not None and now.settings == target else _judge(run, one, now)
+
+    refusal = yield from write(
+        run, [change], lambda _: Call(Verb.UPDATE_ONE, _body(run, change, target), change.id), judge
+    )
+    if refusal is not None:
+        run.decide([change], Verdict(Result.FAILED, problem_of(refusal)))
+
+
+def _detour(run: Run, group: Group, refusal: Refused) -> Gen:
+    """Break a cycle that the server refuses as a whole: one by one, some passing through a free value."""
+    detour = run.plan.detours.get(group[0].key)
+    if detour is None:
+        remedy = "There is no free value to borrow for it: change one of the tunnels by hand, then run apply again."
+        run.decide(group, Verdict(Result.FAILED, problem_of(refusal, remedy)))
+        return
+    parked: dict[str, Change] = {}
+    for i, step in enumerate(detour.steps):
+        run.passing[step.change.key] = step.settings
+        yield from _put(run, step.change, step.settings)
+        if run.verdicts.get(step.change.key) != APPLIED:
+            yield from _back_out(run, detour.steps, i)
+            return
+        if step.parked:
+            parked[step.change.key] = step.change
+    names = ", ".join(sorted(c.name for c in parked.values()))
+    run.notes.append(f"{names} went through {', '.join(detour.through)} for a moment, to break a cycle.")
+
+
+def _back_out(run: Run, steps: Sequence[DetourStep], failed: int) -> Gen:
+    """A step of a detour failed: what was only parked so far gets its old value back, unless another has it by now."""
+    final = {s.change.key for s in steps[:failed] if not s.parked}
+    parked = [s.change for s in steps[:failed] if s.parked and s.change.key not in final]
+    culprit = steps[failed].change
+    for change in parked:
+        if not final and run.stop is None and change.live is not None:
+            yield from _put(run, change, change.live.settings)
+    problem = Problem(
+        "cycle-broken",
+        f"it exchanges values with {culprit.name}, which could not be changed",
+        "Run apply again once that is solved: it goes on from where this run ended.",
+    )
+    waiting = {s.change.key: s.change for s in steps if s.change.key not in final and s.change is not culprit}
+    run.decide(waiting.values(), Verdict(Result.SKIPPED, problem))
+    run.decide(parked, Verdict(Result.FAILED, problem))

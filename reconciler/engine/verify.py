@@ -1,0 +1,77 @@
+"""Verification: list again, diff again; only an empty difference is success."""
+
+from collections.abc import Generator
+
+from reconciler.api.call import Outcome, Pause, Step
+from reconciler.core.build import remaining
+from reconciler.core.change import Action, Change
+from reconciler.core.live import Live
+from reconciler.core.report import Problem
+from reconciler.engine.run import APPLIED, Result, Run, Verdict
+
+PATIENCE = (1.0, 2.0, 4.0, 8.0, 15.0)
+"""Seconds between readings while a list may lag behind what this run wrote: 30 in all."""
+
+
+def verify(run: Run) -> Generator[Step, tuple[Outcome, ...], tuple[Change, ...] | None]:
+    """Prove convergence by looking again; corrects the verdicts by what the list says.
+
+    A list that differs only in what this run wrote may lag behind, so it is read again with back-off.
+
+    Returns:
+        What still differs, or None when no trusted list could be had.
+    """
+    for wait in (*PATIENCE, None):
+        live = yield from run.observe()
+        if live is None:
+            return None
+        left = remaining(run.plan, live)
+        if wait is None or not any(_may_lag(run, change, live) for change in left):
+            _correct(run, left)
+            return left
+        yield Pause(wait, "until the list shows what was written")
+    return None
+
+
+def _origin(run: Run, left: Change) -> Change | None:
+    """The change of this run that should have made the difference go away."""
+    for change in run.plan.changes:
+        if change.key == left.key or (change.name == left.name and change.action is not Action.DELETE):
+            return change
+    return None
+
+
+def _may_lag(run: Run, left: Change, live: Live) -> bool:
+    """True when the difference is in something this run wrote and the list shows no trace of the write yet."""
+    change = _origin(run, left)
+    if change is None or run.verdicts.get(change.key) != APPLIED or change.key in run.final:
+        return False
+    now = live.tunnels.get(change.key)
+    if change.live is None or now is None:
+        return change.name not in live.by_name()
+    return now.modified_on == change.live.modified_on
+
+
+def _correct(run: Run, left: tuple[Change, ...]) -> None:
+    """The list decides: what it shows as done is applied, what it still shows as different is not."""
+    differing = {change.key: one for one in left if (change := _origin(run, one)) is not None}
+    for change in run.plan.changes:
+        one = differing.get(change.key)
+        if one is None and change.key not in run.final:
+            run.verdicts[change.key] = APPLIED
+        elif one is not None and run.verdicts.get(change.key) == APPLIED:
+            run.verdicts[change.key] = Verdict(Result.FAILED, _why(one))
+
+
+def _why(left: Change) -> Problem:
+    paths = ", ".join(f.path for f in left.fields)
+    if left.action is Action.UPDATE and all(f.after is None and not f.sensitive for f in left.fields):
+        remedy = "The API documents no way to remove it: declare it, ignore the field, or replace the tunnel by hand."
+        return Problem("not-cleared", f"the server keeps {paths} although it was taken away", remedy)
+    what = {
+        Action.CREATE: "the list does not show the tunnel",
+        Action.DELETE: "the list still shows the tunnel",
+        Action.UPDATE: f"the list shows other values for {paths}",
+    }[left.action]
+    remedy = "Run apply again; if it stays so, somebody else changes it or the server does not keep what it is sent."
+    return Problem("not-converged", what, remedy)
