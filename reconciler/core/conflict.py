@@ -52,8 +52,10 @@ def kept(change: Change) -> tuple[Resource, ...]:
 
 def conflicts(changes: Iterable[Change], live: Live) -> Conflicts:
     """Finds for each change the live tunnels that hold what it wants, and whether they let go."""
-    wants = {c.key: acquired(c) for c in changes}
     by_key = {c.key: c for c in changes}
+    wants = {key: acquired(change) for key, change in by_key.items()}
+    if not any(wants.values()):
+        return Conflicts()
     keeps: dict[str, tuple[Resource, ...]] = {}
     index = holders(
         ((t.id, t.settings) for t in live.tunnels.values()),

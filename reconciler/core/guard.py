@@ -69,9 +69,7 @@ def _percent(part: int, whole: int) -> str:
 def _too_many_deletes(draft: Draft) -> Iterator[GuardReport]:
     limits, unnamed, counted = draft.desired.account.limits, draft.unnamed, draft.scope.counted
     names = _names(unnamed)
-    remedy = (
-        f"name the tunnels that are meant to go under `removed` in {draft.file}, or by --allow-delete NAME"
-    )
+    remedy = f"name the tunnels that are meant to go under `removed` in {draft.file}, or by --allow-delete NAME"
     count = len(unnamed)
     if count > limits.max_deletes:
         message = f"the plan deletes {count} tunnels that nobody named; max_deletes is {limits.max_deletes}"
@@ -79,9 +77,7 @@ def _too_many_deletes(draft: Draft) -> Iterator[GuardReport]:
     # One is always allowed: a percentage of a handful of tunnels would forbid every single delete.
     if count > 1 and count * 100 > limits.max_delete_percent * counted:
         share = _percent(count, counted)
-        message = (
-            f"the plan deletes {share} that nobody named; max_delete_percent is {limits.max_delete_percent}"
-        )
+        message = f"the plan deletes {share} that nobody named; max_delete_percent is {limits.max_delete_percent}"
         yield GuardReport("max-delete-percent", message, names, remedy)
     left = len(draft.live.tunnels) - len(draft.of(Action.DELETE)) + len(draft.of(Action.CREATE))
     if unnamed and not left:
@@ -93,9 +89,7 @@ def _too_many_changes(draft: Draft) -> Iterator[GuardReport]:
     limit, counted = draft.desired.account.limits.max_change_percent, draft.scope.counted
     touched = (*draft.of(Action.UPDATE), *draft.of(Action.DELETE))
     if len(touched) * 100 > limit * counted:
-        message = (
-            f"the plan changes or deletes {_percent(len(touched), counted)}; max_change_percent is {limit}"
-        )
+        message = f"the plan changes or deletes {_percent(len(touched), counted)}; max_change_percent is {limit}"
         remedy = f"make the change in smaller parts, or raise `limits.max_change_percent` in {draft.file}"
         yield GuardReport("max-change-percent", message, _names(touched), remedy)
 
@@ -181,7 +175,11 @@ def _why_kept(draft: Draft, holder: str) -> tuple[str, str]:
     if any(t.id == holder for t in draft.scope.ignored):
         return "an ignore rule covers it", f"end the ignore rule in {draft.file}"
     if any(t.id == holder for t in draft.scope.unmanaged):
-        return "no file declares it and prune is false", "declare it, or delete it by hand"
+        name = draft.live.tunnels[holder].name
+        return (
+            "no file declares it and prune is false",
+            f"take it over by `renamed_from: {name}`, or delete it by hand",
+        )
     if any(c.key == holder for c in draft.held_back):
         return "deletes are left out", "run without --no-delete"
     if draft.options.target is not None and all(c.key != holder for c in draft.changes):
