@@ -161,6 +161,13 @@ class Resolved:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenSource:
+    """Where an account's API token is read from: the name of an environment variable."""
+
+    env: str
+
+
+@dataclass(frozen=True, slots=True)
 class AccountReport:
     """What was seen, planned and done in one account.
 
@@ -170,6 +177,7 @@ class AccountReport:
         drifted: Number of differences that are drift (drift reports only).
         notes: Lines people should read before approving (parking, gaps, `--no-delete` leftovers).
         error: Why the account could not be read or converged.
+        token: Where its token is read from (`accounts` only).
     """
 
     account: str
@@ -192,6 +200,7 @@ class AccountReport:
     resolved: tuple[Resolved, ...] = ()
     ways_out: Patch | None = None
     error: Problem | None = None
+    token: TokenSource | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,106 @@
+r"""Text from outside made inert: one function per sink.
+
+Names, descriptions and messages come from files, from Cloudflare, and from reports that others wrote. Each of
+them passes through exactly one of these functions on its way out, the one of the place where it is going to
+stand. What can't be seen is shown as `\u{202e}`, and nothing can leave its line.
+"""
+
+import re
+from html import escape
+
+# Printable by category, yet drawn as nothing: fillers, joiners, variation selectors, the empty Braille cell.
+_BLANK = frozenset(
+    {0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x180B, 0x180C, 0x180D, 0x180F, 0x2800, 0x3164, 0xFFA0}
+    | set(range(0xFE00, 0xFE10))
+    | set(range(0xE0100, 0xE01F0))
+)
+_NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+_ZERO = "&#8203;"
+
+_LEGACY_COMMAND = re.compile(r"##\[")
+_COMMAND = re.compile(r"\A(\s*):(?=:)")
+_BARE = re.compile(r"[\w./:@+-]+\Z", re.ASCII)
+_PLAIN_CODE = re.compile(r"[\w./:@,()\[\]{}+=>-]+(?: [\w./:@,()\[\]{}+=>-]+)*\Z", re.ASCII)
+_FORMULA = re.compile(r"[\s\"']*[=+\-@|%\uff1d\uff0b\uff0d\uff20]")
+
+_MARKDOWN_SIGNS = re.compile(r"[\\`*_\[\]{}()|~!^]")
+_LINE_START = re.compile(r"\A( *)([-+=]|\d+(?=[.)])|)")
+_REFERENCE = re.compile(
+    r"[@#]|(?<![A-Za-z0-9])(?:GH|GHSA|CVE)-|:(?=//)|(?<=www)(?=\.)|(?<=\b[0-9a-f]{6})(?=[0-9a-f])",
+    re.IGNORECASE,
+)
+
+
+def visible(text: str) -> str:
+    """The text on one line, all that can't be seen spelled out: controls, bidi, surrogates, unassigned."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(c if c.isprintable() and ord(c) not in _BLANK else _spelled(c) for c in text)
+
+
+def _spelled(character: str) -> str:
+    return _NAMED.get(character) or f"\\u{{{ord(character):x}}}"
+
+
+def terminal(text: str) -> str:
+    """For a terminal or a plain log: no escape, one line, no workflow command (GitHub seeks them in logs)."""
+    line = _LEGACY_COMMAND.sub(r"##\\u{5b}", visible(text))
+    return _COMMAND.sub(r"\1\\u{3a}", line)
+
+
+def log(text: str) -> str:
+    """For a value among `key=value` pairs: a bare word, or quoted, so it forges no other pair or line."""
+    line = terminal(text)
+    if _BARE.match(line):
+        return line
+    return '"' + line.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def csv(text: str) -> str:
+    """A whole CSV cell, quoted; one that a spreadsheet would take for a formula begins with an apostrophe."""
+    line = visible(text)
+    if _FORMULA.match(line):
+        line = "'" + line
+    return '"' + line.replace('"', '""') + '"'
+
+
+def html(text: str) -> str:
+    """For HTML text and quoted attributes."""
+    return escape(visible(text), quote=True)
+
+
+def markdown(text: str) -> str:
+    """For running Markdown text and table cells: no markup, HTML, link, mention, reference or formula.
+
+    GitHub seeks mentions and references in the rendered text, where an escaped `@` is an `@` again; a
+    zero-width space behind it is what stops them.
+    """
+    line = _REFERENCE.sub(lambda m: m[0] + "\0", visible(text))
+    line = _MARKDOWN_SIGNS.sub(r"\\\g<0>", escape(line, quote=False))
+    line = _LINE_START.sub(_begun, line.replace("#", "\\#").replace("$", "&#36;" + _ZERO))
+    return line.replace("\0", _ZERO)
+
+
+def _begun(found: re.Match[str]) -> str:
+    """A beginning that starts no list, no heading's underline and no indented code."""
+    spaces, sign = "&#32;" * len(found[1]), found[2]
+    return f"{spaces}{sign}{_ZERO}" if sign.isdigit() else f"{spaces}\\{sign}" if sign else spaces
+
+
+def markdown_code(text: str) -> str:
+    """A whole Markdown code span, right in and outside tables; GitHub seeks no mention in code."""
+    line = visible(text)
+    if _PLAIN_CODE.match(line):
+        return f"`{line}`"
+    spelled = "".join(c if c.isalnum() or not c.isascii() else f"&#{ord(c)};" for c in line)
+    return f"<code>{spelled}</code>"
+
+
+def workflow(text: str) -> str:
+    """For the message of a workflow command."""
+    return visible(text).replace("%", "%25")
+
+
+def workflow_property(text: str) -> str:
+    """For a property of a workflow command."""
+    return workflow(text).replace(":", "%3A").replace(",", "%2C")

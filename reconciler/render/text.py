@@ -1,0 +1,62 @@
+"""The report for a terminal: problems, each account, the calls, and the verdict as the last line."""
+
+from reconciler.core.report import AccountReport, Report
+from reconciler.render import words
+from reconciler.render.paint import Paint, columns, padded
+from reconciler.render.problems import LineOf, problem
+from reconciler.render.safe import terminal
+from reconciler.render.sections import section
+
+
+def text(report: Report, *, width: int | None = None, color: bool = False, line_of: LineOf | None = None) -> str:
+    """The report as lines of text, the last one the verdict.
+
+    Args:
+        report: What to say.
+        width: Columns of the terminal; values are cut to fit. None leaves lines whole.
+        color: Whether to colour by action, impact and outcome.
+        line_of: Gives the source line of a file, shown under its problem; lines near key material are never shown.
+    """
+    paint = Paint(color, width)
+    drift = report.command == "drift"
+    blocks = [[paint(words.SANDBOX, "yellow")]] if report.sandbox else []
+    blocks += [_verdict(report, paint)] if drift else []
+    blocks += [[line for found in report.diagnostics for line in problem(found, line_of, paint)]]
+    if report.command == "accounts":
+        blocks.append(_account_rows(report))
+    else:
+        blocks += [_account(account, report.command, paint) for account in report.accounts]
+    blocks += [] if drift else [_ending(report, paint)]
+    return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
+
+
+def _account(account: AccountReport, command: str, paint: Paint) -> list[str]:
+    lines = section(account, command, paint)
+    return [paint(f"Account {terminal(account.account)}", "bold"), "", *lines] if lines else []
+
+
+def _account_rows(report: Report) -> list[str]:
+    rows = [_account_row(account) for account in report.accounts]
+    widths = [max(map(columns, cells)) for cells in zip(*rows, strict=True)]
+    return ["  ".join(map(padded, cells, widths)).rstrip() for cells in rows]
+
+
+def _account_row(account: AccountReport) -> list[str]:
+    token = f"token from {account.token.env}" if account.token else ""
+    paused = f"paused: {account.paused}" if account.paused is not None else ""
+    cells = (account.account, account.account_id, words.count(account.managed, "tunnel"), token, paused)
+    return [terminal(cell) for cell in cells]
+
+
+def _verdict(report: Report, paint: Paint) -> list[str]:
+    good = report.outcome in {"ok", "changes"}
+    return [paint(terminal(words.verdict(report)), "bold" if good else "red")]
+
+
+def _ending(report: Report, paint: Paint) -> list[str]:
+    """The calls, then the verdict."""
+    blocked = sum(len(account.guards) for account in report.accounts)
+    found = [f"Blocked by {words.count(blocked, 'guard')}: apply writes nothing."] if blocked else []
+    if any(account.changes for account in report.accounts) and report.command in {"plan", "apply"}:
+        found.append(f"Calls: {words.calls(words.all_calls(report))}")
+    return [*found, *_verdict(report, paint)]
