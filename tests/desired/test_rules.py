@@ -1,0 +1,241 @@
+"""Every code that files can get, at its exact place."""
+
+from datetime import date
+
+import pytest
+
+from reconciler.desired.load import Loaded, load
+from reconciler.desired.rules import CODES
+from reconciler.desired.tree import AccountFiles, SourceFile, Tree
+
+TODAY = date(2026, 5, 4)
+ID = "023e105f4ecef8ad9ca31a8372d0c353"
+ACCOUNT = f"account_id: {ID}\nprune: true\n"
+
+
+def tunnel(label: str, number: int, **more: str) -> str:
+    """One item of a list of tunnels, each field on a line of its own: name is the first, psk the last."""
+    fields = {
+        "name": label,
+        "cloudflare_endpoint": "203.0.113.1",
+        "customer_endpoint": f"198.51.100.{number}",
+        "interface_address": f"10.0.{number}.0/31",
+        **more,
+    }
+    fields.setdefault("psk", "external")
+    return "  - " + "\n    ".join(f"{k}: {v}" for k, v in fields.items() if v) + "\n"
+
+
+def files(*tunnels: str, account: str = ACCOUNT, head: str = "") -> Loaded:
+    """Loads one account with one file; `head` stands above the list."""
+    return texts({"a.yaml": head + "tunnels:\n" + "".join(tunnels)}, account)
+
+
+def texts(sources: dict[str, str], account: str = ACCOUNT) -> Loaded:
+    """Loads one account from the texts of its files."""
+    read = tuple(SourceFile(name, text.encode()) for name, text in sources.items())
+    return load(Tree((AccountFiles("prod", ".", SourceFile("account.yaml", account.encode()), read),), ()), TODAY)
+
+
+def found(loaded: Loaded) -> list[str]:
+    """Each problem as place, severity and code."""
+    return [f"{d.location} {d.severity} {d.code}" for d in loaded.diagnostics]
+
+
+def a(**more: str) -> tuple[str, ...]:
+    return (tunnel("a", 1, **more),)
+
+
+TUNNEL_CASES = [
+    (a(cloudflare_endpoint="203.0.113.01"), "3:26 error bad-address"),
+    (a(cloudflare_endpoint="203.0.113.1/32"), "3:26 error bad-address"),
+    (a(cloudflare_endpoint='""'), "3:26 error bad-address"),
+    (a(customer_endpoint="2001:db8::g"), "4:24 error bad-address"),
+    (a(customer_endpoint="fe80::1%eth0"), "4:24 error bad-address"),
+    (a(interface_address="10.0.0.256/31"), "5:24 error bad-address"),
+    (a(interface_address="10.0.0.0/29"), "5:24 error bad-prefix-length"),
+    (a(interface_address="10.0.0.0/031"), "5:24 error bad-prefix-length"),
+    (a(interface_address6="2001:db8::/126"), "6:25 error bad-prefix-length"),
+    (a(interface_address6="10.0.0.0/31"), "6:25 error bad-address"),
+    (a(health_check="{target: nowhere}"), "6:28 error bad-address"),
+    (a(health_check="{target: {saved: nowhere}}"), "6:36 error bad-address"),
+    (a(health_check="{rate: midd}"), "6:26 error unknown-value"),
+    (a(health_check="{rat: mid}"), "6:20 error unknown-key"),
+    (a(health_check="on"), "6:19 error wrong-type"),
+    (a(replay_protection="yes"), "6:24 error wrong-type"),
+    (a(replay_protection='"true"'), "6:24 error wrong-type"),
+    (a(description="[a]"), "6:18 error wrong-type"),
+    (a(custom_remote_identities="{fqdn_id: a.example.com}"), "6:41 error bad-identity"),
+    (a(bgp="{customer_asn: 4294967296}"), "6:25 error out-of-range"),
+    (a(bgp="{customer_asn: -1}"), "6:25 error wrong-type"),
+    (a(bgp="{customer_asn: 1_000}"), "6:25 error wrong-type"),
+    (a(bgp='{customer_asn: "65010"}'), "6:25 error wrong-type"),
+    (a(bgp="{extra_prefixes: []}"), "6:10 error missing-field"),
+    (a(bgp="{customer_asn: 1, extra_prefixes: [10.0.0.1/16]}"), "6:45 error host-bits"),
+    (a(bgp="{customer_asn: 1, extra_prefixes: [10.0.0.0]}"), "6:45 error bad-prefix"),
+    (a(bgp="{customer_asn: 1, md5_key: 'a?b'}"), "6:37 error bad-md5-key"),
+    (a(bgp="{customer_asn: 1, md5_key: ''}"), "6:37 error bad-md5-key"),
+    (a(psk="{env: A, file: b}"), "6:10 error bad-reference"),
+    (a(psk="{rotate_after: 90d}"), "6:10 error bad-reference"),
+    (a(psk="{generate: true}"), "6:10 error bad-reference"),
+    (a(psk="{generate: true, deliver_to: {}}"), "6:39 error bad-reference"),
+    (a(psk="{env: hunter2!}"), "6:16 error bad-variable"),
+    (a(psk="{env: A, rotate_after: soon}"), "6:33 error bad-age"),
+    (a(psk="{command: []}"), "6:20 error empty-value"),
+    (a(psk="hunter2"), "6:10 error literal-psk"),
+    (a(psk="", pks="hunter2"), "6:10 error literal-psk"),
+    (a(psk="", pre_shared_key="hunter2"), "6:21 error literal-psk"),
+    (a(psk="{hunter2}"), "6:11 error unknown-key"),
+    (a(psk=""), "2:5 warning no-psk"),
+    (a(nmae="b"), "6:5 error unknown-key"),
+    (a(name="null"), "2:11 error wrong-type"),
+    (a(name='""'), "2:11 error empty-value"),
+    (a(cloudflare_endpoint=""), "2:5 error missing-field"),
+    (a(interface_address=""), "2:5 error missing-field"),
+    (a(interface_address="192.0.2.0/31"), "5:24 warning public-interface"),
+    (a(name="sixteen-letters-"), "2:11 warning long-name"),
+    (a(name="has space"), "2:11 warning odd-name"),
+    (("  - lon-a\n",), "2:5 error wrong-type"),
+    ((tunnel("a", 1), tunnel("a", 2)), "7:11 error duplicate-name"),
+    ((tunnel("a", 1), tunnel("b", 2, interface_address="10.0.1.1/30")), "10:24 error overlapping-network"),
+    (
+        (tunnel("a", 1, interface_address6="fd00::/127"), tunnel("b", 2, interface_address6="FD00:0::1/127")),
+        "12:25 error overlapping-network",
+    ),
+    (
+        tuple(
+            tunnel(n, i, custom_remote_identities="{fqdn_id: x.1.custom.ipsec.cloudflare.com}")
+            for i, n in enumerate("ab")
+        ),
+        "12:41 error duplicate-identity",
+    ),
+    ((tunnel("a", 1), tunnel("b", 2, customer_endpoint="198.51.100.1")), "9:24 warning same-endpoint-pair"),
+    (a(renamed_from="a"), "6:19 error rename-to-itself"),
+    ((tunnel("a", 1, renamed_from="z"), tunnel("b", 2, renamed_from="z")), "12:19 error rename-claimed-twice"),
+    ((tunnel("a", 1, renamed_from="b"), tunnel("b", 2, renamed_from="a")), "6:19 error rename-cycle"),
+]
+
+ACCOUNT_CASES = [
+    ("account_id: 023E\nprune: true\n", "account.yaml:1:13 error bad-account-id"),
+    (f"account_id: {ID}\n", "account.yaml:1:1 error missing-field"),
+    (ACCOUNT + "token: v1.0-abc\n", "account.yaml:3:8 error literal-token"),
+    (ACCOUNT + "parking: 10.0.0.0/32\n", "account.yaml:3:10 error bad-prefix"),
+    (ACCOUNT + "limits: {max_delete_percent: 101}\n", "account.yaml:3:30 error out-of-range"),
+    (ACCOUNT + "defaults: {name: x}\n", "account.yaml:3:12 error not-in-defaults"),
+    (ACCOUNT + "defaults: {psk: external}\n", "account.yaml:3:12 error not-in-defaults"),
+    (ACCOUNT + "tunnels: []\n", "account.yaml:3:1 error unknown-key"),
+    (ACCOUNT + "paused: true\n", "account.yaml:3:9 error wrong-type"),
+    (ACCOUNT + "ignore: [{name: x}]\n", "account.yaml:3:10 error missing-field"),
+    (ACCOUNT + "ignore: [{name: x, reason: y, fields: []}]\n", "account.yaml:3:39 error empty-value"),
+    (ACCOUNT + "ignore: [{name: x, reason: y, fields: [bpg]}]\n", "account.yaml:3:40 error unknown-field"),
+    (ACCOUNT + "ignore: [{name: x, reason: y, until: 2026-02-30}]\n", "account.yaml:3:38 error bad-date"),
+    (ACCOUNT + "ignore: [{name: x, reason: y, until: 2026-05-03}]\n", "account.yaml:3:10 warning expired-rule"),
+    (ACCOUNT + "removed: [a]\n", "account.yaml:3:11 error removed-and-declared"),
+    (ACCOUNT + "ignore: [{name: '[a-c]', reason: y}]\n", "a.yaml:2:11 error ignored-and-declared"),
+]
+
+FILE_CASES = [
+    ("", "a.yaml:1:1 error nothing-declared"),
+    ("# nothing\n", "a.yaml:1:1 error nothing-declared"),
+    ("defaults: {description: x}\n", "a.yaml:1:1 error nothing-declared"),
+    ("tunnels:\n", "a.yaml:1:1 error nothing-declared"),
+    ("tunnels: {}\n", "a.yaml:1:10 error wrong-type"),
+    ("- name: a\n", "a.yaml:1:1 error wrong-type"),
+    ("tunnels: []\nbgp: {}\n", "a.yaml:2:1 error unknown-key"),
+    ("tunnels: []\naccount_id: x\n", "a.yaml:2:1 error unknown-key"),
+]
+
+
+@pytest.mark.parametrize(("tunnels", "expected"), TUNNEL_CASES)
+def test_a_wrong_tunnel_is_told_at_its_place(tunnels: tuple[str, ...], expected: str):
+    assert found(files(*tunnels)) == ["a.yaml:" + expected]
+
+
+@pytest.mark.parametrize(("account", "expected"), ACCOUNT_CASES)
+def test_a_wrong_account_is_told_at_its_place(account: str, expected: str):
+    assert found(files(*a(), account=account)) == [expected]
+
+
+@pytest.mark.parametrize(("text", "expected"), FILE_CASES)
+def test_a_wrong_file_is_told_at_its_place(text: str, expected: str):
+    assert found(texts({"a.yaml": text})) == [expected]
+
+
+def two_accounts(second: str = ACCOUNT) -> Loaded:
+    read = [
+        AccountFiles(n, n, SourceFile(f"{n}/account.yaml", t.encode()), (SourceFile(f"{n}/a.yaml", b"tunnels: []"),))
+        for n, t in (("lab", ACCOUNT), ("prod", second))
+    ]
+    return load(Tree(tuple(read), ()), TODAY)
+
+
+def test_an_account_id_stands_once():
+    assert found(two_accounts()) == ["prod/account.yaml:1:13 error duplicate-account"]
+
+
+def test_every_code_is_produced():
+    runs = [files(*t) for t, _ in TUNNEL_CASES] + [files(*a(), account=t) for t, _ in ACCOUNT_CASES]
+    runs += [texts({"a.yaml": t}) for t, _ in FILE_CASES] + [two_accounts()]
+    assert {d.code for run in runs for d in run.diagnostics} == set(CODES)
+
+
+def test_no_key_is_ever_shown():
+    runs = [files(*t) for t, _ in TUNNEL_CASES]
+    assert not [d for run in runs for d in run.diagnostics if "hunter2" in str(d)]
+
+
+def test_all_problems_are_told_in_one_run_across_files():
+    wrong = {
+        "a.yaml": "tunnels:\n" + tunnel("a", 1, bgp="{customer_asn: x}") + tunnel("b", 2, psk="hunter2", bad="1"),
+        "b.yaml": "tunnels:\n" + tunnel("a", 1, customer_endpoint="198.51.100.9"),
+        "c.yaml": "tunnels: [\n",
+    }
+    assert found(texts(wrong, "account_id: x\n")) == [
+        "a.yaml:6:25 error wrong-type",
+        "a.yaml:12:10 error literal-psk",
+        "a.yaml:13:5 error unknown-key",
+        "account.yaml:1:1 error missing-field",
+        "account.yaml:1:13 error bad-account-id",
+        "b.yaml:2:11 error duplicate-name",
+        "b.yaml:5:24 error overlapping-network",
+        "c.yaml:1:11 error syntax",
+    ]
+
+
+def test_a_wrong_default_is_told_once_and_where_it_stands():
+    head = "defaults: {cloudflare_endpoint: nowhere, bgp: {customer_asn: x}}\n"
+    loaded = files(tunnel("a", 1, cloudflare_endpoint=""), tunnel("b", 2, cloudflare_endpoint=""), head=head)
+    assert found(loaded) == ["a.yaml:1:33 error bad-address", "a.yaml:1:62 error wrong-type"]
+
+
+def test_both_places_of_a_duplicate_are_shown():
+    (problem,) = files(tunnel("a", 1), tunnel("a", 2)).diagnostics
+    assert str(problem) == (
+        'a.yaml:7:11: error: a second tunnel named "a". a.yaml:2:11 declares it already. '
+        "Names are unique in an account: change one of them. [duplicate-name]"
+    )
+
+
+def test_a_misspelt_key_gets_a_suggestion():
+    (problem,) = files(*a(custmer_endpoint="x")).diagnostics
+    assert problem.summary == 'unknown key "custmer_endpoint"'
+    assert problem.detail.startswith('Did you mean "customer_endpoint"? ')
+
+
+def test_chains_of_renames_are_fine():
+    assert found(files(tunnel("b", 1, renamed_from="a"), tunnel("c", 2, renamed_from="b"))) == []
+
+
+def test_a_declared_former_name_is_fine():
+    assert found(files(tunnel("b", 1, renamed_from="a"), tunnel("a", 2))) == []
+
+
+def test_the_same_identity_on_another_endpoint_is_fine():
+    identity = "{fqdn_id: x.1.custom.ipsec.cloudflare.com}"
+    one = tunnel("a", 1, custom_remote_identities=identity)
+    assert found(files(one, tunnel("b", 2, cloudflare_endpoint="203.0.113.2", custom_remote_identities=identity))) == []
+
+
+def test_a_field_rule_may_match_a_declared_tunnel():
+    account = ACCOUNT + "ignore: [{name: a, reason: y, fields: [health_check.rate], until: 2026-05-04}]\n"
+    assert found(files(*a(), account=account)) == []
