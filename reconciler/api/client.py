@@ -29,19 +29,16 @@ def _problem(url: SplitResult) -> str | None:
         return "it names no host"
     if url.scheme != "https" and not (url.scheme == "http" and _is_loopback(url.hostname)):
         return "it is neither https nor http on loopback"
-    return (
-        "its path holds dots or percents"
-        if {".", ".."} & set(url.path.split("/")) or "%" in url.path
-        else None
-    )
+    odd = "%" in url.path or {".", ".."} & set(url.path.split("/"))
+    return "its path holds dots or percent signs" if odd else None
 
 
 def check_base_url(text: str) -> str:
     """The base URL without a slash at its end.
 
     Raises:
-        ValueError: It is not https (or http on loopback), or holds more than scheme, host, port and path. Says what
-            to give instead, and does not repeat the URL, which may hold a password.
+        ValueError: It is not https (or http on loopback), or holds more than scheme, host, port and path. It says
+            what to give instead, and does not repeat the URL, which may hold a password.
     """
     plain = text.isascii() and text.isprintable() and not set(text) & set(" \\?#")
     try:

@@ -1,0 +1,210 @@
+import json
+from dataclasses import dataclass, field
+
+import pytest
+
+from reconciler.api.call import Ambiguous, Answered, Call, Denied, NotSent, Refused, Verb
+from reconciler.api.exchange import AmbiguousError, KeyAccess, NotSentError, Session, exchange
+from reconciler.api.wire import Reply
+
+LIST = Call(Verb.LIST)
+CREATE = Call(Verb.CREATE, {"name": "lon"})
+EMPTY = Reply(200, {}, b'{"success":true,"result":{"ipsec_tunnels":[]}}')
+CREATED = Reply(200, {}, b'{"success":true,"result":{"id":"a1"}}')
+WRONG = Reply(500, {"cf-ray": "r1"}, b"oops")
+HTML = Reply(200, {}, b"<html>")
+DENIED = Reply(403, {}, b"{}")
+OFFLINE = NotSentError("refused")
+RESET = AmbiguousError("reset")
+
+
+def limited(**headers):
+    return Reply(429, headers, b"")
+
+
+def after(value):
+    return Reply(429, {"retry-after": value}, b"")
+
+
+@dataclass
+class Port:
+    """Answers by a script; time passes only in sleeps."""
+
+    script: list
+    clock: float = 0.0
+    stop_at: float = 1e9
+    sent: list = field(default_factory=list)
+    timeouts: list = field(default_factory=list)
+
+    def send(self, request, timeout):
+        self.sent.append((self.clock, request))
+        self.timeouts.append(timeout)
+        answer = self.script.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def now(self):
+        return self.clock
+
+    def epoch(self):
+        return 1_800_000_000.0 + self.clock
+
+    def sleep(self, seconds):
+        self.clock += seconds
+
+    def random(self):
+        return 0.5
+
+    def stopping(self):
+        return self.clock >= self.stop_at
+
+    @property
+    def times(self):
+        return [round(at, 3) for at, _ in self.sent]
+
+
+def session(deadline=600.0, budget=200):
+    return Session(deadline, KeyAccess(lambda name: f"key-of-{name}", str, ("t0ken",)), budget)
+
+
+@pytest.mark.parametrize(
+    ("call", "script", "outcome"),
+    [
+        (CREATE, [CREATED], Answered(result={"id": "a1"})),
+        (CREATE, [OFFLINE, CREATED], Answered(result={"id": "a1"})),
+        (CREATE, [limited(), CREATED], Answered(result={"id": "a1"})),
+        (CREATE, [WRONG], Ambiguous("http-500", "HTTP 500", "r1")),
+        (CREATE, [RESET], Ambiguous("no-answer", "reset")),
+        (CREATE, [HTML], Ambiguous("unreadable", "the answer is not JSON (HTTP 200)")),
+        (CREATE, [OFFLINE, RESET], Ambiguous("no-answer", "reset")),
+        (CREATE, [OFFLINE] * 6, NotSent("unreachable", "refused")),
+        (CREATE, [limited()] * 12, NotSent("rate-limited", "too many calls (HTTP 429)")),
+        (LIST, [WRONG] * 6, Ambiguous("http-500", "HTTP 500", "r1")),
+        (LIST, [HTML] * 6, Ambiguous("unreadable", "the answer is not JSON (HTTP 200)")),
+        (Call(Verb.GENERATE_KEY, {}, "a1"), [RESET], Ambiguous("no-answer", "reset")),
+    ],
+)
+def test_a_script_of_answers_ends_in_its_outcome(call, script, outcome):
+    port = Port(list(script))
+    assert exchange(call, "acc", session(), port) == outcome
+    assert port.script == []
+
+
+@pytest.mark.parametrize("fault", [WRONG, RESET, HTML, OFFLINE, limited(), Reply(408), Reply(409)])
+def test_a_list_survives_a_passing_fault(fault):
+    assert isinstance(exchange(LIST, "acc", session(), Port([fault, EMPTY])), Answered)
+
+
+def test_the_backoff_has_full_jitter():
+    port = Port([OFFLINE, OFFLINE, OFFLINE, CREATED])
+    exchange(CREATE, "acc", session(), port)
+    assert port.times == [0, 0.25, 0.75, 1.75]
+
+
+@pytest.mark.parametrize("value", ["3", "Fri, 15 Jan 2027 08:00:03 GMT"])
+@pytest.mark.parametrize("status", [429, 503])
+def test_retry_after_silences_every_call_of_the_token(value, status):
+    shared, port = session(), Port([Reply(status, {"retry-after": value}, b""), CREATED, CREATED])
+    exchange(CREATE, "acc", shared, port)
+    exchange(CREATE, "other", shared, port)
+    assert [at for at in port.times if 0 < at < 3] == []
+
+
+def test_a_wait_beyond_the_deadline_is_not_begun():
+    port = Port([after("300")])
+    outcome = exchange(CREATE, "acc", session(deadline=10.0), port)
+    assert isinstance(outcome, NotSent)
+    assert (outcome.code, port.clock, "300 s" in outcome.message) == ("rate-limited", 0, True)
+
+
+def test_a_backoff_beyond_the_deadline_is_not_begun():
+    port = Port([OFFLINE])
+    outcome = exchange(CREATE, "acc", session(deadline=0.2), port)
+    assert (outcome.code, port.clock) == ("deadline", 0)
+
+
+def test_nothing_is_sent_after_the_deadline():
+    port = Port([], clock=10.0)
+    assert exchange(CREATE, "acc", session(deadline=10.0), port).code == "deadline"
+
+
+def test_a_deadline_can_be_put_off():
+    shared, port = session(deadline=10.0), Port([CREATED], clock=15.0)
+    shared.extend(30.0)
+    assert isinstance(exchange(CREATE, "acc", shared, port), Answered)
+
+
+@pytest.mark.parametrize(("deadline", "timeout"), [(600.0, 30.0), (12.0, 12.0)])
+def test_an_answer_is_awaited_for_30_seconds_or_what_is_left(deadline, timeout):
+    port = Port([CREATED])
+    exchange(CREATE, "acc", session(deadline), port)
+    assert port.timeouts == [timeout]
+
+
+def test_nothing_is_sent_once_the_run_is_being_stopped():
+    assert exchange(CREATE, "acc", session(), Port([], stop_at=0.0)).code == "interrupted"
+
+
+def test_a_stop_during_a_wait_ends_it():
+    port = Port([OFFLINE], stop_at=0.2)
+    assert exchange(CREATE, "acc", session(), port).code == "interrupted"
+
+
+def test_a_refused_token_stops_every_call_of_the_session():
+    shared, port = session(), Port([DENIED])
+    assert isinstance(exchange(LIST, "acc", shared, port), Denied)
+    assert exchange(LIST, "other", shared, port).code == "auth-stopped"
+
+
+def test_a_check_that_a_reading_token_may_not_make_does_not_stop_its_reading():
+    shared, port = session(), Port([DENIED, EMPTY, Reply(401), EMPTY])
+    check = Call(Verb.CREATE, validate_only=True)
+    assert isinstance(exchange(check, "acc", shared, port), Denied)
+    assert isinstance(exchange(LIST, "acc", shared, port), Answered)
+    assert isinstance(exchange(check, "acc", shared, port), Denied)
+    assert exchange(LIST, "acc", shared, port).code == "auth-stopped"
+
+
+def test_all_calls_share_one_budget_of_retries():
+    shared, port = session(budget=3), Port([OFFLINE] * 10)
+    outcomes = [exchange(CREATE, "acc", shared, port) for _ in range(2)]
+    assert [outcome.code for outcome in outcomes] == ["budget", "budget"]
+    assert len(port.sent) == 5
+
+
+@pytest.mark.parametrize("echo", ["key-of-k", "t0ken", 'm"d 5', 'm\\"d 5', "m%22d%205"])
+def test_a_refusal_that_quotes_a_secret_is_shown_without_it(echo):
+    body = json.dumps({"success": False, "errors": [{"code": 1, "message": f"bad <{echo}>"}]}).encode()
+    call = Call(Verb.CREATE, {"name": "lon", "bgp": {"md5_key": 'm"d 5'}}, keys={"": "k"})
+    outcome = exchange(call, "acc", session(), Port([Reply(400, {}, body)]))
+    assert isinstance(outcome, Refused)
+    assert outcome.errors[0].message == "bad <[hidden]>"
+
+
+def test_a_md5_key_in_a_bulk_update_is_hidden_too():
+    body = json.dumps({"success": False, "errors": [{"code": 1, "message": "bad s3cret"}]}).encode()
+    call = Call(Verb.UPDATE, {"items": [{"id": "a1", "bgp": None}, {"id": "a2", "bgp": {"md5_key": "s3cret"}}]})
+    assert exchange(call, "acc", session(), Port([Reply(400, {}, body)])).errors[0].message == "bad [hidden]"
+
+
+class Strict(Port):
+    """Allows 8 calls in each window of 2 seconds, says so, and remembers who pressed on."""
+
+    def send(self, request, timeout):  # noqa: ARG002
+        self.clock += 0.01
+        recent = [at for at in self.times if at > self.clock - 2]
+        headers = {"ratelimit-policy": '"burst";q=8;w=2', "ratelimit": f'"burst";r={max(0, 7 - len(recent))};t=2'}
+        if len(recent) >= 8:
+            self.script.append(self.clock)
+            return Reply(429, {**headers, "retry-after": "2"}, b"")
+        self.sent.append((self.clock, request))
+        return Reply(200, headers, CREATED.body)
+
+
+def test_a_server_that_allows_8_calls_in_2_seconds_is_never_pressed():
+    shared, port = session(), Strict([])
+    outcomes = [exchange(CREATE, "acc", shared, port) for _ in range(35)]
+    assert outcomes == [Answered(result={"id": "a1"})] * 35
+    assert port.script == []
+    assert port.clock < 20

@@ -1,0 +1,252 @@
+import gzip
+import logging
+import socket
+import threading
+import time
+
+import httpx
+import pytest
+
+from reconciler.api.exchange import AmbiguousError, NotSentError
+from reconciler.api.transport import HttpPort
+from reconciler.api.wire import Reply, Request
+
+GET = Request("GET", "/accounts/a/magic/ipsec_tunnels", {}, {"accept": "application/json"})
+PUT = Request("PUT", "/x%2Fy", {"validate_only": "true"}, {"content-type": "application/json"}, b"{}")
+BIG = gzip.compress(b"0" * (33 * 1024 * 1024), 1)
+
+
+def answer(body=b"", status=b"200 OK", **headers):
+    lines = [f"{name.replace('_', '-')}: {value}".encode() for name, value in headers.items()]
+    return b"\r\n".join([b"HTTP/1.1 " + status, b"Content-Length: %d" % len(body), *lines, b"", body])
+
+
+def drip(text):
+    return [text[i : i + 1] for i in range(len(text))]
+
+
+def received(connection):
+    """One request, with its body; empty when the test is over."""
+    data = connection.recv(65536)
+    while data and (b"\r\n\r\n" not in data or (b"content-length: 2" in data.lower() and not data.endswith(b"{}"))):
+        data += connection.recv(65536)
+    return data
+
+
+class Server:
+    """Answers each connection on loopback with the same pieces, 20 ms apart, and closes it."""
+
+    def __init__(self, pieces, *, reset=False):
+        self.pieces = pieces
+        self.reset = reset
+        self.requests = []
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
+        self.thread = threading.Thread(target=self._serve)
+        self.thread.start()
+
+    def _serve(self):
+        while True:
+            connection, _ = self.socket.accept()
+            with connection:
+                request = received(connection)
+                if not request:
+                    return
+                self.requests.append(request)
+                self._answer(connection)
+
+    def _answer(self, connection):
+        if self.reset:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
+        try:
+            for number, piece in enumerate(self.pieces):
+                time.sleep(0.02 if number else 0)
+                connection.sendall(piece)
+        except OSError:
+            return
+
+    def close(self):
+        socket.create_connection(self.socket.getsockname()).close()
+        self.thread.join()
+        self.socket.close()
+
+
+@pytest.fixture
+def serve():
+    servers = []
+
+    def start(*pieces, **options):
+        servers.append(Server(pieces, **options))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+def send(url, request=GET, timeout=5.0, **options):
+    port = HttpPort(url, "t0ken", 2, lambda: False, **options)
+    try:
+        return port.send(request, timeout)
+    finally:
+        port.close()
+
+
+def test_an_answer_comes_back_whole(serve):
+    server = serve(answer(b'{"a":1}', status=b"404 Not Found", CF_Ray="r1"))
+    reply = send(server.url + "/v4", PUT)
+    assert (reply.status, reply.headers["cf-ray"], reply.body) == (404, "r1", b'{"a":1}')
+    head, body = server.requests[0].split(b"\r\n\r\n")
+    lines = head.lower().split(b"\r\n")
+    assert lines[0] == b"put /v4/x%2fy?validate_only=true http/1.1"
+    assert body == b"{}"
+    assert {b"authorization: bearer t0ken", b"accept-encoding: gzip", b"content-type: application/json"} <= set(lines)
+    assert any(line.startswith(b"user-agent: reconciler/") for line in lines)
+
+
+def test_a_compressed_answer_is_unpacked(serve):
+    assert send(serve(answer(gzip.compress(b"{}"), Content_Encoding="GZIP")).url).body == b"{}"
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [],
+        [b"nonsense\r\n\r\n"],
+        [answer(b'{"a":1}')[:-3]],
+        [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{"],
+        [b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n{}"],
+        [answer(BIG, Content_Encoding="gzip")],
+        [answer(gzip.compress(b"{}")[:-4], Content_Encoding="gzip")],
+        [answer(gzip.compress(b"{}") + b"more", Content_Encoding="gzip")],
+        [answer(b"{}", Content_Encoding="gzip")],
+        [answer(b"{}", Content_Encoding="br")],
+        [answer(b"0" * (32 * 1024 * 1024 + 1))],
+    ],
+    ids=["nothing", "no-http", "short", "chunk", "length", "bomb", "cut", "trailing", "plain", "br", "long"],
+)
+def test_an_answer_that_is_not_whole_is_ambiguous(serve, pieces):
+    with pytest.raises(AmbiguousError):
+        send(serve(*pieces).url)
+
+
+def test_a_reset_is_ambiguous(serve):
+    with pytest.raises(AmbiguousError):
+        send(serve(b"HTTP/1.1 200 OK\r\n", reset=True).url)
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [drip(answer(b"{}", X_Pad="x" * 100)), [answer(b" " * 100)[:-100], *drip(b" " * 100)]],
+    ids=["head", "body"],
+)
+def test_a_drip_ends_with_the_time_of_the_answer(serve, pieces):
+    server = serve(*pieces)
+    begun = time.monotonic()
+    with pytest.raises(AmbiguousError):
+        send(server.url, timeout=0.15)
+    assert time.monotonic() - begun < 1.0
+
+
+def test_silence_is_ambiguous():
+    with socket.create_server(("127.0.0.1", 0)) as deaf, pytest.raises(AmbiguousError):
+        send(f"http://127.0.0.1:{deaf.getsockname()[1]}", timeout=0.1)
+
+
+def test_a_refused_connection_was_not_sent():
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    with pytest.raises(NotSentError):
+        send(url)
+
+
+def test_a_redirect_is_returned_and_not_followed(serve):
+    other = serve(answer(b"{}"))
+    server = serve(answer(status=b"307 Temporary Redirect", Location=other.url))
+    assert send(server.url, PUT).status == 307
+    assert other.requests == []
+
+
+def test_a_cookie_is_not_kept(serve):
+    server = serve(answer(b"{}", Set_Cookie="a=b; Path=/", Connection="close"))
+    port = HttpPort(server.url, "t0ken", 2, lambda: False)
+    for _ in range(2):
+        port.send(GET, 5.0)
+    port.close()
+    assert len(server.requests) == 2
+    assert b"cookie" not in server.requests[1].lower()
+
+
+def test_loopback_is_never_reached_through_a_proxy(serve, monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    assert send(serve(answer(b"{}")).url).body == b"{}"
+
+
+def test_a_proxy_that_refuses_means_not_sent(serve, monkeypatch):
+    proxy = serve(answer(status=b"403 Forbidden"))
+    monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    with pytest.raises(NotSentError):
+        send("https://api.invalid")
+    assert proxy.requests[0].startswith(b"CONNECT api.invalid:443")
+    assert b"t0ken" not in proxy.requests[0]
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        (httpx.ConnectError, NotSentError),
+        (httpx.ConnectTimeout, NotSentError),
+        (httpx.PoolTimeout, NotSentError),
+        (httpx.ProxyError, NotSentError),
+        (httpx.UnsupportedProtocol, NotSentError),
+        (httpx.LocalProtocolError, NotSentError),
+        (httpx.ReadTimeout, AmbiguousError),
+        (httpx.WriteTimeout, AmbiguousError),
+        (httpx.ReadError, AmbiguousError),
+        (httpx.WriteError, AmbiguousError),
+        (httpx.CloseError, AmbiguousError),
+        (httpx.RemoteProtocolError, AmbiguousError),
+        (httpx.DecodingError, AmbiguousError),
+        (OSError, AmbiguousError),
+    ],
+)
+def test_every_fault_is_either_not_sent_or_ambiguous(fault, error):
+    def fail(_):
+        raise fault("boom")
+
+    with pytest.raises(error, match=f"{fault.__name__}: boom"):
+        send("https://api.invalid", transport=httpx.MockTransport(fail))
+
+
+def test_a_transport_in_process_takes_the_place_of_the_network():
+    made = httpx.MockTransport(lambda request: httpx.Response(200, text=request.url.path))
+    reply = send("https://api.invalid/v4", transport=made)
+    assert isinstance(reply, Reply)
+    assert reply.body == b"/v4/accounts/a/magic/ipsec_tunnels"
+
+
+@pytest.mark.parametrize("token", ["", "a b", "a\n", "a\r\nx: y", "tok\u00e9n"])
+def test_a_token_that_can_not_be_one_is_refused_without_showing_it(token):
+    with pytest.raises(
+        ValueError, match="^the API token holds characters that no token has; was it copied whole"
+    ) as caught:
+        HttpPort("http://127.0.0.1", token, 1, lambda: False)
+    assert "x: y" not in str(caught.value)
+
+
+def test_the_libraries_log_nothing_of_a_call(serve, caplog):
+    caplog.set_level(logging.DEBUG)
+    send(serve(answer(b"{}")).url)
+    assert caplog.records == []
+
+
+def test_a_request_to_stop_ends_a_wait():
+    port = HttpPort("http://127.0.0.1", "t0ken", 1, iter([False, True]).__next__)
+    begun = time.monotonic()
+    port.sleep(60.0)
+    assert time.monotonic() - begun < 1.0
+    port.close()

@@ -1,0 +1,424 @@
+import json
+
+import pytest
+
+from reconciler.api.call import Answered, ApiError, Call, Denied, Refused, Verb
+from reconciler.api.wire import Reply, Unsettled, decode, encode
+
+ACCOUNT = "0" * 32
+ID = "a" * 32
+OTHER = "b" * 32
+BASE = f"/accounts/{ACCOUNT}/magic/ipsec_tunnels"
+
+LIST = Call(Verb.LIST)
+CREATE = Call(Verb.CREATE, {"name": "lon"})
+UPDATE = Call(Verb.UPDATE, {"items": [{"id": ID, "name": "lon"}]})
+UPDATE_ONE = Call(Verb.UPDATE_ONE, {"name": "lon"}, ID)
+DELETE = Call(Verb.DELETE, {}, ID)
+SET_KEYS = Call(Verb.SET_KEYS, keys={ID: "lon", OTHER: "par"})
+GENERATE = Call(Verb.GENERATE_KEY, {}, ID)
+WRITES = (CREATE, UPDATE, UPDATE_ONE, DELETE, SET_KEYS, GENERATE)
+
+TUNNEL = {"id": ID, "name": "lon", "cloudflare_endpoint": "192.0.2.1", "interface_address": "10.0.0.0/31"}
+ERROR = b'{"success":false,"errors":[{"code":1022,"message":"no"}],"result":null}'
+
+
+def reveal(name):
+    return f"key of {name}"
+
+
+def good(result, **more):
+    return json.dumps({"success": True, "errors": [], "messages": [], "result": result, **more}).encode()
+
+
+def listed(*tunnels, **more):
+    return good({"ipsec_tunnels": list(tunnels)}, **more)
+
+
+@pytest.mark.parametrize(
+    ("call", "method", "path", "body"),
+    [
+        (LIST, "GET", BASE, b""),
+        (CREATE, "POST", BASE, b'{"name":"lon"}'),
+        (
+            Call(Verb.CREATE, {"name": "lon"}, keys={"": "k"}),
+            "POST",
+            BASE,
+            b'{"name":"lon","psk":"key of k"}',
+        ),
+        (UPDATE, "PUT", BASE, b'{"ipsec_tunnels":[{"id":"' + ID.encode() + b'","name":"lon"}]}'),
+        (UPDATE_ONE, "PUT", f"{BASE}/{ID}", b'{"name":"lon"}'),
+        (DELETE, "DELETE", f"{BASE}/{ID}", b"{}"),
+        (Call(Verb.DELETE, {}, "a/../b?c#d"), "DELETE", f"{BASE}/a%2F..%2Fb%3Fc%23d", b"{}"),
+        (
+            Call(Verb.SET_KEYS, keys={ID: "k"}),
+            "POST",
+            f"{BASE}/psk",
+            f'{{"psks":[{{"id":"{ID}","psk":"key of k"}}]}}'.encode(),
+        ),
+        (GENERATE, "POST", f"{BASE}/{ID}/psk_generate", b"{}"),
+    ],
+)
+def test_each_call_has_its_request(call, method, path, body):
+    request = encode(call, ACCOUNT, reveal)
+    assert (request.method, request.path, request.body, request.query) == (method, path, body, {})
+    assert request.headers.get("content-type") == ("application/json" if body else None)
+    target = None if call.verb in {Verb.SET_KEYS, Verb.GENERATE_KEY} else "true"
+    assert request.headers.get("x-magic-new-hc-target") == target
+
+
+def test_a_check_only_says_so_in_the_query():
+    assert encode(Call(Verb.CREATE, validate_only=True), ACCOUNT, reveal).query == {"validate_only": "true"}
+
+
+@pytest.mark.parametrize("tunnel_id", [None, "", ".", ".."])
+def test_an_id_that_would_change_the_path_is_refused(tunnel_id):
+    with pytest.raises(ValueError, match="not an id"):
+        encode(Call(Verb.DELETE, {}, tunnel_id), ACCOUNT, reveal)
+
+
+def test_requests_and_replies_do_not_show_their_bodies():
+    request = encode(Call(Verb.CREATE, keys={"": "k"}), ACCOUNT, reveal)
+    assert "key of k" not in repr(request)
+    assert "key of k" not in repr(Reply(200, {}, request.body))
+
+
+UNREADABLE = [
+    b"",
+    b" ",
+    b"null",
+    b"[]",
+    b"true",
+    b'"success"',
+    b"1",
+    b"<html><body>ok</body></html>",
+    listed(TUNNEL)[:-1],
+    listed(TUNNEL)[:-40],
+    listed() + b"}",
+    listed() + listed(),
+    b"\xff\xfe" + listed(),
+    listed().decode().encode("utf-16"),
+    b'{"success":true,"result":{"ipsec_tunnels":[{"name":"\xe9"}]}}',
+    b'{"success":true,"result":{"ipsec_tunnels":[{"name":"\\ud800"}]}}',
+    b'{"success":true,"result":NaN}',
+    b'{"success":true,"result":Infinity}',
+    b'{"success":true,"result":-Infinity}',
+    b'{"success":true,"result":1e400}',
+    b'{"success":true,"result":' + b"9" * 5000 + b"}",
+    b"[" * 100_000,
+    b'{"a":' * 100_000,
+    b"[" * 65 + b"]" * 65,
+    b'{"success":true,"result":' + b"[" * 64 + b"]" * 64 + b"}",
+    b'{"success":false,"success":true,"result":{"ipsec_tunnels":[]}}',
+    b'{"success":true,"result":{"ipsec_tunnels":[]},"result":{"ipsec_tunnels":[]}}',
+    b'{"success":true,"result":{"ipsec_tunnels":[{"id":"a","id":"b"}]}}',
+    b"{'success':true}",
+    b'{"success":true,}',
+    b'{"success":true,"result":"a\nb"}',
+    b'{"success":true}\x00',
+    b" " * (32 * 1024 * 1024 + 1),
+]
+
+
+@pytest.mark.parametrize("call", [LIST, *WRITES], ids=lambda call: call.verb)
+@pytest.mark.parametrize("body", UNREADABLE, ids=range(len(UNREADABLE)))
+def test_an_unreadable_success_settles_nothing(call, body):
+    settled = decode(call, Reply(200, {"cf-ray": "r1"}, body), str)
+    assert isinstance(settled, Unsettled)
+    assert (settled.code, settled.maybe_done, settled.ray) == ("unreadable", True, "r1")
+
+
+def test_nesting_up_to_the_limit_and_a_byte_order_mark_are_read():
+    deep = b'{"success":true,"result":{"ipsec_tunnels":[]},"messages":' + b"[" * 63 + b"]" * 63 + b"}"
+    for body in (deep, b"\xef\xbb\xbf" + listed()):
+        assert isinstance(decode(LIST, Reply(200, {}, body), str), Answered)
+
+
+def test_a_paired_surrogate_escape_is_a_character():
+    body = listed({**TUNNEL, "description": "\U0001f600"})
+    assert b"\\ud83d" in body
+    assert decode(LIST, Reply(200, {}, body), str).live.tunnels[ID].raw["description"] == "\U0001f600"
+
+
+UNTRUSTED = [
+    b"{}",
+    ERROR,
+    b'{"success":true}',
+    b'{"result":{"ipsec_tunnels":[]}}',
+    good(None),
+    good([]),
+    good([TUNNEL]),
+    good({}),
+    good("ipsec_tunnels"),
+    good({"ipsec_tunnels": None}),
+    good({"ipsec_tunnels": {}}),
+    good({"ipsec_tunnels": ""}),
+    good({"ipsec_tunnel": TUNNEL}),
+    listed(None),
+    listed("lon"),
+    listed([]),
+    listed({}),
+    listed({**TUNNEL, "id": None}),
+    listed({**TUNNEL, "id": 7}),
+    listed({**TUNNEL, "id": ""}),
+    listed({**TUNNEL, "id": "../x"}),
+    listed({**TUNNEL, "id": "a/b"}),
+    listed({**TUNNEL, "id": "a" * 37}),
+    listed({**TUNNEL, "name": None}),
+    listed({**TUNNEL, "name": ["lon"]}),
+    listed({**TUNNEL, "name": ""}),
+    listed({**TUNNEL, "interface_address": None}),
+    listed({k: v for k, v in TUNNEL.items() if k != "cloudflare_endpoint"}),
+    listed(TUNNEL, TUNNEL),
+    listed(TUNNEL, {**TUNNEL, "name": "par"}),
+    listed(TUNNEL, {**TUNNEL, "id": OTHER}),
+    listed(success=False),
+    listed(success=None),
+    listed(success="true"),
+    listed(success=1),
+    listed(errors=[{"code": 1000, "message": "partly"}]),
+    listed(errors={}),
+    listed(errors=""),
+    listed(errors="bad"),
+    listed(errors=0),
+    listed(TUNNEL, result_info={"total_count": 2}),
+    listed(TUNNEL, result_info={"total_count": 0}),
+    listed(TUNNEL, result_info={"total_count": "1"}),
+    listed(TUNNEL, result_info={"count": 3}),
+    listed(TUNNEL, result_info={"count": True}),
+    listed(TUNNEL, result_info={"total_pages": 2}),
+    listed(TUNNEL, result_info={"page": 2}),
+    listed(TUNNEL, result_info={"cursor": "next"}),
+    listed(TUNNEL, result_info={"next_cursor": "x"}),
+    listed(TUNNEL, result_info={"cursors": {"after": "x"}}),
+    listed(TUNNEL, result_info=[]),
+    listed(TUNNEL, result_info="all"),
+]
+
+
+@pytest.mark.parametrize("body", UNTRUSTED, ids=range(len(UNTRUSTED)))
+def test_a_list_that_is_not_whole_is_untrusted(body):
+    settled = decode(LIST, Reply(200, {"cf-ray": "r1"}, body), str)
+    assert isinstance(settled, Refused)
+    assert (settled.status, settled.errors[0].code, settled.ray) == (200, "list-untrusted", "r1")
+
+
+@pytest.mark.parametrize("status", [201, 202, 203, 204, 206, 301, 302, 303, 307, 308, 304])
+def test_only_a_200_is_a_list(status):
+    settled = decode(LIST, Reply(status, {}, listed(TUNNEL)), str)
+    assert (settled.status, settled.errors[0].code) == (status, "list-untrusted")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        listed(TUNNEL),
+        listed(TUNNEL, errors=None),
+        listed(TUNNEL, result_info=None),
+        listed(TUNNEL, result_info={}),
+        listed(TUNNEL, result_info={"count": 1, "page": 1, "total_count": 1, "total_pages": 1, "cursors": {}}),
+        listed({**TUNNEL, "new_field": [1, {"x": None}]}),
+        json.dumps({"success": True, "result": {"ipsec_tunnels": [TUNNEL]}}).encode(),
+    ],
+)
+def test_a_whole_list_is_trusted(body):
+    assert list(decode(LIST, Reply(200, {}, body), str).live.tunnels) == [ID]
+
+
+@pytest.mark.parametrize(
+    ("call", "result", "expected"),
+    [
+        (CREATE, TUNNEL, {"id": ID}),
+        (CREATE, {"ipsec_tunnels": [TUNNEL]}, {"id": ID}),
+        (CREATE, {"ipsec_tunnels": [{**TUNNEL, "id": OTHER, "name": "par"}, TUNNEL]}, {"id": ID}),
+        (CREATE, {**TUNNEL, "name": "par"}, {}),
+        (CREATE, {"id": "../x"}, {}),
+        (CREATE, {"ipsec_tunnels": []}, {}),
+        (CREATE, {"ipsec_tunnels": [{"id": ID}, {"id": OTHER}]}, {}),
+        (CREATE, None, {}),
+        (UPDATE, {"modified": True, "modified_ipsec_tunnels": [TUNNEL, None, {"id": 7}]}, {"ids": (ID,)}),
+        (UPDATE, {"modified_ipsec_tunnels": [TUNNEL]}, {"ids": (ID,)}),
+        (UPDATE, {"modified": True}, {"ids": ()}),
+        (UPDATE_ONE, {"modified": True, "modified_ipsec_tunnel": TUNNEL}, {}),
+        (UPDATE_ONE, {"modified_ipsec_tunnel": TUNNEL}, {}),
+        (DELETE, {"deleted": True, "deleted_ipsec_tunnel": TUNNEL}, {}),
+        (DELETE, {"deleted": True}, {}),
+        (
+            SET_KEYS,
+            {"successfully_applied_psks": {ID: {"psk": "s3cret"}, OTHER: {}}, "unapplied_psks": {}},
+            {"applied": (ID, OTHER), "refused": {}},
+        ),
+        (
+            SET_KEYS,
+            {"successfully_applied_psks": {ID: {}}, "unapplied_psks": {ID: "too short", "c" * 32: "x"}},
+            {"applied": (), "refused": {ID: "too short", OTHER: "not mentioned in the answer"}},
+        ),
+        (
+            SET_KEYS,
+            {"unapplied_psks": {ID: None, OTHER: "no"}},
+            {"applied": (), "refused": {ID: "refused without a reason", OTHER: "no"}},
+        ),
+        (GENERATE, {"ipsec_tunnel_id": ID, "psk": "abc"}, {"key": ["abc"]}),
+        (GENERATE, {"psk": "abc"}, {"key": ["abc"]}),
+        (Call(Verb.UPDATE, {"items": []}, validate_only=True), {"modified": False}, {}),
+        (Call(Verb.CREATE, validate_only=True), None, {}),
+    ],
+)
+def test_a_good_answer_is_reduced_to_what_the_engine_needs(call, result, expected):
+    assert decode(call, Reply(200, {}, good(result)), lambda text: [text]) == Answered(result=expected)
+
+
+@pytest.mark.parametrize(
+    ("call", "result"),
+    [
+        (UPDATE, None),
+        (UPDATE, []),
+        (UPDATE, {}),
+        (UPDATE, {"modified": "yes"}),
+        (UPDATE, {"modified": 1, "modified_ipsec_tunnels": []}),
+        (UPDATE, {"modified": True, "modified_ipsec_tunnels": {}}),
+        (UPDATE_ONE, None),
+        (UPDATE_ONE, {}),
+        (UPDATE_ONE, {"modified": None}),
+        (UPDATE_ONE, {"modified": True, "modified_ipsec_tunnel": {"id": OTHER}}),
+        (DELETE, None),
+        (DELETE, "gone"),
+        (DELETE, {}),
+        (DELETE, {"deleted": 0}),
+        (DELETE, {"deleted": True, "deleted_ipsec_tunnel": {"id": OTHER}}),
+        (SET_KEYS, None),
+        (SET_KEYS, {}),
+        (SET_KEYS, {"successfully_applied_psks": [ID], "unapplied_psks": []}),
+        (GENERATE, None),
+        (GENERATE, {}),
+        (GENERATE, {"psk": ""}),
+        (GENERATE, {"psk": 123}),
+        (GENERATE, {"ipsec_tunnel_id": OTHER, "psk": "abc"}),
+    ],
+)
+def test_a_success_that_does_not_say_what_was_done_settles_nothing(call, result):
+    settled = decode(call, Reply(200, {}, good(result)), str)
+    assert isinstance(settled, Unsettled)
+    assert (settled.code, settled.maybe_done) == ("unreadable", True)
+
+
+@pytest.mark.parametrize(
+    ("call", "body", "code"),
+    [
+        (UPDATE, good({"modified": False, "modified_ipsec_tunnels": []}), "not-modified"),
+        (UPDATE_ONE, good({"modified": False}), "not-modified"),
+        (DELETE, good({"deleted": False}), "not-deleted"),
+        (CREATE, ERROR, "1022"),
+        (CREATE, good(TUNNEL, success=False), "no-success"),
+        (CREATE, good(TUNNEL, errors=[{"code": 5, "message": "x"}]), "5"),
+        (CREATE, good(TUNNEL, errors=[None]), "unknown"),
+    ],
+)
+def test_a_success_that_says_it_was_not_done_is_a_refusal(call, body, code):
+    settled = decode(call, Reply(200, {}, body), str)
+    assert isinstance(settled, Refused)
+    assert (settled.status, settled.errors[0].code) == (200, code)
+
+
+@pytest.mark.parametrize("call", WRITES, ids=lambda call: call.verb)
+@pytest.mark.parametrize("change", [{"success": None}, {"success": "true"}, {"success": 1}, {"errors": "x"}])
+def test_a_write_whose_success_is_unclear_settles_nothing(call, change):
+    assert isinstance(decode(call, Reply(200, {}, good({"deleted": True}, **change)), str), Unsettled)
+
+
+@pytest.mark.parametrize("call", [LIST, *WRITES], ids=lambda call: call.verb)
+@pytest.mark.parametrize(
+    ("status", "code", "maybe"),
+    [
+        (100, "http-100", True),
+        (408, "http-408", True),
+        (409, "http-409", True),
+        (429, "rate-limited", False),
+        (500, "http-500", True),
+        (502, "http-502", True),
+        (503, "http-503", True),
+        (504, "http-504", True),
+        (520, "http-520", True),
+        (599, "http-599", True),
+        (999, "http-999", True),
+    ],
+)
+def test_a_status_that_settles_nothing(call, status, code, maybe):
+    settled = decode(call, Reply(status, {"retry-after": "7"}, ERROR), str)
+    assert isinstance(settled, Unsettled)
+    assert (settled.code, settled.maybe_done, settled.retry_after) == (code, maybe, "7")
+
+
+@pytest.mark.parametrize("call", WRITES, ids=lambda call: call.verb)
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirected_write_settles_nothing(call, status):
+    settled = decode(call, Reply(status, {"location": "https://elsewhere.example"}, good({})), str)
+    assert (settled.code, settled.maybe_done) == ("redirect", True)
+
+
+@pytest.mark.parametrize("call", [LIST, *WRITES], ids=lambda call: call.verb)
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize(("body", "code"), [(ERROR, "1022"), (b"<html>", None), (b"", None), (b'{"errors":{}}', None)])
+def test_a_refused_token_is_denied_whatever_the_body(call, status, body, code):
+    settled = decode(call, Reply(status, {}, body), str)
+    assert isinstance(settled, Denied)
+    assert (settled.status, settled.errors[0].code) == (status, code or f"http-{status}")
+
+
+@pytest.mark.parametrize(
+    ("call", "status", "body", "seen"),
+    [
+        (CREATE, 400, ERROR, (400, "1022")),
+        (CREATE, 400, b"<html>", (400, "http-400")),
+        (CREATE, 422, b"", (422, "http-422")),
+        (CREATE, 404, ERROR, (404, "1022")),
+        (LIST, 404, ERROR, (404, "1022")),
+        (LIST, 400, b"\xff", (400, "http-400")),
+        (UPDATE, 413, b"<html>too large</html>", (413, "http-413")),
+        (UPDATE, 400, ERROR.replace(b"no", b"Request body is too large"), (413, "1022")),
+        (UPDATE, 400, ERROR.replace(b"no", b"too many tunnels in request"), (413, "1022")),
+        (UPDATE, 400, ERROR.replace(b"no", b"description is too large"), (400, "1022")),
+        (DELETE, 404, ERROR.replace(b"1022", b"7003"), (404, "7003")),
+    ],
+)
+def test_other_client_errors_are_refusals(call, status, body, seen):
+    settled = decode(call, Reply(status, {}, body), str)
+    assert isinstance(settled, Refused)
+    assert (settled.status, settled.errors[0].code) == seen
+
+
+def test_deleting_what_the_api_does_not_find_is_done():
+    assert decode(DELETE, Reply(404, {}, ERROR), str) == Answered()
+
+
+def test_a_404_that_the_api_did_not_write_settles_no_delete():
+    assert isinstance(decode(DELETE, Reply(404, {}, b"<html>"), str), Unsettled)
+
+
+@pytest.mark.parametrize(
+    ("entry", "error"),
+    [
+        ({"code": 1022, "message": "Invalid \x1b[31m"}, ApiError("1022", "Invalid \x1b[31m")),
+        ({"code": "e1", "message": "m" * 600}, ApiError("e1", "m" * 500)),
+        ({"code": True, "message": "m"}, ApiError("unknown", "m")),
+        ({"message": 5}, ApiError("unknown", "no message")),
+        ({}, ApiError("unknown", "no message")),
+        ("text", ApiError("unknown", "no message")),
+        ({"code": 1, "message": "x" * 495 + "s3cret"}, ApiError("1", "x" * 495 + "[hidd")),
+    ],
+)
+def test_errors_are_verbatim_but_bounded_and_hold_no_secret(entry, error):
+    body = json.dumps({"success": False, "errors": [entry]}).encode()
+    settled = decode(CREATE, Reply(400, {}, body), str, lambda text: text.replace("s3cret", "[hidden]"))
+    assert settled.errors == (error,)
+
+
+def test_a_reason_for_a_refused_key_holds_no_secret():
+    body = good({"unapplied_psks": {ID: "s3cret is weak", OTHER: "no"}})
+    settled = decode(SET_KEYS, Reply(200, {}, body), str, lambda text: text.replace("s3cret", "[hidden]"))
+    assert settled.result["refused"] == {ID: "[hidden] is weak", OTHER: "no"}
+
+
+def test_no_message_about_an_unreadable_answer_quotes_it():
+    for body in (b'{"result":{"psk":"s3cret"', b'{"psk":"s3cret","psk":"s3cret"}', b'["s3cret"]'):
+        assert "s3cret" not in repr(decode(GENERATE, Reply(200, {}, body), str))
