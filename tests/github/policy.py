@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import yaml
 
 Node = dict[str, Any]
-PIN = re.compile(r"^actions/[\w-]+(/[\w-]+)*@[0-9a-f]{40}$")
+TOOL = "acme/reconciler/"  # the examples' name of this repository
+PIN = re.compile(rf"^(actions/|{TOOL})[\w./-]+@[0-9a-f]{{40}}$")
 VERSIONED = re.compile(r"uses: \S+@[0-9a-f]{40} # v\d+\.\d+\.\d+$")
 TRIGGERS = {"pull_request", "push", "schedule", "workflow_call", "workflow_dispatch"}
 WRITABLE = {"issues", "pull-requests"}
@@ -18,17 +19,18 @@ LONGEST = 60
 
 class File(NamedTuple):
     text: str
-    data: Node
+    data: dict[Any, Any]
 
     @property
     def on(self) -> Node:
-        """The triggers; YAML 1.1 reads the key `on` as true."""
-        found = self.data.get("on", self.data.get(True, {}))
+        """The triggers with their settings; YAML 1.1 reads the key `on` as true."""
+        found = self.data.get("on") or self.data.get(True) or {}
         return found if isinstance(found, dict) else dict.fromkeys([found] if isinstance(found, str) else found)
 
     @property
     def jobs(self) -> Node:
-        return self.data.get("jobs", {})
+        found: Node = self.data.get("jobs", {})
+        return found
 
     @property
     def steps(self) -> list[Node]:
@@ -83,7 +85,7 @@ def comment_alone(file: File) -> Iterator[str]:
         granted = job.get("permissions") or {}
         writes = isinstance(granted, dict) and granted.get("pull-requests") == "write"
         checkouts = [s for s in job.get("steps", []) if s.get("uses", "").startswith("actions/checkout@")]
-        if writes and (len(granted) > 1 or "environment" in job or own_secrets(job) or checkouts):
+        if writes and "uses" not in job and (len(granted) > 1 or "environment" in job or own_secrets(job) or checkouts):
             yield name
 
 
@@ -132,7 +134,7 @@ def secrets_in_environment(file: File) -> Iterator[str]:
 
 def inherited(file: File) -> Iterator[str]:
     for name, job in file.jobs.items():
-        if job.get("secrets") == "inherit" and not job.get("uses", "").startswith("$/"):
+        if job.get("secrets") == "inherit" and not job.get("uses", "").startswith(("$/", TOOL)):
             yield name
 
 

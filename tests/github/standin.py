@@ -23,31 +23,43 @@ class GitHub:
         self.writes: list[str] = []
 
     def answer(self, method: str, path: str, query: dict[str, list[str]], body: dict[str, str]) -> Any:
-        if method != "GET":
-            self.writes.append(f"{method} {path}")
-        match method, path.removeprefix("repos/acme/estate/").split("/"):
-            case "GET", ["issues"]:
+        route = path.removeprefix("repos/acme/estate/").split("/")
+        if method == "GET":
+            return self.read(route, query)
+        self.writes.append(f"{method} {path}")
+        return self.write(method, route, body)
+
+    def read(self, route: list[str], query: dict[str, list[str]]) -> list[dict[str, Any]]:
+        match route:
+            case ["issues"]:
                 return [i for i in self.issues if i["user"]["login"] == query["creator"][0]]
+            case ["issues", number, "comments"]:
+                return [c for c in self.comments if c["issue"] == int(number)]
+            case ["commits", _, "pulls"]:
+                return self.pulls
+            case _:
+                raise LookupError(route)
+
+    def write(self, method: str, route: list[str], body: dict[str, str]) -> dict[str, Any]:
+        match method, route:
             case "POST", ["issues"]:
-                number = len(self.issues) + 1
-                self.issues.append({"number": number, "state": "open", "user": {"login": BOT}, **body})
-                return self.issues[-1]
+                return self.issue(body)
+            case "POST", ["issues", number, "comments"]:
+                return self.comment(int(number), BOT, body["body"])
             case "PATCH", ["issues", "comments", comment]:
                 return self._change(self.comments, "id", comment, body)
             case "PATCH", ["issues", number]:
                 return self._change(self.issues, "number", number, body)
-            case "GET", ["issues", number, "comments"]:
-                return [c for c in self.comments if c["issue"] == int(number)]
-            case "POST", ["issues", number, "comments"]:
-                return self.comment(int(number), BOT, body["body"])
-            case "GET", ["commits", _, "pulls"]:
-                return self.pulls
-        raise LookupError(f"{method} {path}")
+            case _:
+                raise LookupError(route)
+
+    def issue(self, body: dict[str, str]) -> dict[str, Any]:
+        number = len(self.issues) + 1
+        self.issues.append({"number": number, "state": "open", "user": {"login": BOT}, **body})
+        return self.issues[-1]
 
     def comment(self, issue: int, login: str, body: str) -> dict[str, Any]:
-        self.comments.append(
-            {"id": 100 + len(self.comments), "issue": issue, "user": {"login": login}, "body": body}
-        )
+        self.comments.append({"id": 100 + len(self.comments), "issue": issue, "user": {"login": login}, "body": body})
         return self.comments[-1]
 
     def bodies(self, issue: int) -> list[str]:
@@ -69,9 +81,7 @@ def serving() -> Iterator[GitHub]:
             parts = urlsplit(self.path)
             query = parse_qs(parts.query)
             length = int(self.headers.get("Content-Length") or 0)
-            result = github.answer(
-                self.command, parts.path[1:], query, json.loads(self.rfile.read(length) or b"{}")
-            )
+            result = github.answer(self.command, parts.path[1:], query, json.loads(self.rfile.read(length) or b"{}"))
             self.send_response(200)
             if isinstance(result, list):
                 start = int(query.get("start", ["0"])[0])

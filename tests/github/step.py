@@ -4,10 +4,14 @@ import subprocess
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import yaml
 
 HERE = Path(__file__).parent
 ACTION = HERE.parents[1] / ".github" / "actions" / "reconciler"
 SHA = "1" * 40
+FILES = ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")
+INPUTS = yaml.safe_load((ACTION / "action.yml").read_text(encoding="utf-8"))["inputs"]
+MAIN = yaml.safe_load((ACTION / "action.yml").read_text(encoding="utf-8"))["runs"]["steps"][-1]
 
 
 class Result(NamedTuple):
@@ -27,8 +31,14 @@ def parse_outputs(text: str) -> dict[str, str]:
     return outputs
 
 
+def given(expression: str, inputs: dict[str, str]) -> str:
+    """The value of `${{ inputs.name }}`: what the caller gives, or the default."""
+    name = expression.removeprefix("${{ inputs.").removesuffix(" }}")
+    return inputs[name] if name in inputs else INPUTS[name]["default"]
+
+
 class Step:
-    """Runs the action's entry script as the runner does, in a workspace of its own."""
+    """Runs the action's main step as the runner does, in a workspace of its own."""
 
     def __init__(self, folder: Path, tool: Path) -> None:
         self.workspace = folder / "workspace"
@@ -47,11 +57,8 @@ class Step:
             "GITHUB_SHA": SHA,
             "GH_TOKEN": "t",
             "PR_NUMBER": "5",
+            "GITHUB_ACTION_PATH": str(ACTION),
             "CLOUDFLARE_API_TOKEN": "secret-token",
-            "RECONCILER_DIRECTORY": "tunnels",
-            "RECONCILER_SUCCESS_CODES": "0 2",
-            "RECONCILER_WITHOUT_CREDENTIALS": "fail",
-            "RECONCILER_ACCOUNT": "",
         }
 
     def answers(self, **commands: dict[str, Any]) -> None:
@@ -61,36 +68,40 @@ class Step:
     def calls(self) -> list[list[str]]:
         return [json.loads(line) for line in self.stub.with_suffix(".log").read_text().splitlines()]
 
-    def prepared(self, command: str, **env: str) -> dict[str, str]:
-        files = {name: self.temp / name for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
-        for file in files.values():
-            file.write_text("")
-        settings = {f"RECONCILER_{k.upper()}" if k.islower() else k: v for k, v in env.items()}
-        paths = {name: str(file) for name, file in files.items()}
-        return {**self.env, **paths, "RECONCILER_COMMAND": command, **settings}
-
-    def __call__(self, command: str, **env: str) -> Result:
-        """One step: lower-case names are inputs of the action, upper-case ones plain variables."""
-        done = subprocess.run(  # noqa: S603
-            ["bash", "--noprofile", "--norc", "-eo", "pipefail", str(ACTION / "step.sh")],  # noqa: S607
+    def start(self, command: str, **env: str) -> subprocess.Popen[str]:
+        """The step as a process: lower-case names are inputs of the action, upper-case ones plain variables."""
+        for name in FILES:
+            (self.temp / name).write_text("")
+        inputs = {"command": command, **{k.replace("_", "-"): v for k, v in env.items() if k.islower()}}
+        script = self.temp / "script.sh"
+        script.write_text(MAIN["run"])
+        return subprocess.Popen(  # noqa: S603
+            ["bash", "--noprofile", "--norc", "-eo", "pipefail", str(script)],  # noqa: S607
             cwd=self.workspace,
-            env=self.prepared(command, **env),
+            env={
+                **self.env,
+                **{name: str(self.temp / name) for name in FILES},
+                **{name: given(value, inputs) for name, value in MAIN["env"].items()},
+                **{k: v for k, v in env.items() if k.isupper()},
+            },
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            check=False,
-        )
-        outputs = parse_outputs((self.temp / "GITHUB_OUTPUT").read_text())
-        return Result(
-            done.returncode, done.stdout, outputs, (self.temp / "GITHUB_STEP_SUMMARY").read_text()
         )
 
+    def __call__(self, command: str, **env: str) -> Result:
+        """Runs one step to its end."""
+        job = self.start(command, **env)
+        log, _ = job.communicate()
+        outputs, summary = ((self.temp / name).read_text() for name in FILES)
+        return Result(job.returncode, log, parse_outputs(outputs), summary)
 
-def accounts(*names: str, token: str = "CLOUDFLARE_API_TOKEN", paused: bool = False) -> dict[str, Any]:  # noqa: S107
+
+def accounts(*names: str, variable: str = "CLOUDFLARE_API_TOKEN", paused: bool = False) -> dict[str, Any]:
     """The document of `reconciler accounts -o json`."""
     return {
         "accounts": [
-            {"account": name, "account_id": "0" * 32, "token": {"env": token}, "paused": paused}
+            {"account": name, "account_id": "0" * 32, "token": {"env": variable}, "paused": paused}
             for name in names or ("prod",)
         ]
     }

@@ -16,7 +16,7 @@ def reported(step: Step, digest: str = "sha256:aa", **summary: int) -> None:
 
 
 def comment(digest: str = "sha256:aa", command: str = "plan") -> str:
-    return f'<!-- reconciler {json.dumps({"command": command, "digest": digest})} -->\n## Plan\n'
+    return f"<!-- reconciler {json.dumps({'command': command, 'digest': digest})} -->\n## Plan\n"
 
 
 def test_the_first_plan_makes_a_comment_rendered_from_the_json_alone(step: Step, github: GitHub) -> None:

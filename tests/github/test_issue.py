@@ -71,8 +71,10 @@ def test_accounts_have_issues_of_their_own(step: Step, github: GitHub) -> None:
         drift(step, "a", account=account)
         drift(step, "a", account=account)
     assert [i["title"] for i in github.issues] == [
-        "Tunnel drift: prod", "Tunnel drift: lab --> x", "Tunnel drift: lab",
-    ]  # fmt: skip
+        "Tunnel drift: prod",
+        "Tunnel drift: lab --> x",
+        "Tunnel drift: lab",
+    ]
 
 
 def test_issues_of_others_and_pull_requests_are_not_taken(step: Step, github: GitHub) -> None:

@@ -1,9 +1,9 @@
-import subprocess
+import signal
 import time
 
 import pytest
 
-from tests.github.step import ACTION, Step, accounts, report
+from tests.github.step import Step, accounts, report
 
 PLAN = {"code": 2, "report": report("plan", "changes", "a", "b")}
 
@@ -93,7 +93,7 @@ def test_without_credentials_a_saved_list_gives_an_offline_plan(step: Step) -> N
 
 
 def test_every_token_that_an_account_names_is_looked_for(step: Step) -> None:
-    step.answers(accounts={"code": 0, "report": accounts(token="LAB_TOKEN")}, validate={"code": 0, "report": None})
+    step.answers(accounts={"code": 0, "report": accounts(variable="LAB_TOKEN")}, validate={"code": 0, "report": None})
     assert step("plan", without_credentials="skip").outputs["outcome"] == "skipped"
     assert step.calls()[-1][0] == "validate"
 
@@ -103,8 +103,16 @@ def test_accounts_and_arguments_with_spaces_stay_whole(step: Step) -> None:
     step("apply", account="prod\nnew lab\n", arguments="--no-delete\n--target=a b\n")
     call = step.calls()[-1]
     assert call[:9] == [
-        "apply", "--dir", "tunnels", "--account", "prod", "--account", "new lab", "--auto-approve", "--no-delete",
-    ]  # fmt: skip
+        "apply",
+        "--dir",
+        "tunnels",
+        "--account",
+        "prod",
+        "--account",
+        "new lab",
+        "--auto-approve",
+        "--no-delete",
+    ]
     assert call[9] == "--target=a b"
 
 
@@ -118,7 +126,11 @@ def test_drift_takes_the_previous_report_when_there_is_one(step: Step) -> None:
 
 @pytest.mark.parametrize(
     ("digests", "code", "commands"),
-    [('{"prod": "sha256:aa"}', 0, ["plan", "apply"]), ('{"prod": "sha256:bb"}', 6, ["plan"]), ("{}", 6, ["plan"])],
+    [
+        ('{"prod": "sha256:aa"}', 0, ["plan", "apply"]),
+        ('{"prod": "sha256:bb"}', 6, ["plan"]),
+        ("{}", 6, ["plan"]),
+    ],
 )
 def test_only_the_reviewed_digest_is_applied(step: Step, digests: str, code: int, commands: list[str]) -> None:
     step.answers(
@@ -130,13 +142,14 @@ def test_only_the_reviewed_digest_is_applied(step: Step, digests: str, code: int
     assert (done.outputs["outcome"] == "plan_changed") == (code == 6)
 
 
-def test_a_cancelled_job_reaches_the_tool_which_ends_in_order(step: Step) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_cancelled_job_reaches_the_tool_which_ends_in_order(step: Step, number: signal.Signals) -> None:
     step.answers(apply={"code": 8, "report": report("apply", "interrupted"), "hang": True})
-    job = subprocess.Popen(["bash", str(ACTION / "step.sh")], cwd=step.workspace, env=step.prepared("apply"))  # noqa: S603, S607
-    while not step.stub.with_suffix(".ready").exists():
-        time.sleep(0.01)
-    job.terminate()
-    assert job.wait(timeout=20) == 8
+    with step.start("apply", success_codes="0") as job:
+        while not step.stub.with_suffix(".ready").exists():
+            time.sleep(0.01)
+        job.send_signal(number)
+        assert job.wait(timeout=20) == 8
 
 
 def test_no_output_can_smuggle_in_another(step: Step) -> None:
@@ -155,7 +168,7 @@ def test_a_json_py_in_the_workspace_is_not_run(step: Step) -> None:
 def test_accounts_are_grouped_by_token_without_the_paused(step: Step) -> None:
     listed = [
         *accounts("prod", "lab")["accounts"],
-        *accounts("far", token="FAR_TOKEN")["accounts"],
+        *accounts("far", variable="FAR_TOKEN")["accounts"],
         *accounts("frozen", paused=True)["accounts"],
     ]
     step.answers(accounts={"code": 0, "report": {"accounts": listed}})

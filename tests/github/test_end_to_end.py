@@ -1,0 +1,168 @@
+"""The jobs' steps with the real tool against the simulator over HTTP."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from reconciler.simulator.http import serve
+from reconciler.simulator.server import Simulator
+from tests.github.standin import GitHub
+from tests.github.step import Result, Step
+
+ACCOUNT = "account_id: 023e105f4ecef8ad9ca31a8372d0c353\nprune: true\n"
+PLAN = {"arguments": "--baseline=HEAD^1", "without_credentials": "skip"}
+
+
+class Estate:
+    """A repository of tunnels, and the steps of the three workflows on it."""
+
+    def __init__(self, step: Step) -> None:
+        self.step = step
+        self.folder = step.workspace / "tunnels" / "prod"
+        self.folder.mkdir(parents=True)
+        self.git("init", "--quiet")
+
+    def git(self, *arguments: str) -> None:
+        identity = ("-c", "user.name=a", "-c", "user.email=a@example.com")
+        subprocess.run(["git", *identity, *arguments], cwd=self.step.workspace, check=True)  # noqa: S603, S607
+
+    def commit(self, *names: str, extra: str = "", description: str = "x") -> None:
+        tunnels = [
+            {
+                "name": name,
+                "cloudflare_endpoint": "203.0.113.1",
+                "customer_endpoint": f"198.51.100.{ord(name[0])}",
+                "interface_address": f"10.20.0.{2 * (ord(name[0]) - 97)}/31",
+                "description": description,
+                "psk": "external",
+            }
+            for name in names
+        ]
+        (self.folder / "account.yaml").write_text(ACCOUNT + extra)
+        (self.folder / "tunnels.yaml").write_text(json.dumps({"tunnels": tunnels}))
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--allow-empty", "--message", "x")
+
+    def apply(self) -> Result:
+        return self.step("apply", account="prod", success_codes="0")
+
+    def plan(self, **env: str) -> Result:
+        return self.step("plan", **PLAN, **env)
+
+    def drift(self, *names: str, **fields: str) -> Result:
+        """The steps of the drift job with these tunnels declared."""
+        self.commit(*names, **fields)
+        self.step("previous", account="prod")
+        done = self.step("drift", account="prod")
+        self.step("issue", account="prod")
+        return done
+
+
+@pytest.fixture
+def estate(step: Step, tmp_path: Path) -> Iterator[Estate]:
+    with serve(Simulator()) as server:
+        tool = tmp_path / "tool"
+        tool.mkdir()
+        command = f'exec {Path(sys.executable).with_name("reconciler")} --base-url {server.base_url} "$@"\n'
+        (tool / "reconciler").write_text(f"#!/bin/sh\n{command}")
+        (tool / "reconciler").chmod(0o755)
+        step.env["PATH"] = f"{tool}:{step.env['PATH']}"
+        estate = Estate(step)
+        estate.commit("a", "b", "c", "d", "e")
+        assert estate.apply().code == 0
+        yield estate
+
+
+def test_no_change(estate: Estate, github: GitHub) -> None:
+    estate.commit("a", "b", "c", "d", "e")
+    done = estate.plan()
+    assert (done.code, done.outputs["exitcode"], done.outputs["changes"]) == (0, "0", "false")
+    assert estate.step("comment").code == 0
+    assert github.bodies(5)[0].startswith("<!-- reconciler {")
+
+
+def test_change_is_commented_once_and_kept_up_to_date(estate: Estate, github: GitHub) -> None:
+    estate.commit("a", "b", "c", "d", "e", "f", description="y")
+    done = estate.plan()
+    assert (done.code, done.outputs["outcome"]) == (0, "changes")
+    assert [done.outputs[f"to_{k}"] for k in ("create", "update", "delete")] == ["1", "5", "0"]
+    estate.step("comment")
+    estate.commit("a", "b", "c", "d", "e", "f")
+    assert [estate.plan().outputs[f"to_{k}"] for k in ("create", "update", "delete")] == ["1", "0", "0"]
+    estate.step("comment")
+    assert len(github.bodies(5)) == 1
+    assert (
+        json.loads((estate.step.report / "report.json").read_text())["accounts"][0]["digest"]
+        in (github.bodies(5)[0].splitlines()[0])
+    )
+
+
+def test_delete_stands_in_the_caution_box(estate: Estate, github: GitHub) -> None:
+    estate.commit("a", "b", "c", "d")
+    assert estate.plan().outputs["to_delete"] == "1"
+    estate.step("comment")
+    assert "[!CAUTION]" in github.bodies(5)[0]
+
+
+def test_invalid_files_are_red_on_their_lines(estate: Estate) -> None:
+    estate.commit("a", extra="colour: red\n")
+    done = estate.plan()
+    assert (done.code, done.outputs["outcome"]) == (3, "invalid")
+    assert "::error file=tunnels/prod/account.yaml,line=3" in done.log
+
+
+def test_a_guard_is_red_and_still_commented(estate: Estate, github: GitHub) -> None:
+    estate.commit("a")
+    done = estate.plan()
+    assert (done.code, done.outputs["outcome"], done.outputs["to_delete"]) == (5, "blocked", "4")
+    assert estate.step("comment").code == 0
+    assert len(github.bodies(5)) == 1
+
+
+def test_fork_or_no_token_is_green_and_says_so(estate: Estate) -> None:
+    estate.commit("a", "b")
+    done = estate.plan(CLOUDFLARE_API_TOKEN="")
+    assert (done.code, done.outputs["outcome"]) == (0, "skipped")
+    assert "Plan skipped: no credentials" in done.summary
+
+
+def test_only_the_reviewed_plan_is_applied(estate: Estate, github: GitHub) -> None:
+    github.pulls = [{"number": 5, "merge_commit_sha": estate.step.env["GITHUB_SHA"]}]
+    estate.commit("a", "b", "c", "d", "e", "f")
+    estate.plan()
+    estate.step("comment")
+    digests = estate.step("reviewed").outputs["digests"]
+    estate.commit("a", "b", "c", "d", "e", "f", "g")
+    assert estate.step("apply", account="prod", digests=digests, success_codes="0").code == 6
+    estate.plan()
+    assert estate.step("reviewed").code == 6
+    estate.commit("a", "b", "c", "d", "e", "f")
+    assert estate.step("apply", account="prod", digests=digests, success_codes="0").code == 0
+
+
+def test_drift_is_tracked_from_opening_to_reopening(estate: Estate, github: GitHub) -> None:
+    names = ("a", "b", "c", "d", "e")
+    assert estate.drift(*names).outputs["outcome"] == "ok"
+    assert github.issues == []
+    assert estate.drift(*names, description="y").outputs["outcome"] == "changes"
+    estate.drift(*names, description="y")
+    assert (len(github.issues), github.comments) == (1, [])
+    estate.drift(*names[:-1], description="y")
+    assert len(github.comments) == 1
+    estate.drift(*names)
+    assert github.issues[0]["state"] == "closed"
+    assert github.comments[-1]["body"].startswith("In sync since")
+    estate.drift(*names, description="z")
+    assert [i["state"] for i in github.issues] == ["open"]
+
+
+def test_no_secret_is_in_anything_that_the_steps_leave(estate: Estate, github: GitHub) -> None:
+    estate.commit("a", "b", "c", "d", "e", "f")
+    done = estate.plan()
+    estate.step("comment")
+    left = [p.read_text(errors="replace") for p in estate.step.temp.rglob("*") if p.is_file()]
+    assert "secret-token" not in "\n".join([done.log, *left, *github.bodies(5)])
