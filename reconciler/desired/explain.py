@@ -145,13 +145,7 @@ def _rest(item: Any, gone: set[str]) -> Any:
 
 def _cut(loc: Loc) -> tuple[int | str, str]:
     """Which mapping loses which key for an error at a place."""
-    scope = (
-        loc[1]
-        if len(loc) > 1 and loc[0] == "tunnels"
-        else loc[0]
-        if len(loc) > 1 and loc[0] == "defaults"
-        else ""
-    )
+    scope = loc[1] if len(loc) > 1 and loc[0] == "tunnels" else loc[0] if len(loc) > 1 and loc[0] == "defaults" else ""
     if scope == "":
         return "", str(loc[0]) if loc else ""
     if scope == "defaults":

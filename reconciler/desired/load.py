@@ -68,8 +68,7 @@ def load(tree: Tree, today: date) -> Loaded:
     groups = [_group(files, problems) for files in tree.accounts]
     problems += check(groups, today)
     desired = tuple(
-        Desired(g.account, {e.declared.name: e.declared for e in sorted(g.entries, key=_name)})
-        for g in groups
+        Desired(g.account, {e.declared.name: e.declared for e in sorted(g.entries, key=_name)}) for g in groups
     )
     return Loaded(desired, in_order(problems), tuple(g.account for g in groups))
 
@@ -92,9 +91,7 @@ def _group(files: AccountFiles, problems: list[Diagnostic]) -> Group:
     return Group(account, tuple(entries))
 
 
-def _read(
-    source: SourceFile | None, adapter: TypeAdapter[Any], root: type, problems: list[Diagnostic]
-) -> _Read | None:
+def _read(source: SourceFile | None, adapter: TypeAdapter[Any], root: type, problems: list[Diagnostic]) -> _Read | None:
     """A file's typed value; on errors what is left of it, None when nothing is."""
     if source is None:
         return None
@@ -164,9 +161,7 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return out
 
 
-def _entries(
-    read: _Read, defaults: Mapping[str, Any], gone: set[str], problems: list[Diagnostic]
-) -> list[Entry]:
+def _entries(read: _Read, defaults: Mapping[str, Any], gone: set[str], problems: list[Diagnostic]) -> list[Entry]:
     """The tunnels of one file, over the account's defaults."""
     document = read.document
     folder = posixpath.dirname(document.file)
@@ -195,9 +190,7 @@ def _lacking(tunnel: Mapping[str, Any]) -> list[tuple[str, ...]]:
     return lacking
 
 
-def _missing(
-    document: Document, index: int, lacking: list[tuple[str, ...]], wrong: frozenset[str]
-) -> list[Diagnostic]:
+def _missing(document: Document, index: int, lacking: list[tuple[str, ...]], wrong: frozenset[str]) -> list[Diagnostic]:
     inherited = "It is required. Add it to the tunnel or to defaults."
     details = {"name": "Every tunnel needs one.", "interface_address": "Every tunnel needs one of its own."}
     return [

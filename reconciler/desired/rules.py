@@ -90,9 +90,7 @@ def _names(entries: Iterable[Entry], first: Mapping[str, Entry]) -> Iterator[Dia
     for entry in entries:
         name = entry.declared.name
         if name and (other := first[name]) is not entry:
-            detail = (
-                f"{other.at('name')} declares it already. Names are unique in an account: change one of them."
-            )
+            detail = f"{other.at('name')} declares it already. Names are unique in an account: change one of them."
             yield error("duplicate-name", f"a second tunnel named {shown(name)}", detail, entry.at("name"))
 
 
@@ -161,9 +159,7 @@ def _renames(entries: Iterable[Entry]) -> Iterator[Diagnostic]:
             continue
         if old == name:
             detail = "A tunnel can't be renamed from its own name. Remove the line."
-            yield error(
-                "rename-to-itself", "renamed_from is the tunnel's own name", detail, entry.at("renamed_from")
-            )
+            yield error("rename-to-itself", "renamed_from is the tunnel's own name", detail, entry.at("renamed_from"))
             continue
         other = claimed.setdefault(old, entry)
         if other is not entry:
@@ -174,9 +170,7 @@ def _renames(entries: Iterable[Entry]) -> Iterator[Diagnostic]:
             former[name] = old
     for name in _in_cycles(former):
         entry = claimed[former[name]]
-        detail = (
-            "Names can't be swapped in place. Rename one of them to a free name first, and apply in between."
-        )
+        detail = "Names can't be swapped in place. Rename one of them to a free name first, and apply in between."
         yield error("rename-cycle", "these renames close a cycle", detail, entry.at("renamed_from"))
 
 
@@ -232,25 +226,17 @@ def _warnings(entry: Entry) -> Iterator[Diagnostic]:
     name, inner = declared.name, declared.settings["interface_address"]
     if len(name) > MAX_NAME:
         detail = f"Cloudflare's documentation allows {MAX_NAME}. Choose a shorter one."
-        yield warning(
-            "long-name", f"the name {shown(name)} has {len(name)} characters", detail, entry.at("name")
-        )
+        yield warning("long-name", f"the name {shown(name)} has {len(name)} characters", detail, entry.at("name"))
     if not _NAME.fullmatch(name):
-        detail = (
-            "Cloudflare's documentation allows neither spaces nor special characters. Use letters, digits, -."
-        )
+        detail = "Cloudflare's documentation allows neither spaces nor special characters. Use letters, digits, -."
         yield warning("odd-name", f"the name {shown(name)} has special characters", detail, entry.at("name"))
     if inner and not _private(str(inner)):
-        detail = (
-            "Cloudflare documents 10/8, 172.16/12, 192.168/16 and 169.254.240.0/20 only. Use one of them."
-        )
+        detail = "Cloudflare documents 10/8, 172.16/12, 192.168/16 and 169.254.240.0/20 only. Use one of them."
         summary = f"{shown(str(inner))} lies outside the documented ranges"
         yield warning("public-interface", summary, detail, entry.at("interface_address"))
     if declared.key is None and "psk" not in entry.wrong:
         detail = "A tunnel without a key does not come up. Add psk: {env: NAME}, or psk: external."
-        yield warning(
-            "no-psk", f"the tunnel {shown(name)} declares no pre-shared key", detail, declared.location
-        )
+        yield warning("no-psk", f"the tunnel {shown(name)} declares no pre-shared key", detail, declared.location)
 
 
 def _private(text: str) -> bool:

@@ -31,18 +31,14 @@ Text = Annotated[str, PlainValidator(values.text), WithJsonSchema(_SCALAR)]
 Name = Annotated[str, PlainValidator(values.filled), WithJsonSchema(_SCALAR)]
 Flag = Annotated[bool, PlainValidator(values.flag), WithJsonSchema({"type": "boolean"})]
 Endpoint = Annotated[str, PlainValidator(addresses.endpoint), WithJsonSchema(_STRING)]
-OptionalEndpoint = Annotated[
-    str, PlainValidator(addresses.optional_endpoint), WithJsonSchema({"type": "string"})
-]
+OptionalEndpoint = Annotated[str, PlainValidator(addresses.optional_endpoint), WithJsonSchema({"type": "string"})]
 Interface = Annotated[
     str, PlainValidator(addresses.interface), WithJsonSchema({"type": "string", "pattern": "/3[01]$"})
 ]
 Interface6 = Annotated[
     str, PlainValidator(addresses.interface6), WithJsonSchema({"type": "string", "pattern": "^$|/127$"})
 ]
-Prefix = Annotated[
-    str, PlainValidator(addresses.prefix), WithJsonSchema({"type": "string", "pattern": "/[0-9]+$"})
-]
+Prefix = Annotated[str, PlainValidator(addresses.prefix), WithJsonSchema({"type": "string", "pattern": "/[0-9]+$"})]
 Md5Key = Annotated[str, PlainValidator(values.md5_key), WithJsonSchema(_SCALAR)]
 Fqdn = Annotated[
     str,
@@ -59,9 +55,7 @@ Percent = Annotated[
     PlainValidator(values.number(0, values.MAX_PERCENT)),
     WithJsonSchema({"type": "integer", "minimum": 0, "maximum": values.MAX_PERCENT}),
 ]
-Count = Annotated[
-    int, PlainValidator(values.number(0, 1_000_000)), WithJsonSchema({"type": "integer", "minimum": 0})
-]
+Count = Annotated[int, PlainValidator(values.number(0, 1_000_000)), WithJsonSchema({"type": "integer", "minimum": 0})]
 Rate = Annotated[str, PlainValidator(_RATE[0]), WithJsonSchema(_RATE[1])]
 Type = Annotated[str, PlainValidator(_TYPE[0]), WithJsonSchema(_TYPE[1])]
 Direction = Annotated[str, PlainValidator(_DIRECTION[0]), WithJsonSchema(_DIRECTION[1])]

@@ -78,9 +78,7 @@ class Bgp(TypedDict, total=False):
 
     customer_asn: Annotated[Asn | None, doc("The customer's AS number.")]
     extra_prefixes: Annotated[list[Prefix] | None, doc("Prefixes advertised besides the routing table.")]
-    md5_key: Annotated[
-        Md5Key | None, doc("1 to 80 printable ASCII characters without quotation or question mark.")
-    ]
+    md5_key: Annotated[Md5Key | None, doc("1 to 80 printable ASCII characters without quotation or question mark.")]
     import_filter_id: Annotated[Text | None, doc("Filter profile for routes from the customer.")]
     export_filter_id: Annotated[Text | None, doc("Filter profile for routes to the customer.")]
 
@@ -96,15 +94,11 @@ class Identities(TypedDict, total=False):
 class Defaults(TypedDict, total=False):
     """Settings under every tunnel of the account or file; mappings merge key by key, null removes."""
 
-    cloudflare_endpoint: Annotated[
-        Endpoint | None, doc("Cloudflare's outer address (an anycast IP of the account).")
-    ]
+    cloudflare_endpoint: Annotated[Endpoint | None, doc("Cloudflare's outer address (an anycast IP of the account).")]
     customer_endpoint: Annotated[OptionalEndpoint | None, doc("The customer's outer address.")]
     description: Annotated[Text | None, doc("A comment.", "")]
     replay_protection: Annotated[Flag | None, doc("IPsec replay protection.", default=False)]
-    automatic_return_routing: Annotated[
-        Flag | None, doc("Return traffic through the same tunnel.", default=False)
-    ]
+    automatic_return_routing: Annotated[Flag | None, doc("Return traffic through the same tunnel.", default=False)]
     custom_remote_identities: Annotated[Identities | None, doc("Custom IKE identities.")]
     health_check: Annotated[HealthCheck | None, doc("How the tunnel's health is checked.")]
     bgp: Annotated[Bgp | None, doc("The BGP session, if there is one.")]

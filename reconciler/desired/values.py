@@ -24,9 +24,7 @@ MAX_ASN = 0xFFFFFFFF
 MAX_PERCENT = 100
 SHOWN = 60
 CLOUDFLARE = "cloudflare"
-FIELD_PATHS = tuple(
-    sorted({path[:end] for path in FIELDS if path != "name" for end in (*_dots(path), len(path))})
-)
+FIELD_PATHS = tuple(sorted({path[:end] for path in FIELDS if path != "name" for end in (*_dots(path), len(path))}))
 """What a field rule can name: leaves, and mappings for all that is below them."""
 
 _TRUE = frozenset(("true", "True", "TRUE"))
@@ -91,9 +89,7 @@ def flag(value: Any) -> bool:
             return False
     if isinstance(value, str) and value.lower() in ("true", "false"):
         raise wrong("wrong-type", "quoted text where true or false belongs", "Remove the quotes.")
-    raise wrong(
-        "wrong-type", f"{_found(value)} where true or false belongs", "Write true or false, without quotes."
-    )
+    raise wrong("wrong-type", f"{_found(value)} where true or false belongs", "Write true or false, without quotes.")
 
 
 def number(low: int, high: int) -> Callable[[Any], int]:
@@ -101,9 +97,7 @@ def number(low: int, high: int) -> Callable[[Any], int]:
 
     def typed(value: Any) -> int:
         if not isinstance(value, str):
-            raise wrong(
-                "wrong-type", f"{_found(value)} where a number belongs", "Write a plain whole number."
-            )
+            raise wrong("wrong-type", f"{_found(value)} where a number belongs", "Write a plain whole number.")
         if not _NUMBER.fullmatch(value):
             remedy = f"Write a whole number from {low} to {high} in plain digits."
             raise wrong("wrong-type", f"{shown(value)} is no whole number", remedy)
