@@ -23,11 +23,11 @@ find_issue() {
       key=lambda i: (i["state"] != "open", -i["number"]))), {})' "$author" "$account"
 }
 
-# Ages and times stay out: the same drift an hour later is no change.
-fingerprint() {
-  query 'hashlib.sha256(json.dumps(sorted(
+# The outcome, how much has drifted, and a fingerprint without ages and times: the same drift later is no change.
+examine() {
+  query '" ".join([data["outcome"], str(sum(a["drifted"] for a in data["accounts"])), hashlib.sha256(json.dumps(sorted(
     [c["name"], str(c.get("class")), sorted([f["path"], json.dumps([f["before"], f["after"]])] for f in c["fields"])]
-    for a in data["accounts"] for c in a["changes"])).encode()).hexdigest()[:16]' <"$report/report.json"
+    for a in data["accounts"] for c in a["changes"])).encode()).hexdigest()[:16]])' <"$report/report.json"
 }
 
 # compose DRIFT: the visible report, the heartbeat, and what the next run needs. GitHub takes 65,536 characters.
@@ -58,17 +58,13 @@ if [[ $1 == previous ]]; then
   exit 0
 fi
 
-outcome=$(query 'data["outcome"]' <"$report/report.json")
+read -r outcome count after < <(examine)
 if [[ $outcome != ok && $outcome != changes ]]; then
   echo "::warning title=Drift not checked::The issue stays as it is: $outcome."
   exit 0
 fi
 
-number=$(query 'str(data.get("number", ""))' <<<"$found")
-state=$(query 'data.get("state", "none")' <<<"$found")
-before=$(query 'data.get("drift", "")' <<<"$found")
-after=$(fingerprint)
-count=$(query 'sum(a["drifted"] for a in data["accounts"])' <"$report/report.json")
+read -r number state before < <(query '" ".join(str(data.get(k) or "none") for k in ("number", "state", "drift"))' <<<"$found")
 compose "$after" >"$body"
 
 case $outcome/$state in
