@@ -23,12 +23,12 @@ missing_tokens() {
   done
 }
 
-# The runner signals this shell alone; the tool must hear it to finish the call in flight and stop.
+# The runner signals this shell alone, twice; the tool must hear it once, to finish the call in flight and stop.
 reconcile() {
   local child status=0
   reconciler "$@" &
   child=$!
-  trap 'kill -TERM "$child" 2>/dev/null || true' INT TERM
+  trap 'trap "" INT TERM; kill -TERM "$child" 2>/dev/null || true' INT TERM
   wait "$child" || status=$?
   while kill -0 "$child" 2>/dev/null; do
     status=0
