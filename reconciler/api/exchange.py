@@ -155,9 +155,7 @@ def _too_long(code: str, wait: float, left: float, because: str) -> NotSent:
     return NotSent(code, f"not sent: {asked}{because}")
 
 
-def _try(
-    call: Call, request: Request, session: Session, port: Port, hide: Callable[[str], str]
-) -> Outcome | Unsettled:
+def _try(call: Call, request: Request, session: Session, port: Port, hide: Callable[[str], str]) -> Outcome | Unsettled:
     timeout = min(READ_TIMEOUT, max(0.001, session.left(port.now())))
     try:
         reply = port.send(request, timeout)
@@ -189,9 +187,7 @@ def _wait(call: Call, failure: Unsettled, attempt: int, session: Session, port: 
         session.silence(delay, now)  # a longer one that was asked for stays; the gate waits
         return None
     if delay >= session.left(now):
-        return _final(
-            replace(failure, message=f"{failure.message}; the time of the run is used up"), "deadline"
-        )
+        return _final(replace(failure, message=f"{failure.message}; the time of the run is used up"), "deadline")
     port.sleep(delay)
     return None
 
@@ -224,9 +220,7 @@ def exchange(call: Call, account_id: str, session: Session, port: Port) -> Outco
         settled = _try(call, request, session, port, hide)
         if not isinstance(settled, Unsettled):
             # A token that may only read is told so by a check, which must not stop the reading.
-            if isinstance(settled, Denied) and not (
-                call.validate_only and settled.status == HTTPStatus.FORBIDDEN
-            ):
+            if isinstance(settled, Denied) and not (call.validate_only and settled.status == HTTPStatus.FORBIDDEN):
                 session.deny()
             return settled
         last = settled

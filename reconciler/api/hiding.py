@@ -19,9 +19,7 @@ def md5_keys(body: Mapping[str, Any]) -> Iterator[str]:
 
 def hider(secrets: tuple[str, ...]) -> Callable[[str], str]:
     """A function that hides these texts, also as JSON or a URL would spell them; longest first."""
-    spelled = {
-        form for text in secrets if text for form in (text, json.dumps(text)[1:-1], quote(text, safe=""))
-    }
+    spelled = {form for text in secrets if text for form in (text, json.dumps(text)[1:-1], quote(text, safe=""))}
     forms = sorted(spelled, key=lambda form: (-len(form), form))
 
     def hide(text: str) -> str:

@@ -140,9 +140,7 @@ def checked(call: Call, envelope: Envelope, wrap: Wrap, hide: Hide) -> Answered:
     """
     if call.verb is Verb.LIST:
         return _list(envelope)
-    if (
-        call.validate_only
-    ):  # (API: what it answers is not documented, so success is all that can be asked for.)
+    if call.validate_only:  # (API: what it answers is not documented, so success is all that can be asked for.)
         return Answered()
     if call.verb is Verb.CREATE:
         return _created(call, envelope.result)

@@ -85,9 +85,7 @@ def _quiet() -> None:
 def _tls(base_url: str) -> SSLContext:
     if base_url.startswith("https:"):
         return httpx.create_ssl_context()
-    return SSLContext(
-        PROTOCOL_TLS_CLIENT
-    )  # trusts nobody, and saves reading the certificates for plain loopback
+    return SSLContext(PROTOCOL_TLS_CLIENT)  # trusts nobody, and saves reading the certificates for plain loopback
 
 
 def _check_token(token: str) -> str:

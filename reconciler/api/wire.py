@@ -180,9 +180,7 @@ def _errors(reply: Reply, hide: Hide) -> tuple[ApiError, ...]:
         found = api_errors(open_envelope(reply.body).errors, hide)
     except UnreadableError:
         found = ()
-    return found or (
-        ApiError(f"http-{reply.status}", f"HTTP {reply.status} without an error that can be read"),
-    )
+    return found or (ApiError(f"http-{reply.status}", f"HTTP {reply.status} without an error that can be read"),)
 
 
 def _decode_refusal(call: Call, reply: Reply, _wrap: Wrap, hide: Hide) -> Outcome | Unsettled:

@@ -231,9 +231,7 @@ def test_a_transport_in_process_takes_the_place_of_the_network():
 
 @pytest.mark.parametrize("token", ["", "a b", "a\n", "a\r\nx: y", "tok\u00e9n"])
 def test_a_token_that_can_not_be_one_is_refused_without_showing_it(token):
-    with pytest.raises(
-        ValueError, match="^the API token holds characters that no token has; was it copied whole"
-    ) as caught:
+    with pytest.raises(ValueError, match="the API token holds") as caught:
         HttpPort("http://127.0.0.1", token, 1, lambda: False)
     assert "x: y" not in str(caught.value)
 
