@@ -1,0 +1,42 @@
+"""Cutting text of any size down to what a page has room for."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+T = TypeVar("T")
+
+_RUN = re.compile(r"`+")
+_URL = re.compile(r"https://[A-Za-z0-9.-]+(?::\d+)?(?:/[A-Za-z0-9._~-]+)*/?\Z")
+
+
+def clipped(text: str, sink: Callable[[str], str], limit: int) -> str:
+    """The text made inert, in at most `2 * limit` bytes however much it takes to escape it."""
+    kept = text[:limit]
+    while size(shown := sink(kept if len(kept) == len(text) else f"{kept}…")) > 2 * limit:
+        kept = kept[: len(kept) // 2]
+    return shown
+
+
+def size(text: str) -> int:
+    """Bytes in UTF-8."""
+    return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
+
+
+def fence(lines: list[str], language: str) -> str:
+    """A fenced block, its fence longer than any run of backticks inside."""
+    longest = max((len(run) for line in lines for run in _RUN.findall(line)), default=0)
+    ticks = "`" * max(3, longest + 1)
+    return "\n".join([f"{ticks}{language}", *lines, ticks])
+
+
+def few(items: Sequence[T], draw: Callable[[T], str], limit: int) -> Iterator[str]:
+    """The first items drawn, then how many more there are."""
+    yield from map(draw, items[:limit])
+    if len(items) > limit:
+        yield f"and {len(items) - limit:,} more"
+
+
+def https(url: str | None) -> str | None:
+    """The URL without a closing slash if it is plain https, else None: it may be anybody's."""
+    return url.rstrip("/") if url and _URL.match(url) else None

@@ -1,0 +1,152 @@
+"""The changes of a Markdown report: table rows and one folded diff per tunnel."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from reconciler.core.fields import BGP, BGP_PATHS, FIELDS
+from reconciler.core.report import ChangeReport, FieldReport, Report, Source
+from reconciler.render import safe, words
+from reconciler.render.clip import clipped, fence, https
+
+_ACTIONS = {"create": "🟢 create", "update": "🟡 update", "delete": "🔴 delete"}
+_OUTCOMES = {"applied": "✅ applied", "failed": "❌ failed", "skipped": "⏭️ skipped", "unknown": "❓ unknown"}
+_NAME, _PLACE, _FIELDS, _VALUE = 100, 120, 150, 600
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A change and the account it is of."""
+
+    account: str
+    change: ChangeReport
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Which columns a table needs besides the usual ones, and where its links lead."""
+
+    account: bool
+    drift: bool
+    outcome: bool
+    link: str | None
+
+
+def rows(report: Report) -> list[Row]:
+    """All changes, the gravest first."""
+    pick = words.by_severity if report.command == "drift" else words.by_impact
+    accounts = {id(change): account.account for account in report.accounts for change in account.changes}
+    return [Row(accounts[id(c)], c) for c in pick(c for a in report.accounts for c in a.changes)]
+
+
+def columns(report: Report) -> Columns:
+    """The columns of a report."""
+    done = any(change.outcome for account in report.accounts for change in account.changes)
+    link = https(report.context.get("source_url"))
+    return Columns(len(report.accounts) > 1, report.command == "drift", done, link)
+
+
+def header(shape: Columns) -> str:
+    """The table's two first lines."""
+    names = ["Account"] if shape.account else []
+    names += ["Severity", "Drift"] if shape.drift else ["Action"]
+    names += ["Tunnel"]
+    names += ["Outcome"] if shape.outcome else []
+    names += ["Seen"] if shape.drift else ["Impact"]
+    names += ["Fields", "Declared at"]
+    return f"| {' | '.join(names)} |\n|{' --- |' * len(names)}"
+
+
+def row(item: Row, shape: Columns) -> str:
+    """One line of the table."""
+    change = item.change
+    cells = [clipped(item.account, safe.markdown, _NAME)] if shape.account else []
+    kind = [change.severity or "", change.drift_class or ""] if shape.drift else [_ACTIONS[change.action]]
+    cells += [*kind, tunnel(change)]
+    cells += [_OUTCOMES.get(change.outcome or "", "")] if shape.outcome else []
+    cells += [safe.markdown(words.history(change))[:200] if shape.drift else _impact(change)]
+    cells += [_paths(change), place(change.source, shape.link)]
+    return f"| {' | '.join(cells)} |"
+
+
+def tunnel(change: ChangeReport) -> str:
+    """The tunnel's name as code, `old` → `new` for a rename."""
+    name = clipped(change.name, safe.markdown_code, _NAME)
+    if change.previous_name is None:
+        return name
+    return f"{clipped(change.previous_name, safe.markdown_code, _NAME)} → {name}"
+
+
+def _impact(change: ChangeReport) -> str:
+    cause = " (both in git and on Cloudflare)" if change.cause == "both" else ""
+    return ("⚠️ traffic" if change.impact == "traffic" else "none") + cause
+
+
+def _paths(change: ChangeReport) -> str:
+    if change.action != "update":
+        return words.count(len(change.fields), "field") if change.fields else ""
+    return clipped(", ".join(field.path for field in change.fields), safe.markdown, _FIELDS)
+
+
+def place(source: Source | None, link: str | None) -> str:
+    """`file:line`, as a link when the repository's address is known."""
+    if source is None:
+        return ""
+    text = f"{source.file}:{source.line}"
+    if link is None or len(source.file) > _PLACE:
+        return clipped(text, safe.markdown_code, _PLACE)
+    path = quote(source.file, safe="/", errors="replace")
+    return f"[{clipped(text, safe.markdown, _PLACE)}]({link}/{path}#L{source.line})"
+
+
+def detail(item: Row, shape: Columns, *, unfolded: bool) -> str:
+    """A fold with the tunnel's diff, and why it was not applied."""
+    change = item.change
+    name = clipped(words.label(change).replace(" -> ", " → "), safe.html, _NAME)
+    about = [safe.html(item.account)[:_NAME]] if shape.account else []
+    about += [words.count(len(change.fields), "field")] if change.fields else []
+    about += ["traffic"] if change.impact == "traffic" else []
+    opening = "<details open>" if unfolded else "<details>"
+    facts = ", ".join(about) or "no fields"
+    head = f"{opening}<summary>{words.SIGNS[change.action]} <code>{name}</code> ({facts})</summary>"
+    parts = [head, fence(list(_diff(change, drift=shape.drift)), "diff")] if change.fields else [head]
+    if change.error:
+        parts.append(trouble(change))
+    return "\n\n".join([*parts, "</details>"])
+
+
+def trouble(change: ChangeReport) -> str:
+    """Why a change was not applied, and what to do."""
+    if change.error is None:
+        return ""
+    message = clipped(change.error.message, safe.markdown, 250)
+    code = clipped(change.error.code, safe.markdown_code, 60)
+    remedy = f" To do: {clipped(change.error.remedy, safe.markdown, 250)}" if change.error.remedy else ""
+    return f"{message} ({code}).{remedy}"
+
+
+def _diff(change: ChangeReport, *, drift: bool) -> Iterator[str]:
+    if drift:
+        yield from ("--- live", "+++ declared")
+    for field in change.fields:
+        yield from _lines(field, change.action)
+    if change.action == "update":
+        seen = sum(len(BGP_PATHS) if field.path == BGP else 1 for field in change.fields)
+        yield f"  (unchanged: {max(len(FIELDS) - seen, 0)})"
+
+
+def _lines(field: FieldReport, action: str) -> Iterator[str]:
+    path = safe.visible(field.path)[:_NAME]
+    if field.sensitive:
+        yield f"! {path}: (sensitive, changes)"
+        return
+    if action != "create" and not (field.before is None and action == "delete"):
+        yield f"- {path}: {_value(field.before)}"
+    if action != "delete":
+        yield f"+ {path}: {_value(field.after)}"
+
+
+def _value(item: object) -> str:
+    shown = safe.visible(words.value(item))
+    over = len(shown) - _VALUE
+    return shown if over <= 0 else f"{shown[:_VALUE]}… ({over:,} more characters)"

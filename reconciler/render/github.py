@@ -1,0 +1,78 @@
+"""The report as GitHub annotations: problems, guards and changes on the lines of the YAML files."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from reconciler.core.report import AccountReport, ChangeReport, Report
+from reconciler.render import words
+from reconciler.render.safe import workflow, workflow_property
+
+_SHOWN = 9
+_RANKS = ("error", "warning", "notice")
+_LONGEST = 800
+
+
+@dataclass(frozen=True, slots=True)
+class _Note:
+    """One annotation: how grave, its title and message, and where it belongs."""
+
+    rank: str
+    title: str
+    message: str
+    file: str | None = None
+    line: int = 1
+    column: int | None = None
+
+
+def github(report: Report) -> str:
+    """Workflow commands, the gravest first: at most 9 and one that counts the rest, then the verdict.
+
+    GitHub keeps ten annotations of each kind per step and drops the others unsaid.
+    """
+    notes = sorted(_notes(report), key=lambda note: _RANKS.index(note.rank))
+    shown = notes[:_SHOWN]
+    if rest := notes[_SHOWN:]:
+        shown.append(_Note(rest[0].rank, "More", f"… and {len(rest):,} more; the job summary has them."))
+    shown.append(_Note("notice", "Verdict", words.verdict(report)))
+    return "".join(f"{_command(note)}\n" for note in shown)
+
+
+def _command(note: _Note) -> str:
+    place = {"file": note.file, "line": str(note.line)} if note.file else {}
+    place |= {"col": str(note.column)} if note.file and note.column else {}
+    properties = ",".join(
+        f"{name}={workflow_property(str(value))}" for name, value in {**place, "title": note.title}.items()
+    )
+    return f"::{note.rank} {properties}::{workflow(note.message[:_LONGEST])}"
+
+
+def _notes(report: Report) -> Iterator[_Note]:
+    for found in report.diagnostics:
+        place = found.location
+        where = (place.file, place.line, place.column) if place else ()
+        yield _Note(found.severity.value, found.code, f"{found.summary}. {found.detail}", *where)
+    for account in report.accounts:
+        yield from _account(account)
+        yield from (_change(change, report.command) for change in account.changes)
+
+
+def _account(account: AccountReport) -> Iterator[_Note]:
+    if account.error:
+        yield _Note(
+            "error", account.error.code, f"{account.account}: {account.error.message}. {account.error.remedy or ''}"
+        )
+    for guard in account.guards:
+        yield _Note("error", guard.code, f"{account.account} is blocked: {guard.message}. To go on: {guard.remedy}")
+
+
+def _change(change: ChangeReport, command: str) -> _Note:
+    where = (change.source.file, change.source.line) if change.source else ()
+    if change.error and change.outcome != "skipped":
+        error = change.error
+        text = f"{words.label(change)}: {error.message} ({error.code}). {error.remedy or ''}".rstrip()
+        return _Note("error", change.outcome or "refused", text, *where)
+    fields = ", ".join(field.path for field in change.fields)
+    what = change.outcome or (change.drift_class if command == "drift" else change.action) or change.action
+    rank = "warning" if command == "drift" and words.is_drift(change) else "notice"
+    impact = ", can interrupt traffic" if change.impact == "traffic" else ""
+    return _Note(rank, f"{what} {words.label(change)}", f"{fields or change.action}{impact}", *where)

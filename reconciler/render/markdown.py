@@ -1,0 +1,149 @@
+"""The report as Markdown: a pull-request comment, a job summary or an issue, always within its budget of bytes."""
+
+import json
+from collections.abc import Iterator
+from hashlib import sha256
+from itertools import islice
+
+import reconciler
+from reconciler.core.report import Report
+from reconciler.render import comment_changes as changes
+from reconciler.render import comment_lists as lists
+from reconciler.render import comment_parts as parts
+from reconciler.render import words
+from reconciler.render.clip import size
+
+BUDGET = 60_000
+"""Bytes; GitHub takes 65,536 characters."""
+
+_ROWS = 25
+_DETAILS = 400
+_LEFT = 50
+_FOLD_FREE_LINES = 10
+_RESERVE = 2_500
+_FINGERPRINTS = 20
+_GROUPS = {
+    "plan": ("From this pull request", "Already different on Cloudflare (will also be corrected)"),
+    "drift": ("Drift", "Only git changed these: they wait for apply"),
+}
+
+
+def markdown(report: Report, *, budget: int = BUDGET) -> str:
+    """The report in GitHub's Markdown.
+
+    What does not fit is left out in this order: lists of what is left alone, details (the largest first), rows of the
+    table. Title, caution box and marker always stay, and it says what was left out.
+    """
+    head = [parts.title(report), parts.context(report), parts.caution(report), parts.diagnostics(report)]
+    head += [parts.server_check(report), parts.notes(report)]
+    tail = [parts.footer(report)]
+    room = budget - _RESERVE - sum(size(part) + 2 for part in head + tail)
+    body = _Body(report, room)
+    blocks = [*head, *body.tables(), *body.ways_out(), *body.details(), *body.left(), body.dropped(), *tail]
+    text = "\n\n".join(block for block in blocks if block)
+    return f"{_marker(report, truncated=bool(body.missing))}\n{text}\n"
+
+
+def _marker(report: Report, *, truncated: bool) -> str:
+    """The hidden first line that CI finds its comment by; no text in it can end the HTML comment."""
+    facts = {
+        "tool": "reconciler",
+        "version": reconciler.__version__,
+        "command": report.command[:40],
+        "accounts": [_fingerprint(account.account_id) for account in report.accounts[:_FINGERPRINTS]],
+        "digest": (parts.digest(report) or "")[:100] or None,
+        "truncated": truncated,
+    }
+    inert = json.dumps(facts).replace("<", "\\u003c").replace(">", "\\u003e").replace("-", "\\u002d")
+    return f"<!-- reconciler {inert} -->"
+
+
+def _fingerprint(account_id: str) -> str:
+    """Tells accounts apart without naming them."""
+    return sha256(b"reconciler comment\0" + account_id.encode("utf-8", "backslashreplace")).hexdigest()[:12]
+
+
+class _Body:
+    """Hands out the room that is left, and keeps account of what did not get any."""
+
+    def __init__(self, report: Report, room: int) -> None:
+        self.report = report
+        self.room = room
+        self.missing: list[str] = []
+        self._rows = changes.rows(report)
+        self._drift = report.command == "drift"
+
+    def _take(self, text: str) -> bool:
+        """Takes room for a block and the blank line behind it, if there is enough."""
+        needed = size(text) + 2
+        if needed > self.room:
+            return False
+        self.room -= needed
+        return True
+
+    def tables(self) -> Iterator[str]:
+        """One table, or one per cause where causes are known."""
+        shape = changes.columns(self.report)
+        shown = 0
+        for heading, rows in self._groups():
+            block = f"### {heading}\n\n{changes.header(shape)}" if heading else changes.header(shape)
+            if not rows or not self._take(block):
+                continue
+            lines = [line for row in rows[:_ROWS] if self._take(line := changes.row(row, shape))]
+            shown += len(lines)
+            yield "\n".join([block, *lines])
+        self._note(shown, len(self._rows), "table rows")
+
+    def _groups(self) -> list[tuple[str, list[changes.Row]]]:
+        ours, theirs = _GROUPS.get(self.report.command, ("", ""))
+        if not ours or all(row.change.cause is None for row in self._rows):
+            return [("", self._rows)]
+        other = "git" if self._drift else "drift"
+        first = [row for row in self._rows if row.change.cause != other]
+        return [(ours, first), (theirs, [row for row in self._rows if row.change.cause == other])]
+
+    def ways_out(self) -> Iterator[str]:
+        """How to end the drift of each account."""
+        found = [text for account in self.report.accounts if (text := lists.ways_out(account))]
+        kept = [text for text in found if self._take(text)]
+        self._note(len(kept), len(found), "ways out")
+        yield from kept
+
+    def details(self) -> Iterator[str]:
+        """Folded diffs in the table's order; the largest are the first to go."""
+        rows = [row for row in self._rows if row.change.fields or row.change.error]
+        considered, shape = rows[:_DETAILS], changes.columns(self.report)
+        lines = sum(len(row.change.fields) * 2 + 2 for row in islice(rows, _FOLD_FREE_LINES))
+        unfolded = lines < _FOLD_FREE_LINES
+        drawn = [changes.detail(row, shape, unfolded=unfolded) for row in considered]
+        kept = {index for index in sorted(range(len(drawn)), key=lambda i: size(drawn[i])) if self._take(drawn[index])}
+        self._note(len(kept), len(rows), "details")
+        yield from (text for index, text in enumerate(drawn) if index in kept)
+
+    def left(self) -> Iterator[str]:
+        """What is left alone: counts always, names in a drift report."""
+        counts = [text for account in self.report.accounts if (text := words.left_counts(account))]
+        if self.report.command in {"plan", "drift"} and counts:
+            yield f"Unchanged: {self.report.summary.get('unchanged', 0):,}. Left alone: {'; '.join(counts[:8])}."
+        found = list(self._listed())
+        kept = [line for line in found[:_LEFT] if self._take(line)]
+        self._note(len(kept), len(found), "list entries")
+        yield "\n".join(kept)
+
+    def _listed(self) -> Iterator[str]:
+        for account in self.report.accounts:
+            if self.report.command == "accounts":
+                yield lists.account(account)
+            yield from lists.keys(account)
+            if self._drift:
+                yield from lists.left_alone(account)
+
+    def _note(self, shown: int, total: int, what: str) -> None:
+        if shown < total:
+            self.missing.append(f"{shown:,} of {total:,} {what}")
+
+    def dropped(self) -> str:
+        """What is not here, and where it is."""
+        if not self.missing:
+            return ""
+        return f"_Shown: {', '.join(self.missing)}. The run's text and JSON report hold all of it._"
