@@ -66,9 +66,9 @@ def _create_cause(change: Change, then: Declared | None) -> str:
 
 
 def _update_cause(change: Change, then: Declared) -> str:
-    if change.live is None or change.declared is None:
-        return GIT
-    live, now, before = change.live.settings, change.declared.settings, then.settings
+    live = change.live.settings if change.live else {}
+    now = change.declared.settings if change.declared else {}
+    before = then.settings
     causes: set[str] = set()
     for field in change.fields:
         meant = _under(before, field.path)

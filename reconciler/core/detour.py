@@ -49,16 +49,15 @@ def _detour(group: tuple[Change, ...], free: Iterator[IPv4Network]) -> Detour | 
     steps: list[Step] = []
     done: set[str] = set()
     through: list[str] = []
-    while len(done) < len(group):
+    while True:
         steps.extend(Step(by_key[key], wanted(by_key[key])) for key in _ready(blocked, by_key, done))
         if len(done) == len(group):
-            break
+            return Detour(tuple(steps), tuple(through))
         parked = _park(blocked, by_key, free)
         if parked is None:
             return None
         steps.append(parked)
         through.extend(_through(parked))
-    return Detour(tuple(steps), tuple(through))
 
 
 def _ready(
@@ -104,9 +103,7 @@ def _park(
 
 def _parked(change: Change, kinds: frozenset[Kind], free: Iterator[IPv4Network]) -> Settings | None:
     """The live settings of a tunnel with free values in place of what others wait for."""
-    if change.live is None:
-        return None
-    settings = dict(change.live.settings)
+    settings = dict(change.live.settings) if change.live else {}
     if Kind.NETWORK in kinds:
         network = next(free, None)
         if network is None:

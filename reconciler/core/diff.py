@@ -81,7 +81,12 @@ def differing_paths(before: Settings, after: Settings) -> frozenset[str]:
         return frozenset()
     from deepdiff import DeepDiff
 
-    return frozenset(DeepDiff(before, after, threshold_to_diff_deeper=0).affected_root_keys)
+    return frozenset(DeepDiff(_flat(before), _flat(after), threshold_to_diff_deeper=0).affected_root_keys)
+
+
+def _flat(settings: Settings) -> dict[str, str]:
+    """Each value as one line: inside texts of many lines and long lists deepdiff would search for seconds."""
+    return {path: repr(value) for path, value in settings.items()}
 
 
 def wanted(change: Change) -> Settings:
@@ -127,9 +132,7 @@ def _field_changes(before: Settings, after: Settings, paths: frozenset[str]) -> 
         if old in (None, "", ()) and new in (None, "", ()):
             continue
         secret = FIELDS[path].sensitive
-        out.append(
-            FieldChange(path, None if secret else _plain(old), None if secret else _plain(new), secret)
-        )
+        out.append(FieldChange(path, None if secret else _plain(old), None if secret else _plain(new), secret))
     return tuple(sorted(out, key=lambda f: f.path))
 
 
@@ -144,6 +147,4 @@ def _bgp(settings: Settings) -> dict[str, Any] | None:
     if not has_bgp(settings):
         return None
     values = {p: _plain(settings[p]) for p in BGP_PATHS}
-    return {
-        p.removeprefix("bgp."): None if FIELDS[p].sensitive else v for p, v in values.items() if v is not None
-    }
+    return {p.removeprefix("bgp."): None if FIELDS[p].sensitive else v for p, v in values.items() if v is not None}

@@ -46,7 +46,9 @@ def _content(change: Change) -> dict[str, Any]:
 def _values(settings: Settings) -> Mapping[str, Any]:
     """The settings, sensitive ones as their hash, so that a change of a key is seen and the key is not."""
     return {
-        path: sha256(str(value).encode()).hexdigest() if FIELDS[path].sensitive and value else value
+        path: sha256(str(value).encode(errors="surrogatepass")).hexdigest()
+        if FIELDS[path].sensitive and value
+        else value
         for path, value in settings.items()
     }
 

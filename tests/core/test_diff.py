@@ -1,4 +1,5 @@
 import sys
+from time import process_time
 
 import pytest
 
@@ -160,6 +161,16 @@ def test_left_fields_names_only_ignored_fields_that_differ():
     of = account(ignore=[rule("a", "health_check.rate", "description")])
     owned = scope(desired("a", of=of), live(raw("a", health_check={"rate": "low"}, replay_protection=True)), options())
     assert left_fields(owned.pairs[0]) == ("health_check.rate",)
+
+
+def test_long_values_are_compared_quickly():
+    text = ["\n".join(str(i * step % 20_011) for i in range(20_000)) for step in (1, 7)]
+    prefixes = [[f"10.{i >> 8}.{i & 255}.0/24" for i in range(start, start + 5000)] for start in (0, 700)]
+    now = {"description": text[0], "bgp": {"customer_asn": 1, "extra_prefixes": prefixes[0]}}
+    then = {"description": text[1], "bgp": {"customer_asn": 1, "extra_prefixes": prefixes[1]}}
+    start = process_time()
+    assert [path for path, _, _ in fields(change(then, now))] == ["bgp.extra_prefixes", "description"]
+    assert process_time() - start < 3
 
 
 def test_equal_settings_do_not_import_deepdiff(monkeypatch):

@@ -1,3 +1,5 @@
+from itertools import permutations, product
+
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -102,6 +104,21 @@ def test_every_plan_can_be_carried_out_one_step_at_a_time(estate):
     found = planned(estate)
     assume(not fatal(found))
     assert remaining(found, carry_out(found)) == ()
+
+
+def test_every_mix_of_address_and_identity_permutations_can_be_carried_out():
+    names = "abcd"
+    now = live(*(_slotted(raw, n, i, i) for i, n in enumerate(names)))
+    for slots, labels in product(permutations(range(4)), permutations(range(4))):
+        items = [_slotted(tunnel, n, s, i) for n, s, i in zip(names, slots, labels, strict=True)]
+        found = plan(desired(*items), now)
+        assert {c.action for c in found.changes} <= {"update"}
+        assert remaining(found, carry_out(found)) == ()
+
+
+def _slotted(build, name, slot, label):
+    identity = {"fqdn_id": f"i{label}.example"}
+    return build(name, interface_address=_address(slot, wide=False), custom_remote_identities=identity)
 
 
 @modest

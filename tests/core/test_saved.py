@@ -3,7 +3,7 @@ import json
 import jsonschema
 import pytest
 
-from reconciler.core.desired import CommandRef, EnvRef, FileRef, Generated
+from reconciler.core.desired import CommandRef, EnvRef, External, FileRef, Generated
 from reconciler.core.saved import check_saved, saved_plan, saved_plan_schema
 from tests.build import account, desired, live, plan, raw, tunnel
 
@@ -55,12 +55,18 @@ def test_digest_sees_a_desired_md5_key_change():
         (FileRef("/here/keys/a"), FileRef("/there/keys/a"), True),
         (FileRef("keys/a"), FileRef("keys/b"), False),
         (CommandRef(("pass", "a"), "/here"), CommandRef(("pass", "a"), "/there"), True),
+        (External(), External(), True),
+        (External(), EnvRef("A"), False),
         (Generated("local", FileRef("a")), Generated("cloudflare", FileRef("a")), False),
     ],
 )
 def test_digest_covers_key_references_but_not_their_folders(one, two, equal):
     digests = {digest(desired(tunnel("a", key=key)), live()) for key in (one, two)}
     assert len(digests) == (1 if equal else 2)
+
+
+def test_digest_takes_any_text():
+    assert digest(desired("a"), live(raw("a", bgp=BGP | {"md5_key": "\ud800"}, description="\ud800")))
 
 
 def secret_plan():
