@@ -252,6 +252,5 @@ def mask_commands(secret: Secret) -> tuple[str, ...]:
     """
     text = reveal(secret)
     values = dict.fromkeys(v for v in (text, *text.splitlines()) if len(v.strip()) >= MIN_LENGTH)
-    return tuple(
-        "::add-mask::" + v.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A") for v in values
-    )
+    escapes = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
+    return tuple(f"::add-mask::{value.translate(escapes)}" for value in values)

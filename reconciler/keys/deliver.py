@@ -1,0 +1,96 @@
+"""Opens the sinks of a run and does the steps of a rotation."""
+
+import os
+import secrets
+import string
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from reconciler.core.desired import CommandRef, FileRef, Generated
+from reconciler.core.diagnostic import Diagnostic, Location, error
+from reconciler.core.report import Problem
+from reconciler.keys.resolve import KeyRing
+from reconciler.keys.secret import Secret
+from reconciler.keys.sinks import CommandSink, FileSink, Sink, SinkError
+from reconciler.keys.steps import SinkDone, SinkFailed, SinkOp, SinkOutcome, SinkStep
+
+KEY_LENGTH = 40
+"""Letters and digits of a key made here: 238 bits. (API: keys that Cloudflare makes have 32 of them.)"""
+
+_ALLOW = "Add --allow-commands if you trust the files."
+_ALPHABET = string.ascii_letters + string.digits
+
+
+def new_key() -> Secret:
+    """A random key of letters and digits, which every device and shell takes."""
+    return Secret("".join(secrets.choice(_ALPHABET) for _ in range(KEY_LENGTH)))
+
+
+def open_sinks(
+    refs: Mapping[str, tuple[Generated, Location]],
+    env: Mapping[str, str],
+    clock: Callable[[], datetime],
+    *,
+    allow_commands: bool,
+) -> tuple[dict[str, Sink], tuple[Diagnostic, ...]]:
+    """The sinks by tunnel name, and errors for commands that may not run and files that two tunnels share.
+
+    Nothing is read, written or run yet.
+    """
+    sinks: dict[str, Sink] = {}
+    problems: list[Diagnostic] = []
+    files: dict[str, str] = {}
+    for name, (ref, location) in sorted(refs.items()):
+        match ref.deliver_to:
+            case FileRef(path):
+                other = files.setdefault(os.path.realpath(path), name)
+                if other != name:
+                    summary = f"the key of {name!r} goes to the same file as that of {other!r}"
+                    problems.append(error("shared-sink", summary, "Give each tunnel its own file.", location))
+                sinks[name] = FileSink(path, clock)
+            case CommandRef() if allow_commands:
+                sinks[name] = CommandSink(ref.deliver_to, env)
+            case CommandRef(argv):
+                summary = f"the key is delivered by the command {argv[0]!r}, which may not run"
+                detail = f"Tunnel {name!r} needs it; nothing was written. {_ALLOW}"
+                problems.append(error("commands-not-allowed", summary, detail, location))
+    return sinks, tuple(problems)
+
+
+def carry_out(step: SinkStep, sinks: Mapping[str, Sink], ring: KeyRing, learn: Callable[[Secret], None]) -> SinkOutcome:
+    """Do one step of a rotation.
+
+    Args:
+        step: What to do.
+        sinks: By tunnel name.
+        ring: Gets the keys that are made or found, by tunnel name.
+        learn: Told of each key before anything else happens with it, for the redactor.
+    """
+    sink, name = sinks[step.tunnel], step.tunnel
+    try:
+        match step.op:
+            case SinkOp.PROBE:
+                sink.probe(name)
+            case SinkOp.PENDING:
+                found = sink.get(name)
+                return SinkDone(yes=_take(found, name, ring, learn))
+            case SinkOp.MAKE:
+                _take(new_key(), name, ring, learn)
+            case SinkOp.PUT:
+                _take(step.secret, name, ring, learn)
+                sink.put(name, ring.secret(name))
+            case SinkOp.CHECK:
+                return SinkDone(yes=sink.get(name) == ring.secret(name))
+            case SinkOp.PROMOTE:
+                sink.promote(name)
+    except SinkError as failed:
+        return SinkFailed(Problem("sink-failed", str(failed)))
+    return SinkDone()
+
+
+def _take(secret: Secret | None, name: str, ring: KeyRing, learn: Callable[[Secret], None]) -> bool:
+    if secret is None:
+        return False
+    learn(secret)
+    ring.add(name, secret)
+    return True

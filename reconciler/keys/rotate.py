@@ -1,0 +1,216 @@
+"""Setting and rotating keys so that none is lost. Pure: yields steps and is sent outcomes.
+
+A generated key is stored as pending, read back, sent, and only then made current. So at every instant the
+sink holds the key that Cloudflare has, as current or as pending. What was interrupted goes on with the
+pending key: another key must not take its place, since Cloudflare may have it already.
+"""
+
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from typing import Any
+
+from reconciler.api.call import Answered, Call, Pause, Send, Step, Verb
+from reconciler.core.desired import CommandRef, Declared, EnvRef, External, FileRef, Generated
+from reconciler.core.live import LiveTunnel
+from reconciler.core.report import Problem
+from reconciler.keys.secret import Secret
+from reconciler.keys.sending import generate_key, problem, send_keys
+from reconciler.keys.steps import KeyResult, KeySteps, SinkDone, SinkFailed, SinkOp, SinkOutcome, SinkStep
+
+_Part = Generator[Step | SinkStep, Any, dict[str, KeyResult]]
+_PUTS = 3
+
+
+def set_keys(targets: Sequence[Declared]) -> KeySteps:
+    """Send the keys that references hold: list → one bulk call → check each tunnel in the answer.
+
+    The key ring must hold the keys by tunnel name. If anything is wrong before the bulk call, no key is sent.
+
+    Args:
+        targets: Declared tunnels, each once.
+    """
+    wrong = {t.name: _cannot_set(t) for t in targets}
+    live: dict[str, LiveTunnel] = {}
+    if not any(wrong.values()):
+        live = yield from _listed(targets, wrong)
+    if any(wrong.values()):
+        return _all_or_nothing(wrong)
+    results = yield from send_keys({live[t.name].id: t.name for t in targets})
+    return tuple(results[t.name] for t in targets)
+
+
+def rotate(targets: Sequence[Declared]) -> KeySteps:
+    """Give tunnels new keys: probe the sinks → list → make, store and read back → set → promote.
+
+    If a reference, a sink's probe or the list is wrong, nothing is written at all. A tunnel whose sink holds
+    a pending key gets that key: an earlier run was interrupted, and Cloudflare may have it.
+
+    Args:
+        targets: Declared tunnels, each once, also new ones whose key Cloudflare shall make.
+    """
+    wrong = {t.name: _cannot_rotate(t) for t in targets}
+    if not any(wrong.values()):
+        wrong = yield from _probe(t.name for t in targets)
+    live: dict[str, LiveTunnel] = {}
+    if not any(wrong.values()):
+        live = yield from _listed(targets, wrong)
+    if any(wrong.values()):
+        return _all_or_nothing(wrong)
+    results: dict[str, KeyResult] = {}
+    send: dict[str, str] = {}
+    generate: list[LiveTunnel] = []
+    for target in targets:
+        local = isinstance(target.key, Generated) and target.key.by == "local"
+        held = yield from _hold(target.name, make=local)
+        if isinstance(held, KeyResult):
+            results[target.name] = held
+        elif held:
+            send[live[target.name].id] = target.name
+        else:
+            generate.append(live[target.name])
+    sent = yield from send_keys(send)
+    results |= sent
+    results |= yield from promote(name for name, result in sent.items() if result.outcome == "applied")
+    results |= yield from _generate(generate)
+    return tuple(results[t.name] for t in targets)
+
+
+def prepare(names: Iterable[str]) -> KeySteps:
+    """Before tunnels with a locally generated key are created: each key is made, stored and read back.
+
+    The key ring then holds the keys by tunnel name. After the create, `promote` makes them current.
+
+    Returns:
+        One result per name: `applied` when its key may be sent, else `failed` (then its tunnel must not be
+        created) or `skipped` because the sink of another one failed its probe.
+    """
+    ordered = sorted(names)
+    wrong = yield from _probe(ordered)
+    if any(wrong.values()):
+        return _all_or_nothing(wrong)
+    results = []
+    for name in ordered:
+        held = yield from _hold(name, make=True)
+        results.append(held if isinstance(held, KeyResult) else KeyResult(name, "applied"))
+    return tuple(results)
+
+
+def promote(names: Iterable[str]) -> _Part:
+    """Make the pending keys of tunnels current: Cloudflare has them now."""
+    results = {}
+    for name in names:
+        done: SinkOutcome = yield SinkStep(SinkOp.PROMOTE, name)
+        results[name] = KeyResult(name, "applied")
+        if isinstance(done, SinkFailed):
+            why = done.problem
+            results[name] = KeyResult(name, "failed", Problem(why.code, why.message, _FINISH.format(name)))
+    return results
+
+
+_FINISH = (
+    "Cloudflare has the new key, and the sink holds it as current or still as pending; `psk rotate {0}` finishes "
+    "the second."
+)
+
+
+def _cannot_set(target: Declared) -> Problem | None:
+    match target.key:
+        case None:
+            return Problem("no-key", "The files name no key for it", "Add a `psk` reference to the tunnel.")
+        case External():
+            return Problem("external-key", "The files say that somebody else sets its key", _GENERATE)
+        case Generated():
+            return Problem("generated-key", "Its key is generated, so there is none to send", _FINISH_OR_NEW)
+        case EnvRef() | FileRef() | CommandRef():
+            return None
+
+
+def _cannot_rotate(target: Declared) -> Problem | None:
+    match target.key:
+        case Generated():
+            return None
+        case EnvRef() | FileRef() | CommandRef():
+            message = "Its key comes from elsewhere, so it can't be made here"
+            remedy = f"Change it where it comes from and run `psk set {target.name}`. {_GENERATE}"
+            return Problem("not-generated", message, remedy)
+        case _:
+            return _cannot_set(target)
+
+
+_GENERATE = "To have keys made here, declare `psk: {generate: true, deliver_to: …}`."
+_FINISH_OR_NEW = "Use `psk rotate`, which makes a new one or finishes an interrupted rotation."
+
+
+def _all_or_nothing(wrong: Mapping[str, Problem | None]) -> tuple[KeyResult, ...]:
+    first = next(name for name, why in wrong.items() if why)
+    other = Problem("nothing-done", f"No key was changed, because {first} has a problem")
+    return tuple(
+        KeyResult(name, "failed", why) if why else KeyResult(name, "skipped", other) for name, why in wrong.items()
+    )
+
+
+def _probe(names: Iterable[str]) -> Generator[Step | SinkStep, Any, dict[str, Problem | None]]:
+    wrong: dict[str, Problem | None] = {}
+    for name in names:
+        answer: SinkOutcome = yield SinkStep(SinkOp.PROBE, name)
+        wrong[name] = answer.problem if isinstance(answer, SinkFailed) else None
+    return wrong
+
+
+def _listed(
+    targets: Sequence[Declared], wrong: dict[str, Problem | None]
+) -> Generator[Step | SinkStep, Any, dict[str, LiveTunnel]]:
+    """Live tunnels by name; puts into `wrong` what is missing."""
+    (outcome,) = yield Send((Call(Verb.LIST),))
+    if not isinstance(outcome, Answered) or outcome.live is None:
+        wrong.update({t.name: problem(outcome) for t in targets})
+        return {}
+    live = outcome.live.by_name()
+    missing = Problem("not-live", "Cloudflare has no tunnel of this name", "Run `apply` first.")
+    wrong.update({t.name: missing for t in targets if t.name not in live})
+    return live
+
+
+def _hold(name: str, *, make: bool) -> Generator[Step | SinkStep, Any, KeyResult | bool]:
+    """Have the pending key in ring and sink, a new one if there is none and `make`; whether there is one."""
+    steps = [SinkOp.PENDING, SinkOp.MAKE, SinkOp.PUT, SinkOp.CHECK]
+    for op in steps if make else steps[:1]:
+        done: SinkOutcome = yield SinkStep(op, name)
+        if isinstance(done, SinkFailed):
+            return KeyResult(name, "failed", done.problem)
+        if op is SinkOp.PENDING and done.yes:
+            return True
+        if op is SinkOp.CHECK and not done.yes:
+            return KeyResult(name, "failed", _DIFFERS)
+    return make
+
+
+_DIFFERS = Problem(
+    "sink-differs",
+    "The sink gives back another key than it was given",
+    "Repair the sink; Cloudflare was not asked to change the key.",
+)
+
+
+def _generate(tunnels: Iterable[LiveTunnel]) -> _Part:
+    """Let Cloudflare make each key and store it at once."""
+    results = {}
+    for tunnel in tunnels:
+        made = yield from generate_key(tunnel.name, tunnel)
+        results[tunnel.name] = made if isinstance(made, KeyResult) else (yield from _keep(tunnel.name, made))
+    return results
+
+
+def _keep(name: str, key: Secret) -> Generator[Step | SinkStep, Any, KeyResult]:
+    """Store a key that is in force already; a failed write may have worked, so reading decides."""
+    why = _DIFFERS
+    for attempt in range(_PUTS):
+        put: SinkOutcome = yield SinkStep(SinkOp.PUT, name, key)
+        check: SinkOutcome = yield SinkStep(SinkOp.CHECK, name)
+        if isinstance(check, SinkDone) and check.yes:
+            return (yield from promote([name]))[name]
+        why = next((s.problem for s in (put, check) if isinstance(s, SinkFailed)), _DIFFERS)
+        if attempt + 1 < _PUTS:
+            yield Pause(2.0**attempt, f"the sink of {name} failed")
+    message = f"Cloudflare made a key and its sink did not take it ({why.message}): the key is lost"
+    remedy = f"Repair the sink and run `psk rotate {name}`."
+    return KeyResult(name, "unknown", Problem("key-lost", message, remedy))

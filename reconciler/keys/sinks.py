@@ -1,0 +1,196 @@
+"""Where generated keys are delivered: a file, or a command that knows a secret store."""
+
+import json
+import math
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from reconciler.core.desired import CommandRef
+from reconciler.keys.program import CommandError, Program, run
+from reconciler.keys.resolve import read_private, strip_line_end
+from reconciler.keys.secret import Secret, reveal
+
+
+class SinkError(Exception):
+    """A sink did not do what it should. Its text never holds any of the key."""
+
+
+class Sink(Protocol):
+    """Keeps one tunnel's generated key: a current one, and a pending one while a rotation is under way.
+
+    Every method raises `SinkError`; a failed `put` or `promote` may have worked.
+    """
+
+    def probe(self, tunnel: str) -> None:
+        """See whether a key could be stored and given back."""
+
+    def put(self, tunnel: str, secret: Secret) -> None:
+        """Store as pending, durably. Refused while another key is pending."""
+
+    def get(self, tunnel: str) -> Secret | None:
+        """The pending key, or None."""
+
+    def promote(self, tunnel: str) -> None:
+        """Make the pending key the current one."""
+
+    def age(self, tunnel: str, now: datetime) -> float | None:
+        """Days since the current key was promoted; infinite when there is none; None when not known."""
+
+
+class FileSink:
+    """The key in a file of mode 0600, without a line end; `.pending` beside it, and a record in `.json`.
+
+    Args:
+        path: The key's file. Its folder must exist.
+        clock: Gives the time with its zone, for the record.
+    """
+
+    def __init__(self, path: str, clock: Callable[[], datetime]) -> None:
+        self._path = Path(path)
+        self._pending = Path(f"{path}.pending")
+        self._record = Path(f"{path}.json")
+        self._clock = clock
+
+    def probe(self, tunnel: str) -> None:
+        """Write and remove a file beside it, and look at what is there."""
+        if not self._path.parent.is_dir():
+            raise SinkError(f"the folder {self._path.parent} does not exist: create it with mode 0700")
+        owner = self._read_record().get("tunnel", tunnel)
+        if owner != tunnel:
+            raise SinkError(f"{self._path} holds the key of {owner!r}: give each tunnel its own file")
+        if self._path.is_dir():
+            raise SinkError(f"{self._path} is a folder")
+        try:
+            self._temporary(self._path, b"").unlink()
+        except OSError as failed:
+            raise SinkError(f"{self._path.parent}: {failed.strerror}") from None
+        self.get(tunnel)
+
+    def put(self, tunnel: str, secret: Secret) -> None:
+        """Write a new file and link it as pending, which fails when there is one already."""
+        try:
+            made = self._temporary(self._pending, _bytes(secret))
+            try:
+                self._pending.hardlink_to(made)
+            finally:
+                made.unlink()
+            self._sync()
+        except FileExistsError:
+            if self.get(tunnel) != secret:
+                raise SinkError(f"{self._pending} already holds another key") from None
+        except OSError as failed:
+            raise SinkError(f"{self._pending}: {failed.strerror}") from None
+
+    def get(self, tunnel: str) -> Secret | None:  # noqa: ARG002 - one file, one tunnel
+        """The bytes of the pending file."""
+        try:
+            return Secret.from_bytes(read_private(str(self._pending)))
+        except FileNotFoundError:
+            return None
+        except OSError as failed:
+            raise SinkError(f"{self._pending} {failed.strerror}") from None
+        except ValueError:
+            raise SinkError(f"{self._pending} holds no key: remove it if it is empty") from None
+
+    def promote(self, tunnel: str) -> None:
+        """Rename the pending file over the current one and note the time."""
+        try:
+            self._pending.replace(self._path)
+            self._sync()
+            record = {"tunnel": tunnel, "set_on": self._clock().isoformat()}
+            self._temporary(self._record, json.dumps(record).encode()).replace(self._record)
+            self._sync()
+        except OSError as failed:
+            raise SinkError(f"{self._pending}: {failed.strerror}") from None
+
+    def age(self, tunnel: str, now: datetime) -> float | None:
+        """Days since the time in the record; infinite without a key."""
+        if not self._path.exists():
+            return math.inf
+        record = self._read_record()
+        try:
+            since = now - datetime.fromisoformat(record.get("set_on", ""))
+        except (ValueError, TypeError):
+            return None
+        return since.total_seconds() / 86400 if record.get("tunnel") == tunnel else None
+
+    def _read_record(self) -> dict[str, str]:
+        try:
+            record = json.loads(self._record.read_bytes())
+        except (OSError, ValueError):
+            return {}
+        return record if isinstance(record, dict) else {}
+
+    def _temporary(self, beside: Path, data: bytes) -> Path:
+        """A new file of mode 0600 with this content, on disk."""
+        path = Path(f"{beside}.{secrets.token_hex(4)}.new")
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(descriptor)
+        except OSError:
+            path.unlink()
+            raise
+        return path
+
+    def _sync(self) -> None:
+        """A rename is only durable once its folder is."""
+        folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+class CommandSink:
+    """A command that is told the operation in RECONCILER_KEY_OP and the tunnel in RECONCILER_TUNNEL.
+
+    `put` gets the key on standard input and stores it as pending; `get` prints the pending key, or nothing
+    when there is none. The key is never an argument. Each run ends with status 0 or has failed, and may take
+    30 seconds.
+    """
+
+    def __init__(self, ref: CommandRef, env: Mapping[str, str]) -> None:
+        self._ref = ref
+        self._env = env
+
+    def probe(self, tunnel: str) -> None:
+        """Run `probe`."""
+        self._run("probe", tunnel)
+
+    def put(self, tunnel: str, secret: Secret) -> None:
+        """Run `put` with the key on standard input."""
+        self._run("put", tunnel, _bytes(secret))
+
+    def get(self, tunnel: str) -> Secret | None:
+        """Run `get`; one line end after the key is not part of it."""
+        data = strip_line_end(self._run("get", tunnel))
+        try:
+            return Secret.from_bytes(data) if data else None
+        except ValueError:
+            raise SinkError(f"{self._ref.argv[0]} get printed something that is not UTF-8 text") from None
+
+    def promote(self, tunnel: str) -> None:
+        """Run `promote`."""
+        self._run("promote", tunnel)
+
+    def age(self, tunnel: str, now: datetime) -> float | None:  # noqa: ARG002 - the store's own business
+        """Unknown."""
+        return None
+
+    def _run(self, op: str, tunnel: str, send: bytes = b"") -> bytes:
+        env = {**self._env, "RECONCILER_KEY_OP": op, "RECONCILER_TUNNEL": tunnel}
+        try:
+            return run(Program(self._ref.argv, self._ref.folder, env), send=send)
+        except CommandError as failed:
+            raise SinkError(f"the sink command {self._ref.argv[0]!r} ({op}) {failed}") from None
+
+
+def _bytes(secret: Secret) -> bytes:
+    return reveal(secret).encode()

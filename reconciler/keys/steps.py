@@ -1,0 +1,73 @@
+"""Steps of key handling that are not API calls, and their answers: what rotation asks of the sinks."""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Literal
+
+from reconciler.api.call import Step
+from reconciler.core.report import Problem
+from reconciler.keys.secret import Secret
+
+
+class SinkOp(StrEnum):
+    """What is asked of a tunnel's sink and of the key ring."""
+
+    PROBE = "probe"
+    """See whether the sink can store and give back."""
+    PENDING = "pending"
+    """If the sink holds a pending key, put it into the key ring."""
+    MAKE = "make"
+    """Make a key and put it into the key ring."""
+    PUT = "put"
+    """Store the key ring's key as pending (the step's own key, if it has one, goes into the ring first)."""
+    CHECK = "check"
+    """Read the pending key back and compare it with the key ring's."""
+    PROMOTE = "promote"
+    """Make the pending key the current one."""
+
+
+@dataclass(frozen=True, slots=True)
+class SinkStep:
+    """One step; `secret` is a key that Cloudflare made, for PUT."""
+
+    op: SinkOp
+    tunnel: str
+    secret: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SinkDone:
+    """It worked. `yes` answers PENDING (there is one) and CHECK (they are equal)."""
+
+    yes: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class SinkFailed:
+    """It failed, before or after the sink acted: only reading can tell."""
+
+    problem: Problem
+
+
+SinkOutcome = SinkDone | SinkFailed
+
+
+@dataclass(frozen=True, slots=True)
+class KeyResult:
+    """What became of one tunnel's key.
+
+    Attributes:
+        outcome: `applied`: Cloudflare has it, and a generated one is the sink's current key. `failed`:
+            Cloudflare's key
+            is held where it was, or as the sink's pending key. `skipped`: nothing was tried. `unknown`: it
+            can't be told which key Cloudflare has.
+    """
+
+    name: str
+    outcome: Literal["applied", "failed", "skipped", "unknown"]
+    error: Problem | None = None
+
+
+KeySteps = Generator[Step | SinkStep, Any, tuple[KeyResult, ...]]
+"""Yields steps; is sent outcomes for `Send`, anything for `Pause`, a `SinkOutcome` for `SinkStep`."""

@@ -1,0 +1,82 @@
+"""Finds a secret in bytes, by other means than the redactor's own table of shapes."""
+
+import base64
+import binascii
+import gzip
+import html
+import json
+import re
+import urllib.parse
+import zlib
+from collections.abc import Callable, Iterator
+
+
+def _base64_runs(data: bytes) -> Iterator[bytes]:
+    for run in re.findall(rb"[A-Za-z0-9+/_-]{4,}", data.replace(b"\\n", b"").replace(b"\n", b"")):
+        std = run.replace(b"-", b"+").replace(b"_", b"/")
+        for start in range(4):
+            part = std[start:]
+            yield base64.b64decode(part[: len(part) // 4 * 4])
+            padded = part + b"=" * (-len(part) % 4)
+            try:
+                yield base64.b64decode(padded)
+            except binascii.Error:
+                continue
+
+
+def _hex_runs(data: bytes) -> Iterator[bytes]:
+    for run in re.findall(rb"[0-9a-fA-F](?:[ :]?[0-9a-fA-F]){7,}", data):
+        digits = re.sub(rb"[ :]", b"", run)
+        for start in range(2):
+            part = digits[start:]
+            yield bytes.fromhex(part[: len(part) // 2 * 2].decode())
+
+
+def _unescaped(data: bytes) -> Iterator[bytes]:
+    yield re.sub(rb"\\x([0-9a-f]{2})|\\([\\'\"])", lambda m: bytes.fromhex(m[1].decode()) if m[1] else m[2], data)
+
+
+def _unjson(data: bytes) -> Iterator[bytes]:
+    def one(match: re.Match[bytes]) -> bytes:
+        try:
+            return json.loads(b'"' + match[0] + b'"').encode("utf-8", "surrogatepass")
+        except ValueError:
+            return match[0]
+
+    yield re.sub(rb'(?:\\u[0-9a-fA-F]{4})+|\\["\\/bfnrt]', one, data)
+
+
+def _unzipped(data: bytes) -> Iterator[bytes]:
+    for undo in (gzip.decompress, zlib.decompress):
+        try:
+            yield undo(data)
+        except (OSError, zlib.error, EOFError):
+            continue
+
+
+DECODERS: dict[str, Callable[[bytes], Iterator[bytes]]] = {
+    "raw": lambda data: iter([data]),
+    "json": _unjson,
+    "json twice": lambda data: (b for a in _unjson(data) for b in _unjson(a)),
+    "url": lambda data: iter([urllib.parse.unquote_to_bytes(data), urllib.parse.unquote_to_bytes(data.replace(b"+", b" "))]),
+    "html": lambda data: iter([html.unescape(data.decode("utf-8", "replace")).encode()]),
+    "json in html": lambda data: _unjson(html.unescape(data.decode("utf-8", "replace")).encode()),
+    "base64": _base64_runs,
+    "hex": _hex_runs,
+    "repr": _unescaped,
+    "markdown": lambda data: iter([re.sub(rb"\\([!-/:-@\[-`{-~])", rb"\1", data)]),
+    "utf-16": lambda data: iter([data.replace(b"\0", b"")]),
+    "compressed": _unzipped,
+    "reversed": lambda data: iter([data[::-1]]),
+}
+"""By name: what undoes one way of writing text, as candidates to look for the secret in."""
+
+
+def leaks(data: bytes, *secrets: str) -> list[str]:
+    """The names of the encodings in which one of the secrets stands in the data; empty when there is none."""
+    needles = [s.encode() for s in secrets]
+    return [
+        name
+        for name, decode in DECODERS.items()
+        if any(needle in candidate for candidate in decode(data) for needle in needles)
+    ]
