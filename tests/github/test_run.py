@@ -98,6 +98,13 @@ def test_every_token_that_an_account_names_is_looked_for(step: Step) -> None:
     assert step.calls()[-1][0] == "validate"
 
 
+def test_a_token_name_from_a_pull_request_is_never_expanded(step: Step) -> None:
+    evil = "x[$(touch evil)]"
+    step.answers(accounts={"code": 0, "report": accounts(variable=evil)}, plan=PLAN)
+    assert step("plan", without_credentials="skip").code == 0
+    assert not (step.workspace / "evil").exists()
+
+
 def test_accounts_and_arguments_with_spaces_stay_whole(step: Step) -> None:
     step.answers(apply={"code": 0, "report": report("apply", "ok")})
     step("apply", account="prod\nnew lab\n", arguments="--no-delete\n--target=a b\n")

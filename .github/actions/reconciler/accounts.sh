@@ -7,7 +7,8 @@ common=(--dir "$RECONCILER_DIRECTORY")
 while IFS= read -r account; do
   if [[ $account ]]; then common+=(--account "$account"); fi
 done <<<"${RECONCILER_ACCOUNT:-}"
-accounts=$(reconciler accounts "${common[@]}" -o json)
+reconciler accounts "${common[@]}" -o json="$RUNNER_TEMP/accounts.json" -o github
+accounts=$(<"$RUNNER_TEMP/accounts.json")
 
 output accounts "$(query '[a["account"] for a in data["accounts"]]' <<<"$accounts")"
 output tokens "$(query '[

@@ -13,19 +13,23 @@ while IFS= read -r account; do
   if [[ $account ]]; then common+=(--account "$account"); fi
 done <<<"${RECONCILER_ACCOUNT:-}"
 
-# Names of the token variables that the selected accounts need and that are not set.
+# Names of the token variables that the selected accounts need and that are not set. The names come from the files of
+# a pull request: only plain ones are looked at, and no shell expansion is.
 missing_tokens() {
-  local names name
-  names=$(reconciler accounts "${common[@]}" -o json 2>/dev/null |
-    query '"\n".join(sorted({a["token"]["env"] for a in data["accounts"]}))') || return 0
-  for name in $names; do
-    if [[ -z ${!name:-} ]]; then printf '%s ' "$name"; fi
-  done
+  local name
+  reconciler accounts "${common[@]}" -o json 2>/dev/null |
+    query '"\n".join(sorted({n for a in data["accounts"] if re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", n := a["token"]["env"])}))' |
+    while IFS= read -r name; do
+      if [[ -z $(printenv "$name") ]]; then printf '%s ' "$name"; fi
+    done || true
 }
 
+# Runs the tool. Names and messages of others stand in its log: no line of it may be taken for a workflow command.
 # The runner signals this shell alone, twice; the tool must hear it once, to finish the call in flight and stop.
 reconcile() {
-  local child status=0
+  local child status=0 fence
+  fence=$(random)
+  echo "::stop-commands::$fence"
   reconciler "$@" &
   child=$!
   trap 'trap "" INT TERM; kill -TERM "$child" 2>/dev/null || true' INT TERM
@@ -35,17 +39,15 @@ reconcile() {
     wait "$child" || status=$?
   done
   trap - INT TERM
+  echo "::$fence::"
   return "$status"
 }
 
-# The digest that this account's plan must have, checked before and held during the apply.
+# Saves the plan, if it has the digest that was reviewed; apply --plan then holds it to that.
 reviewed_plan() {
-  local code=0 wanted actual
-  reconcile plan "${common[@]}" -o json="$report/report.json" --out "$report/plan.json" || code=$?
-  if ((code != 0)); then return "$code"; fi
-  wanted=$(query 'data' <<<"$RECONCILER_DIGESTS")
-  actual=$(query '{a["account"]: a["digest"] for a in data["accounts"]}' <"$report/report.json")
-  if [[ $(query 'all(args[0] and json.loads(args[0]).get(k) == v for k, v in data.items())' "$wanted" <<<"$actual") != true ]]; then
+  reconcile plan "${common[@]}" -o json="$report/report.json" --out "$report/plan.json" || return
+  if [[ $(query 'all(json.loads(args[0]).get(a["account"]) == (a["digest"] or "none") for a in data["accounts"])' \
+    "$RECONCILER_DIGESTS" <"$report/report.json") != true ]]; then
     echo "::error title=Plan changed::The plan is no longer the one that was reviewed; nothing was written."
     return 6
   fi
@@ -78,25 +80,17 @@ fi
 rm -rf "$report"
 mkdir -p "$report"
 
-# Names and messages of others stand in the log: no line of it may be taken for a workflow command.
-fence=$(random)
 code=0
-if [[ $command == apply && ${RECONCILER_DIGESTS:-} ]]; then
-  reviewed_plan || code=$?
-fi
+if [[ $command == apply && ${RECONCILER_DIGESTS:-} ]]; then reviewed_plan || code=$?; fi
 if ((code == 0)); then
-  echo "::stop-commands::$fence"
   reconcile "$command" "${common[@]}" "${options[@]}" -o text -o json="$report/report.json" \
     -o markdown="$report/report.md" -o html="$report/report.html" -o github="$report/annotations" || code=$?
-  echo "::$fence::"
 fi
 if [[ -f $report/annotations ]]; then cat "$report/annotations"; fi
 
 if [[ $skipped ]]; then
   echo "::notice title=No credentials::$skipped"
-  summarize "> [!NOTE]"
-  summarize "> $skipped"
-  summarize ""
+  summarize "> [!NOTE]" "> $skipped" ""
 fi
 if [[ -s $report/report.md ]]; then
   cat "$report/report.md" >>"$GITHUB_STEP_SUMMARY"
