@@ -6,6 +6,7 @@ empty are the same, a health-check target is the same in string and object form.
 
 import ipaddress
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 from socket import AF_INET6, inet_ntop, inet_pton
 
@@ -31,6 +32,7 @@ def address(text: str) -> str:
         return text.lower()
 
 
+@lru_cache(maxsize=4096)
 def prefix(text: str) -> str:
     """A CIDR prefix in one spelling, host bits dropped; text that is no prefix stays as it is."""
     try:

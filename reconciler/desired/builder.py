@@ -251,9 +251,7 @@ class Builder:
 
     def _too_deep(self, event: Any) -> NoReturn:
         what = f"nested deeper than {MAX_DEPTH} levels"
-        self._stop(
-            event, "too-deep", what, "Nothing that can be declared is so deep. Is a bracket not closed?"
-        )
+        self._stop(event, "too-deep", what, "Nothing that can be declared is so deep. Is a bracket not closed?")
 
     def _stop(self, event: Any, code: str, summary: str, detail: str) -> NoReturn:
         self._problem(event, code, summary, detail)
@@ -267,14 +265,10 @@ class Builder:
             raise Stop
 
 
-_ONE_DOCUMENT = (
-    "One file is one document. Remove the line with ---, or move what follows to a file of its own."
-)
+_ONE_DOCUMENT = "One file is one document. Remove the line with ---, or move what follows to a file of its own."
 _TEXT_KEY = "A list, a mapping or an alias can't be a key. Write the key out, or put it in quotes."
 _NAME_KEY = "Name the key. A key that is really called so needs quotes."
-_NO_ANCHOR = (
-    "No anchor of that name stands above it. Check the spelling, or put the text in quotes if it is no alias."
-)
+_NO_ANCHOR = "No anchor of that name stands above it. Check the spelling, or put the text in quotes if it is no alias."
 _WRITE_OUT = "Write the values out, or use 'defaults' for what tunnels share."
 _MERGE_WHAT = "Put an alias of a mapping behind it, as in '<<: *name', or use 'defaults'."
 

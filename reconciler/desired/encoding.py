@@ -29,12 +29,8 @@ _NOT_CONTROLS = b"\t\n\r" + bytes({*range(0x20, 0x100)} - {0x7F})
 # than what is read.
 _FORBIDDEN = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
 # The two parsers disagree on tabs between tokens, so they are only welcome inside quotes and comments.
-_TAB = re.compile(
-    r"""^(?:[^\t\n\r"'#]|(?<![ \n\r])\#|"(?:\\.|[^"\\\n\r])*+"|'[^'\n\r]*+')*+\t""", re.MULTILINE
-)
-_DIRECTIVE = re.compile(
-    r"(?:[ ]*+(?:\#[^\r\n]*+)?[\r\n]|%YAML[ ]+1\.[12][ ]*+(?:[ ]\#[^\r\n]*+)?[\r\n])*+(%)"
-)
+_TAB = re.compile(r"""^(?:[^\t\n\r"'#]|(?<![ \n\r])\#|"(?:\\.|[^"\\\n\r])*+"|'[^'\n\r]*+')*+\t""", re.MULTILINE)
+_DIRECTIVE = re.compile(r"(?:[ ]*+(?:\#[^\r\n]*+)?[\r\n]|%YAML[ ]+1\.[12][ ]*+(?:[ ]\#[^\r\n]*+)?[\r\n])*+(%)")
 
 
 def screen(data: bytes, file: str) -> tuple[Diagnostic, ...]:

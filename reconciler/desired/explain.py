@@ -35,6 +35,7 @@ _SHAPES = {"dict_type": "a mapping", "list_type": "a list"}
 _SECRET = re.compile(r"psk|pks|pre.?shared|secret|passw|(^|_)key$|^key", re.IGNORECASE)
 _PSK_WORDS = ("psk", "ipsec_psk", "pre_shared_key")
 _NOTHING = "An empty file never means that nothing is wanted. If that is meant, write `tunnels: []`."
+_MEANT_PSK = did_you_mean("psk", ("psk",))
 _OWN_KEYS = ("name", "interface_address", "interface_address6", "psk", "renamed_from", "protect")
 
 
@@ -55,7 +56,8 @@ def _unknown(found: Error, root: type) -> tuple[str, str, str]:
     if where in ("psk", "deliver_to", "token"):
         return "unknown-key", f"an unknown key in {where}", f"It can hold {', '.join(known)}."
     near = did_you_mean(name, known)
-    if where != "bgp" and not (near and "psk" not in near) and _secret_like(name, found["input"]):
+    of_tunnel = where in ("tunnels", "defaults") or (root is schema.TunnelFile and not parent)
+    if of_tunnel and near in ("", _MEANT_PSK) and _secret_like(name, found["input"]):
         problem = literal_key().context or {}
         return "literal-psk", problem["summary"], problem["detail"]
     if where == "defaults" and name in _OWN_KEYS:

@@ -49,11 +49,11 @@ def read_tree_at(ref: str, root: Path) -> Tree:
         GitError: No git, no repository, no such ref, or too much to read.
     """
     if not _REF.fullmatch(ref):
-        raise GitError("this is no git ref. Give a branch, tag or commit, such as origin/main.")
+        raise GitError("this is no git ref. Give a branch, tag or commit, such as origin/main")
     real = Path(os.path.realpath(root))
     place = next(path for path in (real, *real.parents) if path.is_dir())
-    top = Path(_line(place, "rev-parse", "--show-toplevel", remedy="--baseline needs a git repository."))
-    remedy = "Fetch it first (in CI: fetch the whole history), or give another ref."
+    top = Path(_line(place, "rev-parse", "--show-toplevel", remedy="--baseline needs a git repository"))
+    remedy = "Fetch it first (in CI: fetch the whole history), or give another ref"
     commit = _line(top, "rev-parse", "--verify", "--end-of-options", f"{ref}^{{commit}}", remedy=remedy)
     inside = real.relative_to(os.path.realpath(top)).as_posix()
     spec = f"{commit}^{{tree}}" if inside == "." else f"{commit}:{inside}"
@@ -70,9 +70,9 @@ def _git(place: Path, *words: str, data: bytes = b"") -> subprocess.CompletedPro
     try:
         return subprocess.run(command, input=data, capture_output=True, timeout=TIMEOUT, check=False)  # noqa: S603
     except FileNotFoundError:
-        raise GitError("the program git is not there. Install it, or leave out --baseline.") from None
+        raise GitError("the program git is not there. Install it, or leave out --baseline") from None
     except subprocess.TimeoutExpired:
-        raise GitError(f"git took longer than {TIMEOUT:.0f} seconds. Try again.") from None
+        raise GitError(f"git took longer than {TIMEOUT:.0f} seconds. Try again") from None
 
 
 def _output(place: Path, *words: str, remedy: str, data: bytes = b"") -> bytes:
@@ -89,7 +89,7 @@ def _line(place: Path, *words: str, remedy: str) -> str:
 
 def _blobs(place: Path, spec: str) -> list[_Blob]:
     """The YAML files and the links of a git tree."""
-    listing = _output(place, "ls-tree", "-r", "-z", "-l", spec, remedy="Check the repository with git fsck.")
+    listing = _output(place, "ls-tree", "-r", "-z", "-l", spec, remedy="Check the repository with git fsck")
     out = []
     for entry in listing.split(b"\0")[:-1]:
         facts, _, path = entry.partition(b"\t")
@@ -120,7 +120,7 @@ def _laid_out(place: Path, blobs: list[_Blob], root: Path) -> Tree:
 def _contents(place: Path, files: list[_Blob]) -> list[bytes]:
     """The contents of blobs, from one call."""
     ids = "".join(f"{blob.id}\n" for blob in files).encode()
-    stream = _output(place, "cat-file", "--batch", remedy="Check the repository with git fsck.", data=ids)
+    stream = _output(place, "cat-file", "--batch", remedy="Check the repository with git fsck", data=ids)
     out, at = [], 0
     for blob in files:
         at = stream.index(b"\n", at) + 1

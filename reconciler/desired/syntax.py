@@ -140,6 +140,4 @@ def bad_escape(mark: Any, file: str) -> Diagnostic:
 
 
 def _tag(where: Location) -> Diagnostic:
-    return error(
-        "tag", "a tag that can't be read", "Tags are not needed here. Remove what begins with '!'.", where
-    )
+    return error("tag", "a tag that can't be read", "Tags are not needed here. Remove what begins with '!'.", where)

@@ -193,9 +193,7 @@ def _account(walk: _Walk, home: tuple[str, ...], names: list[tuple[str, ...]]) -
     own = [parts for parts in names if parts[-1] in ACCOUNT_FILES]
     tunnels = [parts for parts in names if parts[-1] not in ACCOUNT_FILES]
     if len(own) > 1:
-        walk.problem(
-            own[1], "two-account-files", "account.yaml and account.yml in one folder", "Keep one of them."
-        )
+        walk.problem(own[1], "two-account-files", "account.yaml and account.yml in one folder", "Keep one of them.")
     if not tunnels:
         walk.problem(own[0], "no-tunnel-file", "the account has no tunnel file", _NO_TUNNELS)
     read = [file for parts in tunnels if (file := _read(walk, parts)) is not None]
@@ -221,9 +219,7 @@ def _read(walk: _Walk, parts: tuple[str, ...]) -> SourceFile | None:
         return None
     walk.total += len(data)
     if walk.total > MAX_TOTAL:
-        walk.problem(
-            (), "too-many-files", f"more than {MAX_TOTAL:,} bytes in all", "Is this the right folder?"
-        )
+        walk.problem((), "too-many-files", f"more than {MAX_TOTAL:,} bytes in all", "Is this the right folder?")
         raise _Full
     return SourceFile(walk.shown(parts), data)
 

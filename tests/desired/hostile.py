@@ -271,6 +271,4 @@ _TABLE: tuple[tuple[str, tuple[tuple[str, bytes, int], ...]], ...] = (
     ),
 )
 
-CORPUS = tuple(
-    Hostile(f"{code}: {name}", data, code, line) for code, rows in _TABLE for name, data, line in rows
-)
+CORPUS = tuple(Hostile(f"{code}: {name}", data, code, line) for code, rows in _TABLE for name, data, line in rows)

@@ -71,9 +71,7 @@ def test_a_good_file_keeps_what_was_written(text: str, value: object, *, pure: b
     assert parse(text.encode(), "f", pure=pure).value == value
 
 
-@pytest.mark.parametrize(
-    "text", ["1", "-1", "+1.5e3", "0o17", "0x1F", ".inf", "-.INF", ".NaN", "true", "False", "010"]
-)
+@pytest.mark.parametrize("text", ["1", "-1", "+1.5e3", "0o17", "0x1F", ".inf", "-.INF", ".NaN", "true", "False", "010"])
 def test_what_yaml_12_types_is_plain(text: str):
     value = parse(f"a: {text}\nb: '{text}'\nc: !!str {text}".encode(), "f").value
     assert [(str(v), type(v)) for v in value.values()] == [(text, Plain), (text, str), (text, str)]
@@ -151,11 +149,7 @@ def test_a_line_is_shown_without_its_end():
 
 @BOTH
 @settings(max_examples=150, derandomize=True, deadline=None)
-@given(
-    data=st.one_of(
-        st.binary(max_size=80), st.text("ab:-[]{}&*!|>'\"#%\\ \n\t?,~<0x1", max_size=60).map(str.encode)
-    )
-)
+@given(data=st.one_of(st.binary(max_size=80), st.text("ab:-[]{}&*!|>'\"#%\\ \n\t?,~<0x1", max_size=60).map(str.encode)))
 def test_any_bytes_are_read_or_refused(data: bytes, *, pure: bool):
     try:
         document = parse(data, "f", pure=pure)
