@@ -55,7 +55,7 @@ def test_success_codes_can_be_narrowed(step: Step) -> None:
 def test_a_tool_that_dies_without_a_report_is_red_and_says_so(step: Step) -> None:
     step.answers(plan={"code": 70, "report": None})
     done = step("plan")
-    assert (done.code, done.outputs["outcome"], "report" in done.outputs) == (70, "error", False)
+    assert (done.code, done.outputs["outcome"], "report" in done.outputs) == (70, "internal", False)
     assert "ended with exit code 70" in done.summary
 
 

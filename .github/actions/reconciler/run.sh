@@ -98,15 +98,17 @@ else
   summarize "❌ \`reconciler $command\` ended with exit code $code and no report; the log says why."
 fi
 
-outcome=error create=0 update=0 delete=0
+names=([0]=ok [1]=error [2]=changes [3]=invalid [4]=rejected [5]=blocked [6]=plan_changed [7]=partial [8]=interrupted
+  [9]=auth [64]=usage [70]=internal)
+outcome=${names[code]:-error}
+if [[ $skipped && $command == validate && $code == 0 ]]; then outcome=skipped; fi
+
+create=0 update=0 delete=0
 if [[ -s $report/report.json ]]; then
-  read -r outcome create update delete < <(query '" ".join(
-    [data["outcome"], *(str(int((data.get("summary") or {}).get(k) or 0)) for k in ("create", "update", "delete"))])' \
-    <"$report/report.json")
+  read -r create update delete < <(query '" ".join(
+    str(int((data.get("summary") or {}).get(k) or 0)) for k in ("create", "update", "delete"))' <"$report/report.json")
   output report "$report"
 fi
-if ((code == 6)); then outcome=plan_changed; fi
-if [[ $skipped && $command == validate && $code == 0 ]]; then outcome=skipped; fi
 output exitcode "$code"
 output outcome "$outcome"
 output changes "$([[ $((create + update + delete)) != 0 ]] && echo true || echo false)"
