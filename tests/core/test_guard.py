@@ -159,9 +159,15 @@ def test_resource_of_a_tunnel_left_alone_blocks(of, fields, why):
     assert found.guards[0].message == (f"new wants the interface network 10.0.0.0/31, which old holds and keeps: {why}")
 
 
-def test_address_kept_by_an_ignored_field_blocks():
+def test_tunnels_that_overlap_already_may_be_changed_otherwise():
+    declared = desired(tunnel("a", description="x", **NET), of=account(prune=False))
+    assert plan(declared, live(raw("a", **NET), raw("b", **NET))).guards == ()
+
+
+@pytest.mark.parametrize("description", ["", "x"])
+def test_address_kept_by_an_ignored_field_blocks(description):
     declared = desired(
-        tunnel("a", interface_address="10.0.0.2/31"),
+        tunnel("a", interface_address="10.0.0.2/31", description=description),
         tunnel("b", interface_address="10.0.0.0/31"),
         of=account(ignore=[rule("a", "interface_address")]),
     )

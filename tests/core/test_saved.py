@@ -158,3 +158,9 @@ def test_forged_changes_do_not_change_what_is_compared():
     assert check_saved(document, [plan(*base())]) == ()
     document["accounts"][0]["digest"] = "sha256:" + "0" * 64
     assert check_saved(document, [plan(*base())]) != ()
+
+
+def test_an_account_twice_is_refused():
+    document = stored(plan(*base()))
+    document["accounts"] *= 2
+    assert check_saved(document, [plan(*base())]) != ()
