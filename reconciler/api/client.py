@@ -2,6 +2,7 @@
 
 import ipaddress
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from urllib.parse import SplitResult, urlsplit
 
 from reconciler.api.call import Call, Outcome, Pause, Step
@@ -80,7 +81,13 @@ class Client:
         return tuple(self._pool.map(self._call, step.calls))
 
     def _call(self, call: Call) -> Outcome:
-        return exchange(call, self._account_id, self._session, self._port)
+        return exchange(self._qualified(call), self._account_id, self._session, self._port)
+
+    def _qualified(self, call: Call) -> Call:
+        """Key names are tunnel names, unique only in their account, while accounts may share a session."""
+        if not call.keys:
+            return call
+        return replace(call, keys={i: f"{self._account_id}/{name}" for i, name in call.keys.items()})
 
     def close(self) -> None:
         """End the threads. The port stays open, since other accounts may use it."""

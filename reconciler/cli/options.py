@@ -48,7 +48,7 @@ def _output(text: str) -> tuple[str, str | None]:
 _count.__name__, _seconds.__name__ = "whole number above 0", "number of seconds above 0"
 
 
-def _globals(*, defaults: bool) -> argparse.ArgumentParser:
+def _globals(*, defaults: bool) -> _Parser:
     """The global options: once with their defaults to parse them, once without to show them in every help."""
 
     def default(value: object) -> object:

@@ -118,8 +118,3 @@ class Desired:
 
     account: Account
     tunnels: Mapping[str, Declared]
-
-
-def key_name(account: str, tunnel: str) -> str:
-    """The name under which a tunnel's key stands in the key ring: tunnel names are unique only in their account."""
-    return f"{account}/{tunnel}"

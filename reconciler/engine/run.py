@@ -19,7 +19,6 @@ from reconciler.api.call import (
     Verb,
 )
 from reconciler.core.change import Change
-from reconciler.core.desired import key_name
 from reconciler.core.live import Live, LiveTunnel
 from reconciler.core.plan import Plan
 from reconciler.core.report import Problem
@@ -30,6 +29,9 @@ TRIES = 4
 
 BACKOFF = (2.0, 4.0, 8.0)
 """Seconds between looking at the list and sending an ambiguous write again."""
+
+AGREEMENT_SECONDS = 5.0
+"""Time between two lists that must agree before either is believed."""
 
 Protocol = Generator[Step, tuple[Outcome, ...], "object"]
 
@@ -94,7 +96,7 @@ class Run:
 
     def key_of(self, change: Change) -> str | None:
         """Key name of a created tunnel, or None when no key is sent with it."""
-        return key_name(self.plan.desired.account.name, change.name) if change.name in self.keyed else None
+        return change.name if change.name in self.keyed else None
 
     def send(self, calls: Sequence[Call]) -> Generator[Step, tuple[Outcome, ...], tuple[Outcome, ...]]:
         """Carry calls out; remembers what stops the account and whether anything may have been written."""
@@ -125,7 +127,7 @@ class Run:
         for change in changes:
             self.verdicts[change.key] = verdict
 
-    def unknown(self, changes: Iterable[Change], outcome: Ambiguous) -> None:
+    def unknown(self, changes: Iterable[Change], outcome: Ambiguous | Refused) -> None:
         """Their write may have been carried out and no list could tell."""
         remedy = "Run apply again: it lists the account first and continues from what is there."
         self.decide(changes, Verdict(Result.UNKNOWN, problem_of(outcome, remedy)))
@@ -166,6 +168,14 @@ class Run:
         self.decide(changes, Verdict(result, problem_of(outcome)))
 
 
+def contradicts(outcome: Refused) -> bool:
+    """True for a refusal in an answer whose status is a success: the list decides what it means.
+
+    (API: nobody knows whether `modified: false` means that nothing was done or that nothing had to be done.)
+    """
+    return outcome.status // 100 == 2  # noqa: PLR2004 - the class of status codes
+
+
 Judge = Callable[[Change, LiveTunnel | None], Verdict | None]
 """After an ambiguous write and a new list: the change's verdict, or None when it must be sent again."""
 
@@ -191,8 +201,11 @@ def write(
             case Answered():
                 run.decide(pending, APPLIED)
                 return None
-            case Refused():
+            case Refused() if not contradicts(outcome):
                 return outcome
+            case Refused():
+                pending = yield from _look(run, pending, outcome, judge)
+                return outcome if pending else None
             case Denied() | NotSent():
                 run.settle_unsent(pending, outcome)
                 return None
@@ -208,7 +221,7 @@ def write(
 
 
 def _look(
-    run: Run, pending: list[Change], outcome: Ambiguous, judge: Judge
+    run: Run, pending: list[Change], outcome: Ambiguous | Refused, judge: Judge
 ) -> Generator[Step, tuple[Outcome, ...], list[Change]]:
     live = yield from run.observe()
     if live is None:

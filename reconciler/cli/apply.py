@@ -1,0 +1,160 @@
+"""`reconciler apply`: plan, approve, carry out, list again and prove convergence."""
+
+import json
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from reconciler.api.call import Outcome as CallOutcome
+from reconciler.api.call import Step
+from reconciler.cli.approval import require_approval
+from reconciler.cli.context import Context, Halt, halt
+from reconciler.cli.files import load_files
+from reconciler.cli.keys import Keys
+from reconciler.cli.log import logged
+from reconciler.cli.plan import server_check, stale
+from reconciler.cli.planning import Planned, plan_account, plan_all, side_by_side
+from reconciler.cli.progress import Progress
+from reconciler.cli.remote import Remote
+from reconciler.core.diagnostic import error
+from reconciler.core.plan import Plan
+from reconciler.core.report import AccountReport, Outcome, Problem, Report
+from reconciler.core.saved import check_saved
+from reconciler.engine.apply import apply
+from reconciler.engine.drive import drive
+from reconciler.reports.accounts import applied, planned, report_of, unread
+
+LIST_LASTS = 30.0
+"""Seconds for which a list may be written upon; after that it is read again."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """One account's end: its report, and whether anything was written."""
+
+    report: AccountReport
+    written: bool = False
+
+
+def run(ctx: Context) -> Report:
+    """Converge every selected account that no guard blocks; accounts fail independently."""
+    every = load_files(ctx)
+    with Remote(ctx, [d.account for d in every]) as remote:
+        found = plan_all(ctx, remote, every)
+        ctx.diagnostics = (*ctx.diagnostics, *stale(found))
+        if ctx.options.plan:
+            _require_saved(ctx, found)
+        ready = [p for p in found if p.plan and not obstacle(p.plan)]
+        if ctx.options.server_check:
+            _require_accepted(ctx, remote, found)
+        _approve(ctx, remote, found)
+        keys = Keys(ctx, remote, [p.plan for p in ready if p.plan])
+        with Progress(ctx, [p.plan for p in ready if p.plan]) as progress:
+            done = side_by_side(ctx, found, lambda p: _account(ctx, remote, keys, p, progress.watch))
+    return _report(ctx, done)
+
+
+def obstacle(plan: Plan) -> bool:
+    """Whether a guard or a pause keeps the plan from being carried out."""
+    return bool(plan.guards) or plan.desired.account.paused is not None
+
+
+def _account(
+    ctx: Context, remote: Remote, keys: Keys, one: Planned, watch: Callable[[Step, Sequence[CallOutcome]], None]
+) -> Done:
+    if one.plan is None or obstacle(one.plan):
+        return Done(_waiting(one, "blocked"))
+    if time.monotonic() - one.listed_at > LIST_LASTS and one.plan.changes:
+        again = plan_account(ctx, remote, one.desired)
+        if again.plan is None or again.plan.digest != one.plan.digest:
+            return Done(_moved(one, again))
+        one = again
+    plan = one.plan
+    assert plan is not None  # noqa: S101 - both branches above have one
+    account = plan.desired.account
+    send = logged(ctx, account.name, remote.client(account).run)
+
+    def carry(step: Step) -> tuple[CallOutcome, ...]:
+        outcomes = send(step)
+        watch(step, outcomes)
+        return outcomes
+
+    ended = drive(apply(plan, keys.of(plan)), carry)
+    return Done(keys.deliver(plan, ended, applied(plan, ended), carry), ended.written)
+
+
+def _moved(before: Planned, now: Planned) -> AccountReport:
+    if now.plan is None:
+        return now.failed or _waiting(before, "error")
+    problem = Problem(
+        "plan-changed",
+        "the account changed while the plan waited for approval; nothing was written",
+        "Look at the new plan and approve that one.",
+    )
+    return replace(planned(now.plan, "plan_changed"), error=problem)
+
+
+def _waiting(one: Planned, outcome: Outcome) -> AccountReport:
+    """The report of an account in which nothing was written."""
+    if one.plan is None:
+        return one.failed or unread(one.desired.account, Problem("unread", "it was not read"))
+    if outcome != "blocked" or obstacle(one.plan) or one.plan.changes:
+        return planned(one.plan, outcome)
+    return planned(one.plan, "ok")
+
+
+def _require_saved(ctx: Context, found: Sequence[Planned]) -> None:
+    """Refuse to go on unless the saved plan is what would be done now.
+
+    Raises:
+        Halt: `plan_changed`, naming what differs; or an account could not be read.
+    """
+    failed = [p.failed for p in found if p.failed]
+    if failed:
+        raise Halt(report_of("apply", failed).outcome, accounts=[_waiting(p, "error") for p in found])
+    try:
+        document: object = json.loads(Path(ctx.options.plan).read_bytes())
+    except (OSError, ValueError, RecursionError) as wrong:
+        raise halt("plan_changed", "saved-plan", f"the saved plan can't be read: {wrong}", _SAVE) from None
+    differing = check_saved(document, [p.plan for p in found if p.plan])
+    if differing:
+        accounts = [planned(p.plan, "plan_changed") for p in found if p.plan]
+        problems = [error("plan-changed", m.message, _SAVE) for m in differing]
+        raise Halt("plan_changed", problems, accounts)
+
+
+_SAVE = "Nothing was written. Look at a new plan and save it: reconciler plan --out FILE"
+
+
+def _require_accepted(ctx: Context, remote: Remote, found: Iterable[Planned]) -> None:
+    """Refuse to go on when the server refuses a change or the account moves meanwhile.
+
+    Raises:
+        Halt: `rejected`, or why the check could not be made.
+    """
+    checks = server_check(ctx, remote, [p for p in found if p.plan and not obstacle(p.plan)])
+    outcome = report_of("apply", checks).outcome
+    if outcome != "ok":
+        raise Halt(outcome, accounts=checks)
+
+
+def _approve(ctx: Context, remote: Remote, found: Sequence[Planned]) -> None:
+    """Ask, unless there is nothing to do or it was approved before.
+
+    Raises:
+        Halt: Nobody approved.
+    """
+    wanting = any(p.plan and p.plan.changes and not obstacle(p.plan) for p in found)
+    if not wanting or ctx.options.auto_approve or ctx.options.plan:
+        return
+    began = time.monotonic()
+    accounts = [_waiting(p, "blocked") for p in found]
+    require_approval(ctx, report_of("plan", accounts, ctx.diagnostics, sandbox=ctx.sandbox), "apply these changes")
+    remote.extend(time.monotonic() - began)
+
+
+def _report(ctx: Context, done: Sequence[Done]) -> Report:
+    reports = [d.report for d in done]
+    written = any(d.written for d in done)
+    return report_of("apply", reports, ctx.diagnostics, sandbox=ctx.sandbox, written=written)

@@ -1,0 +1,91 @@
+"""What a command gets from its surroundings: options, environment, streams, clock, the wish to stop."""
+
+import argparse
+import select
+import signal
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from threading import Event
+from typing import TextIO
+
+from reconciler.core.diagnostic import Diagnostic, error
+from reconciler.core.report import AccountReport, Outcome
+from reconciler.keys.redact import Redactor
+
+
+class Halt(Exception):  # noqa: N818 - an end of the run, not always an error
+    """The command ends here with this outcome.
+
+    Attributes:
+        outcome: Name of the exit code.
+        diagnostics: What is wrong, in the files or elsewhere.
+        accounts: What is known of the accounts by now.
+    """
+
+    def __init__(
+        self,
+        outcome: Outcome,
+        diagnostics: Sequence[Diagnostic] = (),
+        accounts: Sequence[AccountReport] = (),
+    ) -> None:
+        super().__init__(outcome)
+        self.outcome = outcome
+        self.diagnostics = tuple(diagnostics)
+        self.accounts = tuple(accounts)
+
+
+def halt(outcome: Outcome, code: str, summary: str, detail: str, accounts: Sequence[AccountReport] = ()) -> Halt:
+    """The end of a run for one reason that has no place in a file."""
+    return Halt(outcome, (error(code, summary, detail),), accounts)
+
+
+@dataclass
+class Context:
+    """One run's surroundings."""
+
+    options: argparse.Namespace
+    env: Mapping[str, str]
+    stdin: TextIO
+    stdout: TextIO
+    stderr: TextIO
+    redactor: Redactor
+    raw_stderr: TextIO
+    stop: Event = field(default_factory=Event)
+    started: float = field(default_factory=time.monotonic)
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+    @property
+    def sandbox(self) -> bool:
+        """Whether the built-in simulator stands in for Cloudflare."""
+        return self.options.sandbox is not None
+
+    def now(self) -> datetime:
+        """The time, UTC."""
+        return datetime.fromtimestamp(time.time(), UTC)
+
+    def ask(self) -> str:
+        """A line from standard input; empty at its end, or when the run is being stopped."""
+        while not self.stop.is_set():
+            if select.select([self.stdin], [], [], 0.2)[0]:
+                return self.stdin.readline()
+        return ""
+
+    def color(self, stream: TextIO) -> bool:
+        """Whether to colour what goes to this stream."""
+        wanted = not self.options.no_color and not self.env.get("NO_COLOR") and self.env.get("TERM") != "dumb"
+        return wanted and stream.isatty()
+
+
+def stop_on_signals(stop: Event) -> None:
+    """SIGINT and SIGTERM ask the run to stop; the second one ends it at once."""
+
+    def ask(number: int, _frame: object) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        stop.set()
+        sys.stderr.write("\nStopping: the call in flight is finished, nothing more is sent.\n")
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, ask)

@@ -1,0 +1,69 @@
+"""`reconciler drift`: how live differs from git, as a report; never writes."""
+
+from pathlib import Path
+
+from reconciler.cli.context import Context, halt
+from reconciler.cli.files import load_files
+from reconciler.cli.plan import attributed, baseline_of
+from reconciler.cli.planning import plan_all
+from reconciler.cli.psk import statuses
+from reconciler.cli.remote import Remote
+from reconciler.core.plan import Plan
+from reconciler.core.report import AccountReport, LeftAlone, Report
+from reconciler.desired.patch import accept_patch
+from reconciler.desired.tree import read_tree
+from reconciler.reports.accounts import report_of
+from reconciler.reports.drift import drift_report, with_history
+
+
+def run(ctx: Context) -> Report:
+    """The drift of every selected account, aged against `--previous`."""
+    every = load_files(ctx)
+    baseline = baseline_of(ctx)
+    previous = read_report(Path(ctx.options.previous)) if ctx.options.previous else None
+    tree = read_tree(Path(ctx.options.dir))
+
+    def patch(plan: Plan) -> str:
+        drifted = tuple(c for c in plan.changes if c.cause != "git")
+        return accept_patch(tree, plan.desired, drifted).patch
+
+    accounts: list[AccountReport] = []
+    with Remote(ctx, [d.account for d in every]) as remote:
+        for one in plan_all(ctx, remote, every):
+            if one.plan is None:
+                accounts += [one.failed] if one.failed else []
+                continue
+            plan = attributed(one.plan, baseline)
+            accounts.append(_with_keys(ctx, plan, drift_report(plan, patch, _not_checked(plan))))
+    report = report_of("drift", accounts, ctx.diagnostics, sandbox=ctx.sandbox)
+    return with_history(report, previous, ctx.now().isoformat(timespec="seconds").replace("+00:00", "Z"))
+
+
+def _not_checked(plan: Plan) -> tuple[LeftAlone, ...]:
+    """Keys can't be read back, so whether they are the declared ones is not known."""
+    keyed = [t for t in plan.desired.tunnels.values() if t.key is not None and t.name in plan.live.by_name()]
+    if not keyed:
+        return ()
+    return (LeftAlone("*", f"the pre-shared keys of {len(keyed)} tunnels can't be read back"),)
+
+
+def _with_keys(ctx: Context, plan: Plan, report: AccountReport) -> AccountReport:
+    from dataclasses import replace
+
+    overdue = tuple(k for k in statuses(ctx, plan.desired, plan.live) if k.overdue or k.error)
+    return replace(report, keys=overdue)
+
+
+def read_report(path: Path) -> Report:
+    """A report that `-o json` wrote.
+
+    Raises:
+        Halt: It can't be read, or is no report.
+    """
+    from reconciler.render.reader import report_from_json
+
+    try:
+        return report_from_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as wrong:
+        detail = f"{wrong}. Give a file that -o json=PATH wrote."
+        raise halt("error", "bad-report", f"the report {path} can't be read", detail) from None

@@ -1,0 +1,56 @@
+"""The files of the selected accounts, as desired state."""
+
+from difflib import get_close_matches
+from pathlib import Path
+
+from reconciler.cli.context import Context, Halt
+from reconciler.cli.options import UsageError
+from reconciler.core.desired import Account, Desired
+from reconciler.core.diagnostic import Diagnostic, has_errors
+from reconciler.desired.load import Loaded, load
+from reconciler.desired.tree import Tree, read_tree
+
+
+def load_files(ctx: Context) -> tuple[Desired, ...]:
+    """Desired state of the selected accounts; their diagnostics go to the context.
+
+    Raises:
+        Halt: `invalid` when the files of a selected account are wrong.
+        UsageError: `--account` names none.
+    """
+    tree = read_tree(Path(ctx.options.dir))
+    loaded = load(tree, ctx.now().date())
+    ctx.diagnostics = _selected(ctx, tree, loaded)
+    strict = getattr(ctx.options, "strict", False) and ctx.diagnostics
+    if strict or has_errors(ctx.diagnostics):
+        raise Halt("invalid", ctx.diagnostics)
+    names = {a.name for a in selected(ctx, loaded.accounts)}
+    return tuple(d for d in loaded.desired if d.account.name in names)
+
+
+def selected(ctx: Context, accounts: tuple[Account, ...]) -> tuple[Account, ...]:
+    """The accounts that `--account` names, or all.
+
+    Raises:
+        UsageError: It names one that is not there.
+    """
+    known = {a.name: a for a in accounts}
+    for name in ctx.options.account:
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise UsageError(f"there is no account {name!r} in {ctx.options.dir}.{hint}")
+    return tuple(a for a in accounts if not ctx.options.account or a.name in ctx.options.account)
+
+
+def _selected(ctx: Context, tree: Tree, loaded: Loaded) -> tuple[Diagnostic, ...]:
+    """The diagnostics that concern the selected accounts: all but those in the folders of other accounts."""
+    if not ctx.options.account:
+        return loaded.diagnostics
+    others = {
+        file.path
+        for account in tree.accounts
+        if account.name not in ctx.options.account
+        for file in (*account.files, *((account.account_file,) if account.account_file else ()))
+    }
+    return tuple(d for d in loaded.diagnostics if d.location is None or d.location.file not in others)

@@ -1,0 +1,119 @@
+"""`reconciler import`: writes YAML for what is live, so that a plan right after is empty."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from reconciler.cli.context import Context, Halt, halt
+from reconciler.cli.files import selected
+from reconciler.cli.options import UsageError
+from reconciler.cli.output import write_file
+from reconciler.cli.planning import observe, side_by_side
+from reconciler.cli.remote import Remote
+from reconciler.core.desired import Account, Desired
+from reconciler.core.diagnostic import Diagnostic, Location, has_errors
+from reconciler.core.live import Live
+from reconciler.core.report import AccountReport, Report
+from reconciler.desired.adopt import add_ignores
+from reconciler.desired.dump import account_text, dump
+from reconciler.desired.load import load
+from reconciler.desired.tree import AccountFiles, SourceFile, Tree, read_tree
+from reconciler.reports.accounts import report_of, unread
+
+_IMPORTED = re.compile(r"imported(-\d+)?\.yaml")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_ID = re.compile(r"[0-9a-f]{32}")
+_ONLY_WHEN_EMPTY = frozenset({"no-tunnel-file", "no-account"})
+
+
+def run(ctx: Context) -> Report:
+    """Import every selected account, or a new one with `--account-id`."""
+    root = Path(ctx.options.dir)
+    tree = read_tree(root) if root.exists() else Tree((), ())
+    new = ctx.options.account_id is not None
+    targets = [_new_account(ctx, root, tree)] if new else _known_accounts(ctx, tree)
+    with Remote(ctx, [desired.account for desired, _ in targets]) as remote:
+        lives = side_by_side(ctx, targets, lambda t: observe(ctx, remote, t[0].account))
+    accounts = []
+    for (desired, files), live in zip(targets, lives, strict=True):
+        if isinstance(live, Live):
+            accounts.append(_write(ctx, desired, files, live))
+        else:
+            accounts.append(unread(desired.account, live))
+    return report_of("import", accounts, ctx.diagnostics, sandbox=ctx.sandbox)
+
+
+def _new_account(ctx: Context, root: Path, tree: Tree) -> tuple[Desired, AccountFiles]:
+    name, account_id = ctx.options.account[0], ctx.options.account_id
+    if not _NAME.fullmatch(name):
+        raise UsageError(f"--account {name!r} can't be a folder name here: use letters, digits, '.', '_' and '-'")
+    if not _ID.fullmatch(account_id):
+        raise UsageError("--account-id needs 32 lower-case hexadecimal digits")
+    if any(a.name == name for a in tree.accounts):
+        raise UsageError(f"there is an account {name!r} already: import it without --account-id")
+    folder = str(root / name)
+    account = Account(name, account_id, prune=False, location=Location(f"{folder}/account.yaml"))
+    return Desired(account, {}), AccountFiles(name, folder, None, ())
+
+
+def _known_accounts(ctx: Context, tree: Tree) -> list[tuple[Desired, AccountFiles]]:
+    """The selected accounts. One without tunnel files yet is what import is for.
+
+    Raises:
+        Halt: Files are wrong.
+    """
+    loaded = load(tree, ctx.now().date())
+    wrong = tuple(d for d in loaded.diagnostics if d.code not in _ONLY_WHEN_EMPTY)
+    if has_errors(wrong) or not loaded.accounts:
+        raise Halt("invalid", wrong or loaded.diagnostics)
+    names = {a.name for a in selected(ctx, loaded.accounts)}
+    files = {a.name: a for a in tree.accounts}
+    return [(d, files[d.account.name]) for d in loaded.desired if d.account.name in names]
+
+
+def _write(ctx: Context, desired: Desired, files: AccountFiles, live: Live) -> AccountReport:
+    folder = Path(files.folder)
+    existing = sorted(p for p in folder.glob("imported*.yaml") if _IMPORTED.fullmatch(p.name))
+    if existing and not ctx.options.force:
+        summary = f"{existing[0]} exists already; nothing was written"
+        raise halt("error", "file-exists", summary, "Add --force to overwrite it.")
+    declared = {n for n, t in desired.tunnels.items() if not _IMPORTED.fullmatch(Path(t.location.file).name)}
+    found = dump(live, files.account_file, declared)
+    account_file = _account_text(desired, files, found.ignored)
+    written = []
+    for i, text in enumerate(found.texts):
+        path = folder / ("imported.yaml" if i == 0 else f"imported-{i + 1}.yaml")
+        write_file(path, text, private=True)
+        written.append(str(path))
+    for path in existing:
+        if str(path) not in written:
+            path.unlink()
+    if account_file is not None:
+        write_file(folder / "account.yaml", account_file)
+    return _report(desired, live, written, [f"{i.name}: {i.reason}" for i in found.ignored])
+
+
+def _account_text(desired: Desired, files: AccountFiles, ignored: Sequence[object]) -> str | None:
+    """The new text of `account.yaml`, or None when it stays as it is.
+
+    Raises:
+        Halt: Its `ignore` list can't be added to by a program.
+    """
+    source: SourceFile | None = files.account_file
+    if source is None:
+        return account_text(desired.account.account_id, ignored)  # type: ignore[arg-type]
+    if not ignored:
+        return None
+    text = add_ignores(source, ignored)  # type: ignore[arg-type]
+    if isinstance(text, Diagnostic):
+        raise Halt("error", (text,))
+    return text
+
+
+def _report(desired: Desired, live: Live, written: list[str], ignored: list[str]) -> AccountReport:
+    notes = [f"Wrote {', '.join(written)} with mode 0600: BGP MD5 keys, where tunnels have them, stand in them."]
+    notes += [f"Ignored, because no file can declare it: {line}" for line in ignored]
+    account = desired.account
+    return AccountReport(
+        account.name, account.account_id, "ok", notes=tuple(notes), total=len(live.tunnels), managed=len(live.tunnels)
+    )

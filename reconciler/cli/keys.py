@@ -1,0 +1,153 @@
+"""The keys that an apply sends with its creates: resolved or made before the first write, delivered after it."""
+
+from collections.abc import Callable, Generator, Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from reconciler.api.call import Outcome, Step
+from reconciler.cli.context import Context, Halt, halt
+from reconciler.cli.remote import Remote
+from reconciler.core.change import Action, Change
+from reconciler.core.desired import CommandRef, Declared, EnvRef, FileRef, Generated
+from reconciler.core.diagnostic import Diagnostic, has_errors
+from reconciler.core.plan import Plan
+from reconciler.core.report import AccountReport, ChangeReport
+from reconciler.engine.apply import Applied
+from reconciler.engine.run import APPLIED
+from reconciler.keys.deliver import carry_out, open_sinks
+from reconciler.keys.redact import mask_commands
+from reconciler.keys.resolve import KeyRing, resolve
+from reconciler.keys.rotate import prepare, promote, rotate
+from reconciler.keys.secret import Secret
+from reconciler.keys.sinks import Sink
+from reconciler.keys.steps import KeyResult, SinkStep
+
+Carry = Callable[[Step], tuple[Outcome, ...]]
+
+
+def learn(ctx: Context, *secrets: Secret) -> None:
+    """Tell the redactor, and GitHub's runner, of keys before anything else happens with them."""
+    if ctx.env.get("GITHUB_ACTIONS") == "true":
+        for secret in secrets:
+            for line in mask_commands(secret):
+                ctx.raw_stderr.write(line + "\n")
+        ctx.raw_stderr.flush()
+    ctx.redactor.add(*secrets)
+
+
+def resolved(ctx: Context, ring: KeyRing, targets: Iterable[Declared]) -> tuple[Diagnostic, ...]:
+    """Put the keys that references hold into the ring; returns a problem for each that is missing."""
+    refs = {t.name: (t.key, t.location) for t in targets if isinstance(t.key, (EnvRef, FileRef, CommandRef))}
+    found, problems = resolve(refs, ctx.env, allow_commands=ctx.options.allow_commands)
+    for name in found.names():
+        learn(ctx, found.secret(name))
+        ring.add(name, found.secret(name))
+    return problems
+
+
+def sinks_of(ctx: Context, targets: Iterable[Declared]) -> tuple[dict[str, Sink], tuple[Diagnostic, ...]]:
+    """The sinks of tunnels whose key is generated."""
+    refs = {t.name: (t.key, t.location) for t in targets if isinstance(t.key, Generated)}
+    allow = getattr(ctx.options, "allow_commands", False)
+    return open_sinks(refs, ctx.env, ctx.now, allow_commands=allow)
+
+
+def key_carrier(ctx: Context, ring: KeyRing, sinks: dict[str, Sink], carry: Carry) -> Callable[[Step | SinkStep], Any]:
+    """Carries out steps of both kinds: calls and sink operations."""
+
+    def both(step: Step | SinkStep) -> Any:
+        if isinstance(step, SinkStep):
+            return carry_out(step, sinks, ring, lambda secret: learn(ctx, secret))
+        return carry(step)
+
+    return both
+
+
+def run_keys(protocol: Generator[Step | SinkStep, Any, Any], carry: Callable[[Step | SinkStep], Any]) -> Any:
+    """Drive a key protocol to its end and return its result."""
+    try:
+        step = next(protocol)
+        while True:
+            step = protocol.send(carry(step))
+    except StopIteration as end:
+        return end.value
+
+
+class Keys:
+    """The keys of one apply, for all its accounts.
+
+    Raises:
+        Halt: `invalid` when one is missing, `error` when a sink fails; nothing was written.
+    """
+
+    def __init__(self, ctx: Context, remote: Remote, plans: Sequence[Plan]) -> None:
+        self._ctx = ctx
+        self._remote = remote
+        self._sinks: dict[str, dict[str, Sink]] = {}
+        problems: list[Diagnostic] = []
+        for plan in plans:
+            created = _created(plan)
+            problems += resolved(ctx, remote.ring(plan.desired.account), created)
+            sinks, wrong = sinks_of(ctx, created)
+            problems += wrong
+            self._sinks[plan.desired.account.account_id] = sinks
+        if has_errors(problems):
+            raise Halt("invalid", (*ctx.diagnostics, *problems))
+        for plan in plans:
+            self._prepare(plan)
+
+    def _prepare(self, plan: Plan) -> None:
+        account = plan.desired.account
+        local = [t.name for t in _created(plan) if isinstance(t.key, Generated) and t.key.by == "local"]
+        if not local:
+            return
+        carry = self._carrier(plan, self._remote.client(account).run)
+        results: tuple[KeyResult, ...] = run_keys(prepare(local), carry)
+        for result in results:
+            if result.outcome == "failed" and result.error:
+                detail = f"{result.error.message}. Nothing was written."
+                raise halt("error", result.error.code, f"the key of {result.name} can't be stored", detail)
+
+    def _carrier(self, plan: Plan, carry: Carry) -> Callable[[Step | SinkStep], Any]:
+        account = plan.desired.account
+        return key_carrier(self._ctx, self._remote.ring(account), self._sinks[account.account_id], carry)
+
+    def of(self, plan: Plan) -> frozenset[str]:
+        """Names of the tunnels to create whose key is sent with the create."""
+        ring = self._remote.ring(plan.desired.account)
+        return frozenset(t.name for t in _created(plan) if t.name in ring)
+
+    def deliver(self, plan: Plan, ended: Applied, report: AccountReport, carry: Carry) -> AccountReport:
+        """After the creates: keys made here become current, and Cloudflare makes those that it shall make."""
+        done = [c for c in plan.changes if c.action is Action.CREATE and ended.verdicts.get(c.key) == APPLIED]
+        generated = [c.declared for c in done if c.declared and isinstance(c.declared.key, Generated)]
+        if not generated or ended.stop is not None:
+            return report
+        both = self._carrier(plan, carry)
+        local = [t.name for t in generated if isinstance(t.key, Generated) and t.key.by == "local"]
+        results: dict[str, KeyResult] = run_keys(promote(local), both)
+        remote = [t for t in generated if t.name not in local]
+        if remote:
+            made: tuple[KeyResult, ...] = run_keys(rotate(remote), both)
+            results = results | {r.name: r for r in made}
+        return _with_keys(report, {n: r for n, r in results.items() if r.outcome != "applied"})
+
+
+def _created(plan: Plan) -> list[Declared]:
+    return [c.declared for c in plan.changes if _is_create(c) and c.declared]
+
+
+def _is_create(change: Change) -> bool:
+    return change.action is Action.CREATE
+
+
+def _with_keys(report: AccountReport, wrong: dict[str, KeyResult]) -> AccountReport:
+    """The report with the tunnels that exist and whose key is not where it should be."""
+    if not wrong:
+        return report
+
+    def judged(change: ChangeReport) -> ChangeReport:
+        result = wrong.get(change.name) if change.action == Action.CREATE else None
+        return replace(change, outcome=result.outcome, error=result.error) if result else change
+
+    return replace(report, outcome="partial", changes=tuple(judged(c) for c in report.changes))

@@ -1,0 +1,60 @@
+"""Logs on standard error, through structlog, which is imported only when a line is really written."""
+
+from collections.abc import Callable
+from typing import Any
+
+from reconciler.api.call import Outcome, Pause, Step
+from reconciler.cli.context import Context
+
+Carry = Callable[[Step], tuple[Outcome, ...]]
+
+
+def log(ctx: Context, event: str, **fields: object) -> None:
+    """One line, when `-v` was given. The stream it goes to hides keys and tokens."""
+    if ctx.options.verbose:
+        _logger(ctx).info(event, **fields)
+
+
+def _logger(ctx: Context) -> Any:
+    import structlog
+    from structlog.typing import EventDict, WrappedLogger
+
+    from reconciler.render.safe import log as inert
+
+    def make_inert(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+        return {key: inert(value) if isinstance(value, str) else value for key, value in event.items()}
+
+    last = (
+        structlog.processors.JSONRenderer()
+        if ctx.options.log_format == "json"
+        else structlog.dev.ConsoleRenderer(
+            colors=ctx.color(ctx.stderr), exception_formatter=structlog.dev.plain_traceback
+        )
+    )
+    return structlog.wrap_logger(
+        structlog.PrintLogger(ctx.stderr),
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            make_inert,
+            last,
+        ],
+    )
+
+
+def logged(ctx: Context, account: str, carry: Carry) -> Carry:
+    """The same carrier, with a line for each step when `-v` was given."""
+    if not ctx.options.verbose:
+        return carry
+
+    def carry_and_log(step: Step) -> tuple[Outcome, ...]:
+        outcomes = carry(step)
+        if isinstance(step, Pause):
+            log(ctx, "pause", account=account, seconds=step.seconds, why=step.why)
+            return outcomes
+        for call, outcome in zip(step.calls, outcomes, strict=True):
+            details = {"tunnel_id": call.tunnel_id} if call.tunnel_id else {}
+            log(ctx, "call", account=account, call=call.verb.value, outcome=type(outcome).__name__.lower(), **details)
+        return outcomes
+
+    return carry_and_log

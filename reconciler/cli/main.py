@@ -1,0 +1,84 @@
+"""Entry point: from the command line to the exit code. Commands are imported only when they run."""
+
+import gc
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from reconciler.cli.options import UsageError, parse
+
+if TYPE_CHECKING:
+    from reconciler.cli.context import Context
+    from reconciler.core.report import Report
+
+_MODULES = {"import": "import_"}
+_USAGE, _INTERNAL = 64, 70
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    try:
+        options = parse(sys.argv[1:] if argv is None else argv)
+    except UsageError as wrong:
+        sys.stderr.write(f"{wrong}\n")
+        return _USAGE
+    except SystemExit as answered:
+        return answered.code if isinstance(answered.code, int) else _USAGE
+    gc.disable()  # one short run: collecting costs more than it frees
+    from reconciler.cli.context import Context, stop_on_signals
+    from reconciler.keys.redact import Redactor, install
+
+    _no_core_dump()
+    redactor, raw_stderr = Redactor(), sys.stderr
+    undo = install(redactor, sys.stdout, sys.stderr)
+    try:
+        ctx = Context(options, os.environ, sys.stdin, sys.stdout, sys.stderr, redactor, raw_stderr)
+        stop_on_signals(ctx.stop)
+        return _run(ctx)
+    except UsageError as wrong:
+        sys.stderr.write(f"reconciler {options.command}: {wrong}\n")
+        return _USAGE
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 1
+    finally:
+        undo()
+
+
+def _run(ctx: "Context") -> int:
+    from reconciler.cli.context import Halt
+    from reconciler.cli.output import write_report
+    from reconciler.reports.accounts import report_of
+
+    name = ctx.options.command
+    try:
+        try:
+            command = importlib.import_module(f"reconciler.cli.{_MODULES.get(name, name)}")
+            ended: Report | int = command.run(ctx)
+        except Halt as stopped:
+            diagnostics = stopped.diagnostics or ctx.diagnostics
+            ended = report_of(name, stopped.accounts, diagnostics, sandbox=ctx.sandbox, outcome=stopped.outcome)
+        return ended if isinstance(ended, int) else write_report(ctx, ended)
+    except (UsageError, BrokenPipeError):
+        raise
+    except Exception as bug:  # noqa: BLE001 - the last line of defence: every bug has its exit code and no secret
+        return _internal(ctx, bug)
+
+
+def _internal(ctx: "Context", bug: Exception) -> int:
+    from reconciler.keys.redact import traceback_text
+
+    sys.stderr.write(traceback_text(bug))
+    sys.stderr.write(
+        f"reconciler {ctx.options.command}: internal error. This is a bug: please report the lines above.\n"
+    )
+    return _INTERNAL
+
+
+def _no_core_dump() -> None:
+    """A core dump would hold keys."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

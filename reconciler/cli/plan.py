@@ -1,0 +1,123 @@
+"""`reconciler plan`: validate, list, diff, guards; writes nothing remote."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from reconciler.api.client import CLOUDFLARE, check_base_url
+from reconciler.cli.context import Context
+from reconciler.cli.files import load_files
+from reconciler.cli.output import write_file
+from reconciler.cli.planning import Planned, options_of, plan_all, side_by_side
+from reconciler.cli.remote import Remote
+from reconciler.cli.savedlive import read_live, write_live
+from reconciler.core.build import build_plan
+from reconciler.core.desired import Desired
+from reconciler.core.diagnostic import Diagnostic
+from reconciler.core.guard import stale_removed
+from reconciler.core.plan import Plan
+from reconciler.core.report import AccountReport, Outcome, Report
+from reconciler.core.saved import saved_plan
+from reconciler.engine.check import check
+from reconciler.engine.drive import drive
+from reconciler.reports.accounts import checked, planned, report_of
+
+
+def run(ctx: Context) -> Report:
+    """The plan of every selected account; saved with `--out`, checked with `--server-check`."""
+    every = load_files(ctx)
+    baseline = baseline_of(ctx)
+    if ctx.options.live:
+        return _report(ctx, _offline(ctx, every), baseline, [])
+    with Remote(ctx, [d.account for d in every]) as remote:
+        found = plan_all(ctx, remote, every)
+        if ctx.options.save_live:
+            write_live(
+                Path(ctx.options.save_live), {p.desired.account.account_id: p.plan.live for p in found if p.plan}
+            )
+        checks = server_check(ctx, remote, found) if ctx.options.server_check else []
+    return _report(ctx, found, baseline, checks)
+
+
+def baseline_of(ctx: Context) -> dict[str, Desired] | None:
+    """Desired state at `--baseline REF` by account id, or None when it was not asked for.
+
+    Raises:
+        Halt: The ref can't be read.
+    """
+    if ctx.options.baseline is None:
+        return None
+    from reconciler.cli.baseline import read_baseline
+
+    return read_baseline(ctx, ctx.options.baseline)
+
+
+def _offline(ctx: Context, every: Iterable[Desired]) -> tuple[Planned, ...]:
+    live = read_live(Path(ctx.options.live), every)
+    base = "sandbox" if ctx.sandbox else check_base_url(ctx.options.base_url or CLOUDFLARE)
+    options = options_of(ctx, base)
+    return tuple(Planned(d, build_plan(d, live[d.account.account_id], options)) for d in every)
+
+
+def server_check(ctx: Context, remote: Remote, found: Iterable[Planned]) -> list[AccountReport]:
+    """What the server says of each plan that there is."""
+
+    def one(plan: Plan) -> AccountReport:
+        return checked(plan, drive(check(plan), remote.client(plan.desired.account).run))
+
+    return list(side_by_side(ctx, [p.plan for p in found if p.plan is not None], one))
+
+
+def stale(found: Iterable[Planned]) -> tuple[Diagnostic, ...]:
+    """Warnings about `removed` names that are gone."""
+    return tuple(d for p in found if p.plan for d in stale_removed(p.plan.desired, p.plan.live))
+
+
+def attributed(plan: Plan, baseline: dict[str, Desired] | None) -> Plan:
+    """The plan with the cause of each change, when there is a baseline."""
+    if baseline is None:
+        return plan
+    from reconciler.core.baseline import attribute
+
+    return replace(plan, changes=attribute(plan.changes, baseline.get(plan.desired.account.account_id)))
+
+
+def outcome_of(ctx: Context, plan: Plan) -> Outcome:
+    """The outcome of one account's plan."""
+    if plan.guards:
+        return "blocked"
+    return "changes" if ctx.options.detailed_exitcode and plan.changes else "ok"
+
+
+def _report(
+    ctx: Context, found: Iterable[Planned], baseline: dict[str, Desired] | None, checks: list[AccountReport]
+) -> Report:
+    found = tuple(found)
+    by_name = {c.account: c for c in checks}
+    accounts = []
+    for one in found:
+        if one.plan is None:
+            accounts += [one.failed] if one.failed else []
+            continue
+        plan = attributed(one.plan, baseline)
+        report = planned(plan, outcome_of(ctx, plan))
+        check_report = by_name.get(report.account)
+        accounts.append(_with_check(report, check_report) if check_report else report)
+    if ctx.options.out and all(p.plan for p in found):
+        document = saved_plan(p.plan for p in found if p.plan)
+        write_file(Path(ctx.options.out), json.dumps(document, indent=2, sort_keys=True) + "\n")
+    diagnostics = (*ctx.diagnostics, *stale(found))
+    return report_of("plan", accounts, diagnostics, sandbox=ctx.sandbox)
+
+
+def _with_check(report: AccountReport, found: AccountReport) -> AccountReport:
+    """A plan's report with the results of its server check; a guard weighs more than a refusal."""
+    said = {(c.action, c.name): c for c in found.changes}
+    changes = tuple(
+        replace(c, check=said[c.action, c.name].check, error=said[c.action, c.name].error) for c in report.changes
+    )
+    outcome = found.outcome if found.outcome in ("error", "auth", "interrupted") else report.outcome
+    if found.outcome == "rejected" and report.outcome in ("ok", "changes"):
+        outcome = "rejected"
+    return replace(report, outcome=outcome, changes=changes, not_checked=found.not_checked, error=found.error)

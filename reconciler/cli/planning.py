@@ -1,0 +1,77 @@
+"""Lists and plans the selected accounts, side by side."""
+
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+from reconciler.api.call import Ambiguous, Answered, Call, Denied, NotSent, Refused, Send, Verb
+from reconciler.cli.context import Context
+from reconciler.cli.log import logged
+from reconciler.cli.remote import Remote
+from reconciler.core.build import build_plan
+from reconciler.core.desired import Account, Desired
+from reconciler.core.live import Live
+from reconciler.core.plan import Plan, PlanOptions
+from reconciler.core.report import AccountReport
+from reconciler.reports.accounts import unread
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One account's plan with the time of its list (monotonic), or the report of why there is none."""
+
+    desired: Desired
+    plan: Plan | None
+    failed: AccountReport | None = None
+    listed_at: float = 0.0
+
+
+def options_of(ctx: Context, base: str) -> PlanOptions:
+    """What the command line says about plans."""
+    options = ctx.options
+    return PlanOptions(
+        today=ctx.now().date(),
+        target=getattr(options, "target", None),
+        no_delete=getattr(options, "no_delete", False),
+        allow_delete=frozenset(getattr(options, "allow_delete", ())),
+        batch_size=getattr(options, "batch_size", 100),
+        base=base,
+    )
+
+
+def observe(ctx: Context, remote: Remote, account: Account) -> Live | Denied | NotSent | Refused | Ambiguous:
+    """The account's trusted live tunnels, or why they can't be had."""
+    carry = logged(ctx, account.name, remote.client(account).run)
+    (outcome,) = carry(Send((Call(Verb.LIST),)))
+    if not isinstance(outcome, Answered):
+        return outcome
+    assert outcome.live is not None  # noqa: S101 - a list that was answered holds live tunnels
+    return outcome.live
+
+
+def plan_account(ctx: Context, remote: Remote, desired: Desired) -> Planned:
+    """List one account and plan it."""
+    listed_at = time.monotonic()
+    found = observe(ctx, remote, desired.account)
+    if not isinstance(found, Live):
+        return Planned(desired, None, unread(desired.account, found))
+    return Planned(desired, build_plan(desired, found, options_of(ctx, remote.base)), None, listed_at)
+
+
+def plan_all(ctx: Context, remote: Remote, every: Iterable[Desired]) -> tuple[Planned, ...]:
+    """List and plan these accounts; each fails for itself."""
+    return side_by_side(ctx, every, lambda desired: plan_account(ctx, remote, desired))
+
+
+def side_by_side(ctx: Context, items: Iterable[T], work: Callable[[T], R]) -> tuple[R, ...]:
+    """The results of `work` for each item, in order; one item needs no thread."""
+    todo = tuple(items)
+    if len(todo) <= 1 or ctx.options.parallelism <= 1:
+        return tuple(work(item) for item in todo)
+    with ThreadPoolExecutor(min(len(todo), ctx.options.parallelism), "account") as pool:
+        return tuple(pool.map(work, todo))

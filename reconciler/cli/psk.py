@@ -1,0 +1,136 @@
+"""`reconciler psk`: set, rotate and look after pre-shared keys."""
+
+import time
+from collections.abc import Sequence
+
+from reconciler.cli.approval import require_approval
+from reconciler.cli.context import Context, Halt, halt
+from reconciler.cli.files import load_files
+from reconciler.cli.keys import key_carrier, resolved, run_keys, sinks_of
+from reconciler.cli.log import logged
+from reconciler.cli.options import UsageError
+from reconciler.cli.planning import observe, side_by_side
+from reconciler.cli.remote import Remote
+from reconciler.core.desired import Declared, Desired
+from reconciler.core.diagnostic import has_errors
+from reconciler.core.live import Live
+from reconciler.core.report import AccountReport, KeyReport, Outcome, Report
+from reconciler.keys.rotate import rotate, set_keys
+from reconciler.keys.sinks import SinkError
+from reconciler.keys.status import describe, key_status
+from reconciler.keys.steps import KeyResult
+from reconciler.reports.accounts import report_of, unread
+
+
+def run(ctx: Context) -> Report:
+    """Carry out `psk status`, `psk set` or `psk rotate`."""
+    every = load_files(ctx)
+    if ctx.options.action == "status":
+        return _status(ctx, every)
+    desired, targets = _targets(ctx, every)
+    with Remote(ctx, [desired.account]) as remote:
+        ring = remote.ring(desired.account)
+        problems = resolved(ctx, ring, targets) if ctx.options.action == "set" else ()
+        sinks, wrong = sinks_of(ctx, targets)
+        if has_errors((*problems, *wrong)):
+            raise Halt("invalid", (*ctx.diagnostics, *problems, *wrong))
+        _approve(ctx, remote, desired, targets)
+        client = remote.client(desired.account)
+        carry = key_carrier(ctx, ring, sinks, logged(ctx, desired.account.name, client.run))
+        protocol = set_keys(targets) if ctx.options.action == "set" else rotate(targets)
+        results: tuple[KeyResult, ...] = run_keys(protocol, carry)
+    return _report(ctx, desired, targets, results)
+
+
+def _targets(ctx: Context, every: Sequence[Desired]) -> tuple[Desired, list[Declared]]:
+    """The named tunnels, all of one account.
+
+    Raises:
+        UsageError: A name is declared nowhere, or the names belong to several accounts.
+    """
+    names = list(dict.fromkeys(ctx.options.names))
+    found = [d for d in every if any(name in d.tunnels for name in names)]
+    unknown = [n for n in names if not any(n in d.tunnels for d in every)]
+    if unknown:
+        raise UsageError(f"no file declares a tunnel named {', '.join(unknown)}")
+    holders = [d for d in found if all(name in d.tunnels for name in names)]
+    if len(holders) != 1 or len(found) != 1:
+        accounts = ", ".join(d.account.name for d in found)
+        raise UsageError(f"the names belong to several accounts ({accounts}); choose one with --account NAME")
+    return holders[0], [holders[0].tunnels[name] for name in names]
+
+
+def _approve(ctx: Context, remote: Remote, desired: Desired, targets: Sequence[Declared]) -> None:
+    if desired.account.paused is not None:
+        raise halt("blocked", "paused", f"account {desired.account.name} is paused", f"{desired.account.paused}.")
+    if ctx.options.auto_approve:
+        return
+    began = time.monotonic()
+    names = ", ".join(t.name for t in targets)
+    account = AccountReport(desired.account.name, desired.account.account_id, "blocked", keys=_keys(targets, {}))
+    shown = report_of("psk", [account], ctx.diagnostics, sandbox=ctx.sandbox)
+    require_approval(ctx, shown, f"{ctx.options.action} the key of {names}; the customer's device needs it too")
+    remote.extend(time.monotonic() - began)
+
+
+def _keys(targets: Sequence[Declared], results: dict[str, KeyResult]) -> tuple[KeyReport, ...]:
+    out = []
+    for target in targets:
+        result = results.get(target.name)
+        reference = describe(target.key) if target.key else None
+        outcome, error = (result.outcome, result.error) if result else (None, None)
+        out.append(KeyReport(target.name, reference, None, False, target.rotate_after_days, None, outcome, error))  # noqa: FBT003
+    return tuple(out)
+
+
+def _report(ctx: Context, desired: Desired, targets: Sequence[Declared], results: Sequence[KeyResult]) -> Report:
+    by_name = {r.name: r for r in results}
+    written = any(r.outcome in ("applied", "unknown") for r in results)
+    outcome: Outcome = "ok"
+    if any(r.outcome != "applied" for r in results):
+        outcome = "partial" if written else _unwritten(ctx, results)
+    account = AccountReport(
+        desired.account.name, desired.account.account_id, outcome, keys=_keys(targets, by_name), paused=None
+    )
+    return report_of("psk", [account], ctx.diagnostics, sandbox=ctx.sandbox, written=written)
+
+
+def _unwritten(ctx: Context, results: Sequence[KeyResult]) -> Outcome:
+    codes = {r.error.code for r in results if r.error}
+    if ctx.stop.is_set() or "interrupted" in codes:
+        return "interrupted"
+    if codes & {"no-key", "external-key", "generated-key", "not-generated"}:
+        return "invalid"
+    return "auth" if codes & {"auth-stopped", "10000", "http-401", "http-403"} else "error"
+
+
+def _status(ctx: Context, every: Sequence[Desired]) -> Report:
+    with Remote(ctx, [d.account for d in every]) as remote:
+        accounts = side_by_side(ctx, every, lambda d: _account_status(ctx, remote, d))
+    return report_of("psk", accounts, ctx.diagnostics, sandbox=ctx.sandbox)
+
+
+def _account_status(ctx: Context, remote: Remote, desired: Desired) -> AccountReport:
+    found = observe(ctx, remote, desired.account)
+    if not isinstance(found, Live):
+        return unread(desired.account, found)
+    return AccountReport(
+        desired.account.name,
+        desired.account.account_id,
+        "ok",
+        keys=statuses(ctx, desired, found),
+        total=len(found.tunnels),
+        managed=len(desired.tunnels),
+    )
+
+
+def statuses(ctx: Context, desired: Desired, live: Live) -> tuple[KeyReport, ...]:
+    """What is known of each declared tunnel's key; no key is read."""
+    sinks, _ = sinks_of(ctx, desired.tunnels.values())
+    ages: dict[str, float | None] = {}
+    for name, sink in sinks.items():
+        try:
+            ages[name] = sink.age(name, ctx.now())
+        except SinkError:
+            ages[name] = None
+    return key_status(desired, live, ages, ctx.now())

@@ -1,0 +1,140 @@
+"""The way to Cloudflare, or to the sandbox: tokens, sessions, one client per account."""
+
+import threading
+import time
+from collections.abc import Iterable
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from reconciler.api.client import CLOUDFLARE, Client, check_base_url
+from reconciler.api.exchange import KeyAccess, Session
+from reconciler.api.transport import HttpPort
+from reconciler.cli.context import Context, halt
+from reconciler.cli.options import UsageError
+from reconciler.core.desired import Account
+from reconciler.keys.resolve import KeyRing
+from reconciler.keys.secret import Secret
+
+SANDBOX = "sandbox"
+
+
+class Remote:
+    """Clients for accounts; accounts with the same token share its session and connections.
+
+    Use it as a context manager: leaving it closes connections and saves the sandbox.
+
+    Attributes:
+        base: The API's base URL, or `sandbox`.
+    """
+
+    def __init__(self, ctx: Context, accounts: Iterable[Account]) -> None:
+        """Finds every account's token before any call.
+
+        Raises:
+            Halt: `auth` when one is missing; names all that are.
+            UsageError: `--base-url` is refused.
+        """
+        self._ctx = ctx
+        self._stack = ExitStack()
+        self._lock = threading.Lock()
+        self._clients: dict[str, Client] = {}
+        self._lines: dict[str, tuple[HttpPort, Session]] = {}
+        self._rings: dict[str, KeyRing] = {}
+        try:
+            self.base = SANDBOX if ctx.sandbox else check_base_url(ctx.options.base_url or CLOUDFLARE)
+        except ValueError as refused:
+            raise UsageError(str(refused)) from None
+        self._tokens = self._find_tokens(accounts)
+
+    def __enter__(self) -> Self:
+        self._transport = self._stack.enter_context(_Sandbox(self._ctx)).transport if self._ctx.sandbox else None
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for client in self._clients.values():
+            client.close()
+        for port, _ in self._lines.values():
+            port.close()
+        self._stack.close()
+
+    def client(self, account: Account) -> Client:
+        """The account's client; always the same one."""
+        with self._lock:
+            if account.name not in self._clients:
+                port, session = self._line(self._tokens[account.name])
+                parallelism = self._ctx.options.parallelism
+                self._clients[account.name] = Client(account.account_id, session, port, parallelism)
+            return self._clients[account.name]
+
+    def ring(self, account: Account) -> KeyRing:
+        """The keys that the account's calls may carry, by tunnel name."""
+        return self._rings.setdefault(account.account_id, KeyRing())
+
+    def _reveal(self, qualified: str) -> str:
+        account_id, _, tunnel = qualified.partition("/")
+        return self._rings[account_id].reveal(tunnel)
+
+    def extend(self, seconds: float) -> None:
+        """Put all deadlines off: the time that an approval takes does not count."""
+        for _, session in self._lines.values():
+            session.extend(seconds)
+
+    def _find_tokens(self, accounts: Iterable[Account]) -> dict[str, str]:
+        if self._ctx.sandbox:
+            return {a.name: SANDBOX for a in accounts}
+        tokens = {a.name: self._ctx.env.get(a.token_env, "").strip() for a in accounts}
+        missing = sorted({a.token_env for a in accounts if not tokens[a.name]})
+        if missing:
+            names = ", ".join(missing)
+            remedy = "Set it to a Cloudflare API token, or try the tool without one: add --sandbox."
+            raise halt("auth", "no-token", f"the environment variable {names} is not set", remedy)
+        self._ctx.redactor.add(*(Secret(token) for token in set(tokens.values())))
+        return tokens
+
+    def _line(self, token: str) -> tuple[HttpPort, Session]:
+        if token not in self._lines:
+            options = self._ctx.options
+            base = CLOUDFLARE if self._ctx.sandbox else self.base
+            try:
+                port = HttpPort(base, token, options.parallelism, self._ctx.stop.is_set, self._transport)
+            except ValueError as refused:
+                raise halt("auth", "bad-token", "the API token can't be used", f"{refused}") from None
+            keys = KeyAccess(self._reveal, Secret, (token,))
+            left = options.timeout - (time.monotonic() - self._ctx.started)
+            self._lines[token] = port, Session(port.now() + left, keys)
+        return self._lines[token]
+
+
+class _Sandbox:
+    """The built-in simulator with its state in a file, locked while the command runs."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._path = Path(ctx.options.sandbox)
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        from reconciler.simulator import sandbox
+        from reconciler.simulator.semantics import DEFAULT
+        from reconciler.simulator.transport import SimulatorTransport
+
+        try:
+            self._stack.enter_context(sandbox.locked(self._path))
+            self._simulator = sandbox.load(self._path, DEFAULT, time.time)
+        except (ValueError, OSError) as refused:
+            self._stack.close()
+            raise halt("error", "sandbox", "the sandbox file can't be used", f"{refused}.") from None
+        self.transport = SimulatorTransport(self._simulator)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        from reconciler.simulator import sandbox
+
+        with self._stack:
+            if any(entry.method != "GET" for entry in self._simulator.log):
+                sandbox.save(self._path, self._simulator)

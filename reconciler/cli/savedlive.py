@@ -1,0 +1,54 @@
+"""Saved live lists, for plans without a token: `plan --save-live` and `plan --live`."""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from reconciler.cli.context import Halt, halt
+from reconciler.cli.output import write_file
+from reconciler.core.desired import Desired
+from reconciler.core.live import ListUntrusted, Live, live_from_result
+
+_VERSION = "1.0"
+
+
+def write_live(path: Path, lists: Mapping[str, Live]) -> None:
+    """Save lists by account id, mode 0600: they may hold BGP MD5 keys.
+
+    Raises:
+        OSError: It can't be written.
+    """
+    accounts = {i: {"ipsec_tunnels": [dict(t.raw) for t in live.tunnels.values()]} for i, live in lists.items()}
+    document = {"format_version": _VERSION, "kind": "saved-live", "accounts": accounts}
+    write_file(path, json.dumps(document, indent=2, sort_keys=True) + "\n", private=True)
+
+
+def read_live(path: Path, every: Iterable[Desired]) -> dict[str, Live]:
+    """The saved lists of these accounts by account id, trusted by the same rules as an answer of the API.
+
+    Raises:
+        Halt: The file can't be read, or lacks a whole list for one of the accounts.
+    """
+    try:
+        document = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as wrong:
+        raise _halt(path, str(wrong)) from None
+    if not isinstance(document, dict) or document.get("kind") != "saved-live":
+        raise _halt(path, "it is not a file that --save-live wrote")
+    accounts = document.get("accounts")
+    if document.get("format_version") != _VERSION or not isinstance(accounts, dict):
+        raise _halt(path, "it is of another version")
+    lists = {}
+    for desired in every:
+        account = desired.account
+        try:
+            lists[account.account_id] = live_from_result(accounts.get(account.account_id))
+        except ListUntrusted as wrong:
+            raise _halt(path, f"it holds no whole list of account {account.name}: {wrong}") from None
+    return lists
+
+
+def _halt(path: Path, why: str) -> Halt:
+    return halt(
+        "error", "saved-live", f"the saved list {path} can't be used", f"{why}. Write it again: plan --save-live."
+    )

@@ -1,0 +1,171 @@
+"""One account as the report shows it, and the report of a whole run."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from reconciler.api.call import Ambiguous, Denied, NotSent, Refused
+from reconciler.core.change import Action
+from reconciler.core.desired import Account
+from reconciler.core.diagnostic import Diagnostic
+from reconciler.core.plan import Plan
+from reconciler.core.report import AccountReport, LeftAlone, Outcome, Problem, Report, worst
+from reconciler.engine.apply import Applied
+from reconciler.engine.check import Checked
+from reconciler.engine.run import problem_of
+from reconciler.reports.changes import applied_reports, change_report, checked_reports
+
+_REMEDIES = {
+    "list-untrusted": "Nothing was written: a list that can't be trusted must never look like an empty account.",
+    "unreachable": "Check the network, proxies and --base-url, then run it again.",
+    "deadline": "Raise --timeout, or run it again later.",
+    "rate-limited": "Run it again later, or raise --timeout so that it can wait.",
+}
+_TOKEN_REMEDY = "Check the token and its permission: Magic Transit or Magic WAN, read to plan, write to apply."  # noqa: S105
+
+
+def stop_outcome(stop: Denied | NotSent | Refused | Ambiguous | Problem) -> Outcome:
+    """The account's outcome when it stopped before anything was written."""
+    if isinstance(stop, Denied):
+        return "auth"
+    code = stop.code if isinstance(stop, (NotSent, Ambiguous, Problem)) else ""
+    return {"interrupted": "interrupted", "auth-stopped": "auth"}.get(code, "error")  # type: ignore[return-value]
+
+
+def stop_problem(stop: Denied | NotSent | Refused | Ambiguous | Problem) -> Problem:
+    """Why an account stopped, with a remedy."""
+    problem = stop if isinstance(stop, Problem) else problem_of(stop)
+    remedy = _TOKEN_REMEDY if isinstance(stop, Denied) else _REMEDIES.get(problem.code)
+    return problem if problem.remedy else replace(problem, remedy=remedy)
+
+
+def unread(account: Account, stop: Denied | NotSent | Refused | Ambiguous | Problem) -> AccountReport:
+    """An account whose live list could not be read."""
+    return AccountReport(
+        account.name,
+        account.account_id,
+        stop_outcome(stop),
+        not_checked=(LeftAlone("*", "the live list could not be read"),),
+        error=stop_problem(stop),
+        paused=account.paused,
+    )
+
+
+def planned(plan: Plan, outcome: Outcome) -> AccountReport:
+    """An account's plan."""
+    account = plan.desired.account
+    return AccountReport(
+        account.name,
+        account.account_id,
+        outcome,
+        digest=plan.digest,
+        api_calls=dict(plan.api_calls),
+        guards=plan.guards,
+        changes=tuple(change_report(c) for c in plan.changes),
+        unmanaged=plan.unmanaged,
+        ignored=plan.ignored,
+        notes=(*plan.notes, *_held_back_note(plan)),
+        paused=account.paused,
+        total=len(plan.live.tunnels),
+        managed=len(plan.desired.tunnels),
+        unchanged=plan.unchanged,
+    )
+
+
+def _held_back_note(plan: Plan) -> list[str]:
+    names = ", ".join(c.name for c in plan.held_back)
+    return [f"--no-delete leaves these out: {names}."] if names else []
+
+
+def checked(plan: Plan, found: Checked) -> AccountReport:
+    """An account's plan with what the server said of it."""
+    report = planned(plan, _checked_outcome(found))
+    names = {c.key: c for c in plan.changes}
+    problem = stop_problem(found.stop) if found.stop is not None else None
+    if found.moved:
+        problem = Problem(
+            "moved", "the account changed while the plan was being checked", "Run plan again: somebody else writes."
+        )
+    return replace(
+        report,
+        changes=checked_reports(plan.changes, found),
+        not_checked=tuple(LeftAlone(names[k].name, why, names[k].id) for k, why in sorted(found.not_checked.items())),
+        error=problem,
+    )
+
+
+def _checked_outcome(found: Checked) -> Outcome:
+    if found.stop is not None:
+        return stop_outcome(found.stop)
+    if found.moved:
+        return "error"
+    return "rejected" if found.refused else "ok"
+
+
+def applied(plan: Plan, ended: Applied) -> AccountReport:
+    """An account after apply: a verdict per change, and whether it converged."""
+    report = planned(plan, applied_outcome(ended))
+    strangers = _strangers(plan, ended)
+    notes = (*report.notes, *ended.notes, *strangers)
+    problem = stop_problem(ended.stop) if ended.stop is not None else None
+    return replace(
+        report,
+        changes=applied_reports(plan.changes, ended.verdicts, plan.held_back),
+        notes=notes,
+        error=problem,
+    )
+
+
+def applied_outcome(ended: Applied) -> Outcome:
+    """How an account's apply ended."""
+    if ended.converged:
+        return "ok"
+    if ended.stop is None:
+        return "partial"
+    outcome = stop_outcome(ended.stop)
+    return "partial" if ended.written and outcome != "interrupted" else outcome
+
+
+def _strangers(plan: Plan, ended: Applied) -> list[str]:
+    """Differences that the last list shows and this run did not make: somebody else was there meanwhile."""
+    ours = {c.key for c in plan.changes} | {c.name for c in plan.changes}
+    names = ", ".join(c.name for c in ended.left or () if c.key not in ours and c.name not in ours)
+    return [f"Changed by somebody else meanwhile: {names}. Run plan again."] if names else []
+
+
+def report_of(
+    command: str,
+    accounts: Iterable[AccountReport],
+    diagnostics: Sequence[Diagnostic] = (),
+    *,
+    sandbox: bool = False,
+    outcome: Outcome | None = None,
+    written: bool = False,
+) -> Report:
+    """The report of a run.
+
+    Args:
+        command: The command's name.
+        accounts: In order of name.
+        diagnostics: Of the files.
+        sandbox: Whether the simulator stood in for Cloudflare.
+        outcome: Overrides what the accounts say.
+        written: Whether anything was written anywhere.
+    """
+    shown = tuple(accounts)
+    ended = outcome or worst(tuple(a.outcome for a in shown), written=written)
+    return Report(command, ended, sandbox, summary_of(shown), shown, tuple(diagnostics))
+
+
+def summary_of(accounts: Sequence[AccountReport]) -> dict[str, int]:
+    """Counts over all accounts; deletes that `--no-delete` left out are not counted."""
+    counts = {action.value: 0 for action in Action}
+    for account in accounts:
+        for change in account.changes:
+            if change.error is None or change.error.code != "no-delete":
+                counts[change.action] += 1
+    return {
+        **counts,
+        "unchanged": sum(a.unchanged for a in accounts),
+        "unmanaged": sum(len(a.unmanaged) for a in accounts),
+        "ignored": sum(len(a.ignored) for a in accounts),
+    }

@@ -1,0 +1,55 @@
+"""One change as the report shows it."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from reconciler.core.change import Change
+from reconciler.core.report import ChangeReport, FieldReport, Problem, Source
+from reconciler.engine.check import Checked
+from reconciler.engine.run import Result, Verdict
+
+
+def change_report(change: Change, verdict: Verdict | None = None, check: str | None = None) -> ChangeReport:
+    """A change, how it ended (after apply) and what the server said of it (with `--server-check`)."""
+    place = change.location
+    return ChangeReport(
+        action=change.action.value,
+        name=change.name,
+        previous_name=change.previous_name,
+        id=change.id,
+        impact=change.impact.value,
+        cause=change.cause,
+        fields=tuple(FieldReport(f.path, f.before, f.after, f.sensitive) for f in change.fields),
+        source=Source(place.file, place.line) if place else None,
+        outcome=verdict.result.value if verdict else None,
+        error=verdict.problem if verdict else None,
+        check=check,
+        modified_on=change.live.modified_on if change.live else None,
+    )
+
+
+def checked_reports(changes: tuple[Change, ...], checked: Checked) -> tuple[ChangeReport, ...]:
+    """Changes with what the server said of each."""
+    out = []
+    for change in changes:
+        refusal = checked.refused.get(change.key)
+        if refusal is not None:
+            out.append(replace(change_report(change, None, "refused"), error=refusal))
+        elif change.key in checked.accepted:
+            out.append(change_report(change, None, "accepted"))
+        else:
+            out.append(change_report(change, None, "not checked"))
+    return tuple(out)
+
+
+_NOT_SENT = Verdict(Result.SKIPPED, Problem("not-sent", "it was not sent"))
+_HELD_BACK = Verdict(Result.SKIPPED, Problem("no-delete", "--no-delete leaves deletes out"))
+
+
+def applied_reports(
+    changes: tuple[Change, ...], verdicts: Mapping[str, Verdict], held_back: tuple[Change, ...]
+) -> tuple[ChangeReport, ...]:
+    """Changes with how they ended, and the deletes that `--no-delete` left out."""
+    done = [change_report(c, verdicts.get(c.key, _NOT_SENT)) for c in changes]
+    left = [change_report(c, _HELD_BACK) for c in held_back]
+    return tuple(sorted((*done, *left), key=lambda c: (c.name, c.action)))

@@ -1,0 +1,93 @@
+"""The drift report: how live differs from git, in classes, with severity, age and both ways out."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from reconciler.core.change import Action, Change
+from reconciler.core.fields import Concern, concern_of
+from reconciler.core.plan import Plan
+from reconciler.core.report import AccountReport, ChangeReport, LeftAlone, Patch, Report, Resolved
+from reconciler.reports.accounts import planned
+from reconciler.reports.changes import change_report
+
+_CLASSES = {Action.UPDATE: "changed", Action.CREATE: "missing", Action.DELETE: "unmanaged"}
+_WEIGHT = {Concern.SECURITY: 0, Concern.TRAFFIC: 1, Concern.COSMETIC: 2}
+
+
+def severity_of(change: Change) -> Concern:
+    """The weightiest concern among the differing fields; a stranger is security, a missing tunnel traffic."""
+    if change.action is Action.DELETE:
+        return Concern.SECURITY
+    if change.action is Action.CREATE:
+        return Concern.TRAFFIC
+    return min((concern_of(f.path) for f in change.fields), key=_WEIGHT.__getitem__, default=Concern.COSMETIC)
+
+
+def drift_report(plan: Plan, patch: Callable[[Plan], str], not_checked: tuple[LeftAlone, ...]) -> AccountReport:
+    """One account's drift.
+
+    Differences that only git made (with a baseline) are listed and are not drift.
+
+    Args:
+        plan: With causes when there is a baseline.
+        patch: Makes the patch that accepts the live values.
+        not_checked: What can't be compared, and why.
+    """
+    drifted = [c for c in plan.changes if c.cause != "git"]
+    report = planned(plan, "changes" if drifted else "ok")
+    return replace(
+        report,
+        guards=(),
+        api_calls={"list": 1},
+        changes=tuple(_difference(c) for c in plan.changes),
+        notes=(),
+        drifted=len(drifted),
+        not_checked=not_checked,
+        ways_out=_ways_out(plan, drifted, patch) if drifted else None,
+    )
+
+
+def _difference(change: Change) -> ChangeReport:
+    return replace(change_report(change), drift_class=_CLASSES[change.action], severity=severity_of(change).value)
+
+
+def _ways_out(plan: Plan, drifted: list[Change], patch: Callable[[Plan], str]) -> Patch:
+    account = plan.desired.account.name
+    target = f" --target {_quoted(drifted[0].name)}" if len(drifted) == 1 else ""
+    return Patch(revert=f"reconciler apply --account {account}{target}", accept=patch(plan))
+
+
+def _quoted(name: str) -> str:
+    return "'" + name.replace("'", "'\\''") + "'"
+
+
+def with_history(report: Report, previous: Report | None, now: str) -> Report:
+    """The report with the age of each difference and what was resolved since the previous report.
+
+    Args:
+        report: Of now.
+        previous: The report before, or None for the first.
+        now: RFC 3339, UTC.
+    """
+    before = {a.account_id: a for a in previous.accounts} if previous else {}
+    began = previous.generated_at if previous else None
+    accounts = tuple(_aged(a, before.get(a.account_id), began, now) for a in report.accounts)
+    return replace(report, accounts=accounts, generated_at=now)
+
+
+def _aged(account: AccountReport, before: AccountReport | None, began: str | None, now: str) -> AccountReport:
+    seen: Mapping[tuple[str, str | None], ChangeReport] = (
+        {(c.name, c.drift_class): c for c in before.changes} if before else {}
+    )
+    if account.error is not None:
+        return account
+
+    def aged(change: ChangeReport) -> ChangeReport:
+        old = seen.get((change.name, change.drift_class))
+        first = (old.first_seen or began or now) if old else now
+        return replace(change, age="persisting" if old else "new", first_seen=first)
+
+    here = {(c.name, c.drift_class) for c in account.changes}
+    gone = sorted(key for key in seen if key not in here)
+    resolved = tuple(Resolved(n, kind or "changed", seen[n, kind].first_seen) for n, kind in gone)
+    return replace(account, changes=tuple(aged(c) for c in account.changes), resolved=resolved)
