@@ -9,7 +9,7 @@ from reconciler.render.safe import workflow, workflow_property
 
 _SHOWN = 9
 _RANKS = ("error", "warning", "notice")
-_LONGEST = 800
+_LONGEST, _TITLE = 800, 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +40,8 @@ def github(report: Report) -> str:
 def _command(note: _Note) -> str:
     place = {"file": note.file, "line": str(note.line)} if note.file else {}
     place |= {"col": str(note.column)} if note.file and note.column else {}
-    properties = ",".join(
-        f"{name}={workflow_property(str(value))}" for name, value in {**place, "title": note.title}.items()
-    )
+    place["title"] = note.title[:_TITLE]
+    properties = ",".join(f"{name}={workflow_property(value)}" for name, value in place.items())
     return f"::{note.rank} {properties}::{workflow(note.message[:_LONGEST])}"
 
 
@@ -58,9 +57,9 @@ def _notes(report: Report) -> Iterator[_Note]:
 
 def _account(account: AccountReport) -> Iterator[_Note]:
     if account.error:
-        yield _Note(
-            "error", account.error.code, f"{account.account}: {account.error.message}. {account.error.remedy or ''}"
-        )
+        error = account.error
+        text = f"{account.account}: {error.message}. {error.remedy or ''}".rstrip()
+        yield _Note("error", error.code, text)
     for guard in account.guards:
         yield _Note("error", guard.code, f"{account.account} is blocked: {guard.message}. To go on: {guard.remedy}")
 

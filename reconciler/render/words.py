@@ -138,18 +138,26 @@ def is_drift(change: ChangeReport) -> bool:
 
 def drift_line(report: Report) -> str:
     """`3 of 412 tunnels drifted (99.3 % in sync), 2 unmanaged, 0 missing, 1 not checked`, or none."""
-    accounts = report.accounts
-    found = [c for account in accounts for c in account.changes if is_drift(c)]
-    managed = sum(account.managed for account in accounts)
-    unmanaged = sum(len(account.unmanaged) for account in accounts)
-    unmanaged += sum(c.drift_class == "unmanaged" for c in found)
-    drifted = sum(c.drift_class != "unmanaged" for c in found)
-    missing = sum(c.drift_class == "missing" for c in found)
-    left = sum(len(account.not_checked) for account in accounts)
-    rest = f"{unmanaged:,} unmanaged, {missing:,} missing, {left:,} not checked"
-    if not found:
+    counts = drift_counts(report)
+    managed = sum(account.managed for account in report.accounts)
+    rest = ", ".join(f"{counts[kind]:,} {kind}" for kind in ("unmanaged", "missing", "not checked"))
+    if not any(is_drift(change) for account in report.accounts for change in account.changes):
         return f"No drift: {count(managed, 'tunnel')} in sync, {rest}."
+    drifted = counts["changed"] + counts["missing"]
     return f"{drifted:,} of {count(managed, 'tunnel')} drifted{_share(drifted, managed)}, {rest}."
+
+
+def drift_counts(report: Report) -> dict[str, int]:
+    """How many tunnels are of each class of drift, without what only git changed."""
+    kinds = [change.drift_class for account in report.accounts for change in account.changes if is_drift(change)]
+    return {
+        "changed": kinds.count("changed"),
+        "missing": kinds.count("missing"),
+        "unmanaged": kinds.count("unmanaged") + sum(len(account.unmanaged) for account in report.accounts),
+        "not checked": sum(len(account.not_checked) for account in report.accounts),
+        "ignored": sum(len(account.ignored) for account in report.accounts),
+        "in sync": sum(account.unchanged for account in report.accounts),
+    }
 
 
 def _share(drifted: int, managed: int) -> str:

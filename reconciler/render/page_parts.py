@@ -1,0 +1,150 @@
+"""What the HTML report says of one account."""
+
+from collections.abc import Iterator
+
+from reconciler.core.report import AccountReport, ChangeReport, FieldReport, KeyReport, Problem
+from reconciler.render import words
+from reconciler.render.clip import few
+from reconciler.render.safe import html, visible
+
+_CHANGES, _OPEN, _LEFT, _NOTES = 2_000, 12, 500, 100
+_VALUE = 2_000
+_CAUSES = {"git": "from git", "drift": "already different on Cloudflare", "both": "from git and on Cloudflare"}
+
+
+def section(account: AccountReport, command: str) -> str:
+    """One account as a card."""
+    drift = command == "drift"
+    parts = [f"<h2>{html(account.account)}</h2>", *_trouble(account), *_changes(account, drift=drift)]
+    parts += _ways_out(account)
+    parts += _keys(account.keys)
+    parts += _left(account)
+    calls = f"Calls: {html(words.calls(account.api_calls))}. " if account.api_calls else ""
+    digest = f"Digest: <code>{html(account.digest)}</code>" if account.digest and account.changes else ""
+    if calls or digest:
+        parts.append(f'<p class="dim">{calls}{digest}</p>')
+    return f"<section>{''.join(parts)}</section>"
+
+
+def box(kind: str, title: str, *lines: str) -> str:
+    """A coloured box; the lines are HTML."""
+    return f'<div class="box {kind}"><b>{html(title)}</b>{"<br>".join(lines)}</div>'
+
+
+def _trouble(account: AccountReport) -> Iterator[str]:
+    if account.error:
+        yield box("bad", "Failed", *_problem(account.error))
+    if account.paused is not None:
+        yield box("warn", "Paused", html(account.paused))
+    for guard in account.guards:
+        code = f" <code>{html(guard.code)}</code>"
+        yield box("bad", "Blocked", html(guard.message) + code, f"To go on: {html(guard.remedy)}")
+    yield from (box("", "Note", note) for note in few(account.notes, html, _NOTES))
+
+
+def _problem(error: Problem) -> list[str]:
+    ray = f" (ray {html(error.ray)})" if error.ray else ""
+    remedy = [f"To do: {html(error.remedy)}"] if error.remedy else []
+    return [f"{html(error.message)} <code>{html(error.code)}</code>{ray}", *remedy]
+
+
+def _changes(account: AccountReport, *, drift: bool) -> Iterator[str]:
+    """One fold per change, open while there are few of them; beyond the cap they are only counted."""
+    changes = words.by_severity(account.changes) if drift else words.by_impact(account.changes)
+    unfolded = " open" if len(changes) <= _OPEN else ""
+    for change in changes[:_CHANGES]:
+        inside = "".join(_inside(change, drift=drift))
+        yield f'<details class="{change.action}"{unfolded}>{_head(change)}<div class="inside">{inside}</div></details>'
+    if len(changes) > _CHANGES:
+        yield f"<p>{len(changes) - _CHANGES:,} more changes are not shown here; the JSON report holds them.</p>"
+
+
+def _head(change: ChangeReport) -> str:
+    tags = [change.severity or ("traffic" if change.impact == "traffic" else "")]
+    tags += [change.outcome, change.check]
+    tags += [change.cause and _CAUSES.get(change.cause)] if change.drift_class is None else [change.age]
+    shown = "".join(f' <span class="tag {html(tag)}">{html(tag)}</span>' for tag in tags if tag)
+    kind = change.drift_class or change.action
+    action = f'<span class="tag act">{html(kind)}</span>'
+    place = f' <code class="place">{html(words.place(change))}</code>' if change.source else ""
+    name = html(words.label(change).replace(" -> ", " → "))
+    return f'<summary>{action} <code class="name">{name}</code>{shown}{place}</summary>'
+
+
+def _inside(change: ChangeReport, *, drift: bool) -> Iterator[str]:
+    if change.error:
+        kind, title = ("warn", "Skipped") if change.outcome == "skipped" else ("bad", change.outcome or "Failed")
+        yield box(kind, title.capitalize(), *_problem(change.error))
+    if drift and words.history(change):
+        yield f'<p class="dim">{html(words.history(change))}</p>'
+    if change.fields:
+        titles = ("Live", "Declared") if drift else ("Before", "After")
+        head = "".join(f"<th>{title}</th>" for title in ("Field", *titles))
+        body = "".join(_row(field, titles) for field in change.fields)
+        yield f'<table class="fields"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+    elif not change.error:
+        yield '<p class="dim">No field is shown for it.</p>'
+
+
+def _row(field: FieldReport, titles: tuple[str, str]) -> str:
+    cells = zip(("before", "after"), titles, (field.before, field.after), strict=True)
+    values = (_cell(kind, title, item, sensitive=field.sensitive) for kind, title, item in cells)
+    return f'<tr><td class="path"><code>{html(field.path)}</code></td>{"".join(values)}</tr>'
+
+
+def _cell(kind: str, title: str, item: object, *, sensitive: bool) -> str:
+    faded = ' class="unset"' if item is None else ""
+    shown = words.SENSITIVE if sensitive else _value(item)
+    return f'<td class="{kind}" data-is="{title}"><code{faded}>{html(shown)}</code></td>'
+
+
+def _value(item: object) -> str:
+    shown = words.value(item)
+    over = len(shown) - _VALUE
+    return shown if over <= 0 else f"{shown[:_VALUE]}… ({over:,} more characters)"
+
+
+def _ways_out(account: AccountReport) -> Iterator[str]:
+    if account.ways_out is None:
+        return
+    yield f"<h3>Revert on Cloudflare</h3><pre><code>{html(account.ways_out.revert)}</code></pre>"
+    if account.ways_out.accept:
+        lines = "\n".join(html(line) for line in account.ways_out.accept.rstrip("\n").split("\n"))
+        yield "<h3>Accept into git</h3><p>Save these lines and run <code>git apply</code> on them.</p>"
+        yield f"<pre><code>{lines}</code></pre>"
+
+
+def _keys(keys: tuple[KeyReport, ...]) -> Iterator[str]:
+    if not keys:
+        return
+    rows = []
+    for key in keys:
+        tags = [key.outcome, "overdue" if key.overdue else None]
+        shown = "".join(f'<span class="tag {html(tag)}">{html(tag)}</span> ' for tag in tags if tag)
+        age = "unknown" if key.age_days is None else words.count(key.age_days, "day")
+        why = "<br>".join(_problem(key.error)) if key.error else ""
+        cells = (
+            f"<code>{html(key.name)}</code>",
+            age,
+            f"<code>{html(key.reference or 'no psk')}</code>",
+            f"{shown}{why}",
+        )
+        rows.append(f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>")
+    head = "".join(f"<th>{title}</th>" for title in ("Tunnel", "Age", "Key", "State"))
+    yield f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+
+
+def _left(account: AccountReport) -> Iterator[str]:
+    kinds = {"Not checked": account.not_checked, "Unmanaged": account.unmanaged, "Ignored": account.ignored}
+    for title, items in kinds.items():
+        if items:
+            lines = few(items, lambda item: html(words.left_alone(item)), _LEFT)
+            yield _list(f"{title} ({len(items):,})", lines)
+    if account.resolved:
+        lines = few(account.resolved, lambda gone: html(f"{gone.name}: was {gone.drift_class}"), _LEFT)
+        yield _list(f"Resolved since the last report ({len(account.resolved):,})", lines)
+
+
+def _list(title: str, lines: Iterator[str]) -> str:
+    items = "".join(f"<li>{line}</li>" for line in lines)
+    return f'<details><summary>{visible(title)}</summary><ul class="plain inside">{items}</ul></details>'
