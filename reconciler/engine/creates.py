@@ -19,10 +19,7 @@ from reconciler.core.diff import wanted
 from reconciler.core.live import Live, LiveTunnel
 from reconciler.core.report import Problem
 from reconciler.core.tunnel import nested
-from reconciler.engine.run import APPLIED, TRIES, Result, Run, Verdict, problem_of
-
-AGREEMENT_SECONDS = 5.0
-"""Time between the two lists that must both lack a tunnel before its create is sent again."""
+from reconciler.engine.run import AGREEMENT_SECONDS, APPLIED, TRIES, Result, Run, Verdict, problem_of
 
 _IDENTITY = ("name", "interface_address", "cloudflare_endpoint", "customer_endpoint")
 _Unsure = list[tuple[Change, Ambiguous | Refused]]

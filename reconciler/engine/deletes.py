@@ -4,7 +4,7 @@ from collections.abc import Generator, Iterable
 
 from reconciler.api.call import Ambiguous, Answered, Call, Denied, NotSent, Outcome, Refused, Step, Verb
 from reconciler.core.change import Change
-from reconciler.engine.run import APPLIED, TRIES, Result, Run, Verdict, problem_of
+from reconciler.engine.run import APPLIED, TRIES, Result, Run, Verdict, contradicts, problem_of
 
 
 def delete(run: Run, changes: Iterable[Change]) -> Generator[Step, tuple[Outcome, ...], None]:
@@ -33,17 +33,17 @@ def delete(run: Run, changes: Iterable[Change]) -> Generator[Step, tuple[Outcome
             yield from run.pause(attempt, "before an uncertain delete is sent again")
 
 
-def _settle(run: Run, answers: Iterable[tuple[Change, Outcome]]) -> list[tuple[Change, Ambiguous]]:
+def _settle(run: Run, answers: Iterable[tuple[Change, Outcome]]) -> list[tuple[Change, Ambiguous | Refused]]:
     """Give a verdict to each certain answer; returns the uncertain ones."""
     unsure = []
     for change, outcome in answers:
         match outcome:
             case Answered():
                 run.decide([change], APPLIED)
-            case Refused():
+            case Refused() if not contradicts(outcome):
                 run.decide([change], Verdict(Result.FAILED, problem_of(outcome)))
             case Denied() | NotSent():
                 run.settle_unsent([change], outcome)
-            case Ambiguous():
+            case Refused() | Ambiguous():
                 unsure.append((change, outcome))
     return unsure

@@ -197,27 +197,26 @@ def write(
     pending = list(changes)
     for attempt in range(TRIES):
         (outcome,) = yield from run.send([make(pending)])
-        match outcome:
-            case Answered():
-                run.decide(pending, APPLIED)
-                return None
-            case Refused() if not contradicts(outcome):
-                return outcome
-            case Refused():
-                pending = yield from _look(run, pending, outcome, judge)
-                return outcome if pending else None
-            case Denied() | NotSent():
-                run.settle_unsent(pending, outcome)
-                return None
-            case Ambiguous():
-                pending = yield from _look(run, pending, outcome, judge)
-        if not pending:
+        if isinstance(outcome, Refused) and not contradicts(outcome):
+            return outcome
+        if not isinstance(outcome, Refused | Ambiguous):
+            _certain(run, pending, outcome)
             return None
+        pending = yield from _look(run, pending, outcome, judge)
+        if not pending or isinstance(outcome, Refused):
+            return outcome if pending and isinstance(outcome, Refused) else None
         if attempt == TRIES - 1:
             run.unknown(pending, outcome)
-            return None
-        yield from run.pause(attempt, "before an uncertain write is sent again")
+        else:
+            yield from run.pause(attempt, "before an uncertain write is sent again")
     return None
+
+
+def _certain(run: Run, changes: list[Change], outcome: Answered | Denied | NotSent) -> None:
+    if isinstance(outcome, Answered):
+        run.decide(changes, APPLIED)
+    else:
+        run.settle_unsent(changes, outcome)
 
 
 def _look(

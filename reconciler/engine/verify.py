@@ -7,7 +7,7 @@ from reconciler.core.build import remaining
 from reconciler.core.change import Action, Change
 from reconciler.core.live import Live
 from reconciler.core.report import Problem
-from reconciler.engine.run import APPLIED, Result, Run, Verdict
+from reconciler.engine.run import AGREEMENT_SECONDS, APPLIED, Result, Run, Verdict
 
 PATIENCE = (1.0, 2.0, 4.0, 8.0, 15.0)
 """Seconds between readings while a list may lag behind what this run wrote: 30 in all."""
@@ -16,20 +16,26 @@ PATIENCE = (1.0, 2.0, 4.0, 8.0, 15.0)
 def verify(run: Run) -> Generator[Step, tuple[Outcome, ...], tuple[Change, ...] | None]:
     """Prove convergence by looking again; corrects the verdicts by what the list says.
 
-    A list that differs only in what this run wrote may lag behind, so it is read again with back-off.
+    A list that differs only in what this run wrote may lag behind, so it is read again with back-off. So may one that
+    shows everything done although not every answer said so: it is read once more.
 
     Returns:
         What still differs, or None when no trusted list could be had.
     """
+    doubtful = True
     for wait in (*PATIENCE, None):
         live = yield from run.observe()
         if live is None:
             return None
         left = remaining(run.plan, live)
-        if wait is None or not any(_may_lag(run, change, live) for change in left):
+        if not left and doubtful and any(v != APPLIED for v in run.verdicts.values()):
+            doubtful = False
+            yield Pause(AGREEMENT_SECONDS, "before a second list that must confirm what the answers did not say")
+        elif wait is None or not any(_may_lag(run, change, live) for change in left):
             _correct(run, left)
             return left
-        yield Pause(wait, "until the list shows what was written")
+        else:
+            yield Pause(wait, "until the list shows what was written")
     return None
 
 
