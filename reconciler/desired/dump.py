@@ -96,12 +96,12 @@ def dump(live: Live, account_file: SourceFile | None = None, declared: Collectio
 def ignore_text(ignored: Collection[Ignored]) -> str:
     """The items of `ignore` in `account.yaml` for tunnels that can't be declared."""
     rules = [{"name": entry.name, "reason": f"can't be declared: {entry.reason}"} for entry in ignored]
-    return indent(_yaml(rules), "  ") if rules else ""
+    return indent(yaml_text(rules), "  ") if rules else ""
 
 
 def account_text(account_id: str, ignored: Collection[Ignored] = ()) -> str:
     """The text of a new `account.yaml` that deletes nothing."""
-    head = _yaml({"account_id": account_id}) + "prune: false\n"
+    head = yaml_text({"account_id": account_id}) + "prune: false\n"
     return head + (f"ignore:\n{ignore_text(ignored)}" if ignored else "")
 
 
@@ -136,10 +136,10 @@ def _writable(settings: Settings) -> bool:
 def _item(settings: Settings) -> str:
     """One item of the list: what differs from the API's defaults, and the key as somebody else's."""
     own = {p: v for p, v in settings.items() if p == BGP_PATHS[0] or v != FIELDS[p].default}
-    return indent(_yaml([{**nested(own), "psk": EXTERNAL}]), "  ")
+    return indent(yaml_text([{**nested(own), "psk": EXTERNAL}]), "  ")
 
 
-def _yaml(value: Any) -> str:
+def yaml_text(value: Any) -> str:
     """YAML text of a value; what can't be seen is escaped."""
     text = _emit(value, readable=True)
     return text if text.replace("\n", "").isprintable() else _emit(value, readable=False)
@@ -155,7 +155,7 @@ def _files(items: Mapping[str, str], defaults: tuple[str, ...]) -> list[_File]:
     """The items put into files of a size that can be read."""
     head = _HEAD
     if defaults:
-        head += "defaults:  # without those of the account\n" + indent(_yaml(dict.fromkeys(defaults)), "  ")
+        head += "defaults:  # without those of the account\n" + indent(yaml_text(dict.fromkeys(defaults)), "  ")
     out: list[_File] = []
     rest = list(items)
     while rest or not out:

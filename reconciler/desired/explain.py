@@ -6,6 +6,7 @@ message holds the value of an unknown key or of a key.
 
 import re
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any, get_type_hints
 
 from reconciler.core.diagnostic import Diagnostic, error
@@ -30,6 +31,17 @@ _TYPES: dict[str, type] = {
     "limits": schema.LimitKeys,
     "defaults": schema.Defaults,
     "tunnels": schema.Tunnel,
+}
+MAX_PROBLEMS = 500
+"""Problems of one file that are told; a file with more is broken in another way."""
+
+_LENGTHS = {
+    "too_short": (
+        "empty-value",
+        "an empty list where something is needed",
+        "Write at least one item, or remove the key.",
+    ),
+    "too_long": ("out-of-range", "a list with far too many items", "Split it, or remove what stands there twice."),
 }
 _SHAPES = {"dict_type": "a mapping", "list_type": "a list"}
 _SECRET = re.compile(r"psk|pks|pre.?shared|secret|passw|(^|_)key$|^key", re.IGNORECASE)
@@ -89,12 +101,8 @@ def _words(found: Error, root: type) -> tuple[str, str, str]:
         return "nothing-declared", "this file declares no tunnels", _NOTHING
     if kind == "missing":
         return "missing-field", f"{shown(str(loc[-1]))} is missing", "It is required: add it."
-    if kind == "too_short":
-        return (
-            "empty-value",
-            "an empty list where something is needed",
-            "Write at least one item, or remove the key.",
-        )
+    if kind in _LENGTHS:
+        return _LENGTHS[kind]
     if kind in _SHAPES:
         return _shape(found)
     return kind, found["ctx"]["summary"], found["ctx"]["detail"]
@@ -105,11 +113,11 @@ def explain(document: Document, errors: Iterable[Error], root: type) -> list[Dia
 
     Args:
         document: The file that was validated.
-        errors: As `ValidationError.errors()` gives them.
+        errors: As `ValidationError.errors()` gives them; told up to a limit.
         root: The type of the whole file.
     """
     out = []
-    for found in errors:
+    for found in islice(errors, MAX_PROBLEMS):
         code, summary, detail = _words(found, root)
         key = code in ("unknown-key", "not-in-defaults", "nothing-declared")
         out.append(error(code, summary, detail, document.location(found["loc"], key=key)))
@@ -131,7 +139,7 @@ def without(value: Any, errors: Iterable[Error]) -> tuple[Any, dict[int | str, s
     for found in errors:
         scope, key = _cut(found["loc"])
         gone.setdefault(scope, set()).add(key)
-        if _words(found, schema.TunnelFile)[0] == "literal-psk":
+        if _SECRET.search(key):
             gone[scope].add("psk")
     root = {k: v for k, v in value.items() if k not in gone.get("", ())} if isinstance(value, dict) else {}
     if isinstance(root.get("defaults"), dict):

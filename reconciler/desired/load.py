@@ -83,11 +83,12 @@ def _group(files: AccountFiles, problems: list[Diagnostic]) -> Group:
     account = _account(files, read)
     value = read.value if read else {}
     gone = read.gone.get("defaults", set()) | read.gone.get("", set()) if read else set(REQUIRED)
+    defaults = merge({}, value.get("defaults") or {})
     entries: list[Entry] = []
     for source in files.files:
         tunnels = _read(source, schema.tunnels_adapter(), schema.TunnelFile, problems)
         if tunnels:
-            entries += _entries(tunnels, value.get("defaults") or {}, gone, problems)
+            entries += _entries(tunnels, defaults, gone, problems)
     return Group(account, tuple(entries))
 
 

@@ -43,6 +43,12 @@ from reconciler.desired.scalars import (
     doc,
 )
 
+MAX_TUNNELS = 15_000
+"""More can't stand in a file of the size that is read, unless they are all wrong."""
+
+MAX_RULES = 1_000
+"""Ignore rules of one account; each is tried on each tunnel."""
+
 
 @with_config(CLOSED)
 class Target(TypedDict, total=False):
@@ -121,7 +127,12 @@ class TunnelFile(TypedDict, total=False):
     """A file of tunnels, anywhere below an account's folder."""
 
     defaults: Annotated[Defaults | None, doc("Settings under every tunnel of this file, over the account's.")]
-    tunnels: Required[Annotated[list[Tunnel], doc("The tunnels; an empty list declares none on purpose.")]]
+    tunnels: Required[
+        Annotated[
+            Annotated[list[Tunnel], Field(max_length=MAX_TUNNELS)],
+            doc("The tunnels; an empty list declares none on purpose."),
+        ]
+    ]
 
 
 @with_config(CLOSED)
@@ -151,7 +162,7 @@ class Ignore(TypedDict, total=False):
 
     name: Required[Annotated[Name, doc("Glob over live names.")]]
     fields: Annotated[
-        Annotated[list[FieldPath], Field(min_length=1)],
+        Annotated[list[FieldPath], Field(min_length=1, max_length=len(values.FIELD_PATHS))],
         doc("Only these fields; left out, the whole tunnel."),
     ]
     reason: Required[Annotated[Name, doc("Why; shown in reports.")]]
@@ -180,7 +191,7 @@ class AccountFile(TypedDict, total=False):
     removed: Annotated[list[Name] | None, doc("Tunnels whose deletion this commit means.")]
     protect: Annotated[list[Name] | None, doc("Tunnels that are never deleted.")]
     paused: Annotated[Paused | None, doc("Stops apply; plan and drift still work.")]
-    ignore: Annotated[list[Ignore] | None, doc("What somebody else owns.")]
+    ignore: Annotated[Annotated[list[Ignore], Field(max_length=MAX_RULES)] | None, doc("What somebody else owns.")]
     limits: Annotated[LimitKeys | None, doc("How much one plan may delete or change.")]
     parking: Annotated[Parking | None, doc("Where a /31 is borrowed to break a swap.", "169.254.240.0/20")]
     defaults: Annotated[Defaults | None, doc("Settings under every tunnel of the account.")]

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from datetime import date
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Any
 
 from pydantic_core import PydanticCustomError
@@ -48,9 +49,10 @@ def wrong(code: str, summary: str, detail: str) -> PydanticCustomError:
     return PydanticCustomError(code, "{summary}", {"summary": summary, "detail": detail})
 
 
+@lru_cache(maxsize=1024)
 def did_you_mean(word: str, known: tuple[str, ...]) -> str:
     """`Did you mean "x"? ` when a known word is near, else nothing."""
-    near = get_close_matches(word.lower(), known, 1, 0.6)
+    near = len(word) <= SHOWN and get_close_matches(word.lower(), known, 1, 0.6)
     return f'Did you mean "{near[0]}"? ' if near else ""
 
 

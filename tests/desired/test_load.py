@@ -117,6 +117,11 @@ def test_null_removes_what_is_inherited(more: str, path: str, value: Any):
     assert one(more, head).settings.get(path) == value
 
 
+def test_null_in_the_accounts_defaults_is_nothing():
+    account = ACCOUNT + "defaults: {bgp: null, health_check: {rate: null}}\n"
+    assert one("", "", account).settings == one("").settings
+
+
 def test_merging_changes_neither_side():
     base, over = {"a": {"b": 1}}, {"a": {"c": 2, "b": None}}
     assert merge(base, over) == {"a": {"c": 2}}

@@ -239,3 +239,11 @@ def test_the_same_identity_on_another_endpoint_is_fine():
 def test_a_field_rule_may_match_a_declared_tunnel():
     account = ACCOUNT + "ignore: [{name: a, reason: y, fields: [health_check.rate], until: 2026-05-04}]\n"
     assert found(files(*a(), account=account)) == []
+
+
+def test_more_tunnels_than_a_file_can_hold_are_one_problem():
+    assert found(texts({"a.yaml": "tunnels:\n" + "- {}\n" * 20_000})) == ["a.yaml:2:1 error out-of-range"]
+
+
+def test_only_so_many_problems_of_a_file_are_told():
+    assert len(texts({"a.yaml": "tunnels: []\n" + "".join(f"k{i}: 1\n" for i in range(700))}).diagnostics) == 500
