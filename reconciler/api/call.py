@@ -81,8 +81,9 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class NotSent:
-    """It surely was not carried out and won't be tried again: connection refused, budget or deadline used up, 429 to the
-    end, interrupted.
+    """It surely was not carried out and won't be tried again.
+
+    For example: connection refused, budget or deadline used up, 429 to the end, interrupted.
 
     Attributes:
         code: `unreachable`, `rate-limited`, `deadline`, `interrupted`, `budget`, `auth-stopped`.

@@ -16,7 +16,7 @@ from reconciler.core.report import AccountReport, Outcome
 from reconciler.keys.redact import Redactor
 
 
-class Halt(Exception):  # noqa: N818 - an end of the run, not always an error
+class Halt(Exception):
     """The command ends here with this outcome.
 
     Attributes:

@@ -1,5 +1,6 @@
 """`reconciler drift`: how live differs from git, as a report; never writes."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from reconciler.cli.context import Context, halt
@@ -10,7 +11,7 @@ from reconciler.cli.psk import statuses
 from reconciler.cli.remote import Remote
 from reconciler.core.plan import Plan
 from reconciler.core.report import AccountReport, LeftAlone, Report
-from reconciler.desired.patch import accept_patch
+from reconciler.desired.patch import Accepted, accept_patch
 from reconciler.desired.tree import read_tree
 from reconciler.reports.accounts import report_of
 from reconciler.reports.drift import drift_report, with_history
@@ -23,9 +24,11 @@ def run(ctx: Context) -> Report:
     previous = read_report(Path(ctx.options.previous)) if ctx.options.previous else None
     tree = read_tree(Path(ctx.options.dir))
 
-    def patch(plan: Plan) -> str:
+    here = f"{Path.cwd()}/" if Path(ctx.options.dir).is_absolute() else ""
+
+    def accept(plan: Plan) -> Accepted:
         drifted = tuple(c for c in plan.changes if c.cause != "git")
-        return accept_patch(tree, plan.desired, drifted).patch
+        return accept_patch(tree, plan.desired, drifted, ctx.now().date(), strip=here)
 
     accounts: list[AccountReport] = []
     with Remote(ctx, [d.account for d in every]) as remote:
@@ -34,7 +37,7 @@ def run(ctx: Context) -> Report:
                 accounts += [one.failed] if one.failed else []
                 continue
             plan = attributed(one.plan, baseline)
-            accounts.append(_with_keys(ctx, plan, drift_report(plan, patch, _not_checked(plan))))
+            accounts.append(_with_keys(ctx, plan, drift_report(plan, accept, _not_checked(plan))))
     report = report_of("drift", accounts, ctx.diagnostics, sandbox=ctx.sandbox)
     return with_history(report, previous, ctx.now().isoformat(timespec="seconds").replace("+00:00", "Z"))
 
@@ -48,8 +51,6 @@ def _not_checked(plan: Plan) -> tuple[LeftAlone, ...]:
 
 
 def _with_keys(ctx: Context, plan: Plan, report: AccountReport) -> AccountReport:
-    from dataclasses import replace
-
     overdue = tuple(k for k in statuses(ctx, plan.desired, plan.live) if k.overdue or k.error)
     return replace(report, keys=overdue)
 

@@ -80,7 +80,9 @@ def attributed(plan: Plan, baseline: dict[str, Desired] | None) -> Plan:
         return plan
     from reconciler.core.baseline import attribute
 
-    return replace(plan, changes=attribute(plan.changes, baseline.get(plan.desired.account.account_id)))
+    account = plan.desired.account
+    nothing = Desired(replace(account, prune=False), {})
+    return replace(plan, changes=attribute(plan.changes, baseline.get(account.account_id, nothing)))
 
 
 def outcome_of(ctx: Context, plan: Plan) -> Outcome:

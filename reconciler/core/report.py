@@ -40,7 +40,7 @@ EXIT_CODES: dict[Outcome, int] = {
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Why something failed: `code` is ours or Cloudflare's, `message` is Cloudflare's words or ours, `remedy` what to do.
+    """Why something failed: `code` and `message` are Cloudflare's or ours, `remedy` says what to do.
 
     `ray` is Cloudflare's request id (header `cf-ray`) when there was one.
     """
@@ -227,6 +227,7 @@ class Report:
     format_version: str = FORMAT_VERSION
 
 
+_FIRST: tuple[Outcome, ...] = ("usage", "invalid", "internal", "interrupted")
 _ORDER: tuple[Outcome, ...] = ("auth", "error", "blocked", "plan_changed", "rejected", "changes", "ok")
 
 
@@ -236,9 +237,9 @@ def worst(outcomes: tuple[Outcome, ...], *, written: bool = False) -> Outcome:
     The order is that of the documented exit codes: usage, invalid, then internal and interrupted, then `partial` when
     something was written and not all is well, else the first of auth, error, blocked, plan_changed, rejected, changes.
     """
-    for outcome in ("usage", "invalid", "internal", "interrupted"):
+    for outcome in _FIRST:
         if outcome in outcomes:
-            return outcome  # type: ignore[return-value]
+            return outcome
     bad = [o for o in _ORDER if o in outcomes and o != "ok"]
     if "partial" in outcomes or (written and bad):
         return "partial"

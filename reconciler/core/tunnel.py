@@ -7,10 +7,10 @@ empty are the same, a health-check target is the same in string and object form.
 import ipaddress
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
 from socket import AF_INET6, inet_ntop, inet_pton
+from typing import Any
 
-from reconciler.core.fields import BGP_PATHS, READ_ONLY, FIELDS, Value
+from reconciler.core.fields import BGP_PATHS, FIELDS, READ_ONLY, Value
 
 Settings = Mapping[str, Value]
 """Dotted path to canonical value. All paths outside `bgp` are present, except `health_check.direction` when nothing
@@ -49,7 +49,7 @@ def _text(value: Any) -> str:
     return value
 
 
-def _flag(value: Any, default: bool) -> bool:
+def _flag(value: Any, *, default: bool) -> bool:
     if value is None:
         return default
     if not isinstance(value, bool):

@@ -167,5 +167,5 @@ def summary_of(accounts: Sequence[AccountReport]) -> dict[str, int]:
         **counts,
         "unchanged": sum(a.unchanged for a in accounts),
         "unmanaged": sum(len(a.unmanaged) for a in accounts),
-        "ignored": sum(len(a.ignored) for a in accounts),
+        "ignored": sum(not i.fields for a in accounts for i in a.ignored),
     }

@@ -7,6 +7,7 @@ from reconciler.core.change import Action, Change
 from reconciler.core.fields import Concern, concern_of
 from reconciler.core.plan import Plan
 from reconciler.core.report import AccountReport, ChangeReport, LeftAlone, Patch, Report, Resolved
+from reconciler.desired.patch import Accepted
 from reconciler.reports.accounts import planned
 from reconciler.reports.changes import change_report
 
@@ -23,27 +24,28 @@ def severity_of(change: Change) -> Concern:
     return min((concern_of(f.path) for f in change.fields), key=_WEIGHT.__getitem__, default=Concern.COSMETIC)
 
 
-def drift_report(plan: Plan, patch: Callable[[Plan], str], not_checked: tuple[LeftAlone, ...]) -> AccountReport:
+def drift_report(plan: Plan, accept: Callable[[Plan], Accepted], not_checked: tuple[LeftAlone, ...]) -> AccountReport:
     """One account's drift.
 
     Differences that only git made (with a baseline) are listed and are not drift.
 
     Args:
         plan: With causes when there is a baseline.
-        patch: Makes the patch that accepts the live values.
+        accept: Makes the patch that accepts the live values.
         not_checked: What can't be compared, and why.
     """
     drifted = [c for c in plan.changes if c.cause != "git"]
     report = planned(plan, "changes" if drifted else "ok")
+    accepted = accept(plan) if drifted else None
     return replace(
         report,
         guards=(),
         api_calls={"list": 1},
         changes=tuple(_difference(c) for c in plan.changes),
-        notes=(),
+        notes=tuple(f"Not in the patch: {name}: {why}" for name, why in accepted.left_out) if accepted else (),
         drifted=len(drifted),
         not_checked=not_checked,
-        ways_out=_ways_out(plan, drifted, patch) if drifted else None,
+        ways_out=Patch(_revert(plan, drifted), accepted.patch) if accepted else None,
     )
 
 
@@ -51,10 +53,10 @@ def _difference(change: Change) -> ChangeReport:
     return replace(change_report(change), drift_class=_CLASSES[change.action], severity=severity_of(change).value)
 
 
-def _ways_out(plan: Plan, drifted: list[Change], patch: Callable[[Plan], str]) -> Patch:
+def _revert(plan: Plan, drifted: list[Change]) -> str:
     account = plan.desired.account.name
     target = f" --target {_quoted(drifted[0].name)}" if len(drifted) == 1 else ""
-    return Patch(revert=f"reconciler apply --account {account}{target}", accept=patch(plan))
+    return f"reconciler apply --account {account}{target}"
 
 
 def _quoted(name: str) -> str:
