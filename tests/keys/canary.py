@@ -39,7 +39,7 @@ def _unescaped(data: bytes) -> Iterator[bytes]:
 def _unjson(data: bytes) -> Iterator[bytes]:
     def one(match: re.Match[bytes]) -> bytes:
         try:
-            return json.loads(b'"' + match[0] + b'"').encode("utf-8", "surrogatepass")
+            return str(json.loads(b'"' + match[0] + b'"')).encode("utf-8", "surrogatepass")
         except ValueError:
             return match[0]
 
@@ -58,7 +58,9 @@ DECODERS: dict[str, Callable[[bytes], Iterator[bytes]]] = {
     "raw": lambda data: iter([data]),
     "json": _unjson,
     "json twice": lambda data: (b for a in _unjson(data) for b in _unjson(a)),
-    "url": lambda data: iter([urllib.parse.unquote_to_bytes(data), urllib.parse.unquote_to_bytes(data.replace(b"+", b" "))]),
+    "url": lambda data: iter(
+        [urllib.parse.unquote_to_bytes(data), urllib.parse.unquote_to_bytes(data.replace(b"+", b" "))]
+    ),
     "html": lambda data: iter([html.unescape(data.decode("utf-8", "replace")).encode()]),
     "json in html": lambda data: _unjson(html.unescape(data.decode("utf-8", "replace")).encode()),
     "base64": _base64_runs,

@@ -5,9 +5,10 @@ import json
 import urllib.parse
 
 import pytest
+
 from tests.keys.canary import leaks
 
-KEY = "c4n'ary <\"key\"> äÖ&%/"
+KEY = 'c4n\'ary <"key"> äÖ&%/'
 
 WRITTEN = {
     "raw": KEY.encode(),

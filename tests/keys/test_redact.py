@@ -8,15 +8,16 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from urllib.parse import quote, quote_plus
 
 import pytest
-from tests.keys.canary import leaks
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.keys.redact import MASK, RedactingStream, Redactor, install, mask_commands, traceback_text
 from reconciler.keys.secret import Secret
+from tests.keys.canary import leaks
 
 KEY = "q\"'$x<&>\\ ä%/+end"
 
@@ -106,7 +107,7 @@ def test_a_stream_writes_the_same_wherever_its_writes_are_cut(keys: list[str], t
     target = io.StringIO()
     stream = RedactingStream(redactor, target)
     edges = [0, *sorted(min(c, len(text)) for c in cuts), len(text)]
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         stream.write(text[start:end])
         stream.flush()
         assert not any(key in target.getvalue() for key in keys)
@@ -166,9 +167,10 @@ def caught() -> ValueError:
 
 def test_what_is_printed_is_cleaned_on_both_streams() -> None:
     with installed() as streams:
-        print("my s3cret", flush=True)
-        print("s3", end="", file=sys.stderr, flush=True)
-        print("cret", file=sys.stderr)
+        sys.stdout.write("my s3cret\n")
+        sys.stderr.write("s3")
+        sys.stderr.flush()
+        sys.stderr.write("cret\n")
     assert [s.getvalue() for s in streams] == ["my ***\n", "***\n"]
 
 

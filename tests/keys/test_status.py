@@ -61,7 +61,11 @@ def test_the_age_is_only_what_can_be_trusted(
 @pytest.mark.parametrize(
     ("stored", "limit", "overdue"), [(90.0, 90, False), (90.1, 90, True), (500, None, False), (None, 1, False)]
 )
-def test_a_key_is_overdue_after_its_time(stored: float | None, limit: int | None, overdue: bool) -> None:
+def test_a_key_is_overdue_after_its_time(
+    stored: float | None,
+    limit: int | None,
+    overdue: bool,  # noqa: FBT001
+) -> None:
     assert status(LOCAL, stored=stored, limit=limit).overdue is overdue
 
 
