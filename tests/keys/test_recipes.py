@@ -31,7 +31,7 @@ put) test "$2" = psk=- || exit 9; test -z "$cas" || test ! -e "$path" || exit 2;
 esac""",
     "op": """
 case "$1 $2" in
-"item list") 
+"item list")
   for f in "$STORE"/*.json; do test ! -e "$f" || jq --arg id "$(basename "$f" .json)" '. + {id: $id}' "$f"; done |
     jq -s 'map({id, title})' ;;
 "item create") test "$5" = - || exit 9; n=$(ls "$STORE" | wc -l); cat >"$STORE/item$n$$.json" ;;

@@ -103,14 +103,18 @@ class World:
             case SinkOp.MAKE:
                 self.ring[name] = f"made{self.clock}"
             case SinkOp.PUT:
-                if self.pending.setdefault(name, self.ring[name]) != self.ring[name]:
-                    return SinkFailed(Problem("sink-failed", "another key is pending"))
+                return self.put(name)
             case SinkOp.CHECK:
                 return SinkDone(yes=self.pending.get(name) == self.ring[name])
             case SinkOp.PROMOTE:
                 self.current[name] = self.pending.pop(name)
                 self.promoted[name] = self.clock
         return SinkDone()
+
+    def put(self, name: str) -> SinkOutcome:
+        if self.pending.setdefault(name, self.ring[name]) == self.ring[name]:
+            return SinkDone()
+        return SinkFailed(Problem("sink-failed", "another key is pending"))
 
     def held(self, name: str) -> bool:
         return self.key[name] in (self.current[name], self.pending.get(name))

@@ -55,7 +55,7 @@ REFUSED: dict[str, Callable[[Secret], object]] = {
     "f-string": lambda s: f"<{s}>",
     "percent": lambda s: "%s" % s,  # noqa: UP031
     "str.format": "{:>9}".format,
-    "join": lambda s: " ".join(iter([s])),  # type: ignore[list-item]
+    "join": lambda s: " ".join(iter([s])),  # type: ignore[arg-type]
     "pickle": pickle.dumps,
     "copy": copy.copy,
     "deepcopy": copy.deepcopy,
