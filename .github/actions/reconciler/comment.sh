@@ -4,7 +4,10 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 body=$RUNNER_TEMP/comment.md
-reconciler render "$report/report.json" -o markdown="$body"
+rm -f "$body"
+code=0
+reconciler render "$report/report.json" -o markdown="$body" || code=$? # may be that of the plan: a body is what counts
+if [[ ! -s $body ]]; then exit "$((code == 0 ? 70 : code))"; fi
 
 comment=$(own_plan_comments "$PR_NUMBER" | query 'str(data[0]["id"]) if data else ""')
 if [[ $comment ]]; then
