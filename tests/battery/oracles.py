@@ -69,6 +69,8 @@ class Watch:
         self.breaches: list[Breach] = []
         self.limits: list[Breach] = []
         self.excused = False
+        self.lied = False
+        self.raced = False
         self.generated = 0
         account = simulator.account(ACCOUNT)
         self._aliens = {i: account.tunnels[i] for i in world.alien}
@@ -83,6 +85,7 @@ class Watch:
 
     def untrue(self) -> None:
         """A list lied. Only unique names at the server then keep a second tunnel of a name away."""
+        self.lied = True
         if not self.world.fenced:
             self.excused = True
 
@@ -91,6 +94,15 @@ class Watch:
         semantics = self.simulator.semantics
         if not semantics.names_unique and not semantics.addresses_unique:
             self.excused = True
+
+    def race(self) -> None:
+        """Two appliers: where lists lag, neither can see the other's last write, so `ok` may be said too early."""
+        self.unfenced()
+        self.raced = self.simulator.semantics.list_lag > 0
+
+    def editable(self) -> list[str]:
+        """Names of the tunnels that somebody may edit: those of the start, in order."""
+        return sorted(t["name"] for i, t in self.simulator.account(ACCOUNT).tunnels.items() if i in self._first)
 
     def foreign(self, tunnel_id: str) -> None:
         """Somebody edited a tunnel: that is its state from now on."""
@@ -109,7 +121,7 @@ class Watch:
                 self.breach("S4", f"{self._first[tunnel_id]['name']} is declared and was deleted")
         self._counts(account.created, world.made, "S3", "created")
         self._counts(account.deleted, world.doomed, "S2", "deleted")
-        if world.blocked and (account.created or account.deleted):
+        if world.blocked and (account.deleted or (account.created and not self.lied)):
             self.breach("S2", "a guard forbids the plan and something was written")
         self._keys(account)
         semantics = self.simulator.semantics
@@ -242,12 +254,14 @@ class Guarded:
     def after(self, request: Request, reply: Reply | None, kind: str | None, now: float) -> None:
         """A request met its fate; `reply` is None when there was no whole answer."""
         if kind in UNTRUE and request.method == "GET":
-            self.untrue_list = self.untrue_last = True
+            self.untrue_list = self.untrue_last = self.trusted = True
             self.watch.untrue()
         elif request.method == "GET":
             self.trusted = kind is None or kind.startswith(("kill", "clock", "stop", "foreign"))
             self.untrue_last = False
         if request.method != "GET":
+            if kind in ("lost-write", "404"):  # the server says that a tunnel is gone which is not
+                self.watch.unfenced()
             self.watch.state()
         if reply is not None and kind == "429-seconds":
             self.silent_until = now + float(reply.headers["retry-after"])
@@ -256,7 +270,7 @@ class Guarded:
         """The invocation ended by itself."""
         if now - self._started > 660:
             self.watch.breach("L5", f"it took {now - self._started:.0f} s")
-        if outcome == "ok" and not self.untrue_last:
+        if outcome == "ok" and not self.untrue_last and not self.watch.raced:
             why = self.watch.settled()
             if why:
                 self.watch.breach("S12", f"ok was said and {why}")

@@ -2,15 +2,18 @@
 
 import random
 from collections import Counter
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.api.call import Answered, Call, Denied, Outcome, Pause, Send, Step, Verb
+from reconciler.api import exchange as edge
 from reconciler.api.envelope import MAX_BODY
 from reconciler.api.exchange import AmbiguousError, KeyAccess, NotSentError, Session, exchange
 from reconciler.api.wire import Reply, Request
 from reconciler.core import build as core
+from reconciler.core import diff as comparing
 from reconciler.core.live import Live
 from reconciler.core.plan import Plan
 from reconciler.engine import apply as engine
@@ -105,9 +108,7 @@ def _happen(kind: str, story: "Story", guarded: Guarded) -> None:
 
 def _carry(fault: FaultKind | None, simulator: Simulator, request: Request) -> Reply:
     headers = {**request.headers, "authorization": "Bearer token"}
-    sent = message.Request(
-        request.method, f"{message.PREFIX}{request.path}", "", headers, request.body
-    )
+    sent = message.Request(request.method, f"{message.PREFIX}{request.path}", "", headers, request.body)
     try:
         reply = simulator.handle(sent) if fault is None else apply_fault(fault, simulator, sent)
     except NotSent as problem:
@@ -176,7 +177,7 @@ class Story:
 
     def foreign_edit(self) -> None:
         """Somebody edits a tunnel by hand."""
-        names = sorted(t["name"] for t in self.simulator.account(ACCOUNT).tunnels.values())
+        names = self.watch.editable()
         if names:
             name = self.rng.choice(names)
             self.simulator.foreign_edit(ACCOUNT, name, {"description": f"edited {self.mishaps.asked}"})
@@ -190,17 +191,32 @@ class Story:
         keys = KeyAccess(key_text, lambda text: text, ("token",))
         return Session(clock.seconds + 600, keys), VirtualPort(self, guarded, self.rng.random), guarded
 
+    def start(self) -> tuple[Generator[None, None, Ending], Guarded]:
+        """A fresh process of the tool, and its oracles."""
+        session, port, guarded = self.session()
+        return turns(tool(self.world, guarded), session, port), guarded
+
     def invoke(self) -> Ending:
         """Runs the tool once."""
-        session, port, guarded = self.session()
-        ending = Ending("killed")
+        taking, guarded = self.start()
+        ending: Ending | None = None
+        while ending is None:
+            ending = self.turn(taking, guarded)
+        return ending
+
+    def turn(self, taking: Generator[None, None, Ending], guarded: Guarded) -> Ending | None:
+        """One call of an invocation; its ending when that was the last."""
         try:
-            ending = carry_out(tool(self.world, guarded), session, port)
+            next(taking)
+        except StopIteration as end:
+            ending = end.value
         except Killed:
-            pass
+            ending = Ending("killed")
         except Exception as problem:  # noqa: BLE001 - any exception is a finding
             self.watch.breach("crash", f"{type(problem).__name__}: {problem}")
             ending = Ending("internal")
+        else:
+            return None
         self.close(ending, guarded)
         return ending
 
@@ -251,22 +267,24 @@ def told(ending: Ending, watch: Watch) -> None:
         watch.breach("S9", "a key in the report")
 
 
-def carry_out(protocol: Protocol, session: Session, port: VirtualPort) -> Ending:
-    """Drives the tool over the virtual clock."""
-    try:
-        step = next(protocol)
-        while True:
-            step = protocol.send(_outcomes(step, session, port))
-    except StopIteration as end:
-        ending: Ending = end.value
-        return ending
-
-
-def _outcomes(step: Step, session: Session, port: VirtualPort) -> tuple[Outcome, ...]:
-    if isinstance(step, Pause):
-        port.sleep(min(step.seconds, max(0.0, session.left(port.now()))))
-        return ()
-    return tuple(exchange(call, ACCOUNT, session, port) for call in step.calls)
+def turns(protocol: Protocol, session: Session, port: VirtualPort) -> Generator[None, None, Ending]:
+    """Drives the tool over the virtual clock; yields before every call, so that others may have a turn."""
+    outcomes: tuple[Outcome, ...] | None = None
+    while True:
+        try:
+            step = next(protocol) if outcomes is None else protocol.send(outcomes)
+        except StopIteration as end:
+            ending: Ending = end.value
+            return ending
+        if isinstance(step, Pause):
+            port.sleep(min(step.seconds, max(0.0, session.left(port.now()))))
+            outcomes = ()
+            continue
+        done = []
+        for call in step.calls:
+            yield
+            done.append(exchange(call, ACCOUNT, session, port))
+        outcomes = tuple(done)
 
 
 @dataclass(slots=True)
@@ -274,7 +292,7 @@ class Result:
     """What a story came to.
 
     Attributes:
-        requests: Requests until the first invocation without a fault.
+        requests: Requests before the runs that repair.
         repairs: Runs without a fault until convergence, the one that only finds that all is well included.
     """
 
@@ -284,6 +302,16 @@ class Result:
     requests: int
     repairs: int
     outcomes: Counter[str]
+
+
+def finish(story: Story) -> Result:
+    """Repairs what the faults left, and sums up."""
+    requests = story.mishaps.asked
+    story.mishaps.left.clear()
+    repairs = story.repair()
+    watch = story.watch
+    outcomes = Counter(ending.outcome for ending in story.endings)
+    return Result(watch.breaches, watch.limits, story.mishaps.fired, requests, repairs, outcomes)
 
 
 def run(world: World, faults: Mapping[int, str], seed: int = 0) -> Result:
@@ -298,14 +326,62 @@ def run(world: World, faults: Mapping[int, str], seed: int = 0) -> Result:
     story.invoke()
     while story.mishaps.left and len(story.endings) < 3 and story.endings[-1].outcome != "ok":
         story.invoke()
-    requests = story.mishaps.asked
-    story.mishaps.left.clear()
-    repairs = story.repair()
-    watch = story.watch
-    outcomes = Counter(ending.outcome for ending in story.endings)
-    return Result(watch.breaches, watch.limits, story.mishaps.fired, requests, repairs, outcomes)
+    return finish(story)
 
 
-def value_of(result: Result) -> Any:
-    """A short text of what went wrong, empty when nothing did."""
-    return "; ".join(f"{b.oracle} {b.text}" for b in result.breaches)
+def run_two(world: World, faults: Mapping[int, str], seed: int = 0) -> Result:
+    """Two processes of the tool at once, their calls interleaved as the seed says."""
+    story = Story(world, Mishaps(faults), random.Random(seed))
+    story.watch.race()
+    going = [story.start(), story.start()]
+    bias = story.rng.random()
+    while going:
+        one = going[0] if story.rng.random() < bias else going[-1]
+        if story.turn(*one) is not None:
+            going.remove(one)
+    story.watch.raced = False
+    return finish(story)
+
+
+@contextmanager
+def remembering() -> Iterator[None]:
+    """Remembers what clean lists mean and how two settings differ, since the same input always gives the same."""
+    decode, differing = edge.decode, comparing.differing_paths
+    edge.decode, comparing.differing_paths = _memoized_decode(decode), _memoized_paths(differing)
+    try:
+        yield
+    finally:
+        edge.decode, comparing.differing_paths = decode, differing
+
+
+def _memoized_decode(real: Callable[..., Any]) -> Callable[..., Any]:
+    known: dict[bytes, Any] = {}
+
+    def decode(call: Call, reply: Reply, *rest: Any) -> Any:
+        if call.verb is not Verb.LIST or reply.status != 200:
+            return real(call, reply, *rest)
+        found = known.get(reply.body)
+        if found is None:
+            found = real(call, reply, *rest)
+            if isinstance(found, Answered):
+                _keep(known, reply.body, found)
+        return found
+
+    return decode
+
+
+def _memoized_paths(real: Callable[..., Any]) -> Callable[..., Any]:
+    known: dict[Any, Any] = {}
+
+    def differing(before: Any, after: Any) -> Any:
+        key = tuple(before.items()), tuple(after.items())
+        return known[key] if key in known else _keep(known, key, real(before, after))
+
+    return differing
+
+
+def _keep(known: dict[Any, Any], key: Any, value: Any) -> Any:
+    if len(known) > 5_000:
+        known.clear()
+    known[key] = value
+    return value

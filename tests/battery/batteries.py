@@ -1,0 +1,162 @@
+"""The batteries: which stories are told. Each is a list of chunks that workers tell, in any order, with one sum."""
+
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import combinations, product
+
+from tests.battery.paths import run_path
+from tests.battery.run import KINDS, Result, remembering, run, run_two
+from tests.battery.world import World, world
+
+PAIRED = (
+    *("reset-before", "reset-after", "500-after", "truncated", "429-seconds", "refused", "409-after"),
+    *("stale-list", "partial-list", "success-false", "lost-write", "kill-before", "kill-after", "foreign-edit"),
+)
+"""Kinds of which every pair is tried at every pair of requests: one of each sort."""
+
+Spec = tuple[str, int, int, tuple[tuple[int, str], ...], int]
+"""One story: mode, seed of the world, its size (0: by the seed), faults by request, seed of the rest."""
+
+_MODES: Mapping[str, Callable[[World, Mapping[int, str], int], Result]] = {
+    "one": run,
+    "two": run_two,
+    "path": run_path,
+}
+
+
+def replay_text(spec: Spec) -> str:
+    """What `--replay` takes."""
+    mode, seed, size, faults, draw = spec
+    return f"{mode}/{seed}/{size}/{','.join(f'{i}={kind}' for i, kind in faults)}/{draw}"
+
+
+def parse_replay(text: str) -> Spec:
+    """The story of a `--replay` text."""
+    mode, seed, size, faults, draw = text.split("/")
+    pairs = [part.partition("=") for part in faults.split(",") if part]
+    return mode, int(seed), int(size), tuple((int(i), kind) for i, _, kind in pairs), int(draw)
+
+
+def tell(spec: Spec, known: World | None = None) -> Result:
+    """Tells one story."""
+    mode, seed, size, faults, draw = spec
+    return _MODES[mode](known or world(seed, size or None), dict(faults), draw)
+
+
+@dataclass
+class Tally:
+    """The sum of many stories.
+
+    Attributes:
+        fired: Fault and operation to how often the one met the other.
+        breaches: Fault, operation and oracle to the number of breaches, for stories with a breach.
+        limits: The same for breaches that no client could prevent.
+        repairs: Runs needed without a fault, to the number of stories.
+        failures: Replay text and what went wrong.
+        limited: Stories with such a limit.
+    """
+
+    runs: int = 0
+    fired: Counter[tuple[str, str]] = field(default_factory=Counter)
+    breaches: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    limits: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    repairs: Counter[int] = field(default_factory=Counter)
+    outcomes: Counter[str] = field(default_factory=Counter)
+    failures: list[tuple[str, str]] = field(default_factory=list)
+    limited: int = 0
+
+    def add(self, spec: Spec, result: Result) -> None:
+        """Counts one story."""
+        self.runs += 1
+        self.limited += bool(result.limits)
+        self.fired.update(result.fired)
+        self.repairs[result.repairs] += 1
+        self.outcomes.update(result.outcomes)
+        for into, found in ((self.breaches, result.breaches), (self.limits, result.limits)):
+            for breach in found:
+                into.update((kind, asked, breach.oracle) for kind, asked in result.fired or [("none", "none")])
+        if result.breaches:
+            text = "; ".join(f"{b.oracle} {b.text}" for b in result.breaches)
+            self.failures.append((replay_text(spec), text))
+
+    def merge(self, other: "Tally") -> None:
+        """Adds another sum."""
+        self.runs += other.runs
+        self.limited += other.limited
+        for name in ("fired", "breaches", "limits", "repairs", "outcomes"):
+            getattr(self, name).update(getattr(other, name))
+        self.failures += other.failures
+
+
+def _faultless(seed: int, size: int) -> tuple[World, int]:
+    found = world(seed, size or None)
+    return found, run(found, {}).requests
+
+
+def single(seed: int) -> Iterator[tuple[Spec, World]]:
+    """Every request of a world's faultless story, and one more, meets every kind of fault."""
+    found, requests = _faultless(seed, 0)
+    for index, kind in product(range(requests + 1), KINDS):
+        yield ("one", seed, 0, ((index, kind),), 0), found
+
+
+def pairs(seed: int) -> Iterator[tuple[Spec, World]]:
+    """Every pair of requests of a small world meets every pair of kinds."""
+    size = 1 + seed % 3
+    found, requests = _faultless(seed, size)
+    for (first, second), (one, two) in product(combinations(range(requests + 2), 2), product(PAIRED, repeat=2)):
+        yield ("one", seed, size, ((first, one), (second, two)), 0), found
+
+
+def _some_faults(rng: random.Random, count: int, requests: int) -> tuple[tuple[int, str], ...]:
+    drawn = {rng.randrange(requests + 8): rng.choice(KINDS) for _ in range(count)}
+    return tuple(sorted(drawn.items()))
+
+
+def chance(seed: int) -> Iterator[tuple[Spec, World]]:
+    """A hundred stories of one world with 1 to 6 faults anywhere."""
+    found, requests = _faultless(seed, 0)
+    rng = random.Random(seed)
+    for draw in range(100):
+        yield ("one", seed, 0, _some_faults(rng, rng.randrange(1, 7), requests), draw), found
+
+
+def together(seed: int) -> Iterator[tuple[Spec, World]]:
+    """Fifty interleavings of two appliers, every second one with a fault."""
+    found, requests = _faultless(seed, 1 + seed % 4)
+    rng = random.Random(seed)
+    for draw in range(50):
+        faults = _some_faults(rng, 1, 2 * requests) if draw % 2 else ()
+        yield ("two", seed, 1 + seed % 4, faults, draw), found
+
+
+def paths(seed: int) -> Iterator[tuple[Spec, World]]:
+    """Ways from one wish to another."""
+    found = world(seed)
+    for draw in range(10):
+        yield ("path", seed, 0, (), draw), found
+
+
+BATTERIES: Mapping[str, Callable[[int], Iterator[tuple[Spec, World]]]] = {
+    "single": single,
+    "pairs": pairs,
+    "random": chance,
+    "two": together,
+    "paths": paths,
+}
+
+
+def work(task: tuple[str, int, int]) -> tuple[str, Tally]:
+    """Tells a chunk of a battery.
+
+    Args:
+        task: Name of the battery, seed, and the most stories to tell.
+    """
+    name, seed, most = task
+    tally = Tally()
+    with remembering():
+        for (spec, found), _ in zip(BATTERIES[name](seed), range(most), strict=False):
+            tally.add(spec, tell(spec, found))
+    return name, tally
