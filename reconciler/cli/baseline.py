@@ -4,16 +4,18 @@ from pathlib import Path
 
 from reconciler.cli.context import Context, halt
 from reconciler.core.desired import Desired
-from reconciler.core.diagnostic import has_errors
+from reconciler.core.diagnostic import has_errors, warning
 from reconciler.desired.gitref import read_tree_at
 from reconciler.desired.load import load
 
 
-def read_baseline(ctx: Context, ref: str) -> dict[str, Desired]:
+def read_baseline(ctx: Context, ref: str) -> dict[str, Desired] | None:
     """Desired state at the ref, by account id; a root that was not there yet declared nothing.
 
+    None, with a warning, when the files there are wrong: a change that repairs them must still get its plan.
+
     Raises:
-        Halt: The ref or the repository can't be read, or the files there are wrong.
+        Halt: The ref or the repository can't be read.
     """
     try:
         tree = read_tree_at(ref, Path(ctx.options.dir))
@@ -22,6 +24,7 @@ def read_baseline(ctx: Context, ref: str) -> dict[str, Desired]:
     loaded = load(tree, ctx.now().date())
     if tree.accounts and has_errors(loaded.diagnostics):
         first = next(d for d in loaded.diagnostics if d.severity == "error")
-        detail = f"{first}. Choose a ref whose files are valid, or leave --baseline out."
-        raise halt("error", "baseline", f"the files at the baseline {ref} are wrong", detail)
+        detail = f"No cause is given for any change. The first problem there: {first}"
+        ctx.diagnostics = (*ctx.diagnostics, warning("baseline-invalid", f"the files at {ref} are wrong", detail))
+        return None
     return {d.account.account_id: d for d in loaded.desired}

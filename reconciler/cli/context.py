@@ -5,7 +5,8 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Event
@@ -13,7 +14,8 @@ from typing import TextIO
 
 from reconciler.core.diagnostic import Diagnostic, error
 from reconciler.core.report import AccountReport, Outcome
-from reconciler.keys.redact import Redactor
+from reconciler.keys.redact import Redactor, mask_commands
+from reconciler.keys.secret import Secret
 
 
 class Halt(Exception):
@@ -66,6 +68,14 @@ class Context:
         """The time, UTC."""
         return datetime.fromtimestamp(time.time(), UTC)
 
+    def learn(self, *secrets: Secret) -> None:
+        """Tell the redactor, and GitHub's runner, of secrets before anything else happens with them."""
+        if self.env.get("GITHUB_ACTIONS") == "true":
+            for secret in secrets:
+                self.raw_stderr.writelines(f"{line}\n" for line in mask_commands(secret))
+            self.raw_stderr.flush()
+        self.redactor.add(*secrets)
+
     def ask(self) -> str:
         """A line from standard input; empty at its end, or when the run is being stopped."""
         while not self.stop.is_set():
@@ -79,13 +89,18 @@ class Context:
         return wanted and stream.isatty()
 
 
-def stop_on_signals(stop: Event) -> None:
-    """SIGINT and SIGTERM ask the run to stop; the second one ends it at once."""
+@contextmanager
+def stop_on_signals(stop: Event) -> Iterator[None]:
+    """Meanwhile SIGINT and SIGTERM ask the run to stop; the second one ends it at once."""
 
     def ask(number: int, _frame: object) -> None:
         signal.signal(number, signal.SIG_DFL)
         stop.set()
         sys.stderr.write("\nStopping: the call in flight is finished, nothing more is sent.\n")
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, ask)
+    before = [(number, signal.signal(number, ask)) for number in (signal.SIGINT, signal.SIGTERM)]
+    try:
+        yield
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)

@@ -15,24 +15,12 @@ from reconciler.core.report import AccountReport, ChangeReport
 from reconciler.engine.apply import Applied
 from reconciler.engine.run import APPLIED
 from reconciler.keys.deliver import carry_out, open_sinks
-from reconciler.keys.redact import mask_commands
 from reconciler.keys.resolve import KeyRing, resolve
 from reconciler.keys.rotate import prepare, promote, rotate
-from reconciler.keys.secret import Secret
 from reconciler.keys.sinks import Sink
 from reconciler.keys.steps import KeyResult, SinkStep
 
 Carry = Callable[[Step], tuple[Outcome, ...]]
-
-
-def learn(ctx: Context, *secrets: Secret) -> None:
-    """Tell the redactor, and GitHub's runner, of keys before anything else happens with them."""
-    if ctx.env.get("GITHUB_ACTIONS") == "true":
-        for secret in secrets:
-            for line in mask_commands(secret):
-                ctx.raw_stderr.write(line + "\n")
-        ctx.raw_stderr.flush()
-    ctx.redactor.add(*secrets)
 
 
 def resolved(ctx: Context, ring: KeyRing, targets: Iterable[Declared]) -> tuple[Diagnostic, ...]:
@@ -40,7 +28,7 @@ def resolved(ctx: Context, ring: KeyRing, targets: Iterable[Declared]) -> tuple[
     refs = {t.name: (t.key, t.location) for t in targets if isinstance(t.key, (EnvRef, FileRef, CommandRef))}
     found, problems = resolve(refs, ctx.env, allow_commands=ctx.options.allow_commands)
     for name in found.names():
-        learn(ctx, found.secret(name))
+        ctx.learn(found.secret(name))
         ring.add(name, found.secret(name))
     return problems
 
@@ -57,7 +45,7 @@ def key_carrier(ctx: Context, ring: KeyRing, sinks: dict[str, Sink], carry: Carr
 
     def both(step: Step | SinkStep) -> Any:
         if isinstance(step, SinkStep):
-            return carry_out(step, sinks, ring, lambda secret: learn(ctx, secret))
+            return carry_out(step, sinks, ring, ctx.learn)
         return carry(step)
 
     return both

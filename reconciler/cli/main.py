@@ -35,16 +35,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     undo = install(redactor, sys.stdout, sys.stderr)
     try:
         ctx = Context(options, os.environ, sys.stdin, sys.stdout, sys.stderr, redactor, raw_stderr)
-        stop_on_signals(ctx.stop)
-        return _run(ctx)
+        with stop_on_signals(ctx.stop):
+            return _run(ctx)
     except UsageError as wrong:
         sys.stderr.write(f"reconciler {options.command}: {wrong}\n")
         return _USAGE
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 1
     finally:
         undo()
+        gc.enable()
 
 
 def _run(ctx: "Context") -> int:

@@ -16,6 +16,7 @@ def write_report(ctx: Context, report: Report) -> int:
     Raises:
         OSError: A file can't be written.
     """
+    report = ctx.redactor.clean_value(report)
     outputs = ctx.options.output or [("text", None)]
     for name, path in outputs:
         options = _text_options(ctx, to_stdout=path is None) if name == "text" else {}

@@ -78,6 +78,11 @@ class Remote:
         account_id, _, tunnel = qualified.partition("/")
         return self._rings[account_id].reveal(tunnel)
 
+    def _wrap(self, text: str) -> Secret:
+        secret = Secret(text)
+        self._ctx.learn(secret)
+        return secret
+
     def extend(self, seconds: float) -> None:
         """Put all deadlines off: the time that an approval takes does not count."""
         for _, session in self._lines.values():
@@ -92,7 +97,7 @@ class Remote:
             names = ", ".join(missing)
             remedy = "Set it to a Cloudflare API token, or try the tool without one: add --sandbox."
             raise halt("auth", "no-token", f"the environment variable {names} is not set", remedy)
-        self._ctx.redactor.add(*(Secret(token) for token in set(tokens.values())))
+        self._ctx.learn(*(Secret(token) for token in set(tokens.values())))
         return tokens
 
     def _line(self, token: str) -> tuple[HttpPort, Session]:
@@ -103,7 +108,7 @@ class Remote:
                 port = HttpPort(base, token, options.parallelism, self._ctx.stop.is_set, self._transport)
             except ValueError as refused:
                 raise halt("auth", "bad-token", "the API token can't be used", f"{refused}") from None
-            keys = KeyAccess(self._reveal, Secret, (token,))
+            keys = KeyAccess(self._reveal, self._wrap, (token,))
             left = options.timeout - (time.monotonic() - self._ctx.started)
             self._lines[token] = port, Session(port.now() + left, keys)
         return self._lines[token]

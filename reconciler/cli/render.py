@@ -4,9 +4,10 @@ from pathlib import Path
 
 from reconciler.cli.context import Context
 from reconciler.cli.drift import read_report
-from reconciler.core.report import Report
+from reconciler.cli.output import write_report
 
 
-def run(ctx: Context) -> Report:
-    """The saved report."""
-    return read_report(Path(ctx.options.report))
+def run(ctx: Context) -> int:
+    """Draw it. The exit code is that of the drawing, not the one that the report speaks of."""
+    write_report(ctx, read_report(Path(ctx.options.report)))
+    return 0
