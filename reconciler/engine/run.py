@@ -202,7 +202,10 @@ def write(
         if not isinstance(outcome, Refused | Ambiguous):
             _certain(run, pending, outcome)
             return None
-        pending = yield from _look(run, pending, outcome, judge)
+        pending = yield from look(run, pending, outcome, judge)
+        if pending and isinstance(outcome, Refused):
+            yield Pause(AGREEMENT_SECONDS, "before a second list that must agree that nothing was done")
+            pending = yield from look(run, pending, outcome, judge)
         if not pending or isinstance(outcome, Refused):
             return outcome if pending and isinstance(outcome, Refused) else None
         if attempt == TRIES - 1:
@@ -219,9 +222,13 @@ def _certain(run: Run, changes: list[Change], outcome: Answered | Denied | NotSe
         run.settle_unsent(changes, outcome)
 
 
-def _look(
-    run: Run, pending: list[Change], outcome: Ambiguous | Refused, judge: Judge
+def look(
+    run: Run, pending: Sequence[Change], outcome: Ambiguous | Refused, judge: Judge
 ) -> Generator[Step, tuple[Outcome, ...], list[Change]]:
+    """List again and let `judge` decide these changes; returns those that must be sent again.
+
+    Without a trusted list all are unknown, and the account has stopped.
+    """
     live = yield from run.observe()
     if live is None:
         run.unknown(pending, outcome)

@@ -10,7 +10,7 @@ from reconciler.core.live import LiveTunnel
 from reconciler.core.plan import Step as DetourStep
 from reconciler.core.report import Problem
 from reconciler.core.tunnel import Settings, update_body
-from reconciler.engine.run import APPLIED, Result, Run, Verdict, problem_of, write
+from reconciler.engine.run import APPLIED, Result, Run, Verdict, look, problem_of, write
 
 Group = tuple[Change, ...]
 Gen = Generator[Step, tuple[Outcome, ...], None]
@@ -144,6 +144,12 @@ def _put(run: Run, change: Change, settings: Settings | None = None) -> Gen:
 
 def _detour(run: Run, group: Group, refusal: Refused) -> Gen:
     """Break a cycle that the server refuses as a whole: one by one, some passing through a free value."""
+    # Whoever else applies may have done it meanwhile: then parking a member would be harm.
+    waiting = yield from look(run, group, refusal, lambda c, t: _judge(run, c, t))
+    if len(waiting) < len(group):
+        for change in run.ready(waiting, frozenset(c.key for c in group)):
+            yield from _put(run, change)
+        return
     detour = run.plan.detours.get(group[0].key)
     if detour is None:
         remedy = "There is no free value to borrow for it: change one of the tunnels by hand, then run apply again."

@@ -57,7 +57,7 @@ def silent(sums: dict[str, Tally]) -> list[str]:
     """Cells of fault and operation that never occurred, among the operations that apply makes."""
     seen = set(chain.from_iterable(tally.fired for tally in sums.values()))
     asked = ("list", "create", "bulk", "update", "delete")
-    return [f"{kind} × {one}" for kind in KINDS for one in asked if (kind, one) not in seen]
+    return [f"{kind} at {one}" for kind in KINDS for one in asked if (kind, one) not in seen]
 
 
 def report(sums: dict[str, Tally], seconds: float) -> dict[str, Any]:
@@ -78,10 +78,10 @@ def _plain(tally: Tally) -> dict[str, Any]:
         "failures": [{"replay": text, "breaches": why} for text, why in sorted(tally.failures)[:_SHOWN]],
         "outcomes": dict(sorted(tally.outcomes.items())),
         "runs_to_converge": {str(k): n for k, n in sorted(tally.repairs.items())},
-        "fired": {" × ".join(k): n for k, n in sorted(tally.fired.items())},
-        "breaches": {" × ".join(k): n for k, n in sorted(tally.breaches.items())},
+        "fired": {" at ".join(k): n for k, n in sorted(tally.fired.items())},
+        "breaches": {" at ".join(k): n for k, n in sorted(tally.breaches.items())},
         "stories_at_a_known_limit": tally.limited,
-        "known_limits": {" × ".join(k): n for k, n in sorted(tally.limits.items())},
+        "known_limits": {" at ".join(k): n for k, n in sorted(tally.limits.items())},
     }
 
 
@@ -100,7 +100,7 @@ def text_of(found: dict[str, Any]) -> str:
             for one in tally["failures"]
         ]
     never = found["cells_never_seen"]
-    lines.append(f"{len(never)} cells of fault × operation never seen{': ' if never else ''}{', '.join(never)}")
+    lines.append(f"{len(never)} cells of fault at operation never seen{': ' if never else ''}{', '.join(never)}")
     return "\n".join(lines)
 
 
@@ -129,7 +129,7 @@ def main(arguments: list[str]) -> int:
     begin = time.monotonic()
     sums = tell_all(QUICK if given.quick else LONG, given.seed, given.workers)
     found = report(sums, time.monotonic() - begin)
-    print(text_of(found))
+    sys.stdout.write(text_of(found) + "\n")
     if given.report:
         given.report.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return 1 if any(tally.failures for tally in sums.values()) else 0
@@ -137,11 +137,10 @@ def main(arguments: list[str]) -> int:
 
 def _replay(text: str) -> int:
     result = tell(parse_replay(text))
-    print(f"met: {result.fired}; invocations: {dict(result.outcomes)}; repaired in {result.repairs} runs")
-    for breach in result.limits:
-        print(f"known limit {breach.oracle}: {breach.text}")
-    for breach in result.breaches:
-        print(f"breach {breach.oracle} ({ORACLES[breach.oracle]}): {breach.text}")
+    lines = [f"met: {result.fired}; invocations: {dict(result.outcomes)}; repaired in {result.repairs} runs"]
+    lines += [f"known limit {breach.oracle}: {breach.text}" for breach in result.limits]
+    lines += [f"breach {b.oracle} ({ORACLES[b.oracle]}): {b.text}" for b in result.breaches]
+    sys.stdout.write("\n".join(lines) + "\n")
     return 1 if result.breaches else 0
 
 

@@ -75,6 +75,7 @@ class Watch:
         account = simulator.account(ACCOUNT)
         self._aliens = {i: account.tunnels[i] for i in world.alien}
         self._first = dict(account.tunnels)
+        self._forgetful = simulator.semantics.replaced_psk == "cleared"  # any update takes the key away
 
     def breach(self, oracle: str, text: str) -> None:
         """Notes a breach, as a known limit when the server gave the tool no chance."""
@@ -84,9 +85,10 @@ class Watch:
             kept.append(found)
 
     def untrue(self) -> None:
-        """A list lied. Only unique names at the server then keep a second tunnel of a name away."""
+        """A list lied. Only unique names at the server then keep a second tunnel of a name away, and no limit that
+        is a share of the listed tunnels holds."""
         self.lied = True
-        if not self.world.fenced:
+        if not self.world.fenced or self.world.blocked:
             self.excused = True
 
     def unfenced(self) -> None:
@@ -142,6 +144,7 @@ class Watch:
             name = tunnel["name"]
             if (
                 tunnel_id not in self._first
+                and not (self._forgetful and tunnel["modified_on"] != tunnel["created_on"])
                 and name in self.world.keyed
                 and account.keys.get(tunnel_id) != key_of(name)
             ):
@@ -204,6 +207,7 @@ class Guarded:
         self.untrue_list = False
         self.untrue_last = False
         self.stopped = False
+        self.raced = False
         self._started = started
         self._plan: Plan | None = None
 
@@ -212,6 +216,10 @@ class Guarded:
         self._plan = plan
         if self.watch.world.blocked and not self.untrue_list:
             self.watch.breach("S2", "a plan that a guard must stop was approved")
+
+    def race(self) -> None:
+        """Somebody edits the account: where lists lag, the edit may not be seen yet when all else is."""
+        self.raced = self.watch.simulator.semantics.list_lag > 0
 
     def before(self, request: Request, now: float) -> None:
         """A request is about to go."""
@@ -270,7 +278,7 @@ class Guarded:
         """The invocation ended by itself."""
         if now - self._started > 660:
             self.watch.breach("L5", f"it took {now - self._started:.0f} s")
-        if outcome == "ok" and not self.untrue_last and not self.watch.raced:
+        if outcome == "ok" and not (self.untrue_last or self.raced or self.watch.raced):
             why = self.watch.settled()
             if why:
                 self.watch.breach("S12", f"ok was said and {why}")

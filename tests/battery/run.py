@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from reconciler.api.call import Answered, Call, Denied, Outcome, Pause, Send, Step, Verb
 from reconciler.api import exchange as edge
+from reconciler.api.call import Answered, Call, Denied, Outcome, Pause, Send, Step, Verb
 from reconciler.api.envelope import MAX_BODY
 from reconciler.api.exchange import AmbiguousError, KeyAccess, NotSentError, Session, exchange
 from reconciler.api.wire import Reply, Request
@@ -103,6 +103,7 @@ def _happen(kind: str, story: "Story", guarded: Guarded) -> None:
     elif kind.startswith("clock"):
         story.world.clock.skew += DAY if kind == "clock-forward" else -DAY
     elif kind == "foreign-edit":
+        guarded.race()
         story.foreign_edit()
 
 
@@ -233,20 +234,21 @@ class Story:
     def repair(self) -> int:
         """Runs without faults until it is said that the account has converged, then twice more; counts the former."""
         watch = self.watch
-        for run in range(1, _RUNS_TO_REPAIR + 1):
+        again = 0
+        outcome = ""
+        while again < _RUNS_TO_REPAIR and outcome not in ("ok", "blocked"):
+            again += 1
             outcome = self.invoke().outcome
-            if outcome in ("ok", "blocked"):
-                break
         expected = "blocked" if self.world.blocked else "ok"
         if self.endings[-1].outcome != expected:
-            watch.breach("L1", f"still {self.endings[-1].outcome} after {run} runs without a fault")
-            return run
+            watch.breach("L1", f"still {self.endings[-1].outcome} after {again} runs without a fault")
+            return again
         if expected == "ok":
             why = watch.settled()
             if why:
                 watch.breach("L1", f"said to be converged, and {why}")
             self._quiet()
-        return run
+        return again
 
     def _quiet(self) -> None:
         plan = self.endings[-1].plan
