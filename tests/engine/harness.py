@@ -1,0 +1,68 @@
+"""Drives the apply protocol over a simulator, with outcomes put in the place of chosen calls."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from reconciler.api.call import Ambiguous, Call, Outcome, Pause, Step, Verb
+from reconciler.api.wire import Unsettled, decode, encode
+from reconciler.core.build import build_plan
+from reconciler.core.desired import Desired
+from reconciler.core.live import Live, live_from_result
+from reconciler.core.plan import Plan
+from reconciler.engine.apply import Applied, apply
+from reconciler.engine.drive import drive
+from reconciler.simulator.message import Request
+from reconciler.simulator.semantics import Semantics
+from reconciler.simulator.server import Simulator
+from tests.build import ACCOUNT_ID, options, settings
+
+LOST = Ambiguous("no-answer", "the connection was reset")
+
+
+class World:
+    """A simulated account, what was sent to it, and what happens in place of the n-th call of a verb."""
+
+    def __init__(self, *names: str, semantics: str = "", **fields: Any) -> None:
+        self.simulator = Simulator(Semantics.parse(semantics))
+        for name in names:
+            self.simulator.foreign_create(ACCOUNT_ID, settings(name, **fields.get(name, {})))
+        self.simulator.settle()
+        self.verbs: list[str] = []
+        self.pauses: list[float] = []
+        self.instead: dict[tuple[Verb, int], Outcome] = {}
+        self.after: dict[tuple[Verb, int], Outcome] = {}
+        self.keys: Mapping[str, str] = {}
+
+    def live(self) -> Live:
+        return live_from_result({"ipsec_tunnels": self.simulator.tunnels(ACCOUNT_ID)})
+
+    def plan(self, desired: Desired, **chosen: Any) -> Plan:
+        return build_plan(desired, self.live(), options(**chosen))
+
+    def apply(self, desired: Desired, keyed: frozenset[str] = frozenset(), **chosen: Any) -> Applied:
+        return drive(apply(self.plan(desired, **chosen), keyed), self.carry)
+
+    def carry(self, step: Step) -> tuple[Outcome, ...]:
+        if isinstance(step, Pause):
+            self.pauses.append(step.seconds)
+            return ()
+        return tuple(self._call(call) for call in step.calls)
+
+    def _call(self, call: Call) -> Outcome:
+        number = self.verbs.count(call.verb.value)
+        self.verbs.append(call.verb.value)
+        if (call.verb, number) in self.instead:
+            return self.instead[call.verb, number]
+        request = encode(call, ACCOUNT_ID, lambda name: self.keys[name])
+        query = "&".join(f"{k}={v}" for k, v in request.query.items())
+        headers = {"authorization": "Bearer t", **{k.lower(): v for k, v in request.headers.items()}}
+        reply = self.simulator.handle(Request(request.method, request.path, query, headers, request.body))
+        found = decode(call, reply, str)
+        if (call.verb, number) in self.after:
+            return self.after[call.verb, number]
+        return Ambiguous(found.code, found.message) if isinstance(found, Unsettled) else found
+
+
+def results(ended: Applied) -> list[str]:
+    """The verdicts in the order they were given."""
+    return [v.result.value for v in ended.verdicts.values()]

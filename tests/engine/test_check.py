@@ -1,0 +1,67 @@
+from reconciler.api.call import ApiError, Denied, NotSent, Verb
+from reconciler.engine.check import check
+from reconciler.engine.drive import drive
+from tests.build import ACCOUNT_ID, desired, tunnel
+from tests.engine.harness import World
+
+
+def checked(world, *wish):
+    plan = world.plan(desired(*wish))
+    found = drive(check(plan), world.carry)
+    names = {c.key: c.name for c in plan.changes}
+    return (
+        {names[k] for k in found.accepted},
+        {names[k]: p.code for k, p in found.refused.items()},
+        {names[k] for k in found.not_checked},
+        found,
+    )
+
+
+def test_accepted_changes_are_not_persisted():
+    world = World("a")
+    before = world.simulator.tunnels(ACCOUNT_ID)
+    accepted, refused, left, found = checked(world, tunnel("a", description="x"), tunnel("b"))
+    assert (accepted, refused, left, found.moved) == ({"a", "b"}, {}, set(), False)
+    assert world.simulator.tunnels(ACCOUNT_ID) == before
+    assert world.verbs == ["update", "create", "list"]
+
+
+def test_the_refused_one_is_found_among_the_accepted():
+    world = World("a", "b", "c", semantics="coupler_integration=false")
+    wish = (tunnel("a", description="x"), tunnel("b", automatic_return_routing=True), tunnel("c", description="x"))
+    accepted, refused, _, _ = checked(world, *wish)
+    assert (accepted, refused) == ({"a", "c"}, {"b": "1022"})
+
+
+def test_deletes_and_what_is_only_valid_as_a_whole_are_not_checked():
+    world = World("old", old={"interface_address": "10.0.0.0/31"})
+    accepted, refused, left, _ = checked(world, tunnel("new", interface_address="10.0.0.0/31"))
+    assert (accepted, refused, left) == (set(), {}, {"old", "new"})
+    assert world.verbs == []
+
+
+def test_a_token_that_may_not_write_checks_nothing():
+    world = World("a")
+    world.instead = {(Verb.UPDATE, 0): Denied(403, (ApiError("10000", "no"),))}
+    accepted, refused, left, found = checked(world, tunnel("a", description="x"))
+    assert (accepted, refused, left, found.stop) == (set(), {}, {"a"}, None)
+
+
+def test_a_move_meanwhile_is_seen():
+    world = World("a")
+    real = world.carry
+
+    def carry(step):
+        outcomes = real(step)
+        if world.verbs == ["update"]:
+            world.simulator.foreign_edit(ACCOUNT_ID, "a", {"description": "theirs"})
+        return outcomes
+
+    world.carry = carry
+    assert checked(world, tunnel("a", description="x"))[3].moved
+
+
+def test_a_check_that_could_not_be_sent_stops():
+    world = World("a")
+    world.instead = {(Verb.UPDATE, 0): NotSent("unreachable", "no")}
+    assert checked(world, tunnel("a", description="x"), tunnel("b"))[3].stop == NotSent("unreachable", "no")

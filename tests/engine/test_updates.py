@@ -1,0 +1,125 @@
+import pytest
+
+from reconciler.api.call import ApiError, Refused, Verb
+from tests.build import desired, tunnel
+from tests.engine.harness import LOST, World, results
+
+NAMES = tuple(f"t{i:02d}" for i in range(60))
+
+
+def changed(*names, **fields):
+    return desired(*(tunnel(n, description="new", **fields.get(n, {})) for n in names))
+
+
+def test_one_refused_of_sixty_is_found_and_the_rest_applied():
+    world = World(*NAMES, semantics="coupler_integration=false")
+    ended = world.apply(changed(*NAMES, t37={"automatic_return_routing": True}))
+    assert sorted(results(ended)).count("applied") == 59
+    (failed,) = [v for v in ended.verdicts.values() if v.result == "failed"]
+    assert failed.problem.code == "1022"
+    assert world.verbs.count("update") + world.verbs.count("update_one") <= 16
+
+
+@pytest.mark.parametrize("status", [413, 400])
+def test_a_server_that_takes_thirty_items_gets_five_hundred(status):
+    names = tuple(f"t{i:03d}" for i in range(500))
+    world = World(*names, semantics=f"bulk_limit=30,bulk_limit_status={status}")
+    assert world.apply(changed(*names)).converged
+    assert world.verbs.count("update") <= 120
+
+
+def test_five_hundred_updates_are_five_calls():
+    names = tuple(f"t{i:03d}" for i in range(500))
+    world = World(*names)
+    assert world.apply(changed(*names)).converged
+    assert world.verbs == ["update"] * 5 + ["list"]
+
+
+def test_a_server_without_a_usable_bulk_endpoint_gets_single_updates():
+    world = World(*NAMES[:8], semantics="bulk_body=none")
+    ended = world.apply(changed(*NAMES[:8]))
+    assert ended.converged
+    assert world.verbs.count("update_one") == 8
+    assert ended.notes == ("The server refuses bulk updates that it takes one by one; the rest was sent one by one.",)
+
+
+def test_a_lost_bulk_answer_is_looked_up_and_not_sent_again():
+    world = World("a", "b")
+    world.after = {(Verb.UPDATE, 0): LOST}
+    assert world.apply(changed("a", "b")).converged
+    assert world.verbs == ["update", "list", "list"]
+
+
+def test_only_what_still_differs_is_sent_again():
+    world = World("a", "b", semantics="bulk=prefix")
+    world.instead = {(Verb.UPDATE, 0): LOST}
+    assert world.apply(changed("a", "b")).converged
+    assert world.verbs == ["update", "list", "update", "list"]
+
+
+def test_a_tunnel_that_somebody_changed_meanwhile_is_left_alone():
+    world = World("a")
+    world.instead = {(Verb.UPDATE, 0): LOST}
+    real = world.carry
+
+    def carry(step):
+        outcomes = real(step)
+        if world.verbs == ["update"]:
+            world.simulator.foreign_edit("023e105f4ecef8ad9ca31a8372d0c353", "a", {"description": "theirs"})
+        return outcomes
+
+    world.carry = carry
+    ended = world.apply(changed("a"))
+    (verdict,) = ended.verdicts.values()
+    assert (verdict.result, verdict.problem.code) == ("failed", "changed-meanwhile")
+    assert world.verbs == ["update", "list", "list"]
+
+
+def swap(world):
+    return world.apply(
+        desired(
+            tunnel("a", interface_address="10.0.0.2/31"),
+            tunnel("b", interface_address="10.0.0.0/31"),
+        )
+    )
+
+
+SWAP = {"a": {"interface_address": "10.0.0.0/31"}, "b": {"interface_address": "10.0.0.2/31"}}
+
+
+def test_a_swap_goes_in_one_call_where_the_server_judges_the_whole():
+    world = World("a", "b", **SWAP)
+    assert swap(world).converged
+    assert world.verbs == ["update", "list"]
+
+
+def test_a_swap_goes_through_parking_where_the_server_judges_item_by_item():
+    world = World("a", "b", semantics="bulk=sequential", **SWAP)
+    ended = swap(world)
+    assert ended.converged
+    assert world.verbs == ["update", "update_one", "update_one", "update_one", "list"]
+    assert ended.notes == ("a went through 169.254.240.0/31 for a moment, to break a cycle.",)
+
+
+def test_a_parked_tunnel_gets_its_address_back_when_the_other_one_is_refused():
+    world = World("a", "b", semantics="bulk=sequential", **SWAP)
+    world.instead = {(Verb.UPDATE_ONE, 1): Refused(400, (ApiError("1022", "no"),))}
+    ended = swap(world)
+    assert sorted(results(ended)) == ["failed", "failed"]
+    assert {t.name: t.settings["interface_address"] for t in ended.live.tunnels.values()} == {
+        "a": "10.0.0.0/31",
+        "b": "10.0.0.2/31",
+    }
+
+
+def test_what_needs_a_refused_update_is_skipped():
+    world = World("a", a={"interface_address": "10.0.0.0/31"})
+    world.instead = {
+        (Verb.UPDATE, 0): Refused(400, (ApiError("1022", "no"),)),
+        (Verb.UPDATE_ONE, 0): Refused(400, (ApiError("1022", "no"),)),
+    }
+    ended = world.apply(
+        desired(tunnel("a", interface_address="10.0.0.4/31"), tunnel("b", interface_address="10.0.0.0/31"))
+    )
+    assert results(ended) == ["failed", "skipped"]
+    assert "create" not in world.verbs
