@@ -97,7 +97,7 @@ def test_a_swap_goes_through_parking_where_the_server_judges_item_by_item():
     world = World("a", "b", semantics="bulk=sequential", **SWAP)
     ended = swap(world)
     assert ended.converged
-    assert world.verbs == ["update", "update_one", "update_one", "update_one", "list"]
+    assert world.verbs == ["update", "list", "update_one", "update_one", "update_one", "list"]
     assert ended.notes == ("a went through 169.254.240.0/31 for a moment, to break a cycle.",)
 
 
