@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from reconciler.cli.context import Context
@@ -16,7 +17,7 @@ def write_report(ctx: Context, report: Report) -> int:
     Raises:
         OSError: A file can't be written.
     """
-    report = ctx.redactor.clean_value(report)
+    report = ctx.redactor.clean_value(replace(report, context=_context(ctx)))
     outputs = ctx.options.output or [("text", None)]
     for name, path in outputs:
         options = _text_options(ctx, to_stdout=path is None) if name == "text" else {}
@@ -27,6 +28,21 @@ def write_report(ctx: Context, report: Report) -> int:
             write_file(Path(path), ctx.redactor.clean(text))
     ctx.stdout.flush()
     return EXIT_CODES[report.outcome]
+
+
+def _context(ctx: Context) -> dict[str, str]:
+    """Where the run stands on GitHub: commit, base, address of the run and of the files."""
+    baseline = getattr(ctx.options, "baseline", None)
+    found = {"base": baseline} if baseline else {}
+    if ctx.env.get("GITHUB_ACTIONS") != "true":
+        return found
+    commit = ctx.env.get("GITHUB_SHA", "")
+    home = f"{ctx.env.get('GITHUB_SERVER_URL', '')}/{ctx.env.get('GITHUB_REPOSITORY', '')}"
+    return found | {
+        "commit": commit[:12],
+        "run_url": f"{home}/actions/runs/{ctx.env.get('GITHUB_RUN_ID', '')}",
+        "source_url": f"{home}/blob/{commit}",
+    }
 
 
 def _text_options(ctx: Context, *, to_stdout: bool) -> dict[str, object]:
