@@ -1,6 +1,5 @@
 """From a report to text: one pure module per format, one `safe` function per place for outside text."""
 
-from collections.abc import Callable
 from typing import Any, Literal, get_args
 
 from reconciler.core.report import Report
@@ -10,21 +9,28 @@ FORMATS: tuple[Format, ...] = get_args(Format)
 
 
 def render(report: Report, format: Format, **options: Any) -> str:  # noqa: A002 - the option's name
-    """The report in one of `FORMATS`. Only `text` has options: `width`, `color` and `line_of`."""
-    return _renderer(format)(report, **options)
+    """The report in one of `FORMATS`; a format's module is imported when it is wanted.
 
-
-def _renderer(name: Format) -> Callable[..., str]:
-    """The format's function, imported when it is wanted."""
-    match name:
+    Only `text` (`width`, `color`, `line_of`) and `markdown` (`budget`) have options.
+    """
+    match format:
         case "text":
-            from reconciler.render.text import text as renderer
+            from reconciler.render.text import text
+
+            return text(report, **options)
         case "json":
-            from reconciler.render.json import report_json as renderer
+            from reconciler.render.json import report_json
+
+            return report_json(report, **options)
         case "markdown":
-            from reconciler.render.markdown import markdown as renderer
+            from reconciler.render.markdown import markdown
+
+            return markdown(report, **options)
         case "html":
-            from reconciler.render.html import html as renderer
+            from reconciler.render.html import html
+
+            return html(report, **options)
         case "github":
-            from reconciler.render.github import github as renderer
-    return renderer
+            from reconciler.render.github import github
+
+            return github(report, **options)

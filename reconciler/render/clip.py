@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -24,7 +25,11 @@ def size(text: str) -> int:
 
 
 def fence(lines: list[str], language: str) -> str:
-    """A fenced block, its fence longer than any run of backticks inside."""
+    """A fenced block, its fence longer than any run of backticks inside.
+
+    Hidden markers are sought line by line, fences or not, so no line of a block may look like one.
+    """
+    lines = [f"\\u{{3c}}{line[1:]}" if line.startswith("<!--") else line for line in lines]
     longest = max((len(run) for line in lines for run in _RUN.findall(line)), default=0)
     ticks = "`" * max(3, longest + 1)
     return "\n".join([f"{ticks}{language}", *lines, ticks])
@@ -32,9 +37,14 @@ def fence(lines: list[str], language: str) -> str:
 
 def few(items: Sequence[T], draw: Callable[[T], str], limit: int) -> Iterator[str]:
     """The first items drawn, then how many more there are."""
-    yield from map(draw, items[:limit])
-    if len(items) > limit:
-        yield f"and {len(items) - limit:,} more"
+    return first(map(draw, items), len(items), limit)
+
+
+def first(lines: Iterator[str], total: int, limit: int) -> Iterator[str]:
+    """The first of `total` lines, then how many more there are; the others are never drawn."""
+    yield from islice(lines, limit)
+    if total > limit:
+        yield f"and {total - limit:,} more"
 
 
 def https(url: str | None) -> str | None:

@@ -147,6 +147,6 @@ def _lines(field: FieldReport, action: str) -> Iterator[str]:
 
 
 def _value(item: object) -> str:
-    shown = safe.visible(words.value(item))
-    over = len(shown) - _VALUE
-    return shown if over <= 0 else f"{shown[:_VALUE]}… ({over:,} more characters)"
+    shown = words.value(item)
+    more = f"… ({len(shown) - _VALUE:,} more characters)" if len(shown) > _VALUE else ""
+    return safe.visible(shown[:_VALUE]) + more

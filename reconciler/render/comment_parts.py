@@ -6,7 +6,7 @@ from hashlib import sha256
 from reconciler.core.diagnostic import Diagnostic
 from reconciler.core.report import AccountReport, ChangeReport, Report
 from reconciler.render import safe, words
-from reconciler.render.clip import clipped, few, https
+from reconciler.render.clip import clipped, few, first, https
 from reconciler.render.comment_changes import place, trouble, tunnel
 
 _NAMES, _LINES, _ACCOUNTS = 10, 20, 8
@@ -65,7 +65,8 @@ def _account(account: AccountReport) -> str:
 def caution(report: Report) -> str:
     """The box that nobody may miss: what blocks, failed, is deleted, can interrupt traffic; or nothing."""
     shown = () if report.command == "accounts" else report.accounts
-    lines = list(few([line for account in shown for line in _blocking(account)], str, _NAMES))
+    total = sum((a.error is not None) + (a.paused is not None) + len(a.guards) for a in shown)
+    lines = list(first((line for account in shown for line in _blocking(account)), total, _NAMES))
     lines += [] if report.command == "drift" else _dangers(report)
     if not lines:
         return ""

@@ -6,7 +6,7 @@ from hashlib import sha256
 from itertools import islice
 
 import reconciler
-from reconciler.core.report import Report
+from reconciler.core.report import AccountReport, Report
 from reconciler.render import comment_changes as changes
 from reconciler.render import comment_lists as lists
 from reconciler.render import comment_parts as parts
@@ -125,9 +125,8 @@ class _Body:
         counts = [text for account in self.report.accounts if (text := words.left_counts(account))]
         if self.report.command in {"plan", "drift"} and counts:
             yield f"Unchanged: {self.report.summary.get('unchanged', 0):,}. Left alone: {'; '.join(counts[:8])}."
-        found = list(self._listed())
-        kept = [line for line in found[:_LEFT] if self._take(line)]
-        self._note(len(kept), len(found), "list entries")
+        kept = [line for line in islice(self._listed(), _LEFT) if self._take(line)]
+        self._note(len(kept), sum(map(self._length, self.report.accounts)), "list entries")
         yield "\n".join(kept)
 
     def _listed(self) -> Iterator[str]:
@@ -137,6 +136,12 @@ class _Body:
             yield from lists.keys(account)
             if self._drift:
                 yield from lists.left_alone(account)
+
+    def _length(self, account: AccountReport) -> int:
+        """How many lines `_listed` has for an account."""
+        left = (account.not_checked, account.unmanaged, account.ignored, account.resolved)
+        drift = sum(map(len, left)) if self._drift else 0
+        return len(account.keys) + drift + (self.report.command == "accounts")
 
     def _note(self, shown: int, total: int, what: str) -> None:
         if shown < total:

@@ -30,6 +30,12 @@ class Paint:
             return text
         return f"\x1b[{_CODES[style]}m{text}\x1b[0m"
 
+    def row(self, *cells: tuple[str, str | None]) -> str:
+        """Cells, each with its style, two spaces apart and without blanks at the end of the line."""
+        last = max((index for index, (text, _) in enumerate(cells) if text.strip()), default=-1)
+        kept = [*cells[:last], (cells[last][0].rstrip(), cells[last][1])] if last >= 0 else []
+        return "  ".join(self(text, style) for text, style in kept)
+
     def cut(self, text: str, used: int) -> str:
         """The text cut to what is left of the line after `used` columns, with a mark where it was cut."""
         if self.width is None:

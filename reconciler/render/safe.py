@@ -26,7 +26,7 @@ _FORMULA = re.compile(r"[\s\"']*[=+\-@|%\uff1d\uff0b\uff0d\uff20]")
 _MARKDOWN_SIGNS = re.compile(r"[\\`*_\[\]|~]")
 _LINE_START = re.compile(r"\A( *)([-+=]|\d+(?=[.)])|)")
 _REFERENCE = re.compile(
-    r"[@#]|(?<![A-Za-z0-9])(?:GH|GHSA|CVE)-|:(?=//)|(?<=www)(?=\.)|(?<=\b[0-9a-f]{6})(?=[0-9a-f])",
+    r"[@#]|(?<![A-Za-z0-9])(?:GH|GHSA|CVE)-|:(?=//)|(?<=www)(?=\.)|[0-9a-f]{6}(?=[0-9a-f])",
     re.IGNORECASE,
 )
 

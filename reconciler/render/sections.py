@@ -73,12 +73,11 @@ def _head(change: ChangeReport, name_width: int, paint: Paint) -> str:
     color = ACTION_COLOR[change.action]
     name = padded(terminal(words.label(change)), name_width)
     weight = change.severity or ("traffic" if change.impact == "traffic" else "")
-    cells = [paint(f"{weight:<8}", WEIGHT_COLOR.get(weight))]
-    cells += [f"{change.drift_class:<9}"] if change.drift_class else []
-    cells += [paint(f"{change.outcome:<7}", OUTCOME_COLOR[change.outcome])] if change.outcome else []
-    cells += [paint(f"{change.check:<11}", WEIGHT_COLOR.get(change.check))] if change.check else []
-    line = "  ".join([paint(f"{words.SIGNS[change.action]} {name}", color), *cells, terminal(words.place(change))])
-    return f"  {line.rstrip()}"
+    cells = [(f"{words.SIGNS[change.action]} {name}", color), (f"{weight:<8}", WEIGHT_COLOR.get(weight))]
+    cells += [(f"{change.drift_class:<9}", None)] if change.drift_class else []
+    cells += [(f"{change.outcome:<7}", OUTCOME_COLOR[change.outcome])] if change.outcome else []
+    cells += [(f"{change.check:<11}", WEIGHT_COLOR.get(change.check))] if change.check else []
+    return "  " + paint.row(*cells, (terminal(words.place(change)), None))
 
 
 def _cause(change: ChangeReport) -> str:
@@ -117,19 +116,16 @@ def _ways_out(account: AccountReport, paint: Paint) -> Iterator[str]:
 def _keys(keys: tuple[KeyReport, ...], paint: Paint) -> Iterator[str]:
     width = widest([terminal(key.name) for key in keys], _NAME_LIMIT)
     for key in keys:
-        state = paint("overdue", "red") if key.overdue else "       "
         age = "age unknown" if key.age_days is None else words.count(key.age_days, "day")
         due = f"rotate after {words.count(key.rotate_after_days, 'day')}" if key.rotate_after_days else ""
-        outcome = paint(f"{key.outcome or '':<7}", OUTCOME_COLOR.get(key.outcome or ""))
-        cells = [
-            padded(terminal(key.name), width),
-            outcome,
-            state,
-            f"{age:<11}",
-            terminal(key.reference or "no psk"),
-            due,
-        ]
-        yield "  " + "  ".join(cells).rstrip()
+        yield "  " + paint.row(
+            (padded(terminal(key.name), width), None),
+            (f"{key.outcome or '':<7}", OUTCOME_COLOR.get(key.outcome or "")),
+            ("overdue" if key.overdue else " " * 7, "red"),
+            (f"{age:<11}", None),
+            (terminal(key.reference or "no psk"), None),
+            (due, None),
+        )
         if key.error:
             yield from _problem(key.error, paint, " " * _INDENT)
 

@@ -65,7 +65,7 @@ PAR_A = ChangeReport(
         FieldReport("cloudflare_endpoint", None, "203.0.113.1"),
         FieldReport("customer_endpoint", None, "198.51.100.20"),
         FieldReport("interface_address", None, "10.30.0.0/31"),
-        FieldReport("replay_protection", None, True),
+        FieldReport("replay_protection", None, True),  # noqa: FBT003
     ),
     Source("tunnels/prod/paris.yaml", 3),
 )

@@ -1,0 +1,94 @@
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from reconciler.core.report import Report
+from reconciler.render import render
+from tests.render.payloads import PAYLOADS
+from tests.render.samples import DRIFT, LON_A, PLAN, SAMPLES, account, counted
+from tests.render.test_markdown import hostile
+from tests.render.test_safe import parsed
+
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--virtual-time-budget=2000",
+)
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_the_page_loads_nothing_and_runs_nothing(name: str) -> None:
+    page = render(SAMPLES[name], "html")
+    tags = {tag.split()[0] for tag in parsed(page).found}
+    assert not tags & {"script", "link", "img", "iframe", "object", "embed", "form", "base"}
+    assert "default-src 'none'" in page
+    assert not re.search(r"url\(|@import|\bon\w+=", page)
+
+
+@cache
+def shape(text: str, command: str) -> list[str]:
+    return [tag.split()[0] for tag in parsed(render(hostile(text, command), "html")).found]
+
+
+@pytest.mark.parametrize("command", ["plan", "apply", "drift"])
+@pytest.mark.parametrize("payload", PAYLOADS, ids=ascii)
+def test_no_payload_changes_the_shape_of_the_page(payload: str, command: str) -> None:
+    assert shape(payload, command) == shape("ordinary text", command)
+
+
+def test_large_plans_are_capped_and_say_so() -> None:
+    changes = tuple(replace(LON_A, name=f"site-{i}") for i in range(10_000))
+    page = render(replace(PLAN, summary=counted(0, 10_000), accounts=(account(changes=changes),)), "html")
+    assert len(page) < 2_000_000
+    assert "8,000 more changes are not shown here" in page
+    assert "<h1>Plan: 0 to create, 10,000 to update, 0 to delete.</h1>" in page
+    assert '<details class="update" open>' not in page
+
+
+def all_payloads() -> Report:
+    reports = [hostile(payload, "drift") for payload in PAYLOADS]
+    return replace(
+        DRIFT,
+        accounts=tuple(one for report in reports for one in report.accounts),
+        diagnostics=tuple(one for report in reports for one in report.diagnostics),
+    )
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Callable[[str], str]:
+    """Opens a page in headless Chromium and gives the document that comes of it."""
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("NOT CHECKED: no chromium on this machine, so the page was not opened in a browser")
+
+    def dump(text: str) -> str:
+        page = tmp_path / "page.html"
+        page.write_text(text, encoding="utf-8")
+        command = [chromium, *FLAGS, f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", page.as_uri()]
+        done = subprocess.run(command, capture_output=True, check=True, timeout=120)  # noqa: S603 - our own arguments
+        return done.stdout.decode()
+
+    return dump
+
+
+def test_a_real_browser_runs_nothing_of_any_payload(opened: Callable[[str], str]) -> None:
+    page = render(all_payloads(), "html")
+    document = opened(page)
+    assert parsed(document).found[1:] == parsed(page).found[1:]
+    assert re.findall(r"<title>(.*)</title>", document) == re.findall(r"<title>(.*)</title>", page)
+
+
+def test_the_browser_would_have_run_a_script(opened: Callable[[str], str]) -> None:
+    assert "<title>pwned</title>" in opened("<title>a</title><script>document.title='pwned'</script>")

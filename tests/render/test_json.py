@@ -1,0 +1,176 @@
+import json
+from dataclasses import fields, is_dataclass, replace
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from reconciler.core.report import AccountReport, ChangeReport, FieldReport, Report
+from reconciler.render import shape
+from reconciler.render.json import report_document, report_json
+from reconciler.render.reader import report_from_json
+from reconciler.render.schema import report_schema
+from tests.render.payloads import PAYLOADS
+from tests.render.samples import DRIFT, LON_A, NO_CHANGES, PLAN, SAMPLES, account
+
+VALIDATOR = Draft202012Validator(report_schema())
+
+
+def one_change(change: ChangeReport) -> Report:
+    return replace(PLAN, accounts=(account(changes=(change,)),), context={})
+
+
+def test_the_schema_is_a_valid_schema() -> None:
+    Draft202012Validator.check_schema(report_schema())
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_every_report_fulfils_the_schema(name: str) -> None:
+    VALIDATOR.validate(json.loads(report_json(SAMPLES[name])))
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_what_is_read_back_is_what_was_written(name: str) -> None:
+    assert report_from_json(report_json(SAMPLES[name])) == replace(SAMPLES[name], context={})
+
+
+def test_the_keys_stand_in_the_documented_order() -> None:
+    document = report_document(PLAN)
+    assert list(document) == ["format_version", "command", "outcome", "sandbox", "summary", "accounts", "diagnostics"]
+    assert list(document["accounts"][0])[:10] == [
+        "account",
+        "account_id",
+        "outcome",
+        "digest",
+        "api_calls",
+        "guards",
+        "changes",
+        "unmanaged",
+        "ignored",
+        "not_checked",
+    ]
+    assert report_document(one_change(LON_A))["accounts"][0]["changes"] == [
+        {
+            "action": "update",
+            "name": "lon-a",
+            "previous_name": None,
+            "id": "c4a7362d577a6c3019a474fd6f485821",
+            "impact": "none",
+            "cause": None,
+            "fields": [{"path": "health_check.rate", "before": "mid", "after": "high", "sensitive": False}],
+            "source": {"file": "tunnels/prod/london.yaml", "line": 4},
+            "outcome": None,
+            "error": None,
+        }
+    ]
+
+
+def test_drift_has_its_keys_on_every_difference_and_account() -> None:
+    found = report_document(DRIFT)["accounts"][0]
+    assert all({"class", "severity", "first_seen", "age", "modified_on"} <= set(c) for c in found["changes"])
+    assert {"total", "managed", "drifted", "unchanged", "resolved", "ways_out"} <= set(found)
+
+
+def test_the_table_names_every_field_of_every_dataclass() -> None:
+    shapes = [value for value in vars(shape).values() if isinstance(value, shape.Shape)]
+    assert len(shapes) == 11
+    for one in shapes:
+        assert is_dataclass(one.make)
+        assert {key.attribute or key.name for key in one.keys} == {field.name for field in fields(one.make)}
+
+
+def test_a_sensitive_leaf_is_hidden_also_inside_a_whole_object() -> None:
+    field = FieldReport("bgp", None, {"customer_asn": 1, "md5_key": "hunter2"})
+    assert "hunter2" not in report_json(one_change(replace(LON_A, fields=(field,))))
+
+
+@pytest.mark.parametrize("payload", PAYLOADS, ids=ascii)
+def test_any_text_survives_writing_and_reading(payload: str) -> None:
+    report = one_change(replace(LON_A, name=payload, fields=(FieldReport("description", payload, None),)))
+    written = report_json(report)
+    assert written.isascii()
+    assert report_from_json(written) == report
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_what_json_can_not_say_becomes_text(value: float) -> None:
+    report = one_change(replace(LON_A, fields=(FieldReport("x", value, None),)))
+    assert report_document(report)["accounts"][0]["changes"][0]["fields"][0]["before"] == str(value)
+
+
+def edited(*path: str | int, value: Any) -> str:
+    document = report_document(PLAN)
+    place: Any = document
+    for step in path[:-1]:
+        place = place[step]
+    place[path[-1]] = value
+    return json.dumps(document)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        "",
+        "null",
+        "[]",
+        "{}",
+        "\ud800",
+        b"\xff\xfe",
+        '{"format_version": NaN}',
+        '{"a": 1, "a": 2}',
+        "[" * 100_000,
+        '{"a":' * 100_000,
+        edited("format_version", value="2.0"),
+        edited("outcome", value="fine"),
+        edited("sandbox", value=0),
+        edited("summary", "create", value=-1),
+        edited("summary", "create", value=True),
+        edited("summary", "create", value=10**20),
+        edited("extra", value=1),
+        edited("accounts", value={}),
+        edited("accounts", 0, "extra", value=1),
+        edited("accounts", 0, "account", value=None),
+        edited("accounts", 0, "changes", 0, "action", value="destroy"),
+        edited("accounts", 0, "changes", 0, "impact", value=["none"]),
+        edited("accounts", 0, "changes", 0, "source", value={"file": "a"}),
+        edited("accounts", 0, "changes", 0, "source", value={"file": "a", "line": "1"}),
+        edited("accounts", 0, "changes", 0, "fields", 0, "before", value=[[[[[[1]]]]]]),
+        edited("accounts", 0, "notes", value=[1]),
+        edited("accounts", 0, "api_calls", value={"list": "2"}),
+        edited("diagnostics", value=[{"severity": "error"}]),
+        edited(
+            "diagnostics",
+            value=[
+                {
+                    "severity": "fatal",
+                    "code": "",
+                    "summary": "",
+                    "detail": "",
+                    "file": None,
+                    "line": None,
+                    "column": None,
+                }
+            ],
+        ),
+        edited(
+            "diagnostics",
+            value=[
+                {"severity": "error", "code": "", "summary": "", "detail": "", "file": None, "line": 1, "column": 1}
+            ],
+        ),
+    ],
+    ids=range(30),
+)
+def test_anything_else_is_refused(document: str | bytes) -> None:
+    with pytest.raises(ValueError, match=r"\S"):
+        report_from_json(document)
+
+
+def test_a_refusal_says_where() -> None:
+    with pytest.raises(ValueError, match=r"accounts\[0\]\.changes\[1\]\.action is not create or update or delete"):
+        report_from_json(edited("accounts", 0, "changes", 1, "action", value="destroy"))
+
+
+def test_coverage_stays_out_of_a_plan_that_does_not_know_it() -> None:
+    bare = replace(NO_CHANGES, accounts=(AccountReport("a", "1", "ok"),))
+    assert "total" not in report_document(bare)["accounts"][0]

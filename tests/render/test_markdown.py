@@ -1,0 +1,246 @@
+import json
+import re
+from dataclasses import replace
+from functools import cache
+from time import perf_counter
+
+import pytest
+from markdown_it import MarkdownIt
+
+from reconciler.core.diagnostic import Location, error
+from reconciler.core.report import FieldReport, GuardReport, LeftAlone, Patch, Problem, Report
+from reconciler.render import render
+from tests.render.payloads import PAYLOADS
+from tests.render.samples import (
+    BLOCKED,
+    DRIFT,
+    INVALID,
+    LON_A,
+    NO_CHANGES,
+    OLD_SITE,
+    PARTIAL,
+    PLAN,
+    SAMPLES,
+    account,
+    counted,
+)
+from tests.render.test_safe import parsed
+
+MARKDOWN = MarkdownIt("gfm-like", {"html": True, "linkify": False})
+WORST = "$\ud800`@|<\U000e0001" * 600
+
+
+def marker(text: str) -> dict[str, object]:
+    (found,) = re.findall(r"^<!-- reconciler (\{.*\}) -->\s*$", text, re.MULTILINE)
+    assert text.startswith("<!-- reconciler {")
+    document: dict[str, object] = json.loads(found)
+    return document
+
+
+def is_whole(text: str) -> bool:
+    """Every fence and every fold that opens is closed, and every table row has as many cells as its head."""
+    fences = [token for token in MARKDOWN.parse(text) if token.type == "fence"]
+    closed = all(text.splitlines()[(t.map or [0, 1])[1] - 1] == t.markup for t in fences)
+    outside = "\n".join(
+        line
+        for number, line in enumerate(text.splitlines())
+        if not any(t.map and t.map[0] <= number < t.map[1] for t in fences)
+    )
+    folds = (
+        outside.count("<details"),
+        outside.count("</details>"),
+        outside.count("<summary>"),
+        outside.count("</summary>"),
+    )
+    return closed and len(set(folds)) == 1
+
+
+def many(number: int, description: int) -> Report:
+    changes = tuple(
+        replace(
+            LON_A,
+            name=f"site-{i:05}",
+            impact="traffic" if i % 3 == 0 else "none",
+            fields=(FieldReport("description", "a" * description, "b" * description),),
+        )
+        for i in range(number)
+    )
+    return replace(PLAN, summary=counted(0, number), accounts=(account(changes=changes, total=number),))
+
+
+@pytest.mark.parametrize(
+    ("report", "title"),
+    [
+        (PLAN, "## 🔴 Tunnel plan: 1 to create · 2 to update · 1 to delete"),
+        (many(2, 3), "## 🟡 Tunnel plan: 0 to create · 2 to update · 0 to delete"),
+        (NO_CHANGES, "## ✅ Tunnel plan: no changes"),
+        (BLOCKED, "## 🔴 Tunnel plan: 0 to create · 0 to update · 2 to delete · blocked"),
+        (PARTIAL, "## ❌ Tunnel apply incomplete: 0 created, 1 updated, 0 deleted, 1 failed, 1 skipped, 1 unknown"),
+        (DRIFT, "## 🟡 Tunnel drift: 2 of 412 tunnels drifted (99.5 % in sync), 2 unmanaged, 1 missing, 1 not checked"),
+        (INVALID, "## ❌ Tunnel files: invalid, 2 errors, 1 warning"),
+    ],
+)
+def test_the_title_is_the_verdict_with_its_counts(report: Report, title: str) -> None:
+    assert render(report, "markdown").splitlines()[1] == title
+
+
+def test_the_marker_tells_ci_what_it_needs() -> None:
+    found = marker(render(PLAN, "markdown"))
+    assert found == {
+        "tool": "reconciler",
+        "version": found["version"],
+        "command": "plan",
+        "accounts": found["accounts"],
+        "digest": PLAN.accounts[0].digest,
+        "truncated": False,
+    }
+    assert PLAN.accounts[0].account_id not in render(PLAN, "markdown")
+
+
+def test_no_changes_has_no_fold_and_no_box() -> None:
+    shown = render(NO_CHANGES, "markdown")
+    assert len(shown.strip().splitlines()) == 4
+    assert "<details" not in shown
+
+
+def test_the_caution_box_names_deletes_traffic_and_guards() -> None:
+    assert (
+        "> [!CAUTION]\n> - **Deletes 1 tunnel**: `old-site`\n> - **Can interrupt 1 tunnel**: `london-old` → `lon-b`"
+        in render(PLAN, "markdown")
+    )
+    assert "> - **Blocked**: 2 of 3 tunnels" in render(BLOCKED, "markdown")
+
+
+def test_a_rate_change_needs_no_caution() -> None:
+    assert "CAUTION" not in render(replace(PLAN, accounts=(account(changes=(LON_A,)),)), "markdown")
+
+
+def test_what_was_already_different_stands_apart() -> None:
+    changes = (replace(LON_A, cause="drift", name="theirs"), replace(LON_A, cause="git", name="ours"))
+    shown = render(replace(PLAN, accounts=(account(changes=changes),)), "markdown")
+    places = [shown.index(text) for text in ("From this pull request", "`ours`", "Already different", "`theirs`")]
+    assert places == sorted(places)
+
+
+def test_sensitive_values_only_change() -> None:
+    assert "! bgp.md5_key: (sensitive, changes)" in render(PLAN, "markdown")
+
+
+@pytest.mark.parametrize(
+    ("checks", "line"),
+    [
+        (("accepted", "accepted"), "Cloudflare accepted all 2 changes (`validate_only`)."),
+        (("accepted", "refused", "not checked"), "1 accepted, 1 refused, 1 not checked."),
+    ],
+)
+def test_the_servers_own_check_is_told(checks: tuple[str, ...], line: str) -> None:
+    changes = tuple(replace(LON_A, check=check) for check in checks)
+    assert line in render(replace(PLAN, accounts=(account(changes=changes),)), "markdown")
+
+
+@pytest.mark.parametrize(("number", "description"), [(600, 400), (10_000, 10), (30, 60_000)])
+def test_large_plans_fit_say_what_was_dropped_and_stay_whole(number: int, description: int) -> None:
+    shown = render(many(number, description), "markdown")
+    assert len(shown.encode()) <= 60_000
+    assert is_whole(shown)
+    assert f"0 to create · {number} to update · 0 to delete".replace("10000", "10,000") in shown
+    assert marker(shown)["truncated"] is True
+    assert f"of {number:,} table rows" in shown
+    assert "> [!CAUTION]" in shown
+
+
+def test_time_follows_what_is_shown() -> None:
+    small, large = many(600, 400), many(20_000, 400)
+    started = perf_counter()
+    render(small, "markdown")
+    middle = perf_counter()
+    render(large, "markdown")
+    assert perf_counter() - middle < 10 * (middle - started) + 0.5
+
+
+def worst() -> Report:
+    """Everything as long and as hard to escape as it can be."""
+    change = replace(
+        PARTIAL.accounts[0].changes[1], name=WORST, previous_name=WORST, error=Problem(WORST, WORST, WORST)
+    )
+    guards = (GuardReport(WORST, WORST, (WORST,), WORST),) * 50
+    left = (LeftAlone(WORST, WORST),) * 100
+    one = account(
+        changes=(change, replace(OLD_SITE, name=WORST)) * 300,
+        guards=guards,
+        notes=(WORST,) * 50,
+        not_checked=left,
+        paused=WORST,
+        error=Problem(WORST, WORST, WORST),
+        ways_out=Patch(WORST, WORST),
+    )
+    problem = error(WORST, WORST, WORST, Location(WORST, 1, 1))
+    return replace(DRIFT, accounts=(replace(one, account=WORST),) * 20, diagnostics=(problem,) * 100)
+
+
+@pytest.mark.parametrize("command", ["plan", "apply", "drift"])
+def test_the_worst_report_fits_too(command: str) -> None:
+    shown = render(replace(worst(), command=command), "markdown")
+    assert len(shown.encode()) <= 65_536
+    assert is_whole(shown)
+    marker(shown)
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_every_sample_is_whole(name: str) -> None:
+    assert is_whole(render(SAMPLES[name], "markdown"))
+
+
+def hostile(payload: str, command: str) -> Report:
+    change = replace(
+        PARTIAL.accounts[0].changes[1],
+        name=payload,
+        previous_name=payload,
+        fields=(FieldReport("description", payload, payload), FieldReport(payload, (payload,), {payload: payload})),
+        error=Problem(payload, payload, payload, payload),
+        drift_class="changed",
+        severity="traffic",
+        modified_on=payload,
+        first_seen=payload,
+        age="persisting",
+    )
+    one = account(
+        name=payload,
+        changes=(change, replace(change, source=replace(LON_A.source, file=payload))),  # type: ignore[type-var]
+        guards=(GuardReport(payload, payload, (payload,), payload),),
+        unmanaged=(LeftAlone(payload, payload, payload, (payload,), payload),),
+        notes=(payload,),
+        paused=payload,
+        ways_out=Patch(payload, payload),
+    )
+    problem = error(payload, payload, payload, Location(payload, 3, 4))
+    context = {"commit": payload, "base": payload}
+    return replace(DRIFT, command=command, accounts=(one, one), diagnostics=(problem,), context=context)
+
+
+@cache
+def shape(text: str, command: str) -> list[str]:
+    page = parsed(MARKDOWN.render(render(hostile(text, command), "markdown")))
+    return [tag.split()[0] for tag in page.found if not tag.startswith(" reconciler")]
+
+
+@pytest.mark.parametrize("command", ["plan", "apply", "drift"])
+@pytest.mark.parametrize("payload", PAYLOADS, ids=ascii)
+def test_no_payload_changes_the_shape_of_the_comment(payload: str, command: str) -> None:
+    assert shape(payload, command) == shape("ordinary text", command)
+    marker(render(hostile(payload, command), "markdown"))
+
+
+@pytest.mark.parametrize(
+    ("url", "links"),
+    [
+        ("https://github.example/acme/tunnels/blob/main", 1),
+        ("https://github.example/acme/a b", 0),
+        ("https://github.example/a)<b>", 0),
+        ("javascript:alert(1)", 0),
+        ("http://github.example/", 0),
+    ],
+)
+def test_only_plain_https_becomes_a_link(url: str, links: int) -> None:
+    report = replace(PLAN, accounts=(account(changes=(LON_A,)),), context={"source_url": url})
+    assert len(re.findall(r"\[tunnels/prod/london.yaml:4\]\(https:", render(report, "markdown"))) == links

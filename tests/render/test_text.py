@@ -1,0 +1,121 @@
+import re
+from dataclasses import replace
+
+import pytest
+
+from reconciler.core.diagnostic import Location, error
+from reconciler.core.report import FieldReport, Report
+from reconciler.render import render
+from reconciler.render.paint import columns
+from tests.render.payloads import PAYLOADS
+from tests.render.samples import ACCOUNTS, BLOCKED, DRIFT, INVALID, LON_A, NO_CHANGES, PARTIAL, PLAN, SAMPLES, account
+from tests.render.test_safe import workflow_command
+
+LINES = ["tunnels:", "- name: lon-a", "  colour: red", "  psk: {env: A}", "  psk: hunter2", "    hunter3", *["x:"] * 9]
+
+
+def with_problem(line: int, column: int = 3) -> Report:
+    return replace(
+        INVALID, diagnostics=(error("unknown-key", "Unknown key", "Why.", Location("a.yaml", line, column)),)
+    )
+
+
+def line_of(_: str, number: int) -> str | None:
+    return LINES[number - 1] if number <= len(LINES) else None
+
+
+@pytest.mark.parametrize(
+    ("report", "last"),
+    [
+        (PLAN, "Plan: 1 to create, 2 to update, 1 to delete."),
+        (NO_CHANGES, "No changes. Live tunnels match the files."),
+        (BLOCKED, "Plan: 0 to create, 0 to update, 2 to delete."),
+        (PARTIAL, "Apply incomplete: 0 created, 1 updated, 0 deleted, 1 failed, 1 skipped, 1 unknown."),
+        (INVALID, "Invalid: 2 errors, 1 warning."),
+        (replace(PLAN, command="apply"), "Apply complete: 0 created, 0 updated, 0 deleted."),
+        (replace(NO_CHANGES, command="apply"), "No changes. Live tunnels match the files."),
+        (replace(BLOCKED, command="apply"), "Apply stopped (blocked): nothing was written."),
+        (
+            replace(PLAN, outcome="error"),
+            "Plan failed: the API or the network failed, or the live list can't be trusted.",
+        ),
+        (replace(NO_CHANGES, command="validate"), "Valid: 1 account, 12 tunnels."),
+        (replace(NO_CHANGES, command="import"), "Import: done."),
+        (ACCOUNTS, "2 accounts."),
+    ],
+)
+def test_the_last_line_is_the_verdict(report: Report, last: str) -> None:
+    assert render(report, "text").splitlines()[-1] == last
+
+
+def test_the_calls_stand_before_the_plan() -> None:
+    assert render(PLAN, "text").splitlines()[-2] == "Calls: 2 lists, 1 bulk update, 1 create, 1 delete"
+
+
+def test_a_drift_report_begins_with_its_verdict() -> None:
+    first = render(DRIFT, "text").splitlines()[0]
+    assert first == "2 of 412 tunnels drifted (99.5 % in sync), 2 unmanaged, 1 missing, 1 not checked."
+
+
+def test_no_drift_is_said_first() -> None:
+    clean = replace(DRIFT, outcome="ok", accounts=(account(managed=412, unchanged=412),))
+    assert render(clean, "text") == "No drift: 412 tunnels in sync, 0 unmanaged, 0 missing, 0 not checked.\n"
+
+
+def test_one_in_a_hundred_thousand_is_not_all_in_sync() -> None:
+    large = replace(DRIFT, accounts=(replace(DRIFT.accounts[0], managed=100_000),))
+    assert "(99.9 % in sync)" in render(large, "text").splitlines()[0]
+
+
+def test_nothing_changes_is_one_line() -> None:
+    assert render(NO_CHANGES, "text") == "No changes. Live tunnels match the files.\n"
+
+
+def test_impact_on_traffic_comes_first() -> None:
+    shown = render(PLAN, "text")
+    assert shown.index("lon-b") < shown.index("lon-a")
+
+
+def test_a_problem_shows_its_line_and_a_caret() -> None:
+    assert render(with_problem(3), "text", line_of=line_of).splitlines()[:3] == [
+        "a.yaml:3:3: error: Unknown key. Why. [unknown-key]",
+        "    3 |   colour: red",
+        "      |   ^",
+    ]
+
+
+@pytest.mark.parametrize("number", [5, 6, 7, 9, 99])
+def test_a_line_near_key_material_is_never_repeated(number: int) -> None:
+    shown = render(with_problem(number), "text", line_of=line_of)
+    assert " | " not in shown
+    assert "hunter" not in shown
+
+
+def test_the_caret_stands_under_a_wide_character() -> None:
+    shown = render(with_problem(1, 4), "text", line_of=lambda *_: "東京\t: x").splitlines()
+    assert shown[1:3] == ["    1 | 東京 : x", "      |      ^"]
+
+
+def test_colour_only_adds_escapes() -> None:
+    for report in SAMPLES.values():
+        coloured = render(report, "text", color=True)
+        assert re.sub(r"\x1b\[\d+m", "", coloured) == render(report, "text")
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_values_are_cut_to_the_width(width: int) -> None:
+    long = replace(LON_A, fields=(FieldReport("description", "d" * 300, "東" * 300),))
+    shown = render(replace(PLAN, accounts=(account(changes=(long,)),)), "text", width=width)
+    (line,) = [line for line in shown.splitlines() if "description" in line]
+    assert line.endswith("…")
+    assert columns(line) <= width
+
+
+@pytest.mark.parametrize("payload", PAYLOADS, ids=ascii)
+def test_hostile_text_stays_on_its_line(payload: str) -> None:
+    change = replace(LON_A, name=payload, fields=(FieldReport("description", payload, payload),))
+    harmless = replace(LON_A, name="x", fields=(FieldReport("description", "x", "y"),))
+    shown, usual = (render(replace(PLAN, accounts=(account(changes=(c,)),)), "text") for c in (change, harmless))
+    assert len(shown.split("\n")) == len(usual.split("\n"))
+    assert not any(map(workflow_command, shown.splitlines()))
+    shown.encode()
