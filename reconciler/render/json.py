@@ -6,7 +6,8 @@ from typing import Any
 
 from reconciler.core.diagnostic import Diagnostic
 from reconciler.core.report import Report
-from reconciler.render.shape import ACCOUNT, DIAGNOSTIC, SUMMARY, Key, Shape, Type, When
+from reconciler.render.kinds import Key, Shape, Type, When
+from reconciler.render.shape import ACCOUNT, DIAGNOSTIC, SUMMARY
 from reconciler.render.words import SECRET, SENSITIVE
 
 

@@ -54,7 +54,8 @@ def _changes(account: AccountReport, *, drift: bool) -> Iterator[str]:
     unfolded = " open" if len(changes) <= _OPEN else ""
     for change in changes[:_CHANGES]:
         inside = "".join(_inside(change, drift=drift))
-        yield f'<details class="{change.action}"{unfolded}>{_head(change)}<div class="inside">{inside}</div></details>'
+        color = "delete" if change.drift_class == "missing" else change.action
+        yield f'<details class="{color}"{unfolded}>{_head(change)}<div class="inside">{inside}</div></details>'
     if len(changes) > _CHANGES:
         yield f"<p>{len(changes) - _CHANGES:,} more changes are not shown here; the JSON report holds them.</p>"
 

@@ -5,7 +5,8 @@ from typing import Any
 
 from reconciler.core.diagnostic import Diagnostic, Location, Severity
 from reconciler.core.report import EXIT_CODES, FORMAT_VERSION, AccountReport, Report
-from reconciler.render.shape import ACCOUNT, DIAGNOSTIC, SUMMARY, TOP, Key, Shape, Type, When
+from reconciler.render.kinds import Key, Shape, Type, When
+from reconciler.render.shape import ACCOUNT, DIAGNOSTIC, SUMMARY, TOP
 
 _LARGEST = 2**53
 _DEEPEST = 4

@@ -4,7 +4,8 @@ from typing import Any
 
 from reconciler.core.diagnostic import Severity
 from reconciler.core.report import EXIT_CODES, FORMAT_VERSION
-from reconciler.render.shape import ACCOUNT, DIAGNOSTIC, SUMMARY, TOP, Key, Shape, Type, When
+from reconciler.render.kinds import Key, Shape, Type, When
+from reconciler.render.shape import ACCOUNT, DIAGNOSTIC, SUMMARY, TOP
 
 _TEXT = {"type": "string"}
 _COUNT = {"type": "integer", "minimum": 0}

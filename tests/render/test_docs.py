@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from reconciler.core.report import EXIT_CODES
-from reconciler.render.shape import ACCOUNT, Key, Shape, Type, When
+from reconciler.render.kinds import Key, Shape, Type, When
+from reconciler.render.shape import ACCOUNT
 
 PAGE = (Path(__file__).parents[2] / ".github" / "docs" / "report.md").read_text()
 TYPES = {Type.FLAG: "flag", Type.NUMBER: "number", Type.COUNTS: "object of numbers", Type.TEXTS: "list of text"}

@@ -8,6 +8,7 @@ from jsonschema import Draft202012Validator
 from reconciler.core.report import AccountReport, ChangeReport, FieldReport, Report
 from reconciler.render import shape
 from reconciler.render.json import report_document, report_json
+from reconciler.render.kinds import Shape
 from reconciler.render.reader import report_from_json
 from reconciler.render.schema import report_schema
 from tests.render.payloads import PAYLOADS
@@ -72,7 +73,7 @@ def test_drift_has_its_keys_on_every_difference_and_account() -> None:
 
 
 def test_the_table_names_every_field_of_every_dataclass() -> None:
-    shapes = [value for value in vars(shape).values() if isinstance(value, shape.Shape)]
+    shapes = [value for value in vars(shape).values() if isinstance(value, Shape)]
     assert len(shapes) == 11
     for one in shapes:
         assert is_dataclass(one.make)
