@@ -1,7 +1,7 @@
 """Asks a person at a terminal. Elsewhere nobody can approve."""
 
 from reconciler.cli.context import Context, halt
-from reconciler.core.report import Report
+from reconciler.core.report import Report, worst
 
 _REMEDY = "Run it on a terminal, or add --auto-approve; a plan that was reviewed goes with apply --plan FILE."
 
@@ -32,4 +32,5 @@ def require_approval(ctx: Context, shown: Report, what: str) -> None:
 
 
 def _refused(shown: Report, why: str) -> Exception:
-    return halt("blocked", "not-approved", why, _REMEDY, shown.accounts)
+    outcome = worst((*(a.outcome for a in shown.accounts), "blocked"))
+    return halt(outcome, "not-approved", why, _REMEDY, shown.accounts)

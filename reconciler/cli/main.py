@@ -1,5 +1,6 @@
 """Entry point: from the command line to the exit code. Commands are imported only when they run."""
 
+import contextlib
 import gc
 import importlib
 import os
@@ -31,6 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from reconciler.keys.redact import Redactor, install
 
     _no_core_dump()
+    _open_missing_streams()
     redactor, raw_stderr = Redactor(), sys.stderr
     undo = install(redactor, sys.stdout, sys.stderr)
     try:
@@ -59,20 +61,33 @@ def _run(ctx: "Context") -> int:
             diagnostics = stopped.diagnostics or ctx.diagnostics
             ended = report_of(name, stopped.accounts, diagnostics, sandbox=ctx.sandbox, outcome=stopped.outcome)
         return ended if isinstance(ended, int) else write_report(ctx, ended)
-    except (UsageError, BrokenPipeError):
+    except UsageError:
         raise
     except Exception as bug:  # noqa: BLE001 - the last line of defence: every bug has its exit code and no secret
         return _internal(ctx, bug)
 
 
 def _internal(ctx: "Context", bug: Exception) -> int:
+    """The traceback goes to standard error; the report keeps the output that was asked for readable by programs."""
+    from reconciler.cli.output import write_report
+    from reconciler.core.diagnostic import error
     from reconciler.keys.redact import traceback_text
+    from reconciler.reports.accounts import report_of
 
+    name, remedy = ctx.options.command, "This is a bug: please report the lines on standard error."
     sys.stderr.write(traceback_text(bug))
-    sys.stderr.write(
-        f"reconciler {ctx.options.command}: internal error. This is a bug: please report the lines above.\n"
-    )
+    sys.stderr.write(f"reconciler {name}: internal error. This is a bug: please report the lines above.\n")
+    problem = error("internal", "internal error; what was done is not known", remedy)
+    with contextlib.suppress(Exception):  # the bug may be in drawing the report
+        write_report(ctx, report_of(name, (), (problem,), sandbox=ctx.sandbox, outcome="internal"))
     return _INTERNAL
+
+
+def _open_missing_streams() -> None:
+    """A caller may close standard streams; Python then has None in their place."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 - until the process ends
 
 
 def _no_core_dump() -> None:

@@ -254,9 +254,20 @@ def _check(options: argparse.Namespace) -> None:
         raise UsageError("--sandbox and --base-url can't go together")
     if options.sandbox == "":
         raise UsageError("--sandbox= needs a file name")
+    if options.base_url is not None:
+        _check_base_url(options.base_url)
     if options.command == "plan" and options.live and (options.server_check or options.save_live):
         raise UsageError("--live is offline: it can't go with --server-check or --save-live")
     if options.command == "import" and (options.account_id is not None) and len(options.account) != 1:
         raise UsageError("--account-id needs exactly one --account NAME")
     if options.command == "psk" and options.action != "status" and not options.names:
         raise UsageError(f"psk {options.action} needs the name of at least one tunnel")
+
+
+def _check_base_url(url: str) -> None:
+    from reconciler.api.client import check_base_url
+
+    try:
+        check_base_url(url)
+    except ValueError as refused:
+        raise UsageError(f"--base-url: {refused}") from None

@@ -6,7 +6,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from reconciler.cli.context import Context
+from reconciler.cli.context import Context, Halt, halt
 from reconciler.core.report import EXIT_CODES, Report
 from reconciler.render import render
 
@@ -14,20 +14,24 @@ from reconciler.render import render
 def write_report(ctx: Context, report: Report) -> int:
     """Write the report to standard output and files; returns the exit code, the same in every format.
 
-    Raises:
-        OSError: A file can't be written.
+    A file that can't be written keeps nothing from being shown elsewhere, and is an error.
     """
     report = ctx.redactor.clean_value(replace(report, context=_context(ctx)))
     outputs = ctx.options.output or [("text", None)]
+    code = EXIT_CODES[report.outcome]
     for name, path in outputs:
         options = _text_options(ctx, to_stdout=path is None) if name == "text" else {}
         text = render(report, name, **options)
         if path is None:
             ctx.stdout.write(text if text.endswith("\n") else text + "\n")
         else:
-            write_file(Path(path), ctx.redactor.clean(text))
+            try:
+                write_file(Path(path), ctx.redactor.clean(text))
+            except Halt as stopped:
+                ctx.stderr.write(f"reconciler {report.command}: {stopped.diagnostics[0].summary}\n")
+                code = EXIT_CODES["error"] if report.outcome in ("ok", "changes") else code
     ctx.stdout.flush()
-    return EXIT_CODES[report.outcome]
+    return code
 
 
 def _context(ctx: Context) -> dict[str, str]:
@@ -67,8 +71,16 @@ def write_file(path: Path, text: str, *, private: bool = False) -> None:
     """Write a whole file or nothing: a new file, then put in place. `private` gives it mode 0600.
 
     Raises:
-        OSError: It can't be written.
+        Halt: It can't be written.
     """
+    try:
+        _write(path, text, private=private)
+    except OSError as wrong:
+        why = wrong.strerror or type(wrong).__name__
+        raise halt("error", "unwritable", f"{path} can't be written: {why}", "Choose another file.") from None
+
+
+def _write(path: Path, text: str, *, private: bool) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:

@@ -16,7 +16,7 @@ def write_live(path: Path, lists: Mapping[str, Live]) -> None:
     """Save lists by account id, mode 0600: they may hold BGP MD5 keys.
 
     Raises:
-        OSError: It can't be written.
+        Halt: It can't be written.
     """
     accounts = {i: {"ipsec_tunnels": [dict(t.raw) for t in live.tunnels.values()]} for i, live in lists.items()}
     document = {"format_version": _VERSION, "kind": "saved-live", "accounts": accounts}

@@ -5,12 +5,14 @@ layer finds is mostly text from outside (an API error that echoes a key, a libra
 fewer than four characters and blank ones can't be found this way.
 """
 
+import os
 import re
 import sys
 import threading
 import traceback
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from io import TextIOBase
 from typing import Any, TextIO, cast
 
@@ -169,20 +171,23 @@ class RedactingStream(TextIOBase):
         with self._lock:
             ready, self._tail = self._redactor.split(self._tail + text)
             if ready:
-                self._target.write(ready)
+                with _ignoring_closed_pipe(self._target):
+                    self._target.write(ready)
         return len(text)
 
     def flush(self) -> None:
         """Flush the target; a held back end stays."""
         if not self._target.closed:
-            self._target.flush()
+            with _ignoring_closed_pipe(self._target):
+                self._target.flush()
 
     def finish(self) -> None:
         """Nothing follows for now: write the held back end too, cleaned, and flush."""
         with self._lock:
             tail, self._tail = self._tail, ""
             if tail and not self._target.closed:
-                self._target.write(self._redactor.clean(tail))
+                with _ignoring_closed_pipe(self._target):
+                    self._target.write(self._redactor.clean(tail))
         self.flush()
 
     def close(self) -> None:
@@ -211,6 +216,17 @@ class RedactingStream(TextIOBase):
     def errors(self) -> str | None:  # type: ignore[override]
         """How the target treats what its encoding lacks."""
         return self._target.errors
+
+
+@contextmanager
+def _ignoring_closed_pipe(target: TextIO) -> Iterator[None]:
+    """When nobody reads a stream any more, what follows goes nowhere: an apply must not stop half-way for that."""
+    try:
+        yield
+    except BrokenPipeError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, target.fileno())
+        os.close(nowhere)
 
 
 def traceback_text(error: BaseException) -> str:
