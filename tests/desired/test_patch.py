@@ -8,8 +8,11 @@ from reconciler.core.build import build_plan
 from reconciler.core.live import live_from_result
 from reconciler.core.plan import PlanOptions
 from reconciler.core.tunnel import nested
+from reconciler.desired.hunks import Edit
 from reconciler.desired.load import load
 from reconciler.desired.patch import Accepted, accept_patch
+from reconciler.desired.proof import Draft, prove
+from reconciler.desired.sheet import read_sheet
 from reconciler.desired.tree import read_tree
 from tests.build import TODAY
 
@@ -461,3 +464,40 @@ def test_file_outside_the_repository_is_left_out(tmp_path):
 def test_names_of_files_may_hold_spaces(tmp_path):
     write(tmp_path, {"lon don é.yaml": ONE})
     assert accept(tmp_path, live({}, B))[1].changes == ()
+
+
+def test_address_in_short_form_stays_in_it(tmp_path):
+    write(tmp_path, ONE.replace("{rate: low}", "{target: 192.0.2.1}"))
+    done, _ = accept(tmp_path, live({"health_check": {"target": {"saved": "192.0.2.2"}}}, B))
+    assert body(done)[1] == "+    health_check: {target: 192.0.2.2}  # slow"
+
+
+def test_prefixes_that_stay_keep_their_lines(tmp_path):
+    block = 'bgp:\n      customer_asn: 1\n      extra_prefixes:\n        - "10.9.0.0/16"\n        - 10.7.0.0/16\n'
+    write(tmp_path, ONE.replace("health_check: {rate: low}  # slow\n", block))
+    done, _ = accept(tmp_path, live({"bgp": {"customer_asn": 1, "extra_prefixes": ["10.9.0.0/16", "10.8.0.0/16"]}}, B))
+    assert body(done) == ["-        - 10.7.0.0/16", "+        - 10.8.0.0/16"]
+
+
+def test_md5_key_between_two_changes_is_not_shown(tmp_path):
+    parts = "description: x\n    bgp: {customer_asn: 1, md5_key: canary}\n    health_check: {rate: low}\n"
+    write(
+        tmp_path,
+        ONE.replace("interface_address: 10.0.0.0/31\n", f"interface_address: 10.0.0.0/31\n    {parts}", 1)
+        .replace("    health_check: {rate: low}  # slow\n", "")
+        .replace("description: x\n", "description: x\n    # gap\n"),
+    )
+    done, after = accept(tmp_path, live({"description": "y", "bgp": {"customer_asn": 1, "md5_key": "canary"}}, B))
+    assert [line for line in body(done) if line[0] == "+"] == ["+    description: y", "+    health_check: {rate: mid}"]
+    assert "canary" not in done.patch
+    assert (done.left_out, after.changes) == ((), ())
+
+
+def test_edit_that_reads_back_otherwise_is_refused(tmp_path):
+    write(tmp_path, ONE)
+    files = read_tree(tmp_path / "tunnels").accounts[0]
+    plan = planned(tmp_path, live({}, B))
+    at = ONE.index("low")
+    draft = Draft(read_sheet(files.files[0], {}), ((plan.changes[0].key, Edit(at, at + 3, "high")),), (None, None))
+    problems, _ = prove(files, plan.desired, TODAY, list(plan.changes), [draft])
+    assert problems == {plan.changes[0].key: "the edited file would not read back as the live tunnel"}
