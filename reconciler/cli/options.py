@@ -7,6 +7,7 @@ from typing import NoReturn
 from reconciler import __version__
 
 SANDBOX_FILE = ".reconciler/sandbox.json"
+_LAST_PORT = 65535
 FORMATS = ("text", "json", "markdown", "html", "github")
 
 _EPILOG = """exit codes: 0 ok, 1 error, 2 changes, 3 invalid, 4 rejected, 5 blocked, 6 plan_changed, 7 partial,
@@ -31,6 +32,13 @@ def _count(text: str) -> int:
     return value
 
 
+def _port(text: str) -> int:
+    value = int(text)
+    if not 0 <= value <= _LAST_PORT:
+        raise ValueError
+    return value
+
+
 def _seconds(text: str) -> float:
     value = float(text)
     if not 0 < value < float("inf"):
@@ -46,6 +54,7 @@ def _output(text: str) -> tuple[str, str | None]:
 
 
 _count.__name__, _seconds.__name__ = "whole number above 0", "number of seconds above 0"
+_port.__name__ = "port number"
 
 
 def _globals(*, defaults: bool) -> _Parser:
@@ -187,8 +196,13 @@ def _validate(add: Callable[..., object]) -> None:
     _strict(add)
 
 
+def _schema(add: Callable[..., object]) -> None:
+    kinds = ("files", "report", "plan")
+    add("kind", choices=kinds, nargs="?", default="files", help="of the YAML (default), the JSON report, a saved plan")
+
+
 def _simulate(add: Callable[..., object]) -> None:
-    add("--port", type=int, default=8787, metavar="PORT", help="port on loopback; 0 picks one (default: 8787)")
+    add("--port", type=_port, default=8787, metavar="PORT", help="port on loopback; 0 picks one (default: 8787)")
     add(
         "--semantics",
         metavar="SWITCHES",
@@ -210,7 +224,7 @@ _COMMANDS: dict[str, tuple[str, Callable[[Callable[..., object]], None]]] = {
     "import": ("write YAML for what is live", _import),
     "psk": ("set, rotate and look after pre-shared keys", _psk),
     "accounts": ("list the accounts, for a CI matrix", _accounts),
-    "schema": ("print the JSON Schema of the YAML, for editors", _accounts),
+    "schema": ("print the JSON Schema of the YAML, for editors", _schema),
     "simulate": ("run the built-in API simulator on loopback", _simulate),
     "render": ("draw a saved JSON report in other formats", _render),
 }

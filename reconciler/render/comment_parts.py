@@ -144,7 +144,7 @@ def footer(report: Report) -> str:
         lines.append(f"**{verb}:** {safe.markdown(words.calls(words.all_calls(report)))}")
     if changed and report.command == "plan" and report.outcome in {"ok", "changes"}:
         lines.append(
-            "**On merge:** apply plans again and stops unless the digest is still this one. Updates go first, then "
+            "**On merge:** apply plans again, and stops on another digest where the review gate is on. Updates go first, then "
             "creates, then deletes; then it lists again, and only an empty difference is success. Nothing is rolled "
             "back: after a failure, running it again converges."
         )

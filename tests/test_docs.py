@@ -1,0 +1,68 @@
+import argparse
+import re
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from reconciler.cli import options
+from reconciler.core.report import EXIT_CODES
+from reconciler.desired.load import load
+from reconciler.desired.tree import read_tree
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+PAGES = [ROOT / "README.md", *sorted((ROOT / ".github").rglob("*.md"))]
+
+
+def blocks(language):
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+def every_option():
+    found = []
+    globals_ = options._globals(defaults=True)  # noqa: SLF001 - the grammar itself is what is documented
+    found += [o for a in globals_._actions for o in a.option_strings]  # noqa: SLF001
+    for name, (_, add) in options._COMMANDS.items():  # noqa: SLF001
+        parser = argparse.ArgumentParser(prog=name, add_help=False)
+        add(parser.add_argument)
+        found += [o for a in parser._actions for o in a.option_strings]  # noqa: SLF001
+    return sorted(set(found))
+
+
+@pytest.mark.parametrize("option", every_option())
+def test_the_readme_names_every_option(option):
+    assert option in README
+
+
+@pytest.mark.parametrize("command", options._COMMANDS)  # noqa: SLF001
+def test_the_readme_names_every_command(command):
+    assert f"| `{command}` |" in README
+
+
+@pytest.mark.parametrize(("name", "code"), EXIT_CODES.items())
+def test_the_readme_names_every_exit_code(name, code):
+    assert f"| {code} | `{name}` |" in README
+
+
+def test_the_check_runs_the_readme_s_two_commands():
+    run = (ROOT / ".ci" / "run").read_text()
+    first, second = blocks("sh")
+    assert first in run
+    assert second in run
+
+
+def test_the_readme_s_yaml_is_valid(tmp_path):
+    account, tunnels = blocks("yaml")
+    (tmp_path / "prod").mkdir()
+    (tmp_path / "prod" / "account.yaml").write_text(account)
+    (tmp_path / "prod" / "london.yaml").write_text(tunnels)
+    loaded = load(read_tree(tmp_path), date(2026, 12, 1))
+    assert [str(d) for d in loaded.diagnostics if d.severity == "error"] == []
+    assert list(loaded.desired[0].tunnels) == ["lon-a"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text()):
+        assert (page.parent / target).exists(), target
