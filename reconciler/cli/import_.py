@@ -51,6 +51,11 @@ def _new_account(ctx: Context, root: Path, tree: Tree) -> tuple[Desired, Account
         raise UsageError("--account-id needs 32 lower-case hexadecimal digits")
     if any(a.name == name for a in tree.accounts):
         raise UsageError(f"there is an account {name!r} already: import it without --account-id")
+    for other in load(tree, ctx.now().date()).accounts:
+        if other.account_id == account_id:
+            raise UsageError(f"account {other.name!r} has this --account-id already: import it with --account alone")
+    if any(Path(a.folder) == root for a in tree.accounts):
+        raise UsageError(f"{root} is the folder of an account, and no account can lie below another")
     folder = str(root / name)
     account = Account(name, account_id, prune=False, location=Location(f"{folder}/account.yaml"))
     return Desired(account, {}), AccountFiles(name, folder, None, ())

@@ -1,0 +1,345 @@
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from reconciler import __version__
+from tests.cli.world import ID, OTHER_ID, TOKEN, World, tunnel
+
+COMMANDS = {
+    "validate": (),
+    "plan": (),
+    "apply": ("--auto-approve",),
+    "drift": (),
+    "import": ("--force",),
+    "psk": ("status",),
+    "accounts": (),
+}
+GLOBALS = [
+    ["--dir", "tunnels"],
+    ["--dir=tunnels"],
+    ["--account", "prod"],
+    ["--account=prod"],
+    ["-o", "json"],
+    ["--output=json"],
+    ["-ojson"],
+    ["--no-color"],
+    ["-v"],
+    ["-vv"],
+    ["--verbose"],
+    ["--log-format", "json"],
+    ["--parallelism", "1"],
+    ["--timeout", "30"],
+    ["--timeout=0.9e2"],
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_global_options_are_accepted_on_both_sides_of_the_command(world: World, command: str) -> None:
+    world.declare(tunnel(1), file="prod/imported.yaml")
+    world.live(tunnel(1))
+    own = COMMANDS[command]
+    for option in GLOBALS:
+        before = world.run(*option, command, *own)
+        after = world.run(command, *own, *option)
+        assert (before.code, after.code) == (0, 0), (option, before, after)
+        if "generated_at" not in before.out:
+            assert before.out == after.out, option
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("sandbox", ["--sandbox", "--sandbox=box.json", "--sandbox=deep/er/box.json"])
+def test_the_sandbox_serves_every_command_on_both_sides(world: World, command: str, sandbox: str) -> None:
+    world.declare(tunnel(1), file="prod/imported.yaml")
+    no_token = {"CLOUDFLARE_API_TOKEN": None}
+    assert world.bare("apply", "--auto-approve", sandbox, env=no_token).code == 0
+    before = world.bare(sandbox, command, *COMMANDS[command], env=no_token)
+    after = world.bare(command, *COMMANDS[command], sandbox, env=no_token)
+    assert (before.code, after.code) == (0, 0)
+    file = world.root / (sandbox.partition("=")[2] or ".reconciler/sandbox.json")
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert "SANDBOX" in before.out
+    assert world.sim.log == []
+
+
+def test_the_sandbox_keeps_its_state_private_also_in_a_readable_file(world: World) -> None:
+    world.declare(tunnel(1))
+    world.bare("apply", "--auto-approve", "--sandbox=box.json")
+    (world.root / "box.json").chmod(0o644)
+    world.declare(tunnel(1), tunnel(2))
+    assert world.bare("apply", "--auto-approve", "--sandbox=box.json").code == 0
+    assert (world.root / "box.json").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"format": 99}', '{"format":1,"ids":0,"micros":0,"accounts":[]}'])
+def test_a_broken_sandbox_file_is_an_error(world: World, content: str) -> None:
+    world.declare(tunnel(1))
+    world.write("box.json", content)
+    ran = world.bare("plan", "--sandbox=box.json")
+    assert ran.code == 1
+    assert "box.json" in ran.out
+
+
+def test_a_sandbox_symlink_is_refused(world: World) -> None:
+    world.declare(tunnel(1))
+    (world.root / "box.json").symlink_to(world.root / "elsewhere.json")
+    assert world.bare("plan", "--sandbox=box.json").code == 1
+
+
+USAGE = [
+    [],
+    ["destroy"],
+    ["plan", "--nope"],
+    ["plan", "extra"],
+    ["--nope", "plan"],
+    ["plan", "-o", "xml"],
+    ["plan", "-o", "json="],
+    ["plan", "-o", "json", "-o", "text"],
+    ["-o", "json", "plan", "-o", "markdown"],
+    ["plan", "-o"],
+    ["plan", "--parallelism", "0"],
+    ["plan", "--parallelism", "-1"],
+    ["plan", "--parallelism", "x"],
+    ["plan", "--timeout", "0"],
+    ["plan", "--timeout", "nan"],
+    ["plan", "--timeout", "inf"],
+    ["plan", "--timeout", "-5"],
+    ["plan", "--log-format", "xml"],
+    ["plan", "--account"],
+    ["plan", "--account", "nobody"],
+    ["plan", "--sandbox="],
+    ["plan", "--sandbox", "--base-url", "https://api.example.com"],
+    ["plan", "--live", "x", "--save-live", "y"],
+    ["plan", "--live", "x", "--server-check"],
+    ["plan", "--auto-approve"],
+    ["plan", "--det"],
+    ["apply", "--batch-size", "0"],
+    ["apply", "--batch-size", "1.5"],
+    ["apply", "--out", "x"],
+    ["apply", "--baseline", "x"],
+    ["validate", "--target", "x"],
+    ["drift", "--target", "x"],
+    ["import", "--account-id", ID],
+    ["import", "--account-id", "xyz", "--account", "new"],
+    ["import", "--account-id", OTHER_ID, "--account", "../new"],
+    ["import", "--account-id", OTHER_ID, "--account", "prod"],
+    ["import", "--account-id", ID, "--account", "new"],
+    ["psk"],
+    ["psk", "show", "t001"],
+    ["psk", "set"],
+    ["psk", "rotate"],
+    ["psk", "set", "nobody"],
+    ["simulate", "--port", "x"],
+    ["simulate", "--port", "-1"],
+    ["simulate", "--port", "70000"],
+    ["simulate", "--port", "0", "--semantics", "nope=1"],
+    ["render"],
+]
+
+
+@pytest.mark.parametrize("argv", USAGE, ids=" ".join)
+def test_a_bad_command_line(world: World, argv: list[str]) -> None:
+    world.declare(tunnel(1))
+    ran = world.bare(*argv, env={"CLOUDFLARE_API_TOKEN": None})
+    assert ran.code == 64
+    assert ran.out == ""
+    assert ran.err.strip()
+    assert "Traceback" not in ran.err
+    assert not (world.root / "tunnels/new").exists()
+
+
+URLS = [
+    "http://api.cloudflare.com/client/v4",
+    "http://10.0.0.1/",
+    "ftp://127.0.0.1/",
+    "file:///etc/passwd",
+    "https://",
+    "https://user:pw@api.example.com/",
+    "https://api.example.com/?x=1",
+    "https://api.example.com/#x",
+    "https://api.example.com/../x",
+    "http://127.0.0.1.example.com/",
+    "http://localhost.example.com",
+    "http://0.0.0.0/",
+    "https://api.example.com:99999/",
+    "https://[::1/",
+    "https://api.exa mple.com/",
+    "127.0.0.1:8080",
+    "",
+]
+
+
+@pytest.mark.parametrize("url", URLS)
+@pytest.mark.parametrize("command", [["plan"], ["validate"], ["plan", "--live", "x"]], ids=" ".join)
+def test_a_base_url_that_could_take_the_token_away_is_a_usage_error(world: World, url: str, command: list[str]) -> None:
+    world.declare(tunnel(1))
+    ran = world.bare(*command, "--base-url", url)
+    assert ran.code == 64
+    assert "user:pw" not in ran.err
+
+
+def test_files_can_not_say_where_the_api_is(world: World) -> None:
+    world.account("prod", base_url="https://evil.example.com")
+    world.declare(tunnel(1))
+    assert world.run("plan").code == 3
+
+
+def test_an_unknown_account_gets_a_suggestion(world: World) -> None:
+    world.declare(tunnel(1))
+    assert "Did you mean 'prod'" in world.run("plan", "--account", "prd").err
+
+
+def test_several_outputs_from_one_run(world: World) -> None:
+    world.declare(tunnel(1))
+    formats = ["text", "json", "markdown", "html", "github"]
+    outputs = [part for f in formats[1:] for part in ("-o", f"{f}=out/{f}")]
+    ran = world.run("plan", "-o", "text", *outputs)
+    assert ran.code == 0
+    assert "Plan: 1 to create" in ran.out
+    assert json.loads(world.read("out/json"))["summary"]["create"] == 1
+    assert world.read("out/html").startswith("<!DOCTYPE html>")
+    assert world.calls == ["GET"]
+    for name in formats[1:]:
+        assert world.run("plan", "-o", name).out.strip() == world.read(f"out/{name}").strip()
+
+
+@pytest.mark.parametrize("name", ["text", "json", "markdown", "html", "github"])
+def test_the_exit_code_is_the_same_in_every_format(world: World, name: str) -> None:
+    world.live(*(tunnel(n) for n in range(6)))
+    world.declare(tunnel(0), tunnel(9))
+    assert world.run("plan", "-o", name).code == 5
+    assert world.run("drift", "-o", name).code == 2
+    world.declare(tunnel(0, nope=1))
+    assert world.run("plan", "-o", name).code == 3
+
+
+def test_a_file_that_can_not_be_written_hides_nothing(world: World) -> None:
+    world.declare(tunnel(1))
+    world.write("file", "")
+    ran = world.run("apply", "--auto-approve", "-o", "json=file/x.json", "-o", "text")
+    assert ran.code == 1
+    assert "1 created" in ran.out or "Apply" in ran.out
+    assert "file/x.json can't be written" in ran.err
+    assert world.names()
+
+
+@pytest.mark.parametrize("option", ["--out", "--save-live"])
+def test_a_plan_that_can_not_be_saved_is_an_error(world: World, option: str) -> None:
+    world.declare(tunnel(1))
+    world.write("file", "")
+    ran = world.run("plan", option, "file/x.json")
+    assert ran.code == 1
+    assert "file/x.json can't be written" in ran.out
+
+
+def test_no_colour_where_it_is_not_wanted(world: World) -> None:
+    world.declare(tunnel(1))
+    assert "\x1b" not in world.run("plan").out
+
+
+def test_logs_go_to_standard_error_as_json(world: World) -> None:
+    world.declare(tunnel(1))
+    quiet = world.run("apply", "--auto-approve", "-o", "json")
+    assert quiet.err == ""
+    world.declare(tunnel(1), tunnel(2))
+    loud = world.run("apply", "--auto-approve", "-o", "json", "-v", "--log-format", "json")
+    lines = [json.loads(line) for line in loud.err.splitlines()]
+    assert [line["call"] for line in lines] == ["list", "create", "list"]
+    assert loud.json["outcome"] == "ok"
+
+
+def test_the_directory_can_be_another(world: World) -> None:
+    world.write("nets/account.yaml", json.dumps({"account_id": ID, "prune": True}))
+    world.write("nets/a.yaml", json.dumps({"tunnels": [tunnel(1)]}))
+    ran = world.run("plan", "--dir", "nets", "-o", "json")
+    assert ran.account["account"] == "default"
+    assert ran.account["changes"][0]["source"]["file"] == "nets/a.yaml"
+    assert world.run("plan").code == 3
+
+
+def test_strict_fails_on_warnings(world: World) -> None:
+    world.declare(tunnel(1, psk=...))
+    for command in (["validate"], ["plan"], ["apply", "--auto-approve"]):
+        assert world.run(*command, "--strict").code == 3
+        assert world.calls == []
+    assert world.run("validate").code == 0
+
+
+def test_the_deadline_ends_a_run(world: World) -> None:
+    from reconciler.simulator.faults import FaultKind, apply_fault
+
+    world.declare(tunnel(1))
+    world.answer = lambda sim, request: apply_fault(FaultKind.S503_BEFORE, sim, request)
+    ran = world.run("plan", "--timeout", "0.2")
+    assert ran.code == 1
+
+
+def python(world: World, *argv: str, **options) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, *argv]
+    return subprocess.run(
+        command, cwd=world.root, env=world.child(), text=True, capture_output=True, timeout=60, check=False, **options
+    )
+
+
+def test_help_and_version_load_nothing_heavy(world: World) -> None:
+    heavy = {"pydantic", "httpx", "yaml", "structlog", "deepdiff", "asyncio", "rich"}
+    for option in ("--help", "--version"):
+        code = f"import sys; from reconciler.cli.main import main; main(['{option}']); print(*sys.modules)"
+        ran = python(world, "-c", code)
+        assert ran.returncode == 0
+        assert heavy.isdisjoint(ran.stdout.splitlines()[-1].split())
+    assert __version__ in ran.stdout
+
+
+def test_a_real_process(world: World) -> None:
+    world.declare(tunnel(1))
+    run = ("-m", "reconciler", "--base-url", world.base_url)
+    assert python(world, *run, "apply").returncode == 5
+    assert python(world, *run, "apply", "--auto-approve").returncode == 0
+    assert python(world, *run, "plan", "--detailed-exitcode").returncode == 0
+    assert python(world, "-m", "reconciler", "destroy").returncode == 64
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams(world: World, closed: str) -> None:
+    world.declare(tunnel(1))
+    shell = f'"$0" -m reconciler apply --base-url {world.base_url} {closed}'
+    ran = subprocess.run(["sh", "-c", shell, sys.executable], cwd=world.root, env=world.child(), check=False)
+    assert ran.returncode == 5
+    assert world.calls == ["GET"]
+
+
+@pytest.mark.parametrize("argv", [["schema"], ["plan"], ["apply", "--auto-approve", "-v"]], ids=" ".join)
+@pytest.mark.parametrize("both", [False, True])
+def test_a_reader_that_went_away_changes_nothing(world: World, argv: list[str], both: bool) -> None:
+    world.declare(*(tunnel(n, description="x" * 400) for n in range(200)))
+    reading, writing = os.pipe()
+    os.close(reading)
+    url = [] if argv == ["schema"] else ["--base-url", world.base_url]
+    ran = subprocess.run(
+        [sys.executable, "-m", "reconciler", *argv, *url],
+        cwd=world.root,
+        env=world.child(),
+        stdout=writing,
+        stderr=writing if both else subprocess.PIPE,
+        check=False,
+    )
+    os.close(writing)
+    assert ran.returncode == 0
+    assert "Traceback" not in (ran.stderr or b"").decode()
+    assert argv[0] != "apply" or len(world.names()) == 200
+
+
+def test_the_token_is_sent_as_it_is(world: World) -> None:
+    seen = []
+
+    def answer(sim, request):
+        seen.append(request.headers["authorization"])
+        return sim.handle(request)
+
+    world.answer = answer
+    world.declare(tunnel(1))
+    world.run("plan")
+    assert seen == [f"Bearer {TOKEN}"]
