@@ -144,9 +144,9 @@ def footer(report: Report) -> str:
         lines.append(f"**{verb}:** {safe.markdown(words.calls(words.all_calls(report)))}")
     if changed and report.command == "plan" and report.outcome in {"ok", "changes"}:
         lines.append(
-            "**On merge:** apply plans again, and stops on another digest where the review gate is on. Updates go first, then "
-            "creates, then deletes; then it lists again, and only an empty difference is success. Nothing is rolled "
-            "back: after a failure, running it again converges."
+            "**On merge:** apply plans again, and where the review gate is on it stops at another digest. Updates go "
+            "first, then creates, then deletes; then it lists again, and only an empty difference is success. Nothing "
+            "is rolled back: after a failure, running it again converges."
         )
     step = _next_step(report, changed=changed)
     lines += [f"**Next:** {step}"] if step else []
