@@ -2,6 +2,7 @@
 
 import logging
 import random
+import sys
 import threading
 import time
 import zlib
@@ -11,7 +12,10 @@ from ssl import PROTOCOL_TLS_CLIENT, SSLContext
 from typing import Any
 
 import httpcore
-import httpx
+
+# httpx imports its own command line, with click, rich and pygments, wherever these are installed: a fifth of the start.
+sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
+import httpx  # noqa: E402
 
 from reconciler import __version__
 from reconciler.api.envelope import MAX_BODY

@@ -1,6 +1,5 @@
 """The files of the selected accounts, as desired state."""
 
-from difflib import get_close_matches
 from pathlib import Path
 
 from reconciler.cli.context import Context, Halt
@@ -37,6 +36,8 @@ def selected(ctx: Context, accounts: tuple[Account, ...]) -> tuple[Account, ...]
     known = {a.name: a for a in accounts}
     for name in ctx.options.account:
         if name not in known:
+            from difflib import get_close_matches
+
             near = get_close_matches(name, known, 1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
             raise UsageError(f"there is no account {name!r} in {ctx.options.dir}.{hint}")

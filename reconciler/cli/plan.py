@@ -11,16 +11,12 @@ from reconciler.cli.files import load_files
 from reconciler.cli.output import write_file
 from reconciler.cli.planning import Planned, options_of, plan_all, side_by_side
 from reconciler.cli.remote import Remote
-from reconciler.cli.savedlive import read_live, write_live
 from reconciler.core.build import build_plan
 from reconciler.core.desired import Desired
 from reconciler.core.diagnostic import Diagnostic
 from reconciler.core.guard import stale_removed
 from reconciler.core.plan import Plan
 from reconciler.core.report import AccountReport, Outcome, Report
-from reconciler.core.saved import saved_plan
-from reconciler.engine.check import check
-from reconciler.engine.drive import drive
 from reconciler.reports.accounts import checked, planned, report_of
 
 
@@ -33,6 +29,8 @@ def run(ctx: Context) -> Report:
     with Remote(ctx, [d.account for d in every]) as remote:
         found = plan_all(ctx, remote, every)
         if ctx.options.save_live:
+            from reconciler.cli.savedlive import write_live
+
             write_live(
                 Path(ctx.options.save_live), {p.desired.account.account_id: p.plan.live for p in found if p.plan}
             )
@@ -54,6 +52,8 @@ def baseline_of(ctx: Context) -> dict[str, Desired] | None:
 
 
 def _offline(ctx: Context, every: Iterable[Desired]) -> tuple[Planned, ...]:
+    from reconciler.cli.savedlive import read_live
+
     live = read_live(Path(ctx.options.live), every)
     base = "sandbox" if ctx.sandbox else check_base_url(ctx.options.base_url or CLOUDFLARE)
     options = options_of(ctx, base)
@@ -62,6 +62,9 @@ def _offline(ctx: Context, every: Iterable[Desired]) -> tuple[Planned, ...]:
 
 def server_check(ctx: Context, remote: Remote, found: Iterable[Planned]) -> list[AccountReport]:
     """What the server says of each plan that there is."""
+
+    from reconciler.engine.check import check
+    from reconciler.engine.drive import drive
 
     def one(plan: Plan) -> AccountReport:
         return checked(plan, drive(check(plan), remote.client(plan.desired.account).run))
@@ -107,6 +110,8 @@ def _report(
         check_report = by_name.get(report.account)
         accounts.append(_with_check(report, check_report) if check_report else report)
     if ctx.options.out and all(p.plan for p in found):
+        from reconciler.core.saved import saved_plan
+
         document = saved_plan(p.plan for p in found if p.plan)
         write_file(Path(ctx.options.out), json.dumps(document, indent=2, sort_keys=True) + "\n")
     diagnostics = (*ctx.diagnostics, *stale(found))

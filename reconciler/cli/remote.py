@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from reconciler.api.client import CLOUDFLARE, Client, check_base_url
 from reconciler.api.exchange import KeyAccess, Session
@@ -14,8 +14,10 @@ from reconciler.api.transport import HttpPort
 from reconciler.cli.context import Context, halt
 from reconciler.cli.options import UsageError
 from reconciler.core.desired import Account
-from reconciler.keys.resolve import KeyRing
 from reconciler.keys.secret import Secret
+
+if TYPE_CHECKING:
+    from reconciler.keys.resolve import KeyRing
 
 SANDBOX = "sandbox"
 
@@ -41,7 +43,7 @@ class Remote:
         self._lock = threading.Lock()
         self._clients: dict[str, Client] = {}
         self._lines: dict[str, tuple[HttpPort, Session]] = {}
-        self._rings: dict[str, KeyRing] = {}
+        self._rings: dict[str, "KeyRing"] = {}
         try:
             self.base = SANDBOX if ctx.sandbox else check_base_url(ctx.options.base_url or CLOUDFLARE)
         except ValueError as refused:
@@ -70,8 +72,10 @@ class Remote:
                 self._clients[account.name] = Client(account.account_id, session, port, parallelism)
             return self._clients[account.name]
 
-    def ring(self, account: Account) -> KeyRing:
+    def ring(self, account: Account) -> "KeyRing":
         """The keys that the account's calls may carry, by tunnel name."""
+        from reconciler.keys.resolve import KeyRing
+
         return self._rings.setdefault(account.account_id, KeyRing())
 
     def _reveal(self, qualified: str) -> str:

@@ -7,7 +7,6 @@ type is our diagnostic code and whose context holds `summary` and `detail`. Valu
 import re
 from collections.abc import Callable
 from datetime import date
-from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any
 
@@ -52,6 +51,8 @@ def wrong(code: str, summary: str, detail: str) -> PydanticCustomError:
 @lru_cache(maxsize=1024)
 def did_you_mean(word: str, known: tuple[str, ...]) -> str:
     """`Did you mean "x"? ` when a known word is near, else nothing."""
+    from difflib import get_close_matches
+
     near = len(word) <= SHOWN and get_close_matches(word.lower(), known, 1, 0.6)
     return f'Did you mean "{near[0]}"? ' if near else ""
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from reconciler.api.call import Ambiguous, Denied, NotSent, Refused
 from reconciler.core.change import Action
@@ -9,10 +10,11 @@ from reconciler.core.desired import Account
 from reconciler.core.diagnostic import Diagnostic
 from reconciler.core.plan import Plan
 from reconciler.core.report import AccountReport, LeftAlone, Outcome, Problem, Report, worst
-from reconciler.engine.apply import Applied
-from reconciler.engine.check import Checked
-from reconciler.engine.run import problem_of
 from reconciler.reports.changes import applied_reports, change_report, checked_reports
+
+if TYPE_CHECKING:  # a plan needs no engine
+    from reconciler.engine.apply import Applied
+    from reconciler.engine.check import Checked
 
 _REMEDIES = {
     "list-untrusted": "Nothing was written: a list that can't be trusted must never look like an empty account.",
@@ -33,6 +35,8 @@ def stop_outcome(stop: Denied | NotSent | Refused | Ambiguous | Problem) -> Outc
 
 def stop_problem(stop: Denied | NotSent | Refused | Ambiguous | Problem) -> Problem:
     """Why an account stopped, with a remedy."""
+    from reconciler.engine.run import problem_of
+
     problem = stop if isinstance(stop, Problem) else problem_of(stop)
     remedy = _TOKEN_REMEDY if isinstance(stop, Denied) else _REMEDIES.get(problem.code)
     return problem if problem.remedy else replace(problem, remedy=remedy)
@@ -76,7 +80,7 @@ def _held_back_note(plan: Plan) -> list[str]:
     return [f"--no-delete leaves these out: {names}."] if names else []
 
 
-def checked(plan: Plan, found: Checked) -> AccountReport:
+def checked(plan: Plan, found: "Checked") -> AccountReport:
     """An account's plan with what the server said of it."""
     report = planned(plan, _checked_outcome(found))
     names = {c.key: c for c in plan.changes}
@@ -93,7 +97,7 @@ def checked(plan: Plan, found: Checked) -> AccountReport:
     )
 
 
-def _checked_outcome(found: Checked) -> Outcome:
+def _checked_outcome(found: "Checked") -> Outcome:
     if found.stop is not None:
         return stop_outcome(found.stop)
     if found.moved:
@@ -101,7 +105,7 @@ def _checked_outcome(found: Checked) -> Outcome:
     return "rejected" if found.refused else "ok"
 
 
-def applied(plan: Plan, ended: Applied) -> AccountReport:
+def applied(plan: Plan, ended: "Applied") -> AccountReport:
     """An account after apply: a verdict per change, and whether it converged."""
     report = planned(plan, applied_outcome(ended))
     strangers = _strangers(plan, ended)
@@ -115,7 +119,7 @@ def applied(plan: Plan, ended: Applied) -> AccountReport:
     )
 
 
-def applied_outcome(ended: Applied) -> Outcome:
+def applied_outcome(ended: "Applied") -> Outcome:
     """How an account's apply ended."""
     if ended.converged:
         return "ok"
@@ -125,7 +129,7 @@ def applied_outcome(ended: Applied) -> Outcome:
     return "partial" if ended.written and outcome != "interrupted" else outcome
 
 
-def _strangers(plan: Plan, ended: Applied) -> list[str]:
+def _strangers(plan: Plan, ended: "Applied") -> list[str]:
     """Differences that the last list shows and this run did not make: somebody else was there meanwhile."""
     ours = {c.key for c in plan.changes} | {c.name for c in plan.changes}
     names = ", ".join(c.name for c in ended.left or () if c.key not in ours and c.name not in ours)

@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from reconciler.core.change import Change
 from reconciler.core.report import ChangeReport, FieldReport, Problem, Source
-from reconciler.engine.check import Checked
-from reconciler.engine.run import Result, Verdict
+
+if TYPE_CHECKING:  # a plan needs no engine
+    from reconciler.engine.check import Checked
+    from reconciler.engine.run import Verdict
 
 
-def change_report(change: Change, verdict: Verdict | None = None, check: str | None = None) -> ChangeReport:
+def change_report(change: Change, verdict: "Verdict | None" = None, check: str | None = None) -> ChangeReport:
     """A change, how it ended (after apply) and what the server said of it (with `--server-check`)."""
     place = change.location
     return ChangeReport(
@@ -28,7 +31,7 @@ def change_report(change: Change, verdict: Verdict | None = None, check: str | N
     )
 
 
-def checked_reports(changes: tuple[Change, ...], checked: Checked) -> tuple[ChangeReport, ...]:
+def checked_reports(changes: tuple[Change, ...], checked: "Checked") -> tuple[ChangeReport, ...]:
     """Changes with what the server said of each."""
     out = []
     for change in changes:
@@ -42,14 +45,14 @@ def checked_reports(changes: tuple[Change, ...], checked: Checked) -> tuple[Chan
     return tuple(out)
 
 
-_NOT_SENT = Verdict(Result.SKIPPED, Problem("not-sent", "it was not sent"))
-_HELD_BACK = Verdict(Result.SKIPPED, Problem("no-delete", "--no-delete leaves deletes out"))
-
-
 def applied_reports(
-    changes: tuple[Change, ...], verdicts: Mapping[str, Verdict], held_back: tuple[Change, ...]
+    changes: tuple[Change, ...], verdicts: Mapping[str, "Verdict"], held_back: tuple[Change, ...]
 ) -> tuple[ChangeReport, ...]:
     """Changes with how they ended, and the deletes that `--no-delete` left out."""
-    done = [change_report(c, verdicts.get(c.key, _NOT_SENT)) for c in changes]
-    left = [change_report(c, _HELD_BACK) for c in held_back]
+    from reconciler.engine.run import Result, Verdict
+
+    not_sent = Verdict(Result.SKIPPED, Problem("not-sent", "it was not sent"))
+    withheld = Verdict(Result.SKIPPED, Problem("no-delete", "--no-delete leaves deletes out"))
+    done = [change_report(c, verdicts.get(c.key, not_sent)) for c in changes]
+    left = [change_report(c, withheld) for c in held_back]
     return tuple(sorted((*done, *left), key=lambda c: (c.name, c.action)))
