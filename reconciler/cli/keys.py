@@ -1,6 +1,6 @@
 """The keys that an apply sends with its creates: resolved or made before the first write, delivered after it."""
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from reconciler.core.diagnostic import Diagnostic, has_errors
 from reconciler.core.plan import Plan
 from reconciler.core.report import AccountReport, ChangeReport
 from reconciler.engine.apply import Applied
+from reconciler.engine.drive import drive
 from reconciler.engine.run import APPLIED
 from reconciler.keys.deliver import carry_out, open_sinks
 from reconciler.keys.resolve import KeyRing, resolve
@@ -51,16 +52,6 @@ def key_carrier(ctx: Context, ring: KeyRing, sinks: dict[str, Sink], carry: Carr
     return both
 
 
-def run_keys(protocol: Generator[Step | SinkStep, Any, Any], carry: Callable[[Step | SinkStep], Any]) -> Any:
-    """Drive a key protocol to its end and return its result."""
-    try:
-        step = next(protocol)
-        while True:
-            step = protocol.send(carry(step))
-    except StopIteration as end:
-        return end.value
-
-
 class Keys:
     """The keys of one apply, for all its accounts.
 
@@ -90,7 +81,7 @@ class Keys:
         if not local:
             return
         carry = self._carrier(plan, self._remote.client(account).run)
-        results: tuple[KeyResult, ...] = run_keys(prepare(local), carry)
+        results: tuple[KeyResult, ...] = drive(prepare(local), carry)
         for result in results:
             if result.outcome == "failed" and result.error:
                 detail = f"{result.error.message}. Nothing was written."
@@ -113,10 +104,10 @@ class Keys:
             return report
         both = self._carrier(plan, carry)
         local = [t.name for t in generated if isinstance(t.key, Generated) and t.key.by == "local"]
-        results: dict[str, KeyResult] = run_keys(promote(local), both)
+        results: dict[str, KeyResult] = drive(promote(local), both)
         remote = [t for t in generated if t.name not in local]
         if remote:
-            made: tuple[KeyResult, ...] = run_keys(rotate(remote), both)
+            made: tuple[KeyResult, ...] = drive(rotate(remote), both)
             results = results | {r.name: r for r in made}
         return _with_keys(report, {n: r for n, r in results.items() if r.outcome != "applied"})
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from reconciler.cli.approval import require_approval
 from reconciler.cli.context import Context, Halt, halt
 from reconciler.cli.files import load_files
-from reconciler.cli.keys import key_carrier, resolved, run_keys, sinks_of
+from reconciler.cli.keys import key_carrier, resolved, sinks_of
 from reconciler.cli.log import logged
 from reconciler.cli.options import UsageError
 from reconciler.cli.planning import observe, side_by_side
@@ -15,6 +15,7 @@ from reconciler.core.desired import Declared, Desired
 from reconciler.core.diagnostic import has_errors
 from reconciler.core.live import Live
 from reconciler.core.report import AccountReport, KeyReport, Outcome, Report
+from reconciler.engine.drive import drive
 from reconciler.keys.rotate import rotate, set_keys
 from reconciler.keys.sinks import SinkError
 from reconciler.keys.status import describe, key_status
@@ -38,7 +39,7 @@ def run(ctx: Context) -> Report:
         client = remote.client(desired.account)
         carry = key_carrier(ctx, ring, sinks, logged(ctx, desired.account.name, client.run))
         protocol = set_keys(targets) if ctx.options.action == "set" else rotate(targets)
-        results: tuple[KeyResult, ...] = run_keys(protocol, carry)
+        results: tuple[KeyResult, ...] = drive(protocol, carry)
     return _report(ctx, desired, targets, results)
 
 

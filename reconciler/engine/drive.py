@@ -1,19 +1,18 @@
-"""Drives a protocol: hands each step to whatever carries it out and feeds the outcomes back."""
+"""Drives a protocol: hands each step to whatever carries it out and feeds back what came of it."""
 
 from collections.abc import Callable, Generator
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from reconciler.api.call import Outcome, Step
-
+S = TypeVar("S")
 T = TypeVar("T")
 
 
-def drive(protocol: Generator[Step, tuple[Outcome, ...], T], carry: Callable[[Step], tuple[Outcome, ...]]) -> T:
+def drive(protocol: Generator[S, Any, T], carry: Callable[[S], Any]) -> T:
     """Run a protocol to its end and return its result.
 
     Args:
-        protocol: For example `apply(plan)`.
-        carry: Carries one step out: one outcome per call of a `Send`, an empty tuple for a `Pause`.
+        protocol: For example `apply(plan)`, or the rotation of keys.
+        carry: Carries one step out: for a `Send` one outcome per call, for a `Pause` nothing.
     """
     try:
         step = next(protocol)
