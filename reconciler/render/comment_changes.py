@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from reconciler.core.diagnostic import Location
 from reconciler.core.fields import BGP, BGP_PATHS, FIELDS
 from reconciler.core.report import ChangeReport, FieldReport, Report, Source
 from reconciler.render import safe, words
@@ -88,7 +89,7 @@ def _paths(change: ChangeReport) -> str:
     return clipped(", ".join(field.path for field in change.fields), safe.markdown, _FIELDS)
 
 
-def place(source: Source | None, link: str | None) -> str:
+def place(source: Source | Location | None, link: str | None) -> str:
     """`file:line`, as a link when the repository's address is known."""
     if source is None:
         return ""

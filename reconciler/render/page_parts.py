@@ -61,7 +61,7 @@ def _changes(account: AccountReport, *, drift: bool) -> Iterator[str]:
 
 
 def _head(change: ChangeReport) -> str:
-    tags = [change.severity or ("traffic" if change.impact == "traffic" else "")]
+    tags: list[str | None] = [change.severity or ("traffic" if change.impact == "traffic" else "")]
     tags += [change.outcome, change.check]
     tags += [change.cause and _CAUSES.get(change.cause)] if change.drift_class is None else [change.age]
     shown = "".join(f' <span class="tag {html(tag)}">{html(tag)}</span>' for tag in tags if tag)
