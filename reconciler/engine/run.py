@@ -93,6 +93,7 @@ class Run:
         self.stop: Denied | NotSent | Problem | None = None
         self.touched = False
         self.passing: dict[str, Settings] = {}
+        self._mates = {c.key: frozenset(m.key for m in g) - {c.key} for g in plan.steps.updates for c in g}
 
     def key_of(self, change: Change) -> str | None:
         """Key name of a created tunnel, or None when no key is sent with it."""
@@ -135,14 +136,16 @@ class Run:
     def ready(self, changes: Iterable[Change], together: frozenset[str] = frozenset()) -> list[Change]:
         """Those that may be sent now; the others are skipped with the reason.
 
+        A member of a cycle goes only with those of its mates that are not done yet.
+
         Args:
             changes: In order.
             together: Keys of changes that go in the same call.
         """
         sendable = []
         for change in changes:
-            needs = self.plan.steps.needs.get(change.key, frozenset()) - together
-            unmet = sorted(k for k in needs if self.verdicts.get(k) != APPLIED)
+            needs = self.plan.steps.needs.get(change.key, frozenset()) | self._mates.get(change.key, frozenset())
+            unmet = sorted(k for k in needs - together if self.verdicts.get(k) != APPLIED)
             if self.stop is not None:
                 self.verdicts[change.key] = Verdict(Result.SKIPPED, self.stopped())
             elif unmet:
@@ -206,6 +209,7 @@ def write(
         if pending and isinstance(outcome, Refused):
             yield Pause(AGREEMENT_SECONDS, "before a second list that must agree that nothing was done")
             pending = yield from look(run, pending, outcome, judge)
+        pending = _still_sendable(run, pending)
         if not pending or isinstance(outcome, Refused):
             return outcome if pending and isinstance(outcome, Refused) else None
         if attempt == TRIES - 1:
@@ -213,6 +217,15 @@ def write(
         else:
             yield from run.pause(attempt, "before an uncertain write is sent again")
     return None
+
+
+def _still_sendable(run: Run, pending: list[Change]) -> list[Change]:
+    """Without those that need a change which fell out of their call and was not applied."""
+    while True:
+        fewer = run.ready(pending, frozenset(c.key for c in pending))
+        if len(fewer) == len(pending):
+            return fewer
+        pending = fewer
 
 
 def _certain(run: Run, changes: list[Change], outcome: Answered | Denied | NotSent) -> None:

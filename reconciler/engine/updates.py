@@ -42,8 +42,8 @@ def _take(queue: deque[Group], size: int) -> list[Group]:
 
 def _bulk(run: Run, groups: Sequence[Group]) -> Generator[Step, tuple[Outcome, ...], Refused | None]:
     """Send these groups in one call. None when every change in it is decided."""
-    together = frozenset(c.key for g in groups for c in g)
-    changes = run.ready((c for g in groups for c in g), together)
+    undecided = [c for g in groups for c in g if c.key not in run.verdicts]
+    changes = run.ready(undecided, frozenset(c.key for c in undecided))
     if not changes:
         return None
     if not run.bulk_usable:
@@ -101,8 +101,8 @@ def _split(run: Run, groups: Sequence[Group], refusal: Refused, *, sent: bool) -
 
 def _lone(run: Run, group: Group, refusal: Refused, *, sent: bool) -> Gen:
     """One group that the server refuses: a cycle takes its detour, a single change is tried by its own PUT."""
-    ready = run.ready(group, frozenset(c.key for c in group))
-    if not ready:
+    undecided = [c for c in group if c.key not in run.verdicts]
+    if not run.ready(undecided, frozenset(c.key for c in undecided)):
         return
     if len(group) > 1:
         yield from _detour(run, group, refusal)

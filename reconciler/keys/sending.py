@@ -114,7 +114,7 @@ def generate_key(name: str, before: LiveTunnel) -> Generator[Step, Any, Secret |
         key = outcome.result.get("key")
         if isinstance(key, Secret):
             return key
-    elif not isinstance(outcome, Ambiguous):
+    elif not isinstance(outcome, Ambiguous) and not _contradicts(outcome):
         return KeyResult(name, "failed", problem(outcome))
     for wait in (True, False):
         (listed,) = yield Send((Call(Verb.LIST),))
@@ -125,6 +125,11 @@ def generate_key(name: str, before: LiveTunnel) -> Generator[Step, Any, Secret |
         if wait:
             yield Pause(_APART, "to see whether a key was made")
     return KeyResult(name, "failed", problem(outcome, "No key was made; run it again."))
+
+
+def _contradicts(outcome: Outcome) -> bool:
+    """True for a refusal in an answer whose status is a success: only the list can tell what it means."""
+    return isinstance(outcome, Refused) and outcome.status // 100 == 2  # noqa: PLR2004 - the class of status codes
 
 
 def _lost(name: str, outcome: Outcome, what: str) -> KeyResult:

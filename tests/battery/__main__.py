@@ -14,13 +14,21 @@ from tests.battery.batteries import Tally, parse_replay, tell, work
 from tests.battery.oracles import ORACLES
 from tests.battery.run import KINDS
 
-QUICK = {"single": (6, 10_000), "pairs": (2, 1_500), "random": (20, 100), "two": (20, 50), "paths": (20, 10)}
+QUICK = {
+    "single": (6, 10_000),
+    "pairs": (2, 1_500),
+    "random": (20, 100),
+    "two": (20, 50),
+    "paths": (20, 10),
+    "keys": (4, 500),
+}
 LONG = {
     "single": (330, 10_000),
     "pairs": (36, 10_000),
     "random": (2_050, 100),
     "two": (410, 50),
     "paths": (510, 10),
+    "keys": (50, 500),
 }
 """Battery to the number of seeds, and the most stories of each."""
 

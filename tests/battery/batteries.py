@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import combinations, product
 
+from tests.battery.keys import KEY_KINDS, run_keys
 from tests.battery.paths import run_path
 from tests.battery.run import KINDS, Result, remembering, run, run_two
 from tests.battery.world import World, world
@@ -23,6 +24,7 @@ _MODES: Mapping[str, Callable[[World, Mapping[int, str], int], Result]] = {
     "one": run,
     "two": run_two,
     "path": run_path,
+    "keys": run_keys,
 }
 
 
@@ -139,12 +141,20 @@ def paths(seed: int) -> Iterator[tuple[Spec, World]]:
         yield ("path", seed, 0, (), draw), found
 
 
+def secrets(seed: int) -> Iterator[tuple[Spec, World]]:
+    """Keys set and generated, every request met by every kind of fault."""
+    found = world(seed, 2)
+    for draw, index, kind in product(range(2), range(4), KEY_KINDS):
+        yield ("keys", seed, 2, ((index, kind),), draw), found
+
+
 BATTERIES: Mapping[str, Callable[[int], Iterator[tuple[Spec, World]]]] = {
     "single": single,
     "pairs": pairs,
     "random": chance,
     "two": together,
     "paths": paths,
+    "keys": secrets,
 }
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from reconciler.api.wire import Reply, Request
+from reconciler.core.desired import Declared
 from reconciler.core.fields import DIRECTION
 from reconciler.core.plan import Plan
 from reconciler.core.tunnel import canonical, interface_network
@@ -37,6 +38,9 @@ ORACLES = {
 UNTRUE = frozenset({"stale-list", "partial-list", "empty-list", "lost-write"})
 """Faults after which a list is well formed and not true."""
 
+_UNSENT = frozenset({"refused", "timeout-connect", "429", "429-seconds", "429-date", "401", "403"})
+_REFUSING = _UNSENT | {"404", "413"}
+_LISTS_TO_RESEND = 2
 _WRITES_ALL = 60
 _WRITES_EACH = 40
 
@@ -177,16 +181,21 @@ class Watch:
         for name in world.doomed:
             if name in by_name and by_name[name]["id"] == world.ids[name]:
                 return f"{name} is still there"
-        for name, declared in world.desired.tunnels.items():
-            tunnel = by_name.get(name)
-            if tunnel is None:
-                return f"{name} is not there"
-            before = world.ids.get(declared.renamed_from or name, tunnel["id"])
-            if tunnel["id"] != before:
-                return f"{name} is another tunnel than before"
-            ours = {p for rule in world.desired.account.ignore if rule.name == name for p in rule.fields}
-            if _differs(canonical(tunnel), declared.settings, ours | {DIRECTION}):
-                return f"{name} differs from its declaration"
+        reasons = (self._wrong(declared, by_name.get(name)) for name, declared in world.desired.tunnels.items())
+        return next(filter(None, reasons), "")
+
+    def _wrong(self, declared: Declared, tunnel: Any) -> str:
+        name, world = declared.name, self.world
+        if tunnel is None:
+            return f"{name} is not there"
+        if tunnel["id"] != world.ids.get(declared.renamed_from or name, tunnel["id"]):
+            return f"{name} is another tunnel than before"
+        now = canonical(tunnel)
+        ours = {p for rule in world.desired.account.ignore if rule.name == name for p in rule.fields}
+        if _differs(now, declared.settings, ours | {DIRECTION}):
+            return f"{name} differs from its declaration"
+        if ours and any(now[p] != canonical(self._first[tunnel["id"]])[p] for p in ours):
+            return f"{name} lost what somebody else tuned"
         return ""
 
 
@@ -208,8 +217,13 @@ class Guarded:
         self.untrue_last = False
         self.stopped = False
         self.raced = False
+        self.denied = False
         self._started = started
         self._plan: Plan | None = None
+        self._lists = 0
+        self._unproved = False
+        self._doubted = False
+        self._sent: dict[str, int] = {}
 
     def approve(self, plan: Plan) -> None:
         """From now on this plan may be carried out."""
@@ -228,6 +242,8 @@ class Guarded:
             self.watch.breach("S13", f"a call {self.silent_until - now:.2f} s before Retry-After has passed")
         if self.stopped:
             self.watch.breach("L5", "a call after the interruption")
+        if self.denied:
+            self.watch.breach("L5", "a call after the token was refused")
         limit = _WRITES_ALL + _WRITES_EACH * (len(self._plan.changes) if self._plan else 0)
         if self.asked > limit:
             self.watch.breach("L5", f"more than {limit} calls")
@@ -241,8 +257,12 @@ class Guarded:
             self.watch.breach("S14", f"{request.method} before a plan was approved")
             return
         kind, body = operation(request), json.loads(request.body)
+        if kind == "psk_generate":
+            return
         changes = self._plan.changes
         if kind == "create":
+            self._again(body["name"])
+            self._free(body["interface_address"])
             self._only([body["name"]], {c.name for c in changes if c.live is None}, kind)
         elif kind == "psk_set":
             spoken = [item["id"] for item in body["psks"]]
@@ -253,6 +273,28 @@ class Guarded:
             updates = {c.id for c in changes if c.declared is not None and c.live is not None}
             items = body["ipsec_tunnels"] if kind == "bulk" else [{"id": request.path.rpartition("/")[2]}]
             self._only([i["id"] for i in items], deletes if kind == "delete" else updates, kind)
+            if kind == "delete" and items[0]["id"] in {c.id for c in self._plan.steps.deletes}:
+                self._last_delete()
+
+    def _again(self, name: str) -> None:
+        if self._lists - self._sent.get(name, -_LISTS_TO_RESEND) < _LISTS_TO_RESEND:
+            self.watch.breach("S3", f"the create of {name} was sent again without two lists that lack it")
+        self._sent[name] = self._lists
+
+    def _free(self, network: str) -> None:
+        """What a create takes from a tunnel that the plan deletes is free by then."""
+        going = {c.id for c in self._plan.changes if c.declared is None} if self._plan else set()
+        tunnels = self.watch.simulator.account(ACCOUNT).tunnels
+        held = [t["name"] for i, t in tunnels.items() if i in going and t["interface_address"] == network]
+        if held and not (self._doubted or self.untrue_list):
+            self.watch.breach("S10", f"a create was sent for what {held[0]} still holds")
+
+    def _last_delete(self) -> None:
+        """A delete that frees nothing goes only when all else is done."""
+        there = {t["name"] for t in self.watch.simulator.account(ACCOUNT).tunnels.values()}
+        wanted = {c.name for c in self._plan.changes if c.declared is not None} if self._plan else set()
+        if wanted - there and not self._doubted:
+            self.watch.breach("S2", "a delete that frees nothing went before all else was done")
 
     def _only(self, asked: list[Any], allowed: set[Any], kind: str) -> None:
         for one in asked:
@@ -263,11 +305,20 @@ class Guarded:
         """A request met its fate; `reply` is None when there was no whole answer."""
         if kind in UNTRUE and request.method == "GET":
             self.untrue_list = self.untrue_last = self.trusted = True
+            self._lists += 1
             self.watch.untrue()
         elif request.method == "GET":
             self.trusted = kind is None or kind.startswith(("kill", "clock", "stop", "foreign"))
             self.untrue_last = False
+            self._lists += self.trusted
+        if request.method == "GET":
+            self._unproved = self._unproved and not self.trusted
+        self.denied = self.denied or kind in ("401", "403")
         if request.method != "GET":
+            self._unproved = True
+            self._doubted = self._doubted or kind in UNTRUE or kind == "404"
+            if kind in _REFUSING and operation(request) == "create":
+                self._sent.pop(json.loads(request.body)["name"], None)
             if kind in ("lost-write", "404"):  # the server says that a tunnel is gone which is not
                 self.watch.unfenced()
             self.watch.state()
@@ -278,6 +329,8 @@ class Guarded:
         """The invocation ended by itself."""
         if now - self._started > 660:
             self.watch.breach("L5", f"it took {now - self._started:.0f} s")
+        if outcome == "ok" and self._unproved:
+            self.watch.breach("S12", "ok was said without a trusted list after the last write")
         if outcome == "ok" and not (self.untrue_last or self.raced or self.watch.raced):
             why = self.watch.settled()
             if why:

@@ -325,7 +325,9 @@ def run(world: World, faults: Mapping[int, str], seed: int = 0) -> Result:
         seed: For back-off and foreign edits.
     """
     story = Story(world, Mishaps(faults), random.Random(seed))
-    story.invoke()
+    first = story.invoke()
+    if not story.mishaps.fired and first.outcome != ("blocked" if world.blocked else "ok"):
+        story.watch.breach("L1", f"{first.outcome} without any fault")
     while story.mishaps.left and len(story.endings) < 3 and story.endings[-1].outcome != "ok":
         story.invoke()
     return finish(story)
