@@ -139,13 +139,15 @@ def nested(settings: Settings) -> dict[str, Any]:
 def update_body(observed: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
     """What a PUT sends so that it is right whether the server merges or replaces.
 
-    Every observed key that is neither null nor read-only, known or not, overlaid with the wanted settings. What is set
-    live and unset in git is cleared: text by `""`, `bgp` and its MD5 key by leaving them out. The key (`psk`) is
-    never part of it.
+    Every observed key that is neither null nor read-only, known or not, at any depth, overlaid with the wanted
+    settings. What is set live and unset in git is cleared: text by `""`, `bgp` and its MD5 key by leaving them out.
+    The key (`psk`) is never part of it.
     """
-    body = {k: v for k, v in observed.items() if k not in READ_ONLY and k != "psk" and v is not None}
-    health = {k: v for k, v in _object(body.get("health_check")).items() if v is not None}
-    health.pop("target", None)
+    body: dict[str, Any] = _without_null({k: v for k, v in observed.items() if k not in READ_ONLY and k != "psk"})
+    health = dict(_object(body.get("health_check")))
+    target = health.pop("target", None)
+    if isinstance(target, dict) and (kept := {k: v for k, v in target.items() if k != "effective"}):
+        health["target"] = kept
     body["health_check"] = health
     wanted = nested(settings)
     if "bgp" not in wanted:
@@ -162,10 +164,19 @@ def update_body(observed: Mapping[str, Any], settings: Settings) -> dict[str, An
     return body
 
 
+def _without_null(value: Any) -> Any:
+    """A copy of a JSON value without its nulls (API: a null in a request is refused)."""
+    if isinstance(value, dict):
+        return {k: _without_null(v) for k, v in value.items() if v is not None}
+    if isinstance(value, list):
+        return [_without_null(v) for v in value if v is not None]
+    return value
+
+
 def _overlay(body: dict[str, Any], overlay: Mapping[str, Any]) -> None:
     for key, value in overlay.items():
         if isinstance(value, dict):
-            inner = {k: v for k, v in _object(body.get(key)).items() if v is not None}
+            inner = dict(_object(body.get(key)))
             _overlay(inner, value)
             body[key] = inner
         else:
