@@ -77,11 +77,12 @@ class Keys:
 
     def _prepare(self, plan: Plan) -> None:
         account = plan.desired.account
-        local = [t.name for t in _created(plan) if isinstance(t.key, Generated) and t.key.by == "local"]
-        if not local:
+        generated = {t.name: t.key.by for t in _created(plan) if isinstance(t.key, Generated)}
+        if not generated:
             return
+        local = {name for name, by in generated.items() if by == "local"}
         carry = self._carrier(plan, self._remote.client(account).run)
-        results: tuple[KeyResult, ...] = drive(prepare(local), carry)
+        results: tuple[KeyResult, ...] = drive(prepare(local, generated.keys() - local), carry)
         for result in results:
             if result.outcome == "failed" and result.error:
                 detail = f"{result.error.message}. Nothing was written."

@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -32,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from reconciler.keys.redact import Redactor, install
 
     _no_core_dump()
-    _open_missing_streams()
+    _prepare_streams()
     redactor, raw_stderr = Redactor(), sys.stderr
     undo = install(redactor, sys.stdout, sys.stderr)
     try:
@@ -83,11 +84,14 @@ def _internal(ctx: "Context", bug: Exception) -> int:
     return _INTERNAL
 
 
-def _open_missing_streams() -> None:
-    """A caller may close standard streams; Python then has None in their place."""
+def _prepare_streams() -> None:
+    """Opens standard streams that the caller closed; what is written is UTF-8 in every locale, so bytes are equal."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:
+        stream = getattr(sys, name)
+        if stream is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 - until the process ends
+        elif mode == "w" and isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
 def _no_core_dump() -> None:

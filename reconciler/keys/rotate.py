@@ -74,17 +74,21 @@ def rotate(targets: Sequence[Declared]) -> KeySteps:
     return tuple(results[t.name] for t in targets)
 
 
-def prepare(names: Iterable[str]) -> KeySteps:
+def prepare(names: Iterable[str], later: Iterable[str] = ()) -> KeySteps:
     """Before tunnels with a locally generated key are created: each key is made, stored and read back.
 
     The key ring then holds the keys by tunnel name. After the create, `promote` makes them current.
+
+    Args:
+        names: Tunnels whose key is made here.
+        later: Tunnels whose key Cloudflare makes once they are there: their sinks are probed too.
 
     Returns:
         One result per name: `applied` when its key may be sent, else `failed` (then its tunnel must not be
         created) or `skipped` because the sink of another one failed its probe.
     """
     ordered = sorted(names)
-    wrong = yield from _probe(ordered)
+    wrong = yield from _probe([*ordered, *sorted(later)])
     if any(wrong.values()):
         return _all_or_nothing(wrong)
     results = []

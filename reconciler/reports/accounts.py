@@ -16,8 +16,10 @@ if TYPE_CHECKING:  # a plan needs no engine
     from reconciler.engine.apply import Applied
     from reconciler.engine.check import Checked
 
+_UNTRUSTED = "Nothing was written: a list that can't be trusted must never look like an empty account."
 _REMEDIES = {
-    "list-untrusted": "Nothing was written: a list that can't be trusted must never look like an empty account.",
+    "list-untrusted": _UNTRUSTED,
+    "unreadable": _UNTRUSTED,
     "unreachable": "Check the network, proxies and --base-url, then run it again.",
     "deadline": "Raise --timeout, or run it again later.",
     "rate-limited": "Run it again later, or raise --timeout so that it can wait.",

@@ -1,0 +1,156 @@
+import sys
+
+import pytest
+
+from tests.cli.world import ID, World, tunnel
+
+KEYS = ["0123", "1_000", "yes", " lead", "q\"'$x", "%s", "{0}", "k" * 65536, "null", "1e3", "é\u00fc"]
+
+
+@pytest.mark.parametrize("key", KEYS, ids=range(len(KEYS)))
+def test_a_key_arrives_as_it_was_given(world: World, key: str) -> None:
+    world.declare(tunnel(1, psk={"env": "KEY_A"}), tunnel(2, psk={"file": "keys/b"}))
+    world.write("tunnels/prod/keys/b", key + "\n", mode=0o600)
+    env = {"KEY_A": key}
+    if len(key) > 4096:
+        env = {"KEY_A": "short key here"}
+    ran = world.run("apply", "--auto-approve", env=env)
+    assert ran.code == 0, ran.out
+    assert (world.key("t001"), world.key("t002")) == (env["KEY_A"], key)
+    world.sim.account(ID).keys.clear()
+    assert world.run("psk", "set", "t001", "t002", "--auto-approve", env=env).code == 0
+    assert (world.key("t001"), world.key("t002")) == (env["KEY_A"], key)
+    assert [c for c in world.calls if c != "GET"] == ["POST"]
+
+
+def test_missing_keys_are_all_named_and_nothing_is_written(world: World) -> None:
+    world.live(tunnel(9))
+    refs = [{"env": "KEY_A"}, {"env": "KEY_B"}, {"file": "nope"}]
+    world.declare(*(tunnel(n, psk=r) for n, r in enumerate(refs)), tunnel(9, description="x"))
+    ran = world.run("apply", "--auto-approve", env={"KEY_B": ""})
+    assert ran.code == 3
+    for word in ("KEY_A", "KEY_B", "nope"):
+        assert word in ran.out
+    assert world.calls == ["GET"]
+    assert world.run("plan").code == 0
+    assert world.run("drift").code == 2
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604])
+def test_a_key_file_that_others_may_read_is_refused(world: World, mode: int) -> None:
+    world.declare(tunnel(1, psk={"file": "key"}))
+    world.write("tunnels/prod/key", "the key itself", mode=mode)
+    ran = world.run("apply", "--auto-approve")
+    assert ran.code == 3
+    assert "the key itself" not in ran.out + ran.err
+    assert world.calls == ["GET"]
+
+
+def test_commands_run_only_when_they_are_allowed(world: World) -> None:
+    script = "open('ran', 'w').close(); print('key from a command')"
+    world.declare(tunnel(1, psk={"command": [sys.executable, "-c", script]}))
+    ran = world.run("apply", "--auto-approve")
+    assert ran.code == 3
+    assert "--allow-commands" in ran.out
+    assert not list(world.root.rglob("ran"))
+    assert world.calls == ["GET"]
+    assert world.run("apply", "--auto-approve", "--allow-commands").code == 0
+    assert world.key("t001") == "key from a command"
+    assert world.run("plan", "--allow-commands").code == 64
+
+
+GENERATED = {"generate": True, "deliver_to": {"file": "sink/t001"}}
+
+
+def test_a_generated_key_is_stored_before_it_is_sent(world: World) -> None:
+    world.declare(tunnel(1, psk=GENERATED))
+    world.write("tunnels/prod/sink/.keep", "")
+    assert world.run("apply", "--auto-approve").code == 0
+    stored = [p for p in world.root.rglob("sink/t001*") if p.is_file()]
+    holding = [p for p in stored if (world.key("t001") or "-") in p.read_text()]
+    assert holding
+    assert {p.stat().st_mode & 0o777 for p in stored} == {0o600}
+    first = world.key("t001")
+    assert world.run("psk", "rotate", "t001", "--auto-approve").code == 0
+    assert world.key("t001") != first
+    assert any((world.key("t001") or "-") in p.read_text() for p in world.root.rglob("sink/*") if p.is_file())
+
+
+@pytest.mark.parametrize("generate", [True, "cloudflare"])
+def test_a_sink_that_can_not_be_written_stops_everything(world: World, generate: object) -> None:
+    world.live(tunnel(2))
+    world.declare(tunnel(1, psk=GENERATED | {"generate": generate}), tunnel(2, description="x"))
+    world.write("tunnels/prod/sink", "a file where a folder should be")
+    ran = world.run("apply", "--auto-approve")
+    assert ran.code in (1, 3)
+    assert world.calls == ["GET"]
+
+
+def test_a_key_that_cloudflare_makes_is_delivered(world: World) -> None:
+    world.declare(tunnel(1, psk={"generate": "cloudflare", "deliver_to": {"file": "sink/t001"}}))
+    world.write("tunnels/prod/sink/.keep", "")
+    ran = world.run("apply", "--auto-approve")
+    assert ran.code == 0, ran.out
+    assert world.key("t001")
+    assert any((world.key("t001") or "-") in p.read_text() for p in world.root.rglob("sink/*") if p.is_file())
+    assert (world.key("t001") or "-") not in ran.out + ran.err
+
+
+def test_unapplied_keys_are_failures_with_reasons(world: World) -> None:
+    world.become(psk_refusals=frozenset({"t002"}))
+    world.live(tunnel(1), tunnel(2))
+    world.declare(tunnel(1, psk={"env": "KEY_A"}), tunnel(2, psk={"env": "KEY_B"}))
+    ran = world.run(
+        "psk", "set", "t001", "t002", "--auto-approve", "-o", "json", env={"KEY_A": "key-one", "KEY_B": "key-two"}
+    )
+    assert (ran.code, ran.json["outcome"]) == (7, "partial")
+    by_name = {k["name"]: k for k in ran.account["keys"]}
+    assert by_name["t001"]["outcome"] == "applied"
+    assert by_name["t002"]["outcome"] == "failed"
+    assert by_name["t002"]["error"]["message"]
+    assert world.key("t001") == "key-one"
+
+
+@pytest.mark.parametrize("action", ["set", "rotate"])
+def test_nobody_approved(world: World, action: str) -> None:
+    world.live(tunnel(1))
+    world.declare(tunnel(1, psk={"env": "KEY_A"} if action == "set" else GENERATED))
+    ran = world.run("psk", action, "t001", env={"KEY_A": "key-one"})
+    assert ran.code == 5
+    assert set(world.calls) <= {"GET"}
+
+
+@pytest.mark.parametrize("psk", ["external", {"env": "KEY_A"}, {"generate": True, "deliver_to": {"file": "s"}}])
+@pytest.mark.parametrize("action", ["set", "rotate"])
+def test_a_key_is_only_set_or_made_where_that_makes_sense(world: World, action: str, psk: object) -> None:
+    world.live(tunnel(1))
+    world.declare(tunnel(1, psk=psk))
+    ran = world.run("psk", action, "t001", "--auto-approve", env={"KEY_A": "key-one"})
+    sensible = (action == "set") == (psk == {"env": "KEY_A"}) and psk != "external"
+    assert ran.code == (0 if sensible else 3), ran.out
+    assert (world.key("t001") is not None) == sensible
+
+
+def test_a_key_for_a_tunnel_that_is_not_live(world: World) -> None:
+    world.declare(tunnel(1, psk={"env": "KEY_A"}))
+    ran = world.run("psk", "set", "t001", "--auto-approve", env={"KEY_A": "key-one"})
+    assert ran.code in (1, 7)
+    assert "t001" in ran.out
+    assert set(world.calls) == {"GET"}
+
+
+def test_the_status_of_keys(world: World) -> None:
+    world.live(tunnel(1), tunnel(2))
+    world.declare(tunnel(1, psk={"env": "KEY_A", "rotate_after": "90d"}), tunnel(2), tunnel(3, psk={"env": "KEY_C"}))
+    ran = world.run("psk", "status", "-o", "json")
+    assert ran.code == 0
+    assert {k["name"] for k in ran.account["keys"]} >= {"t001", "t002"}
+    assert world.calls == ["GET"]
+
+
+def test_github_is_told_to_mask_a_key(world: World) -> None:
+    world.declare(tunnel(1, psk={"env": "KEY_A"}))
+    ran = world.run("apply", "--auto-approve", env={"KEY_A": "a%key", "GITHUB_ACTIONS": "true"})
+    assert ran.code == 0
+    assert "::add-mask::a%25key" in ran.err.splitlines()
+    assert "a%key" not in ran.out
