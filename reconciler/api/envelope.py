@@ -15,6 +15,7 @@ MAX_BODY = 32 * 1024 * 1024
 _MAX_DEPTH = 64
 _MAX_MESSAGE = 500
 _MAX_ERRORS = 20
+_CONTAINERS = frozenset((dict, list))
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -58,8 +59,8 @@ def _check_depth(value: object) -> None:
         level = [
             child
             for parent in level
-            for child in (parent.values() if isinstance(parent, dict) else parent)  # type: ignore[attr-defined]
-            if isinstance(child, dict | list)
+            for child in (parent.values() if type(parent) is dict else parent)  # type: ignore[attr-defined]
+            if type(child) in _CONTAINERS
         ]
     raise UnreadableError("the answer is nested too deeply")
 

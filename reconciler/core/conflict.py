@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from reconciler.core.change import Action, Change
 from reconciler.core.diff import wanted
 from reconciler.core.live import Live
-from reconciler.core.resources import Kind, Resource, holders, resources, same
+from reconciler.core.resources import PATHS, Kind, Resource, holders, resources, same
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,11 @@ def acquired(change: Change) -> tuple[Resource, ...]:
     """What a change takes that its own tunnel does not hold in the same form already."""
     if change.action is Action.DELETE:
         return ()
-    has = set(resources(change.live.settings)) if change.live else set()
-    return tuple(r for r in resources(wanted(change)) if r not in has)
+    if change.live is None:
+        return tuple(resources(wanted(change)))
+    kinds = frozenset(kind for kind, paths in PATHS.items() if any(f.path in paths for f in change.fields))
+    has = set(resources(change.live.settings, kinds))
+    return tuple(r for r in resources(wanted(change), kinds) if r not in has)
 
 
 def kept(change: Change) -> tuple[Resource, ...]:
@@ -60,6 +63,7 @@ def conflicts(changes: Iterable[Change], live: Live) -> Conflicts:
     index = holders(
         ((t.id, t.settings) for t in live.tunnels.values()),
         (r for own in wants.values() for r in own),
+        frozenset(r[0] for own in wants.values() for r in own),
     )
     waits: dict[str, dict[str, frozenset[Kind]]] = {}
     held: list[Held] = []

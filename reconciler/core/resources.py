@@ -19,10 +19,19 @@ class Kind(StrEnum):
     IDENTITY = "identity"
 
 
+ALL = frozenset(Kind)
+
 Resource = tuple[Kind, str | Network]
 """A kind with its value. Networks are the same resource when they overlap, all others when they are equal."""
 
 _NETWORKS = ((Kind.NETWORK, "interface_address"), (Kind.NETWORK6, "interface_address6"))
+
+PATHS: dict[Kind, tuple[str, ...]] = {
+    Kind.NAME: ("name",),
+    **{kind: (path,) for kind, path in _NETWORKS},
+    Kind.IDENTITY: ("custom_remote_identities.fqdn_id", "cloudflare_endpoint"),
+}
+"""The settings that decide about each kind."""
 
 
 def identity(settings: Settings) -> str | None:
@@ -31,14 +40,15 @@ def identity(settings: Settings) -> str | None:
     return f"{fqdn} on {settings.get('cloudflare_endpoint', '')}" if fqdn else None
 
 
-def resources(settings: Settings) -> Iterator[Resource]:
-    """The resources that a tunnel with these settings holds."""
-    yield Kind.NAME, str(settings["name"])
+def resources(settings: Settings, kinds: frozenset[Kind] = ALL) -> Iterator[Resource]:
+    """The resources of these kinds that a tunnel with these settings holds."""
+    if Kind.NAME in kinds:
+        yield Kind.NAME, str(settings["name"])
     for kind, path in _NETWORKS:
-        network = interface_network(str(settings.get(path, "")))
+        network = interface_network(str(settings.get(path, ""))) if kind in kinds else None
         if network is not None:
             yield kind, network
-    label = identity(settings)
+    label = identity(settings) if Kind.IDENTITY in kinds else None
     if label is not None:
         yield Kind.IDENTITY, label
 
@@ -72,14 +82,17 @@ class Holders:
         return found
 
 
-def holders(held: Iterable[tuple[str, Settings]], wanted: Iterable[Resource] = ()) -> Holders:
+def holders(
+    held: Iterable[tuple[str, Settings]], wanted: Iterable[Resource] = (), kinds: frozenset[Kind] = ALL
+) -> Holders:
     """An index of who holds what.
 
     Args:
         held: Keys of tunnels, each with the settings it has.
         wanted: What will be asked for; the index answers for networks of these sizes and of those held.
+        kinds: Kinds that will be asked for; looking at networks is what costs.
     """
-    owned = [(key, resource) for key, settings in held for resource in resources(settings)]
+    owned = [(key, resource) for key, settings in held for resource in resources(settings, kinds)]
     networks = [v for _, (_, v) in owned if not isinstance(v, str)]
     networks += [v for _, v in wanted if not isinstance(v, str)]
     index = Holders(lengths=frozenset((n.version, n.prefixlen) for n in networks))

@@ -123,7 +123,7 @@ def scope(desired: Desired, live: Live, options: PlanOptions) -> Scope:
     ours: dict[str, LiveTunnel] = {}
     ignored: list[LeftAlone] = []
     for name, tunnel in sorted(live.by_name().items()):
-        rule = _whole_rule(name, whole)
+        rule = _whole_rule(name, whole) if whole else None
         if rule is None:
             ours[name] = tunnel
         else:
@@ -133,10 +133,9 @@ def scope(desired: Desired, live: Live, options: PlanOptions) -> Scope:
     rest = [t for t in ours.values() if t.id not in managed]
     unmanaged = () if desired.account.prune else tuple(_undeclared(t) for t in rest)
     surplus = tuple(t for t in rest if matches(options.target, t.name)) if desired.account.prune else ()
-    selected = tuple(
-        p for p in pairs if matches(options.target, p.declared.name, p.live.name if p.live else None)
-    )
-    return Scope(selected, surplus, unmanaged, tuple(ignored), len(ours))
+    if options.target is not None:
+        pairs = tuple(p for p in pairs if matches(options.target, p.declared.name, p.live.name if p.live else None))
+    return Scope(pairs, surplus, unmanaged, tuple(ignored), len(ours))
 
 
 def _undeclared(tunnel: LiveTunnel) -> LeftAlone:

@@ -7,7 +7,7 @@ empty are the same, a health-check target is the same in string and object form.
 import ipaddress
 from collections.abc import Mapping
 from functools import lru_cache
-from socket import AF_INET6, inet_ntop, inet_pton
+from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 from typing import Any
 
 from reconciler.core.fields import BGP_PATHS, FIELDS, READ_ONLY, Value
@@ -32,16 +32,36 @@ def address(text: str) -> str:
         return text.lower()
 
 
+_LENGTHS = {str(n): (1 << (32 - n)) - 1 for n in range(33)}
+
+
+def is_canonical_prefix4(text: str) -> bool:
+    """True for an IPv4 prefix in its one spelling without host bits; a tenth of the price of parsing it."""
+    host, _, length = text.partition("/")
+    try:
+        # inet_pton takes nothing but four plain numbers without leading zeros.
+        return not int.from_bytes(inet_pton(AF_INET, host)) & _LENGTHS[length]
+    except (OSError, ValueError, KeyError):
+        return False
+
+
 @lru_cache(maxsize=4096)
 def prefix(text: str) -> str:
     """A CIDR prefix in one spelling, host bits dropped; text that is no prefix stays as it is."""
+    if is_canonical_prefix4(text):
+        return text
     try:
         return str(ipaddress.ip_network(text, strict=False))
     except ValueError:
         return text.lower()
 
 
+_NOTHING: Mapping[str, Any] = {}
+
+
 def _text(value: Any) -> str:
+    if type(value) is str:
+        return value
     if value is None:
         return ""
     if not isinstance(value, str):
@@ -50,16 +70,16 @@ def _text(value: Any) -> str:
 
 
 def _flag(value: Any, *, default: bool) -> bool:
+    if value is True or value is False:
+        return value
     if value is None:
         return default
-    if not isinstance(value, bool):
-        raise Malformed
-    return value
+    raise Malformed
 
 
 def _object(value: Any) -> Mapping[str, Any]:
     if value is None:
-        return {}
+        return _NOTHING
     if not isinstance(value, dict):
         raise Malformed
     return value

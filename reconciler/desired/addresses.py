@@ -6,6 +6,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from socket import AF_INET, AF_INET6, inet_pton
 from typing import Any
 
+from reconciler.core.tunnel import is_canonical_prefix4
 from reconciler.desired.values import shown, text, wrong
 
 _LENGTH = re.compile(r"0|[1-9][0-9]{0,2}")
@@ -104,6 +105,8 @@ def prefix(value: Any) -> str:
         PydanticCustomError: It is none, or has host bits.
     """
     found = text(value)
+    if is_canonical_prefix4(found):
+        return found
     network = _network(found)
     if network == "none":
         raise wrong("bad-prefix", f"{shown(found)} is no network prefix", "Write it like 10.9.0.0/16.")

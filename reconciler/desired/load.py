@@ -150,6 +150,8 @@ def _rule(document: Document, index: int, rule: Mapping[str, Any]) -> IgnoreRule
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """Settings laid over others: mappings merge, lists and scalars replace, None removes; no None is left."""
+    if not base:
+        return _written(over)
     out = dict(base)
     for key, value in over.items():
         if value is None:
@@ -160,6 +162,11 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
         else:
             out[key] = value
     return out
+
+
+def _written(value: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy without what is None, at every level."""
+    return {k: _written(v) if type(v) is dict else v for k, v in value.items() if v is not None}
 
 
 def _entries(read: _Read, defaults: Mapping[str, Any], gone: set[str], problems: list[Diagnostic]) -> list[Entry]:

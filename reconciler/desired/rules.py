@@ -1,7 +1,7 @@
 """Rules across the tunnels of an account and across accounts."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from fnmatch import translate
@@ -19,7 +19,7 @@ MAX_NAME = 15
 _NAME = re.compile(r"[A-Za-z0-9_.-]*")
 _PRIVATE = tuple(
     (int.from_bytes(inet_pton(AF_INET, host)) >> (32 - length), 32 - length)
-    for host, length in (("10.0.0.0", 8), ("172.16.0.0", 12), ("192.168.0.0", 16), ("169.254.240.0", 20))
+    for host, length in (("172.16.0.0", 12), ("169.254.240.0", 20))
 )
 
 
@@ -95,28 +95,27 @@ def _names(entries: Iterable[Entry], first: Mapping[str, Entry]) -> Iterator[Dia
 
 
 def _span(text: str, family: int) -> tuple[int, int]:
-    """First and last address of the network that an interface address lies in, as numbers."""
+    """First address, and last one negated, of the network of an interface address: wider ones sort first."""
     host, _, length = text.partition("/")
     packed = inet_pton(family, host)
-    size = 1 << (len(packed) * 8 - int(length))
-    start = int.from_bytes(packed) // size * size
-    return start, start + size - 1
+    rest = (1 << (len(packed) * 8 - int(length))) - 1
+    last = int.from_bytes(packed) | rest
+    return last - rest, -last
 
 
-def _overlaps(entries: Iterable[Entry], path: str, family: int) -> Iterator[Diagnostic]:
+def _overlaps(entries: Sequence[Entry], path: str, family: int) -> Iterator[Diagnostic]:
     """Networks are nested or apart, so the one that reaches furthest holds the next one or none does."""
     spans = sorted(
         (
-            (*_span(text, family), index, entry)
+            (*_span(text, family), index)
             for index, entry in enumerate(entries)
             if isinstance(text := entry.declared.settings[path], str) and text
         ),
-        key=lambda span: (span[0], -span[1], span[2]),
     )
-    reach, widest = -1, None
-    for start, end, index, entry in spans:
-        if widest and start <= reach:
-            (_, other), (_, later) = sorted((widest, (index, entry)), key=lambda pair: pair[0])
+    reach = widest = -1
+    for start, end, index in spans:
+        if start <= reach:
+            other, later = (entries[n] for n in sorted((widest, index)))
             yield error(
                 "overlapping-network",
                 f"{shown(str(later.declared.settings[path]))} overlaps another tunnel's network",
@@ -124,8 +123,8 @@ def _overlaps(entries: Iterable[Entry], path: str, family: int) -> Iterator[Diag
                 "Each tunnel needs a network of its own.",
                 later.at(path),
             )
-        if end > reach:
-            reach, widest = end, (index, entry)
+        if -end > reach:
+            reach, widest = -end, index
 
 
 def _identities(entries: Iterable[Entry]) -> Iterator[Diagnostic]:
@@ -240,6 +239,8 @@ def _warnings(entry: Entry) -> Iterator[Diagnostic]:
 
 
 def _private(text: str) -> bool:
+    if text.startswith(("10.", "192.168.")):
+        return True
     number = int.from_bytes(inet_pton(AF_INET, text.partition("/")[0]))
     return any(number >> shift == start for start, shift in _PRIVATE)
 

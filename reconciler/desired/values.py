@@ -63,6 +63,8 @@ def text(value: Any) -> str:
     Raises:
         PydanticCustomError: It is a list or a mapping, or null where something is needed.
     """
+    if type(value) is str:
+        return value
     if isinstance(value, str):
         return str(value)
     raise wrong("wrong-type", f"{_found(value)} where text belongs", "Write one value on this line.")
