@@ -2,13 +2,18 @@
 
 import os
 import shutil
+import stat
 import tempfile
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 from reconciler.cli.context import Context, Halt, halt
 from reconciler.core.report import EXIT_CODES, Report
 from reconciler.render import render
+
+MAX_SHOWN = 1_048_576
+"""Bytes of the largest file whose lines are shown; larger ones are refused before."""
 
 
 def write_report(ctx: Context, report: Report) -> int:
@@ -56,15 +61,27 @@ def _text_options(ctx: Context, *, to_stdout: bool) -> dict[str, object]:
 
 
 def line_of(file: str, line: int) -> str | None:
-    """A line of a file, for showing a problem in its place; None when it can't be read."""
+    """A line of a file, for showing a problem in its place; None when it can't be read.
+
+    Only regular files of a size that is read at all are shown: a pipe would never end, and what a link
+    stands for may not be meant for a report.
+    """
+    lines = _lines(file)
+    return lines[line - 1] if 0 < line <= len(lines) else None
+
+
+@lru_cache(maxsize=4)
+def _lines(file: str) -> tuple[str, ...]:
     try:
-        with Path(file).open(encoding="utf-8", errors="replace") as lines:
-            for number, text in enumerate(lines, 1):
-                if number == line:
-                    return text.rstrip("\n")
-    except OSError:
-        return None
-    return None
+        handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (OSError, ValueError):
+        return ()
+    status = os.fstat(handle)
+    if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_SHOWN:
+        os.close(handle)
+        return ()
+    with os.fdopen(handle, encoding="utf-8", errors="replace") as text:
+        return tuple(line.rstrip("\n") for line in text)
 
 
 def write_file(path: Path, text: str, *, private: bool = False) -> None:
