@@ -44,6 +44,7 @@ _REFUSED = "\0"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _ODD_KEYS = frozenset((*_NULLS, "<<"))
 _TEXT_TAGS = (None, "!", "tag:yaml.org,2002:str")
+_ADDRESS = 2  # no number has so many dots
 _SHOWN = 60
 _ITEM_LEVEL = 2  # the root mapping and a list in it are open
 
@@ -53,12 +54,18 @@ def shown(text: str) -> str:
     return repr(text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "...")
 
 
-class Stop(Exception):  # noqa: N818 - a signal, not an error of the program
+class Stop(Exception):
     """Nothing more can be said about the file."""
 
 
 class Builder:
     """One pass over a file's events.
+
+    Args:
+        get: Gives the events.
+        file: The file's name for messages.
+        careful: Look at each scalar for tags, anchors and characters that an escape has smuggled in. Only text
+            with an exclamation mark, an ampersand or a backslash can hold these.
 
     Attributes:
         problems: What is wrong, in the order found, except for duplicate keys.
@@ -72,7 +79,7 @@ class Builder:
         self.starts: dict[int, list[tuple[int, int]]] = {}
         self._get = get
         self._file = file
-        self._careful = careful  # only text with a backslash can hold an escape that smuggles in a character
+        self._careful = careful
         self._open: list[Value] = []
         self._anchors: dict[str, Value] = {}
         self._extents: dict[int, tuple[Value, int, int]] = {}  # holds the value too, so its id stays its own
@@ -114,19 +121,12 @@ class Builder:
         out: dict[str, Value] = {}
         self._begin(start, out)
         while type(event := get()) is not MappingEndEvent:
-            if (
-                type(event) is not scalar
-                or event.tag is not None
-                or event.anchor is not None
-                or (key := event.value) in out
-                or key in _ODD_KEYS
-                or careful
-            ):
+            if careful or type(event) is not scalar or (key := event.value) in out or key in _ODD_KEYS:
                 key = self._odd_key(event, out)
             event = get()
-            if type(event) is not scalar or event.tag is not None or event.anchor is not None or careful:
+            if careful or type(event) is not scalar:
                 out[key] = self._node(event)
-            elif (value := event.value)[:1] in _TYPED_STARTS and event.implicit[0]:
+            elif (value := event.value)[:1] in _TYPED_STARTS and event.implicit[0] and value.count(".") < _ADDRESS:
                 out[key] = _typed(value)
             else:
                 out[key] = value

@@ -100,7 +100,7 @@ def parse(data: bytes, file: str, *, pure: bool = False) -> Document:
     """
     if refused := screen(data, file):
         raise DocumentError(refused[:MAX_PROBLEMS])
-    builder = Builder(events(data, pure=pure), file, careful=b"\\" in data)
+    builder = Builder(events(data, pure=pure), file, careful=any(sign in data for sign in (b"\\", b"&", b"!")))
     try:
         value = builder.document()
     except Stop:

@@ -18,7 +18,7 @@ from tests.benchmarks.measure import Sample, in_turn, run
 
 HERE = Path(__file__).parent
 PYTHON = sys.executable
-TOOL = (PYTHON, "-c", "import sys; from reconciler.cli.main import main; sys.exit(main())")
+TOOL = (PYTHON, "-c", "from reconciler.cli.main import run; run()")
 ENV = {**os.environ, "CLOUDFLARE_API_TOKEN": "benchmark-token"}
 FOUND = {name: peers.installed(name) for name in ("octodns", "cloudflare", "yaml_rs", "orjson")}
 BATCH = 100
