@@ -22,6 +22,11 @@ class _Parser(argparse.ArgumentParser):
     """Raises instead of leaving, so that a bad command line has its own exit code."""
 
     def error(self, message: str) -> NoReturn:
+        text, unknown, words = message.partition("unrecognized arguments: ")
+        if unknown:  # not their values: somebody may have tried to give a token or a key
+            message = (
+                text + unknown + " ".join(w.partition("=")[0] if w.startswith("-") else "…" for w in words.split())
+            )
         raise UsageError(f"{self.prog}: {message}\nRun '{self.prog} --help' to see what it takes.")
 
 

@@ -62,7 +62,6 @@ def _offline(ctx: Context, every: Iterable[Desired]) -> tuple[Planned, ...]:
 
 def server_check(ctx: Context, remote: Remote, found: Iterable[Planned]) -> list[AccountReport]:
     """What the server says of each plan that there is."""
-
     from reconciler.engine.check import check
     from reconciler.engine.drive import drive
 
@@ -112,7 +111,7 @@ def _report(
     if ctx.options.out and all(p.plan for p in found):
         from reconciler.core.saved import saved_plan
 
-        document = saved_plan(p.plan for p in found if p.plan)
+        document = ctx.redactor.clean_value(saved_plan(p.plan for p in found if p.plan))
         write_file(Path(ctx.options.out), json.dumps(document, indent=2, sort_keys=True) + "\n")
     diagnostics = (*ctx.diagnostics, *stale(found))
     return report_of("plan", accounts, diagnostics, sandbox=ctx.sandbox)

@@ -43,7 +43,7 @@ class Remote:
         self._lock = threading.Lock()
         self._clients: dict[str, Client] = {}
         self._lines: dict[str, tuple[HttpPort, Session]] = {}
-        self._rings: dict[str, "KeyRing"] = {}
+        self._rings: dict[str, KeyRing] = {}
         try:
             self.base = SANDBOX if ctx.sandbox else check_base_url(ctx.options.base_url or CLOUDFLARE)
         except ValueError as refused:
