@@ -20,7 +20,7 @@ _REFUSED = {"automatic_return_routing": True}
 """Refused by an account without the flag for it, taken by others."""
 
 
-def _detoured(desired: Desired, rng: random.Random) -> Desired:
+def other_wish(desired: Desired, rng: random.Random) -> Desired:
     """Another wish for the same tunnels."""
 
     def other(declared: Declared) -> Declared:
@@ -37,10 +37,15 @@ def _state(story: Story) -> dict[str, Any]:
 def _walk(world: World, wishes: list[Desired], seed: int, faults: Mapping[int, str]) -> Story:
     story = Story(world, Mishaps(faults), random.Random(seed))
     for wish in wishes:
-        story.world = story.watch.world = replace(world, desired=wish, memo={})
+        walking_to(story, wish)
         story.invoke()
-    story.world = story.watch.world = world
+    walking_to(story, world.desired)
     return story
+
+
+def walking_to(story: Story, wish: Desired) -> None:
+    """From now on the files say something else."""
+    story.world = story.watch.world = replace(story.world, desired=wish, memo={})
 
 
 def run_path(world: World, faults: Mapping[int, str], seed: int = 0) -> Result:
@@ -52,7 +57,7 @@ def run_path(world: World, faults: Mapping[int, str], seed: int = 0) -> Result:
     direct = _walk(world, [], seed, faults)
     finish(direct)
     straight = _state(direct)
-    story = _walk(world, [_detoured(world.desired, rng) for _ in range(1 + seed % 2)], seed, faults)
+    story = _walk(world, [other_wish(world.desired, rng) for _ in range(1 + seed % 2)], seed, faults)
     result = finish(story)
     if not world.blocked and _state(story) != straight:
         story.watch.breach("L3", "the state depends on the way")

@@ -3,12 +3,19 @@ import pytest
 from tests.battery.__main__ import report, silent, tell_all
 from tests.battery.batteries import parse_replay, replay_text, tell
 
-AMOUNTS = {"single": (5, 10_000), "pairs": (2, 1_000), "random": (12, 60), "two": (12, 30), "paths": (12, 10)}
+AMOUNTS = {
+    "single": (6, 10_000),
+    "pairs": (2, 700),
+    "random": (20, 100),
+    "two": (12, 30),
+    "paths": (12, 10),
+    "keys": (2, 400),
+}
 
 
 @pytest.fixture(scope="module")
 def sums():
-    return tell_all(AMOUNTS, 1000, 1)
+    return tell_all(AMOUNTS, 0, 1)
 
 
 @pytest.mark.parametrize("battery", sorted(AMOUNTS))
