@@ -17,6 +17,7 @@ from reconciler.core.fields import BGP_PATHS, FIELDS
 from reconciler.core.live import Live
 from reconciler.core.tunnel import Settings, nested
 from reconciler.desired.document import DocumentError, parse
+from reconciler.desired.encoding import has_control
 from reconciler.desired.load import Loaded, load
 from reconciler.desired.references import EXTERNAL
 from reconciler.desired.tree import AccountFiles, SourceFile, Tree
@@ -30,6 +31,8 @@ _NO_ID = "0" * 32
 _DAY = date(1, 1, 1)
 _UNWRITABLE = "its text holds characters that no file can hold"
 _UNEQUAL = "what was written for it does not read back equal"
+_UNHELD = "[!\t\n\r -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+"""A glob for one character that no file can hold, and for no other: the tunnels beside it may well be declared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +91,16 @@ def dump(live: Live, account_file: SourceFile | None = None, declared: Collectio
         files = _files({name: text for name, text in items.items() if name not in refused}, defaults)
         new = _refusals(files, wanted, _proof(files, refused, account_file))
         if not new:
-            ignored = tuple(Ignored(glob_of(name), reason) for name, reason in sorted(refused.items()))
-            return Dumped(tuple(file.text for file in files), ignored)
+            return Dumped(tuple(file.text for file in files), _ignored(refused))
         refused |= new
+
+
+def _ignored(refused: Mapping[str, str]) -> tuple[Ignored, ...]:
+    """One rule for each glob, with the reason of the first tunnel that it stands for."""
+    reasons: dict[str, str] = {}
+    for name, reason in sorted(refused.items()):
+        reasons.setdefault(glob_of(name), reason)
+    return tuple(Ignored(name, reason) for name, reason in reasons.items())
 
 
 def ignore_text(ignored: Collection[Ignored]) -> str:
@@ -106,9 +116,8 @@ def account_text(account_id: str, ignored: Collection[Ignored] = ()) -> str:
 
 
 def glob_of(name: str) -> str:
-    """A glob that matches a name literally; what no file can hold is matched by `?`."""
-    escaped = "".join(f"[{c}]" if c in "*?[" else c for c in name)
-    return "".join(c if c == " " or c.isprintable() else "?" for c in escaped)
+    """A glob that matches a name literally; a character that no file can hold is matched by its like."""
+    return "".join(f"[{c}]" if c in "*?[" else _UNHELD if has_control(c) else c for c in name)
 
 
 def _existing(account_file: SourceFile | None) -> tuple[tuple[str, ...], Account | None]:
@@ -182,8 +191,7 @@ def _file(head: str, items: Mapping[str, str]) -> _File:
 
 def _proof(files: list[_File], refused: Mapping[str, str], account_file: SourceFile | None) -> Loaded:
     """The files read back, in the account as it is or in a new one with the rules for what was refused."""
-    ignored = [Ignored(glob_of(name), reason) for name, reason in refused.items()]
-    own = account_file or SourceFile("account", account_text(_NO_ID, ignored).encode())
+    own = account_file or SourceFile("account", account_text(_NO_ID, _ignored(refused)).encode())
     sources = tuple(SourceFile(str(i), file.text.encode()) for i, file in enumerate(files))
     return load(Tree((AccountFiles("", "", own, sources),), ()), _DAY)
 
