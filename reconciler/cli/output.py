@@ -1,9 +1,7 @@
 """Writes the report in every format that was asked for."""
 
 import os
-import shutil
 import stat
-import tempfile
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -54,9 +52,15 @@ def _context(ctx: Context) -> dict[str, str]:
     }
 
 
+def _width() -> int:
+    import shutil
+
+    return shutil.get_terminal_size().columns
+
+
 def _text_options(ctx: Context, *, to_stdout: bool) -> dict[str, object]:
     terminal = to_stdout and ctx.stdout.isatty()
-    width = shutil.get_terminal_size().columns if terminal else None
+    width = _width() if terminal else None
     return {"width": width, "color": to_stdout and ctx.color(ctx.stdout), "line_of": line_of}
 
 
@@ -98,6 +102,8 @@ def write_file(path: Path, text: str, *, private: bool = False) -> None:
 
 
 def _write(path: Path, text: str, *, private: bool) -> None:
+    import tempfile
+
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:

@@ -4,7 +4,6 @@ Memory is not wiped: CPython offers no way to clear immutable text, so a dump of
 it.
 """
 
-import hmac
 from typing import NoReturn, Self, SupportsIndex, final
 
 
@@ -54,6 +53,8 @@ class Secret:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
             return NotImplemented
+        import hmac
+
         return hmac.compare_digest(reveal(self).encode(), reveal(other).encode())
 
     __hash__ = None  # type: ignore[assignment]

@@ -4,15 +4,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from reconciler.api.call import Ambiguous, Denied, NotSent, Refused
-from reconciler.core.change import Action
 from reconciler.core.desired import Account
 from reconciler.core.diagnostic import Diagnostic
-from reconciler.core.plan import Plan
 from reconciler.core.report import AccountReport, LeftAlone, Outcome, Problem, Report, worst
 from reconciler.reports.changes import applied_reports, change_report, checked_reports
 
-if TYPE_CHECKING:  # a plan needs no engine
+if TYPE_CHECKING:  # validate plans nothing, and a plan needs no engine
+    from reconciler.api.call import Ambiguous, Denied, NotSent, Refused
+    from reconciler.core.plan import Plan
     from reconciler.engine.apply import Applied
     from reconciler.engine.check import Checked
 
@@ -27,16 +26,19 @@ _REMEDIES = {
 _TOKEN_REMEDY = "Check the token and its permission: Magic Transit or Magic WAN, read to plan, write to apply."  # noqa: S105
 
 
-def stop_outcome(stop: Denied | NotSent | Refused | Ambiguous | Problem) -> Outcome:
+def stop_outcome(stop: "Denied | NotSent | Refused | Ambiguous | Problem") -> Outcome:
     """The account's outcome when it stopped before anything was written."""
+    from reconciler.api.call import Ambiguous, Denied, NotSent
+
     if isinstance(stop, Denied):
         return "auth"
     code = stop.code if isinstance(stop, (NotSent, Ambiguous, Problem)) else ""
     return {"interrupted": "interrupted", "auth-stopped": "auth"}.get(code, "error")  # type: ignore[return-value]
 
 
-def stop_problem(stop: Denied | NotSent | Refused | Ambiguous | Problem) -> Problem:
+def stop_problem(stop: "Denied | NotSent | Refused | Ambiguous | Problem") -> Problem:
     """Why an account stopped, with a remedy."""
+    from reconciler.api.call import Denied
     from reconciler.engine.run import problem_of
 
     problem = stop if isinstance(stop, Problem) else problem_of(stop)
@@ -44,7 +46,7 @@ def stop_problem(stop: Denied | NotSent | Refused | Ambiguous | Problem) -> Prob
     return problem if problem.remedy else replace(problem, remedy=remedy)
 
 
-def unread(account: Account, stop: Denied | NotSent | Refused | Ambiguous | Problem) -> AccountReport:
+def unread(account: Account, stop: "Denied | NotSent | Refused | Ambiguous | Problem") -> AccountReport:
     """An account whose live list could not be read."""
     return AccountReport(
         account.name,
@@ -56,7 +58,7 @@ def unread(account: Account, stop: Denied | NotSent | Refused | Ambiguous | Prob
     )
 
 
-def planned(plan: Plan, outcome: Outcome) -> AccountReport:
+def planned(plan: "Plan", outcome: Outcome) -> AccountReport:
     """An account's plan."""
     account = plan.desired.account
     return AccountReport(
@@ -77,12 +79,12 @@ def planned(plan: Plan, outcome: Outcome) -> AccountReport:
     )
 
 
-def _held_back_note(plan: Plan) -> list[str]:
+def _held_back_note(plan: "Plan") -> list[str]:
     names = ", ".join(c.name for c in plan.held_back)
     return [f"--no-delete leaves these out: {names}."] if names else []
 
 
-def checked(plan: Plan, found: "Checked") -> AccountReport:
+def checked(plan: "Plan", found: "Checked") -> AccountReport:
     """An account's plan with what the server said of it."""
     report = planned(plan, _checked_outcome(found))
     names = {c.key: c for c in plan.changes}
@@ -107,7 +109,7 @@ def _checked_outcome(found: "Checked") -> Outcome:
     return "rejected" if found.refused else "ok"
 
 
-def applied(plan: Plan, ended: "Applied") -> AccountReport:
+def applied(plan: "Plan", ended: "Applied") -> AccountReport:
     """An account after apply: a verdict per change, and whether it converged."""
     report = planned(plan, applied_outcome(ended))
     strangers = _strangers(plan, ended)
@@ -131,7 +133,7 @@ def applied_outcome(ended: "Applied") -> Outcome:
     return "partial" if ended.written and outcome != "interrupted" else outcome
 
 
-def _strangers(plan: Plan, ended: "Applied") -> list[str]:
+def _strangers(plan: "Plan", ended: "Applied") -> list[str]:
     """Differences that the last list shows and this run did not make: somebody else was there meanwhile."""
     ours = {c.key for c in plan.changes} | {c.name for c in plan.changes}
     names = ", ".join(c.name for c in ended.left or () if c.key not in ours and c.name not in ours)
@@ -164,7 +166,7 @@ def report_of(
 
 def summary_of(accounts: Sequence[AccountReport]) -> dict[str, int]:
     """Counts over all accounts; deletes that `--no-delete` left out are not counted."""
-    counts = {action.value: 0 for action in Action}
+    counts = {"create": 0, "update": 0, "delete": 0}
     for account in accounts:
         for change in account.changes:
             if change.error is None or change.error.code != "no-delete":

@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from reconciler.core.change import Change
 from reconciler.core.report import ChangeReport, FieldReport, Problem, Source
 
-if TYPE_CHECKING:  # a plan needs no engine
+if TYPE_CHECKING:  # validate plans nothing, and a plan needs no engine
+    from reconciler.core.change import Change
     from reconciler.engine.check import Checked
     from reconciler.engine.run import Verdict
 
 
-def change_report(change: Change, verdict: "Verdict | None" = None, check: str | None = None) -> ChangeReport:
+def change_report(change: "Change", verdict: "Verdict | None" = None, check: str | None = None) -> ChangeReport:
     """A change, how it ended (after apply) and what the server said of it (with `--server-check`)."""
     place = change.location
     return ChangeReport(
@@ -31,7 +31,7 @@ def change_report(change: Change, verdict: "Verdict | None" = None, check: str |
     )
 
 
-def checked_reports(changes: tuple[Change, ...], checked: "Checked") -> tuple[ChangeReport, ...]:
+def checked_reports(changes: tuple["Change", ...], checked: "Checked") -> tuple[ChangeReport, ...]:
     """Changes with what the server said of each."""
     out = []
     for change in changes:
@@ -46,7 +46,7 @@ def checked_reports(changes: tuple[Change, ...], checked: "Checked") -> tuple[Ch
 
 
 def applied_reports(
-    changes: tuple[Change, ...], verdicts: Mapping[str, "Verdict"], held_back: tuple[Change, ...]
+    changes: tuple["Change", ...], verdicts: Mapping[str, "Verdict"], held_back: tuple["Change", ...]
 ) -> tuple[ChangeReport, ...]:
     """Changes with how they ended, and the deletes that `--no-delete` left out."""
     from reconciler.engine.run import Result, Verdict
