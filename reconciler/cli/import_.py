@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from reconciler.cli.context import Context, Halt, halt
@@ -32,12 +33,14 @@ def run(ctx: Context) -> Report:
     tree = read_tree(root) if root.exists() else Tree((), ())
     new = ctx.options.account_id is not None
     targets = [_new_account(ctx, root, tree)] if new else _known_accounts(ctx, tree)
+    for _, files in targets:
+        _refuse_overwriting(ctx, files)
     with Remote(ctx, [desired.account for desired, _ in targets]) as remote:
         lives = side_by_side(ctx, targets, lambda t: observe(ctx, remote, t[0].account))
     accounts = []
     for (desired, files), live in zip(targets, lives, strict=True):
         if isinstance(live, Live):
-            accounts.append(_write(ctx, desired, files, live))
+            accounts.append(_write(desired, files, live))
         else:
             accounts.append(unread(desired.account, live))
     return report_of("import", accounts, ctx.diagnostics, sandbox=ctx.sandbox)
@@ -67,7 +70,7 @@ def _known_accounts(ctx: Context, tree: Tree) -> list[tuple[Desired, AccountFile
     Raises:
         Halt: Files are wrong.
     """
-    loaded = load(tree, ctx.now().date())
+    loaded = load(_without_imported(tree) if ctx.options.force else tree, ctx.now().date())
     wrong = tuple(d for d in loaded.diagnostics if d.code not in _ONLY_WHEN_EMPTY)
     if has_errors(wrong) or not loaded.accounts:
         raise Halt("invalid", wrong or loaded.diagnostics)
@@ -76,21 +79,37 @@ def _known_accounts(ctx: Context, tree: Tree) -> list[tuple[Desired, AccountFile
     return [(d, files[d.account.name]) for d in loaded.desired if d.account.name in names]
 
 
-def _write(ctx: Context, desired: Desired, files: AccountFiles, live: Live) -> AccountReport:
-    folder = Path(files.folder)
-    existing = sorted(p for p in folder.glob("imported*.yaml") if _IMPORTED.fullmatch(p.name))
+def _without_imported(tree: Tree) -> Tree:
+    """The tree without the files that are about to be overwritten, so that what is wrong in them is in nobody's way."""
+
+    def rest(files: AccountFiles) -> AccountFiles:
+        old = {str(path) for path in _imported(files)}
+        return replace(files, files=tuple(f for f in files.files if f.path not in old))
+
+    return replace(tree, accounts=tuple(rest(a) for a in tree.accounts))
+
+
+def _imported(files: AccountFiles) -> list[Path]:
+    return sorted(p for p in Path(files.folder).glob("imported*.yaml") if _IMPORTED.fullmatch(p.name))
+
+
+def _refuse_overwriting(ctx: Context, files: AccountFiles) -> None:
+    existing = _imported(files)
     if existing and not ctx.options.force:
         summary = f"{existing[0]} exists already; nothing was written"
         raise halt("error", "file-exists", summary, "Add --force to overwrite it.")
-    declared = {n for n, t in desired.tunnels.items() if not _IMPORTED.fullmatch(Path(t.location.file).name)}
-    found = dump(live, files.account_file, declared)
+
+
+def _write(desired: Desired, files: AccountFiles, live: Live) -> AccountReport:
+    folder = Path(files.folder)
+    found = dump(live, files.account_file, set(desired.tunnels))
     account_file = _account_text(desired, files, found.ignored)
     written = []
     for i, text in enumerate(found.texts):
         path = folder / ("imported.yaml" if i == 0 else f"imported-{i + 1}.yaml")
         write_file(path, text, private=True)
         written.append(str(path))
-    for path in existing:
+    for path in _imported(files):
         if str(path) not in written:
             path.unlink()
     if account_file is not None:

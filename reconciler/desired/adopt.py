@@ -1,12 +1,15 @@
 """Adds `ignore` rules to the text of an `account.yaml`, leaving the rest of it as it is."""
 
+import re
 from collections.abc import Collection
 from textwrap import dedent, indent
 
 from reconciler.core.diagnostic import Diagnostic, error
-from reconciler.desired.document import parse
-from reconciler.desired.dump import Ignored, ignore_text
+from reconciler.desired.document import Document, DocumentError, parse
+from reconciler.desired.dump import Ignored, ignore_flow, ignore_text
 from reconciler.desired.tree import SourceFile
+
+_NOTHING = re.compile(r"ignore:[ ]*(?:~|null|\[[ ]*\])?[ ]*(#.*)?(?=\r?\n|\Z)")
 
 
 def add_ignores(source: SourceFile, ignored: Collection[Ignored]) -> str | Diagnostic:
@@ -20,16 +23,47 @@ def add_ignores(source: SourceFile, ignored: Collection[Ignored]) -> str | Diagn
     text = source.data.decode("utf-8-sig")
     if not text.endswith("\n"):
         text += "\n"
-    items = dedent(ignore_text(ignored))
-    value = document.value
+    changed = _changed(document, text, ignored)
+    if changed is not None and _grew(document, changed, len(ignored)):
+        return changed
+    place = document.location(("ignore",), key=True)
+    detail = f"Add these lines to its items by hand, then import again:\n{dedent(ignore_text(ignored))}"
+    return error("ignore-by-hand", "a program can't add to the list `ignore` as it is written", detail, place)
+
+
+def _changed(document: Document, text: str, ignored: Collection[Ignored]) -> str | None:
+    """The text with the rules put before the first one that is there, or None where there is no place for them."""
+    items, value = ignore_text(ignored), document.value
     if not isinstance(value, dict) or "ignore" not in value:
-        return f"{text}ignore:\n{indent(items, '  ')}"
-    line, column = document.locate(("ignore", 0))
+        return f"{text}ignore:\n{items}"
     lines = text.splitlines(keepends=True)
-    before = lines[line - 1][: column - 1]
-    if not value["ignore"] or before.strip() != "-":
-        place = document.location(("ignore",), key=True)
-        detail = f"Add these lines to its items by hand, then import again:\n{items}"
-        return error("ignore-by-hand", "the list `ignore` is not written as a block list", detail, place)
-    dash = before.index("-")
-    return "".join(lines[: line - 1]) + indent(items, " " * dash) + "".join(lines[line - 1 :])
+    if not value["ignore"]:
+        number, _ = document.locate(("ignore",), key=True)
+        rest = "".join(lines[number - 1 :])
+        if not (empty := _NOTHING.match(rest)):
+            return None
+        note = f"  {empty[1]}" if empty[1] else ""
+        after = rest[empty.end() :].lstrip("\r\n")
+        return f"{''.join(lines[: number - 1])}ignore:{note}\n{items}{after}"
+    number, column = document.locate(("ignore",))
+    line = lines[number - 1]
+    if line[column - 1] == "[":
+        return "".join(
+            [*lines[: number - 1], line[:column], ignore_flow(ignored), ", ", line[column:], *lines[number:]]
+        )
+    before = line[: column - 1]
+    return "".join([*lines[: number - 1], indent(dedent(items), before), *lines[number - 1 :]])
+
+
+def _grew(document: Document, text: str, count: int) -> bool:
+    """True when the text reads as before, with so many more rules at the front of the list and nothing else new."""
+    try:
+        new = parse(text.encode(), document.file).value
+    except DocumentError:
+        return False
+    old = document.value
+    if not isinstance(new, dict) or not isinstance(old, dict):
+        return False
+    rules, known = new.get("ignore"), old.get("ignore") or []
+    same = {k: v for k, v in new.items() if k != "ignore"} == {k: v for k, v in old.items() if k != "ignore"}
+    return same and isinstance(rules, list) and len(rules) == count + len(known) and rules[count:] == known

@@ -1,0 +1,201 @@
+import random
+from itertools import product
+from typing import Any
+
+import pytest
+import yaml
+
+from reconciler.simulator.message import RefusedError
+from reconciler.simulator.semantics import ALL_VARIANTS, Semantics, Variant
+from reconciler.simulator.server import Simulator
+from tests.cli.world import ID, OTHER_ID, World, tunnel
+
+SPELLED = tuple(
+    Variant(
+        f"{unset}-{target}-{spelling}-{order}",
+        Semantics.parse(
+            f"unset={unset},unset_target={target},spelling={spelling},order={order},server_fields={fields}"
+        ),
+    )
+    for unset, target, (spelling, order, fields) in product(
+        ("absent", "null", "explicit"),
+        ("empty", "absent"),
+        (("as_sent", "shuffled", "true"), ("canonical", "reverse", "false"), ("odd", "name", "true")),
+    )
+)
+VARIANTS = (*ALL_VARIANTS, *SPELLED)
+NAMES = ["lon-a", "ütz", "a b", "on", "010", "null", "~", "x" * 40, "a: b", "# no", "'q\"", "- x", "{x}", "%s", "1e3"]
+TEXTS = [
+    "text",
+    "yes",
+    "0x1f",
+    " lead",
+    "trail ",
+    "a\nb",
+    "tab\t",
+    "é\u2028",
+    "'",
+    '"',
+    "null",
+    "*a",
+    "@x",
+    "1:30",
+    "|",
+]
+DEFAULTS: list[dict[str, Any]] = [
+    {},
+    {"description": "of the account", "health_check": {"rate": "high", "enabled": False}},
+    {
+        "bgp": {"customer_asn": 65000},
+        "replay_protection": True,
+        "custom_remote_identities": {"fqdn_id": "d.12345.custom.ipsec.cloudflare.com"},
+    },
+]
+
+
+def estate(rng: random.Random) -> list[dict[str, Any]]:
+    """A few live tunnels with any fields in them."""
+    numbers = rng.sample(range(400), rng.randrange(0, 6))
+    return [_one(rng, n, name) for n, name in zip(numbers, rng.sample(NAMES, len(numbers)), strict=True)]
+
+
+def _one(rng: random.Random, number: int, name: str) -> dict[str, Any]:
+    prefixes = rng.sample(["10.9.0.0/16", "10.8.0.0/24", "2001:db8::/32"], rng.randrange(3))
+    rate = rng.choice(["low", "mid", "high"])
+    optional: dict[str, Any] = {
+        "description": rng.choice(TEXTS),
+        "interface_address6": f"2606:54C1:7:0:a9fe:12d2:1:{number * 2:x}/127",
+        "replay_protection": rng.random() < 0.5,
+        "automatic_return_routing": rng.random() < 0.5,
+        "bgp": {"customer_asn": rng.randrange(1, 2**31), "extra_prefixes": prefixes, "md5_key": "key & <x>"},
+        "custom_remote_identities": {"fqdn_id": f"s{number}.12345.custom.ipsec.cloudflare.com"},
+        "health_check": {"rate": rate, "type": "request", "direction": "bidirectional", "enabled": False},
+    }
+    if rng.random() < 0.3:
+        optional["health_check"]["target"] = {"saved": "192.0.2.10"}
+    return tunnel(number, name=name, **{k: v for k, v in optional.items() if rng.random() < 0.5})
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=lambda v: v.name)
+def test_a_plan_right_after_an_import_is_empty(world: World, variant: Variant) -> None:
+    world.sim.semantics = variant.semantics
+    for seed in range(6):
+        rng = random.Random(f"{variant.name} {seed}")
+        world.sim._accounts.clear()
+        for one in estate(rng):
+            try:
+                world.live(one)
+            except RefusedError:
+                continue  # this server takes less
+        account = {"account_id": ID, "prune": seed % 2 == 0, "defaults": DEFAULTS[seed % 3]}
+        world.write("tunnels/prod/account.yaml", yaml.safe_dump(account))
+        ran = world.run("import", "--force")
+        assert ran.code == 0, ran.out
+        ran = world.run("plan", "-o", "json", "--detailed-exitcode")
+        assert ran.code == 0, (seed, ran.out, world.read("tunnels/prod/imported.yaml"))
+        assert ran.account["changes"] == ran.account["unmanaged"] == []
+
+
+def test_a_new_account(world: World) -> None:
+    world.live(tunnel(1), tunnel(2, name="x" * 300), account=OTHER_ID)
+    ran = world.run("import", "--account", "new", "--account-id", OTHER_ID)
+    assert ran.code == 0, ran.out
+    assert "prune: false" in world.read("tunnels/new/account.yaml")
+    assert "psk: external" in world.read("tunnels/new/imported.yaml")
+    assert (world.root / "tunnels/new/imported.yaml").stat().st_mode & 0o777 == 0o600
+    ran = world.run("plan", "-o", "json", "--detailed-exitcode")
+    assert ran.code == 0, ran.out
+
+
+def test_nothing_is_overwritten(world: World) -> None:
+    world.live(tunnel(1))
+    world.account()
+    assert world.run("import").code == 0
+    before = world.read("tunnels/prod/imported.yaml")
+    world.live(tunnel(2))
+    assert world.run("import").code == 1
+    assert world.read("tunnels/prod/imported.yaml") == before
+    assert world.run("import", "--force").code == 0
+    assert world.run("plan", "--detailed-exitcode").code == 0
+
+
+def test_what_other_files_declare_is_not_imported_twice(world: World) -> None:
+    world.live(tunnel(1), tunnel(2))
+    world.declare(tunnel(1, description="declared"), file="prod/own.yaml")
+    assert world.run("import").code == 0
+    ran = world.run("plan", "-o", "json")
+    assert [(c["action"], c["name"]) for c in ran.account["changes"]] == [("update", "t001")]
+
+
+def test_what_stands_in_the_way_of_itself_is_overwritten(world: World) -> None:
+    world.live(tunnel(1))
+    world.declare(tunnel(1, nope=1), file="prod/imported.yaml")
+    assert world.run("import", "--force").code == 0
+    assert world.run("plan", "--detailed-exitcode").code == 0
+
+
+def test_an_account_file_that_can_not_be_added_to_stays_as_it_is(world: World) -> None:
+    world.live(tunnel(1, name="lon-a", description=""), tunnel(2, name="a*b" if False else UNDECLARABLE))
+    world.account()
+    before = world.read("tunnels/prod/account.yaml")
+    ran = world.run("import")
+    assert ran.code == 1
+    assert "by hand" in ran.out
+    assert world.read("tunnels/prod/account.yaml") == before
+    assert not (world.root / "tunnels/prod/imported.yaml").exists()
+
+
+def test_a_file_of_the_same_name_further_down_counts(world: World) -> None:
+    world.live(tunnel(1), tunnel(2))
+    world.account()
+    world.write("tunnels/prod/deep/imported.yaml", "")
+    world.declare(tunnel(1), file="prod/x.yaml")
+    (world.root / "tunnels/prod/x.yaml").replace(world.root / "tunnels/prod/deep/imported.yaml")
+    assert world.run("import").code == 0
+    assert world.run("plan", "--detailed-exitcode").code == 0
+
+
+def test_an_empty_account(world: World) -> None:
+    world.account()
+    assert world.run("import").code == 0
+    assert world.run("plan", "--detailed-exitcode").code == 0
+
+
+def test_a_list_that_can_not_be_read_writes_no_file(world: World) -> None:
+    from reconciler.simulator.faults import FaultKind, apply_fault
+
+    world.account()
+    world.answer = lambda sim, request: apply_fault(FaultKind.NULL_RESULT, sim, request)
+    assert world.run("import").code == 1
+    assert world.run("import", "--account", "new", "--account-id", OTHER_ID).code == 1
+    assert sorted(p.name for p in (world.root / "tunnels").rglob("*")) == ["account.yaml", "prod"]
+
+
+def test_two_accounts_of_which_one_has_its_file_already(world: World) -> None:
+    world.live(tunnel(1))
+    world.account("prod")
+    world.account("lab", account_id=OTHER_ID)
+    world.declare(file="prod/imported.yaml")
+    assert world.run("import").code == 1
+    assert not (world.root / "tunnels/lab/imported.yaml").exists()
+    assert world.calls == []
+
+
+def test_the_sample_converges_after_an_import(world: World) -> None:
+    """Import, change a line, apply: a change goes to the imported tunnel in place."""
+    ids = world.live(tunnel(1), tunnel(2))
+    world.account()
+    world.run("import")
+    text = world.read("tunnels/prod/imported.yaml")
+    world.write("tunnels/prod/imported.yaml", text.replace("name: t001", "name: t001\n    description: x"))
+    assert world.run("apply", "--auto-approve").code == 0
+    assert list(world.names().values()) == ids
+    assert world.shown("t001")["description"] == "x"
+
+
+def test_the_random_estates_are_random() -> None:
+    sizes = {len(estate(random.Random(n))) for n in range(40)}
+    assert len(sizes) > 3
+    assert len(VARIANTS) * 6 >= 200
+    sim = Simulator()
+    assert all(sim.foreign_create(ID, {k: v for k, v in t.items() if k != "psk"}) for t in estate(random.Random(3)))

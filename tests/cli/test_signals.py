@@ -1,0 +1,138 @@
+"""Runs that are stopped: real processes against a server that waits until the signal was sent."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from reconciler.simulator.server import Simulator
+from tests.cli.world import World, tunnel
+
+
+class Gate:
+    """Answers like the simulator; the first request of a method waits until the test lets it go on."""
+
+    def __init__(self, method: str) -> None:
+        self.method = method
+        self.reached = threading.Event()
+        self.go_on = threading.Event()
+
+    def __call__(self, sim: Simulator, request):
+        if request.method == self.method and not self.reached.is_set():
+            self.reached.set()
+            assert self.go_on.wait(20)
+        return sim.handle(request)
+
+
+def start(world: World, *argv: str, **options) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "reconciler", *argv, "--base-url", world.base_url]
+    streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(command, cwd=world.root, env=world.child(), **(streams | options))
+
+
+def stopped(world: World, gate: Gate, number: int, *argv: str) -> tuple[int, str, str]:
+    world.answer = gate
+    with start(world, *argv) as process:
+        assert gate.reached.wait(20)
+        process.send_signal(number)
+        assert process.stderr is not None
+        said = process.stderr.readline() + process.stderr.readline()
+        gate.go_on.set()
+        out, err = process.communicate(timeout=30)
+    return process.returncode, out, said + err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_apply_finishes_the_call_in_flight_and_sends_no_more(world: World, number: int) -> None:
+    world.live(*(tunnel(n) for n in range(6)))
+    world.declare(*(tunnel(n, description="x") for n in range(6)), tunnel(9))
+    run = ("apply", "--auto-approve", "--batch-size", "2", "-o", "json")
+    code, out, err = stopped(world, Gate("PUT"), number, *run)
+    report = json.loads(out)
+    assert (code, report["outcome"]) == (8, "interrupted")
+    assert world.calls == ["GET", "PUT"]
+    outcomes = {c["name"]: c["outcome"] for c in report["accounts"][0]["changes"]}
+    done = {name for name, outcome in outcomes.items() if outcome == "applied"}
+    assert done == {n for n in world.names() if world.shown(n).get("description") == "x"}
+    assert len(done) == 2
+    assert set(outcomes.values()) == {"applied", "skipped"}
+    assert "call in flight is finished" in err
+    assert "Traceback" not in err
+    world.answer = Simulator.handle
+    assert world.run("apply", "--auto-approve").code == 0
+
+
+def test_creates_that_wait_are_not_sent(world: World) -> None:
+    world.declare(*(tunnel(n) for n in range(5)))
+    code, out, _ = stopped(
+        world, Gate("POST"), signal.SIGTERM, "apply", "--auto-approve", "--parallelism", "1", "-o", "json"
+    )
+    assert code == 8
+    assert world.calls == ["GET", "POST"]
+    outcomes = [c["outcome"] for c in json.loads(out)["accounts"][0]["changes"]]
+    assert sorted(outcomes) == ["applied", "skipped", "skipped", "skipped", "skipped"]
+
+
+@pytest.mark.parametrize("command", [["plan"], ["drift"], ["apply", "--auto-approve"]], ids=lambda c: c[0])
+def test_what_is_stopped_while_it_reads_writes_nothing(world: World, command: list[str]) -> None:
+    world.account("prod")
+    world.account("lab", account_id="f" * 32)
+    world.declare(tunnel(1))
+    world.declare(tunnel(2), file="lab/a.yaml")
+    code, out, _ = stopped(world, Gate("GET"), signal.SIGINT, *command, "--parallelism", "1", "-o", "json")
+    assert code == 8
+    assert world.calls == ["GET"]
+    assert json.loads(out)["outcome"] == "interrupted"
+
+
+def test_a_second_signal_ends_at_once(world: World) -> None:
+    world.live(tunnel(1))
+    world.declare(tunnel(1, description="x"))
+    gate = world.answer = Gate("PUT")
+    with start(world, "apply", "--auto-approve") as process:
+        assert gate.reached.wait(20)
+        process.send_signal(signal.SIGTERM)
+        assert process.stderr is not None
+        process.stderr.readline()
+        process.stderr.readline()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == -signal.SIGTERM
+        gate.go_on.set()
+
+
+@pytest.mark.parametrize("answer", ["yes\n", "no\n", "y\n", "YES\n", "\n", "\x04"])
+def test_a_person_at_a_terminal_is_asked(world: World, answer: str) -> None:
+    world.declare(tunnel(1))
+    mine, theirs = pty.openpty()
+    with start(world, "apply", "-o", "json", stdin=theirs, stderr=theirs) as process:
+        os.close(theirs)
+        shown = b""
+        while b"is taken: " not in shown:
+            shown += os.read(mine, 65536)
+        os.write(mine, answer.encode())
+        out, _ = process.communicate(timeout=30)
+    os.close(mine)
+    assert b"1 to create" in shown
+    assert json.loads(out)["outcome"] == ("ok" if answer == "yes\n" else "blocked")
+    assert process.returncode == (0 if answer == "yes\n" else 5)
+    assert bool(world.names()) == (answer == "yes\n")
+
+
+def test_a_question_can_be_interrupted(world: World) -> None:
+    world.declare(tunnel(1))
+    mine, theirs = pty.openpty()
+    with start(world, "apply", "-o", "json", stdin=theirs, stderr=theirs) as process:
+        os.close(theirs)
+        shown = b""
+        while b"is taken: " not in shown:
+            shown += os.read(mine, 65536)
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=30)
+    os.close(mine)
+    assert (process.returncode, json.loads(out)["outcome"]) == (8, "interrupted")
+    assert world.names() == {}
