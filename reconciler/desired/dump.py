@@ -105,8 +105,17 @@ def _ignored(refused: Mapping[str, str]) -> tuple[Ignored, ...]:
 
 def ignore_text(ignored: Collection[Ignored]) -> str:
     """The items of `ignore` in `account.yaml` for tunnels that can't be declared."""
-    rules = [{"name": entry.name, "reason": f"can't be declared: {entry.reason}"} for entry in ignored]
-    return indent(yaml_text(rules), "  ") if rules else ""
+    return indent(yaml_text(_rules(ignored)), "  ") if ignored else ""
+
+
+def ignore_flow(ignored: Collection[Ignored]) -> str:
+    """The same on one line, as they stand between the brackets of a list."""
+    text: str = yaml.dump(_rules(ignored), Dumper=_DUMPER, default_flow_style=True, sort_keys=False, width=1 << 20)
+    return text.strip()[1:-1]
+
+
+def _rules(ignored: Collection[Ignored]) -> list[dict[str, str]]:
+    return [{"name": entry.name, "reason": f"can't be declared: {entry.reason}"} for entry in ignored]
 
 
 def account_text(account_id: str, ignored: Collection[Ignored] = ()) -> str:
