@@ -81,12 +81,16 @@ def differing_paths(before: Settings, after: Settings) -> frozenset[str]:
         return frozenset()
     from deepdiff import DeepDiff
 
-    return frozenset(DeepDiff(_flat(before), _flat(after), threshold_to_diff_deeper=0).affected_root_keys)
+    old, new = _flat(before, after), _flat(after, before)
+    return frozenset(DeepDiff(old, new, threshold_to_diff_deeper=0).affected_root_keys)
 
 
-def _flat(settings: Settings) -> dict[str, str]:
-    """Each value as one line: inside texts of many lines and long lists deepdiff would search for seconds."""
-    return {path: repr(value) for path, value in settings.items()}
+def _flat(settings: Settings, other: Settings) -> dict[str, str]:
+    """What `other` does not have equally, since each key costs deepdiff as much as a whole tunnel costs us.
+
+    Each value is one line: inside texts of many lines and long lists deepdiff would search for seconds.
+    """
+    return {path: repr(value) for path, value in settings.items() if path not in other or other[path] != value}
 
 
 def wanted(change: Change) -> Settings:
