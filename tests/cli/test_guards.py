@@ -26,7 +26,7 @@ def test_delete_guards_hold_at_every_size(world: World, count: int) -> None:
         assert len(world.names()) == (count if expected else count - deletes)
         if expected:
             assert world.calls == ["GET"]
-        world.sim._accounts = before.clone()._accounts
+        world.forget(before)
     assert len(ids) == count
 
 
@@ -142,7 +142,7 @@ def test_every_exchange_converges_in_place(world: World, bulk: str, what: str) -
             for n in range(count)
         ]
         for order in permutations(range(count)):
-            world.sim._accounts.clear()
+            world.forget()
             ids = world.live(*start)
             fields = ["interface_address", "custom_remote_identities"] if what == "both" else [what]
             world.declare(*(t | {f: start[i][f] for f in fields} for t, i in zip(start, order, strict=True)))

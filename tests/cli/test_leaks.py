@@ -7,17 +7,17 @@ from collections.abc import Callable
 from urllib.parse import quote
 
 import pytest
-from tests.keys.canary import leaks
 
 from reconciler.keys.redact import Redactor
 from reconciler.simulator.faults import Ambiguous
 from reconciler.simulator.message import Reply, failure
 from tests.cli.test_accounts import git
 from tests.cli.world import ID, Ran, World, tunnel
+from tests.keys.canary import leaks
 
 KEY = "c4nary-PSK 'q\"<&>%s {0} *_`|~ \\key"
 MD5 = "Md5=Canary&<x>_y"
-TOKEN = "t0ken-C4nary.abcdef/123="
+TOKEN = "t0ken-C4nary.abcdef/123="  # noqa: S105
 FORMATS = ("text", "json", "markdown", "html", "github")
 ENV = {"CLOUDFLARE_API_TOKEN": TOKEN, "KEY": KEY}
 KEYED = {"psk": {"env": "KEY"}}
@@ -236,7 +236,7 @@ def redirect_to_a_place_with_the_token(world: World) -> list[Ran]:
 def ray_with_the_token(world: World) -> list[Ran]:
     world.declare(tunnel(1))
 
-    def answer(sim, request):
+    def answer(*_: object) -> Reply:
         reply = failure(403, 10000, "no")
         reply.headers["cf-ray"] = TOKEN
         return reply
@@ -329,7 +329,7 @@ def bug(world: World, secret: str, exploding: str, *argv: str) -> list[Ran]:
     def explode(*_: object, **__: object) -> None:
         local = secret
         try:
-            raise ValueError(local)
+            raise ValueError(local)  # noqa: TRY301
         except ValueError as inner:
             raise RuntimeError(f"wrong: {local!r}") from inner
 
@@ -337,7 +337,7 @@ def bug(world: World, secret: str, exploding: str, *argv: str) -> list[Ran]:
         patch.setattr(exploding, explode)
         runs = []
         for name in FORMATS:
-            world.sim._accounts.clear()
+            world.forget()
             runs.append(world.run(*argv, "-o", name))
     assert {r.code for r in runs} == {70}
     assert all("internal error" in r.err for r in runs)
@@ -364,28 +364,14 @@ def log_line_with_the_key(world: World) -> list[Ran]:
     from reconciler.cli import apply as module
     from reconciler.cli.log import log
 
+    def loud(ctx, *_: object) -> module.Done:
+        log(ctx, "spy", key=KEY, nested={"key": [KEY]}, bytes=KEY.encode())
+        raise KeyError(KEY)
+
     world.declare(tunnel(1, **KEYED))
-    real = module.applied
-    runs = []
-    for form in ("console", "json"):
-        with world.patch.context() as patch:
-
-            def spy(*arguments):
-                log(sys_context[0], "spy", key=KEY, nested={"key": [KEY]}, bytes=KEY.encode())
-                return real(*arguments)
-
-            sys_context: list = []
-            keep = module.Keys.__init__
-
-            def init(self, ctx, *rest, keep=keep, sys_context=sys_context):
-                sys_context.append(ctx)
-                keep(self, ctx, *rest)
-
-            patch.setattr(module.Keys, "__init__", init)
-            patch.setattr(module, "applied", spy)
-            runs.append(world.run("apply", "--auto-approve", "-v", "--log-format", form))
-            world.sim._accounts.clear()
-    return runs
+    with world.patch.context() as patch:
+        patch.setattr(module, "_account", loud)
+        return [world.run("apply", "--auto-approve", "-v", "--log-format", form) for form in ("console", "json")]
 
 
 @path()

@@ -278,7 +278,7 @@ def test_the_deadline_ends_a_run(world: World) -> None:
 
 def python(world: World, *argv: str, **options) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, *argv]
-    return subprocess.run(
+    return subprocess.run(  # noqa: S603
         command, cwd=world.root, env=world.child(), text=True, capture_output=True, timeout=60, check=False, **options
     )
 
@@ -306,19 +306,19 @@ def test_a_real_process(world: World) -> None:
 def test_closed_streams(world: World, closed: str) -> None:
     world.declare(tunnel(1))
     shell = f'"$0" -m reconciler apply --base-url {world.base_url} {closed}'
-    ran = subprocess.run(["sh", "-c", shell, sys.executable], cwd=world.root, env=world.child(), check=False)
+    ran = subprocess.run(["sh", "-c", shell, sys.executable], cwd=world.root, env=world.child(), check=False)  # noqa: S603, S607
     assert ran.returncode == 5
     assert world.calls == ["GET"]
 
 
 @pytest.mark.parametrize("argv", [["schema"], ["plan"], ["apply", "--auto-approve", "-v"]], ids=" ".join)
 @pytest.mark.parametrize("both", [False, True])
-def test_a_reader_that_went_away_changes_nothing(world: World, argv: list[str], both: bool) -> None:
+def test_a_reader_that_went_away_changes_nothing(world: World, argv: list[str], both: object) -> None:
     world.declare(*(tunnel(n, description="x" * 400) for n in range(200)))
     reading, writing = os.pipe()
     os.close(reading)
     url = [] if argv == ["schema"] else ["--base-url", world.base_url]
-    ran = subprocess.run(
+    ran = subprocess.run(  # noqa: S603
         [sys.executable, "-m", "reconciler", *argv, *url],
         cwd=world.root,
         env=world.child(),

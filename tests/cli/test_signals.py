@@ -32,7 +32,7 @@ class Gate:
 def start(world: World, *argv: str, **options) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "reconciler", *argv, "--base-url", world.base_url]
     streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen(command, cwd=world.root, env=world.child(), **(streams | options))
+    return subprocess.Popen(command, cwd=world.root, env=world.child(), **(streams | options))  # noqa: S603
 
 
 def stopped(world: World, gate: Gate, number: int, *argv: str) -> tuple[int, str, str]:

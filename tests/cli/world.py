@@ -21,7 +21,7 @@ from reconciler.simulator.server import Simulator
 
 ID = "023e105f4ecef8ad9ca31a8372d0c353"
 OTHER_ID = "9a7806061c88ada191ed06f989cc3dac"
-TOKEN = "simulated-token-for-tests"
+TOKEN = "simulated-token-for-tests"  # noqa: S105
 
 Answer = Callable[[Simulator, Request], Reply]
 
@@ -126,6 +126,10 @@ class World:
     def live(self, *tunnels: Mapping[str, Any], account: str = ID) -> list[str]:
         """Put tunnels live behind everybody's back; returns their ids."""
         return [self.sim.foreign_create(account, body(t)) for t in tunnels]
+
+    def forget(self, past: Simulator | None = None) -> None:
+        """Go back to an earlier copy of what is live, or to nothing."""
+        self.sim._accounts = (past or Simulator()).clone()._accounts  # noqa: SLF001 - the server keeps its simulator
 
     def names(self, account: str = ID) -> dict[str, str]:
         """Live names to ids."""
