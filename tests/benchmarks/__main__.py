@@ -29,11 +29,9 @@ def rows(folder: Path, parts: list[str], *, quick: bool) -> Iterator[cases.Row]:
     """Every figure that was asked for."""
     if "start" in parts:
         yield from cases.start_up(folder, 5 if quick else 21)
-    if "plan" in parts:
-        for count, rounds in SIZES.items():
-            for percent in (0, 5):
-                if not quick or count < max(SIZES):
-                    yield from cases.plans(folder, count, percent, 3 if quick else rounds)
+    sizes = SIZES if "plan" in parts else {}
+    for count, percent in ((c, p) for c in sizes if not quick or c < max(SIZES) for p in (0, 5)):
+        yield from cases.plans(folder, count, percent, 3 if quick else SIZES[count])
     if "accounts" in parts:
         yield from cases.many_accounts(folder, 20 if quick else 200, 1 if quick else 5)
     if "calls" in parts:

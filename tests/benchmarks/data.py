@@ -1,4 +1,5 @@
-"""Invented accounts: trees of YAML files and the lists that an API would answer. The same arguments give the same bytes.
+"""Invented accounts: trees of YAML files and the lists that an API would answer. The same arguments give
+the same bytes.
 
     python -m tests.benchmarks.data FOLDER --tunnels 1000 [--accounts 1] [--update N] [--create N] [--delete N]
 

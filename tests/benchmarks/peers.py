@@ -51,7 +51,7 @@ def list_tunnels(base_url: str, account: str) -> int:
 
     client = Cloudflare(api_token="benchmark", base_url=base_url)  # noqa: S106 - nothing is behind it
     found = client.magic_transit.ipsec_tunnels.list(account_id=account, x_magic_new_hc_target=True)
-    return len(found.ipsec_tunnels or ()) if found else 0
+    return len(found.ipsec_tunnels or ())
 
 
 if __name__ == "__main__":

@@ -74,8 +74,7 @@ async def serve(accounts: Accounts, latency: float) -> None:
             writer.close()
 
     async def answer(request: str, body: bytes) -> tuple[str, bytes]:
-        method, target, _ = request.split(" ")
-        path = target.partition("?")[0]
+        method, path = request.partition("?")[0].removesuffix(" HTTP/1.1").split(" ")
         if path == "/calls":
             counts = json.dumps(accounts.calls).encode()
             accounts.calls.clear()
