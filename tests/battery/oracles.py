@@ -27,7 +27,7 @@ ORACLES = {
     "S12": "ok is said only of an account that has converged",
     "S13": "no call before Retry-After has passed",
     "S14": "nothing but GET before a plan is approved",
-    "S15": "two appliers: no loss goes unreported",
+    "S15": "two appliers break none of these",
     "L1": "converged after at most three more runs",
     "L2": "then two empty plans",
     "L3": "the way does not matter, only the wish",

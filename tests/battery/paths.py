@@ -44,7 +44,8 @@ def _walk(world: World, wishes: list[Desired], seed: int, faults: Mapping[int, s
 
 
 def walking_to(story: Story, wish: Desired) -> None:
-    """From now on the files say something else."""
+    """From now on the files say something else; that takes minutes, and no list lags so long."""
+    story.simulator.account(ACCOUNT).stale.clear()
     story.world = story.watch.world = replace(story.world, desired=wish, memo={})
 
 
