@@ -12,7 +12,10 @@ LineOf = Callable[[str, int], str | None]
 _LONGEST = 160
 _LOOK_BACK = 8
 _KEY_MATERIAL = re.compile(r"psk|md5|passw|passphrase|secret|token|credential|shared|private|[_\W]key\b", re.IGNORECASE)
-_REFERENCE = re.compile(r"\b(psk|token):\s*(external\b|\{\s*(env|file|command|generate)\b[^}]*\})")
+_NAMED = r"\{\s*env:\s*[A-Za-z_]\w*\s*(?:,\s*rotate_after:\s*\w+\s*)?\}"
+_KEPT = r"\{\s*(?:file|generate)\b[^}\[]*\}"
+# A variable that is no name may be the key itself, and so may a word of a command.
+_REFERENCE = re.compile(rf"\b(psk|token):\s*(external\b|{_NAMED}|{_KEPT})")
 
 
 def problem(diagnostic: Diagnostic, line_of: LineOf | None, paint: Paint) -> list[str]:

@@ -91,6 +91,23 @@ def test_a_line_near_key_material_is_never_repeated(number: int) -> None:
     assert "hunter" not in shown
 
 
+@pytest.mark.parametrize(
+    ("line", "kept"),
+    [
+        ("psk: {env: LON_A, rotate_after: 90d}, colour: red", True),
+        ("psk: external, colour: red", True),
+        ("psk: {file: keys/a}, colour: red", True),
+        ("psk: {env: hunter2-!}", False),
+        ("psk: {env: 'hunter2'}", False),
+        ("token: {env: hunter2.x}", False),
+        ("psk: {command: [curl, -H, hunter2]}", False),
+        ("psk: {generate: true, deliver_to: {command: [put, hunter2]}}", False),
+    ],
+)
+def test_only_a_sound_reference_is_repeated(line: str, *, kept: bool) -> None:
+    assert (" | " in render(with_problem(1), "text", line_of=lambda *_: line)) is kept
+
+
 def test_the_caret_stands_under_a_wide_character() -> None:
     shown = render(with_problem(1, 4), "text", line_of=lambda *_: "東京\t: x").splitlines()
     assert shown[1:3] == ["    1 | 東京 : x", "      |      ^"]
