@@ -5,12 +5,16 @@ from collections.abc import Generator
 from reconciler.api.call import Outcome, Pause, Step
 from reconciler.core.build import remaining
 from reconciler.core.change import Action, Change
+from reconciler.core.diff import wanted
 from reconciler.core.live import Live
 from reconciler.core.report import Problem
 from reconciler.engine.run import AGREEMENT_SECONDS, APPLIED, Result, Run, Verdict
 
 PATIENCE = (1.0, 2.0, 4.0, 8.0, 15.0)
 """Seconds between readings while a list may lag behind what this run wrote: 30 in all."""
+
+_GUESSED = frozenset({"not-modified", "changed-meanwhile"})
+"""What is said of an answer that does not say what was done."""
 
 
 def verify(run: Run) -> Generator[Step, tuple[Outcome, ...], tuple[Change, ...] | None]:
@@ -65,13 +69,27 @@ def _correct(run: Run, left: tuple[Change, ...]) -> None:
         one = differing.get(change.key)
         if one is None and change.key not in run.final:
             run.verdicts[change.key] = APPLIED
-        elif one is not None and run.verdicts.get(change.key) == APPLIED:
+        elif one is not None and _undecided(run.verdicts.get(change.key), one):
             run.verdicts[change.key] = Verdict(Result.FAILED, _why(one))
+
+
+def _undecided(verdict: Verdict | None, left: Change) -> bool:
+    """True when the list knows better than the answer why something still differs."""
+    if verdict == APPLIED:
+        return True
+    return verdict is not None and verdict.problem is not None and verdict.problem.code in _GUESSED and _kept(left)
+
+
+def _kept(left: Change) -> bool:
+    """True when all that differs was taken away and is still there."""
+    return left.action is Action.UPDATE and all(
+        f.after is None and not (f.sensitive and wanted(left).get(f.path)) for f in left.fields
+    )
 
 
 def _why(left: Change) -> Problem:
     paths = ", ".join(f.path for f in left.fields)
-    if left.action is Action.UPDATE and all(f.after is None and not f.sensitive for f in left.fields):
+    if _kept(left):
         remedy = "The API documents no way to remove it: declare it, ignore the field, or replace the tunnel by hand."
         return Problem("not-cleared", f"the server keeps {paths} although it was taken away", remedy)
     what = {

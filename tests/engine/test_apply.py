@@ -1,3 +1,5 @@
+import pytest
+
 from reconciler.api.call import ApiError, Denied, NotSent, Refused, Verb
 from tests.build import desired, tunnel
 from tests.engine.harness import LOST, World, results
@@ -92,6 +94,22 @@ def _other():
 def test_removing_bgp_that_the_server_keeps_is_failed_not_cleared():
     world = World("a", a={"bgp": {"customer_asn": 65010}}, semantics="put=merge")
     ended = world.apply(desired(tunnel("a")))
+    (verdict,) = ended.verdicts.values()
+    assert (verdict.result, verdict.problem.code) == ("failed", "not-cleared")
+
+
+@pytest.mark.parametrize("flag", ["true", "effective", "false"])
+@pytest.mark.parametrize("before", [{}, {"description": "x"}])
+def test_what_the_server_keeps_is_not_cleared_whatever_its_answer_says(flag, before):
+    world = World("a", a={"bgp": {"customer_asn": 65010}, **before}, semantics=f"put=merge,modified_flag={flag}")
+    ended = world.apply(desired(tunnel("a")))
+    (verdict,) = ended.verdicts.values()
+    assert (verdict.result, verdict.problem.code) == ("failed", "not-cleared")
+
+
+def test_an_md5_key_that_the_server_keeps_is_not_cleared():
+    world = World("a", a={"bgp": {"customer_asn": 5, "md5_key": "old"}}, semantics="put=merge,object_put=merge")
+    ended = world.apply(desired(tunnel("a", bgp={"customer_asn": 5})))
     (verdict,) = ended.verdicts.values()
     assert (verdict.result, verdict.problem.code) == ("failed", "not-cleared")
 
