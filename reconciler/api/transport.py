@@ -13,14 +13,14 @@ from typing import Any
 
 import httpcore
 
-# httpx imports its own command line, with click, rich and pygments, wherever these are installed: a fifth of the start.
-sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
-import httpx  # noqa: E402
-
 from reconciler import __version__
 from reconciler.api.envelope import MAX_BODY
 from reconciler.api.exchange import AmbiguousError, NotSentError
 from reconciler.api.wire import Reply, Request
+
+# httpx imports its own command line, with click, rich and pygments, wherever these are installed: a fifth of the start.
+sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
+import httpx  # noqa: E402
 
 _CONNECT_TIMEOUT = 10.0
 _SLICE = 0.05

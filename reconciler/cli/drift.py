@@ -51,7 +51,7 @@ def _not_checked(plan: Plan) -> tuple[LeftAlone, ...]:
 
 
 def _with_keys(ctx: Context, plan: Plan, report: AccountReport) -> AccountReport:
-    overdue = tuple(k for k in statuses(ctx, plan.desired, plan.live) if k.overdue or k.error)
+    overdue = tuple(k for k in statuses(ctx, plan.desired, plan.live) if k.overdue or k.outcome == "unknown")
     return replace(report, keys=overdue)
 
 

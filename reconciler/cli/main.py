@@ -7,6 +7,7 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn
 
 from reconciler.cli.options import UsageError, parse
@@ -48,10 +49,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     _no_core_dump()
     _prepare_streams()
-    redactor, raw_stderr = _redactor(), sys.stderr
+    redactor, raw_stdout, raw_stderr = _redactor(), sys.stdout, sys.stderr
     undo = install(redactor, sys.stdout, sys.stderr)
     try:
-        ctx = Context(options, os.environ, sys.stdin, sys.stdout, sys.stderr, redactor, raw_stderr)
+        ctx = Context(options, os.environ, sys.stdin, sys.stdout, sys.stderr, redactor, raw_stdout, raw_stderr)
         with stop_on_signals(ctx.stop):
             return _run(ctx)
     except UsageError as wrong:
@@ -82,9 +83,11 @@ def _run(ctx: "Context") -> int:
             command = importlib.import_module(f"reconciler.cli.{_MODULES.get(name, name)}")
             ended: Report | int = command.run(ctx)
         except Halt as stopped:
-            diagnostics = stopped.diagnostics or ctx.diagnostics
+            diagnostics = tuple(dict.fromkeys((*stopped.diagnostics, *ctx.diagnostics)))
             ended = report_of(name, stopped.accounts, diagnostics, sandbox=ctx.sandbox, outcome=stopped.outcome)
-        return ended if isinstance(ended, int) else write_report(ctx, ended)
+        if isinstance(ended, int):
+            return ended
+        return write_report(ctx, replace(ended, outcome="interrupted") if ctx.stop.is_set() else ended)
     except UsageError:
         raise
     except Exception as bug:  # noqa: BLE001 - the last line of defence: every bug has its exit code and no secret

@@ -2,12 +2,14 @@
 
 import os
 import stat
+from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
+from typing import TextIO
 
 from reconciler.cli.context import Context, Halt, halt
-from reconciler.core.report import EXIT_CODES, Report
+from reconciler.core.report import EXIT_CODES, FIXED, Report
 from reconciler.render import render
 
 MAX_SHOWN = 1_048_576
@@ -19,22 +21,29 @@ def write_report(ctx: Context, report: Report) -> int:
 
     A file that can't be written keeps nothing from being shown elsewhere, and is an error.
     """
-    report = ctx.redactor.clean_value(replace(report, context=_context(ctx)))
+    report = ctx.redactor.clean_value(replace(report, context=_context(ctx)), FIXED)
     outputs = ctx.options.output or [("text", None)]
     code = EXIT_CODES[report.outcome]
     for name, path in outputs:
         options = _text_options(ctx, to_stdout=path is None) if name == "text" else {}
         text = render(report, name, **options)
+        # Every value of the report is clean; a second pass over JSON could take a key for its syntax.
+        is_json = name == "json"
         if path is None:
-            ctx.stdout.write(text if text.endswith("\n") else text + "\n")
+            _show(ctx.raw_stdout if is_json else ctx.stdout, text)
         else:
             try:
-                write_file(Path(path), ctx.redactor.clean(text))
+                write_file(Path(path), text if is_json else ctx.redactor.clean(text))
             except Halt as stopped:
                 ctx.stderr.write(f"reconciler {report.command}: {stopped.diagnostics[0].summary}\n")
                 code = EXIT_CODES["error"] if report.outcome in ("ok", "changes") else code
-    ctx.stdout.flush()
     return code
+
+
+def _show(stream: TextIO, text: str) -> None:
+    with suppress(BrokenPipeError):  # nobody reads it any more
+        stream.write(text if text.endswith("\n") else text + "\n")
+        stream.flush()
 
 
 def _context(ctx: Context) -> dict[str, str]:

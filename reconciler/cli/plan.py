@@ -1,7 +1,7 @@
 """`reconciler plan`: validate, list, diff, guards; writes nothing remote."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from reconciler.cli.planning import Planned, options_of, plan_all, side_by_side
 from reconciler.cli.remote import Remote
 from reconciler.core.build import build_plan
 from reconciler.core.desired import Desired
-from reconciler.core.diagnostic import Diagnostic
+from reconciler.core.diagnostic import Diagnostic, error
 from reconciler.core.guard import stale_removed
 from reconciler.core.plan import Plan
 from reconciler.core.report import AccountReport, Outcome, Report
@@ -29,13 +29,17 @@ def run(ctx: Context) -> Report:
     with Remote(ctx, [d.account for d in every]) as remote:
         found = plan_all(ctx, remote, every)
         if ctx.options.save_live:
-            from reconciler.cli.savedlive import write_live
-
-            write_live(
-                Path(ctx.options.save_live), {p.desired.account.account_id: p.plan.live for p in found if p.plan}
-            )
+            _save_live(ctx, found)
         checks = server_check(ctx, remote, found) if ctx.options.server_check else []
     return _report(ctx, found, baseline, checks)
+
+
+def _save_live(ctx: Context, found: Iterable[Planned]) -> None:
+    from reconciler.cli.savedlive import write_live
+
+    path = Path(ctx.options.save_live)
+    write_live(path, {p.desired.account.account_id: p.plan.live for p in found if p.plan})
+    ctx.stderr.write(f"Wrote {path} with mode 0600: BGP MD5 keys, where tunnels have them, stand in it.\n")
 
 
 def baseline_of(ctx: Context) -> dict[str, Desired] | None:
@@ -108,13 +112,24 @@ def _report(
         report = planned(plan, outcome_of(ctx, plan))
         check_report = by_name.get(report.account)
         accounts.append(_with_check(report, check_report) if check_report else report)
-    if ctx.options.out and all(p.plan for p in found):
-        from reconciler.core.saved import saved_plan
-
-        document = ctx.redactor.clean_value(saved_plan(p.plan for p in found if p.plan))
-        write_file(Path(ctx.options.out), json.dumps(document, indent=2, sort_keys=True) + "\n")
+    if ctx.options.out:
+        _save(ctx, found)
     diagnostics = (*ctx.diagnostics, *stale(found))
     return report_of("plan", accounts, diagnostics, sandbox=ctx.sandbox)
+
+
+def _save(ctx: Context, found: Sequence[Planned]) -> None:
+    """Write the saved plan; a part of a plan is never saved."""
+    from reconciler.core.saved import saved_plan
+
+    missing = ", ".join(p.desired.account.name for p in found if p.plan is None)
+    if missing:
+        summary = f"the plan was not saved to {ctx.options.out}"
+        detail = f"There is no plan of account {missing}, and a part is never saved. Run it again."
+        ctx.diagnostics = (*ctx.diagnostics, error("not-saved", summary, detail))
+        return
+    document = ctx.redactor.clean_value(saved_plan(p.plan for p in found if p.plan))
+    write_file(Path(ctx.options.out), json.dumps(document, indent=2, sort_keys=True) + "\n")
 
 
 def _with_check(report: AccountReport, found: AccountReport) -> AccountReport:

@@ -1,7 +1,7 @@
 """Saved live lists, for plans without a token: `plan --save-live` and `plan --live`."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from reconciler.cli.context import Halt, halt
@@ -33,19 +33,30 @@ def read_live(path: Path, every: Iterable[Desired]) -> dict[str, Live]:
         document = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError) as wrong:
         raise _halt(path, str(wrong)) from None
-    if not isinstance(document, dict) or document.get("kind") != "saved-live":
-        raise _halt(path, "it is not a file that --save-live wrote")
-    accounts = document.get("accounts")
-    if document.get("format_version") != _VERSION or not isinstance(accounts, dict):
-        raise _halt(path, "it is of another version")
+    wanted = tuple(every)
+    accounts = _accounts(path, document, wanted)
     lists = {}
-    for desired in every:
+    for desired in wanted:
         account = desired.account
         try:
             lists[account.account_id] = live_from_result(accounts.get(account.account_id))
         except ListUntrusted as wrong:
             raise _halt(path, f"it holds no whole list of account {account.name}: {wrong}") from None
     return lists
+
+
+def _accounts(path: Path, document: object, wanted: Sequence[Desired]) -> dict[str, object]:
+    """The lists by account id. For one account, the API's own answer will do too."""
+    if not isinstance(document, dict):
+        raise _halt(path, "it is not a file that --save-live wrote")
+    if document.get("success") is True and not document.get("errors") and len(wanted) == 1:
+        return {wanted[0].account.account_id: document.get("result")}
+    accounts = document.get("accounts")
+    if document.get("kind") != "saved-live" or not isinstance(accounts, dict):
+        raise _halt(path, "it is not a file that --save-live wrote")
+    if document.get("format_version") != _VERSION:
+        raise _halt(path, "it is of another version")
+    return accounts
 
 
 def _halt(path: Path, why: str) -> Halt:

@@ -7,6 +7,30 @@ from reconciler.core.diagnostic import Diagnostic
 
 FORMAT_VERSION = "1.0"
 
+FIXED = frozenset(
+    {
+        "account_id",
+        "action",
+        "age",
+        "cause",
+        "check",
+        "command",
+        "created_on",
+        "digest",
+        "drift_class",
+        "first_seen",
+        "format_version",
+        "generated_at",
+        "id",
+        "impact",
+        "modified_on",
+        "outcome",
+        "path",
+        "severity",
+    }
+)
+"""Fields that hold words of ours, ids or times: nothing from files or answers that could be a secret."""
+
 Outcome = Literal[
     "ok",
     "error",

@@ -73,7 +73,8 @@ def _change(change: Change) -> dict[str, Any]:
 def check_saved(document: object, plans: Iterable[Plan]) -> tuple[Mismatch, ...]:
     """Compares a saved plan with the plans computed now; empty when they are the same.
 
-    Only equal digests of equal sets of accounts pass, so a malformed or forged file can at most be refused.
+    Only equal sets of accounts with equal digests pass, and only when the rest says the same: so a malformed or forged
+    file can at most be refused, and what was read in it is what is done.
 
     Args:
         document: Whatever JSON the file holds.
@@ -91,6 +92,8 @@ def check_saved(document: object, plans: Iterable[Plan]) -> tuple[Mismatch, ...]
             out.append(Mismatch(f"account {name} is in the saved plan only", name))
         elif then[name].get("digest") != now[name]["digest"]:
             out.extend(_explain(name, then[name], now[name]))
+        elif then[name] != now[name]:
+            out.append(Mismatch(f"the saved plan of account {name} was changed after it was written", name))
     return tuple(out)
 
 

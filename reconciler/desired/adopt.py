@@ -27,7 +27,7 @@ def add_ignores(source: SourceFile, ignored: Collection[Ignored]) -> str | Diagn
     if changed is not None and _grew(document, changed, len(ignored)):
         return changed
     place = document.location(("ignore",), key=True)
-    detail = f"Add these lines to its items by hand, then import again:\n{dedent(ignore_text(ignored))}"
+    detail = f"Add these items to it by hand, then import again: {ignore_flow(ignored)}"
     return error("ignore-by-hand", "a program can't add to the list `ignore` as it is written", detail, place)
 
 

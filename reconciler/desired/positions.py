@@ -99,7 +99,7 @@ def read_positions(get: NextEvent) -> Positions:
     return Positions(root, reader.repeats)
 
 
-class _Enough(Exception):  # noqa: N818 - a signal, not an error of the program
+class _Enough(Exception):
     """The rest of the file is not worth reading."""
 
 

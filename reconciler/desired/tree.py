@@ -63,7 +63,7 @@ class Tree:
     diagnostics: tuple[Diagnostic, ...]
 
 
-class _Full(Exception):  # noqa: N818 - a signal, not an error of the program
+class _Full(Exception):
     """A limit of the whole tree is reached."""
 
 

@@ -4,13 +4,13 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 
 from reconciler.api.call import Ambiguous, Answered, Call, Denied, NotSent, Outcome, Refused, Send, Step, Verb
+from reconciler.api.outcome import problem_of
 from reconciler.core.change import Action, Change
 from reconciler.core.diff import wanted
 from reconciler.core.live import Live
 from reconciler.core.plan import Plan
 from reconciler.core.report import Problem
 from reconciler.core.tunnel import nested, update_body
-from reconciler.engine.run import problem_of
 
 Gen = Generator[Step, tuple[Outcome, ...], None]
 

@@ -14,12 +14,13 @@ from reconciler.api.call import (
     Step,
     Verb,
 )
+from reconciler.api.outcome import problem_of
 from reconciler.core.change import Change
 from reconciler.core.diff import wanted
 from reconciler.core.live import Live, LiveTunnel
 from reconciler.core.report import Problem
 from reconciler.core.tunnel import nested
-from reconciler.engine.run import AGREEMENT_SECONDS, APPLIED, TRIES, Result, Run, Verdict, problem_of
+from reconciler.engine.run import AGREEMENT_SECONDS, APPLIED, TRIES, Result, Run, Verdict
 
 _IDENTITY = ("name", "interface_address", "cloudflare_endpoint", "customer_endpoint")
 _Unsure = list[tuple[Change, Ambiguous | Refused]]

@@ -3,8 +3,9 @@
 from collections.abc import Generator, Iterable
 
 from reconciler.api.call import Ambiguous, Answered, Call, Denied, NotSent, Outcome, Refused, Step, Verb
+from reconciler.api.outcome import contradicts, problem_of
 from reconciler.core.change import Change
-from reconciler.engine.run import APPLIED, TRIES, Result, Run, Verdict, contradicts, problem_of
+from reconciler.engine.run import APPLIED, TRIES, Result, Run, Verdict
 
 
 def delete(run: Run, changes: Iterable[Change]) -> Generator[Step, tuple[Outcome, ...], None]:

@@ -7,7 +7,6 @@ from enum import StrEnum
 from reconciler.api.call import (
     Ambiguous,
     Answered,
-    ApiError,
     Call,
     Denied,
     NotSent,
@@ -18,6 +17,7 @@ from reconciler.api.call import (
     Step,
     Verb,
 )
+from reconciler.api.outcome import contradicts, problem_of
 from reconciler.core.change import Change
 from reconciler.core.live import Live, LiveTunnel
 from reconciler.core.plan import Plan
@@ -54,15 +54,6 @@ class Verdict:
 
 
 APPLIED = Verdict(Result.APPLIED)
-
-
-def problem_of(outcome: Refused | Denied | NotSent | Ambiguous, remedy: str | None = None) -> Problem:
-    """Why a call did not do its work, in Cloudflare's words where there are some."""
-    if isinstance(outcome, (NotSent, Ambiguous)):
-        return Problem(outcome.code, outcome.message, remedy, outcome.ray)
-    first, *more = outcome.errors or (ApiError(f"http-{outcome.status}", f"HTTP status {outcome.status}"),)
-    message = "; ".join([first.message, *(f"{e.message} ({e.code})" for e in more)])
-    return Problem(first.code, message, remedy, outcome.ray)
 
 
 class Run:
@@ -169,14 +160,6 @@ class Run:
         """A call that was not carried out: refused for the token, or never sent."""
         result = Result.FAILED if isinstance(outcome, Denied) else Result.SKIPPED
         self.decide(changes, Verdict(result, problem_of(outcome)))
-
-
-def contradicts(outcome: Refused) -> bool:
-    """True for a refusal in an answer whose status is a success: the list decides what it means.
-
-    (API: nobody knows whether `modified: false` means that nothing was done or that nothing had to be done.)
-    """
-    return outcome.status // 100 == 2  # noqa: PLR2004 - the class of status codes
 
 
 Judge = Callable[[Change, LiveTunnel | None], Verdict | None]

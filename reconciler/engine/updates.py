@@ -4,13 +4,14 @@ from collections import deque
 from collections.abc import Generator, Sequence
 
 from reconciler.api.call import Call, Outcome, Refused, Step, Verb
+from reconciler.api.outcome import problem_of
 from reconciler.core.change import Change
 from reconciler.core.diff import wanted
 from reconciler.core.live import LiveTunnel
 from reconciler.core.plan import Step as DetourStep
 from reconciler.core.report import Problem
 from reconciler.core.tunnel import Settings, update_body
-from reconciler.engine.run import APPLIED, Result, Run, Verdict, look, problem_of, write
+from reconciler.engine.run import APPLIED, Result, Run, Verdict, look, write
 
 Group = tuple[Change, ...]
 Gen = Generator[Step, tuple[Outcome, ...], None]

@@ -63,15 +63,19 @@ class Redactor:
         """The text with every shape of every known secret replaced."""
         return _cut(text, self._spans(text)) if self._heads else text
 
-    def clean_value(self, value: Any) -> Any:
-        """The same for all text inside dataclasses, mappings (keys too), lists and tuples.
+    def clean_value(self, value: Any, fixed: frozenset[str] = frozenset()) -> Any:
+        """The same for all text inside dataclasses, mappings (not their keys), lists and tuples.
 
         Used on a report before it is rendered, since renderers escape text in ways that hide a key from
         `clean`.
+
+        Args:
+            value: Any plain value.
+            fixed: Names of dataclass fields that hold words of ours or ids, which a key may equal by chance.
         """
         if not self._heads:
             return value
-        return _map_text(value, self.clean)
+        return _map_text(value, self.clean, fixed)
 
     def split(self, text: str) -> tuple[str, str]:
         """What of a stream's text can be written now, cleaned, and its raw rest that may begin a secret."""
@@ -138,17 +142,18 @@ def _cut(text: str, spans: list[tuple[int, int]]) -> str:
     return MASK.join(text[a:b] for a, b in zip(ends, starts, strict=True))
 
 
-def _map_text(value: Any, change: Callable[[str], str]) -> Any:
+def _map_text(value: Any, change: Callable[[str], str], fixed: frozenset[str]) -> Any:
     if type(value) is str:
         return change(value)
     if isinstance(value, dict):
-        return {_map_text(k, change): _map_text(v, change) for k, v in value.items()}
+        return {k: _map_text(v, change, fixed) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
-        return type(value)(_map_text(v, change) for v in value)
+        return type(value)(_map_text(v, change, fixed) for v in value)
     fields = getattr(type(value), "__dataclass_fields__", None)
     if fields is None:
         return value
-    return type(value)(**{name: _map_text(getattr(value, name), change) for name in fields})
+    found = {name: getattr(value, name) for name in fields}
+    return type(value)(**{n: v if n in fixed else _map_text(v, change, fixed) for n, v in found.items()})
 
 
 class RedactingStream(TextIOBase):

@@ -9,11 +9,12 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import Any
 
 from reconciler.api.call import Answered, Call, Pause, Send, Step, Verb
+from reconciler.api.outcome import problem_of
 from reconciler.core.desired import CommandRef, Declared, EnvRef, External, FileRef, Generated
 from reconciler.core.live import LiveTunnel
 from reconciler.core.report import Problem
 from reconciler.keys.secret import Secret
-from reconciler.keys.sending import generate_key, problem, send_keys
+from reconciler.keys.sending import generate_key, send_keys
 from reconciler.keys.steps import KeyResult, KeySteps, SinkDone, SinkFailed, SinkOp, SinkOutcome, SinkStep
 
 _Part = Generator[Step | SinkStep, Any, dict[str, KeyResult]]
@@ -166,7 +167,7 @@ def _listed(
     """Live tunnels by name; puts into `wrong` what is missing."""
     (outcome,) = yield Send((Call(Verb.LIST),))
     if not isinstance(outcome, Answered) or outcome.live is None:
-        wrong.update({t.name: problem(outcome) for t in targets})
+        wrong.update({t.name: problem_of(outcome) for t in targets})
         return {}
     live = outcome.live.by_name()
     missing = Problem("not-live", "Cloudflare has no tunnel of this name", "Run `apply` first.")

@@ -7,15 +7,13 @@ from reconciler.api.call import (
     Ambiguous,
     Answered,
     Call,
-    Denied,
-    NotSent,
     Outcome,
     Pause,
-    Refused,
     Send,
     Step,
     Verb,
 )
+from reconciler.api.outcome import contradicts, problem_of
 from reconciler.core.live import LiveTunnel
 from reconciler.core.report import Problem
 from reconciler.keys.secret import Secret
@@ -26,18 +24,6 @@ ATTEMPTS = 4
 
 _APART = 5.0
 """Seconds between two lists that must agree."""
-
-
-def problem(outcome: Outcome, remedy: str | None = None) -> Problem:
-    """Why a call did not do what it should, in Cloudflare's words where there are any."""
-    match outcome:
-        case Refused() | Denied():
-            first = outcome.errors[0]
-            return Problem(first.code, first.message, remedy, outcome.ray)
-        case NotSent() | Ambiguous():
-            return Problem(outcome.code, outcome.message, remedy, outcome.ray)
-        case Answered():
-            return Problem("unclear-answer", "The answer doesn't say what was asked", remedy)
 
 
 def send_keys(ids: Mapping[str, str]) -> Generator[Step, Any, dict[str, KeyResult]]:
@@ -63,10 +49,10 @@ def send_keys(ids: Mapping[str, str]) -> Generator[Step, Any, dict[str, KeyResul
                 result = _answer(todo[tunnel_id], tunnel_id, outcome, doubtful=tunnel_id in doubtful)
                 if result is not None:
                     results[todo.pop(tunnel_id)] = result
-        elif isinstance(outcome, Ambiguous):
-            why = problem(outcome, _TELL)
+        elif isinstance(outcome, Ambiguous) or contradicts(outcome):
+            why = problem_of(outcome, _TELL)
         else:
-            stopped = {i: _not_taken(n, problem(outcome), doubtful=i in doubtful) for i, n in todo.items()}
+            stopped = {i: _not_taken(n, problem_of(outcome), doubtful=i in doubtful) for i, n in todo.items()}
             return results | {r.name: r for r in stopped.values()}
         if not todo:
             break
@@ -114,8 +100,8 @@ def generate_key(name: str, before: LiveTunnel) -> Generator[Step, Any, Secret |
         key = outcome.result.get("key")
         if isinstance(key, Secret):
             return key
-    elif not isinstance(outcome, Ambiguous) and not _contradicts(outcome):
-        return KeyResult(name, "failed", problem(outcome))
+    elif not isinstance(outcome, Ambiguous) and not contradicts(outcome):
+        return KeyResult(name, "failed", problem_of(outcome))
     for wait in (True, False):
         (listed,) = yield Send((Call(Verb.LIST),))
         if not isinstance(listed, Answered) or listed.live is None or before.id not in listed.live.tunnels:
@@ -124,16 +110,11 @@ def generate_key(name: str, before: LiveTunnel) -> Generator[Step, Any, Secret |
             return _lost(name, outcome, "and Cloudflare did make a new key, which nobody has")
         if wait:
             yield Pause(_APART, "to see whether a key was made")
-    return KeyResult(name, "failed", problem(outcome, "No key was made; run it again."))
-
-
-def _contradicts(outcome: Outcome) -> bool:
-    """True for a refusal in an answer whose status is a success: only the list can tell what it means."""
-    return isinstance(outcome, Refused) and outcome.status // 100 == 2  # noqa: PLR2004 - the class of status codes
+    return _lost(name, outcome, "though two lists show no new key")
 
 
 def _lost(name: str, outcome: Outcome, what: str) -> KeyResult:
-    seen = problem(outcome)
+    seen = problem_of(outcome)
     message = f"The answer that holds the key was lost ({seen.message}), {what}"
     remedy = f"The tunnel may not come up with the key on the device: run `psk rotate {name}` again."
     return KeyResult(name, "unknown", Problem("key-lost", message, remedy, seen.ray))

@@ -26,7 +26,7 @@ _WHY = {
     "internal": "this is a bug in reconciler",
     "rejected": "Cloudflare refuses the change",
     "blocked": "nothing was written",
-    "plan_changed": "the saved plan is not what would be done now; nothing was written",
+    "plan_changed": "what was approved is not what would be done now; nothing was written",
     "interrupted": "stopped by a signal; nothing more was sent",
 }
 
@@ -83,7 +83,7 @@ def verdict(report: Report) -> str:
     if report.outcome in {"invalid", "usage"} or report.command == "validate":
         return _validity(report)
     if report.outcome in FAILED:
-        return f"{report.command.capitalize()} failed: {_WHY[report.outcome]}."
+        return f"{report.command.capitalize()} failed: {_why(report)}."
     if report.command == "accounts":
         return f"{count(len(report.accounts), 'account')}."
     if report.command == "drift":
@@ -91,6 +91,14 @@ def verdict(report: Report) -> str:
     if report.command == "plan":
         return plan_line(report)
     return _applied(report) if report.command == "apply" else _finished(report)
+
+
+def _why(report: Report) -> str:
+    """The reason of a run that could not do its work; a local one stands in its diagnostics."""
+    local = next((d.summary for d in report.diagnostics if d.severity == "error"), None)
+    if report.outcome == "error" and local and not any(account.error for account in report.accounts):
+        return local
+    return _WHY[report.outcome]
 
 
 def _applied(report: Report) -> str:

@@ -39,7 +39,7 @@ def stop_outcome(stop: "Denied | NotSent | Refused | Ambiguous | Problem") -> Ou
 def stop_problem(stop: "Denied | NotSent | Refused | Ambiguous | Problem") -> Problem:
     """Why an account stopped, with a remedy."""
     from reconciler.api.call import Denied
-    from reconciler.engine.run import problem_of
+    from reconciler.api.outcome import problem_of
 
     problem = stop if isinstance(stop, Problem) else problem_of(stop)
     remedy = _TOKEN_REMEDY if isinstance(stop, Denied) else _REMEDIES.get(problem.code)

@@ -37,11 +37,11 @@ from reconciler.simulator.server import Simulator
 Fault = Callable[[Simulator, Request], Reply]
 
 
-class NotSent(Exception):  # noqa: N818
+class NotSent(Exception):
     """The request surely did not reach the server."""
 
 
-class Ambiguous(Exception):  # noqa: N818
+class Ambiguous(Exception):
     """Nobody on the client's side can know whether the request took effect; `args[0]` is the reason."""
 
 

@@ -349,7 +349,7 @@ def a_made_key_is_not_looked_for() -> list[Patch]:
             (outcome,) = yield step
             if isinstance(outcome, Answered):
                 return outcome.result["key"]
-            return sending.KeyResult(name, "failed", sending.problem(outcome))
+            return sending.KeyResult(name, "failed", sending.problem_of(outcome))
 
     return [(keys, "generate_key", careless)]
 

@@ -337,7 +337,7 @@ def test_a_tunnel_that_the_answer_refuses_fails_with_the_reason_and_the_others_a
     [
         ({}, ("applied", None)),
         ({3: "answer lost"}, ("unknown", "key-lost")),
-        ({3: "request lost"}, ("failed", "timeout")),
+        ({3: "request lost"}, ("unknown", "key-lost")),
         ({3: "request lost", 4: "refused"}, ("unknown", "key-lost")),
         ({3: "refused"}, ("failed", "1004")),
         ({4: "fails before"}, ("applied", None)),
