@@ -56,8 +56,8 @@ class Answered:
     Attributes:
         live: For LIST: the trusted tunnels.
         result: Else the envelope's `result`, already checked for its verb: CREATE: `{"id": …}` or `{}` when the answer
-            named none; UPDATE: `{"ids": (…)}`; SET_KEYS: `{"applied": (…ids), "refused": {id: reason}}`;
-            GENERATE_KEY: `{"key": Secret}`; DELETE, UPDATE_ONE: `{}`.
+            named none; UPDATE, UPDATE_ONE: `{"tunnels": {id: as answered}}`; SET_KEYS: `{"applied": (…ids),
+            "refused": {id: reason}}`; GENERATE_KEY: `{"key": Secret}`; DELETE: `{}`.
     """
 
     live: Live | None = None

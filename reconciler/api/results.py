@@ -83,9 +83,9 @@ def _updated(result: dict[str, Any]) -> Answered:
     tunnels = result.get("modified_ipsec_tunnels")
     if not isinstance(tunnels, list):
         if flagged and tunnels is None:
-            return Answered(result={"ids": ()})
+            return Answered(result={"tunnels": {}})
         raise UnreadableError("the answer does not say what was modified")
-    return Answered(result={"ids": tuple(i for t in tunnels if (i := _id_of(t)) is not None)})
+    return Answered(result={"tunnels": {i: t for t in tunnels if (i := _id_of(t)) is not None}})
 
 
 def _single(call: Call, result: dict[str, Any], flag: str, code: str) -> Answered:
@@ -94,7 +94,7 @@ def _single(call: Call, result: dict[str, Any], flag: str, code: str) -> Answere
     found = _id_of(tunnel)
     if (found is None and not flagged) or (found is not None and found != call.tunnel_id):
         raise UnreadableError(f"the answer does not say that the tunnel was {flag}")
-    return Answered()
+    return Answered(result={"tunnels": {found: tunnel}} if found and flag == "modified" else {})
 
 
 def _keys_set(call: Call, result: dict[str, Any], hide: Hide) -> Answered:

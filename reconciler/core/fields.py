@@ -115,7 +115,6 @@ BGP = "bgp"
 
 DIRECTION = "health_check.direction"
 BGP_PATHS = tuple(p for p in FIELDS if p.startswith("bgp."))
-BASE_PATHS = tuple(p for p in FIELDS if not p.startswith("bgp."))
 
 READ_ONLY = frozenset(
     {

@@ -7,30 +7,31 @@ message holds the value of an unknown key or of a key.
 import re
 from collections.abc import Iterable, Mapping
 from itertools import islice
-from typing import Any, get_type_hints
+from typing import Any
 
 from reconciler.core.diagnostic import Diagnostic, error
 from reconciler.desired import schema
 from reconciler.desired.document import Document
-from reconciler.desired.references import EXTERNAL, PskKeys, SinkKeys
+from reconciler.desired.references import EXTERNAL, PSK, SINK
+from reconciler.desired.shapes import Record
 from reconciler.desired.values import did_you_mean, literal_key, shown
 
 Error = Mapping[str, Any]
 Loc = tuple[str | int, ...]
 
-_TYPES: dict[str, type] = {
-    "bgp": schema.Bgp,
-    "health_check": schema.HealthCheck,
-    "target": schema.Target,
-    "custom_remote_identities": schema.Identities,
-    "psk": PskKeys,
-    "deliver_to": SinkKeys,
-    "token": schema.Token,
-    "paused": schema.Paused,
-    "ignore": schema.Ignore,
-    "limits": schema.LimitKeys,
-    "defaults": schema.Defaults,
-    "tunnels": schema.Tunnel,
+_RECORDS = {
+    "bgp": schema.BGP,
+    "health_check": schema.HEALTH_CHECK,
+    "target": schema.TARGET,
+    "custom_remote_identities": schema.IDENTITIES,
+    "psk": PSK,
+    "deliver_to": SINK,
+    "token": schema.TOKEN,
+    "paused": schema.PAUSED,
+    "ignore": schema.IGNORE,
+    "limits": schema.LIMITS,
+    "defaults": schema.DEFAULTS,
+    "tunnels": schema.TUNNEL,
 }
 MAX_PROBLEMS = 500
 """Problems of one file that are told; a file with more is broken in another way."""
@@ -51,9 +52,9 @@ _MEANT_PSK = did_you_mean("psk", ("psk",))
 _OWN_KEYS = ("name", "interface_address", "interface_address6", "psk", "renamed_from", "protect")
 
 
-def _known(parent: Loc, root: type) -> tuple[str, ...]:
+def _known(parent: Loc, root: Record) -> tuple[str, ...]:
     words = [part for part in parent if isinstance(part, str)]
-    return tuple(get_type_hints(_TYPES[words[-1]] if words else root))
+    return tuple((_RECORDS[words[-1]] if words else root).keys)
 
 
 def _secret_like(name: str, value: object) -> bool:
@@ -61,26 +62,26 @@ def _secret_like(name: str, value: object) -> bool:
     return bool(looks) and isinstance(value, str) and value != EXTERNAL
 
 
-def _unknown(found: Error, root: type) -> tuple[str, str, str]:
+def _unknown(found: Error, root: Record) -> tuple[str, str, str]:
     *parent, name = found["loc"]
     known = _known(tuple(parent), root)
     where = next((part for part in reversed(parent) if isinstance(part, str)), "")
     if where in ("psk", "deliver_to", "token"):
         return "unknown-key", f"an unknown key in {where}", f"It can hold {', '.join(known)}."
     near = did_you_mean(name, known)
-    of_tunnel = where in ("tunnels", "defaults") or (root is schema.TunnelFile and not parent)
+    of_tunnel = where in ("tunnels", "defaults") or (root is schema.TUNNEL_FILE and not parent)
     if of_tunnel and near in ("", _MEANT_PSK) and _secret_like(name, found["input"]):
         problem = literal_key().context or {}
         return "literal-psk", problem["summary"], problem["detail"]
     if where == "defaults" and name in _OWN_KEYS:
         return "not-in-defaults", f"{shown(name)} can't stand in defaults", "Write it in each tunnel."
-    if not parent and (name in _OWN_KEYS or name in get_type_hints(schema.Defaults)):
+    if not parent and (name in _OWN_KEYS or name in schema.DEFAULTS.keys):
         return (
             "unknown-key",
             f"{shown(name)} stands outside tunnels and defaults",
             "Indent it below one of them.",
         )
-    if not parent and name in (*get_type_hints(schema.AccountFile), "tunnels"):
+    if not parent and name in (*schema.ACCOUNT_FILE.keys, "tunnels"):
         file = "a file beside account.yaml" if name == "tunnels" else "account.yaml"
         return "unknown-key", f"{shown(name)} can't stand in this file", f"It belongs in {file}."
     return "unknown-key", f"unknown key {shown(name)}", f"{near}Known here: {', '.join(known)}."
@@ -93,7 +94,7 @@ def _shape(found: Error) -> tuple[str, str, str]:
     return "wrong-type", f"{given} where {wanted} belongs", f"Write {wanted} here."
 
 
-def _words(found: Error, root: type) -> tuple[str, str, str]:
+def _words(found: Error, root: Record) -> tuple[str, str, str]:
     kind, loc = found["type"], found["loc"]
     if kind == "extra_forbidden":
         return _unknown(found, root)
@@ -108,13 +109,13 @@ def _words(found: Error, root: type) -> tuple[str, str, str]:
     return kind, found["ctx"]["summary"], found["ctx"]["detail"]
 
 
-def explain(document: Document, errors: Iterable[Error], root: type) -> list[Diagnostic]:
+def explain(document: Document, errors: Iterable[Error], root: Record) -> list[Diagnostic]:
     """One diagnostic for each of pydantic's errors, at its place in the file.
 
     Args:
         document: The file that was validated.
         errors: As `ValidationError.errors()` gives them; told up to a limit.
-        root: The type of the whole file.
+        root: The shape of the whole file.
     """
     out = []
     for found in islice(errors, MAX_PROBLEMS):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ValidationError
 
 from reconciler.core.desired import (
     Account,
@@ -25,9 +25,9 @@ from reconciler.core.diagnostic import Diagnostic, Location, error, in_order
 from reconciler.core.tunnel import canonical
 from reconciler.desired import schema
 from reconciler.desired.document import Document, DocumentError, Plain, parse
-from reconciler.desired.explain import explain, without
 from reconciler.desired.references import EXTERNAL
 from reconciler.desired.rules import Entry, Group, check
+from reconciler.desired.shapes import Record, validator
 from reconciler.desired.tree import AccountFiles, SourceFile, Tree
 
 REQUIRED = ("name", "cloudflare_endpoint", "interface_address")
@@ -79,20 +79,20 @@ def _name(entry: Entry) -> str:
 
 def _group(files: AccountFiles, problems: list[Diagnostic]) -> Group:
     """One account with its tunnels; what is wrong is added to `problems`."""
-    read = _read(files.account_file, schema.account_adapter(), schema.AccountFile, problems)
+    read = _read(files.account_file, schema.ACCOUNT_FILE, problems)
     account = _account(files, read)
     value = read.value if read else {}
     gone = read.gone.get("defaults", set()) | read.gone.get("", set()) if read else set(REQUIRED)
     defaults = merge({}, value.get("defaults") or {})
     entries: list[Entry] = []
     for source in files.files:
-        tunnels = _read(source, schema.tunnels_adapter(), schema.TunnelFile, problems)
+        tunnels = _read(source, schema.TUNNEL_FILE, problems)
         if tunnels:
             entries += _entries(tunnels, defaults, gone, problems)
     return Group(account, tuple(entries))
 
 
-def _read(source: SourceFile | None, adapter: TypeAdapter[Any], root: type, problems: list[Diagnostic]) -> _Read | None:
+def _read(source: SourceFile | None, root: Record, problems: list[Diagnostic]) -> _Read | None:
     """A file's typed value; on errors what is left of it, None when nothing is."""
     if source is None:
         return None
@@ -103,16 +103,18 @@ def _read(source: SourceFile | None, adapter: TypeAdapter[Any], root: type, prob
         return None
     value = {} if document.value is None else document.value
     try:
-        return _Read(document, adapter.validate_python(value))
+        return _Read(document, validator(root).validate_python(value))
     except ValidationError as invalid:
         errors = invalid.errors(include_url=False)
+    from reconciler.desired.explain import explain, without
+
     problems += explain(document, errors, root)
     rest, gone = without(value, errors)
-    if root is schema.AccountFile:
+    if root is schema.ACCOUNT_FILE:
         rest = {**_fallback(rest), **rest}
     else:
         rest.setdefault("tunnels", [])
-    return _Read(document, adapter.validate_python(rest), gone)
+    return _Read(document, validator(root).validate_python(rest), gone)
 
 
 def _fallback(rest: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from reconciler.desired.edit import Odd
 from reconciler.desired.hunks import Edit, Hidden, blocks, unified
 from reconciler.desired.load import merge
 from reconciler.desired.proof import Draft, prove
+from reconciler.desired.shapes import validator
 from reconciler.desired.sheet import Sheet, additions, find, read_sheet, removals, span
 from reconciler.desired.tree import AccountFiles, SourceFile, Tree
 
@@ -149,11 +150,11 @@ def _relative(work: _Work, path: str) -> str:
 
 def _inherited(files: AccountFiles, source: SourceFile) -> dict[str, Any]:
     """What stands in defaults for the tunnels of one file."""
-    own = schema.tunnels_adapter().validate_python(parse(source.data, source.path).value)
+    own = validator(schema.TUNNEL_FILE).validate_python(parse(source.data, source.path).value)
     below: Mapping[str, Any] = {}
     if files.account_file:
         account = files.account_file
-        below = schema.account_adapter().validate_python(parse(account.data, account.path).value)
+        below = validator(schema.ACCOUNT_FILE).validate_python(parse(account.data, account.path).value)
     return merge(below.get("defaults") or {}, own.get("defaults") or {})
 
 

@@ -1,93 +1,46 @@
-"""The scalars of the files as pydantic types: how each is checked, and what an editor's schema says of it."""
-
-from collections.abc import Callable
-from datetime import date
-from typing import Annotated, Any
-
-from pydantic import ConfigDict, Field, PlainValidator, WithJsonSchema
+"""The scalars of the files: how each is checked, and what an editor's schema says of it."""
 
 from reconciler.core.fields import FIELDS
 from reconciler.desired import addresses, values
-
-CLOSED = ConfigDict(extra="forbid", strict=True)
-
-
-def doc(description: str, default: object = None) -> Any:
-    """A field's description and default, for editors."""
-    extra: Any = {} if default is None else {"default": default}
-    return Field(description=description, json_schema_extra=extra)
+from reconciler.desired.shapes import Items, Json, Scalar
 
 
-def _of(path: str) -> tuple[Callable[[Any], str], dict[str, Any]]:
+def _string(pattern: str) -> Json:
+    return {"type": "string", "pattern": pattern}
+
+
+def _number(most: int, **told: int) -> Scalar:
+    return Scalar(values.number(0, most), {"type": "integer", "minimum": 0, **told})
+
+
+def _choice(path: str) -> Scalar:
     choices = FIELDS[path].choices
-    return values.choice(*choices), {"type": "string", "enum": list(choices)}
+    return Scalar(values.choice(*choices), {"type": "string", "enum": list(choices)})
 
 
-_RATE, _TYPE, _DIRECTION = (_of(f"health_check.{leaf}") for leaf in ("rate", "type", "direction"))
-_SCALAR: dict[str, Any] = {"type": ["string", "number", "boolean"]}
-_STRING: dict[str, Any] = {"type": "string", "minLength": 1}
+_SCALAR: Json = {"type": ["string", "number", "boolean"]}
+_STRING: Json = {"type": "string", "minLength": 1}
 
-Text = Annotated[str, PlainValidator(values.text), WithJsonSchema(_SCALAR)]
-Name = Annotated[str, PlainValidator(values.filled), WithJsonSchema(_SCALAR)]
-Flag = Annotated[bool, PlainValidator(values.flag), WithJsonSchema({"type": "boolean"})]
-Endpoint = Annotated[str, PlainValidator(addresses.endpoint), WithJsonSchema(_STRING)]
-OptionalEndpoint = Annotated[str, PlainValidator(addresses.optional_endpoint), WithJsonSchema({"type": "string"})]
-Interface = Annotated[
-    str, PlainValidator(addresses.interface), WithJsonSchema({"type": "string", "pattern": "/3[01]$"})
-]
-Interface6 = Annotated[
-    str, PlainValidator(addresses.interface6), WithJsonSchema({"type": "string", "pattern": "^$|/127$"})
-]
-Prefix = Annotated[str, PlainValidator(addresses.prefix), WithJsonSchema({"type": "string", "pattern": "/[0-9]+$"})]
-Md5Key = Annotated[str, PlainValidator(values.md5_key), WithJsonSchema(_SCALAR)]
-Fqdn = Annotated[
-    str,
-    PlainValidator(addresses.fqdn),
-    WithJsonSchema({"type": "string", "pattern": r"^$|\.custom\.ipsec\.cloudflare\.com$"}),
-]
-Asn = Annotated[
-    int,
-    PlainValidator(values.number(0, values.MAX_ASN)),
-    WithJsonSchema({"type": "integer", "minimum": 0, "maximum": values.MAX_ASN}),
-]
-Percent = Annotated[
-    int,
-    PlainValidator(values.number(0, values.MAX_PERCENT)),
-    WithJsonSchema({"type": "integer", "minimum": 0, "maximum": values.MAX_PERCENT}),
-]
-Count = Annotated[int, PlainValidator(values.number(0, 1_000_000)), WithJsonSchema({"type": "integer", "minimum": 0})]
-Rate = Annotated[str, PlainValidator(_RATE[0]), WithJsonSchema(_RATE[1])]
-Type = Annotated[str, PlainValidator(_TYPE[0]), WithJsonSchema(_TYPE[1])]
-Direction = Annotated[str, PlainValidator(_DIRECTION[0]), WithJsonSchema(_DIRECTION[1])]
-Variable = Annotated[
-    str,
-    PlainValidator(values.variable),
-    WithJsonSchema({"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}),
-]
-AccountId = Annotated[
-    str, PlainValidator(values.account_id), WithJsonSchema({"type": "string", "pattern": "^[0-9a-f]{32}$"})
-]
-Day = Annotated[
-    date,
-    PlainValidator(values.day),
-    WithJsonSchema({"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}),
-]
-Age = Annotated[
-    int,
-    PlainValidator(values.age),
-    WithJsonSchema({"type": ["string", "integer"], "pattern": "^[1-9][0-9]*[dw]?$", "minimum": 1}),
-]
-Parking = Annotated[str, PlainValidator(addresses.parking), WithJsonSchema({"type": "string"})]
-FieldPath = Annotated[
-    str,
-    PlainValidator(values.field_path),
-    WithJsonSchema({"type": "string", "enum": list(values.FIELD_PATHS)}),
-]
-Argv = Annotated[
-    list[Annotated[str, PlainValidator(values.word), WithJsonSchema(_SCALAR)]],
-    Field(min_length=1),
-]
-FilePath = Annotated[str, PlainValidator(values.filled), WithJsonSchema(_STRING)]
-Generate = Annotated[
-    str, PlainValidator(values.generate), WithJsonSchema({"enum": [True, values.CLOUDFLARE], "default": True})
-]
+TEXT = Scalar(values.text, _SCALAR)
+NAME = Scalar(values.filled, _SCALAR)
+FLAG = Scalar(values.flag, {"type": "boolean"})
+ENDPOINT = Scalar(addresses.endpoint, _STRING)
+OPTIONAL_ENDPOINT = Scalar(addresses.optional_endpoint, {"type": "string"})
+INTERFACE = Scalar(addresses.interface, _string("/3[01]$"))
+INTERFACE6 = Scalar(addresses.interface6, _string("^$|/127$"))
+PREFIX = Scalar(addresses.prefix, _string("/[0-9]+$"))
+MD5_KEY = Scalar(values.md5_key, _SCALAR)
+FQDN = Scalar(addresses.fqdn, _string(r"^$|\.custom\.ipsec\.cloudflare\.com$"))
+ASN = _number(values.MAX_ASN, maximum=values.MAX_ASN)
+PERCENT = _number(values.MAX_PERCENT, maximum=values.MAX_PERCENT)
+COUNT = _number(1_000_000)
+RATE, TYPE, DIRECTION = (_choice(f"health_check.{leaf}") for leaf in ("rate", "type", "direction"))
+VARIABLE = Scalar(values.variable, _string("^[A-Za-z_][A-Za-z0-9_]*$"))
+ACCOUNT_ID = Scalar(values.account_id, _string("^[0-9a-f]{32}$"))
+DAY = Scalar(values.day, _string("^[0-9]{4}-[0-9]{2}-[0-9]{2}$"))
+AGE = Scalar(values.age, {"type": ["string", "integer"], "pattern": "^[1-9][0-9]*[dw]?$", "minimum": 1})
+PARKING = Scalar(addresses.parking, {"type": "string"})
+FIELD_PATH = Scalar(values.field_path, {"type": "string", "enum": list(values.FIELD_PATHS)})
+ARGV = Items(Scalar(values.word, _SCALAR), least=1)
+FILE_PATH = Scalar(values.filled, _STRING)
+GENERATE = Scalar(values.generate, {"enum": [True, values.CLOUDFLARE], "default": True})

@@ -1,8 +1,10 @@
 """What one account's apply knows while it goes on: the latest list, a verdict per change, and why it stopped."""
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from reconciler.api.call import (
     Ambiguous,
@@ -22,7 +24,7 @@ from reconciler.core.change import Change
 from reconciler.core.live import Live, LiveTunnel
 from reconciler.core.plan import Plan
 from reconciler.core.report import Problem
-from reconciler.core.tunnel import Settings
+from reconciler.core.tunnel import Malformed, Settings, canonical
 
 TRIES = 4
 """How often one write is sent in all when its outcome stays ambiguous."""
@@ -69,6 +71,7 @@ class Run:
         notes: What the report should say about how it went.
         stop: Why nothing more is sent, or None.
         touched: True once a write may have been carried out.
+        answered: Tunnel id to the settings that the last answer to an update gave.
         passing: Change key to the borrowed settings a tunnel passes through while a cycle is broken.
     """
 
@@ -84,6 +87,7 @@ class Run:
         self.stop: Denied | NotSent | Problem | None = None
         self.touched = False
         self.passing: dict[str, Settings] = {}
+        self.answered: dict[str, Settings] = {}
         self._mates = {c.key: frozenset(m.key for m in g) - {c.key} for g in plan.steps.updates for c in g}
 
     def key_of(self, change: Change) -> str | None:
@@ -98,7 +102,15 @@ class Run:
                 self.stop = self.stop or outcome
             elif call.verb is not Verb.LIST:
                 self.touched = True
+            if isinstance(outcome, Answered):
+                self._remember(outcome.result.get("tunnels", {}))
         return outcomes
+
+    def _remember(self, tunnels: Mapping[str, Any]) -> None:
+        """What an answer says a tunnel has now: a list that says the same does not lag behind the write."""
+        for tunnel_id, tunnel in tunnels.items():
+            with suppress(Malformed):
+                self.answered[tunnel_id] = canonical(tunnel)
 
     def observe(self) -> Generator[Step, tuple[Outcome, ...], Live | None]:
         """List again. None when there is no trusted list, and then the account stops."""

@@ -59,6 +59,8 @@ def _may_lag(run: Run, left: Change, live: Live) -> bool:
     now = live.tunnels.get(change.key)
     if change.live is None or now is None:
         return change.name not in live.by_name()
+    if run.answered.get(change.key) == now.settings:
+        return False
     return now.modified_on == change.live.modified_on
 
 

@@ -103,12 +103,15 @@ def decode(body: bytes) -> Any:
     """Reads a JSON request body.
 
     Raises:
-        RefusedError: Not JSON, not UTF-8, nested too deeply, or holding NaN or Infinity.
+        RefusedError: Not JSON, not UTF-8, nested too deeply, or holding NaN, Infinity or half a surrogate pair.
     """
     try:
-        return json.loads(body, parse_constant=_no_constant)
+        value = json.loads(body, parse_constant=_no_constant)
+        if b"\\ud" in body.lower():
+            _encode(value).encode()  # refuses half of a surrogate pair, which no answer could carry
     except (ValueError, RecursionError):
         raise RefusedError("Invalid Request: the body is not valid JSON") from None
+    return value
 
 
 def _no_constant(text: str) -> None:

@@ -284,7 +284,7 @@ def python(world: World, *argv: str, **options) -> subprocess.CompletedProcess[s
 
 
 def test_help_and_version_load_nothing_heavy(world: World) -> None:
-    heavy = {"pydantic", "httpx", "yaml", "structlog", "deepdiff", "asyncio", "rich"}
+    heavy = {"pydantic", "pydantic_core", "httpx", "yaml", "structlog", "deepdiff", "asyncio", "rich"}
     for option in ("--help", "--version"):
         code = f"import sys; from reconciler.cli.main import main; main(['{option}']); print(*sys.modules)"
         ran = python(world, "-c", code)

@@ -4,11 +4,12 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
-from pydantic import ValidationError
+from pydantic_core import ValidationError
 
 from reconciler.core.fields import FIELDS
 from reconciler.desired.document import Plain
-from reconciler.desired.schema import json_schema, tunnels_adapter
+from reconciler.desired.schema import TUNNEL_FILE, json_schema
+from reconciler.desired.shapes import validator
 
 ESTATE = Path(__file__).parents[2] / "tunnels"
 
@@ -83,14 +84,14 @@ def test_defaults_are_those_of_the_api():
 
 def test_a_result_is_plain_data_with_what_was_written():
     value = {"tunnels": [{"name": Plain("010"), "protect": Plain("true"), "bgp": {"customer_asn": Plain("7")}}]}
-    result = tunnels_adapter().validate_python(value)
+    result = validator(TUNNEL_FILE).validate_python(value)
     assert result == {"tunnels": [{"name": "010", "protect": True, "bgp": {"customer_asn": 7}}]}
     assert type(result["tunnels"][0]["name"]) is str
 
 
 def test_all_errors_come_at_once():
     with pytest.raises(ValidationError) as invalid:
-        tunnels_adapter().validate_python(
+        validator(TUNNEL_FILE).validate_python(
             {"tunnels": [{"x": "1", "psk": "k", "bgp": {"customer_asn": "y"}}], "z": None}
         )
     assert invalid.value.error_count() == 4

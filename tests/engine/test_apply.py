@@ -161,3 +161,9 @@ def test_the_latest_list_is_kept():
     world = World("gone", "kept")
     ended = world.apply(desired(tunnel("kept")))
     assert [t.name for t in ended.live.tunnels.values()] == ["kept"]
+
+
+def test_what_a_server_keeps_is_known_from_its_answer_without_waiting():
+    world = World("a", a={"bgp": {"customer_asn": 65010}}, semantics="put=merge")
+    world.apply(desired(tunnel("a")))
+    assert world.pauses == []

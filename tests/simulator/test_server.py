@@ -305,7 +305,7 @@ def test_psk_set_refuses_a_malformed_body(api, body):
     assert refusal(api().call("POST", "/psk", body)) == REFUSED
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[1]", b'"x"', b"\xff", b'{"name":NaN}', b"[" * 100_000])
+@pytest.mark.parametrize("body", [b"", b"{", b"[1]", b'"x"', b"\xff", b'{"name":NaN}', b'{"name":"\\ud83d"}', b"[" * 100_000])
 def test_a_body_that_is_no_object_is_refused(api, body):
     reply = api().raw("POST", "", body)
     assert (reply.status, json.loads(reply.body)["errors"][0]["code"]) == REFUSED
