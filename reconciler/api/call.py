@@ -1,9 +1,9 @@
 """Calls and their outcomes as values: the language between the apply engine and whatever carries calls out."""
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from reconciler.core.live import Live
 
@@ -131,3 +131,7 @@ class Pause:
 
 
 Step = Send | Pause
+
+T = TypeVar("T")
+Protocol = Generator[Step, tuple[Outcome, ...], T]
+"""A conversation with the API as a generator: yields steps, is sent their outcomes, returns a value."""

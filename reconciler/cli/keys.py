@@ -7,19 +7,19 @@ from typing import Any
 from reconciler.api.call import Outcome, Step
 from reconciler.cli.context import Context, Halt, halt
 from reconciler.cli.remote import Remote
-from reconciler.core.change import Action, Change
+from reconciler.core.change import Action
 from reconciler.core.desired import CommandRef, Declared, EnvRef, FileRef, Generated
 from reconciler.core.diagnostic import Diagnostic, has_errors
 from reconciler.core.plan import Plan
 from reconciler.core.report import AccountReport, ChangeReport
+from reconciler.core.verdict import APPLIED, Result, Verdict
 from reconciler.engine.apply import Applied
 from reconciler.engine.drive import drive
-from reconciler.engine.run import APPLIED
 from reconciler.keys.deliver import carry_out, open_sinks
 from reconciler.keys.resolve import KeyRing, resolve
 from reconciler.keys.rotate import prepare, promote, rotate
 from reconciler.keys.sinks import Sink
-from reconciler.keys.steps import KeyResult, SinkStep
+from reconciler.keys.steps import SinkStep
 
 Carry = Callable[[Step], tuple[Outcome, ...]]
 
@@ -82,11 +82,11 @@ class Keys:
             return
         local = {name for name, by in generated.items() if by == "local"}
         carry = self._carrier(plan, self._remote.client(account).run)
-        results: tuple[KeyResult, ...] = drive(prepare(local, generated.keys() - local), carry)
-        for result in results:
-            if result.outcome == "failed" and result.error:
-                detail = f"{result.error.message}. Nothing was written."
-                raise halt("error", result.error.code, f"the key of {result.name} can't be stored", detail)
+        verdicts: dict[str, Verdict] = drive(prepare(local, generated.keys() - local), carry)
+        for name, verdict in verdicts.items():
+            if verdict.result is Result.FAILED and verdict.problem:
+                detail = f"{verdict.problem.message}. Nothing was written."
+                raise halt("error", verdict.problem.code, f"the key of {name} can't be stored", detail)
 
     def _carrier(self, plan: Plan, carry: Carry) -> Callable[[Step | SinkStep], Any]:
         account = plan.desired.account
@@ -105,29 +105,24 @@ class Keys:
             return report
         both = self._carrier(plan, carry)
         local = [t.name for t in generated if isinstance(t.key, Generated) and t.key.by == "local"]
-        results: dict[str, KeyResult] = drive(promote(local), both)
+        verdicts: dict[str, Verdict] = drive(promote(local), both)
         remote = [t for t in generated if t.name not in local]
         if remote:
-            made: tuple[KeyResult, ...] = drive(rotate(remote), both)
-            results = results | {r.name: r for r in made}
-        return _with_keys(report, {n: r for n, r in results.items() if r.outcome != "applied"})
+            verdicts |= drive(rotate(remote), both)
+        return _with_keys(report, {n: v for n, v in verdicts.items() if v != APPLIED})
 
 
 def _created(plan: Plan) -> list[Declared]:
-    return [c.declared for c in plan.changes if _is_create(c) and c.declared]
+    return [c.declared for c in plan.changes if c.action is Action.CREATE and c.declared]
 
 
-def _is_create(change: Change) -> bool:
-    return change.action is Action.CREATE
-
-
-def _with_keys(report: AccountReport, wrong: dict[str, KeyResult]) -> AccountReport:
+def _with_keys(report: AccountReport, wrong: dict[str, Verdict]) -> AccountReport:
     """The report with the tunnels that exist and whose key is not where it should be."""
     if not wrong:
         return report
 
     def judged(change: ChangeReport) -> ChangeReport:
-        result = wrong.get(change.name) if change.action == Action.CREATE else None
-        return replace(change, outcome=result.outcome, error=result.error) if result else change
+        verdict = wrong.get(change.name) if change.action == Action.CREATE else None
+        return replace(change, outcome=verdict.result.value, error=verdict.problem) if verdict else change
 
     return replace(report, outcome="partial", changes=tuple(judged(c) for c in report.changes))

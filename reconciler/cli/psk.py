@@ -1,7 +1,7 @@
 """`reconciler psk`: set, rotate and look after pre-shared keys."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from reconciler.cli.approval import require_approval
 from reconciler.cli.context import Context, Halt, halt
@@ -15,11 +15,11 @@ from reconciler.core.desired import Declared, Desired
 from reconciler.core.diagnostic import has_errors
 from reconciler.core.live import Live
 from reconciler.core.report import AccountReport, KeyReport, Outcome, Report
+from reconciler.core.verdict import APPLIED, Result, Verdict
 from reconciler.engine.drive import drive
 from reconciler.keys.rotate import rotate, set_keys
 from reconciler.keys.sinks import SinkError
 from reconciler.keys.status import describe, key_status
-from reconciler.keys.steps import KeyResult
 from reconciler.reports.accounts import report_of, unread
 
 
@@ -39,8 +39,8 @@ def run(ctx: Context) -> Report:
         client = remote.client(desired.account)
         carry = key_carrier(ctx, ring, sinks, logged(ctx, desired.account.name, client.run))
         protocol = set_keys(targets) if ctx.options.action == "set" else rotate(targets)
-        results: tuple[KeyResult, ...] = drive(protocol, carry)
-    return _report(ctx, desired, targets, results)
+        verdicts: dict[str, Verdict] = drive(protocol, carry)
+    return _report(ctx, desired, targets, verdicts)
 
 
 def _targets(ctx: Context, every: Sequence[Desired]) -> tuple[Desired, list[Declared]]:
@@ -54,11 +54,10 @@ def _targets(ctx: Context, every: Sequence[Desired]) -> tuple[Desired, list[Decl
     unknown = [n for n in names if not any(n in d.tunnels for d in every)]
     if unknown:
         raise UsageError(f"no file declares a tunnel named {', '.join(unknown)}")
-    holders = [d for d in found if all(name in d.tunnels for name in names)]
-    if len(holders) != 1 or len(found) != 1:
+    if len(found) != 1:
         accounts = ", ".join(d.account.name for d in found)
         raise UsageError(f"the names belong to several accounts ({accounts}); choose one with --account NAME")
-    return holders[0], [holders[0].tunnels[name] for name in names]
+    return found[0], [found[0].tunnels[name] for name in names]
 
 
 def _approve(ctx: Context, remote: Remote, desired: Desired, targets: Sequence[Declared]) -> None:
@@ -74,30 +73,37 @@ def _approve(ctx: Context, remote: Remote, desired: Desired, targets: Sequence[D
     remote.extend(time.monotonic() - began)
 
 
-def _keys(targets: Sequence[Declared], results: dict[str, KeyResult]) -> tuple[KeyReport, ...]:
-    out = []
+def _keys(targets: Sequence[Declared], verdicts: Mapping[str, Verdict]) -> tuple[KeyReport, ...]:
+    """What is said of each target's key; before anything was done there are no verdicts."""
+    reports = []
     for target in targets:
-        result = results.get(target.name)
-        reference = describe(target.key) if target.key else None
-        outcome, error = (result.outcome, result.error) if result else (None, None)
-        out.append(KeyReport(target.name, reference, None, False, target.rotate_after_days, None, outcome, error))  # noqa: FBT003
-    return tuple(out)
+        verdict = verdicts.get(target.name)
+        reports.append(
+            KeyReport(
+                name=target.name,
+                reference=describe(target.key) if target.key else None,
+                age_days=None,
+                overdue=False,
+                rotate_after_days=target.rotate_after_days,
+                source=None,
+                outcome=verdict.result.value if verdict else None,
+                error=verdict.problem if verdict else None,
+            )
+        )
+    return tuple(reports)
 
 
-def _report(ctx: Context, desired: Desired, targets: Sequence[Declared], results: Sequence[KeyResult]) -> Report:
-    by_name = {r.name: r for r in results}
-    written = any(r.outcome in ("applied", "unknown") for r in results)
+def _report(ctx: Context, desired: Desired, targets: Sequence[Declared], verdicts: Mapping[str, Verdict]) -> Report:
+    written = any(v.result in (Result.APPLIED, Result.UNKNOWN) for v in verdicts.values())
     outcome: Outcome = "ok"
-    if any(r.outcome != "applied" for r in results):
-        outcome = "partial" if written else _unwritten(ctx, results)
-    account = AccountReport(
-        desired.account.name, desired.account.account_id, outcome, keys=_keys(targets, by_name), paused=None
-    )
+    if any(v != APPLIED for v in verdicts.values()):
+        outcome = "partial" if written else _unwritten(ctx, verdicts)
+    account = AccountReport(desired.account.name, desired.account.account_id, outcome, keys=_keys(targets, verdicts))
     return report_of("psk", [account], ctx.diagnostics, sandbox=ctx.sandbox, written=written)
 
 
-def _unwritten(ctx: Context, results: Sequence[KeyResult]) -> Outcome:
-    codes = {r.error.code for r in results if r.error}
+def _unwritten(ctx: Context, verdicts: Mapping[str, Verdict]) -> Outcome:
+    codes = {v.problem.code for v in verdicts.values() if v.problem}
     if ctx.stop.is_set() or "interrupted" in codes:
         return "interrupted"
     if codes & {"no-key", "external-key", "generated-key", "not-generated"}:

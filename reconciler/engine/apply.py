@@ -1,16 +1,17 @@
 """Apply: carry out one account's plan and prove that the account converged."""
 
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from reconciler.api.call import Denied, NotSent, Outcome, Step
+from reconciler.api.call import Denied, NotSent, Protocol
 from reconciler.core.change import Change
 from reconciler.core.live import Live
 from reconciler.core.plan import Plan
 from reconciler.core.report import Problem
+from reconciler.core.verdict import APPLIED, Result, Verdict
 from reconciler.engine.creates import create
 from reconciler.engine.deletes import delete
-from reconciler.engine.run import APPLIED, Result, Run, Verdict
+from reconciler.engine.run import Run
 from reconciler.engine.updates import update
 from reconciler.engine.verify import verify
 
@@ -47,7 +48,7 @@ class Applied:
         return self.left == () and all(v == APPLIED for v in self.verdicts.values())
 
 
-def apply(plan: Plan, keyed: frozenset[str] = frozenset()) -> Generator[Step, tuple[Outcome, ...], Applied]:
+def apply(plan: Plan, keyed: frozenset[str] = frozenset()) -> Protocol[Applied]:
     """Carry out a plan, step by step.
 
     Args:
@@ -71,7 +72,7 @@ def apply(plan: Plan, keyed: frozenset[str] = frozenset()) -> Generator[Step, tu
     return Applied(run.verdicts, left, run.live, tuple(run.notes), run.stop, _written(run))
 
 
-def _last_deletes(run: Run) -> Generator[Step, tuple[Outcome, ...], None]:
+def _last_deletes(run: Run) -> Protocol[None]:
     last = run.plan.steps.deletes
     keys = {c.key for c in last}
     if run.stop is None and any(v != APPLIED for k, v in run.verdicts.items() if k not in keys):

@@ -1,9 +1,9 @@
 """Server check: send every change with `validate_only=true`, then list again to see that nothing moved."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from reconciler.api.call import Ambiguous, Answered, Call, Denied, NotSent, Outcome, Refused, Send, Step, Verb
+from reconciler.api.call import Ambiguous, Answered, Call, Denied, NotSent, Outcome, Protocol, Refused, Send, Verb
 from reconciler.api.outcome import problem_of
 from reconciler.core.change import Action, Change
 from reconciler.core.diff import wanted
@@ -11,8 +11,6 @@ from reconciler.core.live import Live
 from reconciler.core.plan import Plan
 from reconciler.core.report import Problem
 from reconciler.core.tunnel import nested, update_body
-
-Gen = Generator[Step, tuple[Outcome, ...], None]
 
 _AS_A_WHOLE = "only valid together with other changes: it needs something that another tunnel still holds"
 _DELETE = "a delete is never sent, not even to be checked"
@@ -38,7 +36,7 @@ class Checked:
     stop: Problem | Denied | NotSent | None = None
 
 
-def check(plan: Plan) -> Generator[Step, tuple[Outcome, ...], Checked]:
+def check(plan: Plan) -> Protocol[Checked]:
     """Ask the server what it thinks of each change, without persisting anything.
 
     Creates go without their key, deletes never go. What is only valid as a whole is not checked.
@@ -63,7 +61,7 @@ def check(plan: Plan) -> Generator[Step, tuple[Outcome, ...], Checked]:
     return seen
 
 
-def _updates(seen: Checked, changes: Sequence[Change]) -> Gen:
+def _updates(seen: Checked, changes: Sequence[Change]) -> Protocol[None]:
     if seen.stop is not None or not changes:
         return
     items = [{"id": c.id, **_body(c)} for c in changes]
@@ -82,12 +80,12 @@ def _body(change: Change) -> dict[str, object]:
     return update_body(change.live.raw if change.live else {}, wanted(change))
 
 
-def _one(seen: Checked, change: Change) -> Gen:
+def _one(seen: Checked, change: Change) -> Protocol[None]:
     (outcome,) = yield Send((Call(Verb.UPDATE_ONE, _body(change), change.id, validate_only=True),))
     _note(seen, [change], outcome)
 
 
-def _creates(seen: Checked, changes: list[Change]) -> Gen:
+def _creates(seen: Checked, changes: list[Change]) -> Protocol[None]:
     if seen.stop is not None or not changes:
         return
     outcomes = yield Send(tuple(Call(Verb.CREATE, nested(wanted(c)), validate_only=True) for c in changes))
@@ -112,7 +110,7 @@ def _note(seen: Checked, changes: Sequence[Change], outcome: Outcome) -> None:
             seen.stop = seen.stop or problem_of(outcome)
 
 
-def _look_again(seen: Checked, before: Live) -> Gen:
+def _look_again(seen: Checked, before: Live) -> Protocol[None]:
     (outcome,) = yield Send((Call(Verb.LIST),))
     if isinstance(outcome, Answered) and outcome.live is not None:
         now = outcome.live.tunnels

@@ -1,32 +1,23 @@
 """Creates: side by side, each at most once; a lost answer is looked for in the list, never simply sent again."""
 
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Iterable
 
-from reconciler.api.call import (
-    Ambiguous,
-    Answered,
-    Call,
-    Denied,
-    NotSent,
-    Outcome,
-    Pause,
-    Refused,
-    Step,
-    Verb,
-)
+from reconciler.api.call import Ambiguous, Answered, Call, Denied, NotSent, Outcome, Pause, Protocol, Refused, Verb
 from reconciler.api.outcome import problem_of
 from reconciler.core.change import Change
 from reconciler.core.diff import wanted
 from reconciler.core.live import Live, LiveTunnel
 from reconciler.core.report import Problem
 from reconciler.core.tunnel import nested
-from reconciler.engine.run import AGREEMENT_SECONDS, APPLIED, TRIES, Result, Run, Verdict
+from reconciler.core.verdict import APPLIED, Result, Verdict
+from reconciler.engine.run import AGREEMENT_SECONDS, TRIES, Run
+from reconciler.engine.setkeys import send_keys
 
 _IDENTITY = ("name", "interface_address", "cloudflare_endpoint", "customer_endpoint")
 _Unsure = list[tuple[Change, Ambiguous | Refused]]
 
 
-def create(run: Run, changes: Iterable[Change]) -> Generator[Step, tuple[Outcome, ...], None]:
+def create(run: Run, changes: Iterable[Change]) -> Protocol[None]:
     """Create these tunnels.
 
     A create whose answer was lost is adopted when exactly one tunnel with its name and addresses is listed under an id
@@ -67,7 +58,7 @@ def _settle(run: Run, change: Change, outcome: Outcome) -> None:
             run.decide([change], Verdict(Result.FAILED, problem_of(outcome)))
 
 
-def _find(run: Run, unsure: _Unsure) -> Generator[Step, tuple[Outcome, ...], list[Change]]:
+def _find(run: Run, unsure: _Unsure) -> Protocol[list[Change]]:
     """Decide lost creates from the list; returns those that two agreeing lists lack."""
     adopted: dict[str, Change] = {}
     for last in (False, True):
@@ -127,29 +118,16 @@ def _taken(change: Change) -> Problem:
     )
 
 
-def _send_keys(run: Run, adopted: dict[str, Change]) -> Generator[Step, tuple[Outcome, ...], None]:
+def _send_keys(run: Run, adopted: dict[str, Change]) -> Protocol[None]:
     """Set the keys of adopted tunnels again: setting the same value twice is harmless, a missing key is an outage."""
     keys = {tunnel_id: key for tunnel_id, c in adopted.items() if (key := run.key_of(c))}
     if not keys or run.stop is not None:
         return
-    refused = yield from _set_keys(run, keys)
-    for tunnel_id in sorted(refused):
-        change = adopted[tunnel_id]
-        remedy = f"The tunnel exists; set its key with: reconciler psk set {change.name}"
-        run.decide([change], Verdict(Result.FAILED, Problem("key-not-set", refused[tunnel_id], remedy)))
-        run.final.add(change.key)
-
-
-def _set_keys(run: Run, keys: Mapping[str, str]) -> Generator[Step, tuple[Outcome, ...], Mapping[str, str]]:
-    """Set keys by tunnel id; returns the ids whose key was not surely set, with the reason."""
-    reason = ""
-    for attempt in range(TRIES):
-        (outcome,) = yield from run.send([Call(Verb.SET_KEYS, keys=keys)])
-        if isinstance(outcome, Answered):
-            refused: Mapping[str, str] = outcome.result.get("refused", {})
-            return refused
-        reason = problem_of(outcome).message
-        if not isinstance(outcome, Ambiguous):
-            break
-        yield from run.pause(attempt, "before keys are set again")
-    return dict.fromkeys(keys, reason)
+    verdicts = yield from send_keys(keys, run.send)
+    for tunnel_id, key in sorted(keys.items()):
+        problem = verdicts[key].problem
+        if problem is not None:
+            change = adopted[tunnel_id]
+            remedy = f"The tunnel exists; set its key with: reconciler psk set {change.name}"
+            run.decide([change], Verdict(Result.FAILED, Problem("key-not-set", problem.message, remedy)))
+            run.final.add(change.key)

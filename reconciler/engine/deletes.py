@@ -1,14 +1,15 @@
 """Deletes: by id, side by side; done when the id is gone."""
 
-from collections.abc import Generator, Iterable
+from collections.abc import Iterable
 
-from reconciler.api.call import Ambiguous, Answered, Call, Denied, NotSent, Outcome, Refused, Step, Verb
+from reconciler.api.call import Ambiguous, Answered, Call, Denied, NotSent, Outcome, Protocol, Refused, Verb
 from reconciler.api.outcome import contradicts, problem_of
 from reconciler.core.change import Change
-from reconciler.engine.run import APPLIED, TRIES, Result, Run, Verdict
+from reconciler.core.verdict import APPLIED, Result, Verdict
+from reconciler.engine.run import TRIES, Run
 
 
-def delete(run: Run, changes: Iterable[Change]) -> Generator[Step, tuple[Outcome, ...], None]:
+def delete(run: Run, changes: Iterable[Change]) -> Protocol[None]:
     """Delete these tunnels.
 
     After an ambiguous answer the list decides: an id that is gone is done, one that is still there is sent again.

@@ -1,9 +1,7 @@
 """What one account's apply knows while it goes on: the latest list, a verdict per change, and why it stopped."""
 
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from reconciler.api.call import (
@@ -14,17 +12,18 @@ from reconciler.api.call import (
     NotSent,
     Outcome,
     Pause,
+    Protocol,
     Refused,
     Send,
-    Step,
     Verb,
 )
-from reconciler.api.outcome import contradicts, problem_of
+from reconciler.api.outcome import problem_of
 from reconciler.core.change import Change
-from reconciler.core.live import Live, LiveTunnel
+from reconciler.core.live import Live
 from reconciler.core.plan import Plan
 from reconciler.core.report import Problem
 from reconciler.core.tunnel import Malformed, Settings, canonical
+from reconciler.core.verdict import APPLIED, Result, Verdict
 
 TRIES = 4
 """How often one write is sent in all when its outcome stays ambiguous."""
@@ -35,36 +34,19 @@ BACKOFF = (2.0, 4.0, 8.0)
 AGREEMENT_SECONDS = 5.0
 """Time between two lists that must agree before either is believed."""
 
-Protocol = Generator[Step, tuple[Outcome, ...], "object"]
-
-
-class Result(StrEnum):
-    """How a change ended."""
-
-    APPLIED = "applied"
-    FAILED = "failed"
-    SKIPPED = "skipped"
-    UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """How a change ended and, unless it was applied, why."""
-
-    result: Result
-    problem: Problem | None = None
-
-
-APPLIED = Verdict(Result.APPLIED)
-
 
 class Run:
-    """The mutable state of one account's apply.
+    """All that changes while one account's apply goes on.
+
+    Three rules live here, because every kind of change needs them: once something stopped the account nothing more is
+    sent (`send` notices, `ready` obeys); a change goes only after those it needs were applied (`ready`); and live state
+    is replaced by a whole trusted list or not at all (`observe`).
 
     Attributes:
         plan: What is carried out.
         live: The latest trusted list.
         verdicts: Change key to verdict, for the changes that are decided.
+        final: Keys of changes whose verdict is about a pre-shared key, of which a list says nothing.
         keyed: Names of tunnels to create whose pre-shared key is sent with the create.
         size: Items of one bulk update; shrinks when the server says that the body is too large.
         bulk_usable: False once a lone item was refused in bulk and taken alone.
@@ -94,8 +76,11 @@ class Run:
         """Key name of a created tunnel, or None when no key is sent with it."""
         return change.name if change.name in self.keyed else None
 
-    def send(self, calls: Sequence[Call]) -> Generator[Step, tuple[Outcome, ...], tuple[Outcome, ...]]:
-        """Carry calls out; remembers what stops the account and whether anything may have been written."""
+    def send(self, calls: Sequence[Call]) -> Protocol[tuple[Outcome, ...]]:
+        """Carry calls out; remembers what stops the account and whether anything may have been written.
+
+        Only what was surely not carried out leaves `touched` alone: after anything else a list must prove the result.
+        """
         outcomes = yield Send(tuple(calls))
         for call, outcome in zip(calls, outcomes, strict=True):
             if isinstance(outcome, (Denied, NotSent)):
@@ -112,8 +97,11 @@ class Run:
             with suppress(Malformed):
                 self.answered[tunnel_id] = canonical(tunnel)
 
-    def observe(self) -> Generator[Step, tuple[Outcome, ...], Live | None]:
-        """List again. None when there is no trusted list, and then the account stops."""
+    def observe(self) -> Protocol[Live | None]:
+        """List again. None when there is no trusted list, and then the account stops.
+
+        Without a list nobody knows what is there, and whatever were sent next could repeat or undo something.
+        """
         (outcome,) = yield from self.send([Call(Verb.LIST)])
         if isinstance(outcome, Answered) and outcome.live is not None:
             self.live = outcome.live
@@ -122,7 +110,7 @@ class Run:
             self.stop = problem_of(outcome)
         return None
 
-    def pause(self, attempt: int, why: str) -> Generator[Step, tuple[Outcome, ...], None]:
+    def pause(self, attempt: int, why: str) -> Protocol[None]:
         """Wait before the given attempt (from 0) is repeated."""
         yield Pause(BACKOFF[min(attempt, len(BACKOFF) - 1)], why)
 
@@ -139,7 +127,8 @@ class Run:
     def ready(self, changes: Iterable[Change], together: frozenset[str] = frozenset()) -> list[Change]:
         """Those that may be sent now; the others are skipped with the reason.
 
-        A member of a cycle goes only with those of its mates that are not done yet.
+        A member of a cycle goes only with those of its mates that are not done yet: alone it would take what a mate
+        still holds.
 
         Args:
             changes: In order.
@@ -172,80 +161,3 @@ class Run:
         """A call that was not carried out: refused for the token, or never sent."""
         result = Result.FAILED if isinstance(outcome, Denied) else Result.SKIPPED
         self.decide(changes, Verdict(result, problem_of(outcome)))
-
-
-Judge = Callable[[Change, LiveTunnel | None], Verdict | None]
-"""After an ambiguous write and a new list: the change's verdict, or None when it must be sent again."""
-
-
-def write(
-    run: Run, changes: list[Change], make: Callable[[list[Change]], Call], judge: Judge
-) -> Generator[Step, tuple[Outcome, ...], Refused | None]:
-    """Send one write for these changes until its outcome is certain, never blindly again.
-
-    Args:
-        run: The account's state.
-        changes: What the call carries; those that need it no more drop out on the way.
-        make: Makes the call for the changes that still need it.
-        judge: Decides from a new list what became of a change.
-
-    Returns:
-        The refusal, which leaves the remaining changes undecided; or None when all are decided.
-    """
-    pending = list(changes)
-    for attempt in range(TRIES):
-        (outcome,) = yield from run.send([make(pending)])
-        if isinstance(outcome, Refused) and not contradicts(outcome):
-            return outcome
-        if not isinstance(outcome, Refused | Ambiguous):
-            _certain(run, pending, outcome)
-            return None
-        pending = yield from look(run, pending, outcome, judge)
-        if pending and isinstance(outcome, Refused):
-            yield Pause(AGREEMENT_SECONDS, "before a second list that must agree that nothing was done")
-            pending = yield from look(run, pending, outcome, judge)
-        pending = _still_sendable(run, pending)
-        if not pending or isinstance(outcome, Refused):
-            return outcome if pending and isinstance(outcome, Refused) else None
-        if attempt == TRIES - 1:
-            run.unknown(pending, outcome)
-        else:
-            yield from run.pause(attempt, "before an uncertain write is sent again")
-    return None
-
-
-def _still_sendable(run: Run, pending: list[Change]) -> list[Change]:
-    """Without those that need a change which fell out of their call and was not applied."""
-    while True:
-        fewer = run.ready(pending, frozenset(c.key for c in pending))
-        if len(fewer) == len(pending):
-            return fewer
-        pending = fewer
-
-
-def _certain(run: Run, changes: list[Change], outcome: Answered | Denied | NotSent) -> None:
-    if isinstance(outcome, Answered):
-        run.decide(changes, APPLIED)
-    else:
-        run.settle_unsent(changes, outcome)
-
-
-def look(
-    run: Run, pending: Sequence[Change], outcome: Ambiguous | Refused, judge: Judge
-) -> Generator[Step, tuple[Outcome, ...], list[Change]]:
-    """List again and let `judge` decide these changes; returns those that must be sent again.
-
-    Without a trusted list all are unknown, and the account has stopped.
-    """
-    live = yield from run.observe()
-    if live is None:
-        run.unknown(pending, outcome)
-        return []
-    again = []
-    for change in pending:
-        verdict = judge(change, live.tunnels.get(change.live.id) if change.live else None)
-        if verdict is None:
-            again.append(change)
-        else:
-            run.verdicts[change.key] = verdict
-    return again

@@ -1,26 +1,35 @@
-"""Updates: in bulk; a refused bulk call is split until the refused tunnel is found; a cycle is never split."""
+"""Updates: in bulk; a refused bulk call is split until the refused tunnel is found; a cycle is never split.
+
+(API: what becomes of the other items of a refused bulk call is not documented: none, some or all may be taken.) Nothing
+here depends on it. Every item says in full what its tunnel shall be, so sending it twice does no harm; a change is
+applied only when an answer or a list says so; and at the end a list proves all of it.
+"""
 
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 
-from reconciler.api.call import Call, Outcome, Refused, Step, Verb
+from reconciler.api.call import Call, Protocol, Refused, Verb
 from reconciler.api.outcome import problem_of
+from reconciler.core.batch import Group
 from reconciler.core.change import Change
 from reconciler.core.diff import wanted
 from reconciler.core.live import LiveTunnel
 from reconciler.core.plan import Step as DetourStep
 from reconciler.core.report import Problem
 from reconciler.core.tunnel import Settings, update_body
-from reconciler.engine.run import APPLIED, Result, Run, Verdict, look, write
-
-Group = tuple[Change, ...]
-Gen = Generator[Step, tuple[Outcome, ...], None]
+from reconciler.core.verdict import APPLIED, Result, Verdict
+from reconciler.engine.run import Run
+from reconciler.engine.write import look, write
 
 _TOO_LARGE = 413
 
 
-def update(run: Run, groups: Sequence[Group]) -> Gen:
-    """Carry out all updates in order, `run.size` items a call."""
+def update(run: Run, groups: Sequence[Group]) -> Protocol[None]:
+    """Carry out all updates in order, `run.size` items a call.
+
+    A body that is too large says nothing about its items: the same ones go again in smaller calls, and so do all that
+    follow. Any other refusal is about an item, which is looked for.
+    """
     queue = deque(groups)
     while queue:
         batch = _take(queue, run.size)
@@ -41,7 +50,7 @@ def _take(queue: deque[Group], size: int) -> list[Group]:
     return batch
 
 
-def _bulk(run: Run, groups: Sequence[Group]) -> Generator[Step, tuple[Outcome, ...], Refused | None]:
+def _bulk(run: Run, groups: Sequence[Group]) -> Protocol[Refused | None]:
     """Send these groups in one call. None when every change in it is decided."""
     undecided = [c for g in groups for c in g if c.key not in run.verdicts]
     changes = run.ready(undecided, frozenset(c.key for c in undecided))
@@ -63,7 +72,11 @@ def _body(run: Run, change: Change, settings: Settings) -> dict[str, object]:
 
 
 def _judge(run: Run, change: Change, now: LiveTunnel | None) -> Verdict | None:
-    """After an ambiguous update: done, to be sent again (still as it was), or changed by somebody else."""
+    """After an ambiguous update: done, to be sent again (still as it was), or changed by somebody else.
+
+    Only what is just as this run found it or left it is sent again; anything else is the work of others, which an
+    update would undo unseen.
+    """
     if now is None:
         message = "the tunnel was deleted by somebody else meanwhile"
         return Verdict(Result.FAILED, Problem("gone", message, "Run plan again and look."))
@@ -76,8 +89,12 @@ def _judge(run: Run, change: Change, now: LiveTunnel | None) -> Verdict | None:
     return Verdict(Result.FAILED, Problem("changed-meanwhile", message, "Run plan again and look."))
 
 
-def _split(run: Run, groups: Sequence[Group], refusal: Refused, *, sent: bool) -> Gen:
-    """Find what the server refuses among groups that it refused together.
+def _split(run: Run, groups: Sequence[Group], refusal: Refused, *, sent: bool) -> Protocol[None]:
+    """Find what the server refuses among groups that it refused together, in halves.
+
+    When the left half is taken, what is refused must be in the right one, which therefore need not be sent whole again:
+    one refused tunnel of n is found in at most 2 log2(n) calls. If no half is refused and yet the whole was, the calls
+    were too large or bulk calls don't work at all; `_lone` learns from it.
 
     Args:
         run: The account's state.
@@ -100,8 +117,12 @@ def _split(run: Run, groups: Sequence[Group], refusal: Refused, *, sent: bool) -
         yield from _split(run, right, of_right, sent=True)
 
 
-def _lone(run: Run, group: Group, refusal: Refused, *, sent: bool) -> Gen:
-    """One group that the server refuses: a cycle takes its detour, a single change is tried by its own PUT."""
+def _lone(run: Run, group: Group, refusal: Refused, *, sent: bool) -> Protocol[None]:
+    """One group that the server refuses: a cycle takes its detour, a single change is tried by its own PUT.
+
+    The PUT is the judge: what it refuses has failed. What it takes was refused for what surrounded it: alone in a bulk
+    call, then the server takes none; among others, then calls were too large.
+    """
     undecided = [c for c in group if c.key not in run.verdicts]
     if not run.ready(undecided, frozenset(c.key for c in undecided)):
         return
@@ -119,17 +140,17 @@ def _lone(run: Run, group: Group, refusal: Refused, *, sent: bool) -> Gen:
         run.size = max(1, run.size // 2)
 
 
-def _singly(run: Run, groups: Sequence[Group]) -> Gen:
+def _singly(run: Run, groups: Sequence[Group]) -> Protocol[None]:
+    """Without bulk calls: each change by its own PUT, each cycle by its detour."""
     for group in groups:
         if len(group) > 1:
-            refusal = Refused(0, ())
-            yield from _lone(run, group, refusal, sent=False)
+            yield from _lone(run, group, Refused(0, ()), sent=False)
             continue
         for change in run.ready(group):
             yield from _put(run, change)
 
 
-def _put(run: Run, change: Change, settings: Settings | None = None) -> Gen:
+def _put(run: Run, change: Change, settings: Settings | None = None) -> Protocol[None]:
     """PUT one tunnel by its id; a refusal is its verdict."""
     target = wanted(change) if settings is None else settings
 
@@ -143,8 +164,12 @@ def _put(run: Run, change: Change, settings: Settings | None = None) -> Gen:
         run.decide([change], Verdict(Result.FAILED, problem_of(refusal)))
 
 
-def _detour(run: Run, group: Group, refusal: Refused) -> Gen:
-    """Break a cycle that the server refuses as a whole: one by one, some passing through a free value."""
+def _detour(run: Run, group: Group, refusal: Refused) -> Protocol[None]:
+    """Break a cycle that the server refuses as a whole: one by one, some passing through a free value.
+
+    The outcome of each step is certain before the next begins, so no step takes a value that is still held. What a
+    crash leaves parked is plain drift, which the next run plans away.
+    """
     # Whoever else applies may have done it meanwhile: then parking a member would be harm.
     waiting = yield from look(run, group, refusal, lambda c, t: _judge(run, c, t))
     if len(waiting) < len(group):
@@ -169,8 +194,12 @@ def _detour(run: Run, group: Group, refusal: Refused) -> Gen:
     run.notes.append(f"{names} went through {', '.join(detour.through)} for a moment, to break a cycle.")
 
 
-def _back_out(run: Run, steps: Sequence[DetourStep], failed: int) -> Gen:
-    """A step of a detour failed: what was only parked so far gets its old value back, unless another has it by now."""
+def _back_out(run: Run, steps: Sequence[DetourStep], failed: int) -> Protocol[None]:
+    """A step of a detour failed: what was only parked so far gets its old value back, unless another has it by now.
+
+    Once any member has reached its end, it may hold what a parked one gave up; then parked ones stay, and a later run
+    goes on from there.
+    """
     final = {s.change.key for s in steps[:failed] if not s.parked}
     parked = [s.change for s in steps[:failed] if s.parked and s.change.key not in final]
     culprit = steps[failed].change

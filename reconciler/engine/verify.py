@@ -1,23 +1,22 @@
 """Verification: list again, diff again; only an empty difference is success."""
 
-from collections.abc import Generator
-
-from reconciler.api.call import Outcome, Pause, Step
+from reconciler.api.call import Pause, Protocol
 from reconciler.core.build import remaining
 from reconciler.core.change import Action, Change
 from reconciler.core.diff import wanted
 from reconciler.core.live import Live
 from reconciler.core.report import Problem
-from reconciler.engine.run import AGREEMENT_SECONDS, APPLIED, Result, Run, Verdict
+from reconciler.core.verdict import APPLIED, Result, Verdict
+from reconciler.engine.run import AGREEMENT_SECONDS, Run
 
 PATIENCE = (1.0, 2.0, 4.0, 8.0, 15.0)
 """Seconds between readings while a list may lag behind what this run wrote: 30 in all."""
 
 _GUESSED = frozenset({"not-modified", "changed-meanwhile"})
-"""What is said of an answer that does not say what was done."""
+"""Codes of verdicts that were guessed, since neither answer nor list said what was done; a later list may know why."""
 
 
-def verify(run: Run) -> Generator[Step, tuple[Outcome, ...], tuple[Change, ...] | None]:
+def verify(run: Run) -> Protocol[tuple[Change, ...] | None]:
     """Prove convergence by looking again; corrects the verdicts by what the list says.
 
     A list that differs only in what this run wrote may lag behind, so it is read again with back-off. So may one that
@@ -52,7 +51,11 @@ def _origin(run: Run, left: Change) -> Change | None:
 
 
 def _may_lag(run: Run, left: Change, live: Live) -> bool:
-    """True when the difference is in something this run wrote and the list shows no trace of the write yet."""
+    """True when the difference is in something this run wrote and the list shows no trace of the write yet.
+
+    A tunnel that came or went leaves its trace by being there; one that was updated, by the values that the answer gave
+    or by its time of modification. Waiting for anything else would not change what the list says.
+    """
     change = _origin(run, left)
     if change is None or run.verdicts.get(change.key) != APPLIED or change.key in run.final:
         return False
@@ -65,7 +68,10 @@ def _may_lag(run: Run, left: Change, live: Live) -> bool:
 
 
 def _correct(run: Run, left: tuple[Change, ...]) -> None:
-    """The list decides: what it shows as done is applied, what it still shows as different is not."""
+    """The list decides: what it shows as done is applied, what it still shows as different is not.
+
+    Where the answer already said why something was not done, its words stay: they are Cloudflare's own.
+    """
     differing = {change.key: one for one in left if (change := _origin(run, one)) is not None}
     for change in run.plan.changes:
         one = differing.get(change.key)

@@ -5,19 +5,19 @@ sink holds the key that Cloudflare has, as current or as pending. What was inter
 pending key: another key must not take its place, since Cloudflare may have it already.
 """
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
 
-from reconciler.api.call import Answered, Call, Pause, Send, Step, Verb
+from reconciler.api.call import Answered, Call, Pause, Send, Verb
 from reconciler.api.outcome import problem_of
 from reconciler.core.desired import CommandRef, Declared, EnvRef, External, FileRef, Generated
 from reconciler.core.live import LiveTunnel
 from reconciler.core.report import Problem
+from reconciler.core.verdict import APPLIED, Result, Verdict
+from reconciler.engine.setkeys import send_keys
+from reconciler.keys.generate import generate_key
 from reconciler.keys.secret import Secret
-from reconciler.keys.sending import generate_key, send_keys
-from reconciler.keys.steps import KeyResult, KeySteps, SinkDone, SinkFailed, SinkOp, SinkOutcome, SinkStep
+from reconciler.keys.steps import KeyProtocol, KeySteps, SinkDone, SinkFailed, SinkOp, SinkOutcome, SinkStep
 
-_Part = Generator[Step | SinkStep, Any, dict[str, KeyResult]]
 _PUTS = 3
 
 
@@ -35,8 +35,7 @@ def set_keys(targets: Sequence[Declared]) -> KeySteps:
         live = yield from _listed(targets, wrong)
     if any(wrong.values()):
         return _all_or_nothing(wrong)
-    results = yield from send_keys({live[t.name].id: t.name for t in targets})
-    return tuple(results[t.name] for t in targets)
+    return (yield from send_keys({live[t.name].id: t.name for t in targets}))
 
 
 def rotate(targets: Sequence[Declared]) -> KeySteps:
@@ -56,23 +55,23 @@ def rotate(targets: Sequence[Declared]) -> KeySteps:
         live = yield from _listed(targets, wrong)
     if any(wrong.values()):
         return _all_or_nothing(wrong)
-    results: dict[str, KeyResult] = {}
+    verdicts: dict[str, Verdict] = {}
     send: dict[str, str] = {}
     generate: list[LiveTunnel] = []
     for target in targets:
         local = isinstance(target.key, Generated) and target.key.by == "local"
         held = yield from _hold(target.name, make=local)
-        if isinstance(held, KeyResult):
-            results[target.name] = held
+        if isinstance(held, Verdict):
+            verdicts[target.name] = held
         elif held:
             send[live[target.name].id] = target.name
         else:
             generate.append(live[target.name])
     sent = yield from send_keys(send)
-    results |= sent
-    results |= yield from promote(name for name, result in sent.items() if result.outcome == "applied")
-    results |= yield from _generate(generate)
-    return tuple(results[t.name] for t in targets)
+    verdicts |= sent
+    verdicts |= yield from promote(name for name, verdict in sent.items() if verdict == APPLIED)
+    verdicts |= yield from _generate(generate)
+    return verdicts
 
 
 def prepare(names: Iterable[str], later: Iterable[str] = ()) -> KeySteps:
@@ -85,30 +84,30 @@ def prepare(names: Iterable[str], later: Iterable[str] = ()) -> KeySteps:
         later: Tunnels whose key Cloudflare makes once they are there: their sinks are probed too.
 
     Returns:
-        One result per name: `applied` when its key may be sent, else `failed` (then its tunnel must not be
+        A verdict per name: `applied` when its key may be sent, else `failed` (then its tunnel must not be
         created) or `skipped` because the sink of another one failed its probe.
     """
     ordered = sorted(names)
     wrong = yield from _probe([*ordered, *sorted(later)])
     if any(wrong.values()):
         return _all_or_nothing(wrong)
-    results = []
+    verdicts = {}
     for name in ordered:
         held = yield from _hold(name, make=True)
-        results.append(held if isinstance(held, KeyResult) else KeyResult(name, "applied"))
-    return tuple(results)
+        verdicts[name] = held if isinstance(held, Verdict) else APPLIED
+    return verdicts
 
 
-def promote(names: Iterable[str]) -> _Part:
+def promote(names: Iterable[str]) -> KeySteps:
     """Make the pending keys of tunnels current: Cloudflare has them now."""
-    results = {}
+    verdicts = {}
     for name in names:
         done: SinkOutcome = yield SinkStep(SinkOp.PROMOTE, name)
-        results[name] = KeyResult(name, "applied")
+        verdicts[name] = APPLIED
         if isinstance(done, SinkFailed):
             why = done.problem
-            results[name] = KeyResult(name, "failed", Problem(why.code, why.message, _FINISH.format(name)))
-    return results
+            verdicts[name] = Verdict(Result.FAILED, Problem(why.code, why.message, _FINISH.format(name)))
+    return verdicts
 
 
 _FINISH = (
@@ -145,15 +144,13 @@ _GENERATE = "To have keys made here, declare `psk: {generate: true, deliver_to: 
 _FINISH_OR_NEW = "Use `psk rotate`, which makes a new one or finishes an interrupted rotation."
 
 
-def _all_or_nothing(wrong: Mapping[str, Problem | None]) -> tuple[KeyResult, ...]:
+def _all_or_nothing(wrong: Mapping[str, Problem | None]) -> dict[str, Verdict]:
     first = next(name for name, why in wrong.items() if why)
     other = Problem("nothing-done", f"No key was changed, because {first} has a problem")
-    return tuple(
-        KeyResult(name, "failed", why) if why else KeyResult(name, "skipped", other) for name, why in wrong.items()
-    )
+    return {name: Verdict(Result.FAILED, why) if why else Verdict(Result.SKIPPED, other) for name, why in wrong.items()}
 
 
-def _probe(names: Iterable[str]) -> Generator[Step | SinkStep, Any, dict[str, Problem | None]]:
+def _probe(names: Iterable[str]) -> KeyProtocol[dict[str, Problem | None]]:
     wrong: dict[str, Problem | None] = {}
     for name in names:
         answer: SinkOutcome = yield SinkStep(SinkOp.PROBE, name)
@@ -161,9 +158,7 @@ def _probe(names: Iterable[str]) -> Generator[Step | SinkStep, Any, dict[str, Pr
     return wrong
 
 
-def _listed(
-    targets: Sequence[Declared], wrong: dict[str, Problem | None]
-) -> Generator[Step | SinkStep, Any, dict[str, LiveTunnel]]:
+def _listed(targets: Sequence[Declared], wrong: dict[str, Problem | None]) -> KeyProtocol[dict[str, LiveTunnel]]:
     """Live tunnels by name; puts into `wrong` what is missing."""
     (outcome,) = yield Send((Call(Verb.LIST),))
     if not isinstance(outcome, Answered) or outcome.live is None:
@@ -175,17 +170,17 @@ def _listed(
     return live
 
 
-def _hold(name: str, *, make: bool) -> Generator[Step | SinkStep, Any, KeyResult | bool]:
+def _hold(name: str, *, make: bool) -> KeyProtocol[Verdict | bool]:
     """Have the pending key in ring and sink, a new one if there is none and `make`; whether there is one."""
     steps = [SinkOp.PENDING, SinkOp.MAKE, SinkOp.PUT, SinkOp.CHECK]
     for op in steps if make else steps[:1]:
         done: SinkOutcome = yield SinkStep(op, name)
         if isinstance(done, SinkFailed):
-            return KeyResult(name, "failed", done.problem)
+            return Verdict(Result.FAILED, done.problem)
         if op is SinkOp.PENDING and done.yes:
             return True
         if op is SinkOp.CHECK and not done.yes:
-            return KeyResult(name, "failed", _DIFFERS)
+            return Verdict(Result.FAILED, _DIFFERS)
     return make
 
 
@@ -196,16 +191,16 @@ _DIFFERS = Problem(
 )
 
 
-def _generate(tunnels: Iterable[LiveTunnel]) -> _Part:
+def _generate(tunnels: Iterable[LiveTunnel]) -> KeySteps:
     """Let Cloudflare make each key and store it at once."""
-    results = {}
+    verdicts = {}
     for tunnel in tunnels:
-        made = yield from generate_key(tunnel.name, tunnel)
-        results[tunnel.name] = made if isinstance(made, KeyResult) else (yield from _keep(tunnel.name, made))
-    return results
+        made = yield from generate_key(tunnel)
+        verdicts[tunnel.name] = made if isinstance(made, Verdict) else (yield from _keep(tunnel.name, made))
+    return verdicts
 
 
-def _keep(name: str, key: Secret) -> Generator[Step | SinkStep, Any, KeyResult]:
+def _keep(name: str, key: Secret) -> KeyProtocol[Verdict]:
     """Store a key that is in force already; a failed write may have worked, so reading decides."""
     why = _DIFFERS
     for attempt in range(_PUTS):
@@ -218,4 +213,4 @@ def _keep(name: str, key: Secret) -> Generator[Step | SinkStep, Any, KeyResult]:
             yield Pause(2.0**attempt, f"the sink of {name} failed")
     message = f"Cloudflare made a key and its sink did not take it ({why.message}): the key is lost"
     remedy = f"Repair the sink and run `psk rotate {name}`."
-    return KeyResult(name, "unknown", Problem("key-lost", message, remedy))
+    return Verdict(Result.UNKNOWN, Problem("key-lost", message, remedy))

@@ -3,10 +3,11 @@
 from collections.abc import Generator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, TypeVar
 
 from reconciler.api.call import Step
 from reconciler.core.report import Problem
+from reconciler.core.verdict import Verdict
 from reconciler.keys.secret import Secret
 
 
@@ -53,21 +54,13 @@ class SinkFailed:
 SinkOutcome = SinkDone | SinkFailed
 
 
-@dataclass(frozen=True, slots=True)
-class KeyResult:
-    """What became of one tunnel's key.
-
-    Attributes:
-        outcome: `applied`: Cloudflare has it, and a generated one is the sink's current key. `failed`:
-            Cloudflare's key
-            is held where it was, or as the sink's pending key. `skipped`: nothing was tried. `unknown`: it
-            can't be told which key Cloudflare has.
-    """
-
-    name: str
-    outcome: Literal["applied", "failed", "skipped", "unknown"]
-    error: Problem | None = None
-
-
-KeySteps = Generator[Step | SinkStep, Any, tuple[KeyResult, ...]]
+T = TypeVar("T")
+KeyProtocol = Generator[Step | SinkStep, Any, T]
 """Yields steps; is sent outcomes for `Send`, anything for `Pause`, a `SinkOutcome` for `SinkStep`."""
+
+KeySteps = KeyProtocol[dict[str, Verdict]]
+"""Ends with a verdict per tunnel name.
+
+`applied`: Cloudflare has the key, and a generated one is the sink's current key. `failed`: Cloudflare's key is held
+where it was, or as the sink's pending key. `skipped`: nothing was tried. `unknown`: nobody can tell which key it has.
+"""

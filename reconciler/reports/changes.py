@@ -5,14 +5,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reconciler.core.report import ChangeReport, FieldReport, Problem, Source
+from reconciler.core.verdict import Result, Verdict
 
 if TYPE_CHECKING:  # validate plans nothing, and a plan needs no engine
     from reconciler.core.change import Change
     from reconciler.engine.check import Checked
-    from reconciler.engine.run import Verdict
 
 
-def change_report(change: "Change", verdict: "Verdict | None" = None, check: str | None = None) -> ChangeReport:
+def change_report(change: "Change", verdict: Verdict | None = None, check: str | None = None) -> ChangeReport:
     """A change, how it ended (after apply) and what the server said of it (with `--server-check`)."""
     place = change.location
     return ChangeReport(
@@ -46,11 +46,9 @@ def checked_reports(changes: tuple["Change", ...], checked: "Checked") -> tuple[
 
 
 def applied_reports(
-    changes: tuple["Change", ...], verdicts: Mapping[str, "Verdict"], held_back: tuple["Change", ...]
+    changes: tuple["Change", ...], verdicts: Mapping[str, Verdict], held_back: tuple["Change", ...]
 ) -> tuple[ChangeReport, ...]:
     """Changes with how they ended, and the deletes that `--no-delete` left out."""
-    from reconciler.engine.run import Result, Verdict
-
     not_sent = Verdict(Result.SKIPPED, Problem("not-sent", "it was not sent"))
     withheld = Verdict(Result.SKIPPED, Problem("no-delete", "--no-delete leaves deletes out"))
     done = [change_report(c, verdicts.get(c.key, not_sent)) for c in changes]

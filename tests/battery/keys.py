@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from reconciler.api.call import Answered, Call, Send, Step, Verb
+from reconciler.engine.setkeys import send_keys
+from reconciler.keys.generate import generate_key
 from reconciler.keys.secret import Secret, reveal
-from reconciler.keys.sending import generate_key, send_keys
 from reconciler.simulator.faults import FaultKind
 from tests.battery.oracles import UNTRUE, Breach
 from tests.battery.run import Ending, Killed, Mishaps, Result, Story, turns
@@ -34,7 +35,7 @@ def _generate(name: str) -> Generator[Step, Any, Any]:
     if not isinstance(outcome, Answered) or outcome.live is None:
         return None
     before = outcome.live.by_name().get(name)
-    return None if before is None else (yield from generate_key(name, before))
+    return None if before is None else (yield from generate_key(before))
 
 
 def _run(story: Story, protocol: Generator[Step, Any, Any]) -> Any:
@@ -60,7 +61,7 @@ def _judge_generated(story: Story, tunnel_id: str, before: str | None, result: A
     if isinstance(result, Secret):
         if reveal(result) != now and "lost-write" not in met:
             story.watch.breach("S5", "the key that was given out is not the one in force")
-    elif result is not None and result.outcome == "failed" and now != before:
+    elif result is not None and result.result == "failed" and now != before:
         late = story.simulator.semantics.list_lag > 1 or met & UNTRUE
         (story.watch.limits if late else story.watch.breaches).append(_lost())
 
@@ -75,9 +76,9 @@ def _judge_set(story: Story, ids: Mapping[str, str], results: Any) -> None:
     for tunnel_id, name in ids.items():
         found = results.get(name) if results else None
         right = keys.get(tunnel_id) == key_text(name)
-        if found is not None and found.outcome == "applied" and not right and "lost-write" not in met:
+        if found is not None and found.result == "applied" and not right and "lost-write" not in met:
             story.watch.breach("S5", f"the key of {name} is said to be set and is not")
-        if found is not None and found.outcome == "failed" and right and not met & _SAID_NOT_DONE:
+        if found is not None and found.result == "failed" and right and not met & _SAID_NOT_DONE:
             story.watch.breach("S5", f"the key of {name} is said not to be set and is")
 
 

@@ -14,8 +14,9 @@ from reconciler.api.call import Answered, Call, NotSent, Refused, Verb
 from reconciler.core import build, diff, guard, live, scope
 from reconciler.core.live import Live
 from reconciler.core.tunnel import nested
+from reconciler.core.verdict import Result, Verdict
 from reconciler.engine import apply, creates, deletes, run, updates, verify
-from reconciler.keys import sending
+from reconciler.keys import generate
 from tests.battery import keys
 from tests.battery import run as stories
 from tests.battery.batteries import Spec, replay_text, tell
@@ -342,14 +343,14 @@ def an_interruption_is_not_noticed() -> list[Patch]:
 
 @bug
 def a_made_key_is_not_looked_for() -> list[Patch]:
-    real = sending.generate_key
+    real = generate.generate_key
 
-    def careless(name: str, before: Any) -> Any:
-        for step in real(name, before):
+    def careless(before: Any) -> Any:
+        for step in real(before):
             (outcome,) = yield step
             if isinstance(outcome, Answered):
                 return outcome.result["key"]
-            return sending.KeyResult(name, "failed", sending.problem_of(outcome))
+            return Verdict(Result.FAILED, generate.problem_of(outcome))
 
     return [(keys, "generate_key", careless)]
 

@@ -32,10 +32,11 @@ from reconciler.core.desired import (
 from reconciler.core.diagnostic import Location
 from reconciler.core.live import Live, LiveTunnel
 from reconciler.core.report import Problem
+from reconciler.core.verdict import Result, Verdict
 from reconciler.keys.rotate import prepare, promote, rotate, set_keys
 from reconciler.keys.secret import Secret, reveal
 from reconciler.keys.status import key_status
-from reconciler.keys.steps import KeyResult, KeySteps, SinkDone, SinkFailed, SinkOp, SinkOutcome, SinkStep
+from reconciler.keys.steps import KeySteps, SinkDone, SinkFailed, SinkOp, SinkOutcome, SinkStep
 
 HERE = Location("t.yaml", 3)
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
@@ -177,7 +178,7 @@ CRASHES = ("crash before", "crash after")
 FAULTS = (*CALL_FAULTS, *SINK_FAULTS, *CRASHES)
 
 
-def drive(steps: KeySteps, world: World, faults: dict[int, str]) -> tuple[KeyResult, ...]:
+def drive(steps: KeySteps, world: World, faults: dict[int, str]) -> dict[str, Verdict]:
     """Run to the end; the fault stands by the number of its step, and does nothing where it doesn't fit."""
     answer: object = None
     number = 0
@@ -185,8 +186,8 @@ def drive(steps: KeySteps, world: World, faults: dict[int, str]) -> tuple[KeyRes
         try:
             step = steps.send(answer)
         except StopIteration as end:
-            results: tuple[KeyResult, ...] = end.value
-            return results
+            verdicts: dict[str, Verdict] = end.value
+            return verdicts
         if isinstance(step, Pause):
             answer = ()
             continue
@@ -212,19 +213,19 @@ def live_through(runs: list[dict[int, str]]) -> None:
         world.ring = {}
         world.sent.clear()
         try:
-            results = drive(rotate(ALL), world, faults)
+            verdicts = drive(rotate(ALL), world, faults)
         except CrashError:
             unknown = set()
         else:
-            unknown = {r.name for r in results if r.outcome == "unknown"}
-            for r in results:
-                assert r.outcome != "applied" or world.current[r.name] == world.key[r.name], (runs, r)
+            unknown = {name for name, v in verdicts.items() if v.result == "unknown"}
+            for name, v in verdicts.items():
+                assert v.result != "applied" or world.current[name] == world.key[name], (runs, name)
         assert max(world.sent.values(), default=0) <= 1, runs
         for name in NAMES:
             assert world.held(name) or name in unknown or world.seen_by_status(name), (runs, name)
     world.ring = {}
-    results = drive(rotate(ALL), world, {})
-    assert [r.outcome for r in results] == ["applied"] * 3, runs
+    verdicts = drive(rotate(ALL), world, {})
+    assert [v.result for v in verdicts.values()] == ["applied"] * 3, runs
     assert world.current == world.key, runs
     assert world.pending == {}, runs
 
@@ -251,8 +252,8 @@ def test_twenty_thousand_lives_with_crashes_and_faults_lose_no_key() -> None:
         )
 
 
-def outcomes(results: tuple[KeyResult, ...]) -> dict[str, tuple[str, str | None]]:
-    return {r.name: (r.outcome, r.error.code if r.error else None) for r in results}
+def outcomes(verdicts: dict[str, Verdict]) -> dict[str, tuple[str, str | None]]:
+    return {name: (v.result, v.problem.code if v.problem else None) for name, v in verdicts.items()}
 
 
 def trace(steps: KeySteps, world: World, faults: dict[int, str]) -> list[str]:
@@ -265,8 +266,8 @@ def trace(steps: KeySteps, world: World, faults: dict[int, str]) -> list[str]:
             try:
                 step = steps.send(answer)
             except StopIteration as end:
-                results: tuple[KeyResult, ...] = end.value
-                return results
+                verdicts: dict[str, Verdict] = end.value
+                return verdicts
             if isinstance(step, SinkStep):
                 asked.append(f"{step.op} {step.tunnel}")
             elif isinstance(step, Send):
@@ -328,7 +329,7 @@ def test_a_refusal_after_a_lost_answer_is_unknown_since_the_first_may_have_been_
 
 def test_a_tunnel_that_the_answer_refuses_fails_with_the_reason_and_the_others_are_applied() -> None:
     results = drive(rotate([LOCAL, LOCAL_B]), World(), {11: "one refused"})
-    assert results[0] == KeyResult("lon-a", "failed", Problem("key-refused", "busy"))
+    assert results["lon-a"] == Verdict(Result.FAILED, Problem("key-refused", "busy"))
     assert outcomes(results)["lon-b"] == ("applied", None)
 
 
@@ -369,8 +370,9 @@ def test_only_generated_keys_can_be_rotated_and_nothing_is_done_otherwise(key: K
     results = drive(rotate([LOCAL, wrong]), world, {})
     assert outcomes(results) == {"lon-a": ("skipped", "nothing-done"), "lon-b": ("failed", code)}
     assert world.clock == 0
-    remedy = results[1].error.remedy if results[1].error else None
-    assert remedy
+    problem = results["lon-b"].problem
+    assert problem
+    assert problem.remedy
 
 
 @pytest.mark.parametrize(
@@ -409,7 +411,7 @@ def test_keys_of_new_tunnels_are_stored_before_the_create_and_promoted_after() -
     assert set(world.pending) == {"lon-a", "lon-b"}
 
     def after() -> KeySteps:
-        return tuple((yield from promote(["lon-a"])).values())
+        return (yield from promote(["lon-a"]))
 
     assert outcomes(drive(after(), world, {})) == {"lon-a": ("applied", None)}
     assert world.current["lon-a"] == world.ring["lon-a"]
@@ -417,4 +419,4 @@ def test_keys_of_new_tunnels_are_stored_before_the_create_and_promoted_after() -
 
 @pytest.mark.parametrize(("step", "fault"), [(1, "fails after"), (3, "fails after"), (3, "garbles")])
 def test_a_new_tunnel_whose_key_is_not_safely_stored_must_not_be_created(step: int, fault: str) -> None:
-    assert [r.outcome for r in drive(prepare(["lon-a"]), World(), {step: fault})] == ["failed"]
+    assert outcomes(drive(prepare(["lon-a"]), World(), {step: fault}))["lon-a"][0] == "failed"
