@@ -35,6 +35,7 @@ def address(text: str) -> str:
 _LENGTHS = {str(n): (1 << (32 - n)) - 1 for n in range(33)}
 
 
+@lru_cache(maxsize=16384)
 def is_canonical_prefix4(text: str) -> bool:
     """True for an IPv4 prefix in its one spelling without host bits; a tenth of the price of parsing it."""
     host, _, length = text.partition("/")

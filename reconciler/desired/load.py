@@ -30,6 +30,7 @@ from reconciler.desired.rules import Entry, Group, check
 from reconciler.desired.shapes import Record, validator
 from reconciler.desired.tree import AccountFiles, SourceFile, Tree
 
+_NOTHING: frozenset[str] = frozenset()
 REQUIRED = ("name", "cloudflare_endpoint", "interface_address")
 
 
@@ -180,8 +181,8 @@ def _entries(read: _Read, defaults: Mapping[str, Any], gone: set[str], problems:
     places = document.item_starts("tunnels")
     entries = []
     for index, own in enumerate(read.value["tunnels"]):
-        tunnel = merge(defaults, own)
-        wrong = frozenset(gone | read.gone.get(index, set())) if gone or read.gone else frozenset[str]()
+        tunnel = merge(defaults, own) if defaults else own
+        wrong = frozenset(gone | read.gone.get(index, set())) if gone or read.gone else _NOTHING
         if "*" in wrong:
             continue
         lacking = _lacking(tunnel)
@@ -194,10 +195,15 @@ def _entries(read: _Read, defaults: Mapping[str, Any], gone: set[str], problems:
 
 def _lacking(tunnel: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """Paths that the tunnel needs and nothing gives."""
-    lacking: list[tuple[str, ...]] = [(name,) for name in REQUIRED if name not in tunnel]
-    if "bgp" in tunnel and "customer_asn" not in tunnel["bgp"]:
+    lacking: list[tuple[str, ...]] = [(name,) for name in REQUIRED if tunnel.get(name) is None]
+    if _bgp_without_asn(tunnel):
         lacking.append(("bgp", "customer_asn"))
     return lacking
+
+
+def _bgp_without_asn(tunnel: Mapping[str, Any]) -> bool:
+    bgp = tunnel.get("bgp")
+    return bgp is not None and bgp.get("customer_asn") is None
 
 
 def _missing(document: Document, index: int, lacking: list[tuple[str, ...]], wrong: frozenset[str]) -> list[Diagnostic]:
@@ -215,18 +221,18 @@ def _missing(document: Document, index: int, lacking: list[tuple[str, ...]], wro
     ]
 
 
-def _declared(tunnel: dict[str, Any], place: Location, folder: str) -> Declared:
+def _declared(tunnel: Mapping[str, Any], place: Location, folder: str) -> Declared:
     """One tunnel's declaration from its merged and typed fields."""
     psk = tunnel.get("psk")
-    if "bgp" in tunnel and "customer_asn" not in tunnel["bgp"]:
-        del tunnel["bgp"]
+    if _bgp_without_asn(tunnel):
+        tunnel = {**tunnel, "bgp": None}
     return Declared(
         tunnel.get("name", ""),
         canonical(tunnel),
         place,
         _key(psk, folder) if psk else None,
         tunnel.get("renamed_from"),
-        tunnel.get("protect", False),
+        tunnel.get("protect") is True,
         psk.get("rotate_after") if psk else None,
     )
 

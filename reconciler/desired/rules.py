@@ -17,6 +17,8 @@ __all__ = ["CODES", "Entry", "Group", "check"]
 
 MAX_NAME = 15
 _NAME = re.compile(r"[A-Za-z0-9_.-]*")
+_RESTS = {"127": 1, "31": 1, "30": 3}
+"""Host bits of an interface address by its length."""
 _PRIVATE = tuple(
     (int.from_bytes(inet_pton(AF_INET, host)) >> (32 - length), 32 - length)
     for host, length in (("172.16.0.0", 12), ("169.254.240.0", 20))
@@ -97,9 +99,8 @@ def _names(entries: Iterable[Entry], first: Mapping[str, Entry]) -> Iterator[Dia
 def _span(text: str, family: int) -> tuple[int, int]:
     """First address, and last one negated, of the network of an interface address: wider ones sort first."""
     host, _, length = text.partition("/")
-    packed = inet_pton(family, host)
-    rest = (1 << (len(packed) * 8 - int(length))) - 1
-    last = int.from_bytes(packed) | rest
+    rest = _RESTS[length]
+    last = int.from_bytes(inet_pton(family, host)) | rest
     return last - rest, -last
 
 

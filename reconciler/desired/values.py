@@ -120,8 +120,8 @@ def choice(*choices: str) -> Callable[[Any], str]:
     """A function that takes one of the words given."""
 
     def typed(value: Any) -> str:
-        if isinstance(value, str) and value in choices:
-            return str(value)
+        if type(value) is str and value in choices:
+            return value
         hint = did_you_mean(value, choices) if isinstance(value, str) else ""
         remedy = f"{hint}It can be {' or '.join(choices)}."
         raise wrong("unknown-value", f"{_found(value)} is not one of the possible values", remedy)

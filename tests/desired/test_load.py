@@ -117,6 +117,23 @@ def test_null_removes_what_is_inherited(more: str, path: str, value: Any):
     assert one(more, head).settings.get(path) == value
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        "bgp: null, health_check: null, custom_remote_identities: null, customer_endpoint: null",
+        "health_check: {enabled: null, rate: null, type: null, direction: null, target: null}",
+        "health_check: {target: {saved: null}}, replay_protection: null, protect: null, renamed_from: null",
+    ],
+)
+def test_null_is_nothing_where_nothing_is_inherited(more: str):
+    assert one(more) == one("")
+
+
+def test_null_gives_no_required_field():
+    loaded = texts("tunnels: [{name: a, cloudflare_endpoint: ~, interface_address: 10.0.0.0/31, psk: external}]")
+    assert [d.code for d in loaded.diagnostics] == ["missing-field"]
+
+
 def test_null_in_the_accounts_defaults_is_nothing():
     account = ACCOUNT + "defaults: {bgp: null, health_check: {rate: null}}\n"
     assert one("", "", account).settings == one("").settings
