@@ -32,7 +32,6 @@ class Applied:
         live: The latest trusted list.
         notes: What the report should say about how it went.
         stop: Why the account stopped early, or None.
-        written: True when anything was, or may have been, written.
     """
 
     verdicts: Mapping[str, Verdict]
@@ -40,7 +39,11 @@ class Applied:
     live: Live
     notes: tuple[str, ...]
     stop: Denied | NotSent | Problem | None
-    written: bool
+
+    @property
+    def written(self) -> bool:
+        """True when anything was, or may have been, written."""
+        return any(v.result in (Result.APPLIED, Result.UNKNOWN) for v in self.verdicts.values())
 
     @property
     def converged(self) -> bool:
@@ -50,6 +53,10 @@ class Applied:
 
 def apply(plan: Plan, keyed: frozenset[str] = frozenset()) -> Protocol[Applied]:
     """Carry out a plan, step by step.
+
+    The order keeps every moment valid: what frees a name or an address goes before what takes it, so deletes that free
+    something come first, then updates, then creates. Deletes that free nothing come last, and only when all else is
+    applied, since nothing is harder to undo. A change without a verdict at the end was never sent.
 
     Args:
         plan: From a trusted list less than 30 seconds old. Guards are the caller's business.
@@ -66,10 +73,8 @@ def apply(plan: Plan, keyed: frozenset[str] = frozenset()) -> Protocol[Applied]:
     yield from update(run, plan.steps.updates)
     yield from create(run, plan.steps.creates)
     yield from _last_deletes(run)
-    left = (yield from verify(run)) if run.touched and run.stop is None else None
-    if not plan.changes:
-        left = ()
-    return Applied(run.verdicts, left, run.live, tuple(run.notes), run.stop, _written(run))
+    left = () if not plan.changes else (yield from verify(run)) if run.touched and run.stop is None else None
+    return Applied(run.verdicts, left, run.live, tuple(run.notes), run.stop)
 
 
 def _last_deletes(run: Run) -> Protocol[None]:
@@ -79,7 +84,3 @@ def _last_deletes(run: Run) -> Protocol[None]:
         run.decide(last, Verdict(Result.SKIPPED, _EARLIER))
         return
     yield from delete(run, last)
-
-
-def _written(run: Run) -> bool:
-    return any(v.result in (Result.APPLIED, Result.UNKNOWN) for v in run.verdicts.values())

@@ -20,8 +20,10 @@ _Unsure = list[tuple[Change, Ambiguous | Refused]]
 def create(run: Run, changes: Iterable[Change]) -> Protocol[None]:
     """Create these tunnels.
 
-    A create whose answer was lost is adopted when exactly one tunnel with its name and addresses is listed under an id
-    that was not there before, and sent again only after two agreeing lists that lack it.
+    A create is the one write that must not be repeated blindly: names need not be unique, so a second one may make a
+    second tunnel. One whose answer was lost is adopted when exactly one tunnel with its name and addresses is listed
+    under an id that was not there before, and sent again only after two lists, some seconds apart, that both lack it. A
+    refusal of one that was sent again may come from its own first try, so the list decides about that too.
     """
     pending = run.ready(changes)
     for attempt in range(TRIES):
@@ -35,11 +37,7 @@ def create(run: Run, changes: Iterable[Change]) -> Protocol[None]:
                 unsure.append((change, outcome))
             else:
                 _settle(run, change, outcome)
-        pending = (yield from _find(run, unsure)) if unsure else []
-        if pending and attempt == TRIES - 1:
-            for change, lost in unsure:
-                if change in pending and isinstance(lost, Ambiguous):
-                    run.unknown([change], lost)
+        pending = (yield from _find(run, unsure, again=attempt + 1 < TRIES)) if unsure else []
 
 
 def _call(run: Run, change: Change) -> Call:
@@ -58,14 +56,19 @@ def _settle(run: Run, change: Change, outcome: Outcome) -> None:
             run.decide([change], Verdict(Result.FAILED, problem_of(outcome)))
 
 
-def _find(run: Run, unsure: _Unsure) -> Protocol[list[Change]]:
-    """Decide lost creates from the list; returns those that two agreeing lists lack."""
+def _find(run: Run, unsure: _Unsure, *, again: bool) -> Protocol[list[Change]]:
+    """Decide lost creates from the list; returns those to send again, which two agreeing lists lack.
+
+    Args:
+        run: The account's state.
+        unsure: Creates with the answers that could not be believed.
+        again: Whether they may be sent once more; else what no list decides is unknown.
+    """
     adopted: dict[str, Change] = {}
     for last in (False, True):
         live = yield from run.observe()
         if live is None:
-            for change, outcome in unsure:
-                _lost_for_good(run, change, outcome)
+            _give_up(run, unsure)
             return []
         unsure = [(c, o) for c, o in unsure if not _recognise(run, c, o, live, adopted)]
         if unsure and not last:
@@ -73,21 +76,18 @@ def _find(run: Run, unsure: _Unsure) -> Protocol[list[Change]]:
         elif not unsure:
             break
     yield from _send_keys(run, adopted)
-    return [c for c, o in unsure if isinstance(o, Ambiguous)] if _refused_stay(run, unsure) else []
+    lost = [c for c, o in unsure if isinstance(o, Ambiguous) and again and run.stop is None]
+    _give_up(run, [(c, o) for c, o in unsure if c not in lost])
+    return lost
 
 
-def _refused_stay(run: Run, unsure: _Unsure) -> bool:
+def _give_up(run: Run, unsure: _Unsure) -> None:
+    """What no list decided: a refusal stands, a lost answer stays unknown."""
     for change, outcome in unsure:
-        if isinstance(outcome, Refused):
+        if isinstance(outcome, Ambiguous):
+            run.unknown([change], outcome)
+        else:
             run.decide([change], Verdict(Result.FAILED, problem_of(outcome)))
-    return run.stop is None
-
-
-def _lost_for_good(run: Run, change: Change, outcome: Ambiguous | Refused) -> None:
-    if isinstance(outcome, Ambiguous):
-        run.unknown([change], outcome)
-    else:
-        run.decide([change], Verdict(Result.FAILED, problem_of(outcome)))
 
 
 def _recognise(run: Run, change: Change, outcome: Ambiguous | Refused, live: Live, adopted: dict[str, Change]) -> bool:

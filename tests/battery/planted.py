@@ -115,7 +115,7 @@ def broken_entries_of_a_list_are_left_out() -> list[Patch]:
 
 @bug
 def one_list_is_enough_to_send_a_create_again() -> list[Patch]:
-    def find(one: run.Run, unsure: Any) -> Any:
+    def find(one: run.Run, unsure: Any, **_: Any) -> Any:
         now = yield from one.observe()
         if now is None:
             return []
