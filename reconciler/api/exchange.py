@@ -146,13 +146,9 @@ def _gate(session: Session, port: Port, last: Unsettled | None) -> NotSent | Non
         if wait <= 0:
             return None
         if wait >= left:
-            return _too_long("rate-limited", wait, left, because)
+            asked = f"the rate limit asks for {wait:.0f} s of silence and the run has {left:.0f} s left"
+            return NotSent("rate-limited", f"not sent: {asked}{because}")
         port.sleep(wait)
-
-
-def _too_long(code: str, wait: float, left: float, because: str) -> NotSent:
-    asked = f"the rate limit asks for {wait:.0f} s of silence and the run has {left:.0f} s left"
-    return NotSent(code, f"not sent: {asked}{because}")
 
 
 def _try(call: Call, request: Request, session: Session, port: Port, hide: Callable[[str], str]) -> Outcome | Unsettled:

@@ -13,11 +13,6 @@ _TRIES_LIMITED = 12
 _SECONDS = re.compile(r"\d{1,12}(\.\d{1,6})?", re.ASCII)
 
 
-def is_safe(call: Call) -> bool:
-    """Whether a call changes nothing, so that it may be sent again whatever became of it."""
-    return call.verb is Verb.LIST or call.validate_only
-
-
 def next_delay(call: Call, failure: Unsettled, attempt: int, draw: float) -> float | None:
     """Seconds to wait before the next try, or None for no further try.
 
@@ -30,7 +25,8 @@ def next_delay(call: Call, failure: Unsettled, attempt: int, draw: float) -> flo
         attempt: Number of tries so far, from 1.
         draw: Random number in [0, 1).
     """
-    if failure.maybe_done and not is_safe(call):
+    harmless = call.verb is Verb.LIST or call.validate_only
+    if failure.maybe_done and not harmless:
         return None
     if attempt >= (_TRIES_LIMITED if failure.code == "rate-limited" else _TRIES):
         return None

@@ -74,13 +74,11 @@ class Unsettled:
     Attributes:
         code: As for `NotSent` or `Ambiguous`, whichever it would become.
         message: Fixed text.
-        retry_after: The header as sent.
         maybe_done: Whether it may have been carried out; else it surely was not.
     """
 
     code: str
     message: str
-    retry_after: str | None = None
     ray: str | None = None
     maybe_done: bool = True
 
@@ -155,14 +153,14 @@ def decode(call: Call, reply: Reply, wrap: Wrap, hide: Hide = _plain) -> Outcome
     Returns:
         An outcome, or `Unsettled` when a try more might give one.
     """
-    status, ray, after = reply.status, reply.headers.get("cf-ray"), reply.headers.get("retry-after")
+    status, ray = reply.status, reply.headers.get("cf-ray")
     kind = status // 100
     if status == HTTPStatus.TOO_MANY_REQUESTS:
-        return Unsettled("rate-limited", "too many calls (HTTP 429)", after, ray, maybe_done=False)
+        return Unsettled("rate-limited", "too many calls (HTTP 429)", ray, maybe_done=False)
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         return Denied(status, _errors(reply, hide), ray)
     if status in _MAYBE_DONE or kind not in _DECODERS:
-        return Unsettled(f"http-{status}", f"HTTP {status}", after, ray)
+        return Unsettled(f"http-{status}", f"HTTP {status}", ray)
     return _DECODERS[kind](call, reply, wrap, hide)
 
 
@@ -171,7 +169,7 @@ def _redirected(call: Call, reply: Reply, _wrap: Wrap, _hide: Hide) -> Outcome |
     message = f"HTTP {status}: a redirect, which is never followed; is the base URL right?"
     if call.verb is Verb.LIST:
         return Refused(status, (ApiError(UNTRUSTED, message),), ray)
-    return Unsettled("redirect", message, None, ray)
+    return Unsettled("redirect", message, ray)
 
 
 def _errors(reply: Reply, hide: Hide) -> tuple[ApiError, ...]:
@@ -194,7 +192,7 @@ def _decode_refusal(call: Call, reply: Reply, _wrap: Wrap, hide: Hide) -> Outcom
 def _gone(errors: tuple[ApiError, ...], ray: str | None) -> Outcome | Unsettled:
     """A 404 on DELETE is what was wanted, if it is the API that speaks (not a proxy, not its router)."""
     if errors[0].code.startswith("http-"):
-        return Unsettled("http-404", "HTTP 404 without an error that can be read", None, ray)
+        return Unsettled("http-404", "HTTP 404 without an error that can be read", ray)
     if any(error.code == _NO_ROUTE for error in errors):
         return Refused(404, errors, ray)
     return Answered()
@@ -209,7 +207,7 @@ def _decode_success(call: Call, reply: Reply, wrap: Wrap, hide: Hide) -> Outcome
         errors = _unsuccessful(call, envelope, hide)
         return Refused(status, errors, ray) if errors else checked(call, envelope, wrap, hide)
     except UnreadableError as problem:
-        return Unsettled("unreadable", f"{problem} (HTTP {status})", None, ray)
+        return Unsettled("unreadable", f"{problem} (HTTP {status})", ray)
     except NotDoneError as problem:
         return Refused(status, (ApiError(problem.code, problem.message),), ray)
     except ListUntrusted as problem:

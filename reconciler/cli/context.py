@@ -12,10 +12,14 @@ from datetime import UTC, datetime
 from threading import Event
 from typing import TextIO
 
+from reconciler.api.baseurl import CLOUDFLARE
 from reconciler.core.diagnostic import Diagnostic, error
 from reconciler.core.report import AccountReport, Outcome
 from reconciler.keys.redact import Redactor, mask_commands
 from reconciler.keys.secret import Secret
+
+SANDBOX = "sandbox"
+"""Stands for the base URL, and for the token, where the built-in simulator stands in for Cloudflare."""
 
 
 class Halt(Exception):
@@ -88,6 +92,11 @@ class Context:
         """Whether to colour what goes to this stream."""
         wanted = not self.options.no_color and not self.env.get("NO_COLOR") and self.env.get("TERM") != "dumb"
         return wanted and stream.isatty()
+
+
+def base_of(ctx: Context) -> str:
+    """The API's base URL, or `sandbox`; `--base-url` was checked with the other options."""
+    return SANDBOX if ctx.sandbox else ctx.options.base_url or CLOUDFLARE
 
 
 @contextmanager

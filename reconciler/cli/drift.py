@@ -3,12 +3,13 @@
 from dataclasses import replace
 from pathlib import Path
 
-from reconciler.cli.context import Context, halt
+from reconciler.cli.context import Context
 from reconciler.cli.files import load_files
 from reconciler.cli.plan import attributed, baseline_of
 from reconciler.cli.planning import plan_all
 from reconciler.cli.psk import statuses
 from reconciler.cli.remote import Remote
+from reconciler.cli.render import read_report
 from reconciler.core.plan import Plan
 from reconciler.core.report import AccountReport, LeftAlone, Report
 from reconciler.desired.patch import Accepted, accept_patch
@@ -23,7 +24,7 @@ def run(ctx: Context) -> Report:
     baseline = baseline_of(ctx)
     previous = read_report(Path(ctx.options.previous)) if ctx.options.previous else None
     tree = read_tree(Path(ctx.options.dir))
-
+    # `git apply` takes paths below the working directory only.
     here = f"{Path.cwd()}/" if Path(ctx.options.dir).is_absolute() else ""
 
     def accept(plan: Plan) -> Accepted:
@@ -53,18 +54,3 @@ def _not_checked(plan: Plan) -> tuple[LeftAlone, ...]:
 def _with_keys(ctx: Context, plan: Plan, report: AccountReport) -> AccountReport:
     overdue = tuple(k for k in statuses(ctx, plan.desired, plan.live) if k.overdue or k.outcome == "unknown")
     return replace(report, keys=overdue)
-
-
-def read_report(path: Path) -> Report:
-    """A report that `-o json` wrote.
-
-    Raises:
-        Halt: It can't be read, or is no report.
-    """
-    from reconciler.render.reader import report_from_json
-
-    try:
-        return report_from_json(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as wrong:
-        detail = f"{wrong}. Give a file that -o json=PATH wrote."
-        raise halt("error", "bad-report", f"the report {path} can't be read", detail) from None

@@ -19,7 +19,7 @@ def load_files(ctx: Context) -> tuple[Desired, ...]:
     """
     tree = read_tree(Path(ctx.options.dir))
     loaded = load(tree, ctx.now().date())
-    ctx.diagnostics = _selected(ctx, tree, loaded)
+    ctx.diagnostics = _concerning(ctx, tree, loaded)
     strict = getattr(ctx.options, "strict", False) and ctx.diagnostics
     if strict or has_errors(ctx.diagnostics):
         raise Halt("invalid", ctx.diagnostics)
@@ -44,7 +44,7 @@ def selected(ctx: Context, accounts: tuple[Account, ...]) -> tuple[Account, ...]
     return tuple(a for a in accounts if not ctx.options.account or a.name in ctx.options.account)
 
 
-def _selected(ctx: Context, tree: Tree, loaded: Loaded) -> tuple[Diagnostic, ...]:
+def _concerning(ctx: Context, tree: Tree, loaded: Loaded) -> tuple[Diagnostic, ...]:
     """The diagnostics that concern the selected accounts: all but those in the folders of other accounts."""
     if not ctx.options.account:
         return loaded.diagnostics

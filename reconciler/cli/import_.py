@@ -16,9 +16,9 @@ from reconciler.core.diagnostic import Diagnostic, Location, has_errors
 from reconciler.core.live import Live
 from reconciler.core.report import AccountReport, Report
 from reconciler.desired.adopt import add_ignores
-from reconciler.desired.dump import account_text, dump
+from reconciler.desired.dump import Ignored, account_text, dump
 from reconciler.desired.load import load
-from reconciler.desired.tree import AccountFiles, SourceFile, Tree, read_tree
+from reconciler.desired.tree import AccountFiles, Tree, read_tree
 from reconciler.reports.accounts import report_of, unread
 
 _IMPORTED = re.compile(r"imported(-\d+)?\.yaml")
@@ -117,18 +117,18 @@ def _write(desired: Desired, files: AccountFiles, live: Live) -> AccountReport:
     return _report(desired, live, written, [f"{i.name}: {i.reason}" for i in found.ignored])
 
 
-def _account_text(desired: Desired, files: AccountFiles, ignored: Sequence[object]) -> str | None:
+def _account_text(desired: Desired, files: AccountFiles, ignored: Sequence[Ignored]) -> str | None:
     """The new text of `account.yaml`, or None when it stays as it is.
 
     Raises:
         Halt: Its `ignore` list can't be added to by a program.
     """
-    source: SourceFile | None = files.account_file
+    source = files.account_file
     if source is None:
-        return account_text(desired.account.account_id, ignored)  # type: ignore[arg-type]
+        return account_text(desired.account.account_id, ignored)
     if not ignored:
         return None
-    text = add_ignores(source, ignored)  # type: ignore[arg-type]
+    text = add_ignores(source, ignored)
     if isinstance(text, Diagnostic):
         raise Halt("error", (text,))
     return text

@@ -71,13 +71,7 @@ def _globals(*, defaults: bool) -> _Parser:
     parser = _Parser(prog="reconciler", add_help=False, allow_abbrev=False)
     add = parser.add_argument_group("global options, before or after the command").add_argument
     add("--dir", metavar="DIR", default=default("tunnels"), help="root of the YAML files (default: tunnels)")
-    add(
-        "--account",
-        metavar="NAME",
-        action="append",
-        default=default([]),
-        help="only this account; repeatable",
-    )
+    add("--account", metavar="NAME", action="append", default=default([]), help="only this account; repeatable")
     add("--base-url", metavar="URL", default=default(None), help="another API: https, or http on loopback")
     add(
         "--sandbox",
@@ -99,13 +93,7 @@ def _globals(*, defaults: bool) -> _Parser:
     add("--no-color", action="store_true", default=default(False), help="no colours, as with NO_COLOR")  # noqa: FBT003
     add("-v", "--verbose", action="count", default=default(0), help="more logs on standard error; repeatable")
     add("--log-format", choices=("console", "json"), default=default("console"), help="form of the logs")
-    add(
-        "--parallelism",
-        metavar="N",
-        type=_count,
-        default=default(10),
-        help="calls side by side (default: 10)",
-    )
+    add("--parallelism", metavar="N", type=_count, default=default(10), help="calls side by side (default: 10)")
     add(
         "--timeout",
         metavar="SECONDS",
@@ -116,119 +104,87 @@ def _globals(*, defaults: bool) -> _Parser:
     return parser
 
 
-def _plan(add: Callable[..., object]) -> None:
+_Add = Callable[..., object]
+
+
+def _plan(add: _Add) -> None:
     add("--out", metavar="FILE", help="save the plan, for apply --plan")
     add("--detailed-exitcode", action="store_true", help="exit 2 when there are changes")
-    add(
-        "--server-check",
-        action="store_true",
-        help="let Cloudflare validate every change; exit 4 if it refuses one",
-    )
+    add("--server-check", action="store_true", help="let Cloudflare validate every change; exit 4 if it refuses one")
     add("--baseline", metavar="REF", help="say which changes come from git since REF")
     add("--live", metavar="FILE", help="plan offline against a saved list")
     add("--save-live", metavar="FILE", help="save the list (mode 0600: it may hold BGP MD5 keys)")
+    _choice(add)
+
+
+def _apply(add: _Add) -> None:
+    _approval(add)
+    add("--plan", metavar="FILE", help="carry this saved plan out if it is still what would be done; does not ask")
+    add("--server-check", action="store_true", help="let Cloudflare validate every change before the first write")
+    add("--batch-size", metavar="N", type=_count, default=100, help="tunnels in one bulk update (default: 100)")
+    _choice(add)
+
+
+def _choice(add: _Add) -> None:
+    """What a plan holds; the same in plan and apply, as a saved plan must be found again."""
     add("--target", metavar="GLOB", help="only tunnels whose names match; prunes nothing else")
-    _allow_delete(add)
+    add("--allow-delete", metavar="NAME", action="append", default=[], help="this deletion is meant; repeatable")
     add("--no-delete", action="store_true", help="leave deletes out and report them")
     _strict(add)
 
 
-def _strict(add: Callable[..., object]) -> None:
+def _strict(add: _Add) -> None:
     add("--strict", action="store_true", help="warnings in the files are errors")
 
 
-def _allow_delete(add: Callable[..., object]) -> None:
-    add(
-        "--allow-delete",
-        metavar="NAME",
-        action="append",
-        default=[],
-        help="this deletion is meant; repeatable",
-    )
-
-
-def _apply(add: Callable[..., object]) -> None:
-    _approval(add)
-    add(
-        "--plan",
-        metavar="FILE",
-        help="carry this saved plan out if it is still what would be done; does not ask",
-    )
-    add("--no-delete", action="store_true", help="leave deletes out and report them")
-    add(
-        "--server-check",
-        action="store_true",
-        help="let Cloudflare validate every change before the first write",
-    )
-    add(
-        "--batch-size",
-        metavar="N",
-        type=_count,
-        default=100,
-        help="tunnels in one bulk update (default: 100)",
-    )
-    add("--target", metavar="GLOB", help="only tunnels whose names match; prunes nothing else")
-    _allow_delete(add)
-    _strict(add)
-
-
-def _approval(add: Callable[..., object]) -> None:
+def _approval(add: _Add) -> None:
     add("--auto-approve", action="store_true", help="do not ask")
     add("--allow-commands", action="store_true", help="let {command: …} references and sinks run")
 
 
-def _drift(add: Callable[..., object]) -> None:
+def _drift(add: _Add) -> None:
     add("--baseline", metavar="REF", help="tell drift from what git changed since REF")
     add("--previous", metavar="REPORT.json", help="say what is new, persisting and resolved since that report")
 
 
-def _import(add: Callable[..., object]) -> None:
+def _import(add: _Add) -> None:
     add("--account-id", metavar="ID", help="make a new account folder (with --account NAME) for this id")
     add("--force", action="store_true", help="overwrite imported.yaml")
 
 
-def _psk(add: Callable[..., object]) -> None:
+def _psk(add: _Add) -> None:
     add("action", choices=("set", "rotate", "status"), help="send keys, make new ones, or say what is known")
     add("names", metavar="NAME", nargs="*", help="tunnels (of the one selected account)")
     _approval(add)
 
 
-def _accounts(_: Callable[..., object]) -> None:
+def _none(_: _Add) -> None:
     return
 
 
-def _validate(add: Callable[..., object]) -> None:
-    _strict(add)
-
-
-def _schema(add: Callable[..., object]) -> None:
+def _schema(add: _Add) -> None:
     kinds = ("files", "report", "plan")
     add("kind", choices=kinds, nargs="?", default="files", help="of the YAML (default), the JSON report, a saved plan")
 
 
-def _simulate(add: Callable[..., object]) -> None:
+def _simulate(add: _Add) -> None:
     add("--port", type=_port, default=8787, metavar="PORT", help="port on loopback; 0 picks one (default: 8787)")
-    add(
-        "--semantics",
-        metavar="SWITCHES",
-        default="",
-        help="switches of undocumented behaviour, as name=value,…",
-    )
+    add("--semantics", metavar="SWITCHES", default="", help="switches of undocumented behaviour, as name=value,…")
     add("--state", metavar="FILE", help="keep the state in FILE between runs")
 
 
-def _render(add: Callable[..., object]) -> None:
+def _render(add: _Add) -> None:
     add("report", metavar="REPORT.json", help="a report written by -o json")
 
 
-_COMMANDS: dict[str, tuple[str, Callable[[Callable[..., object]], None]]] = {
-    "validate": ("check the files, offline", _validate),
+_COMMANDS: dict[str, tuple[str, Callable[[_Add], None]]] = {
+    "validate": ("check the files, offline", _strict),
     "plan": ("show what apply would do; writes nothing remote", _plan),
     "apply": ("carry the plan out and prove that the account converged", _apply),
     "drift": ("report how live differs from git; never writes", _drift),
     "import": ("write YAML for what is live", _import),
     "psk": ("set, rotate and look after pre-shared keys", _psk),
-    "accounts": ("list the accounts, for a CI matrix", _accounts),
+    "accounts": ("list the accounts, for a CI matrix", _none),
     "schema": ("print the JSON Schema of the YAML, for editors", _schema),
     "simulate": ("run the built-in API simulator on loopback", _simulate),
     "render": ("draw a saved JSON report in other formats", _render),
@@ -265,7 +221,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def _check(options: argparse.Namespace) -> None:
-    """Options that can't go together."""
+    """Options that can't go together; `base_url` gets its one spelling."""
     to_stdout = [name for name, path in options.output if path is None]
     if len(to_stdout) > 1:
         raise UsageError(f"only one output can go to standard output; give a PATH for one of: {', '.join(to_stdout)}")
@@ -274,7 +230,7 @@ def _check(options: argparse.Namespace) -> None:
     if options.sandbox == "":
         raise UsageError("--sandbox= needs a file name")
     if options.base_url is not None:
-        _check_base_url(options.base_url)
+        options.base_url = _base_url(options.base_url)
     if options.command == "plan" and options.live and (options.server_check or options.save_live):
         raise UsageError("--live is offline: it can't go with --server-check or --save-live")
     if options.command == "import" and (options.account_id is not None) and len(options.account) != 1:
@@ -283,10 +239,10 @@ def _check(options: argparse.Namespace) -> None:
         raise UsageError(f"psk {options.action} needs the name of at least one tunnel")
 
 
-def _check_base_url(url: str) -> None:
-    from reconciler.api.client import check_base_url
+def _base_url(text: str) -> str:
+    from reconciler.api.baseurl import check_base_url
 
     try:
-        check_base_url(url)
+        return check_base_url(text)
     except ValueError as refused:
         raise UsageError(f"--base-url: {refused}") from None

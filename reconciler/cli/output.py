@@ -61,15 +61,12 @@ def _context(ctx: Context) -> dict[str, str]:
     }
 
 
-def _width() -> int:
-    import shutil
-
-    return shutil.get_terminal_size().columns
-
-
 def _text_options(ctx: Context, *, to_stdout: bool) -> dict[str, object]:
-    terminal = to_stdout and ctx.stdout.isatty()
-    width = _width() if terminal else None
+    width = None
+    if to_stdout and ctx.stdout.isatty():
+        import shutil
+
+        width = shutil.get_terminal_size().columns
     return {"width": width, "color": to_stdout and ctx.color(ctx.stdout), "line_of": line_of}
 
 

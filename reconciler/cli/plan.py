@@ -5,8 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from reconciler.api.client import CLOUDFLARE, check_base_url
-from reconciler.cli.context import Context
+from reconciler.cli.context import Context, base_of
 from reconciler.cli.files import load_files
 from reconciler.cli.output import write_file
 from reconciler.cli.planning import Planned, options_of, plan_all, side_by_side
@@ -59,8 +58,7 @@ def _offline(ctx: Context, every: Iterable[Desired]) -> tuple[Planned, ...]:
     from reconciler.cli.savedlive import read_live
 
     live = read_live(Path(ctx.options.live), every)
-    base = "sandbox" if ctx.sandbox else check_base_url(ctx.options.base_url or CLOUDFLARE)
-    options = options_of(ctx, base)
+    options = options_of(ctx, base_of(ctx))
     return tuple(Planned(d, build_plan(d, live[d.account.account_id], options)) for d in every)
 
 
@@ -91,7 +89,7 @@ def attributed(plan: Plan, baseline: dict[str, Desired] | None) -> Plan:
     return replace(plan, changes=attribute(plan.changes, baseline.get(account.account_id, nothing)))
 
 
-def outcome_of(ctx: Context, plan: Plan) -> Outcome:
+def _outcome(ctx: Context, plan: Plan) -> Outcome:
     """The outcome of one account's plan."""
     if plan.guards:
         return "blocked"
@@ -109,7 +107,7 @@ def _report(
             accounts += [one.failed] if one.failed else []
             continue
         plan = attributed(one.plan, baseline)
-        report = planned(plan, outcome_of(ctx, plan))
+        report = planned(plan, _outcome(ctx, plan))
         check_report = by_name.get(report.account)
         accounts.append(_with_check(report, check_report) if check_report else report)
     if ctx.options.out:

@@ -8,18 +8,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from reconciler.api.client import CLOUDFLARE, Client, check_base_url
+from reconciler.api.baseurl import CLOUDFLARE
+from reconciler.api.client import Client
 from reconciler.api.exchange import KeyAccess, Session
 from reconciler.api.transport import HttpPort
-from reconciler.cli.context import Context, halt
-from reconciler.cli.options import UsageError
+from reconciler.cli.context import SANDBOX, Context, base_of, halt
 from reconciler.core.desired import Account
 from reconciler.keys.secret import Secret
 
 if TYPE_CHECKING:
     from reconciler.keys.resolve import KeyRing
-
-SANDBOX = "sandbox"
 
 
 class Remote:
@@ -36,7 +34,6 @@ class Remote:
 
         Raises:
             Halt: `auth` when one is missing; names all that are.
-            UsageError: `--base-url` is refused.
         """
         self._ctx = ctx
         self._stack = ExitStack()
@@ -44,10 +41,7 @@ class Remote:
         self._clients: dict[str, Client] = {}
         self._lines: dict[str, tuple[HttpPort, Session]] = {}
         self._rings: dict[str, KeyRing] = {}
-        try:
-            self.base = SANDBOX if ctx.sandbox else check_base_url(ctx.options.base_url or CLOUDFLARE)
-        except ValueError as refused:
-            raise UsageError(str(refused)) from None
+        self.base = base_of(ctx)
         self._tokens = self._find_tokens(accounts)
 
     def __enter__(self) -> Self:

@@ -21,7 +21,6 @@ _LEGACY_COMMAND = re.compile(r"##\[")
 _COMMAND = re.compile(r"\A(\s*):(?=:)")
 _BARE = re.compile(r"[\w./:@+-]+\Z", re.ASCII)
 _PLAIN_CODE = re.compile(r"[\w./:@,()\[\]{}+=>-]+(?: [\w./:@,()\[\]{}+=>-]+)*\Z", re.ASCII)
-_FORMULA = re.compile(r"[\s\"']*[=+\-@|%\uff1d\uff0b\uff0d\uff20]")
 
 _MARKDOWN_SIGNS = re.compile(r"[\\`*_\[\]|~]")
 _LINE_START = re.compile(r"\A( *)([-+=]|\d+(?=[.)])|)")
@@ -54,14 +53,6 @@ def log(text: str) -> str:
     if _BARE.match(line):
         return line
     return '"' + line.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def csv(text: str) -> str:
-    """A whole CSV cell, quoted; one that a spreadsheet would take for a formula begins with an apostrophe."""
-    line = visible(text)
-    if _FORMULA.match(line):
-        line = "'" + line
-    return '"' + line.replace('"', '""') + '"'
 
 
 def html(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from typing import get_args
 
+from reconciler.core.fields import Concern, Impact
 from reconciler.core.report import (
     EXIT_CODES,
     AccountReport,
@@ -17,10 +18,13 @@ from reconciler.core.report import (
     Source,
     TokenSource,
 )
+from reconciler.core.verdict import Result
 from reconciler.render.kinds import Key, Shape, Type, When
 
 _OUTCOMES = tuple(EXIT_CODES)
-_DONE = ("applied", "failed", "skipped", "unknown")
+_DONE = tuple(result.value for result in Result)
+_IMPACTS = tuple(impact.value for impact in Impact)
+_SEVERITIES = tuple(concern.value for concern in Concern)
 _CLASSES = ("changed", "missing", "unmanaged")
 
 PROBLEM = Shape(
@@ -74,7 +78,7 @@ CHANGE = Shape(
         Key("name", Type.TEXT, "The tunnel's name (after a rename the new one)"),
         Key("previous_name", Type.TEXT, "The live name that a rename replaces", null=True),
         Key("id", Type.TEXT, "Cloudflare's id; null for a create", null=True),
-        Key("impact", Type.TEXT, "Whether it can interrupt the tunnel", choices=("traffic", "none")),
+        Key("impact", Type.TEXT, "Whether it can interrupt the tunnel", choices=_IMPACTS),
         Key("cause", Type.TEXT, "Who differs, with `--baseline`", null=True, choices=("git", "drift", "both")),
         Key("fields", Type.OBJECTS, "What differs, sorted by path", shape=FIELD),
         Key("source", Type.OBJECT, "Where the tunnel is declared; null for a delete", null=True, shape=SOURCE),
@@ -102,7 +106,7 @@ CHANGE = Shape(
             Type.TEXT,
             "How bad",
             null=True,
-            choices=("security", "traffic", "cosmetic"),
+            choices=_SEVERITIES,
             when=When.DRIFT,
         ),
         Key(

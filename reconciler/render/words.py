@@ -4,13 +4,13 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from reconciler.core.fields import FIELDS
+from reconciler.core.fields import FIELDS, Concern
 from reconciler.core.report import AccountReport, ChangeReport, FieldReport, KeyReport, LeftAlone, Report
+from reconciler.core.verdict import Result
 
 SIGNS = {"create": "+", "update": "~", "delete": "-"}
 SENSITIVE = "(sensitive)"
 SANDBOX = "SANDBOX: the built-in simulator stood in for Cloudflare."
-OUTCOMES = ("applied", "failed", "skipped", "unknown")
 FAILED = frozenset({"error", "auth", "invalid", "usage", "internal"})
 """Outcomes of a run that could not do its work, whatever the counts say."""
 
@@ -72,9 +72,9 @@ def done(report: Report) -> str:
         f"{sum(c.action == action and c.outcome == 'applied' for c in changes):,} {word}"
         for action, word in words.items()
     ]
-    for outcome in OUTCOMES[1:]:
-        number = sum(c.outcome == outcome for c in changes)
-        parts += [f"{number:,} {outcome}"] if number else []
+    for result in (Result.FAILED, Result.SKIPPED, Result.UNKNOWN):
+        number = sum(c.outcome == result for c in changes)
+        parts += [f"{number:,} {result}"] if number else []
     return ", ".join(parts)
 
 
@@ -122,7 +122,7 @@ def _finished(report: Report) -> str:
 
 
 def _key_counts(keys: list[KeyReport]) -> str:
-    found = {outcome: sum(key.outcome == outcome for key in keys) for outcome in OUTCOMES}
+    found = {result.value: sum(key.outcome == result for key in keys) for result in Result}
     found["overdue"] = sum(key.overdue for key in keys)
     return ", ".join(f"{number:,} {name}" for name, number in found.items() if number) or "none overdue"
 
@@ -186,12 +186,9 @@ def by_impact(changes: Iterable[ChangeReport]) -> list[ChangeReport]:
     return sorted(changes, key=lambda change: change.impact != "traffic")
 
 
-_SEVERITIES = ("security", "traffic", "cosmetic")
-
-
 def by_severity(changes: Iterable[ChangeReport]) -> list[ChangeReport]:
     """Drift before what only git made, the gravest first, otherwise in the report's order."""
-    rank = {name: number for number, name in enumerate(_SEVERITIES)}
+    rank = {concern.value: number for number, concern in enumerate(Concern)}
     return sorted(changes, key=lambda c: (not is_drift(c), rank.get(c.severity or "", len(rank))))
 
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:  # validate plans nothing, and a plan needs no engine
     from reconciler.engine.apply import Applied
     from reconciler.engine.check import Checked
 
+    Stop = Denied | NotSent | Refused | Ambiguous | Problem
+
 _UNTRUSTED = "Nothing was written: a list that can't be trusted must never look like an empty account."
 _REMEDIES = {
     "list-untrusted": _UNTRUSTED,
@@ -26,7 +28,7 @@ _REMEDIES = {
 _TOKEN_REMEDY = "Check the token and its permission: Magic Transit or Magic WAN, read to plan, write to apply."  # noqa: S105
 
 
-def stop_outcome(stop: "Denied | NotSent | Refused | Ambiguous | Problem") -> Outcome:
+def _stop_outcome(stop: "Stop") -> Outcome:
     """The account's outcome when it stopped before anything was written."""
     from reconciler.api.call import Ambiguous, Denied, NotSent
 
@@ -36,7 +38,7 @@ def stop_outcome(stop: "Denied | NotSent | Refused | Ambiguous | Problem") -> Ou
     return {"interrupted": "interrupted", "auth-stopped": "auth"}.get(code, "error")  # type: ignore[return-value]
 
 
-def stop_problem(stop: "Denied | NotSent | Refused | Ambiguous | Problem") -> Problem:
+def _stop_problem(stop: "Stop") -> Problem:
     """Why an account stopped, with a remedy."""
     from reconciler.api.call import Denied
     from reconciler.api.outcome import problem_of
@@ -46,14 +48,14 @@ def stop_problem(stop: "Denied | NotSent | Refused | Ambiguous | Problem") -> Pr
     return problem if problem.remedy else replace(problem, remedy=remedy)
 
 
-def unread(account: Account, stop: "Denied | NotSent | Refused | Ambiguous | Problem") -> AccountReport:
+def unread(account: Account, stop: "Stop") -> AccountReport:
     """An account whose live list could not be read."""
     return AccountReport(
         account.name,
         account.account_id,
-        stop_outcome(stop),
+        _stop_outcome(stop),
         not_checked=(LeftAlone("*", "the live list could not be read"),),
-        error=stop_problem(stop),
+        error=_stop_problem(stop),
         paused=account.paused,
     )
 
@@ -88,7 +90,7 @@ def checked(plan: "Plan", found: "Checked") -> AccountReport:
     """An account's plan with what the server said of it."""
     report = planned(plan, _checked_outcome(found))
     names = {c.key: c for c in plan.changes}
-    problem = stop_problem(found.stop) if found.stop is not None else None
+    problem = _stop_problem(found.stop) if found.stop is not None else None
     if found.moved:
         problem = Problem(
             "moved", "the account changed while the plan was being checked", "Run plan again: somebody else writes."
@@ -103,7 +105,7 @@ def checked(plan: "Plan", found: "Checked") -> AccountReport:
 
 def _checked_outcome(found: "Checked") -> Outcome:
     if found.stop is not None:
-        return stop_outcome(found.stop)
+        return _stop_outcome(found.stop)
     if found.moved:
         return "error"
     return "rejected" if found.refused else "ok"
@@ -111,10 +113,10 @@ def _checked_outcome(found: "Checked") -> Outcome:
 
 def applied(plan: "Plan", ended: "Applied") -> AccountReport:
     """An account after apply: a verdict per change, and whether it converged."""
-    report = planned(plan, applied_outcome(ended))
+    report = planned(plan, _applied_outcome(ended))
     strangers = _strangers(plan, ended)
     notes = (*report.notes, *ended.notes, *strangers)
-    problem = stop_problem(ended.stop) if ended.stop is not None else None
+    problem = _stop_problem(ended.stop) if ended.stop is not None else None
     return replace(
         report,
         changes=applied_reports(plan.changes, ended.verdicts, plan.held_back),
@@ -123,13 +125,13 @@ def applied(plan: "Plan", ended: "Applied") -> AccountReport:
     )
 
 
-def applied_outcome(ended: "Applied") -> Outcome:
+def _applied_outcome(ended: "Applied") -> Outcome:
     """How an account's apply ended."""
     if ended.converged:
         return "ok"
     if ended.stop is None:
         return "partial"
-    outcome = stop_outcome(ended.stop)
+    outcome = _stop_outcome(ended.stop)
     return "partial" if ended.written and outcome != "interrupted" else outcome
 
 
@@ -161,10 +163,10 @@ def report_of(
     """
     shown = tuple(accounts)
     ended = outcome or worst(tuple(a.outcome for a in shown), written=written)
-    return Report(command, ended, sandbox, summary_of(shown), shown, tuple(diagnostics))
+    return Report(command, ended, sandbox, _summary_of(shown), shown, tuple(diagnostics))
 
 
-def summary_of(accounts: Sequence[AccountReport]) -> dict[str, int]:
+def _summary_of(accounts: Sequence[AccountReport]) -> dict[str, int]:
     """Counts over all accounts; deletes that `--no-delete` left out are not counted."""
     counts = {"create": 0, "update": 0, "delete": 0}
     for account in accounts:

@@ -12,10 +12,10 @@ from reconciler.reports.accounts import planned
 from reconciler.reports.changes import change_report
 
 _CLASSES = {Action.UPDATE: "changed", Action.CREATE: "missing", Action.DELETE: "unmanaged"}
-_WEIGHT = {Concern.SECURITY: 0, Concern.TRAFFIC: 1, Concern.COSMETIC: 2}
+_WEIGHT = {concern: weight for weight, concern in enumerate(Concern)}  # declared gravest first
 
 
-def severity_of(change: Change) -> Concern:
+def _severity(change: Change) -> Concern:
     """The weightiest concern among the differing fields; a stranger is security, a missing tunnel traffic."""
     if change.action is Action.DELETE:
         return Concern.SECURITY
@@ -50,7 +50,7 @@ def drift_report(plan: Plan, accept: Callable[[Plan], Accepted], not_checked: tu
 
 
 def _difference(change: Change) -> ChangeReport:
-    return replace(change_report(change), drift_class=_CLASSES[change.action], severity=severity_of(change).value)
+    return replace(change_report(change), drift_class=_CLASSES[change.action], severity=_severity(change).value)
 
 
 def _revert(plan: Plan, drifted: list[Change]) -> str:

@@ -83,9 +83,7 @@ class Account:
         for claim in claims(tunnel, semantics):
             owner = self.owners.get(claim)
             if owner is not None and owner != tunnel["id"]:
-                message = (
-                    f'Invalid Request: "{claim[0]}" of tunnel {tunnel["name"]} is used by another tunnel'
-                )
+                message = f'Invalid Request: "{claim[0]}" of tunnel {tunnel["name"]} is used by another tunnel'
                 raise RefusedError(message)
 
     def remember(self, lag: int) -> None:
@@ -158,9 +156,7 @@ def restored(state: Any, semantics: Semantics) -> Account:
         ValueError: Not a snapshot of an account.
     """
     try:
-        account = Account(
-            keys=dict(state["keys"]), created=dict(state["created"]), deleted=dict(state["deleted"])
-        )
+        account = Account(keys=dict(state["keys"]), created=dict(state["created"]), deleted=dict(state["deleted"]))
         for tunnel in state["tunnels"]:
             account.keep(_whole(tunnel), semantics)
     except (KeyError, TypeError, AttributeError, ValueError) as error:

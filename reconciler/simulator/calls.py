@@ -44,9 +44,7 @@ def edited(server: Server, old: Json, patch: Json, *, merge: bool) -> Json:
     return {**tunnel, "modified_on": server.moment()}
 
 
-def key_after(
-    account: Account, tunnel_id: str, patch: Json, semantics: Semantics, *, merge: bool
-) -> str | None:
+def key_after(account: Account, tunnel_id: str, patch: Json, semantics: Semantics, *, merge: bool) -> str | None:
     """Returns the key that the tunnel has after a PUT, None for none."""
     if "psk" in patch:
         return str(patch["psk"])

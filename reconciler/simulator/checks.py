@@ -69,9 +69,7 @@ def _take_nested(patch: Json, semantics: Semantics, *, object_form: bool) -> Non
     if "health_check" in patch:
         patch["health_check"] = _known(patch["health_check"], _HEALTH, "health_check", semantics)
         if "target" in patch["health_check"]:
-            patch["health_check"]["target"] = _target(
-                patch["health_check"]["target"], object_form=object_form
-            )
+            patch["health_check"]["target"] = _target(patch["health_check"]["target"], object_form=object_form)
     if "bgp" in patch:
         patch["bgp"] = _known(patch["bgp"], _BGP, "bgp", semantics)
     if "custom_remote_identities" in patch:
@@ -106,9 +104,7 @@ def _known(value: Json, checkers: Mapping[str, Checker], path: str, semantics: S
 def _target(value: object, *, object_form: bool) -> str:
     if object_form != isinstance(value, dict):
         wanted = "an object" if object_form else "a string"
-        raise RefusedError(
-            f'Invalid Request: "health_check.target" must be {wanted} with this x-magic-new-hc-target'
-        )
+        raise RefusedError(f'Invalid Request: "health_check.target" must be {wanted} with this x-magic-new-hc-target')
     saved = value.get("saved", "") if isinstance(value, dict) else value
     if saved is None:
         raise _null("health_check.target.saved")
@@ -190,9 +186,7 @@ def _prefixes(name: str, value: object, _: Semantics) -> None:
 
 def _md5(name: str, value: object, _: Semantics) -> None:
     good = isinstance(value, str) and _MD5.fullmatch(value) is not None
-    _must(
-        good, name, "must be 1 to 80 printable ASCII characters other than the quotation and question marks"
-    )
+    _must(good, name, "must be 1 to 80 printable ASCII characters other than the quotation and question marks")
 
 
 def _fqdn(name: str, value: object, _: Semantics) -> None:

@@ -73,9 +73,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(reply.status)
         for name, value in reply.headers.items():
             self.send_header(name, value)
-        if (
-            "content-length" in reply.headers
-        ):  # a fault lies about it: nothing more can be read from this connection
+        if "content-length" in reply.headers:  # a fault lies about it: nothing more can be read from this connection
             self.close_connection = True
         elif reply.status != HTTPStatus.NO_CONTENT:
             self.send_header("content-length", str(len(reply.body)))

@@ -10,7 +10,6 @@ _JSON_HEADERS = {"content-type": "application/json"}
 _COLLECTION = {"GET": "list", "POST": "create", "PUT": "bulk"}
 _ITEM = {"GET": "get", "PUT": "update", "DELETE": "delete"}
 _encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, check_circular=False).encode
-OPERATIONS = ("list", "create", "bulk", "get", "update", "delete", "psk_generate", "psk_set")
 
 
 class Request(NamedTuple):
@@ -32,7 +31,7 @@ class Reply(NamedTuple):
 
 
 class Route(NamedTuple):
-    """What a request asks for: one of `OPERATIONS`, the account id, and the tunnel id or an empty text."""
+    """What a request asks for: an operation, the account id, and the tunnel id or an empty text."""
 
     operation: str
     account_id: str

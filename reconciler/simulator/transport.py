@@ -48,6 +48,4 @@ def request_of(request: httpx.Request) -> Request:
 
 def response_of(reply: Reply, request: httpx.Request) -> httpx.Response:
     """Returns a reply of the simulator as httpx gives it; the body is decoded only when it is read."""
-    return httpx.Response(
-        reply.status, headers=reply.headers, stream=httpx.ByteStream(reply.body), request=request
-    )
+    return httpx.Response(reply.status, headers=reply.headers, stream=httpx.ByteStream(reply.body), request=request)

@@ -57,9 +57,7 @@ def updated(old: Json, patch: Json, semantics: Semantics, *, merge: bool) -> Jso
     """
     facts = {name: old[name] for name in old.keys() & READ_ONLY}
     if not merge:
-        return _finished(
-            {**patch, "health_check": {**_health(semantics), **patch.get("health_check", {})}}, facts
-        )
+        return _finished({**patch, "health_check": {**_health(semantics), **patch.get("health_check", {})}}, facts)
     fields = {**old, **patch}
     if "health_check" in patch:
         fields["health_check"] = {**old["health_check"], **patch["health_check"]}
@@ -177,9 +175,7 @@ def _fill_unset(view: Json, *, explicit: bool) -> None:
         view.setdefault("bgp", None)
         view.update({name: None for name in _FLAGS if not view[name]})
     if view.get("bgp") is not None:
-        unset: Json = {"extra_prefixes": [] if explicit else None} | dict.fromkeys(
-            _BGP_TEXTS, "" if explicit else None
-        )
+        unset: Json = {"extra_prefixes": [] if explicit else None} | dict.fromkeys(_BGP_TEXTS, "" if explicit else None)
         view["bgp"] = unset | view["bgp"]
 
 

@@ -2,8 +2,9 @@ import threading
 
 import pytest
 
+from reconciler.api.baseurl import check_base_url
 from reconciler.api.call import Answered, Call, Pause, Send, Verb
-from reconciler.api.client import Client, check_base_url
+from reconciler.api.client import Client
 from reconciler.api.exchange import KeyAccess, Session
 from reconciler.api.wire import Reply
 
