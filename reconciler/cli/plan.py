@@ -4,12 +4,12 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reconciler.cli.context import Context, base_of
 from reconciler.cli.files import load_files
 from reconciler.cli.output import write_file
 from reconciler.cli.planning import Planned, options_of, plan_all, side_by_side
-from reconciler.cli.remote import Remote
 from reconciler.core.build import build_plan
 from reconciler.core.desired import Desired
 from reconciler.core.diagnostic import Diagnostic, error
@@ -18,6 +18,9 @@ from reconciler.core.plan import Plan
 from reconciler.core.report import AccountReport, Outcome, Report
 from reconciler.reports.accounts import checked, planned, report_of
 
+if TYPE_CHECKING:
+    from reconciler.cli.remote import Remote
+
 
 def run(ctx: Context) -> Report:
     """The plan of every selected account; saved with `--out`, checked with `--server-check`."""
@@ -25,6 +28,8 @@ def run(ctx: Context) -> Report:
     baseline = baseline_of(ctx)
     if ctx.options.live:
         return _report(ctx, _offline(ctx, every), baseline, [])
+    from reconciler.cli.remote import Remote
+
     with Remote(ctx, [d.account for d in every]) as remote:
         found = plan_all(ctx, remote, every)
         if ctx.options.save_live:
@@ -62,7 +67,7 @@ def _offline(ctx: Context, every: Iterable[Desired]) -> tuple[Planned, ...]:
     return tuple(Planned(d, build_plan(d, live[d.account.account_id], options)) for d in every)
 
 
-def server_check(ctx: Context, remote: Remote, found: Iterable[Planned]) -> list[AccountReport]:
+def server_check(ctx: Context, remote: "Remote", found: Iterable[Planned]) -> list[AccountReport]:
     """What the server says of each plan that there is."""
     from reconciler.engine.check import check
     from reconciler.engine.drive import drive

@@ -2,20 +2,21 @@
 
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from reconciler.api.call import Ambiguous, Answered, Call, Denied, NotSent, Refused, Send, Verb
 from reconciler.cli.context import Context
 from reconciler.cli.log import logged
-from reconciler.cli.remote import Remote
 from reconciler.core.build import build_plan
 from reconciler.core.desired import Account, Desired
 from reconciler.core.live import Live
 from reconciler.core.plan import Plan, PlanOptions
 from reconciler.core.report import AccountReport
 from reconciler.reports.accounts import unread
+
+if TYPE_CHECKING:  # slow to import, and an offline plan needs no way to Cloudflare
+    from reconciler.cli.remote import Remote
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -44,7 +45,7 @@ def options_of(ctx: Context, base: str) -> PlanOptions:
     )
 
 
-def observe(ctx: Context, remote: Remote, account: Account) -> Live | Denied | NotSent | Refused | Ambiguous:
+def observe(ctx: Context, remote: "Remote", account: Account) -> Live | Denied | NotSent | Refused | Ambiguous:
     """The account's trusted live tunnels, or why they can't be had."""
     carry = logged(ctx, account.name, remote.client(account).run)
     (outcome,) = carry(Send((Call(Verb.LIST),)))
@@ -54,7 +55,7 @@ def observe(ctx: Context, remote: Remote, account: Account) -> Live | Denied | N
     return outcome.live
 
 
-def plan_account(ctx: Context, remote: Remote, desired: Desired) -> Planned:
+def plan_account(ctx: Context, remote: "Remote", desired: Desired) -> Planned:
     """List one account and plan it."""
     listed_at = time.monotonic()
     found = observe(ctx, remote, desired.account)
@@ -63,7 +64,7 @@ def plan_account(ctx: Context, remote: Remote, desired: Desired) -> Planned:
     return Planned(desired, build_plan(desired, found, options_of(ctx, remote.base)), None, listed_at)
 
 
-def plan_all(ctx: Context, remote: Remote, every: Iterable[Desired]) -> tuple[Planned, ...]:
+def plan_all(ctx: Context, remote: "Remote", every: Iterable[Desired]) -> tuple[Planned, ...]:
     """List and plan these accounts; each fails for itself."""
     return side_by_side(ctx, every, lambda desired: plan_account(ctx, remote, desired))
 
@@ -73,5 +74,7 @@ def side_by_side(ctx: Context, items: Iterable[T], work: Callable[[T], R]) -> tu
     todo = tuple(items)
     if len(todo) <= 1 or ctx.options.parallelism <= 1:
         return tuple(work(item) for item in todo)
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(min(len(todo), ctx.options.parallelism), "account") as pool:
         return tuple(pool.map(work, todo))

@@ -76,9 +76,9 @@ def _find(run: Run, unsure: _Unsure, *, again: bool) -> Protocol[list[Change]]:
         elif not unsure:
             break
     yield from _send_keys(run, adopted)
-    lost = [c for c, o in unsure if isinstance(o, Ambiguous) and again and run.stop is None]
-    _give_up(run, [(c, o) for c, o in unsure if c not in lost])
-    return lost
+    again = again and run.stop is None
+    _give_up(run, [(c, o) for c, o in unsure if not again or isinstance(o, Refused)])
+    return [c for c, o in unsure if again and isinstance(o, Ambiguous)]
 
 
 def _give_up(run: Run, unsure: _Unsure) -> None:

@@ -49,8 +49,10 @@ def write(
             yield Pause(AGREEMENT_SECONDS, "before a second list that must agree that nothing was done")
             pending = yield from look(run, pending, outcome, judge)
         pending = _still_sendable(run, pending)
-        if not pending or isinstance(outcome, Refused):
-            return outcome if pending and isinstance(outcome, Refused) else None
+        if not pending:
+            return None
+        if isinstance(outcome, Refused):
+            return outcome
         if attempt == TRIES - 1:
             run.unknown(pending, outcome)
         else:
