@@ -15,7 +15,7 @@ from reconciler.cli.keys import Keys
 from reconciler.cli.log import logged
 from reconciler.cli.options import UsageError
 from reconciler.cli.plan import server_check, stale
-from reconciler.cli.planning import Planned, plan_account, plan_all, side_by_side
+from reconciler.cli.planning import Found, Planned, Unplanned, plan_account, plan_all, plans_of, side_by_side
 from reconciler.cli.progress import Progress
 from reconciler.cli.remote import Remote
 from reconciler.core.diagnostic import error
@@ -25,7 +25,7 @@ from reconciler.core.saved import check_saved
 from reconciler.engine.apply import apply
 from reconciler.engine.drive import drive
 from reconciler.keys.redact import traceback_text
-from reconciler.reports.accounts import applied, planned, report_of, unread
+from reconciler.reports.accounts import applied, planned, report_of
 
 LIST_LASTS = 30.0
 """Seconds for which a list may be written upon; after that it is read again."""
@@ -45,11 +45,11 @@ def run(ctx: Context) -> Report:
     saved = _read_saved(Path(ctx.options.plan)) if ctx.options.plan else None
     with Remote(ctx, [d.account for d in every]) as remote:
         found = plan_all(ctx, remote, every)
-        ctx.diagnostics = (*ctx.diagnostics, *stale(found))
+        ctx.diagnostics = (*ctx.diagnostics, *stale(plans_of(found)))
         if ctx.options.plan:
             _require_saved(saved, found)
         found = _checked(ctx, remote, found) if ctx.options.server_check else found
-        ready = [p.plan for p in found if p.plan and not obstacle(p.plan)]
+        ready = _ready(found)
         _approve(ctx, remote, found)
         keys = Keys(ctx, remote, ready)
         with Progress(ctx, ready) as progress:
@@ -57,12 +57,16 @@ def run(ctx: Context) -> Report:
     return _report(ctx, done)
 
 
-def obstacle(plan: Plan) -> bool:
+def _obstacle(plan: Plan) -> bool:
     """Whether a guard or a pause keeps the plan from being carried out."""
     return bool(plan.guards) or plan.desired.account.paused is not None
 
 
-def _safely(ctx: Context, one: Planned, work: Callable[[], Done]) -> Done:
+def _ready(found: Sequence[Found]) -> list[Plan]:
+    return [plan for plan in plans_of(found) if not _obstacle(plan)]
+
+
+def _safely(ctx: Context, one: Found, work: Callable[[], Done]) -> Done:
     """A bug in one account must not take the others' results away."""
     try:
         return work()
@@ -73,16 +77,17 @@ def _safely(ctx: Context, one: Planned, work: Callable[[], Done]) -> Done:
         return Done(replace(_waiting(one, "internal"), error=problem), written=True)
 
 
-def _account(ctx: Context, remote: Remote, keys: Keys, one: Planned, progress: Progress) -> Done:
-    if one.plan is None or obstacle(one.plan):
+def _account(ctx: Context, remote: Remote, keys: Keys, one: Found, progress: Progress) -> Done:
+    if isinstance(one, Unplanned) or _obstacle(one.plan):
         return Done(_waiting(one, "blocked"))
     if time.monotonic() - one.listed_at > LIST_LASTS and one.plan.changes:
-        again = plan_account(ctx, remote, one.desired)
-        if again.plan is None or again.plan.digest != one.plan.digest:
-            return Done(_moved(one, again))
+        again = plan_account(ctx, remote, one.plan.desired)
+        if isinstance(again, Unplanned):
+            return Done(again.report)
+        if again.plan.digest != one.plan.digest:
+            return Done(_moved(again.plan))
         one = again
     plan = one.plan
-    assert plan is not None  # noqa: S101 - both branches above have one
     account = plan.desired.account
     send = logged(ctx, account.name, remote.client(account).run)
 
@@ -95,22 +100,20 @@ def _account(ctx: Context, remote: Remote, keys: Keys, one: Planned, progress: P
     return Done(keys.deliver(plan, ended, applied(plan, ended), carry), ended.written)
 
 
-def _moved(before: Planned, now: Planned) -> AccountReport:
-    if now.plan is None:
-        return now.failed or _waiting(before, "error")
+def _moved(now: Plan) -> AccountReport:
     problem = Problem(
         "plan-changed",
         "the account changed while the plan waited for approval; nothing was written",
         "Look at the new plan and approve that one.",
     )
-    return replace(planned(now.plan, "plan_changed"), error=problem)
+    return replace(planned(now, "plan_changed"), error=problem)
 
 
-def _waiting(one: Planned, outcome: Outcome) -> AccountReport:
+def _waiting(one: Found, outcome: Outcome) -> AccountReport:
     """The report of an account in which nothing was written."""
-    if one.plan is None:
-        return one.failed or unread(one.desired.account, Problem("unread", "it was not read"))
-    if outcome != "blocked" or obstacle(one.plan) or one.plan.changes:
+    if isinstance(one, Unplanned):
+        return one.report
+    if outcome != "blocked" or _obstacle(one.plan) or one.plan.changes:
         return planned(one.plan, outcome)
     return planned(one.plan, "ok")
 
@@ -131,19 +134,19 @@ def _read_saved(path: Path) -> object:
     return document
 
 
-def _require_saved(saved: object, found: Sequence[Planned]) -> None:
+def _require_saved(saved: object, found: Sequence[Found]) -> None:
     """Refuse to go on unless the saved plan is what would be done now.
 
     Raises:
         Halt: `plan_changed`, naming what differs; or an account could not be read.
     """
-    failed = [p.failed for p in found if p.failed]
+    failed = [one.report for one in found if isinstance(one, Unplanned)]
     if failed:
         raise Halt(report_of("apply", failed).outcome, accounts=[_waiting(p, "error") for p in found])
-    plans = [p.plan for p in found if p.plan]
+    plans = plans_of(found)
     differing = check_saved(saved, plans)
     if differing:
-        accounts = [planned(plan, "blocked" if obstacle(plan) else "plan_changed") for plan in plans]
+        accounts = [planned(plan, "blocked" if _obstacle(plan) else "plan_changed") for plan in plans]
         problems = [error("plan-changed", m.message, _SAVE) for m in differing]
         raise Halt(worst((*(a.outcome for a in accounts), "plan_changed")), problems, accounts)
 
@@ -151,23 +154,25 @@ def _require_saved(saved: object, found: Sequence[Planned]) -> None:
 _SAVE = "Nothing was written. Look at a new plan and save it: reconciler plan --out FILE"
 
 
-def _checked(ctx: Context, remote: Remote, found: Sequence[Planned]) -> tuple[Planned, ...]:
+def _checked(ctx: Context, remote: Remote, found: Sequence[Found]) -> tuple[Found, ...]:
     """Without the plans of accounts in which the server refuses a change, or that moved meanwhile."""
-    checks = server_check(ctx, remote, [p for p in found if p.plan and not obstacle(p.plan)])
+    checks = server_check(ctx, remote, _ready(found))
     wrong = {c.account: c for c in checks if c.outcome != "ok"}
-    return tuple(
-        replace(p, plan=None, failed=wrong[p.desired.account.name]) if p.desired.account.name in wrong else p
-        for p in found
-    )
+
+    def one(before: Found) -> Found:
+        account = before.plan.desired.account if isinstance(before, Planned) else before.account
+        return Unplanned(account, wrong[account.name]) if account.name in wrong else before
+
+    return tuple(one(p) for p in found)
 
 
-def _approve(ctx: Context, remote: Remote, found: Sequence[Planned]) -> None:
+def _approve(ctx: Context, remote: Remote, found: Sequence[Found]) -> None:
     """Ask, unless there is nothing to do or it was approved before.
 
     Raises:
         Halt: Nobody approved.
     """
-    wanting = any(p.plan and p.plan.changes and not obstacle(p.plan) for p in found)
+    wanting = any(plan.changes for plan in _ready(found))
     if not wanting or ctx.options.auto_approve or ctx.options.plan:
         return
     began = time.monotonic()

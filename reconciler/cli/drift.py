@@ -6,7 +6,7 @@ from pathlib import Path
 from reconciler.cli.context import Context
 from reconciler.cli.files import load_files
 from reconciler.cli.plan import attributed, baseline_of
-from reconciler.cli.planning import plan_all
+from reconciler.cli.planning import Unplanned, plan_all
 from reconciler.cli.psk import statuses
 from reconciler.cli.remote import Remote
 from reconciler.cli.render import read_report
@@ -34,8 +34,8 @@ def run(ctx: Context) -> Report:
     accounts: list[AccountReport] = []
     with Remote(ctx, [d.account for d in every]) as remote:
         for one in plan_all(ctx, remote, every):
-            if one.plan is None:
-                accounts += [one.failed] if one.failed else []
+            if isinstance(one, Unplanned):
+                accounts.append(one.report)
                 continue
             plan = attributed(one.plan, baseline)
             accounts.append(_with_keys(ctx, plan, drift_report(plan, accept, _not_checked(plan))))

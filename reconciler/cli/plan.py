@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from reconciler.cli.context import Context, base_of
 from reconciler.cli.files import load_files
 from reconciler.cli.output import write_file
-from reconciler.cli.planning import Planned, options_of, plan_all, side_by_side
+from reconciler.cli.planning import Found, Planned, Unplanned, options_of, plan_all, plans_of, side_by_side
 from reconciler.core.build import build_plan
 from reconciler.core.desired import Desired
 from reconciler.core.diagnostic import Diagnostic, error
@@ -33,16 +33,16 @@ def run(ctx: Context) -> Report:
     with Remote(ctx, [d.account for d in every]) as remote:
         found = plan_all(ctx, remote, every)
         if ctx.options.save_live:
-            _save_live(ctx, found)
-        checks = server_check(ctx, remote, found) if ctx.options.server_check else []
+            _save_live(ctx, plans_of(found))
+        checks = server_check(ctx, remote, plans_of(found)) if ctx.options.server_check else []
     return _report(ctx, found, baseline, checks)
 
 
-def _save_live(ctx: Context, found: Iterable[Planned]) -> None:
+def _save_live(ctx: Context, plans: Iterable[Plan]) -> None:
     from reconciler.cli.savedlive import write_live
 
     path = Path(ctx.options.save_live)
-    write_live(path, {p.desired.account.account_id: p.plan.live for p in found if p.plan})
+    write_live(path, {p.desired.account.account_id: p.live for p in plans})
     ctx.stderr.write(f"Wrote {path} with mode 0600: BGP MD5 keys, where tunnels have them, stand in it.\n")
 
 
@@ -64,23 +64,23 @@ def _offline(ctx: Context, every: Iterable[Desired]) -> tuple[Planned, ...]:
 
     live = read_live(Path(ctx.options.live), every)
     options = options_of(ctx, base_of(ctx))
-    return tuple(Planned(d, build_plan(d, live[d.account.account_id], options)) for d in every)
+    return tuple(Planned(build_plan(d, live[d.account.account_id], options)) for d in every)
 
 
-def server_check(ctx: Context, remote: "Remote", found: Iterable[Planned]) -> list[AccountReport]:
-    """What the server says of each plan that there is."""
+def server_check(ctx: Context, remote: "Remote", plans: Iterable[Plan]) -> list[AccountReport]:
+    """What the server says of each plan."""
     from reconciler.engine.check import check
     from reconciler.engine.drive import drive
 
     def one(plan: Plan) -> AccountReport:
         return checked(plan, drive(check(plan), remote.client(plan.desired.account).run))
 
-    return list(side_by_side(ctx, [p.plan for p in found if p.plan is not None], one))
+    return list(side_by_side(ctx, plans, one))
 
 
-def stale(found: Iterable[Planned]) -> tuple[Diagnostic, ...]:
+def stale(plans: Iterable[Plan]) -> tuple[Diagnostic, ...]:
     """Warnings about `removed` names that are gone."""
-    return tuple(d for p in found if p.plan for d in stale_removed(p.plan.desired, p.plan.live))
+    return tuple(d for plan in plans for d in stale_removed(plan.desired, plan.live))
 
 
 def attributed(plan: Plan, baseline: dict[str, Desired] | None) -> Plan:
@@ -102,14 +102,13 @@ def _outcome(ctx: Context, plan: Plan) -> Outcome:
 
 
 def _report(
-    ctx: Context, found: Iterable[Planned], baseline: dict[str, Desired] | None, checks: list[AccountReport]
+    ctx: Context, found: Sequence[Found], baseline: dict[str, Desired] | None, checks: list[AccountReport]
 ) -> Report:
-    found = tuple(found)
     by_name = {c.account: c for c in checks}
     accounts = []
     for one in found:
-        if one.plan is None:
-            accounts += [one.failed] if one.failed else []
+        if isinstance(one, Unplanned):
+            accounts.append(one.report)
             continue
         plan = attributed(one.plan, baseline)
         report = planned(plan, _outcome(ctx, plan))
@@ -117,21 +116,21 @@ def _report(
         accounts.append(_with_check(report, check_report) if check_report else report)
     if ctx.options.out:
         _save(ctx, found)
-    diagnostics = (*ctx.diagnostics, *stale(found))
+    diagnostics = (*ctx.diagnostics, *stale(plans_of(found)))
     return report_of("plan", accounts, diagnostics, sandbox=ctx.sandbox)
 
 
-def _save(ctx: Context, found: Sequence[Planned]) -> None:
+def _save(ctx: Context, found: Sequence[Found]) -> None:
     """Write the saved plan; a part of a plan is never saved."""
     from reconciler.core.saved import saved_plan
 
-    missing = ", ".join(p.desired.account.name for p in found if p.plan is None)
+    missing = ", ".join(one.account.name for one in found if isinstance(one, Unplanned))
     if missing:
         summary = f"the plan was not saved to {ctx.options.out}"
         detail = f"There is no plan of account {missing}, and a part is never saved. Run it again."
         ctx.diagnostics = (*ctx.diagnostics, error("not-saved", summary, detail))
         return
-    document = ctx.redactor.clean_value(saved_plan(p.plan for p in found if p.plan))
+    document = ctx.redactor.clean_value(saved_plan(plans_of(found)))
     write_file(Path(ctx.options.out), json.dumps(document, indent=2, sort_keys=True) + "\n")
 
 

@@ -24,12 +24,26 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class Planned:
-    """One account's plan with the time of its list (monotonic), or the report of why there is none."""
+    """One account's plan and the time of its list (seconds of the monotonic clock; 0 for a saved list)."""
 
-    desired: Desired
-    plan: Plan | None
-    failed: AccountReport | None = None
+    plan: Plan
     listed_at: float = 0.0
+
+
+@dataclass(frozen=True)
+class Unplanned:
+    """An account without a plan, and the report that says why."""
+
+    account: Account
+    report: AccountReport
+
+
+Found = Planned | Unplanned
+
+
+def plans_of(found: Iterable[Found]) -> list[Plan]:
+    """The plans that there are."""
+    return [one.plan for one in found if isinstance(one, Planned)]
 
 
 def options_of(ctx: Context, base: str) -> PlanOptions:
@@ -55,16 +69,16 @@ def observe(ctx: Context, remote: "Remote", account: Account) -> Live | Denied |
     return outcome.live
 
 
-def plan_account(ctx: Context, remote: "Remote", desired: Desired) -> Planned:
+def plan_account(ctx: Context, remote: "Remote", desired: Desired) -> Found:
     """List one account and plan it."""
     listed_at = time.monotonic()
     found = observe(ctx, remote, desired.account)
     if not isinstance(found, Live):
-        return Planned(desired, None, unread(desired.account, found))
-    return Planned(desired, build_plan(desired, found, options_of(ctx, remote.base)), None, listed_at)
+        return Unplanned(desired.account, unread(desired.account, found))
+    return Planned(build_plan(desired, found, options_of(ctx, remote.base)), listed_at)
 
 
-def plan_all(ctx: Context, remote: "Remote", every: Iterable[Desired]) -> tuple[Planned, ...]:
+def plan_all(ctx: Context, remote: "Remote", every: Iterable[Desired]) -> tuple[Found, ...]:
     """List and plan these accounts; each fails for itself."""
     return side_by_side(ctx, every, lambda desired: plan_account(ctx, remote, desired))
 
