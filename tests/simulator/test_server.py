@@ -60,9 +60,7 @@ def test_each_verb_has_its_own_wrapper(api):
     assert world.names() == []
 
 
-@pytest.mark.parametrize(
-    ("method", "tail"), [("GET", ""), ("PUT", ""), ("DELETE", ""), ("POST", "/psk_generate")]
-)
+@pytest.mark.parametrize(("method", "tail"), [("GET", ""), ("PUT", ""), ("DELETE", ""), ("POST", "/psk_generate")])
 def test_an_unknown_tunnel_is_404(api, method, tail):
     body = {"description": "x"} if method == "PUT" else None
     assert refusal(api().call(method, f"/{'a' * 32}{tail}", body)) == (404, 1032)
@@ -305,7 +303,9 @@ def test_psk_set_refuses_a_malformed_body(api, body):
     assert refusal(api().call("POST", "/psk", body)) == REFUSED
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[1]", b'"x"', b"\xff", b'{"name":NaN}', b'{"name":"\\ud83d"}', b"[" * 100_000])
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[1]", b'"x"', b"\xff", b'{"name":NaN}', b'{"name":"\\ud83d"}', b"[" * 100_000]
+)
 def test_a_body_that_is_no_object_is_refused(api, body):
     reply = api().raw("POST", "", body)
     assert (reply.status, json.loads(reply.body)["errors"][0]["code"]) == REFUSED
@@ -445,10 +445,7 @@ def test_a_snapshot_restores_the_same_world(api):
 @pytest.mark.parametrize(
     "state",
     [None, [], {}, {"format": 2}, {"format": 1}, {"format": 1, "ids": 0, "micros": 0, "accounts": []}]
-    + [
-        {"format": 1, "ids": 0, "micros": 0, "accounts": {"a": value}}
-        for value in (None, {}, {"tunnels": [{}]})
-    ]
+    + [{"format": 1, "ids": 0, "micros": 0, "accounts": {"a": value}} for value in (None, {}, {"tunnels": [{}]})]
     + [
         {
             "format": 1,
