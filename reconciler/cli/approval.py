@@ -5,7 +5,8 @@ from dataclasses import replace
 from reconciler.cli.context import Context, halt
 from reconciler.core.report import Report, worst
 
-_REMEDY = "Run it on a terminal, or add --auto-approve; a plan that was reviewed goes with apply --plan FILE."
+_REMEDY = "Run it on a terminal, or add --auto-approve."
+_REVIEWED = " A plan that was reviewed goes with apply --plan FILE."
 
 
 def require_approval(ctx: Context, shown: Report, what: str) -> None:
@@ -35,4 +36,5 @@ def require_approval(ctx: Context, shown: Report, what: str) -> None:
 
 def _refused(shown: Report, why: str) -> Exception:
     outcome = worst((*(a.outcome for a in shown.accounts), "blocked"))
-    return halt(outcome, "not-approved", why, _REMEDY, shown.accounts)
+    remedy = _REMEDY + _REVIEWED if shown.command == "plan" else _REMEDY
+    return halt(outcome, "not-approved", why, remedy, shown.accounts)

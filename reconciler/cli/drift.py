@@ -2,14 +2,17 @@
 
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 
 from reconciler.cli.context import Context
 from reconciler.cli.files import load_files
+from reconciler.cli.options import SANDBOX_FILE
 from reconciler.cli.plan import attributed, baseline_of
 from reconciler.cli.planning import Unplanned, plan_all
 from reconciler.cli.psk import statuses
 from reconciler.cli.remote import Remote
 from reconciler.cli.render import read_report
+from reconciler.core.desired import External
 from reconciler.core.plan import Plan
 from reconciler.core.report import AccountReport, LeftAlone, Report
 from reconciler.desired.patch import Accepted, accept_patch
@@ -38,17 +41,27 @@ def run(ctx: Context) -> Report:
                 accounts.append(one.report)
                 continue
             plan = attributed(one.plan, baseline)
-            accounts.append(_with_keys(ctx, plan, drift_report(plan, accept, _not_checked(plan))))
+            accounts.append(_with_keys(ctx, plan, drift_report(plan, accept, _not_checked(plan), _same_place(ctx))))
     report = report_of("drift", accounts, ctx.diagnostics, sandbox=ctx.sandbox)
     return with_history(report, previous, ctx.now().isoformat(timespec="seconds").replace("+00:00", "Z"))
 
 
 def _not_checked(plan: Plan) -> tuple[LeftAlone, ...]:
     """Keys can't be read back, so whether they are the declared ones is not known."""
-    keyed = [t for t in plan.desired.tunnels.values() if t.key is not None and t.name in plan.live.by_name()]
-    if not keyed:
-        return ()
-    return (LeftAlone("*", f"the pre-shared keys of {len(keyed)} tunnels can't be read back"),)
+    live = plan.live.by_name()
+    ours = [t.name for t in plan.desired.tunnels.values() if t.name in live and not isinstance(t.key, External | None)]
+    return tuple(LeftAlone(name, "its pre-shared key can't be read back", live[name].id) for name in ours)
+
+
+def _same_place(ctx: Context) -> str:
+    """The options that make a command speak of the same files and the same API."""
+    found = [f"--dir {quote(ctx.options.dir)}"] if ctx.options.dir != "tunnels" else []
+    if ctx.sandbox:
+        default = ctx.options.sandbox == SANDBOX_FILE
+        found.append("--sandbox" if default else f"--sandbox={quote(ctx.options.sandbox)}")
+    if ctx.options.base_url:
+        found.append(f"--base-url {quote(ctx.options.base_url)}")
+    return " ".join(["", *found])
 
 
 def _with_keys(ctx: Context, plan: Plan, report: AccountReport) -> AccountReport:

@@ -135,7 +135,9 @@ def _account_text(desired: Desired, files: AccountFiles, ignored: Sequence[Ignor
 
 
 def _report(desired: Desired, live: Live, written: list[str], ignored: list[str]) -> AccountReport:
-    notes = [f"Wrote {', '.join(written)} with mode 0600: BGP MD5 keys, where tunnels have them, stand in them."]
+    keys = sum(bool(t.settings.get("bgp.md5_key")) for t in live.tunnels.values())
+    warning = f"; {keys} BGP MD5 keys stand there in clear, so think before you commit it" if keys else ""
+    notes = [f"Wrote {', '.join(written)} with mode 0600, for {len(live.tunnels)} live tunnels{warning}."]
     notes += [f"Ignored, because no file can declare it: {line}" for line in ignored]
     account = desired.account
     return AccountReport(

@@ -1,9 +1,11 @@
 """Logs on standard error, through structlog, which is imported only when a line is really written."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
-from reconciler.api.call import Outcome, Pause, Step
+from reconciler.api.call import Answered, Outcome, Pause, Step
+from reconciler.api.outcome import problem_of
 from reconciler.cli.context import Context
 
 Carry = Callable[[Step], tuple[Outcome, ...]]
@@ -48,13 +50,19 @@ def logged(ctx: Context, account: str, carry: Carry) -> Carry:
         return carry
 
     def carry_and_log(step: Step) -> tuple[Outcome, ...]:
+        began = time.monotonic()
         outcomes = carry(step)
+        seconds = round(time.monotonic() - began, 3)
         if isinstance(step, Pause):
             log(ctx, "pause", account=account, seconds=step.seconds, why=step.why)
             return outcomes
         for call, outcome in zip(step.calls, outcomes, strict=True):
             details = {"tunnel_id": call.tunnel_id} if call.tunnel_id else {}
-            log(ctx, "call", account=account, call=call.verb.value, outcome=type(outcome).__name__.lower(), **details)
+            if not isinstance(outcome, Answered):
+                problem = problem_of(outcome)
+                details |= {"code": problem.code, "message": problem.message, "ray": problem.ray or ""}
+            what = type(outcome).__name__.lower()
+            log(ctx, "call", account=account, call=call.verb.value, outcome=what, seconds=seconds, **details)
         return outcomes
 
     return carry_and_log

@@ -37,6 +37,9 @@ def write_report(ctx: Context, report: Report) -> int:
             except Halt as stopped:
                 ctx.stderr.write(f"reconciler {report.command}: {stopped.diagnostics[0].summary}\n")
                 code = EXIT_CODES["error"] if report.outcome in ("ok", "changes") else code
+    if report.outcome not in ("ok", "changes") and all(path is not None for _, path in outputs):
+        # A job that only writes files must not fail in silence.
+        _show(ctx.stderr, render(report, "text", line_of=line_of))
     return code
 
 

@@ -13,7 +13,7 @@ from reconciler.cli.planning import Found, Planned, Unplanned, options_of, plan_
 from reconciler.core.build import build_plan
 from reconciler.core.desired import Desired
 from reconciler.core.diagnostic import Diagnostic, error
-from reconciler.core.guard import stale_removed
+from reconciler.core.guard import stale_removed, unknown_names
 from reconciler.core.plan import Plan
 from reconciler.core.report import AccountReport, Outcome, Report
 from reconciler.reports.accounts import checked, planned, report_of
@@ -79,8 +79,9 @@ def server_check(ctx: Context, remote: "Remote", plans: Iterable[Plan]) -> list[
 
 
 def stale(plans: Iterable[Plan]) -> tuple[Diagnostic, ...]:
-    """Warnings about `removed` names that are gone."""
-    return tuple(d for plan in plans for d in stale_removed(plan.desired, plan.live))
+    """Warnings about names in files and options that are gone or that nothing has."""
+    every = tuple(plans)
+    return (*(d for plan in every for d in stale_removed(plan.desired, plan.live)), *unknown_names(every))
 
 
 def attributed(plan: Plan, baseline: dict[str, Desired] | None) -> Plan:

@@ -3,6 +3,8 @@
 import time
 from collections.abc import Mapping, Sequence
 
+from reconciler.api.call import Denied, Step
+from reconciler.api.call import Outcome as CallOutcome
 from reconciler.cli.approval import require_approval
 from reconciler.cli.context import Context, Halt, halt
 from reconciler.cli.files import load_files
@@ -37,10 +39,17 @@ def run(ctx: Context) -> Report:
             raise Halt("invalid", (*ctx.diagnostics, *problems, *wrong))
         _approve(ctx, remote, desired, targets)
         client = remote.client(desired.account)
-        carry = key_carrier(ctx, ring, sinks, logged(ctx, desired.account.name, client.run))
+        denied: list[Denied] = []
+
+        def send(step: Step) -> tuple[CallOutcome, ...]:
+            outcomes = client.run(step)
+            denied.extend(o for o in outcomes if isinstance(o, Denied))
+            return outcomes
+
+        carry = key_carrier(ctx, ring, sinks, logged(ctx, desired.account.name, send))
         protocol = set_keys(targets) if ctx.options.action == "set" else rotate(targets)
         verdicts: dict[str, Verdict] = drive(protocol, carry)
-    return _report(ctx, desired, targets, verdicts)
+    return _report(ctx, desired, targets, verdicts, denied=bool(denied))
 
 
 def _targets(ctx: Context, every: Sequence[Desired]) -> tuple[Desired, list[Declared]]:
@@ -93,11 +102,13 @@ def _keys(targets: Sequence[Declared], verdicts: Mapping[str, Verdict]) -> tuple
     return tuple(reports)
 
 
-def _report(ctx: Context, desired: Desired, targets: Sequence[Declared], verdicts: Mapping[str, Verdict]) -> Report:
+def _report(
+    ctx: Context, desired: Desired, targets: Sequence[Declared], verdicts: Mapping[str, Verdict], *, denied: bool
+) -> Report:
     written = any(v.result in (Result.APPLIED, Result.UNKNOWN) for v in verdicts.values())
     outcome: Outcome = "ok"
     if any(v != APPLIED for v in verdicts.values()):
-        outcome = "partial" if written else _unwritten(ctx, verdicts)
+        outcome = "partial" if written else "auth" if denied else _unwritten(ctx, verdicts)
     account = AccountReport(desired.account.name, desired.account.account_id, outcome, keys=_keys(targets, verdicts))
     return report_of("psk", [account], ctx.diagnostics, sandbox=ctx.sandbox, written=written)
 
@@ -108,7 +119,7 @@ def _unwritten(ctx: Context, verdicts: Mapping[str, Verdict]) -> Outcome:
         return "interrupted"
     if codes & {"no-key", "external-key", "generated-key", "not-generated"}:
         return "invalid"
-    return "auth" if codes & {"auth-stopped", "10000", "http-401", "http-403"} else "error"
+    return "error"
 
 
 def _status(ctx: Context, every: Sequence[Desired]) -> Report:

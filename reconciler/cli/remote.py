@@ -12,8 +12,9 @@ from reconciler.api.baseurl import CLOUDFLARE
 from reconciler.api.client import Client
 from reconciler.api.exchange import KeyAccess, Session
 from reconciler.api.transport import HttpPort
-from reconciler.cli.context import SANDBOX, Context, base_of, halt
+from reconciler.cli.context import SANDBOX, Context, Halt, base_of, halt
 from reconciler.core.desired import Account
+from reconciler.core.diagnostic import error
 from reconciler.keys.secret import Secret
 
 if TYPE_CHECKING:
@@ -90,11 +91,21 @@ class Remote:
         if self._ctx.sandbox:
             return {a.name: SANDBOX for a in accounts}
         tokens = {a.name: self._ctx.env.get(a.token_env, "").strip() for a in accounts}
-        missing = sorted({a.token_env for a in accounts if not tokens[a.name]})
+        missing: dict[str, list[str]] = {}
+        for account in accounts:
+            if not tokens[account.name]:
+                missing.setdefault(account.token_env, []).append(account.name)
         if missing:
-            names = ", ".join(missing)
             remedy = "Set it to a Cloudflare API token, or try the tool without one: add --sandbox."
-            raise halt("auth", "no-token", f"the environment variable {names} is not set", remedy)
+            problems = [
+                error(
+                    "no-token",
+                    f"the environment variable {name} is not set",
+                    f"Account {', '.join(who)} needs it. {remedy}",
+                )
+                for name, who in sorted(missing.items())
+            ]
+            raise Halt("auth", problems)
         self._ctx.learn(*(Secret(token) for token in set(tokens.values())))
         return tokens
 

@@ -61,9 +61,7 @@ def remaining(plan: Plan, live_now: Live) -> tuple[Change, ...]:
             return True
         return matches(plan.options.target, pair.declared.name, now.name if now else None)
 
-    surplus = [
-        t for t in owned.surplus if matches(plan.options.target, t.name) and not plan.options.no_delete
-    ]
+    surplus = [t for t in owned.surplus if matches(plan.options.target, t.name) and not plan.options.no_delete]
     return diff((p for p in owned.pairs if selected(p)), surplus)
 
 
@@ -103,9 +101,7 @@ def _cycle_notes(steps: Steps, around: Mapping[str, Detour | None]) -> list[str]
             note += "If Cloudflare refuses that, they fail: there is no free value to pass through."
         else:
             moved = _listed(s.change.name for s in detour.steps if s.parked)
-            note += (
-                f"If Cloudflare refuses that, {moved} goes through {_listed(detour.through)} for a moment."
-            )
+            note += f"If Cloudflare refuses that, {moved} goes through {_listed(detour.through)} for a moment."
         notes.append(note)
     return notes
 

@@ -41,9 +41,7 @@ def components(edges: Mapping[str, Iterable[str]]) -> list[list[str]]:
     return [_reach(root, reversed_edges, seen) for root in reversed(finished) if root not in seen]
 
 
-def _sorted_groups(
-    updates: Mapping[str, Change], waits: Mapping[str, Iterable[str]]
-) -> list[tuple[Change, ...]]:
+def _sorted_groups(updates: Mapping[str, Change], waits: Mapping[str, Iterable[str]]) -> list[tuple[Change, ...]]:
     """Groups of updates, each after those it waits for; among those that are free, by name."""
     edges = {k: tuple(n for n in waits.get(k, ()) if n in updates) for k in updates}
     members = [sorted(group, key=lambda k: updates[k].name) for group in components(edges)]

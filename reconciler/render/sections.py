@@ -8,6 +8,7 @@ from reconciler.render.paint import ACTION_COLOR, OUTCOME_COLOR, WEIGHT_COLOR, P
 from reconciler.render.safe import terminal
 
 _NAME_LIMIT = 48
+_NAMED = 10
 _INDENT = 6
 
 
@@ -135,6 +136,10 @@ def _left(account: AccountReport, command: str, paint: Paint) -> Iterator[str]:
     counts = words.left_counts(account)
     if counts:
         yield f"  Left alone: {counts}."
+    if account.unmanaged and command != "drift":
+        names = [terminal(item.name) for item in account.unmanaged[:_NAMED]]
+        more = f" and {len(account.unmanaged) - _NAMED:,} more" if len(account.unmanaged) > _NAMED else ""
+        yield f"    no file declares {', '.join(names)}{more}"
     named = (("unmanaged", account.unmanaged), ("ignored", account.ignored)) if command == "drift" else ()
     for kind, items in (*named, ("not checked", account.not_checked)):
         for item in items:

@@ -96,8 +96,8 @@ def verdict(report: Report) -> str:
 def _why(report: Report) -> str:
     """The reason of a run that could not do its work; a local one stands in its diagnostics."""
     local = next((d.summary for d in report.diagnostics if d.severity == "error"), None)
-    if report.outcome == "error" and local and not any(account.error for account in report.accounts):
-        return local
+    if report.outcome == "error" and not any(account.error for account in report.accounts):
+        return local or "nothing was written, for the reasons above"
     return _WHY[report.outcome]
 
 
@@ -136,7 +136,9 @@ def _validity(report: Report) -> str:
         tunnels = sum(account.managed for account in report.accounts)
         seen = [count(len(report.accounts), "account"), count(tunnels, "tunnel")]
         return f"Valid: {', '.join(seen + found)}."
-    return f"Invalid: {', '.join(found) or _WHY.get(report.outcome, report.outcome)}."
+    if report.outcome == "usage":
+        return f"Invalid: {_WHY['usage']}."
+    return f"Invalid: {', '.join(found) or 'nothing was written, for the reasons above'}."
 
 
 def is_drift(change: ChangeReport) -> bool:

@@ -24,7 +24,9 @@ def _severity(change: Change) -> Concern:
     return min((concern_of(f.path) for f in change.fields), key=_WEIGHT.__getitem__, default=Concern.COSMETIC)
 
 
-def drift_report(plan: Plan, accept: Callable[[Plan], Accepted], not_checked: tuple[LeftAlone, ...]) -> AccountReport:
+def drift_report(
+    plan: Plan, accept: Callable[[Plan], Accepted], not_checked: tuple[LeftAlone, ...], options: str
+) -> AccountReport:
     """One account's drift.
 
     Differences that only git made (with a baseline) are listed and are not drift.
@@ -33,6 +35,7 @@ def drift_report(plan: Plan, accept: Callable[[Plan], Accepted], not_checked: tu
         plan: With causes when there is a baseline.
         accept: Makes the patch that accepts the live values.
         not_checked: What can't be compared, and why.
+        options: Of the command that reverts, each with a space before it.
     """
     drifted = [c for c in plan.changes if c.cause != "git"]
     report = planned(plan, "changes" if drifted else "ok")
@@ -45,7 +48,7 @@ def drift_report(plan: Plan, accept: Callable[[Plan], Accepted], not_checked: tu
         notes=tuple(f"Not in the patch: {name}: {why}" for name, why in accepted.left_out) if accepted else (),
         drifted=len(drifted),
         not_checked=not_checked,
-        ways_out=Patch(_revert(plan, drifted), accepted.patch) if accepted else None,
+        ways_out=Patch(_revert(plan, drifted) + options, accepted.patch) if accepted else None,
     )
 
 
@@ -78,11 +81,9 @@ def with_history(report: Report, previous: Report | None, now: str) -> Report:
 
 
 def _aged(account: AccountReport, before: AccountReport | None, began: str | None, now: str) -> AccountReport:
-    seen: Mapping[tuple[str, str | None], ChangeReport] = (
-        {(c.name, c.drift_class): c for c in before.changes} if before else {}
-    )
-    if account.error is not None:
+    if before is None or account.error is not None:
         return account
+    seen: Mapping[tuple[str, str | None], ChangeReport] = {(c.name, c.drift_class): c for c in before.changes}
 
     def aged(change: ChangeReport) -> ChangeReport:
         old = seen.get((change.name, change.drift_class))

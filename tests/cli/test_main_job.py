@@ -134,7 +134,8 @@ def test_every_missing_token_is_named(world: World) -> None:
     world.declare(tunnel(2), file="b/x.yaml")
     ran = world.run("plan")
     assert ran.code == 9
-    assert "TOKEN_A, TOKEN_B" in ran.out
+    assert "TOKEN_A is not set. Account a needs it." in ran.out
+    assert "TOKEN_B is not set. Account b needs it." in ran.out
 
 
 @pytest.mark.parametrize("kind", [FaultKind.S401, FaultKind.S403])

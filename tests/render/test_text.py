@@ -37,7 +37,7 @@ def line_of(_: str, number: int) -> str | None:
         (replace(BLOCKED, command="apply"), "Apply stopped (blocked): nothing was written."),
         (
             replace(PLAN, outcome="error"),
-            "Plan failed: the API or the network failed, or the live list can't be trusted.",
+            "Plan failed: nothing was written, for the reasons above.",
         ),
         (replace(NO_CHANGES, command="validate"), "Valid: 1 account, 12 tunnels."),
         (replace(NO_CHANGES, command="import"), "Import: done."),

@@ -14,11 +14,7 @@ WITHOUT_EFFECT = {
     FaultKind.TIMEOUT_CONNECT,
     FaultKind.REDIRECT,
     FaultKind.LOST_WRITE,
-    *(
-        kind
-        for kind in FaultKind
-        if kind.endswith("-before") or kind.startswith(("429", "401", "403", "404", "413"))
-    ),
+    *(kind for kind in FaultKind if kind.endswith("-before") or kind.startswith(("429", "401", "403", "404", "413"))),
 }
 UNREADABLE = {
     FaultKind.TRUNCATED,
@@ -108,9 +104,7 @@ def test_some_failures_surely_were_not_sent(world, kind):
     assert world.simulator.log == []
 
 
-@pytest.mark.parametrize(
-    "kind", [k for k in FaultKind if k.startswith(("reset", "timeout-b", "timeout-a", "slow"))]
-)
+@pytest.mark.parametrize("kind", [k for k in FaultKind if k.startswith(("reset", "timeout-b", "timeout-a", "slow"))])
 def test_lost_answers_are_ambiguous_and_logged(world, kind):
     assert isinstance(answer(kind, world, requests(world)["create"]), Ambiguous)
     assert len(world.simulator.log) == 1
@@ -201,9 +195,7 @@ def test_an_unknown_route_stays_one(world):
     assert answer(FaultKind.STALE_LIST, world, request).status == 404
 
 
-@pytest.mark.parametrize(
-    ("kind", "field"), [(FaultKind.DUPLICATE_ID, "id"), (FaultKind.DUPLICATE_NAME, "name")]
-)
+@pytest.mark.parametrize(("kind", "field"), [(FaultKind.DUPLICATE_ID, "id"), (FaultKind.DUPLICATE_NAME, "name")])
 def test_a_list_of_one_is_doubled(api, kind, field):
     lone = api()
     lone.create()

@@ -83,9 +83,7 @@ def test_the_sdk_generates_and_sets_keys(server, tunnels):
     generated = tunnels.psk_generate(made.id, account_id=ACCOUNT)
     assert generated.ipsec_tunnel_id == made.id
     assert server[1].keys(ACCOUNT) == {made.id: generated.psk}
-    done = tunnels.psk_set(
-        account_id=ACCOUNT, psks=[{"id": made.id, "psk": "0123"}, {"id": "f" * 32, "psk": "x"}]
-    )
+    done = tunnels.psk_set(account_id=ACCOUNT, psks=[{"id": made.id, "psk": "0123"}, {"id": "f" * 32, "psk": "x"}])
     assert done.successfully_applied_psks[made.id].psk == "0123"
     assert done.unapplied_psks.keys() == {"f" * 32}
     assert server[1].keys(ACCOUNT) == {made.id: "0123"}
@@ -162,9 +160,7 @@ def test_a_chunked_body_is_refused(server):
 def test_faults_travel_over_the_wire(kind, error):
     url = f"/accounts/{ACCOUNT}/magic/ipsec_tunnels"
     with (
-        serve(
-            Simulator(), answer=lambda simulator, request: apply_fault(kind, simulator, request)
-        ) as running,
+        serve(Simulator(), answer=lambda simulator, request: apply_fault(kind, simulator, request)) as running,
         httpx.Client(base_url=running.base_url, headers=HEADERS) as client,
     ):
         if error is None:

@@ -44,9 +44,7 @@ def test_only_the_owner_may_read_it(tmp_path, world):
             save(path, world.simulator)
     finally:
         os.umask(old)
-    modes = [
-        stat.S_IMODE(file.stat().st_mode) for file in (path.parent, path, path.with_name("sandbox.json.lock"))
-    ]
+    modes = [stat.S_IMODE(file.stat().st_mode) for file in (path.parent, path, path.with_name("sandbox.json.lock"))]
     assert modes == [0o700, 0o600, 0o600]
 
 

@@ -34,9 +34,7 @@ def test_a_merge_goes_into_objects_or_not(api, switches, kept):
     world = api(switches)
     tunnel_id = world.create(bgp={"customer_asn": 1, "md5_key": "k"})
     world.call("PUT", f"/{tunnel_id}", {"bgp": {"customer_asn": 2}})
-    assert world.get(tunnel_id)["bgp"] == (
-        {"customer_asn": 2, "md5_key": "k"} if kept else {"customer_asn": 2}
-    )
+    assert world.get(tunnel_id)["bgp"] == ({"customer_asn": 2, "md5_key": "k"} if kept else {"customer_asn": 2})
 
 
 def test_a_merging_put_cannot_remove_bgp_and_a_replacing_one_does(api):
@@ -104,9 +102,7 @@ def test_the_bulk_body_has_one_shape(api, switch, wrapped, array):
     assert world.call("PUT", "", items)[0] == array
 
 
-@pytest.mark.parametrize(
-    ("switches", "status"), [("bulk_limit=1", 413), ("bulk_limit=1,bulk_limit_status=400", 400)]
-)
+@pytest.mark.parametrize(("switches", "status"), [("bulk_limit=1", 413), ("bulk_limit=1,bulk_limit_status=400", 400)])
 def test_a_bulk_over_the_limit_is_refused(api, switches, status):
     world = api(switches)
     items = [{"id": world.create("a", 0)}, {"id": world.create("b", 1)}]
@@ -242,9 +238,7 @@ def test_a_lagging_list_shows_the_state_before_the_write(api):
 def test_values_come_back_in_the_spelling_of_the_switch(api, switch, address, prefixes):
     world = api(f"spelling={switch}")
     bgp = {"customer_asn": 1, "extra_prefixes": ["10.9.0.0/16", "10.1.0.0/16"]}
-    tunnel = world.get(
-        world.create(interface_address6="2001:DB8:0::/127", bgp=bgp, interface_address="10.0.0.1/31")
-    )
+    tunnel = world.get(world.create(interface_address6="2001:DB8:0::/127", bgp=bgp, interface_address="10.0.0.1/31"))
     assert tunnel["interface_address6"] == address
     assert tunnel["bgp"]["extra_prefixes"] == prefixes
     assert tunnel["interface_address"] == "10.0.0.1/31"

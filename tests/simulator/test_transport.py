@@ -19,9 +19,7 @@ def test_httpx_talks_to_the_simulator(api):
     with client(SimulatorTransport(world.simulator), world) as http:
         made = http.post("/ipsec_tunnels", json=world.body(description="ü")).json()["result"]
         assert http.get(f"/ipsec_tunnels/{made['id']}").json()["result"]["ipsec_tunnel"]["description"] == "ü"
-        assert (
-            http.delete(f"/ipsec_tunnels/{made['id']}", params={"validate_only": "true"}).status_code == 200
-        )
+        assert http.delete(f"/ipsec_tunnels/{made['id']}", params={"validate_only": "true"}).status_code == 200
         assert http.get(f"/ipsec_tunnels/{made['id']}").status_code == 200
         assert http.get("/nothing").json()["errors"][0]["code"] == 7003
 
@@ -46,9 +44,7 @@ def test_threads_may_share_it(api):
 )
 def test_faults_become_errors_of_httpx(api, kind, error):
     world = api()
-    transport = SimulatorTransport(
-        world.simulator, lambda simulator, request: apply_fault(kind, simulator, request)
-    )
+    transport = SimulatorTransport(world.simulator, lambda simulator, request: apply_fault(kind, simulator, request))
     with client(transport, world) as http, pytest.raises(error):
         http.get("/ipsec_tunnels")
 

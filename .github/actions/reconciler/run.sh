@@ -27,12 +27,13 @@ missing_tokens() {
 # Runs the tool. Names and messages of others stand in its log: no line of it may be taken for a workflow command.
 # The runner signals this shell alone, twice; the tool must hear it once, to finish the call in flight and stop.
 reconcile() {
-  local child status=0 fence
+  local child="" stopped="" status=0 fence
   fence=$(random)
   echo "::stop-commands::$fence"
+  trap 'trap "" INT TERM; stopped=yes; [[ -z $child ]] || kill -TERM "$child" 2>/dev/null || true' INT TERM
   reconciler "$@" &
   child=$!
-  trap 'trap "" INT TERM; kill -TERM "$child" 2>/dev/null || true' INT TERM
+  if [[ -n $stopped ]]; then kill -TERM "$child" 2>/dev/null || true; fi
   wait "$child" || status=$?
   while kill -0 "$child" 2>/dev/null; do
     status=0
