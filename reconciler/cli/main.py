@@ -7,7 +7,6 @@ import io
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn
 
 from reconciler.cli.options import UsageError, parse
@@ -73,6 +72,8 @@ def _redactor() -> "Redactor":
 
 
 def _run(ctx: "Context") -> int:
+    from dataclasses import replace
+
     from reconciler.cli.context import Halt
     from reconciler.cli.output import write_report
     from reconciler.reports.accounts import report_of

@@ -12,6 +12,7 @@ from reconciler.render.page_parts import box, section
 from reconciler.render.page_style import STYLE
 
 _DIAGNOSTICS = 500
+_NAMES = 20
 _TITLES = {
     "plan": "Tunnel plan",
     "apply": "Tunnel apply",
@@ -30,6 +31,7 @@ def html(report: Report) -> str:
         f'<header class="verdict {_tone(report)}"><p class="eyebrow">{title}</p>',
         f"<h1>{verdict}</h1>{_context(report)}</header>",
         box("warn", "Sandbox", "The built-in simulator stood in for Cloudflare.") if report.sandbox else "",
+        _dangers(report),
         _counts(report),
         _diagnostics(report),
         *_cards(report),
@@ -51,7 +53,27 @@ def _tone(report: Report) -> str:
         return "bad"
     if report.command == "apply":
         return "good"
+    if report.command == "plan" and report.summary.get("delete"):
+        return "bad"
     return "warn" if any(account.changes for account in report.accounts) else "good"
+
+
+def _dangers(report: Report) -> str:
+    """What nobody may miss in a plan: which tunnels are deleted, which can be interrupted."""
+    if report.command != "plan":
+        return ""
+    changes = [change for account in report.accounts for change in account.changes]
+    kinds = {
+        "Deletes": [c.name for c in changes if c.action == "delete"],
+        "Can interrupt": [c.name for c in changes if c.action == "update" and c.impact == "traffic"],
+    }
+    lines = [f"{what} {words.count(len(names), 'tunnel')}: {_listed(names)}." for what, names in kinds.items() if names]
+    return box("bad", "Caution", *(safe.html(line) for line in lines)) if lines else ""
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - _NAMES:,} more" if len(names) > _NAMES else ""
+    return ", ".join(names[:_NAMES]) + more
 
 
 def _context(report: Report) -> str:
