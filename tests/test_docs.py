@@ -1,5 +1,6 @@
 import argparse
 import re
+from dataclasses import fields
 from datetime import date
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from reconciler.cli import options
 from reconciler.core.report import EXIT_CODES
 from reconciler.desired.load import load
 from reconciler.desired.tree import read_tree
+from reconciler.simulator.semantics import Semantics
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -43,6 +45,11 @@ def test_the_readme_names_every_command(command):
 @pytest.mark.parametrize(("name", "code"), EXIT_CODES.items())
 def test_the_readme_names_every_exit_code(name, code):
     assert f"| {code} | `{name}` |" in README
+
+
+def test_the_simulator_s_page_names_every_switch():
+    page = (ROOT / ".github" / "docs" / "simulator.md").read_text()
+    assert [f.name for f in fields(Semantics) if f"`{f.name}`" not in page] == []
 
 
 def test_the_check_runs_the_readme_s_two_commands():

@@ -343,3 +343,25 @@ def test_the_token_is_sent_as_it_is(world: World) -> None:
     world.declare(tunnel(1))
     world.run("plan")
     assert seen == [f"Bearer {TOKEN}"]
+
+
+def test_a_schema_goes_to_its_file_and_is_json_only(world: World) -> None:
+    assert world.run("schema", "report", "-o", "json=schema.json").code == 0
+    assert json.loads(world.read("schema.json"))["title"]
+    assert world.run("schema", "-o", "html").code == 64
+
+
+def test_names_that_nothing_has_are_warned_of(world: World) -> None:
+    world.account(protect=["nobody"])
+    world.live(tunnel(1))
+    world.declare(tunnel(1))
+    out = world.run("plan", "--allow-delete", "nowhere", "--target", "nothing*", "-o", "json").json
+    codes = {d["code"] for d in out["diagnostics"]}
+    assert {"unknown-protected", "unknown-allowed", "unmatched-target"} <= codes
+
+
+def test_a_failure_is_said_on_standard_error_when_only_files_are_written(world: World) -> None:
+    world.write("tunnels/x.yaml", "tunnels: [")
+    ran = world.run("validate", "-o", "json=out.json")
+    assert ran.code == 3
+    assert "Invalid: " in ran.err
