@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from reconciler.core.diagnostic import Diagnostic, Location, error, in_order
 from reconciler.desired.builder import MAX_PROBLEMS, Builder, Plain, Stop, Value, shown
-from reconciler.desired.encoding import decode, screen, split_lines
+from reconciler.desired.encoding import decode, screen
 from reconciler.desired.positions import Path, Positions, read_positions
 from reconciler.desired.syntax import BROKEN, events, explain
 
@@ -34,7 +34,7 @@ class Document:
         file: Its name for messages.
     """
 
-    __slots__ = ("_lines", "_positions", "_pure", "_starts", "file", "text", "value")
+    __slots__ = ("_positions", "_pure", "_starts", "file", "text", "value")
 
     def __init__(
         self,
@@ -50,7 +50,6 @@ class Document:
         self.file = file
         self._pure = pure
         self._starts = starts or {}
-        self._lines: list[str] | None = None
         self._positions: Positions | None = None
 
     def locate(self, path: Path, *, key: bool = False) -> tuple[int, int]:
@@ -78,12 +77,6 @@ class Document:
         if len(starts) == len(items):
             return starts
         return [self.locate((key, index)) for index in range(len(items))]
-
-    def line_text(self, line: int) -> str:
-        """The text of a line counted from 1, without its end; empty for a line that is not there."""
-        if self._lines is None:
-            self._lines = split_lines(decode(self.text))
-        return self._lines[line - 1] if 0 < line <= len(self._lines) else ""
 
 
 def parse(data: bytes, file: str, *, pure: bool = False) -> Document:

@@ -142,11 +142,6 @@ def test_the_items_of_a_list_have_places(text: str, starts: list[tuple[int, int]
     assert parse(text.encode(), "f", pure=pure).item_starts("t") == starts
 
 
-def test_a_line_is_shown_without_its_end():
-    document = parse("\ufeffa: 1\r\nb: 2\n".encode(), "f")
-    assert [document.line_text(n) for n in (0, 1, 2, 3, 4)] == ["", "a: 1", "b: 2", "", ""]
-
-
 @BOTH
 @settings(max_examples=150, derandomize=True, deadline=None)
 @given(data=st.one_of(st.binary(max_size=80), st.text("ab:-[]{}&*!|>'\"#%\\ \n\t?,~<0x1", max_size=60).map(str.encode)))
