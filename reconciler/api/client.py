@@ -1,5 +1,6 @@
 """Carries the engine's steps out: one call, several side by side, or a pause."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -15,6 +16,9 @@ class Client:
         session: Shared by all accounts of the token.
         port: Shared by all accounts of the token.
         parallelism: Calls side by side at most.
+
+    Attributes:
+        watch: Told of each call that has ended, from the thread that made it.
     """
 
     def __init__(self, account_id: str, session: Session, port: Port, parallelism: int) -> None:
@@ -23,6 +27,7 @@ class Client:
         self._port = port
         self._parallelism = parallelism
         self._pool: ThreadPoolExecutor | None = None
+        self.watch: Callable[[Call], None] | None = None
 
     def run(self, step: Step) -> tuple[Outcome, ...]:
         """Carry a step out: the outcomes in the order of its calls; none for a pause."""
@@ -36,7 +41,10 @@ class Client:
         return tuple(self._pool.map(self._call, step.calls))
 
     def _call(self, call: Call) -> Outcome:
-        return exchange(self._qualified(call), self._account_id, self._session, self._port)
+        outcome = exchange(self._qualified(call), self._account_id, self._session, self._port)
+        if self.watch is not None:
+            self.watch(call)
+        return outcome
 
     def _qualified(self, call: Call) -> Call:
         """Key names are tunnel names, unique only in their account, while accounts may share a session."""

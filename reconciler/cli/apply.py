@@ -6,8 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from reconciler.api.call import Outcome as CallOutcome
-from reconciler.api.call import Step
 from reconciler.cli.approval import require_approval
 from reconciler.cli.context import Context, Halt, halt
 from reconciler.cli.files import load_files
@@ -89,13 +87,9 @@ def _account(ctx: Context, remote: Remote, keys: Keys, one: Found, progress: Pro
         one = again
     plan = one.plan
     account = plan.desired.account
-    send = logged(ctx, account.name, remote.client(account).run)
-
-    def carry(step: Step) -> tuple[CallOutcome, ...]:
-        outcomes = send(step)
-        progress.watch(step, outcomes)
-        return outcomes
-
+    client = remote.client(account)
+    client.watch = progress.watch
+    carry = logged(ctx, account.name, client.run)
     ended = drive(apply(plan, keys.of(plan)), carry)
     return Done(keys.deliver(plan, ended, applied(plan, ended), carry), ended.written)
 

@@ -1,11 +1,10 @@
 """A progress bar on standard error for long applies, on a terminal only."""
 
 from collections.abc import Sequence
-from threading import Lock
 from types import TracebackType
 from typing import Self
 
-from reconciler.api.call import Outcome, Send, Step, Verb
+from reconciler.api.call import Call, Verb
 from reconciler.cli.context import Context
 from reconciler.core.plan import Plan
 
@@ -19,7 +18,6 @@ class Progress:
         self._total = sum(n for p in plans for verb, n in p.api_calls.items() if verb != "list")
         self._shown = self._total >= _LONG and ctx.stderr.isatty()
         self._ctx = ctx
-        self._lock = Lock()
 
     def __enter__(self) -> Self:
         if self._shown:
@@ -45,9 +43,7 @@ class Progress:
         if self._shown:
             self._bar.stop()
 
-    def watch(self, step: Step, outcomes: Sequence[Outcome]) -> None:
-        """Counts the writes of one step that was carried out."""
-        if self._shown and isinstance(step, Send):
-            writes = sum(call.verb is not Verb.LIST for call in step.calls[: len(outcomes)])
-            with self._lock:
-                self._bar.advance(self._task, writes)
+    def watch(self, call: Call) -> None:
+        """Counts a call that has ended, if it is a write; called from many threads."""
+        if self._shown and call.verb is not Verb.LIST:
+            self._bar.advance(self._task)

@@ -123,3 +123,12 @@ def test_a_pause_ends_with_the_time_of_the_run(asked, slept):
     port = Port()
     assert client(port).run(Pause(asked, "settling")) == ()
     assert port.slept == [slept]
+
+
+def test_each_call_that_has_ended_is_told():
+    told = []
+    carrier = client(Port())
+    carrier.watch = told.append
+    carrier.run(creates("a", "b", "c"))
+    carrier.close()
+    assert sorted(call.body["name"] for call in told) == ["a", "b", "c"]
