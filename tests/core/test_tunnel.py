@@ -3,6 +3,7 @@
 import pytest
 
 from reconciler.core.tunnel import canonical, update_body
+from tests.build import raw
 
 LIVE = {
     "id": "1",
@@ -51,3 +52,7 @@ def test_the_target_keeps_all_but_what_is_effective(live: object, wanted: object
         canonical({**LIVE, "health_check": {**health, "target": wanted}}),
     )
     assert body["health_check"] == (health if sent is None else {**health, "target": sent})
+
+
+def test_a_key_that_a_server_lists_is_never_sent_back():
+    assert "psk" not in update_body(raw("a") | {"psk": "0123"}, canonical(raw("a")))

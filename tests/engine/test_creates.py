@@ -1,5 +1,5 @@
 from reconciler.api.call import ApiError, Refused, Verb
-from tests.build import ACCOUNT_ID, desired, settings, tunnel
+from tests.build import ACCOUNT_ID, account, desired, settings, tunnel
 from tests.engine.harness import LOST, World, results
 
 KEYED = frozenset({"b"})
@@ -73,3 +73,23 @@ def test_an_adopted_tunnel_without_its_key_is_a_failure():
     (verdict,) = ended.verdicts.values()
     assert (verdict.result, verdict.problem.code) == ("failed", "key-not-set")
     assert not ended.converged
+
+
+def test_a_tunnel_that_was_there_before_is_not_taken_for_the_one_sent_and_keeps_its_key():
+    world = world_with_key("x", x={"interface_address": "10.200.0.0/31"})
+    world.instead = {(Verb.CREATE, 0): LOST}
+    real = world.carry
+
+    def carry(step):
+        outcomes = real(step)
+        if world.verbs == ["create"]:
+            world.simulator.foreign_edit(ACCOUNT_ID, "x", {"name": "b"})
+        return outcomes
+
+    world.carry = carry
+    ended = world.apply(desired(tunnel("b", interface_address="10.200.0.0/31"), of=account(prune=False)), KEYED)
+    assert "set_keys" not in world.verbs
+    assert world.simulator.keys(ACCOUNT_ID) == {}
+    assert ended.notes == (
+        "b is there, but not surely made by this run, so its key may be another: reconciler psk set b",
+    )
