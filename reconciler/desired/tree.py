@@ -69,12 +69,13 @@ class _Full(Exception):
 
 @dataclass(slots=True)
 class _Walk:
-    """What a walk over the tree has found."""
+    """What a walk over the tree has found; `crowded` holds the accounts that have another one inside."""
 
     root: Path
     real_root: str
     diagnostics: list[Diagnostic] = field(default_factory=list)
     names: list[tuple[str, ...]] = field(default_factory=list)
+    crowded: set[tuple[str, ...]] = field(default_factory=set)
     total: int = 0
 
     def problem(self, parts: tuple[str, ...], code: str, summary: str, detail: str = _ALL) -> None:
@@ -162,24 +163,20 @@ def _skipped(name: str) -> bool:
 def _homes(walk: _Walk) -> dict[tuple[str, ...], list[tuple[str, ...]]]:
     """The folders of accounts, each with its files; problems for files and folders that fit nowhere."""
     claimed = {parts[:-1] for parts in walk.names if parts[-1] in ACCOUNT_FILES}
-    homes: dict[tuple[str, ...], list[tuple[str, ...]]] = {
-        home: [] for home in claimed if not any(home[:n] in claimed for n in range(len(home)))
-    }
+    homes: dict[tuple[str, ...], list[tuple[str, ...]]] = {}
     for parts in walk.names:
         folder = parts[:-1]
-        home = next((folder[:n] for n in range(len(folder) + 1) if folder[:n] in homes), None)
-        if home is None:
+        claims = [folder[:n] for n in range(len(folder) + 1) if folder[:n] in claimed]
+        if not claims:
             walk.problem(parts, "no-account", "this file belongs to no account", _WHERE_ACCOUNT)
-        elif parts[-1] in ACCOUNT_FILES and folder != home:
-            above = walk.shown((*home, ACCOUNT_FILES[0]))
-            walk.problem(
-                parts,
-                "nested-account",
-                "an account inside another account",
-                f"{above} claims this folder. {_MOVE}",
-            )
-        else:
-            homes[home].append(parts)
+        elif len(claims) == 1:
+            homes.setdefault(claims[0], []).append(parts)
+        elif parts[-1] in ACCOUNT_FILES:
+            above = walk.shown((*claims[0], ACCOUNT_FILES[0]))
+            detail = f"{above} claims this folder. {_MOVE}"
+            walk.problem(parts, "nested-account", "an account inside another account", detail)
+            walk.crowded.add(claims[0])
+        # Other files of a nested account are left out: read as the outer one's, they would bring errors that are none.
     return homes
 
 
@@ -194,7 +191,7 @@ def _account(walk: _Walk, home: tuple[str, ...], names: list[tuple[str, ...]]) -
     tunnels = [parts for parts in names if parts[-1] not in ACCOUNT_FILES]
     if len(own) > 1:
         walk.problem(own[1], "two-account-files", "account.yaml and account.yml in one folder", "Keep one of them.")
-    if not tunnels:
+    if not tunnels and home not in walk.crowded:
         walk.problem(own[0], "no-tunnel-file", "the account has no tunnel file", _NO_TUNNELS)
     read = [file for parts in tunnels if (file := _read(walk, parts)) is not None]
     return AccountFiles(

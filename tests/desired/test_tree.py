@@ -61,6 +61,8 @@ def test_paths_are_shown_as_the_root_was_given(tmp_path: Path, monkeypatch: pyte
         (("p/account.yaml", "p/account.yml", "p/a.yaml"), ["two-account-files"]),
         (("p/account.yaml", "p/a.yaml", "p/q/account.yaml", "p/q/b.yaml"), ["nested-account"]),
         (("account.yaml", "a.yaml", "p/account.yaml"), ["nested-account"]),
+        (("account.yaml", "p/account.yaml", "p/a.yaml"), ["nested-account"]),
+        (("p/account.yaml", "p/a.yaml", "p/q/account.yaml", "p/q/r/account.yaml"), ["nested-account"] * 2),
         (
             (
                 "p/account.yaml",
@@ -77,6 +79,11 @@ def test_paths_are_shown_as_the_root_was_given(tmp_path: Path, monkeypatch: pyte
 )
 def test_layout(tmp_path: Path, names: tuple[str, ...], expected: list[str]):
     assert codes(read_tree(plant(tmp_path, *names))) == expected
+
+
+def test_files_of_a_nested_account_are_nobodys(tmp_path: Path):
+    tree = read_tree(plant(tmp_path, "p/account.yaml", "p/a.yaml", "p/q/account.yaml", "p/q/b.yaml", "p/q/r/c.yaml"))
+    assert shape(tree) == {"p": ["p/a.yaml"]}
 
 
 @pytest.mark.parametrize("name", ["absent", "file", "a\0b"])
