@@ -13,7 +13,7 @@ from reconciler.core.digest import plan_digest
 from reconciler.core.guard import Draft, guards
 from reconciler.core.live import Live
 from reconciler.core.order import order
-from reconciler.core.plan import Detour, Plan, PlanOptions, Steps
+from reconciler.core.plan import Detour, Phases, Plan, PlanOptions
 from reconciler.core.report import LeftAlone
 from reconciler.core.scope import Pair, Scope, matches, scope
 
@@ -27,21 +27,21 @@ def build_plan(desired: Desired, live: Live, options: PlanOptions) -> Plan:
     held_back = tuple(c for c in found if options.no_delete and c.action is Action.DELETE)
     changes = tuple(c for c in found if not (options.no_delete and c.action is Action.DELETE))
     blocked = conflicts(changes, live)
-    steps = order(changes, blocked)
-    around = detours(steps.updates, desired, live)
+    phases = order(changes, blocked)
+    around = detours(phases.updates, desired, live)
     return Plan(
         desired=desired,
         live=live,
         options=options,
         changes=changes,
-        steps=steps,
+        phases=phases,
         guards=guards(Draft(desired, live, options, owned, changes, held_back, blocked)),
         digest=plan_digest(desired.account.account_id, options.base, changes),
-        api_calls=_api_calls(steps, options.batch_size),
+        api_calls=_api_calls(phases, options.batch_size),
         unmanaged=owned.unmanaged,
         ignored=_ignored(owned),
         held_back=held_back,
-        notes=(*_cycle_notes(steps, around), *_route_notes(changes)),
+        notes=(*_cycle_notes(phases, around), *_route_notes(changes)),
         unchanged=len(owned.pairs) - sum(c.action is not Action.DELETE for c in changes),
         detours=around,
     )
@@ -65,11 +65,11 @@ def remaining(plan: Plan, live_now: Live) -> tuple[Change, ...]:
     return diff((p for p in owned.pairs if selected(p)), surplus)
 
 
-def _api_calls(steps: Steps, batch_size: int) -> dict[str, int]:
-    deletes = len(steps.freeing) + len(steps.deletes)
-    updates = len(pack(steps.updates, batch_size))
-    changing = updates or steps.creates or deletes
-    return {"list": 2 if changing else 1, "update": updates, "create": len(steps.creates), "delete": deletes}
+def _api_calls(phases: Phases, batch_size: int) -> dict[str, int]:
+    deletes = len(phases.freeing) + len(phases.deletes)
+    updates = len(pack(phases.updates, batch_size))
+    changing = updates or phases.creates or deletes
+    return {"list": 2 if changing else 1, "update": updates, "create": len(phases.creates), "delete": deletes}
 
 
 def _ignored(owned: Scope) -> tuple[LeftAlone, ...]:
@@ -90,9 +90,9 @@ def _listed(names: Iterable[str]) -> str:
     return ", ".join(every[:_SHOWN]) + more
 
 
-def _cycle_notes(steps: Steps, around: Mapping[str, Detour | None]) -> list[str]:
+def _cycle_notes(phases: Phases, around: Mapping[str, Detour | None]) -> list[str]:
     notes = []
-    for group in steps.updates:
+    for group in phases.updates:
         if group[0].key not in around:
             continue
         detour = around[group[0].key]
@@ -100,7 +100,7 @@ def _cycle_notes(steps: Steps, around: Mapping[str, Detour | None]) -> list[str]
         if detour is None:
             note += "If Cloudflare refuses that, they fail: there is no free value to pass through."
         else:
-            moved = _listed(s.change.name for s in detour.steps if s.parked)
+            moved = _listed(leg.change.name for leg in detour.legs if leg.parked)
             note += f"If Cloudflare refuses that, {moved} goes through {_listed(detour.through)} for a moment."
         notes.append(note)
     return notes

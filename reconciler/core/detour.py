@@ -11,7 +11,7 @@ from reconciler.core.conflict import conflicts
 from reconciler.core.desired import Desired
 from reconciler.core.diff import wanted
 from reconciler.core.live import Live
-from reconciler.core.plan import Detour, Step
+from reconciler.core.plan import Detour, Leg
 from reconciler.core.resources import Kind, holders
 from reconciler.core.tunnel import Settings, interface_network
 
@@ -46,17 +46,17 @@ def _detour(group: tuple[Change, ...], free: Iterator[IPv4Network]) -> Detour | 
     by_key = {c.key: c for c in group}
     waits = conflicts(group, Live({c.key: c.live for c in group if c.live})).waits
     blocked = {k: dict(waits.get(k, {})) for k in by_key}
-    steps: list[Step] = []
+    legs: list[Leg] = []
     done: set[str] = set()
     through: list[str] = []
     while True:
-        steps.extend(Step(by_key[key], wanted(by_key[key])) for key in _ready(blocked, by_key, done))
+        legs.extend(Leg(by_key[key], wanted(by_key[key])) for key in _ready(blocked, by_key, done))
         if len(done) == len(group):
-            return Detour(tuple(steps), tuple(through))
+            return Detour(tuple(legs), tuple(through))
         parked = _park(blocked, by_key, free)
         if parked is None:
             return None
-        steps.append(parked)
+        legs.append(parked)
         through.extend(_through(parked))
 
 
@@ -85,7 +85,7 @@ _PARKABLE = frozenset({Kind.NETWORK, Kind.IDENTITY})
 
 def _park(
     blocked: dict[str, dict[str, frozenset[Kind]]], by_key: Mapping[str, Change], free: Iterator[IPv4Network]
-) -> Step | None:
+) -> Leg | None:
     """Moves the first member (by name) aside whose parking lets another one go on."""
     edges = [(holder, key) for key, needs in blocked.items() for holder, k in needs.items() if k <= _PARKABLE]
     if not edges:
@@ -98,7 +98,7 @@ def _park(
     for holder, key in edges:
         if holder == chosen:
             del blocked[key][chosen]
-    return Step(by_key[chosen], settings, parked=True)
+    return Leg(by_key[chosen], settings, parked=True)
 
 
 def _parked(change: Change, kinds: frozenset[Kind], free: Iterator[IPv4Network]) -> Settings | None:
@@ -116,8 +116,8 @@ def _parked(change: Change, kinds: frozenset[Kind], free: Iterator[IPv4Network])
     return settings
 
 
-def _through(step: Step) -> Iterator[str]:
-    before = step.change.live.settings if step.change.live else {}
+def _through(leg: Leg) -> Iterator[str]:
+    before = leg.change.live.settings if leg.change.live else {}
     for path in ("interface_address", _FQDN):
-        if step.settings.get(path) != before.get(path):
-            yield str(step.settings[path])
+        if leg.settings.get(path) != before.get(path):
+            yield str(leg.settings[path])

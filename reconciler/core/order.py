@@ -5,7 +5,7 @@ from heapq import heapify, heappop, heappush
 
 from reconciler.core.change import Action, Change
 from reconciler.core.conflict import Conflicts
-from reconciler.core.plan import Steps
+from reconciler.core.plan import Phases
 
 
 def _reach(root: str, edges: Mapping[str, Iterable[str]], seen: set[str]) -> list[str]:
@@ -66,7 +66,7 @@ def _sorted_groups(updates: Mapping[str, Change], waits: Mapping[str, Iterable[s
     return out
 
 
-def order(changes: Iterable[Change], conflicts: Conflicts) -> Steps:
+def order(changes: Iterable[Change], conflicts: Conflicts) -> Phases:
     """Puts changes in an order in which what frees a resource comes before what takes it.
 
     The members of a cycle of updates form one group. What one member needs from outside the group, all need.
@@ -82,7 +82,7 @@ def order(changes: Iterable[Change], conflicts: Conflicts) -> Steps:
         needs.update(dict.fromkeys(inside, together))
     freeing = {n for own in waits.values() for n in own if by_key[n].action is Action.DELETE}
     deletes = [c for c in by_key.values() if c.action is Action.DELETE]
-    return Steps(
+    return Phases(
         freeing=tuple(c for c in deletes if c.key in freeing),
         updates=tuple(groups),
         creates=tuple(c for c in by_key.values() if c.action is Action.CREATE),

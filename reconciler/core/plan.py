@@ -33,8 +33,8 @@ class PlanOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Steps:
-    """The order of a plan: each step begins when the one before has ended.
+class Phases:
+    """The order of a plan: each phase begins when the one before has ended.
 
     Attributes:
         freeing: Deletes that free a name, network or identity that another change needs.
@@ -53,8 +53,8 @@ class Steps:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One update of one tunnel.
+class Leg:
+    """A part of a detour: one update of one tunnel.
 
     Attributes:
         change: The change it belongs to.
@@ -72,11 +72,11 @@ class Detour:
     """How a cycle goes when the server refuses it as a whole.
 
     Attributes:
-        steps: Updates to send one by one, in this order; a later one needs those before it.
+        legs: Updates to send one by one, in this order; a later one needs those before it.
         through: The free values that are used for a moment.
     """
 
-    steps: tuple[Step, ...]
+    legs: tuple[Leg, ...]
     through: tuple[str, ...]
 
 
@@ -98,7 +98,7 @@ class Plan:
     live: Live
     options: PlanOptions
     changes: tuple[Change, ...]
-    steps: Steps
+    phases: Phases
     guards: tuple[GuardReport, ...]
     digest: str
     api_calls: Mapping[str, int]

@@ -69,16 +69,16 @@ def apply(plan: Plan, keyed: frozenset[str] = frozenset()) -> Protocol[Applied]:
         A verdict per change and what the last list says.
     """
     run = Run(plan, keyed)
-    yield from delete(run, plan.steps.freeing)
-    yield from update(run, plan.steps.updates)
-    yield from create(run, plan.steps.creates)
+    yield from delete(run, plan.phases.freeing)
+    yield from update(run, plan.phases.updates)
+    yield from create(run, plan.phases.creates)
     yield from _last_deletes(run)
     left = () if not plan.changes else (yield from verify(run)) if run.touched and run.stop is None else None
     return Applied(run.verdicts, left, run.live, tuple(run.notes), run.stop)
 
 
 def _last_deletes(run: Run) -> Protocol[None]:
-    last = run.plan.steps.deletes
+    last = run.plan.phases.deletes
     keys = {c.key for c in last}
     if run.stop is None and any(v != APPLIED for k, v in run.verdicts.items() if k not in keys):
         run.decide(last, Verdict(Result.SKIPPED, _EARLIER))

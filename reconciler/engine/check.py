@@ -43,11 +43,11 @@ def check(plan: Plan) -> Protocol[Checked]:
     """
     seen = Checked()
     alone = []
-    cyclic = {c.key for group in plan.steps.updates if len(group) > 1 for c in group}
+    cyclic = {c.key for group in plan.phases.updates if len(group) > 1 for c in group}
     for change in plan.changes:
         if change.action is Action.DELETE:
             seen.not_checked[change.key] = _DELETE
-        elif change.key in cyclic or plan.steps.needs.get(change.key):
+        elif change.key in cyclic or plan.phases.needs.get(change.key):
             seen.not_checked[change.key] = _AS_A_WHOLE
         else:
             alone.append(change)

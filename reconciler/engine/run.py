@@ -70,7 +70,7 @@ class Run:
         self.touched = False
         self.passing: dict[str, Settings] = {}
         self.answered: dict[str, Settings] = {}
-        self._mates = {c.key: frozenset(m.key for m in g) - {c.key} for g in plan.steps.updates for c in g}
+        self._mates = {c.key: frozenset(m.key for m in g) - {c.key} for g in plan.phases.updates for c in g}
 
     def key_of(self, change: Change) -> str | None:
         """Key name of a created tunnel, or None when no key is sent with it."""
@@ -136,7 +136,7 @@ class Run:
         """
         sendable = []
         for change in changes:
-            needs = self.plan.steps.needs.get(change.key, frozenset()) | self._mates.get(change.key, frozenset())
+            needs = self.plan.phases.needs.get(change.key, frozenset()) | self._mates.get(change.key, frozenset())
             unmet = sorted(k for k in needs - together if self.verdicts.get(k) != APPLIED)
             if self.stop is not None:
                 self.verdicts[change.key] = Verdict(Result.SKIPPED, self.stopped())

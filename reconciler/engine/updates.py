@@ -10,11 +10,11 @@ from collections.abc import Sequence
 
 from reconciler.api.call import Call, Protocol, Refused, Verb
 from reconciler.api.outcome import problem_of
-from reconciler.core.batch import Group
+from reconciler.core.batch import Group, take
 from reconciler.core.change import Change
 from reconciler.core.diff import wanted
 from reconciler.core.live import LiveTunnel
-from reconciler.core.plan import Step as DetourStep
+from reconciler.core.plan import Leg
 from reconciler.core.report import Problem
 from reconciler.core.tunnel import Settings, update_body
 from reconciler.core.verdict import APPLIED, Result, Verdict
@@ -32,7 +32,7 @@ def update(run: Run, groups: Sequence[Group]) -> Protocol[None]:
     """
     queue = deque(groups)
     while queue:
-        batch = _take(queue, run.size)
+        batch = take(queue, run.size)
         refusal = yield from _bulk(run, batch)
         if refusal is None:
             continue
@@ -41,13 +41,6 @@ def update(run: Run, groups: Sequence[Group]) -> Protocol[None]:
             queue.extendleft(reversed(batch))
         else:
             yield from _split(run, batch, refusal, sent=True)
-
-
-def _take(queue: deque[Group], size: int) -> list[Group]:
-    batch = [queue.popleft()]
-    while queue and sum(len(g) for g in batch) + len(queue[0]) <= size:
-        batch.append(queue.popleft())
-    return batch
 
 
 def _bulk(run: Run, groups: Sequence[Group]) -> Protocol[Refused | None]:
@@ -167,7 +160,7 @@ def _put(run: Run, change: Change, settings: Settings | None = None) -> Protocol
 def _detour(run: Run, group: Group, refusal: Refused) -> Protocol[None]:
     """Break a cycle that the server refuses as a whole: one by one, some passing through a free value.
 
-    The outcome of each step is certain before the next begins, so no step takes a value that is still held. What a
+    The outcome of each leg is certain before the next begins, so none takes a value that is still held. What a
     crash leaves parked is plain drift, which the next run plans away.
     """
     # Whoever else applies may have done it meanwhile: then parking a member would be harm.
@@ -182,27 +175,27 @@ def _detour(run: Run, group: Group, refusal: Refused) -> Protocol[None]:
         run.decide(group, Verdict(Result.FAILED, problem_of(refusal, remedy)))
         return
     parked: dict[str, Change] = {}
-    for i, step in enumerate(detour.steps):
-        run.passing[step.change.key] = step.settings
-        yield from _put(run, step.change, step.settings)
-        if run.verdicts.get(step.change.key) != APPLIED:
-            yield from _back_out(run, detour.steps, i)
+    for i, leg in enumerate(detour.legs):
+        run.passing[leg.change.key] = leg.settings
+        yield from _put(run, leg.change, leg.settings)
+        if run.verdicts.get(leg.change.key) != APPLIED:
+            yield from _back_out(run, detour.legs, i)
             return
-        if step.parked:
-            parked[step.change.key] = step.change
+        if leg.parked:
+            parked[leg.change.key] = leg.change
     names = ", ".join(sorted(c.name for c in parked.values()))
     run.notes.append(f"{names} went through {', '.join(detour.through)} for a moment, to break a cycle.")
 
 
-def _back_out(run: Run, steps: Sequence[DetourStep], failed: int) -> Protocol[None]:
-    """A step of a detour failed: what was only parked so far gets its old value back, unless another has it by now.
+def _back_out(run: Run, legs: Sequence[Leg], failed: int) -> Protocol[None]:
+    """A leg of a detour failed: what was only parked so far gets its old value back, unless another has it by now.
 
     Once any member has reached its end, it may hold what a parked one gave up; then parked ones stay, and a later run
     goes on from there.
     """
-    final = {s.change.key for s in steps[:failed] if not s.parked}
-    parked = [s.change for s in steps[:failed] if s.parked and s.change.key not in final]
-    culprit = steps[failed].change
+    final = {leg.change.key for leg in legs[:failed] if not leg.parked}
+    parked = [leg.change for leg in legs[:failed] if leg.parked and leg.change.key not in final]
+    culprit = legs[failed].change
     for change in parked:
         if not final and run.stop is None and change.live is not None:
             yield from _put(run, change, change.live.settings)
@@ -211,6 +204,6 @@ def _back_out(run: Run, steps: Sequence[DetourStep], failed: int) -> Protocol[No
         f"it exchanges values with {culprit.name}, which could not be changed",
         "Run apply again once that is solved: it goes on from where this run ended.",
     )
-    waiting = {s.change.key: s.change for s in steps if s.change.key not in final and s.change is not culprit}
+    waiting = {leg.change.key: leg.change for leg in legs if leg.change.key not in final and leg.change is not culprit}
     run.decide(waiting.values(), Verdict(Result.SKIPPED, problem))
     run.decide(parked, Verdict(Result.FAILED, problem))

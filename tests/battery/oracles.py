@@ -273,7 +273,7 @@ class Guarded:
             updates = {c.id for c in changes if c.declared is not None and c.live is not None}
             items = body["ipsec_tunnels"] if kind == "bulk" else [{"id": request.path.rpartition("/")[2]}]
             self._only([i["id"] for i in items], deletes if kind == "delete" else updates, kind)
-            if kind == "delete" and items[0]["id"] in {c.id for c in self._plan.steps.deletes}:
+            if kind == "delete" and items[0]["id"] in {c.id for c in self._plan.phases.deletes}:
                 self._last_delete()
 
     def _again(self, name: str) -> None:

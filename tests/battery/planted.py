@@ -196,7 +196,7 @@ def creates_are_tried_before_updates_free_anything() -> list[Patch]:
     real = stories.engine.apply
 
     def early(plan: Any, keyed: Any) -> Any:
-        return real(replace(plan, steps=replace(plan.steps, freeing=(), deletes=plan.steps.freeing)), keyed)
+        return real(replace(plan, phases=replace(plan.phases, freeing=(), deletes=plan.phases.freeing)), keyed)
 
     return [(stories.engine, "apply", early)]
 
@@ -209,7 +209,7 @@ def all_deletes_go_first() -> list[Patch]:
 def _deleting_first(real: Any) -> Any:
     def first(plan: Any, keyed: Any) -> Any:
         one = run.Run(plan, keyed)
-        yield from deletes.delete(one, plan.steps.deletes)
+        yield from deletes.delete(one, plan.phases.deletes)
         return (yield from real(plan, keyed))
 
     return first
@@ -218,7 +218,7 @@ def _deleting_first(real: Any) -> Any:
 @bug
 def last_deletes_are_not_skipped() -> list[Patch]:
     def always(one: run.Run) -> Any:
-        yield from deletes.delete(one, one.plan.steps.deletes)
+        yield from deletes.delete(one, one.plan.phases.deletes)
 
     return [(apply, "_last_deletes", always)]
 
@@ -228,7 +228,7 @@ def the_way_around_a_cycle_stops_half_way() -> list[Patch]:
     real = build.detours
 
     def cut(*given: Any) -> Any:
-        return {k: d and replace(d, steps=d.steps[:-1]) for k, d in real(*given).items()}
+        return {k: d and replace(d, legs=d.legs[:-1]) for k, d in real(*given).items()}
 
     return [(build, "detours", cut)]
 

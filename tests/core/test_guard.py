@@ -132,7 +132,7 @@ def test_create_on_a_deleted_tunnels_network_is_a_probable_rename(fields):
 def test_named_delete_is_no_probable_rename():
     found = plan(desired(tunnel("new", **NET), of=account(removed=["old"])), live(raw("old", **NET)))
     assert found.guards == ()
-    assert [c.name for c in found.steps.freeing] == ["old"]
+    assert [c.name for c in found.phases.freeing] == ["old"]
 
 
 def test_declared_rename_is_no_probable_rename():

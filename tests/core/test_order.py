@@ -28,13 +28,13 @@ def of_addresses(wanted, now):
 
 def test_what_frees_a_network_comes_before_what_takes_it():
     found = of_addresses({"a": 2, "b": 3, "c": 4}, {"a": 1, "b": 2, "c": 3})
-    assert names(found.steps.updates) == [["c"], ["b"], ["a"]]
+    assert names(found.phases.updates) == [["c"], ["b"], ["a"]]
     keys = {c.name: c.key for c in found.changes}
-    assert found.steps.needs == {keys["a"]: {keys["b"]}, keys["b"]: {keys["c"]}}
+    assert found.phases.needs == {keys["a"]: {keys["b"]}, keys["b"]: {keys["c"]}}
 
 
 def test_independent_updates_go_by_name():
-    assert names(of_addresses({"b": 5, "a": 6, "c": 7}, {"a": 1, "b": 2, "c": 3}).steps.updates) == [
+    assert names(of_addresses({"b": 5, "a": 6, "c": 7}, {"a": 1, "b": 2, "c": 3}).phases.updates) == [
         ["a"],
         ["b"],
         ["c"],
@@ -43,8 +43,8 @@ def test_independent_updates_go_by_name():
 
 def test_cycle_is_one_group_and_its_dependents_come_after():
     found = of_addresses({"a": 3, "b": 2, "c": 1, "d": 9}, {"b": 1, "c": 2, "d": 3, "a": 4})
-    assert names(found.steps.updates) == [["b", "c"], ["d"], ["a"]]
-    assert list(found.steps.needs) == [c.key for c in found.changes if c.name == "a"]
+    assert names(found.phases.updates) == [["b", "c"], ["d"], ["a"]]
+    assert list(found.phases.needs) == [c.key for c in found.changes if c.name == "a"]
 
 
 def test_members_of_a_cycle_share_what_they_need_from_outside():
@@ -61,13 +61,13 @@ def test_members_of_a_cycle_share_what_they_need_from_outside():
         allow_delete=frozenset("x"),
     )
     keys = {c.name: c.key for c in found.changes}
-    assert found.steps.needs == {keys["a"]: {keys["x"]}, keys["b"]: {keys["x"]}}
+    assert found.phases.needs == {keys["a"]: {keys["x"]}, keys["b"]: {keys["x"]}}
 
 
 def test_only_deletes_that_free_something_come_first():
     found = of_addresses({"n": 1}, {"x": 1, "y": 2})
-    steps = found.steps
-    assert [[c.name for c in part] for part in (steps.freeing, steps.creates, steps.deletes)] == [
+    phases = found.phases
+    assert [[c.name for c in part] for part in (phases.freeing, phases.creates, phases.deletes)] == [
         ["x"],
         ["n"],
         ["y"],
@@ -82,7 +82,7 @@ def test_chain_of_renames_begins_at_its_free_end():
         ),
         live(raw("a", interface_address=net(1)), raw("b", interface_address=net(2))),
     )
-    assert names(found.steps.updates) == [["c"], ["b"]]
+    assert names(found.phases.updates) == [["c"], ["b"]]
 
 
 def test_wider_network_waits_for_both_narrow_ones():
@@ -98,7 +98,7 @@ def test_wider_network_waits_for_both_narrow_ones():
             raw("c", interface_address=net(1)),
         ),
     )
-    assert names(found.steps.updates) == [["b"], ["c"], ["a"]]
+    assert names(found.phases.updates) == [["b"], ["c"], ["a"]]
 
 
 def test_other_host_bits_of_its_own_network_are_no_conflict():
@@ -106,7 +106,7 @@ def test_other_host_bits_of_its_own_network_are_no_conflict():
         desired(tunnel("a", interface_address="10.0.0.0/30")),
         live(raw("a", interface_address="10.0.0.1/31")),
     )
-    assert (found.steps.needs, found.guards) == ({}, ())
+    assert (found.phases.needs, found.guards) == ({}, ())
 
 
 @pytest.mark.parametrize(("endpoint", "needs"), [("203.0.113.1", 1), ("203.0.113.2", 0)])
@@ -116,17 +116,17 @@ def test_identity_is_held_only_on_its_own_endpoint(endpoint, needs):
         desired(tunnel("a", custom_remote_identities=label), tunnel("b")),
         live("a", raw("b", custom_remote_identities=label, cloudflare_endpoint=endpoint)),
     )
-    assert len(found.steps.needs) == needs
+    assert len(found.phases.needs) == needs
 
 
 @pytest.mark.parametrize("order", list(permutations("abcd")))
 def test_every_permutation_of_addresses_has_a_detour(order):
     found = of_addresses({n: i for i, n in enumerate(order)}, {n: i for i, n in enumerate("abcd")})
     held = {n: net(i) for i, n in enumerate("abcd")}
-    for group in found.steps.updates:
+    for group in found.phases.updates:
         detour = found.detours.get(group[0].key)
-        steps = [(s.change.name, s.settings["interface_address"]) for s in detour.steps] if detour else []
-        for name, address in steps:
+        legs = [(leg.change.name, leg.settings["interface_address"]) for leg in detour.legs] if detour else []
+        for name, address in legs:
             assert address not in [a for n, a in held.items() if n != name]
             held[name] = address
     assert held == {n: net(i) for i, n in enumerate(order)}
@@ -148,7 +148,7 @@ def test_address_cycle_parks_one_member_on_a_free_network():
         ),
     )
     (detour,) = found.detours.values()
-    assert [(s.change.name, s.settings["interface_address"], s.parked) for s in detour.steps] == [
+    assert [(s.change.name, s.settings["interface_address"], s.parked) for s in detour.legs] == [
         ("a", "169.254.240.4/31", True),
         ("b", net(1), False),
         ("a", net(2), False),
@@ -168,7 +168,7 @@ def test_identity_cycle_parks_one_member_on_a_temporary_label():
     (detour,) = found.detours.values()
     label, _, rest = detour.through[0].partition(".")
     assert (label.startswith("reconciler-"), len(label), rest) == (True, 19, IDS.format("").lstrip("."))
-    assert [s.change.name for s in detour.steps] == ["a", "b", "a"]
+    assert [s.change.name for s in detour.legs] == ["a", "b", "a"]
 
 
 def test_cycle_of_an_address_and_an_identity_is_broken_at_one_place():
@@ -183,9 +183,9 @@ def test_cycle_of_an_address_and_an_identity_is_broken_at_one_place():
             raw("b", interface_address=net(2)),
         ),
     )
-    assert names(found.steps.updates) == [["a", "b"]]
+    assert names(found.phases.updates) == [["a", "b"]]
     (detour,) = found.detours.values()
-    assert [(s.change.name, s.parked) for s in detour.steps] == [("a", True), ("b", False), ("a", False)]
+    assert [(s.change.name, s.parked) for s in detour.legs] == [("a", True), ("b", False), ("a", False)]
 
 
 @pytest.mark.parametrize("parking", ["169.254.240.0/31", "169.254.240.0/32", "2001:db8::/64", "nonsense"])
@@ -208,7 +208,7 @@ def test_ipv6_cycle_has_no_detour():
         desired(tunnel("a", interface_address6="2001:db8::2/127"), tunnel("b", interface_address6="2001:db8::/127")),
         live(raw("a", interface_address6="2001:db8::/127"), raw("b", interface_address6="2001:db8::2/127")),
     )
-    assert names(found.steps.updates) == [["a", "b"]]
+    assert names(found.phases.updates) == [["a", "b"]]
     assert list(found.detours.values()) == [None]
 
 

@@ -83,17 +83,17 @@ class Server:
 
 def carry_out(found):
     server = Server(found.live)
-    for change in found.steps.freeing:
+    for change in found.phases.freeing:
         del server.held[change.key]
-    for group in found.steps.updates:
+    for group in found.phases.updates:
         if len(group) == 1:
             server.put(group[0].key, wanted(group[0]))
             continue
-        for step in found.detours[group[0].key].steps:
-            server.put(step.change.key, step.settings)
-    for change in found.steps.creates:
+        for leg in found.detours[group[0].key].legs:
+            server.put(leg.change.key, leg.settings)
+    for change in found.phases.creates:
         server.put(change.key, wanted(change))
-    for change in found.steps.deletes:
+    for change in found.phases.deletes:
         del server.held[change.key]
     return server.listed()
 
@@ -136,10 +136,10 @@ def test_order_of_inputs_never_changes_the_plan(estate, random):
     found = planned(estate)
     items, observed = (random.sample(part, len(part)) for part in estate)
     other = planned((items, observed))
-    assert (other.digest, other.changes, other.steps, other.guards, other.notes) == (
+    assert (other.digest, other.changes, other.phases, other.guards, other.notes) == (
         found.digest,
         found.changes,
-        found.steps,
+        found.phases,
         found.guards,
         found.notes,
     )
@@ -147,13 +147,13 @@ def test_order_of_inputs_never_changes_the_plan(estate, random):
 
 @modest
 @given(estates())
-def test_steps_hold_every_change_once_and_needs_point_backwards(estate):
+def test_phases_hold_every_change_once_and_needs_point_backwards(estate):
     found = planned(estate)
-    steps = found.steps
-    flat = [*steps.freeing, *(c for g in steps.updates for c in g), *steps.creates, *steps.deletes]
+    phases = found.phases
+    flat = [*phases.freeing, *(c for g in phases.updates for c in g), *phases.creates, *phases.deletes]
     assert sorted(c.key for c in flat) == sorted(c.key for c in found.changes)
     place = {c.key: i for i, c in enumerate(flat)}
-    assert all(place[n] < place[key] for key, needs in steps.needs.items() for n in needs)
+    assert all(place[n] < place[key] for key, needs in phases.needs.items() for n in needs)
 
 
 @modest
