@@ -5,14 +5,18 @@ from typing import Any
 
 from reconciler.desired import values
 from reconciler.desired.scalars import AGE, ARGV, FILE_PATH, GENERATE, VARIABLE
-from reconciler.desired.shapes import Key, Record
+from reconciler.desired.shapes import Json, Key, Record
 
 EXTERNAL = "external"
 
 Handler = Callable[[Any], Any]
 
 
-def _one_of(found: Any, *names: str) -> None:
+_SOURCES = ("env", "file", "command", "generate")
+_SINKS = ("file", "command")
+
+
+def _one_of(found: Any, names: tuple[str, ...]) -> None:
     """Refuses a mapping without exactly one of some keys."""
     if sum(name in found for name in names) != 1:
         remedy = f"Write exactly one of {', '.join(names)}."
@@ -21,7 +25,7 @@ def _one_of(found: Any, *names: str) -> None:
 
 def _sink(value: Any, handler: Handler) -> Any:
     found = handler(value)
-    _one_of(found, "file", "command")
+    _one_of(found, _SINKS)
     return found
 
 
@@ -31,11 +35,16 @@ def _psk(value: Any, handler: Handler) -> Any:
             return {EXTERNAL: True}
         raise values.literal_key()
     found = handler(value)
-    _one_of(found, "env", "file", "command", "generate")
+    _one_of(found, _SOURCES)
     if ("generate" in found) != ("deliver_to" in found):
         remedy = "A generated key needs both: {generate: true, deliver_to: {file: PATH}}."
         raise values.wrong("bad-reference", "generate and deliver_to belong together", remedy)
     return found
+
+
+def _exactly_one(names: tuple[str, ...]) -> list[Json]:
+    """What `_one_of` asks for, in the words of JSON Schema."""
+    return [{"required": [name]} for name in names]
 
 
 SINK = Record(
@@ -43,6 +52,7 @@ SINK = Record(
     "Where a new key is delivered: a file, or a command that takes it on standard input.",
     {"file": Key(FILE_PATH), "command": Key(ARGV)},
     wrap=_sink,
+    rules={"oneOf": _exactly_one(_SINKS)},
 )
 
 PSK = Record(
@@ -58,4 +68,8 @@ PSK = Record(
     },
     wrap=_psk,
     instead=({"type": "string", "const": EXTERNAL},),
+    rules={
+        "oneOf": _exactly_one(_SOURCES),
+        "dependentRequired": {"generate": ["deliver_to"], "deliver_to": ["generate"]},
+    },
 )

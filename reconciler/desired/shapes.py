@@ -5,7 +5,7 @@ small run; so the table goes to pydantic's core directly.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -73,6 +73,7 @@ class Record:
         keys: What may stand in it.
         wrap: Goes around its check.
         instead: What an editor accepts in its place.
+        rules: What an editor is told of `wrap`, in the words of JSON Schema.
     """
 
     title: str
@@ -80,6 +81,7 @@ class Record:
     keys: Mapping[str, Key]
     wrap: Wrap | None = None
     instead: tuple[Json, ...] = ()
+    rules: Json = field(default_factory=dict)
 
 
 Shape = Scalar | Items | Record
@@ -146,6 +148,7 @@ def _json(shape: Shape, definitions: Json) -> Json:
             "properties": {name: _json_key(key, definitions) for name, key in shape.keys.items()},
             "required": [name for name, key in shape.keys.items() if key.required],
             "additionalProperties": False,
+            **shape.rules,
         }
     own = {"$ref": f"#/$defs/{shape.title}"}
     return {"anyOf": [own, *shape.instead]} if shape.instead else own
