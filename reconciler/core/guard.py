@@ -46,7 +46,8 @@ def guards(draft: Draft) -> tuple[GuardReport, ...]:
     """Everything that forbids the plan, in a fixed order; empty when it may be carried out.
 
     They hold however few tunnels there are. `removed` and `--allow-delete` lift those about deletes, and only
-    for the tunnels they name; nothing but the file lifts a protection.
+    for the tunnels they name: somebody looked at these, so only the rest can be an accident, and it is weighed as
+    if it came alone. Nothing but the file lifts a protection.
     """
     return (
         *_too_many_deletes(draft),

@@ -66,6 +66,21 @@ def test_naming_lifts_only_for_what_it_names(named, expected):
     assert codes(kept(3, 3, removed=named, limits=limits)) == expected
 
 
+@pytest.mark.parametrize(
+    ("total", "deletes", "named", "expected"),
+    [
+        (10, 4, 0, ["max-deletes", "max-delete-percent"]),
+        (10, 4, 1, []),  # three of ten that nobody named: the share is of the tunnels that are live now
+        (9, 4, 1, ["max-delete-percent"]),
+        (10, 9, 6, []),
+        (10, 10, 9, ["empties-account"]),
+        (3, 2, 1, []),
+    ],
+)
+def test_limits_weigh_what_nobody_named_alone(total, deletes, named, expected):
+    assert codes(kept(total, deletes, removed=[f"t{i:03d}" for i in range(named)])) == expected
+
+
 def test_ignored_tunnels_do_not_count_for_percentages():
     names = [f"t{i}" for i in range(4)]
     of = account(ignore=[rule("app-*")])
