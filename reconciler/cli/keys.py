@@ -34,6 +34,17 @@ def resolved(ctx: Context, ring: KeyRing, targets: Iterable[Declared]) -> tuple[
     return problems
 
 
+def require(ctx: Context, problems: Sequence[Diagnostic]) -> None:
+    """Report these problems of keys and sinks, and go on only if there is no error among them.
+
+    Raises:
+        Halt: `invalid`; nothing was written.
+    """
+    ctx.diagnostics = (*ctx.diagnostics, *problems)
+    if has_errors(problems):
+        raise Halt("invalid", ctx.diagnostics)
+
+
 def sinks_of(ctx: Context, targets: Iterable[Declared]) -> tuple[dict[str, Sink], tuple[Diagnostic, ...]]:
     """The sinks of tunnels whose key is generated."""
     refs = {t.name: (t.key, t.location) for t in targets if isinstance(t.key, Generated)}
@@ -70,8 +81,7 @@ class Keys:
             sinks, wrong = sinks_of(ctx, created)
             problems += wrong
             self._sinks[plan.desired.account.account_id] = sinks
-        if has_errors(problems):
-            raise Halt("invalid", (*ctx.diagnostics, *problems))
+        require(ctx, problems)
         for plan in plans:
             self._prepare(plan)
 

@@ -6,15 +6,14 @@ from collections.abc import Mapping, Sequence
 from reconciler.api.call import Denied, Step
 from reconciler.api.call import Outcome as CallOutcome
 from reconciler.cli.approval import require_approval
-from reconciler.cli.context import Context, Halt, halt
+from reconciler.cli.context import Context, halt
 from reconciler.cli.files import load_files
-from reconciler.cli.keys import key_carrier, resolved, sinks_of
+from reconciler.cli.keys import key_carrier, require, resolved, sinks_of
 from reconciler.cli.log import logged
 from reconciler.cli.options import UsageError
 from reconciler.cli.planning import observe, side_by_side
 from reconciler.cli.remote import Remote
 from reconciler.core.desired import Declared, Desired
-from reconciler.core.diagnostic import has_errors
 from reconciler.core.live import Live
 from reconciler.core.report import AccountReport, KeyReport, Outcome, Report
 from reconciler.core.verdict import APPLIED, Result, Verdict
@@ -35,8 +34,7 @@ def run(ctx: Context) -> Report:
         ring = remote.ring(desired.account)
         problems = resolved(ctx, ring, targets) if ctx.options.action == "set" else ()
         sinks, wrong = sinks_of(ctx, targets)
-        if has_errors((*problems, *wrong)):
-            raise Halt("invalid", (*ctx.diagnostics, *problems, *wrong))
+        require(ctx, (*problems, *wrong))
         _approve(ctx, remote, desired, targets)
         client = remote.client(desired.account)
         denied: list[Denied] = []

@@ -2,7 +2,7 @@
 
 This is the second layer. The first is that secrets are `Secret` values and never reach a text; what this
 layer finds is mostly text from outside (an API error that echoes a key, a library's traceback). Secrets of
-fewer than four characters and blank ones can't be found this way.
+fewer than four characters and blank ones can't be found this way (`can_hide`).
 """
 
 import os
@@ -263,6 +263,15 @@ def install(redactor: Redactor, stdout: TextIO, stderr: TextIO) -> Callable[[], 
     sys.unraisablehook = lambda args: show(args.exc_value)
     threading.excepthook = lambda args: show(args.exc_value)
     return undo
+
+
+def can_hide(secret: Secret) -> bool:
+    """Whether a secret's own text can be looked for: it is not blank, and too long to turn up by chance.
+
+    Hiding a short one all the same would garble every text, and tell which of its words is the secret.
+    """
+    text = reveal(secret)
+    return len(text) >= MIN_LENGTH and not text.isspace()
 
 
 def mask_commands(secret: Secret) -> tuple[str, ...]:

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from typing import final
 
 from reconciler.core.desired import CommandRef, EnvRef, FileRef, KeyRef
-from reconciler.core.diagnostic import Diagnostic, Location, error
+from reconciler.core.diagnostic import Diagnostic, Location, error, warning
+from reconciler.keys.forms import MIN_LENGTH
 from reconciler.keys.program import MAX_BYTES, CommandError, Program, run
+from reconciler.keys.redact import can_hide
 from reconciler.keys.secret import NotTextError, Secret, reveal
 
 
@@ -74,8 +76,8 @@ def resolve(
         allow_commands: Whether `{command: …}` may run.
 
     Returns:
-        The keys that were found, and one error per tunnel whose key was not. A reference that several tunnels
-        share is read once.
+        The keys that were found, an error per tunnel whose key was not, and a warning per key that the redactor can't
+        find. A reference that several tunnels share is read once.
     """
     ring = KeyRing()
     problems: list[Diagnostic] = []
@@ -88,10 +90,21 @@ def resolve(
         found = read[ref]
         if isinstance(found, Secret):
             ring.add(name, found)
+            if not can_hide(found):
+                problems.append(
+                    warning("short-key", f"the key of {name!r} can't be hidden in outputs", _SHORT, location)
+                )
         else:
             detail = f"Tunnel {name!r} needs it; nothing was written. {found.remedy}"
             problems.append(error(found.code, found.summary, detail, location))
     return ring, tuple(problems)
+
+
+_SHORT = (
+    f"It is blank or has fewer than {MIN_LENGTH} characters, which turn up in any text by chance, and it is easily "
+    "guessed. It is sent as it is; use a longer one."
+)
+"""No error, since keys are opaque: what was written must arrive. (API: no least length is documented.)"""
 
 
 def _read(

@@ -23,6 +23,16 @@ def test_a_key_arrives_as_it_was_given(world: World, key: str) -> None:
     assert [c for c in world.calls if c != "GET"] == ["POST"]
 
 
+@pytest.mark.parametrize("argv", [["apply"], ["psk", "set", "t001"]])
+def test_a_key_that_no_output_can_hide_is_sent_with_a_warning(world: World, argv: list[str]) -> None:
+    world.declare(tunnel(1, psk={"env": "KEY_A"}))
+    if argv != ["apply"]:
+        world.live(tunnel(1))
+    ran = world.run(*argv, "--auto-approve", env={"KEY_A": "%7;"})
+    assert (ran.code, world.key("t001")) == (0, "%7;")
+    assert "[short-key]" in ran.out
+
+
 def test_missing_keys_are_all_named_and_nothing_is_written(world: World) -> None:
     world.live(tunnel(9))
     refs = [{"env": "KEY_A"}, {"env": "KEY_B"}, {"file": "nope"}]

@@ -71,6 +71,15 @@ def test_one_line_end_is_stripped_from_a_file_and_nothing_else(data: bytes, key:
     assert only(key_file(tmp_path, data)) == key
 
 
+@pytest.mark.parametrize(
+    ("key", "expected"), [("abc", ["short-key"]), ("     ", ["short-key"]), ("a\nbc", []), ("abcd", [])]
+)
+def test_a_key_that_no_output_can_hide_is_sent_and_warned_of(key: str, expected: list[str]) -> None:
+    ring, problems = resolve({"lon-a": (EnvRef("K"), HERE)}, {"K": key}, allow_commands=False)
+    assert (ring.reveal("lon-a"), [(p.code, p.severity) for p in problems]) == (key, [(c, "warning") for c in expected])
+    assert key not in "".join(map(str, problems))
+
+
 def test_an_environment_variable_is_taken_as_it_is() -> None:
     assert only(EnvRef("K"), {"K": "k\n"}) == "k\n"
 
