@@ -58,7 +58,7 @@ def _context(ctx: Context) -> dict[str, str]:
     commit = ctx.env.get("GITHUB_SHA", "")
     home = f"{ctx.env.get('GITHUB_SERVER_URL', '')}/{ctx.env.get('GITHUB_REPOSITORY', '')}"
     return found | {
-        "commit": commit[:12],
+        "commit": (ctx.env.get("RECONCILER_COMMIT") or commit)[:12],
         "run_url": f"{home}/actions/runs/{ctx.env.get('GITHUB_RUN_ID', '')}",
         "source_url": f"{home}/blob/{commit}",
     }

@@ -51,6 +51,7 @@ def _marker(report: Report, *, truncated: bool) -> str:
         "version": reconciler.__version__,
         "command": report.command[:40],
         "accounts": [_fingerprint(account.account_id) for account in report.accounts[:_FINGERPRINTS]],
+        "commit": report.context.get("commit", "")[:40] or None,
         "digest": (parts.digest(report) or "")[:100] or None,
         "truncated": truncated,
     }

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from tests.github.standin import GitHub, serving
-from tests.github.step import HERE, Step
+from tests.github.step import HEAD, HERE, Step
 
 
 @pytest.fixture
@@ -16,4 +16,5 @@ def step(tmp_path: Path) -> Step:
 def github(step: Step) -> Iterator[GitHub]:
     with serving() as standin:
         step.env["GH_URL"] = standin.url
+        standin.pull(5, HEAD)
         yield standin

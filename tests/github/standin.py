@@ -1,4 +1,4 @@
-"""A GitHub of two endpoints, issues and comments, on loopback, with pages of two entries."""
+"""A GitHub of three endpoints, issues, comments and pull requests, on loopback, with pages of two entries."""
 
 import json
 import threading
@@ -29,12 +29,16 @@ class GitHub:
         self.writes.append(f"{method} {path}")
         return self.write(method, route, body)
 
-    def read(self, route: list[str], query: dict[str, list[str]]) -> list[dict[str, Any]]:
+    def read(self, route: list[str], query: dict[str, list[str]]) -> Any:
         match route:
             case ["issues"]:
                 return [i for i in self.issues if i["user"]["login"] == query["creator"][0]]
             case ["issues", number, "comments"]:
                 return [c for c in self.comments if c["issue"] == int(number)]
+            case ["pulls", number]:
+                return next(p for p in self.pulls if p["number"] == int(number))
+            case ["pulls"]:
+                return [p for p in self.pulls if p["state"] == query["state"][0]][:PAGE]
             case ["commits", _, "pulls"]:
                 return self.pulls
             case _:
@@ -52,6 +56,12 @@ class GitHub:
                 return self._change(self.issues, "number", number, body)
             case _:
                 raise LookupError(route)
+
+    def pull(self, number: int, head: str, merged: str | None = None) -> None:
+        """Opens a pull request, or moves its head, or merges it."""
+        self.pulls = [p for p in self.pulls if p["number"] != number]
+        state = {"state": "closed", "merged_at": "2026-05-04"} if merged else {"state": "open", "merged_at": None}
+        self.pulls.append({"number": number, "head": {"sha": head}, "merge_commit_sha": merged or "7" * 40, **state})
 
     def issue(self, body: dict[str, str]) -> dict[str, Any]:
         number = len(self.issues) + 1

@@ -9,6 +9,7 @@ import yaml
 HERE = Path(__file__).parent
 ACTION = HERE.parents[1] / ".github" / "actions" / "reconciler"
 SHA = "1" * 40
+HEAD = "a" * 40
 FILES = ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")
 INPUTS = yaml.safe_load((ACTION / "action.yml").read_text(encoding="utf-8"))["inputs"]
 MAIN = yaml.safe_load((ACTION / "action.yml").read_text(encoding="utf-8"))["runs"]["steps"][-1]
@@ -54,6 +55,8 @@ class Step:
             "GITHUB_REPOSITORY": "acme/estate",
             "GITHUB_SERVER_URL": "https://github.example",
             "GITHUB_RUN_ID": "7",
+            "GITHUB_RUN_NUMBER": "12",
+            "RECONCILER_COMMIT": HEAD,
             "GITHUB_SHA": SHA,
             "GH_TOKEN": "t",
             "PR_NUMBER": "5",

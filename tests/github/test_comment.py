@@ -3,7 +3,9 @@ import json
 import pytest
 
 from tests.github.standin import BOT, GitHub
-from tests.github.step import SHA, Step, report
+from tests.github.step import HEAD, SHA, Result, Step, report
+
+OLD, NEW = HEAD, "b" * 40
 
 
 def reported(step: Step, digest: str = "sha256:aa", **summary: int) -> None:
@@ -56,8 +58,202 @@ def test_comments_that_are_not_ours_stay_untouched(step: Step, github: GitHub, l
     assert len(github.bodies(5)) == 2
 
 
+def push(step: Step, github: GitHub, commit: str) -> None:
+    """A new head, and the environment of its run."""
+    github.pull(5, commit)
+    step.env["RECONCILER_COMMIT"] = commit
+
+
+def planned(step: Step, github: GitHub) -> str:
+    """A run from its beginning to its end; the comment's text after it."""
+    assert step("planning").code == 0
+    reported(step)
+    assert step("comment").code == 0
+    return github.bodies(5)[0]
+
+
+def unplanned(step: Step, github: GitHub) -> str:
+    """A run that makes no report."""
+    assert step("planning").code == 0
+    (step.report / "report.json").unlink(missing_ok=True)
+    assert step("comment").code == 0
+    return github.bodies(5)[0]
+
+
+def visible(body: str) -> list[str]:
+    return [line for line in body.splitlines() if line and not line.startswith("<!--")]
+
+
+RUN = "[run 12](https://github.example/acme/estate/actions/runs/7)"
+FOLDED = [f"<details><summary>The plan of an older commit {OLD[:12]}</summary>", "## changes", "</details>"]
+
+
+def test_the_first_push_is_not_announced_so_that_the_mail_has_the_verdict(step: Step, github: GitHub) -> None:
+    step.answers()
+    assert step("planning").code == 0
+    assert github.writes == []
+
+
+def test_a_plan_is_folded_away_while_a_new_push_is_being_planned(step: Step, github: GitHub) -> None:
+    first = planned(step, github)
+    push(step, github, NEW)
+    assert step("planning").code == 0
+    body = github.bodies(5)[0]
+    assert visible(body) == ["> [!NOTE]", f"> ⏳ **Planning** `{NEW[:12]}`… ({RUN})", *FOLDED]
+    assert body.splitlines()[0] == first.splitlines()[0]
+
+
+def test_announcing_twice_changes_nothing(step: Step, github: GitHub) -> None:
+    planned(step, github)
+    push(step, github, NEW)
+    step("planning")
+    body = github.bodies(5)[0]
+    step("planning")
+    assert github.bodies(5) == [body]
+
+
+def test_a_new_plan_takes_the_place_of_everything(step: Step, github: GitHub) -> None:
+    planned(step, github)
+    push(step, github, NEW)
+    assert visible(planned(step, github)) == ["## changes"]
+
+
+def test_a_second_run_on_the_same_commit_folds_nothing(step: Step, github: GitHub) -> None:
+    planned(step, github)
+    step("planning")
+    assert visible(github.bodies(5)[0])[1:] == [f"> ⏳ **Planning** `{OLD[:12]}`… ({RUN})", "## changes"]
+    assert visible(unplanned(step, github))[1:] == [
+        f"> ⚠️ the {RUN} made no plan of `{OLD[:12]}`; below is an earlier one.",
+        "## changes",
+    ]
+
+
+def test_without_a_new_plan_the_old_one_is_outdated(step: Step, github: GitHub) -> None:
+    planned(step, github)
+    push(step, github, NEW)
+    assert visible(unplanned(step, github)) == [
+        "> [!WARNING]",
+        f"> ⚠️ **Outdated**: the {RUN} made no plan of `{NEW[:12]}`; below is an earlier one.",
+        *FOLDED,
+    ]
+
+
+def test_without_any_plan_there_is_no_comment(step: Step, github: GitHub) -> None:
+    step.answers()
+    assert step("comment").code == 0
+    assert github.writes == []
+
+
+def test_a_plan_that_a_push_without_a_run_overtook_is_not_shown_as_current(step: Step, github: GitHub) -> None:
+    planned(step, github)
+    github.pull(5, NEW)
+    reported(step, digest="sha256:bb")
+    assert step("comment").code == 0
+    assert visible(github.bodies(5)[0]) == [
+        "> [!WARNING]",
+        f"> ⚠️ **Outdated**: the head is `{NEW[:12]}`, and there is no plan of it yet.",
+        *FOLDED,
+    ]
+
+
+@pytest.mark.parametrize("command", ["planning", "comment"])
+def test_an_old_run_started_again_leaves_the_plan_of_the_head_alone(step: Step, github: GitHub, command: str) -> None:
+    push(step, github, NEW)
+    body = planned(step, github)
+    step.env["RECONCILER_COMMIT"] = OLD
+    assert step(command).code == 0
+    assert github.bodies(5) == [body]
+
+
+@pytest.mark.parametrize("command", ["planning", "comment"])
+def test_the_comment_of_a_closed_pull_request_stays(step: Step, github: GitHub, command: str) -> None:
+    body = planned(step, github)
+    github.pull(5, HEAD, merged=SHA)
+    assert step(command).code == 0
+    assert github.bodies(5) == [body]
+
+
+def test_a_comment_that_names_no_commit_counts_as_old(step: Step, github: GitHub) -> None:
+    github.comment(5, BOT, comment().replace("\n", "\r\n"))
+    step.answers()
+    step("planning")
+    assert visible(github.bodies(5)[0])[2:] == [
+        "<details><summary>The plan of an older commit </summary>",
+        "## Plan",
+        "</details>",
+    ]
+
+
+def applied(step: Step, result: str, paused: str = "0") -> Result:
+    step.answers()
+    return step("applied", APPLY_RESULT=result, PAUSED=paused, RECONCILER_COMMIT="", PR_NUMBER="")
+
+
+@pytest.mark.parametrize(
+    ("result", "paused", "alert", "line"),
+    [
+        ("success", "0", "TIP", f"✅ **Applied** in {RUN}: converged."),
+        ("success", "1", "TIP", f"✅ **Applied** in {RUN}: converged. Paused and left out: 1 account(s)."),
+        (
+            "failure",
+            "0",
+            "CAUTION",
+            f"❌ **Not converged** after apply: the {RUN} says what was carried out and what was not.",
+        ),
+        (
+            "cancelled",
+            "",
+            "CAUTION",
+            f"❌ **Not converged** after apply: the {RUN} says what was carried out and what was not.",
+        ),
+        ("skipped", "", "WARNING", f"⏸️ **Not applied**: the {RUN} says why."),
+    ],
+)
+def test_the_comment_says_how_the_apply_of_the_merge_ended(
+    step: Step, github: GitHub, result: str, paused: str, alert: str, line: str
+) -> None:
+    planned(step, github)
+    github.pull(4, NEW, merged="2" * 40)
+    github.pull(5, HEAD, merged=SHA)
+    assert applied(step, result, paused).code == 0
+    assert visible(github.bodies(5)[0]) == [f"> [!{alert}]", f"> {line}", "## changes"]
+
+
+def test_a_merge_of_what_was_never_planned_says_so_too(step: Step, github: GitHub) -> None:
+    planned(step, github)
+    github.pull(5, NEW, merged=SHA)
+    applied(step, "success")
+    assert visible(github.bodies(5)[0])[2:] == FOLDED
+
+
+def test_a_second_attempt_takes_the_place_of_the_first_and_the_digest_stays(step: Step, github: GitHub) -> None:
+    planned(step, github)
+    github.pull(5, HEAD, merged=SHA)
+    applied(step, "failure")
+    applied(step, "success")
+    assert visible(github.bodies(5)[0])[1:] == [f"> ✅ **Applied** in {RUN}: converged.", "## changes"]
+    reported(step, update=1)
+    assert step("reviewed").code == 0
+
+
+@pytest.mark.parametrize(("merged", "login"), [("2" * 40, BOT), (None, BOT), (SHA, "mallory")])
+def test_an_apply_without_a_pull_request_or_comment_of_ours_is_silent(
+    step: Step, github: GitHub, merged: str | None, login: str
+) -> None:
+    github.pull(5, HEAD, merged=merged)
+    github.comment(5, login, comment())
+    assert applied(step, "success").code == 0
+    assert github.writes == []
+
+
+def test_an_apply_that_may_not_ask_for_the_pull_request_is_silent(step: Step) -> None:
+    step.env["GH_URL"] = "http://127.0.0.1:9"
+    assert applied(step, "success").code == 0
+
+
 def merged(github: GitHub, login: str = BOT, digest: str = "sha256:aa") -> None:
-    github.pulls = [{"number": 4, "merge_commit_sha": "2" * 40}, {"number": 5, "merge_commit_sha": SHA}]
+    github.pull(4, HEAD, merged="2" * 40)
+    github.pull(5, HEAD, merged=SHA)
     github.comment(5, login, comment(digest))
 
 

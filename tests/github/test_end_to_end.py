@@ -11,7 +11,7 @@ import pytest
 from reconciler.simulator.http import serve
 from reconciler.simulator.server import Simulator
 from tests.github.standin import GitHub
-from tests.github.step import Result, Step
+from tests.github.step import HEAD, SHA, Result, Step
 
 ACCOUNT = "account_id: 023e105f4ecef8ad9ca31a8372d0c353\nprune: true\n"
 PLAN = {"arguments": "--baseline=HEAD^1", "without_credentials": "skip"}
@@ -131,10 +131,10 @@ def test_fork_or_no_token_is_green_and_says_so(estate: Estate) -> None:
 
 
 def test_only_the_reviewed_plan_is_applied(estate: Estate, github: GitHub) -> None:
-    github.pulls = [{"number": 5, "merge_commit_sha": estate.step.env["GITHUB_SHA"]}]
     estate.commit("a", "b", "c", "d", "e", "f")
     estate.plan()
     estate.step("comment")
+    github.pull(5, HEAD, merged=SHA)
     digests = estate.step("reviewed").outputs["digests"]
     estate.commit("a", "b", "c", "d", "e", "f", "g")
     assert estate.step("apply", account="prod", digests=digests, success_codes="0").code == 6

@@ -165,9 +165,10 @@ def test_every_rule_has_its_bad_workflow() -> None:
     assert {rule for _, rule, _, _ in BAD} | {"shell"} == set(RULES)
 
 
-def test_comment_job_may_do_nothing_but_comment() -> None:
-    plan = yaml.safe_load((ROOT / ".github/workflows/plan.yml").read_text(encoding="utf-8"))
-    assert plan["jobs"]["comment"]["permissions"] == {"pull-requests": "write"}
+@pytest.mark.parametrize(("workflow", "job"), [("plan", "planning"), ("plan", "comment"), ("apply", "applied")])
+def test_comment_job_may_do_nothing_but_comment(workflow: str, job: str) -> None:
+    found = yaml.safe_load((ROOT / f".github/workflows/{workflow}.yml").read_text(encoding="utf-8"))
+    assert found["jobs"][job]["permissions"] == {"pull-requests": "write"}
 
 
 def test_zizmor_finds_nothing(tmp_path: Path) -> None:

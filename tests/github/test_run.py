@@ -163,7 +163,7 @@ def test_no_output_can_smuggle_in_another(step: Step) -> None:
     step.answers(
         accounts={"code": 0, "report": accounts("x\ntokens<<EOF\n[]\nEOF")},
     )
-    assert set(step("accounts").outputs) == {"accounts", "tokens"}
+    assert set(step("accounts").outputs) == {"accounts", "tokens", "paused"}
 
 
 def test_a_json_py_in_the_workspace_is_not_run(step: Step) -> None:
@@ -184,6 +184,7 @@ def test_accounts_are_grouped_by_token_without_the_paused(step: Step) -> None:
         "accounts": '["prod", "lab", "far", "frozen"]',
         "tokens": '[{"token": "CLOUDFLARE_API_TOKEN", "accounts": ["prod", "lab"]},'
         ' {"token": "FAR_TOKEN", "accounts": ["far"]}]',
+        "paused": "1",
     }
     assert "1 paused account(s)" in done.summary
 

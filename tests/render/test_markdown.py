@@ -91,6 +91,7 @@ def test_the_marker_tells_ci_what_it_needs() -> None:
         "version": found["version"],
         "command": "plan",
         "accounts": found["accounts"],
+        "commit": "4f2a9c1d",
         "digest": PLAN.accounts[0].digest,
         "truncated": False,
     }

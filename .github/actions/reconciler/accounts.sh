@@ -16,6 +16,7 @@ output tokens "$(query '[
   for token in sorted({a["token"]["env"] for a in data["accounts"] if not a["paused"]})]' <<<"$accounts")"
 
 paused=$(query 'sum(bool(a["paused"]) for a in data["accounts"])' <<<"$accounts")
+output paused "$paused"
 if ((paused > 0)); then
   echo "::notice title=Paused::$paused paused account(s): planned and reported, not applied."
   summarize "⏸️ $paused paused account(s): planned and reported, not applied."

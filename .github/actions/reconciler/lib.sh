@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034 # the variables are for the scripts that source this
 # Shared by the scripts beside it. Python runs isolated (-I): the working directory holds files of a pull request.
 
 report=${RECONCILER_REPORT:-$RUNNER_TEMP/reconciler-report}
@@ -34,9 +34,10 @@ value = eval(sys.argv[1], {**names, "data": json.load(sys.stdin), "args": sys.ar
 print(value if isinstance(value, str) else json.dumps(value))' "$@"
 }
 
-# own_plan_comments PULL_REQUEST: JSON list of {id, digest} of our own comments on plans, oldest first.
+# own_plan_comments PULL_REQUEST: JSON list of {id, digest, commit, body} of our own comments on plans, oldest first.
 own_plan_comments() {
   gh api --paginate --slurp "repos/$GITHUB_REPOSITORY/issues/$1/comments?per_page=100" |
-    query '[{"id": c["id"], "digest": marker(c["body"]).get("digest")} for page in data for c in page
-      if c["user"]["login"] == args[0] and marker(c["body"]).get("command") == "plan"]' "$author"
+    query '[{"id": c["id"], "digest": m.get("digest"), "commit": m.get("commit"), "body": c["body"]}
+      for page in data for c in page if c["user"]["login"] == args[0] and (m := marker(c["body"])).get("command") == "plan"]' \
+      "$author"
 }

@@ -5,10 +5,11 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 case $RECONCILER_COMMAND in
   validate | plan | apply | drift) exec bash "$here/run.sh" ;;
-  accounts | comment | reviewed) exec bash "$here/$RECONCILER_COMMAND.sh" ;;
+  accounts | reviewed) exec bash "$here/$RECONCILER_COMMAND.sh" ;;
+  comment | planning | applied) exec bash "$here/comment.sh" "$RECONCILER_COMMAND" ;;
   previous | issue) exec bash "$here/issue.sh" "$RECONCILER_COMMAND" ;;
   *)
-    echo "::error::The action knows validate, plan, apply, drift, accounts, comment, previous, issue and reviewed."
+    echo "::error::The action knows validate, plan, apply, drift, accounts, comment, planning, applied, reviewed, previous and issue."
     exit 64
     ;;
 esac
