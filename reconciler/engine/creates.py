@@ -14,6 +14,11 @@ from reconciler.engine.run import AGREEMENT_SECONDS, TRIES, Run
 from reconciler.engine.setkeys import send_keys
 
 _IDENTITY = ("name", "interface_address", "cloudflare_endpoint", "customer_endpoint")
+_MADE = Problem(
+    "name-taken",
+    "somebody else made a tunnel of this name since the plan was made",
+    "Look at it, then run plan: it says what apply would make of it.",
+)
 _Unsure = list[tuple[Change, Ambiguous | Refused]]
 
 
@@ -25,7 +30,7 @@ def create(run: Run, changes: Iterable[Change]) -> Protocol[None]:
     under an id that was not there before, and sent again only after two lists, some seconds apart, that both lack it. A
     refusal of one that was sent again may come from its own first try, so the list decides about that too.
     """
-    pending = run.ready(changes)
+    pending = run.ready(_untaken(run, changes))
     for attempt in range(TRIES):
         if not pending:
             return
@@ -38,6 +43,15 @@ def create(run: Run, changes: Iterable[Change]) -> Protocol[None]:
             else:
                 _settle(run, change, outcome)
         pending = (yield from _find(run, unsure, again=attempt + 1 < TRIES)) if unsure else []
+
+
+def _untaken(run: Run, changes: Iterable[Change]) -> list[Change]:
+    """Those whose name the latest list does not show; somebody else made the others since the plan was made."""
+    if not run.looked_again:
+        return list(changes)
+    names = {t.name for t in run.live.tunnels.values() if t.id not in run.plan.live.tunnels}
+    run.decide((c for c in changes if c.name in names), Verdict(Result.FAILED, _MADE))
+    return [c for c in changes if c.name not in names]
 
 
 def _call(run: Run, change: Change) -> Call:

@@ -5,8 +5,15 @@ from collections.abc import Iterable
 from reconciler.api.call import Ambiguous, Answered, Call, Denied, NotSent, Outcome, Protocol, Refused, Verb
 from reconciler.api.outcome import contradicts, problem_of
 from reconciler.core.change import Change
+from reconciler.core.report import Problem
 from reconciler.core.verdict import APPLIED, Result, Verdict
 from reconciler.engine.run import TRIES, Run
+
+_EDITED = Problem(
+    "changed-meanwhile",
+    "the tunnel was to be deleted, and somebody else changed it meanwhile",
+    "Run plan again and look.",
+)
 
 
 def delete(run: Run, changes: Iterable[Change]) -> Protocol[None]:
@@ -14,7 +21,7 @@ def delete(run: Run, changes: Iterable[Change]) -> Protocol[None]:
 
     After an ambiguous answer the list decides: an id that is gone is done, one that is still there is sent again.
     """
-    pending = run.ready(changes)
+    pending = run.ready(_as_planned(run, changes))
     for attempt in range(TRIES):
         if not pending:
             return
@@ -25,7 +32,8 @@ def delete(run: Run, changes: Iterable[Change]) -> Protocol[None]:
         live = yield from run.observe()
         if live is not None:
             run.decide((c for c, _ in unsure if c.id not in live.tunnels), APPLIED)
-            unsure = [(c, o) for c, o in unsure if c.id in live.tunnels]
+            kept = {c.key for c in _as_planned(run, [c for c, _ in unsure if c.id in live.tunnels])}
+            unsure = [(c, o) for c, o in unsure if c.key in kept]
         if live is None or attempt == TRIES - 1:
             for change, outcome in unsure:
                 run.unknown([change], outcome)
@@ -33,6 +41,16 @@ def delete(run: Run, changes: Iterable[Change]) -> Protocol[None]:
         pending = [c for c, _ in unsure]
         if pending:
             yield from run.pause(attempt, "before an uncertain delete is sent again")
+
+
+def _as_planned(run: Run, changes: Iterable[Change]) -> list[Change]:
+    """Those whose tunnel the latest list shows as the plan was made for; one that somebody has edited since stays."""
+    pending = list(changes)
+    if not run.looked_again:
+        return pending
+    edited = [c for c in pending if c.live and (t := run.live.tunnels.get(c.key)) and t.settings != c.live.settings]
+    run.decide(edited, Verdict(Result.FAILED, _EDITED))
+    return [c for c in pending if c not in edited]
 
 
 def _settle(run: Run, answers: Iterable[tuple[Change, Outcome]]) -> list[tuple[Change, Ambiguous | Refused]]:

@@ -110,6 +110,11 @@ class Run:
             self.stop = problem_of(outcome)
         return None
 
+    @property
+    def looked_again(self) -> bool:
+        """True when there is a later list than the one that the plan was made from."""
+        return self.live is not self.plan.live
+
     def pause(self, attempt: int, why: str) -> Protocol[None]:
         """Wait before the given attempt (from 0) is repeated."""
         yield Pause(BACKOFF[min(attempt, len(BACKOFF) - 1)], why)

@@ -45,7 +45,7 @@ def update(run: Run, groups: Sequence[Group]) -> Protocol[None]:
 
 def _bulk(run: Run, groups: Sequence[Group]) -> Protocol[Refused | None]:
     """Send these groups in one call. None when every change in it is decided."""
-    undecided = [c for g in groups for c in g if c.key not in run.verdicts]
+    undecided = _as_planned(run, [c for g in groups for c in g if c.key not in run.verdicts])
     changes = run.ready(undecided, frozenset(c.key for c in undecided))
     if not changes:
         return None
@@ -53,6 +53,19 @@ def _bulk(run: Run, groups: Sequence[Group]) -> Protocol[Refused | None]:
         yield from _singly(run, groups)
         return None
     return (yield from write(run, changes, lambda pending: _bulk_call(run, pending), lambda c, t: _judge(run, c, t)))
+
+
+def _as_planned(run: Run, changes: list[Change]) -> list[Change]:
+    """Those that the latest list does not show as done or as changed by somebody else; the others are decided.
+
+    A list that was read on the way, because of some other change, must not be ignored: the update would undo unseen
+    what it shows.
+    """
+    if not run.looked_again:
+        return changes
+    found = {c.key: _judge(run, c, run.live.tunnels.get(c.key)) for c in changes}
+    run.verdicts.update((key, verdict) for key, verdict in found.items() if verdict is not None)
+    return [c for c in changes if found[c.key] is None]
 
 
 def _bulk_call(run: Run, changes: list[Change]) -> Call:
@@ -139,7 +152,7 @@ def _singly(run: Run, groups: Sequence[Group]) -> Protocol[None]:
         if len(group) > 1:
             yield from _lone(run, group, Refused(0, ()), sent=False)
             continue
-        for change in run.ready(group):
+        for change in run.ready(_as_planned(run, [c for c in group if c.key not in run.verdicts])):
             yield from _put(run, change)
 
 
@@ -176,12 +189,12 @@ def _detour(run: Run, group: Group, refusal: Refused) -> Protocol[None]:
         return
     parked: dict[str, Change] = {}
     for i, leg in enumerate(detour.legs):
-        run.passing[leg.change.key] = leg.settings
         yield from _put(run, leg.change, leg.settings)
         if run.verdicts.get(leg.change.key) != APPLIED:
             yield from _back_out(run, detour.legs, i)
             return
         if leg.parked:
+            run.passing[leg.change.key] = leg.settings
             parked[leg.change.key] = leg.change
     names = ", ".join(sorted(c.name for c in parked.values()))
     run.notes.append(f"{names} went through {', '.join(detour.through)} for a moment, to break a cycle.")

@@ -12,13 +12,15 @@ from typing import Any
 
 from tests.battery.batteries import Tally, parse_replay, tell, work
 from tests.battery.oracles import ORACLES
-from tests.battery.run import KINDS
+from tests.battery.port import KINDS
 
 QUICK = {
     "single": (6, 10_000),
     "pairs": (2, 1_500),
     "random": (20, 100),
     "two": (20, 50),
+    "rivals": (8, 141),
+    "strangers": (16, 40),
     "paths": (20, 10),
     "keys": (4, 500),
 }
@@ -27,6 +29,8 @@ LONG = {
     "pairs": (20, 20_000),
     "random": (2_050, 100),
     "two": (410, 50),
+    "rivals": (200, 141),
+    "strangers": (160, 1_000),
     "paths": (510, 10),
     "keys": (50, 500),
 }
@@ -89,6 +93,7 @@ def _plain(tally: Tally) -> dict[str, Any]:
         "fired": {" at ".join(k): n for k, n in sorted(tally.fired.items())},
         "breaches": {" at ".join(k): n for k, n in sorted(tally.breaches.items())},
         "stories_at_a_known_limit": tally.limited,
+        "stories_with_an_overwrite_that_nobody_could_see": tally.unseen,
         "known_limits": {" at ".join(k): n for k, n in sorted(tally.limits.items())},
     }
 

@@ -4,18 +4,33 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import combinations, product
+from itertools import combinations, count, product
 
 from tests.battery.keys import KEY_KINDS, run_keys
+from tests.battery.memo import remembering
 from tests.battery.paths import run_path
-from tests.battery.run import KINDS, Result, remembering, run, run_two
+from tests.battery.port import KINDS, STRANGE
+from tests.battery.run import Result, run
+from tests.battery.two import SYSTEMATIC, run_rivals, run_two
 from tests.battery.world import World, world
 
 PAIRED = (
     *("reset-before", "reset-after", "500-after", "truncated", "429-seconds", "refused", "409-after"),
-    *("stale-list", "partial-list", "success-false", "lost-write", "kill-before", "kill-after", "foreign-edit"),
+    *(
+        "stale-list",
+        "partial-list",
+        "success-false",
+        "lost-write",
+        "kill-before",
+        "kill-after",
+        "foreign-edit",
+        "foreign-create",
+    ),
 )
 """Kinds of which every pair is tried at every pair of requests: one of each sort."""
+
+_STRIDE = 16_000
+"""A multiple of the number of variants, beyond all seeds in use."""
 
 Spec = tuple[str, int, int, tuple[tuple[int, str], ...], int]
 """One story: mode, seed of the world, its size (0: by the seed), faults by request, seed of the rest."""
@@ -23,6 +38,7 @@ Spec = tuple[str, int, int, tuple[tuple[int, str], ...], int]
 _MODES: Mapping[str, Callable[[World, Mapping[int, str], int], Result]] = {
     "one": run,
     "two": run_two,
+    "rivals": run_rivals,
     "path": run_path,
     "keys": run_keys,
 }
@@ -58,6 +74,7 @@ class Tally:
         repairs: Runs needed without a fault, to the number of stories.
         failures: Replay text and what went wrong.
         limited: Stories with such a limit.
+        unseen: Stories in which something of others was overwritten between list and write.
     """
 
     runs: int = 0
@@ -68,10 +85,12 @@ class Tally:
     outcomes: Counter[str] = field(default_factory=Counter)
     failures: list[tuple[str, str]] = field(default_factory=list)
     limited: int = 0
+    unseen: int = 0
 
     def add(self, spec: Spec, result: Result) -> None:
         """Counts one story."""
-        self.runs += 1
+        self.runs += result.told
+        self.unseen += bool(result.unseen)
         self.limited += bool(result.limits)
         self.fired.update(result.fired)
         self.repairs[result.repairs] += 1
@@ -87,6 +106,7 @@ class Tally:
         """Adds another sum."""
         self.runs += other.runs
         self.limited += other.limited
+        self.unseen += other.unseen
         for name in ("fired", "breaches", "limits", "repairs", "outcomes"):
             getattr(self, name).update(getattr(other, name))
         self.failures += other.failures
@@ -134,6 +154,31 @@ def together(seed: int) -> Iterator[tuple[Spec, World]]:
         yield ("two", seed, 1 + seed % 4, faults, draw), found
 
 
+def rivals(seed: int) -> Iterator[tuple[Spec, World]]:
+    """Two appliers of different files: each lets the other go first for any number of calls; then by chance."""
+    size = 1 + seed % 4
+    found, requests = _faultless(seed, size)
+    rng = random.Random(seed)
+    for draw in range(SYSTEMATIC + 60):
+        faults = () if draw < SYSTEMATIC else _some_faults(rng, draw % 3, 2 * requests)
+        yield ("rivals", seed, size, faults, draw), found
+
+
+def strangers(seed: int) -> Iterator[tuple[Spec, World]]:
+    """Somebody else makes a tunnel of a name that is to be created, at every request and with another fault.
+
+    The variant is that of the seed; the world is the next one with a create.
+    """
+    found = next(w for i in count() if (w := world(seed + i * _STRIDE)).made and not w.blocked)
+    requests = run(found, {}).requests
+    for index, kind, draw in product(range(requests + 1), STRANGE, range(6)):
+        yield ("one", found.seed, 0, ((index, kind),), draw), found
+    rng = random.Random(seed)
+    for index, kind, draw in product(range(requests + 1), STRANGE, range(6, 10)):
+        both = dict([(index, kind), *_some_faults(rng, 1, requests)])
+        yield ("one", found.seed, 0, tuple(sorted(both.items())), draw), found
+
+
 def paths(seed: int) -> Iterator[tuple[Spec, World]]:
     """Ways from one wish to another."""
     found = world(seed)
@@ -153,6 +198,8 @@ BATTERIES: Mapping[str, Callable[[int], Iterator[tuple[Spec, World]]]] = {
     "pairs": pairs,
     "random": chance,
     "two": together,
+    "rivals": rivals,
+    "strangers": strangers,
     "paths": paths,
     "keys": secrets,
 }

@@ -12,7 +12,8 @@ from reconciler.keys.generate import generate_key
 from reconciler.keys.secret import Secret, reveal
 from reconciler.simulator.faults import FaultKind
 from tests.battery.oracles import UNTRUE, Breach
-from tests.battery.run import Ending, Killed, Mishaps, Result, Story, turns
+from tests.battery.port import Killed, Mishaps
+from tests.battery.run import Ending, Result, Story, turns
 from tests.battery.world import ACCOUNT, World, key_text
 
 KEY_KINDS: tuple[str, ...] = (*(kind.value for kind in FaultKind), "kill-before", "kill-after", "stop")

@@ -7,7 +7,8 @@ from typing import Any
 
 from reconciler.core.desired import Declared, Desired
 from reconciler.core.tunnel import canonical
-from tests.battery.run import Mishaps, Result, Story, finish
+from tests.battery.port import Mishaps
+from tests.battery.run import Result, Story, finish
 from tests.battery.world import ACCOUNT, World
 
 _EDITS: tuple[dict[str, Any], ...] = (

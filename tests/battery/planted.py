@@ -17,11 +17,11 @@ from reconciler.core.tunnel import nested
 from reconciler.core.verdict import Result, Verdict
 from reconciler.engine import apply, creates, deletes, run, updates, verify
 from reconciler.keys import generate
-from tests.battery import keys
+from tests.battery import keys, port
 from tests.battery import run as stories
 from tests.battery.batteries import Spec, replay_text, tell
 from tests.battery.keys import KEY_KINDS
-from tests.battery.run import KINDS
+from tests.battery.port import KINDS
 from tests.battery.world import world
 
 LIMIT = 10_000
@@ -338,7 +338,7 @@ def a_refused_token_is_tried_on() -> list[Patch]:
 
 @bug
 def an_interruption_is_not_noticed() -> list[Patch]:
-    return [(stories.VirtualPort, "stopping", lambda _: False)]
+    return [(port.VirtualPort, "stopping", lambda _: False)]
 
 
 @bug

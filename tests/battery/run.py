@@ -2,126 +2,26 @@
 
 import random
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from reconciler.api import exchange as edge
 from reconciler.api.call import Answered, Call, Denied, Outcome, Pause, Send, Step, Verb
-from reconciler.api.envelope import MAX_BODY
-from reconciler.api.exchange import AmbiguousError, KeyAccess, NotSentError, Session, exchange
-from reconciler.api.wire import Reply, Request
+from reconciler.api.exchange import KeyAccess, Session, exchange
 from reconciler.core import build as core
-from reconciler.core import diff as comparing
 from reconciler.core.live import Live
 from reconciler.core.plan import Plan
+from reconciler.core.tunnel import nested
+from reconciler.core.verdict import APPLIED
 from reconciler.engine import apply as engine
-from reconciler.simulator import message
-from reconciler.simulator.faults import Ambiguous, FaultKind, NotSent, apply_fault
+from reconciler.simulator.message import RefusedError
 from reconciler.simulator.server import Simulator
-from tests.battery.oracles import Breach, Guarded, Watch, operation
-from tests.battery.world import ACCOUNT, LATENCY, Clock, World, key_text
+from tests.battery.guarded import Guarded
+from tests.battery.oracles import Breach, Watch
+from tests.battery.port import Killed, Mishaps, VirtualPort
+from tests.battery.world import ACCOUNT, Clock, World, key_text
 
-EXTRA = ("kill-before", "kill-after", "stop", "clock-forward", "clock-back", "foreign-edit")
-KINDS: tuple[str, ...] = (*(kind.value for kind in FaultKind), *EXTRA)
-"""All faults: those of a call, and what happens to the process, the clock and the account at a call."""
-
-DAY = 86400.0
-_SLOW = frozenset({"timeout-before", "timeout-after", "slow-drip", "timeout-connect"})
-_FAULTS = {kind.value: kind for kind in FaultKind}
 _RUNS_TO_REPAIR = 3
-
-
-class Killed(BaseException):
-    """The process is gone, as after SIGKILL."""
-
-
-class Mishaps:
-    """Which request of a story meets which fault, and which met one: `fired` counts fault and operation."""
-
-    def __init__(self, plan: Mapping[int, str]) -> None:
-        self.left = dict(plan)
-        self.asked = 0
-        self.fired: list[tuple[str, str]] = []
-
-    def next(self, request: Request) -> str | None:
-        """The fault of the next request, if any."""
-        kind = self.left.pop(self.asked, None)
-        self.asked += 1
-        if kind is not None:
-            self.fired.append((kind, operation(request)))
-        return kind
-
-
-class VirtualPort:
-    """A `Port` over the simulator, with a clock that costs nothing."""
-
-    def __init__(self, story: "Story", guarded: Guarded, draw: Callable[[], float]) -> None:
-        self.random = draw
-        self._story = story
-        self._clock = story.world.clock
-        self._guarded = guarded
-
-    def send(self, request: Request, timeout: float) -> Reply:
-        story, guarded = self._story, self._guarded
-        guarded.before(request, self._clock.seconds)
-        kind = story.mishaps.next(request)
-        self._clock.seconds += timeout if kind in _SLOW else LATENCY
-        if kind is None:
-            fault = None
-        else:
-            fault = _FAULTS.get(kind)
-            _happen(kind, story, guarded)
-        reply = None
-        try:
-            reply = _carry(fault, story.simulator, request)
-        finally:
-            guarded.after(request, reply, kind, self._clock.seconds)
-        if kind == "kill-after":
-            raise Killed
-        return reply
-
-    def now(self) -> float:
-        return self._clock.seconds
-
-    def epoch(self) -> float:
-        return self._clock.server() + self._clock.skew
-
-    def sleep(self, seconds: float) -> None:
-        self._clock.seconds += seconds
-
-    def stopping(self) -> bool:
-        return self._guarded.stopped
-
-
-def _happen(kind: str, story: "Story", guarded: Guarded) -> None:
-    if kind == "kill-before":
-        raise Killed
-    if kind == "stop":
-        guarded.stopped = True
-    elif kind.startswith("clock"):
-        story.world.clock.skew += DAY if kind == "clock-forward" else -DAY
-    elif kind == "foreign-edit":
-        guarded.race()
-        story.foreign_edit()
-
-
-def _carry(fault: FaultKind | None, simulator: Simulator, request: Request) -> Reply:
-    headers = {**request.headers, "authorization": "Bearer token"}
-    sent = message.Request(request.method, f"{message.PREFIX}{request.path}", "", headers, request.body)
-    try:
-        reply = simulator.handle(sent) if fault is None else apply_fault(fault, simulator, sent)
-    except NotSent as problem:
-        raise NotSentError(str(problem)) from None
-    except Ambiguous as problem:
-        raise AmbiguousError(str(problem)) from None
-    announced = reply.headers.get("content-length")
-    if announced is not None and int(announced) != len(reply.body):
-        raise AmbiguousError("the answer is cut short")
-    if "content-encoding" in reply.headers or len(reply.body) > MAX_BODY:
-        raise AmbiguousError("the answer is too long")
-    return Reply(reply.status, reply.headers, reply.body)
 
 
 @dataclass(slots=True)
@@ -181,21 +81,45 @@ class Story:
         names = self.watch.editable()
         if names:
             name = self.rng.choice(names)
+            self.watch.ledger.begin()
             self.simulator.foreign_edit(ACCOUNT, name, {"description": f"edited {self.mishaps.asked}"})
             tunnel = next(t for t in self.simulator.account(ACCOUNT).tunnels.values() if t["name"] == name)
             self.watch.foreign(tunnel["id"])
 
-    def session(self) -> tuple[Session, VirtualPort, Guarded]:
-        """A fresh process of the tool."""
+    def foreign_create(self, name: str | None) -> None:
+        """Somebody makes a tunnel of this name, or of any that is ours to make; nothing if the server refuses it."""
+        names = sorted(self.world.made)
+        if self.world.blocked or not names:  # another tunnel would move the limits
+            return
+        declared = self.world.desired.tunnels[name if name in self.world.made else self.rng.choice(names)]
+        own: dict[str, Any] = self.rng.choice([{}, {"customer_endpoint": "192.0.2.200"}, _elsewhere(self.watch)])
+        self.watch.ledger.begin()
+        try:
+            made = self.simulator.foreign_create(ACCOUNT, nested(declared.settings) | own | {"psk": "theirs"})
+        except RefusedError:
+            return
+        self.watch.stranger(made, same=not own)
+
+    def clear(self) -> None:
+        """Of two tunnels of one name somebody takes his own away, as the tool, which can't, asks for."""
+        doubled = self.watch.doubled()
+        if doubled:
+            self.invoke()
+        for tunnel_id in doubled:
+            self.simulator.foreign_delete(ACCOUNT, tunnel_id)
+            self.watch.ledger.wrote(None, {}, {}, None)
+
+    def session(self, world: World | None = None) -> tuple[Session, VirtualPort, Guarded]:
+        """A fresh process of the tool, with the files of the story's world or of another."""
         clock: Clock = self.world.clock
-        guarded = Guarded(self.watch, clock.seconds)
+        guarded = Guarded(self.watch, clock.seconds, world or self.world)
         keys = KeyAccess(key_text, lambda text: text, ("token",))
         return Session(clock.seconds + 600, keys), VirtualPort(self, guarded, self.rng.random), guarded
 
-    def start(self) -> tuple[Generator[None, None, Ending], Guarded]:
+    def start(self, world: World | None = None) -> tuple[Generator[None, None, Ending], Guarded]:
         """A fresh process of the tool, and its oracles."""
-        session, port, guarded = self.session()
-        return turns(tool(self.world, guarded), session, port), guarded
+        session, port, guarded = self.session(world)
+        return turns(tool(guarded.world, guarded), session, port), guarded
 
     def invoke(self) -> Ending:
         """Runs the tool once."""
@@ -227,6 +151,7 @@ class Story:
         if ending.outcome != "killed":
             guarded.end(ending.outcome, self.world.clock.seconds)
             told(ending, self.watch)
+            guarded.undone(lambda i, name: mentioned(ending, i, name))
         self.world.clock.seconds += 60
         if ending.outcome != "ok":
             self.watch.unfenced()
@@ -244,7 +169,7 @@ class Story:
             watch.breach("L1", f"still {self.endings[-1].outcome} after {again} runs without a fault")
             return again
         if expected == "ok":
-            why = watch.settled()
+            why = watch.settled(self.world)
             if why:
                 watch.breach("L1", f"said to be converged, and {why}")
             self._quiet()
@@ -257,6 +182,20 @@ class Story:
             ending = self.invoke()
             if ending.outcome != "ok" or ending.plan is None or ending.plan.changes:
                 self.watch.breach("L2", "a plan after convergence is not empty")
+
+
+def _elsewhere(watch: Watch) -> dict[str, Any]:
+    return {"interface_address": f"10.250.{len(watch.strangers)}.0/31", "description": "not yours"}
+
+
+def mentioned(ending: Ending, tunnel_id: str, name: str) -> bool:
+    """Whether the report says of a tunnel that something is not as it should be."""
+    applied = ending.applied
+    if applied is None:
+        return False
+    verdict = applied.verdicts.get(tunnel_id)
+    left = {c.key for c in applied.left or ()}
+    return verdict not in (None, APPLIED) or tunnel_id in left or any(name in note for note in applied.notes)
 
 
 def told(ending: Ending, watch: Watch) -> None:
@@ -296,6 +235,8 @@ class Result:
     Attributes:
         requests: Requests before the runs that repair.
         repairs: Runs without a fault until convergence, the one that only finds that all is well included.
+        unseen: Values of others that were overwritten between list and write, which nobody can see.
+        told: Stories that this is the sum of.
     """
 
     breaches: list[Breach]
@@ -304,16 +245,20 @@ class Result:
     requests: int
     repairs: int
     outcomes: Counter[str]
+    unseen: int = 0
+    told: int = 1
 
 
 def finish(story: Story) -> Result:
     """Repairs what the faults left, and sums up."""
     requests = story.mishaps.asked
     story.mishaps.left.clear()
+    story.clear()
     repairs = story.repair()
     watch = story.watch
     outcomes = Counter(ending.outcome for ending in story.endings)
-    return Result(watch.breaches, watch.limits, story.mishaps.fired, requests, repairs, outcomes)
+    unseen = sum(not one.seen for one in watch.ledger.overwrites)
+    return Result(watch.breaches, watch.limits, story.mishaps.fired, requests, repairs, outcomes, unseen)
 
 
 def run(world: World, faults: Mapping[int, str], seed: int = 0) -> Result:
@@ -331,61 +276,3 @@ def run(world: World, faults: Mapping[int, str], seed: int = 0) -> Result:
     while story.mishaps.left and len(story.endings) < 3 and story.endings[-1].outcome != "ok":
         story.invoke()
     return finish(story)
-
-
-def run_two(world: World, faults: Mapping[int, str], seed: int = 0) -> Result:
-    """Two processes of the tool at once, their calls interleaved as the seed says."""
-    story = Story(world, Mishaps(faults), random.Random(seed))
-    story.watch.race()
-    going = [story.start(), story.start()]
-    bias = story.rng.random()
-    while going:
-        one = going[0] if story.rng.random() < bias else going[-1]
-        if story.turn(*one) is not None:
-            going.remove(one)
-    story.watch.raced = False
-    return finish(story)
-
-
-@contextmanager
-def remembering() -> Iterator[None]:
-    """Remembers what clean lists mean and how two settings differ, since the same input always gives the same."""
-    decode, differing = edge.decode, comparing.differing_paths
-    edge.decode, comparing.differing_paths = _memoized_decode(decode), _memoized_paths(differing)
-    try:
-        yield
-    finally:
-        edge.decode, comparing.differing_paths = decode, differing
-
-
-def _memoized_decode(real: Callable[..., Any]) -> Callable[..., Any]:
-    known: dict[bytes, Any] = {}
-
-    def decode(call: Call, reply: Reply, *rest: Any) -> Any:
-        if call.verb is not Verb.LIST or reply.status != 200:
-            return real(call, reply, *rest)
-        found = known.get(reply.body)
-        if found is None:
-            found = real(call, reply, *rest)
-            if isinstance(found, Answered):
-                _keep(known, reply.body, found)
-        return found
-
-    return decode
-
-
-def _memoized_paths(real: Callable[..., Any]) -> Callable[..., Any]:
-    known: dict[Any, Any] = {}
-
-    def differing(before: Any, after: Any) -> Any:
-        key = tuple(before.items()), tuple(after.items())
-        return known[key] if key in known else _keep(known, key, real(before, after))
-
-    return differing
-
-
-def _keep(known: dict[Any, Any], key: Any, value: Any) -> Any:
-    if len(known) > 5_000:
-        known.clear()
-    known[key] = value
-    return value

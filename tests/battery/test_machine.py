@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from tests.battery.paths import other_wish, walking_to
-from tests.battery.run import KINDS, Mishaps, Story, finish
+from tests.battery.port import KINDS, Mishaps
+from tests.battery.run import Story, finish
 from tests.battery.world import world
 
 FAULTS = st.dictionaries(st.integers(0, 12), st.sampled_from(KINDS), max_size=3)

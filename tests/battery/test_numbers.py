@@ -6,7 +6,8 @@ import pytest
 from reconciler.simulator.semantics import Semantics
 from reconciler.simulator.server import Simulator
 from tests import build
-from tests.battery.run import Mishaps, Story
+from tests.battery.port import Mishaps
+from tests.battery.run import Story
 from tests.battery.world import ACCOUNT, Clock, World
 
 

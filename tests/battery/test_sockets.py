@@ -14,8 +14,9 @@ from reconciler.simulator.faults import FaultKind, apply_fault
 from reconciler.simulator.http import serve
 from reconciler.simulator.message import Reply, Request
 from reconciler.simulator.server import Simulator
-from tests.battery.oracles import Guarded
-from tests.battery.run import Mishaps, Story, tool
+from tests.battery.guarded import Guarded
+from tests.battery.port import Mishaps
+from tests.battery.run import Story, tool
 from tests.battery.world import ACCOUNT, World, key_text, world
 
 KINDS = [
@@ -60,7 +61,7 @@ def over_http(found: World, story: Story, base_url: str) -> str:
     keys = KeyAccess(lambda name: key_text(name.rpartition("/")[2]), str, ("token",))
     client = Client(ACCOUNT, Session(port.now() + 600, keys), port, 4)
     try:
-        return drive(tool(found, Guarded(story.watch, 0.0)), client.run).outcome
+        return drive(tool(found, Guarded(story.watch, 0.0, found)), client.run).outcome
     finally:
         client.close()
         port.close()
@@ -78,5 +79,5 @@ def test_a_fault_over_the_network_breaks_no_promise(seed):
             answer.tell(story)
             repairs = (over_http(found, story, server.base_url) for _ in range(3))
             assert "ok" in repairs, (index, kind)  # stops at the first
-            assert (story.watch.breaches, story.watch.settled()) == ([], ""), (index, kind)
+            assert (story.watch.breaches, story.watch.settled(found)) == ([], ""), (index, kind)
     assert outcomes.keys() >= {"ok", "error", "auth"}

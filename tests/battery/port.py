@@ -1,0 +1,131 @@
+"""The way of a request in a story: the faults it may meet, and a clock that costs nothing."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from reconciler.api.envelope import MAX_BODY
+from reconciler.api.exchange import AmbiguousError, NotSentError
+from reconciler.api.wire import Reply, Request
+from reconciler.simulator import message
+from reconciler.simulator.faults import Ambiguous, FaultKind, NotSent, apply_fault
+from reconciler.simulator.server import Simulator
+from tests.battery.guarded import Guarded
+from tests.battery.oracles import operation
+from tests.battery.world import LATENCY
+
+if TYPE_CHECKING:
+    from tests.battery.run import Story
+
+STRANGE = ("foreign-create", "foreign-create-lost", "foreign-create-unsent")
+"""Somebody makes a tunnel of a name that is about to be created: before the request is answered, after it took effect
+while its answer is lost, and when it never arrived."""
+
+EXTRA = ("kill-before", "kill-after", "stop", "clock-forward", "clock-back", "foreign-edit", *STRANGE)
+KINDS: tuple[str, ...] = (*(kind.value for kind in FaultKind), *EXTRA)
+"""All faults: those of a call, and what happens to the process, the clock and the account at a call."""
+
+DAY = 86400.0
+_SLOW = frozenset({"timeout-before", "timeout-after", "slow-drip", "timeout-connect"})
+_FAULTS = {kind.value: kind for kind in FaultKind}
+
+
+class Killed(BaseException):
+    """The process is gone, as after SIGKILL."""
+
+
+class Mishaps:
+    """Which request of a story meets which fault, and which met one: `fired` counts fault and operation."""
+
+    def __init__(self, plan: Mapping[int, str]) -> None:
+        self.left = dict(plan)
+        self.asked = 0
+        self.fired: list[tuple[str, str]] = []
+
+    def next(self, request: Request) -> str | None:
+        """The fault of the next request, if any."""
+        kind = self.left.pop(self.asked, None)
+        self.asked += 1
+        if kind is not None:
+            self.fired.append((kind, operation(request)))
+        return kind
+
+
+class VirtualPort:
+    """A `Port` over the simulator, with a clock that costs nothing."""
+
+    def __init__(self, story: "Story", guarded: Guarded, draw: Callable[[], float]) -> None:
+        self.random = draw
+        self._story = story
+        self._clock = story.world.clock
+        self._guarded = guarded
+
+    def send(self, request: Request, timeout: float) -> Reply:
+        story, guarded = self._story, self._guarded
+        guarded.before(request, self._clock.seconds)
+        kind = story.mishaps.next(request)
+        self._clock.seconds += timeout if kind in _SLOW else LATENCY
+        reply = None
+        try:
+            reply = _carry(None, story.simulator, request) if kind is None else self._meet(kind, request)
+        finally:
+            guarded.after(request, reply, kind, self._clock.seconds)
+        if kind == "kill-after":
+            raise Killed
+        return reply
+
+    def _meet(self, kind: str, request: Request) -> Reply:
+        story, guarded = self._story, self._guarded
+        if kind == "kill-before":
+            raise Killed
+        if kind == "stop":
+            guarded.stopped = True
+        elif kind.startswith("clock"):
+            story.world.clock.skew += DAY if kind == "clock-forward" else -DAY
+        elif kind == "foreign-edit":
+            guarded.race()
+            story.foreign_edit()
+        elif kind in STRANGE:
+            return self._meet_a_stranger(kind, request)
+        return _carry(_FAULTS.get(kind), story.simulator, request)
+
+    def _meet_a_stranger(self, kind: str, request: Request) -> Reply:
+        self._guarded.race()
+        simulator = self._story.simulator
+        name = json.loads(request.body)["name"] if operation(request) == "create" else None
+        if kind == "foreign-create-lost":
+            _carry(None, simulator, request)
+            self._guarded.took_effect()
+        self._story.foreign_create(name)
+        if kind == "foreign-create":
+            return _carry(None, simulator, request)
+        raise AmbiguousError("connection reset")
+
+    def now(self) -> float:
+        return self._clock.seconds
+
+    def epoch(self) -> float:
+        return self._clock.server() + self._clock.skew
+
+    def sleep(self, seconds: float) -> None:
+        self._clock.seconds += seconds
+
+    def stopping(self) -> bool:
+        return self._guarded.stopped
+
+
+def _carry(fault: FaultKind | None, simulator: Simulator, request: Request) -> Reply:
+    headers = {**request.headers, "authorization": "Bearer token"}
+    sent = message.Request(request.method, f"{message.PREFIX}{request.path}", "", headers, request.body)
+    try:
+        reply = simulator.handle(sent) if fault is None else apply_fault(fault, simulator, sent)
+    except NotSent as problem:
+        raise NotSentError(str(problem)) from None
+    except Ambiguous as problem:
+        raise AmbiguousError(str(problem)) from None
+    announced = reply.headers.get("content-length")
+    if announced is not None and int(announced) != len(reply.body):
+        raise AmbiguousError("the answer is cut short")
+    if "content-encoding" in reply.headers or len(reply.body) > MAX_BODY:
+        raise AmbiguousError("the answer is too long")
+    return Reply(reply.status, reply.headers, reply.body)

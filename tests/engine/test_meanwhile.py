@@ -1,0 +1,96 @@
+"""What a list shows that is read on the way is not undone, taken or ignored."""
+
+from reconciler.api.call import Verb
+from tests.build import ACCOUNT_ID, account, desired, settings, tunnel
+from tests.engine.harness import LOST, World
+
+
+def meddling(world, verb, meddle):
+    """Lets somebody meddle right after the first call of a verb, whose answer is lost."""
+    world.after = {(verb, 0): LOST}
+    real = world.carry
+
+    def carry(step):
+        outcomes = real(step)
+        if world.verbs == [verb.value]:
+            meddle(world.simulator)
+        return outcomes
+
+    world.carry = carry
+    return world
+
+
+def test_an_update_does_not_undo_what_a_list_on_the_way_showed():
+    world = meddling(
+        World("a", "b"), Verb.UPDATE, lambda server: server.foreign_edit(ACCOUNT_ID, "b", {"replay_protection": True})
+    )
+
+    ended = world.apply(desired(tunnel("a", description="new"), tunnel("b", description="new")), batch_size=1)
+
+    (b,) = [t for t in world.simulator.tunnels(ACCOUNT_ID) if t["name"] == "b"]
+    assert (b["replay_protection"], b.get("description")) == (True, None)
+    assert ended.verdicts[b["id"]].problem.code == "changed-meanwhile"
+
+
+def test_an_update_that_somebody_else_has_made_meanwhile_is_not_sent():
+    world = meddling(
+        World("a", "b"), Verb.UPDATE, lambda server: server.foreign_edit(ACCOUNT_ID, "b", {"description": "new"})
+    )
+
+    ended = world.apply(desired(tunnel("a", description="new"), tunnel("b", description="new")), batch_size=1)
+
+    assert world.verbs == ["update", "list", "list"]
+    assert ended.converged
+
+
+def test_a_tunnel_that_somebody_edits_meanwhile_is_not_deleted():
+    world = meddling(
+        World("a", "b"), Verb.UPDATE, lambda server: server.foreign_edit(ACCOUNT_ID, "b", {"description": "mine"})
+    )
+
+    ended = world.apply(desired(tunnel("a", description="new"), of=account(removed=["b"])))
+
+    assert "delete" not in world.verbs
+    assert [v.problem.code for v in ended.verdicts.values() if v.problem] == ["changed-meanwhile"]
+
+
+def test_a_lost_delete_is_not_repeated_when_somebody_edits_the_tunnel():
+    world = World("a", "b")
+    world.instead = {(Verb.DELETE, 0): LOST}
+    real = world.carry
+
+    def carry(step):
+        outcomes = real(step)
+        if world.verbs == ["delete"]:
+            world.simulator.foreign_edit(ACCOUNT_ID, "b", {"description": "mine"})
+        return outcomes
+
+    world.carry = carry
+    ended = world.apply(desired(tunnel("a"), of=account(removed=["b"])))
+
+    (verdict,) = ended.verdicts.values()
+    assert (verdict.result, verdict.problem.code) == ("failed", "changed-meanwhile")
+    assert world.verbs == ["delete", "list", "list"]
+
+
+def test_no_create_of_a_name_that_a_list_on_the_way_showed():
+    taken = settings("b", interface_address="10.200.0.0/31")
+    world = meddling(
+        World("a", semantics="names_unique=false"),
+        Verb.UPDATE,
+        lambda server: server.foreign_create(ACCOUNT_ID, taken),
+    )
+
+    ended = world.apply(desired(tunnel("a", description="new"), tunnel("b")))
+
+    assert "create" not in world.verbs
+    assert ended.verdicts["+b"].problem.code == "name-taken"
+
+
+def test_the_last_leg_of_a_detour_is_sent_again_when_it_did_not_arrive():
+    ends = {"a": {"interface_address": "10.0.0.0/31"}, "b": {"interface_address": "10.0.0.2/31"}}
+    world = World("a", "b", semantics="bulk=sequential", **ends)
+    world.instead = {(Verb.UPDATE_ONE, 2): LOST}
+
+    assert world.apply(desired(tunnel("a", **ends["b"]), tunnel("b", **ends["a"]))).converged
+    assert world.verbs == ["update", "list", *["update_one"] * 3, "list", "update_one", "list"]
