@@ -10,7 +10,6 @@ from reconciler.cli.approval import require_approval
 from reconciler.cli.context import Context, Halt, halt
 from reconciler.cli.files import load_files
 from reconciler.cli.keys import Keys
-from reconciler.cli.log import logged
 from reconciler.cli.options import UsageError
 from reconciler.cli.plan import server_check, stale
 from reconciler.cli.planning import Found, Planned, Unplanned, plan_account, plan_all, plans_of, side_by_side
@@ -87,9 +86,8 @@ def _account(ctx: Context, remote: Remote, keys: Keys, one: Found, progress: Pro
         one = again
     plan = one.plan
     account = plan.desired.account
-    client = remote.client(account)
-    client.watch = progress.watch
-    carry = logged(ctx, account.name, client.run)
+    remote.client(account).watch = progress.watch
+    carry = remote.carry(account)
     ended = drive(apply(plan, keys.of(plan)), carry)
     return Done(keys.deliver(plan, ended, applied(plan, ended), carry), ended.written)
 

@@ -36,7 +36,7 @@ def run(ctx: Context) -> Report:
     for _, files in targets:
         _refuse_overwriting(ctx, files)
     with Remote(ctx, [desired.account for desired, _ in targets]) as remote:
-        lives = side_by_side(ctx, targets, lambda t: observe(ctx, remote, t[0].account))
+        lives = side_by_side(ctx, targets, lambda t: observe(remote, t[0].account))
     accounts = []
     for (desired, files), live in zip(targets, lives, strict=True):
         if isinstance(live, Live):

@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from reconciler.api.call import Outcome, Step
+from reconciler.api.call import Step
 from reconciler.cli.context import Context, Halt, halt
+from reconciler.cli.log import Carry
 from reconciler.cli.remote import Remote
 from reconciler.core.change import Action
 from reconciler.core.desired import CommandRef, Declared, EnvRef, FileRef, Generated
@@ -20,8 +21,6 @@ from reconciler.keys.resolve import KeyRing, resolve
 from reconciler.keys.rotate import prepare, promote, rotate
 from reconciler.keys.sinks import Sink
 from reconciler.keys.steps import SinkStep
-
-Carry = Callable[[Step], tuple[Outcome, ...]]
 
 
 def resolved(ctx: Context, ring: KeyRing, targets: Iterable[Declared]) -> tuple[Diagnostic, ...]:
@@ -91,7 +90,7 @@ class Keys:
         if not generated:
             return
         local = {name for name, by in generated.items() if by == "local"}
-        carry = self._carrier(plan, self._remote.client(account).run)
+        carry = self._carrier(plan, self._remote.carry(account))
         verdicts: dict[str, Verdict] = drive(prepare(local, generated.keys() - local), carry)
         for name, verdict in verdicts.items():
             if verdict.result is Result.FAILED and verdict.problem:

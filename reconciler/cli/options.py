@@ -91,7 +91,13 @@ def _globals(*, defaults: bool) -> _Parser:
         help=f"{', '.join(FORMATS)}; repeatable; without PATH to standard output (default: text)",
     )
     add("--no-color", action="store_true", default=default(False), help="no colours, as with NO_COLOR")  # noqa: FBT003
-    add("-v", "--verbose", action="count", default=default(0), help="more logs on standard error; repeatable")
+    add(
+        "-v",
+        "--verbose",
+        action="count",
+        default=default(0),
+        help="log calls to standard error; -vv: every HTTP request too",
+    )
     add("--log-format", choices=("console", "json"), default=default("console"), help="form of the logs")
     add("--parallelism", metavar="N", type=_count, default=default(10), help="calls side by side (default: 10)")
     add(

@@ -73,7 +73,7 @@ def server_check(ctx: Context, remote: "Remote", plans: Iterable[Plan]) -> list[
     from reconciler.engine.drive import drive
 
     def one(plan: Plan) -> AccountReport:
-        return checked(plan, drive(check(plan), remote.client(plan.desired.account).run))
+        return checked(plan, drive(check(plan), remote.carry(plan.desired.account)))
 
     return list(side_by_side(ctx, plans, one))
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 from reconciler.api.call import Ambiguous, Answered, Call, Denied, NotSent, Refused, Send, Verb
 from reconciler.cli.context import Context
-from reconciler.cli.log import logged
 from reconciler.core.build import build_plan
 from reconciler.core.desired import Account, Desired
 from reconciler.core.live import Live
@@ -59,10 +58,9 @@ def options_of(ctx: Context, base: str) -> PlanOptions:
     )
 
 
-def observe(ctx: Context, remote: "Remote", account: Account) -> Live | Denied | NotSent | Refused | Ambiguous:
+def observe(remote: "Remote", account: Account) -> Live | Denied | NotSent | Refused | Ambiguous:
     """The account's trusted live tunnels, or why they can't be had."""
-    carry = logged(ctx, account.name, remote.client(account).run)
-    (outcome,) = carry(Send((Call(Verb.LIST),)))
+    (outcome,) = remote.carry(account)(Send((Call(Verb.LIST),)))
     if not isinstance(outcome, Answered):
         return outcome
     assert outcome.live is not None  # noqa: S101 - a list that was answered holds live tunnels
@@ -72,7 +70,7 @@ def observe(ctx: Context, remote: "Remote", account: Account) -> Live | Denied |
 def plan_account(ctx: Context, remote: "Remote", desired: Desired) -> Found:
     """List one account and plan it."""
     listed_at = time.monotonic()
-    found = observe(ctx, remote, desired.account)
+    found = observe(remote, desired.account)
     if not isinstance(found, Live):
         return Unplanned(desired.account, unread(desired.account, found))
     return Planned(build_plan(desired, found, options_of(ctx, remote.base)), listed_at)

@@ -9,7 +9,6 @@ from reconciler.cli.approval import require_approval
 from reconciler.cli.context import Context, halt
 from reconciler.cli.files import load_files
 from reconciler.cli.keys import key_carrier, require, resolved, sinks_of
-from reconciler.cli.log import logged
 from reconciler.cli.options import UsageError
 from reconciler.cli.planning import observe, side_by_side
 from reconciler.cli.remote import Remote
@@ -36,15 +35,15 @@ def run(ctx: Context) -> Report:
         sinks, wrong = sinks_of(ctx, targets)
         require(ctx, (*problems, *wrong))
         _approve(ctx, remote, desired, targets)
-        client = remote.client(desired.account)
+        send = remote.carry(desired.account)
         denied: list[Denied] = []
 
-        def send(step: Step) -> tuple[CallOutcome, ...]:
-            outcomes = client.run(step)
+        def noting(step: Step) -> tuple[CallOutcome, ...]:
+            outcomes = send(step)
             denied.extend(o for o in outcomes if isinstance(o, Denied))
             return outcomes
 
-        carry = key_carrier(ctx, ring, sinks, logged(ctx, desired.account.name, send))
+        carry = key_carrier(ctx, ring, sinks, noting)
         protocol = set_keys(targets) if ctx.options.action == "set" else rotate(targets)
         verdicts: dict[str, Verdict] = drive(protocol, carry)
     return _report(ctx, desired, targets, verdicts, denied=bool(denied))
@@ -127,7 +126,7 @@ def _status(ctx: Context, every: Sequence[Desired]) -> Report:
 
 
 def _account_status(ctx: Context, remote: Remote, desired: Desired) -> AccountReport:
-    found = observe(ctx, remote, desired.account)
+    found = observe(remote, desired.account)
     if not isinstance(found, Live):
         return unread(desired.account, found)
     return AccountReport(

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -13,6 +14,8 @@ from reconciler.api.client import Client
 from reconciler.api.exchange import KeyAccess, Session
 from reconciler.api.transport import HttpPort
 from reconciler.cli.context import SANDBOX, Context, Halt, base_of, halt
+from reconciler.cli.log import Carry, log, logged
+from reconciler.cli.wirelog import LoggedPort
 from reconciler.core.desired import Account
 from reconciler.core.diagnostic import error
 from reconciler.keys.secret import Secret
@@ -67,6 +70,10 @@ class Remote:
                 self._clients[account.name] = Client(account.account_id, session, port, parallelism)
             return self._clients[account.name]
 
+    def carry(self, account: Account) -> Carry:
+        """Carries the account's steps out, with a line in the log for each call."""
+        return logged(self._ctx, account.name, self.client(account).run)
+
     def ring(self, account: Account) -> "KeyRing":
         """The keys that the account's calls may carry, by tunnel name."""
         from reconciler.keys.resolve import KeyRing
@@ -113,10 +120,13 @@ class Remote:
         if token not in self._lines:
             options = self._ctx.options
             base = CLOUDFLARE if self._ctx.sandbox else self.base
+            kind = LoggedPort if options.verbose > 1 else HttpPort
             try:
-                port = HttpPort(base, token, options.parallelism, self._ctx.stop.is_set, self._transport)
+                port = kind(base, token, options.parallelism, self._ctx.stop.is_set, self._transport)
             except ValueError as refused:
                 raise halt("auth", "bad-token", "the API token can't be used", f"{refused}") from None
+            if isinstance(port, LoggedPort):
+                port.tell = partial(log, self._ctx, "request")
             keys = KeyAccess(self._reveal, self._wrap, (token,))
             left = options.timeout - (time.monotonic() - self._ctx.started)
             self._lines[token] = port, Session(port.now() + left, keys)

@@ -250,6 +250,20 @@ def test_logs_go_to_standard_error_as_json(world: World) -> None:
     assert loud.json["outcome"] == "ok"
 
 
+def test_twice_verbose_logs_every_request_with_what_a_retry_hides(world: World) -> None:
+    from reconciler.simulator.faults import FaultKind, apply_fault
+
+    kinds = iter([FaultKind.RESET_BEFORE, FaultKind.S503_BEFORE])
+    world.declare(tunnel(1, psk={"env": "KEY_A"}))
+    world.answer = lambda sim, request: apply_fault(k, sim, request) if (k := next(kinds, None)) else sim.handle(request)
+    ran = world.run("apply", "--auto-approve", "-vv", "--log-format", "json", env={"KEY_A": "no secret"})
+    lines = [json.loads(line) for line in ran.err.splitlines()]
+    requests = [(line["method"], line.get("status")) for line in lines if line["event"] == "request"]
+    assert requests == [("GET", None), ("GET", 503), ("GET", 200), ("POST", 200), ("GET", 200)]
+    assert [line["call"] for line in lines if line["event"] == "call"] == ["list", "create", "list"]
+    assert "no secret" not in ran.err
+
+
 def test_the_directory_can_be_another(world: World) -> None:
     world.write("nets/account.yaml", json.dumps({"account_id": ID, "prune": True}))
     world.write("nets/a.yaml", json.dumps({"tunnels": [tunnel(1)]}))

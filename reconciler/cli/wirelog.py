@@ -1,0 +1,43 @@
+"""The way to Cloudflare with a line in the log for each request, for `-vv`.
+
+Neither bodies nor their sizes are told, since they may hold keys.
+"""
+
+import time
+from collections.abc import Callable
+from functools import partial
+
+from reconciler.api.exchange import AmbiguousError, NotSentError
+from reconciler.api.transport import HttpPort
+from reconciler.api.wire import Reply, Request
+
+_TOLD = ("retry-after", "cf-ray")
+"""Headers of an answer that explain a wait, or that Cloudflare's support asks for."""
+
+
+class LoggedPort(HttpPort):
+    """An `HttpPort` that tells of every attempt, also of those that a retry makes good and a call's own line hides.
+
+    Attributes:
+        tell: Takes the fields of a line; called from many threads.
+    """
+
+    tell: Callable[..., None]
+
+    def send(self, request: Request, timeout: float) -> Reply:
+        """As `HttpPort.send`."""
+        query = "&".join(f"{name}={value}" for name, value in request.query.items())
+        tell = partial(self.tell, method=request.method, path=request.path, query=query)
+        began = time.monotonic()
+        try:
+            reply = super().send(request, timeout)
+        except (NotSentError, AmbiguousError) as problem:
+            tell(problem=str(problem), seconds=_since(began))
+            raise
+        told = {name.replace("-", "_"): reply.headers[name] for name in _TOLD if name in reply.headers}
+        tell(status=reply.status, seconds=_since(began), **told)
+        return reply
+
+
+def _since(began: float) -> float:
+    return round(time.monotonic() - began, 3)
