@@ -10,6 +10,7 @@ from reconciler.cli import options
 from reconciler.core.report import EXIT_CODES
 from reconciler.desired.load import load
 from reconciler.desired.tree import read_tree
+from reconciler.simulator.faults import FaultKind
 from reconciler.simulator.semantics import Semantics
 
 ROOT = Path(__file__).parent.parent
@@ -50,6 +51,14 @@ def test_the_readme_names_every_exit_code(name, code):
 def test_the_simulator_s_page_names_every_switch():
     page = (ROOT / ".github" / "docs" / "simulator.md").read_text()
     assert [f.name for f in fields(Semantics) if f"`{f.name}`" not in page] == []
+
+
+def test_the_simulator_s_page_names_every_fault():
+    page = (ROOT / ".github" / "docs" / "simulator.md").read_text()
+    short = {
+        f"{kind}": f"{kind[:4]}" for kind in FaultKind if kind.endswith(("-before", "-after")) and kind[:3].isdigit()
+    }
+    assert [kind for kind in FaultKind if f"`{short.get(kind, kind)}`" not in page] == []
 
 
 def test_the_check_runs_the_readme_s_two_commands():

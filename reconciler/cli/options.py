@@ -176,6 +176,7 @@ def _schema(add: _Add) -> None:
 def _simulate(add: _Add) -> None:
     add("--port", type=_port, default=8787, metavar="PORT", help="port on loopback; 0 picks one (default: 8787)")
     add("--semantics", metavar="SWITCHES", default="", help="switches of undocumented behaviour, as name=value,…")
+    add("--faults", metavar="FAULTS", default="", help="what goes wrong with which request, as N=KIND,…")
     add("--state", metavar="FILE", help="keep the state in FILE between runs")
 
 

@@ -1,32 +1,34 @@
 """`reconciler simulate`: the built-in API simulator as an HTTP server on loopback."""
 
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TypeVar
 
 from reconciler.cli.context import Context, halt
 from reconciler.cli.options import UsageError
 from reconciler.simulator import sandbox
 from reconciler.simulator.http import serve
+from reconciler.simulator.script import parse_faults, scripted
 from reconciler.simulator.semantics import Semantics
-from reconciler.simulator.server import Simulator
-from reconciler.simulator.transport import Answer
+from reconciler.simulator.server import Answer, Simulator
+
+T = TypeVar("T")
 
 
 def run(ctx: Context) -> int:
     """Serve until SIGINT or SIGTERM.
 
     Raises:
-        UsageError: A switch or the port is wrong.
+        UsageError: A switch or a fault is wrong.
         Halt: The state file or the port can't be used.
     """
-    try:
-        semantics = Semantics.parse(ctx.options.semantics)
-    except ValueError as wrong:
-        raise UsageError(f"--semantics: {wrong}") from None
+    semantics = _parsed("--semantics", Semantics.parse, ctx.options.semantics)
+    answer = scripted(_parsed("--faults", parse_faults, ctx.options.faults))
     with ExitStack() as stack:
         try:
-            simulator, answer = _simulator(ctx, semantics, stack)
+            simulator, answer = _with_state(ctx, semantics, answer, stack)
             server = stack.enter_context(serve(simulator, ctx.options.port, answer))
         except (OSError, ValueError, OverflowError) as refused:
             raise halt("error", "simulate", "the simulator can't be started", f"{refused}.") from None
@@ -37,9 +39,17 @@ def run(ctx: Context) -> int:
     return 0
 
 
-def _simulator(ctx: Context, semantics: Semantics, stack: ExitStack) -> tuple[Simulator, Answer]:
+def _parsed(option: str, parse: Callable[[str], T], text: str) -> T:
+    try:
+        return parse(text)
+    except ValueError as wrong:
+        raise UsageError(f"{option}: {wrong}") from None
+
+
+def _with_state(ctx: Context, semantics: Semantics, answer: Answer, stack: ExitStack) -> tuple[Simulator, Answer]:
+    """A new simulator, or the one of the state file, which is then locked and saved to."""
     if ctx.options.state is None:
-        return Simulator(semantics, time.time), Simulator.handle
+        return Simulator(semantics, time.time), answer
     path = Path(ctx.options.state)
     stack.enter_context(sandbox.locked(path))
-    return sandbox.load(path, semantics, time.time), sandbox.saving(path)
+    return sandbox.load(path, semantics, time.time), sandbox.saving(path, answer)

@@ -5,7 +5,7 @@ stand for a failure of the transport. Whether the request took effect is part of
 never reach the simulator, "after" kinds do. A kind made for lists spoils other results as far as it can.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from email.utils import formatdate
 from enum import StrEnum
 from functools import partial
@@ -32,9 +32,7 @@ from reconciler.simulator.bodies import (
     wrong_length,
 )
 from reconciler.simulator.message import RefusedError, Reply, Request, failure, route
-from reconciler.simulator.server import Simulator
-
-Fault = Callable[[Simulator, Request], Reply]
+from reconciler.simulator.server import Answer, Simulator
 
 
 class NotSent(Exception):
@@ -173,12 +171,12 @@ def _lost_write(simulator: Simulator, request: Request) -> Reply:
     return simulator.clone().handle(request)
 
 
-_STATUSES: Mapping[FaultKind, Fault] = {
+_STATUSES: Mapping[FaultKind, Answer] = {
     kind: partial(_status, int(kind.value[:3]), kind.value.endswith("after"))
     for kind in FaultKind
     if kind.value[:3].isdigit() and not kind.value.startswith("429")
 }
-_FAULTS: Mapping[FaultKind, Fault] = {
+_FAULTS: Mapping[FaultKind, Answer] = {
     **_STATUSES,
     FaultKind.REFUSED: partial(_not_sent, "connection refused"),
     FaultKind.TIMEOUT_CONNECT: partial(_not_sent, "time-out while connecting"),

@@ -1,7 +1,6 @@
 """The simulator as an HTTP server on loopback. It prints nothing and logs nothing."""
 
 import threading
-from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -9,9 +8,8 @@ from typing import Any, Self
 
 from reconciler.simulator.faults import Ambiguous, NotSent
 from reconciler.simulator.message import Reply, Request, failure
-from reconciler.simulator.server import Simulator
+from reconciler.simulator.server import Answer, Simulator
 
-Answer = Callable[[Simulator, Request], Reply]
 MAX_BODY = 8 * 1024 * 1024
 _IDLE_SECONDS = 60
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from reconciler.simulator.message import Reply, Request
 from reconciler.simulator.semantics import Semantics
-from reconciler.simulator.server import Simulator
+from reconciler.simulator.server import Answer, Simulator
 
 _MAX_BYTES = 256 * 1024 * 1024
 
@@ -83,19 +83,20 @@ def save(path: Path, simulator: Simulator) -> None:
         os.close(folder)
 
 
-def saving(path: Path) -> Callable[[Simulator, Request], Reply]:
-    """Returns the `answer` of a transport that saves the file after every write, so that a kill loses none.
+def saving(path: Path, answer: Answer = Simulator.handle) -> Answer:
+    """Returns an `answer` that saves the file after every write, also one whose answer is lost: a kill loses none.
 
     The caller holds the lock from `load` to the last request.
     """
 
-    def answer(simulator: Simulator, request: Request) -> Reply:
-        reply = simulator.handle(request)
-        if request.method != "GET":
-            save(path, simulator)
-        return reply
+    def answer_and_save(simulator: Simulator, request: Request) -> Reply:
+        try:
+            return answer(simulator, request)
+        finally:
+            if request.method != "GET":
+                save(path, simulator)
 
-    return answer
+    return answer_and_save
 
 
 @contextmanager

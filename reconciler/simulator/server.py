@@ -126,15 +126,9 @@ class Simulator:
         """Counts a list read, so that the next shuffle differs."""
         self._reads += 1
 
-    def tunnels(self, account_id: str, *, previous: bool = False) -> list[Json]:
-        """Returns the tunnels as an answer with object targets would give them, in order of creation.
-
-        Args:
-            account_id: The account.
-            previous: The state before the last write instead.
-        """
-        account = self.account(account_id)
-        kept = account.before if previous else account.tunnels.values()
+    def tunnels(self, account_id: str) -> list[Json]:
+        """Returns the tunnels as an answer with object targets would give them, in order of creation."""
+        kept = self.account(account_id).tunnels.values()
         return [shown(tunnel, self.semantics, object_form=True) for tunnel in kept]
 
     def keys(self, account_id: str) -> dict[str, str]:
@@ -247,6 +241,10 @@ class Simulator:
             raise ValueError(f"not a state of the simulator: {error!r}") from None
         simulator._accounts = {account_id: restored(value, semantics) for account_id, value in entries}
         return simulator
+
+
+Answer = Callable[[Simulator, Request], Reply]
+"""What answers a request: `Simulator.handle`, or something in its place that adds faults or saves the state."""
 
 
 def _flag(query: str, name: str) -> bool:

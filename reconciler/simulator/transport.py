@@ -1,15 +1,12 @@
 """The simulator as an httpx transport, in process."""
 
 import threading
-from collections.abc import Callable
 
 import httpx
 
 from reconciler.simulator.faults import Ambiguous, NotSent
 from reconciler.simulator.message import Reply, Request
-from reconciler.simulator.server import Simulator
-
-Answer = Callable[[Simulator, Request], Reply]
+from reconciler.simulator.server import Answer, Simulator
 
 
 class SimulatorTransport(httpx.BaseTransport):

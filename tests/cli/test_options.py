@@ -135,6 +135,7 @@ USAGE = [
     ["simulate", "--port", "-1"],
     ["simulate", "--port", "70000"],
     ["simulate", "--port", "0", "--semantics", "nope=1"],
+    ["simulate", "--port", "0", "--faults", "1=nope"],
     ["render"],
 ]
 
@@ -255,7 +256,9 @@ def test_twice_verbose_logs_every_request_with_what_a_retry_hides(world: World) 
 
     kinds = iter([FaultKind.RESET_BEFORE, FaultKind.S503_BEFORE])
     world.declare(tunnel(1, psk={"env": "KEY_A"}))
-    world.answer = lambda sim, request: apply_fault(k, sim, request) if (k := next(kinds, None)) else sim.handle(request)
+    world.answer = lambda sim, request: (
+        apply_fault(k, sim, request) if (k := next(kinds, None)) else sim.handle(request)
+    )
     ran = world.run("apply", "--auto-approve", "-vv", "--log-format", "json", env={"KEY_A": "no secret"})
     lines = [json.loads(line) for line in ran.err.splitlines()]
     requests = [(line["method"], line.get("status")) for line in lines if line["event"] == "request"]

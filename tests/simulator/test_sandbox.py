@@ -2,9 +2,11 @@ import json
 import os
 import stat
 import threading
+from functools import partial
 
 import pytest
 
+from reconciler.simulator.faults import Ambiguous, FaultKind, apply_fault
 from reconciler.simulator.message import Request
 from reconciler.simulator.sandbox import load, locked, save, saving
 from reconciler.simulator.semantics import DEFAULT
@@ -110,6 +112,15 @@ def test_the_lock_file_may_be_no_symlink(tmp_path):
     with pytest.raises(ValueError, match="symbolic link"), locked(tmp_path / "sandbox.json"):
         pass
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_write_whose_answer_is_lost_is_saved_too(tmp_path, world):
+    path = tmp_path / "sandbox.json"
+    answer = saving(path, partial(apply_fault, FaultKind.RESET_AFTER))
+    body = json.dumps(world.body("b", 1)).encode()
+    with pytest.raises(Ambiguous):
+        answer(world.simulator, Request("POST", world.path, "", {"authorization": "Bearer secret"}, body))
+    assert len(load(path, DEFAULT, clock).tunnels(world.account)) == 2
 
 
 def test_a_saving_answer_writes_the_file_after_writes_only(tmp_path, api):
