@@ -1,7 +1,7 @@
 """Parser events to plain data in one pass, with every refusal that needs the events."""
 
 import re
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, NoReturn
 
 from yaml.events import (
     AliasEvent,
@@ -15,6 +15,7 @@ from yaml.events import (
 
 from reconciler.core.diagnostic import Diagnostic, Location, error
 from reconciler.desired.encoding import has_control
+from reconciler.desired.plain import NULLS, Value, typed
 from reconciler.desired.positions import MAX_DEPTH
 from reconciler.desired.syntax import NextEvent, bad_escape
 
@@ -24,27 +25,11 @@ MAX_EXPANSION = 10_000
 MAX_PROBLEMS = 100
 """Problems shown for one file; a file with more is not worth reading further."""
 
-
-class Plain(str):
-    """Text written without quotes that YAML 1.2 reads as a boolean or a number, as it was written."""
-
-    __slots__ = ()
-
-
-Value: TypeAlias = "str | list[Value] | dict[str, Value] | None"
-
-_NULLS = ("", "~", "null", "Null", "NULL")
-_FACTS = ("true", "True", "TRUE", "false", "False", "FALSE", ".nan", ".NaN", ".NAN")
-_INFINITIES = tuple(sign + word for sign in ("", "+", "-") for word in (".inf", ".Inf", ".INF"))
-_WORDS: dict[str, Value] = {**dict.fromkeys(_NULLS), **{word: Plain(word) for word in _FACTS + _INFINITIES}}
-_NUMBER = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|0o[0-7]+|0x[0-9a-fA-F]+")
-_TYPED_STARTS = frozenset(("", *"0123456789+-.~nNtTfF"))
 _MERGE = "\0<<"  # no key of the file can equal it: a NUL is refused
 _REFUSED = "\0"
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_ODD_KEYS = frozenset((*_NULLS, "<<"))
+_ODD_KEYS = frozenset((*NULLS, "<<"))
 _TEXT_TAGS = (None, "!", "tag:yaml.org,2002:str")
-_ADDRESS = 2  # no number has so many dots
 _SHOWN = 60
 _ITEM_LEVEL = 2  # the root mapping and a list in it are open
 
@@ -126,10 +111,8 @@ class Builder:
             event = get()
             if careful or type(event) is not scalar:
                 out[key] = self._node(event)
-            elif (value := event.value)[:1] in _TYPED_STARTS and event.implicit[0] and value.count(".") < _ADDRESS:
-                out[key] = _typed(value)
             else:
-                out[key] = value
+                out[key] = typed(event.value) if event.implicit[0] else event.value
         self._open.pop()
         if _MERGE in out:
             self._merge(out, start)
@@ -161,8 +144,8 @@ class Builder:
         value: Value = text
         if event.tag not in _TEXT_TAGS:
             self._tag(event)
-        elif event.implicit[0] and event.tag is None and text[:1] in _TYPED_STARTS:
-            value = _typed(text)
+        elif event.implicit[0] and event.tag is None:
+            value = typed(text)
         elif self._careful and has_control(text):
             self._escaped_control(event)
         if event.anchor is not None:
@@ -271,10 +254,3 @@ _NAME_KEY = "Name the key. A key that is really called so needs quotes."
 _NO_ANCHOR = "No anchor of that name stands above it. Check the spelling, or put the text in quotes if it is no alias."
 _WRITE_OUT = "Write the values out, or use 'defaults' for what tunnels share."
 _MERGE_WHAT = "Put an alias of a mapping behind it, as in '<<: *name', or use 'defaults'."
-
-
-def _typed(text: str) -> Value:
-    """Plain text as YAML 1.2's core schema sorts it: null, `Plain` for booleans and numbers, or text."""
-    if text in _WORDS:
-        return _WORDS[text]
-    return Plain(text) if _NUMBER.fullmatch(text) else text

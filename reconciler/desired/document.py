@@ -1,4 +1,6 @@
-"""One YAML file's bytes to plain data, or to every problem in it, in a single pass over parser events.
+"""One YAML file's bytes to plain data, or to every problem in it.
+
+A usual file is read line by line (`lines`), any other in a single pass over the parser's events (`builder`).
 
 Data keeps what was written: every value but null is text, since the field decides its type later, not YAML
 (`on`, `010` and `1:30` stay what they are). Plain text that YAML 1.2 reads as a boolean or a number is
@@ -6,14 +8,21 @@ Data keeps what was written: every value but null is text, since the field decid
 """
 
 from collections.abc import Mapping
+from typing import Literal
 
 from reconciler.core.diagnostic import Diagnostic, Location, error, in_order
-from reconciler.desired.builder import MAX_PROBLEMS, Builder, Plain, Stop, Value, shown
+from reconciler.desired.builder import MAX_PROBLEMS, Builder, Stop, shown
 from reconciler.desired.encoding import decode, screen
+from reconciler.desired.lines import read_lines
+from reconciler.desired.plain import Plain, Value
 from reconciler.desired.positions import Path, Positions, read_positions
 from reconciler.desired.syntax import BROKEN, events, explain
 
-__all__ = ["Document", "DocumentError", "Plain", "Value", "parse"]
+__all__ = ["Document", "DocumentError", "Plain", "Reader", "Value", "parse"]
+
+Reader = Literal["lines", "libyaml", "pure"]
+"""Line by line, by libyaml, by PyYAML's parser written in Python; each hands on to the next what it can't read, the
+second where PyYAML was built without libyaml."""
 
 
 class DocumentError(ValueError):
@@ -79,13 +88,13 @@ class Document:
         return [self.locate((key, index)) for index in range(len(items))]
 
 
-def parse(data: bytes, file: str, *, pure: bool = False) -> Document:
+def parse(data: bytes, file: str, reader: Reader = "lines") -> Document:
     """Reads one file.
 
     Args:
         data: All its bytes.
         file: Its name for messages.
-        pure: Use PyYAML's parser written in Python; only tests need that.
+        reader: The first of the three ways to read that is tried. All give the same; the tests compare them.
 
     Raises:
         DocumentError: Something is wrong with the file. Several problems are told at once, but nothing can be
@@ -93,6 +102,9 @@ def parse(data: bytes, file: str, *, pure: bool = False) -> Document:
     """
     if refused := screen(data, file):
         raise DocumentError(refused[:MAX_PROBLEMS])
+    if reader == "lines" and (usual := read_lines(data)):
+        return Document(usual[0], data, file, starts=usual[1])
+    pure = reader == "pure"
     builder = Builder(events(data, pure=pure), file, careful=any(sign in data for sign in (b"\\", b"&", b"!")))
     try:
         value = builder.document()

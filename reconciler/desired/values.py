@@ -13,7 +13,7 @@ from typing import Any
 from pydantic_core import PydanticCustomError
 
 from reconciler.core.fields import FIELDS
-from reconciler.desired.builder import Plain
+from reconciler.desired.plain import Plain
 
 
 def _dots(path: str) -> list[int]:
