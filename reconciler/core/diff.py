@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from reconciler.core.change import Action, Change, FieldChange
+from reconciler.core.desired import Declared
 from reconciler.core.fields import BGP, BGP_PATHS, DIRECTION, FIELDS, Impact, Value, impact_of
 from reconciler.core.live import LiveTunnel
 from reconciler.core.scope import Pair
@@ -62,35 +63,44 @@ def diff(pairs: Iterable[Pair], surplus: Iterable[LiveTunnel] = ()) -> tuple[Cha
         surplus: Live tunnels to delete.
     """
     changes = [_deletion(tunnel) for tunnel in surplus]
+    unequal: list[tuple[Declared, LiveTunnel, Settings]] = []
     for pair in pairs:
         if pair.live is None:
-            changes.append(_creation(pair))
-            continue
-        wanted = intended(pair)
-        if wanted != pair.live.settings:
-            changes.append(_update(pair, pair.live, wanted))
+            changes.append(_creation(pair.declared))
+        elif (settings := intended(pair)) != pair.live.settings:
+            unequal.append((pair.declared, pair.live, settings))
+    found = differing_paths((live.settings, settings) for _, live, settings in unequal)
+    changes += [_update(*one, paths) for one, paths in zip(unequal, found, strict=True)]
     return tuple(sorted(changes, key=lambda c: (c.name, c.key)))
 
 
-def differing_paths(before: Settings, after: Settings) -> frozenset[str]:
-    """The paths whose values differ between two settings; equal settings cost nothing.
+def differing_paths(pairs: Iterable[tuple[Settings, Settings]]) -> list[set[str]]:
+    """For each two settings the paths whose values differ.
 
-    deepdiff is imported here, and only for a pair that differs, because its import and its calls are slow.
+    deepdiff is imported here, and only when some differ, because its import is slow. It is called once for all, since
+    each call costs as much as many tunnels.
     """
-    if before == after:
-        return frozenset()
-    from deepdiff import DeepDiff
+    before: dict[tuple[int, str], str] = {}
+    after: dict[tuple[int, str], str] = {}
+    found: list[set[str]] = []
+    for index, (one, other) in enumerate(pairs):
+        found.append(set())
+        before |= _flat(index, one, other)
+        after |= _flat(index, other, one)
+    if before or after:
+        from deepdiff import DeepDiff
 
-    old, new = _flat(before, after), _flat(after, before)
-    return frozenset(DeepDiff(old, new, threshold_to_diff_deeper=0).affected_root_keys)
+        for index, path in DeepDiff(before, after, threshold_to_diff_deeper=0).affected_root_keys:
+            found[index].add(path)
+    return found
 
 
-def _flat(settings: Settings, other: Settings) -> dict[str, str]:
+def _flat(index: int, settings: Settings, other: Settings) -> dict[tuple[int, str], str]:
     """What `other` does not have equally, since each key costs deepdiff as much as a whole tunnel costs us.
 
     Each value is one line: inside texts of many lines and long lists deepdiff would search for seconds.
     """
-    return {path: repr(value) for path, value in settings.items() if path not in other or other[path] != value}
+    return {(index, path): repr(v) for path, v in settings.items() if path not in other or other[path] != v}
 
 
 def wanted(change: Change) -> Settings:
@@ -107,26 +117,24 @@ def wanted(change: Change) -> Settings:
     return out
 
 
-def _update(pair: Pair, live: LiveTunnel, wanted: Settings) -> Change:
-    fields = _field_changes(live.settings, wanted, differing_paths(live.settings, wanted))
+def _update(declared: Declared, live: LiveTunnel, settings: Settings, paths: Iterable[str]) -> Change:
+    fields = _field_changes(live.settings, settings, paths)
     impact = Impact.TRAFFIC if any(impact_of(f.path) is Impact.TRAFFIC for f in fields) else Impact.NONE
-    name = pair.declared.name
-    previous = live.name if live.name != name else None
-    return Change(Action.UPDATE, name, fields, impact, pair.declared, live, previous)
+    previous = live.name if live.name != declared.name else None
+    return Change(Action.UPDATE, declared.name, fields, impact, declared, live, previous)
 
 
-def _creation(pair: Pair) -> Change:
-    settings = pair.declared.settings
-    fields = _field_changes({}, settings, frozenset(settings))
-    return Change(Action.CREATE, pair.declared.name, fields, Impact.NONE, pair.declared, None)
+def _creation(declared: Declared) -> Change:
+    fields = _field_changes({}, declared.settings, declared.settings)
+    return Change(Action.CREATE, declared.name, fields, Impact.NONE, declared, None)
 
 
 def _deletion(tunnel: LiveTunnel) -> Change:
-    fields = _field_changes(tunnel.settings, {}, frozenset(tunnel.settings))
+    fields = _field_changes(tunnel.settings, {}, tunnel.settings)
     return Change(Action.DELETE, tunnel.name, fields, Impact.TRAFFIC, None, tunnel)
 
 
-def _field_changes(before: Settings, after: Settings, paths: frozenset[str]) -> tuple[FieldChange, ...]:
+def _field_changes(before: Settings, after: Settings, paths: Iterable[str]) -> tuple[FieldChange, ...]:
     whole_bgp = has_bgp(before) != has_bgp(after)
     out = [FieldChange(BGP, _bgp(before), _bgp(after))] if whole_bgp else []
     for path in paths:

@@ -28,7 +28,7 @@ def paths(change: Change, account: Account) -> list[str]:
     found = {f.path for f in change.fields}
     names = (change.name, change.live.name)
     if any(rule.fields and len({fnmatchcase(n, rule.name) for n in names}) > 1 for rule in account.ignore):
-        found |= differing_paths(change.live.settings, change.declared.settings)
+        found |= differing_paths([(change.live.settings, change.declared.settings)])[0]
         found -= {DIRECTION} - change.declared.settings.keys()
         if has_bgp(change.live.settings) != has_bgp(change.declared.settings):
             found |= {BGP}

@@ -1,6 +1,6 @@
 """Remembers pure results, so that a battery takes minutes and not hours."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -40,9 +40,10 @@ def _memoized_decode(real: Callable[..., Any]) -> Callable[..., Any]:
 def _memoized_paths(real: Callable[..., Any]) -> Callable[..., Any]:
     known: dict[Any, Any] = {}
 
-    def differing(before: Any, after: Any) -> Any:
-        key = tuple(before.items()), tuple(after.items())
-        return known[key] if key in known else _keep(known, key, real(before, after))
+    def differing(pairs: Iterable[tuple[Any, Any]]) -> Any:
+        pairs = tuple(pairs)
+        key = tuple((*before.items(), None, *after.items()) for before, after in pairs)
+        return known[key] if key in known else _keep(known, key, real(pairs))
 
     return differing
 

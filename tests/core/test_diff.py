@@ -176,4 +176,4 @@ def test_long_values_are_compared_quickly():
 def test_equal_settings_do_not_import_deepdiff(monkeypatch):
     monkeypatch.setitem(sys.modules, "deepdiff", None)
     settings = tunnel("a").settings
-    assert differing_paths(settings, dict(settings)) == frozenset()
+    assert differing_paths([(settings, dict(settings))]) == [set()]

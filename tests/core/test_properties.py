@@ -173,7 +173,7 @@ def test_deepdiff_finds_what_a_loop_finds(one, two, asn, other):
     before = tunnel("a", **one["a"], bgp={"customer_asn": asn, "extra_prefixes": ["10.0.0.0/8"]}).settings
     after = tunnel("b", **two["b"], bgp={"customer_asn": other} if other else None).settings
     expected = {p for p in before.keys() | after.keys() if (p in before) != (p in after) or before[p] != after[p]}
-    assert differing_paths(before, after) == expected
+    assert differing_paths([(before, before), (before, after)]) == [set(), expected]
 
 
 @modest
