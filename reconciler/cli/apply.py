@@ -139,7 +139,7 @@ def _require_saved(saved: object, found: Sequence[Found]) -> None:
     differing = check_saved(saved, plans)
     if differing:
         accounts = [planned(plan, "blocked" if _obstacle(plan) else "plan_changed") for plan in plans]
-        problems = [error("plan-changed", m.message, _SAVE) for m in differing]
+        problems = [error("plan-changed", what, _SAVE) for what in differing]
         raise Halt(worst((*(a.outcome for a in accounts), "plan_changed")), problems, accounts)
 
 

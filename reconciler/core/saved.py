@@ -1,7 +1,6 @@
 """The saved plan: what was approved, so that apply can tell whether it is still what would be done."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from reconciler.core.change import Change
@@ -10,23 +9,6 @@ from reconciler.core.plan import Plan
 
 SAVED_VERSION = "1.0"
 """Version of the file's format; a file of another version is refused."""
-
-
-@dataclass(frozen=True, slots=True)
-class Mismatch:
-    """Why a saved plan is refused.
-
-    Attributes:
-        message: What differs, in one sentence. It may quote names from the file.
-        account: Where it differs.
-        tunnel: Which tunnel differs, when one does.
-        field: Which field of it, when one does.
-    """
-
-    message: str
-    account: str | None = None
-    tunnel: str | None = None
-    field: str | None = None
 
 
 def saved_plan(plans: Iterable[Plan]) -> dict[str, Any]:
@@ -70,8 +52,8 @@ def _change(change: Change) -> dict[str, Any]:
     }
 
 
-def check_saved(document: object, plans: Iterable[Plan]) -> tuple[Mismatch, ...]:
-    """Compares a saved plan with the plans computed now; empty when they are the same.
+def check_saved(document: object, plans: Iterable[Plan]) -> tuple[str, ...]:
+    """Compares a saved plan with the plans computed now: what differs, in sentences; empty when they are the same.
 
     Only equal sets of accounts with equal digests pass, and only when the rest says the same: so a malformed or forged
     file can at most be refused, and what was read in it is what is done.
@@ -79,21 +61,24 @@ def check_saved(document: object, plans: Iterable[Plan]) -> tuple[Mismatch, ...]
     Args:
         document: Whatever JSON the file holds.
         plans: The plans of all selected accounts.
+
+    Returns:
+        One sentence a difference. They may quote names from the file.
     """
     now = {entry["account"]: entry for entry in saved_plan(plans)["accounts"]}
     then = _accounts(document)
     if then is None:
-        return (Mismatch("the file is not a saved plan of this version"),)
-    out: list[Mismatch] = []
+        return ("the file is not a saved plan of this version",)
+    out: list[str] = []
     for name in sorted(now.keys() | then.keys()):
         if name not in then:
-            out.append(Mismatch(f"account {name} is not in the saved plan", name))
+            out.append(f"account {name} is not in the saved plan")
         elif name not in now:
-            out.append(Mismatch(f"account {name} is in the saved plan only", name))
+            out.append(f"account {name} is in the saved plan only")
         elif then[name].get("digest") != now[name]["digest"]:
             out.extend(_explain(name, then[name], now[name]))
         elif then[name] != now[name]:
-            out.append(Mismatch(f"the saved plan of account {name} was changed after it was written", name))
+            out.append(f"the saved plan of account {name} was changed after it was written")
     return tuple(out)
 
 
@@ -112,24 +97,20 @@ def _accounts(document: object) -> dict[str, Mapping[str, Any]] | None:
     return found
 
 
-def _explain(account: str, then: Mapping[str, Any], now: Mapping[str, Any]) -> list[Mismatch]:
-    out = [
-        Mismatch(f"{key} of account {account} is another one", account, None, key)
-        for key in ("account_id", "base")
-        if then.get(key) != now[key]
-    ]
+def _explain(account: str, then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    out = [f"{key} of account {account} is another one" for key in ("account_id", "base") if then.get(key) != now[key]]
     before, after = _by_key(then.get("changes")), _by_key(now["changes"])
     for key in sorted(before.keys() | after.keys()):
         old, new = before.get(key), after.get(key)
         name = str((new or old or {}).get("name"))
         if old is None:
-            out.append(Mismatch(f"{account}: {name} would be changed now and was not before", account, name))
+            out.append(f"{account}: {name} would be changed now and was not before")
         elif new is None:
-            out.append(Mismatch(f"{account}: {name} would not be changed now", account, name))
+            out.append(f"{account}: {name} would not be changed now")
         elif old != new:
             out.extend(_explain_change(account, name, old, new))
     # A sensitive value or a key's reference is in the digest and nowhere else.
-    return out or [Mismatch(f"{account}: a value that is not shown, or the file, was changed", account)]
+    return out or [f"{account}: a value that is not shown, or the file, was changed"]
 
 
 def _by_key(changes: object) -> dict[str, Mapping[str, Any]]:
@@ -137,14 +118,14 @@ def _by_key(changes: object) -> dict[str, Mapping[str, Any]]:
     return {str(c.get("id") or f"+{c.get('name')}"): c for c in items}
 
 
-def _explain_change(account: str, name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Mismatch]:
+def _explain_change(account: str, name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
     for key in ("action", "name", "previous_name"):
         if old.get(key) != new[key]:
-            yield Mismatch(f"{account}: {key} of {name} is now {new[key]}", account, name, key)
+            yield f"{account}: {key} of {name} is now {new[key]}"
     before, after = _values(old), _values(new)
     for path in sorted(before.keys() | after.keys()):
         if before.get(path) != after.get(path):
-            yield Mismatch(f"{account}: {path} of {name} is not what it was", account, name, path)
+            yield f"{account}: {path} of {name} is not what it was"
 
 
 def _values(change: Mapping[str, Any]) -> dict[str, object]:
