@@ -13,13 +13,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from reconciler.core.diagnostic import Diagnostic, Location, error, in_order
-from reconciler.desired.tree import MAX_FILES, MAX_TOTAL, SourceFile, Tree, read_tree, safe_path
+from reconciler.desired.tree import MAX_FILES, MAX_TOTAL, SourceFile, Tree, is_hidden, is_yaml, read_tree, safe_path
 
 TIMEOUT = 60.0
 """Seconds for one call of git."""
 
 _REF = re.compile(r"[A-Za-z0-9_@][A-Za-z0-9_./@{}^~+-]{0,255}")
-_SUFFIXES = (".yaml", ".yml")
 _LINK, _FILES = "120000", ("100644", "100755")
 _STDERR = 300
 
@@ -95,8 +94,8 @@ def _blobs(place: Path, spec: str) -> list[_Blob]:
         facts, _, path = entry.partition(b"\t")
         mode, _, blob, size = facts.decode("ascii").split()
         name = os.fsdecode(path)
-        wanted = mode == _LINK or (mode in _FILES and name.endswith(_SUFFIXES))
-        if wanted and not any(part.startswith((".", "#")) for part in name.split("/")):
+        wanted = mode == _LINK or (mode in _FILES and is_yaml(name))
+        if wanted and not any(map(is_hidden, name.split("/"))):
             out.append(_Blob(mode, blob, int(size), name))
     if len(out) > MAX_FILES or sum(blob.size for blob in out) > MAX_TOTAL:
         raise GitError("the folder is too large at that ref. Is this the right folder?")

@@ -140,12 +140,12 @@ def _names(walk: _Walk, folder: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
         return
     for entry in found:
         parts = (*folder, entry.name)
-        if _skipped(entry.name):
+        if is_hidden(entry.name):
             continue
-        if entry.is_dir(follow_symlinks=False) and not entry.name.lower().endswith(_SUFFIXES):
-            yield from _names(walk, parts)
-        elif entry.name.lower().endswith(_SUFFIXES):
+        if is_yaml(entry.name):
             yield parts
+        elif entry.is_dir(follow_symlinks=False):
+            yield from _names(walk, parts)
         elif entry.is_symlink() and os.path.isdir(entry.path):  # noqa: PTH112 - a loop of links is no folder
             walk.problem(
                 parts,
@@ -155,9 +155,14 @@ def _names(walk: _Walk, folder: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
             )
 
 
-def _skipped(name: str) -> bool:
-    """Hidden names; backups like `x.yaml~`, `x.yaml.bak` and `#x.yaml#` do not end as YAML files do."""
+def is_hidden(name: str) -> bool:
+    """True for a file or folder that is never looked at."""
     return name.startswith(".")
+
+
+def is_yaml(name: str) -> bool:
+    """True for a file that must be read; backups like `x.yaml~`, `x.yaml.bak` and `#x.yaml#` end otherwise."""
+    return name.lower().endswith(_SUFFIXES)
 
 
 def _homes(walk: _Walk) -> dict[tuple[str, ...], list[tuple[str, ...]]]:

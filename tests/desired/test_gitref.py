@@ -62,6 +62,14 @@ def test_the_root_of_the_repository_can_be_the_folder(root: Path):
     assert [a.name for a in read_tree_at("HEAD", root.parent).accounts] == ["tunnels/prod"]
 
 
+def test_the_same_names_are_read_as_in_the_working_tree(root: Path):
+    for name in ("prod/#x.yaml", "prod/y.YML", "prod/.z.yaml", "prod/v.yaml~", "prod/w.yaml.bak"):
+        (root / name).write_text("tunnels: []\n")
+    git(root, "add", ".")
+    git(root, "commit", "-m", "names")
+    assert read_tree_at("HEAD", root) == read_tree(root)
+
+
 def test_links_are_refused(root: Path):
     (root / "prod" / "link.yaml").symlink_to("new.yaml")
     git(root, "add", ".")
