@@ -2,7 +2,9 @@
 
 import argparse
 from collections.abc import Callable, Sequence
-from typing import NoReturn
+from contextlib import suppress
+from math import inf
+from typing import NoReturn, TypeVar
 
 from reconciler import __version__
 
@@ -30,25 +32,24 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(f"{self.prog}: {message}\nRun '{self.prog} --help' to see what it takes.")
 
 
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise ValueError
-    return value
+N = TypeVar("N", int, float)
 
 
-def _port(text: str) -> int:
-    value = int(text)
-    if not 0 <= value <= _LAST_PORT:
-        raise ValueError
-    return value
+def _number(read: Callable[[str], N], good: Callable[[N], bool], what: str) -> Callable[[str], N]:
+    """A type of option: what `read` makes of its text, if that is `good`."""
+
+    def parse(text: str) -> N:
+        with suppress(ValueError):
+            if good(value := read(text)):
+                return value
+        raise argparse.ArgumentTypeError(f"{text!r} is no {what}")
+
+    return parse
 
 
-def _seconds(text: str) -> float:
-    value = float(text)
-    if not 0 < value < float("inf"):
-        raise ValueError
-    return value
+_count = _number(int, lambda value: value > 0, "whole number above 0")
+_port = _number(int, lambda value: 0 <= value <= _LAST_PORT, "port number")
+_seconds = _number(float, lambda value: 0 < value < inf, "number of seconds above 0")
 
 
 def _output(text: str) -> tuple[str, str | None]:
@@ -56,10 +57,6 @@ def _output(text: str) -> tuple[str, str | None]:
     if name not in FORMATS or (separator and not path):
         raise argparse.ArgumentTypeError(f"{text!r}: give one of {', '.join(FORMATS)}, with =PATH to write a file")
     return name, path or None
-
-
-_count.__name__, _seconds.__name__ = "whole number above 0", "number of seconds above 0"
-_port.__name__ = "port number"
 
 
 def _globals(*, defaults: bool) -> _Parser:

@@ -10,10 +10,8 @@ from typing import TextIO
 
 from reconciler.cli.context import Context, Halt, halt
 from reconciler.core.report import EXIT_CODES, FIXED, Report
+from reconciler.desired.tree import MAX_FILE
 from reconciler.render import render
-
-MAX_SHOWN = 1_048_576
-"""Bytes of the largest file whose lines are shown; larger ones are refused before."""
 
 
 def write_report(ctx: Context, report: Report) -> int:
@@ -57,6 +55,8 @@ def _context(ctx: Context) -> dict[str, str]:
         return found
     commit = ctx.env.get("GITHUB_SHA", "")
     home = f"{ctx.env.get('GITHUB_SERVER_URL', '')}/{ctx.env.get('GITHUB_REPOSITORY', '')}"
+    kind, number = [*ctx.env.get("GITHUB_REF", "").split("/"), "", "", ""][1:3]
+    found |= {"pull_request": number} if kind == "pull" else {}
     return found | {
         "commit": (ctx.env.get("RECONCILER_COMMIT") or commit)[:12],
         "run_url": f"{home}/actions/runs/{ctx.env.get('GITHUB_RUN_ID', '')}",
@@ -90,7 +90,7 @@ def _lines(file: str) -> tuple[str, ...]:
     except (OSError, ValueError):
         return ()
     status = os.fstat(handle)
-    if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_SHOWN:
+    if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_FILE:
         os.close(handle)
         return ()
     with os.fdopen(handle, encoding="utf-8", errors="replace") as text:

@@ -252,7 +252,7 @@ class Report:
 
 
 _FIRST: tuple[Outcome, ...] = ("usage", "invalid", "internal", "interrupted")
-_ORDER: tuple[Outcome, ...] = ("auth", "error", "blocked", "plan_changed", "rejected", "changes", "ok")
+_ORDER: tuple[Outcome, ...] = ("auth", "error", "blocked", "plan_changed", "rejected", "changes")
 
 
 def worst(outcomes: tuple[Outcome, ...], *, written: bool = False) -> Outcome:
@@ -264,7 +264,7 @@ def worst(outcomes: tuple[Outcome, ...], *, written: bool = False) -> Outcome:
     for outcome in _FIRST:
         if outcome in outcomes:
             return outcome
-    bad = [o for o in _ORDER if o in outcomes and o != "ok"]
+    bad = [o for o in _ORDER if o in outcomes]
     if "partial" in outcomes or (written and bad):
         return "partial"
     return bad[0] if bad else "ok"

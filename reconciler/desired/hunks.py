@@ -28,12 +28,13 @@ class Block:
     new: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class Hidden(Exception):
     """A line that may not be shown would have to be; `first` and `last` bound the lines of the change."""
 
-    first: int
-    last: int
+    def __init__(self, first: int, last: int) -> None:
+        super().__init__(first, last)
+        self.first = first
+        self.last = last
 
 
 def lines(text: str) -> list[str]:

@@ -21,8 +21,6 @@ from reconciler.desired.shapes import validator
 from reconciler.desired.sheet import Sheet, additions, find, read_sheet, removals, span
 from reconciler.desired.tree import AccountFiles, SourceFile, Tree
 
-__all__ = ["Accepted", "accept_patch"]
-
 _SHOWS_KEY = "its lines hold a BGP MD5 key, which no patch may show"
 _KEY_LEFT = "bgp.md5_key is sensitive and never written into a patch"
 

@@ -36,10 +36,6 @@ class KeyRing:
         """The names, sorted."""
         return tuple(sorted(self._keys))
 
-    def secrets(self) -> tuple[Secret, ...]:
-        """All keys, for the redactor."""
-        return tuple(self._keys.values())
-
     def secret(self, name: str) -> Secret:
         """One key, still closed.
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.cli.output import MAX_SHOWN, line_of
+from reconciler.cli.output import line_of
+from reconciler.desired.tree import MAX_FILE
 
 
 def test_a_line_is_counted_from_one_and_is_shown_without_its_end(tmp_path: Path) -> None:
@@ -23,7 +24,7 @@ def test_what_is_no_plain_file_of_bearable_size_is_neither_shown_nor_waited_for(
     elif kind == "link":
         path.symlink_to("secret")
     elif kind == "large":
-        path.write_bytes(b"x\n" * (MAX_SHOWN // 2 + 1))
+        path.write_bytes(b"x\n" * (MAX_FILE // 2 + 1))
     elif kind == "folder":
         path.mkdir()
 
