@@ -25,6 +25,7 @@ _REMEDIES = {
     "deadline": "Raise --timeout, or run it again later.",
     "rate-limited": "Run it again later, or raise --timeout so that it can wait.",
 }
+_STOPPED: dict[str, Outcome] = {"interrupted": "interrupted", "auth-stopped": "auth"}
 _TOKEN_REMEDY = "Check the token and its permission: Magic Transit or Magic WAN, read to plan, write to apply."  # noqa: S105
 
 
@@ -35,7 +36,7 @@ def _stop_outcome(stop: "Stop") -> Outcome:
     if isinstance(stop, Denied):
         return "auth"
     code = stop.code if isinstance(stop, (NotSent, Ambiguous, Problem)) else ""
-    return {"interrupted": "interrupted", "auth-stopped": "auth"}.get(code, "error")  # type: ignore[return-value]
+    return _STOPPED.get(code, "error")
 
 
 def _stop_problem(stop: "Stop") -> Problem:

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from shlex import quote
 
 from reconciler.core.change import Action, Change
 from reconciler.core.fields import Concern, concern_of
 from reconciler.core.plan import Plan
 from reconciler.core.report import AccountReport, ChangeReport, LeftAlone, Patch, Report, Resolved
+from reconciler.desired.dump import glob_of
 from reconciler.desired.patch import Accepted
 from reconciler.reports.accounts import planned
 from reconciler.reports.changes import change_report
@@ -58,12 +60,8 @@ def _difference(change: Change) -> ChangeReport:
 
 def _revert(plan: Plan, drifted: list[Change]) -> str:
     account = plan.desired.account.name
-    target = f" --target {_quoted(drifted[0].name)}" if len(drifted) == 1 else ""
+    target = f" --target {quote(glob_of(drifted[0].name))}" if len(drifted) == 1 else ""
     return f"reconciler apply --account {account}{target}"
-
-
-def _quoted(name: str) -> str:
-    return "'" + name.replace("'", "'\\''") + "'"
 
 
 def with_history(report: Report, previous: Report | None, now: str) -> Report:
