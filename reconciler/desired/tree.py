@@ -1,10 +1,9 @@
 """Reads the files below the desired state's folder and sorts them to accounts.
 
-Names decide alone what is read: `.yaml` and `.yml` in any case, but no name that begins with a dot or is an
-editor's backup.
-Whatever else keeps such a file from being read is an error, since a file that is silently missing would look
-like tunnels that nobody wants any more. Symbolic links may point to files inside the folder, never out of it;
-links to folders are not followed at all.
+Names decide alone what is read: `.yaml` and `.yml` in any case, but no name that begins with a dot or is an editor's
+backup. Whatever else keeps such a file from being read is an error, since a file that is silently missing would look
+like tunnels that nobody wants any more. Symbolic links may point to files inside the folder, never out of it; links to
+folders are not followed at all.
 """
 
 import os

@@ -48,7 +48,6 @@ def _encoded(data: bytes) -> Iterator[str]:
     for encode in (b64encode, urlsafe_b64encode):
         yield encode(data).decode()
         for offset in range(3):
-            # Of the first and last characters a part belongs to the neighbours; only those in between are
-            # fixed.
+            # Of the first and last characters a part belongs to the neighbours; only those in between are fixed.
             whole = (offset + len(data)) * 8 // 6
             yield encode(bytes(offset) + data).decode()[(0, 2, 3)[offset] : whole]

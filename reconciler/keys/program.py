@@ -37,8 +37,7 @@ def run(program: Program, *, send: bytes = b"", timeout: float = TIMEOUT) -> byt
     When the time is over the command and all that it started in its process group are killed.
 
     Raises:
-        CommandError: It could not be started, took longer than `timeout` seconds, printed too much or ended
-            with a
+        CommandError: It could not be started, took longer than `timeout` seconds, printed too much or ended with a
             status other than 0.
     """
     try:

@@ -277,8 +277,7 @@ def can_hide(secret: Secret) -> bool:
 def mask_commands(secret: Secret) -> tuple[str, ...]:
     """The workflow commands that make GitHub's runner hide a secret; they must be written past the redactor.
 
-    The runner compares line by line, so each line is masked too; values of fewer than four characters never
-    are.
+    The runner compares line by line, so each line is masked too; values of fewer than four characters never are.
     """
     text = reveal(secret)
     values = dict.fromkeys(v for v in (text, *text.splitlines()) if len(v.strip()) >= MIN_LENGTH)

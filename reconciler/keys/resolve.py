@@ -125,8 +125,7 @@ def _read(
 
 
 def _from_env(ref: EnvRef, env: Mapping[str, str]) -> Secret:
-    # The operating system hands over bytes; what is not UTF-8 stands in the text as surrogates, which Secret
-    # refuses.
+    # The operating system hands over bytes; what is not UTF-8 stands in the text as surrogates, which Secret refuses.
     value = env.get(ref.name, "")
     what = f"the environment variable {ref.name} "
     if not value:
@@ -160,8 +159,7 @@ def read_private(path: str) -> bytes:
         OSError: It is missing, no regular file, or over `MAX_BYTES`; `strerror` says what it is.
         ValueError: The path holds a NUL.
     """
-    # Without O_NONBLOCK a FIFO would block; what was opened is judged, so that nothing can be exchanged in
-    # between.
+    # Without O_NONBLOCK a FIFO would block; what was opened is judged, so that nothing can be exchanged in between.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(descriptor, "rb") as file:
         status = os.fstat(descriptor)

@@ -1,7 +1,6 @@
 """A key or token that can't get into an output by accident.
 
-Memory is not wiped: CPython offers no way to clear immutable text, so a dump of the process's memory holds
-it.
+Memory is not wiped: CPython offers no way to clear immutable text, so a dump of the process's memory holds it.
 """
 
 from typing import NoReturn, Self, SupportsIndex, final
@@ -16,9 +15,8 @@ class Secret:
     """Opaque text that refuses every way of being shown, copied or stored.
 
     `str()`, `format()`, pickling, copying and hashing raise `TypeError` instead of giving a stand-in, because
-    a stand-in that reaches a request would become the key. `repr()` is constant, so that tracebacks and
-    debuggers work. `==` takes time that doesn't depend on where two secrets differ. Only `reveal` gives the
-    text.
+    a stand-in that reaches a request would become the key. `repr()` is constant, so that tracebacks and debuggers work.
+    `==` takes time that doesn't depend on where two secrets differ. Only `reveal` gives the text.
     """
 
     # What serialisers and diff tools find in the slot is a function, not text.

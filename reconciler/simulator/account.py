@@ -10,16 +10,16 @@ from reconciler.simulator.tunnels import Claim, claims
 
 _STORED = frozenset(
     {
-        *(
-            "id",
-            "name",
-            "cloudflare_endpoint",
-            "interface_address",
-            "created_on",
-            "modified_on",
-            "psk_metadata",
-        ),
-        *("health_check", "replay_protection", "automatic_return_routing"),
+        "id",
+        "name",
+        "cloudflare_endpoint",
+        "interface_address",
+        "health_check",
+        "replay_protection",
+        "automatic_return_routing",
+        "psk_metadata",
+        "created_on",
+        "modified_on",
     }
 )
 _STORED_HEALTH = frozenset({"enabled", "rate", "type", "direction", "target"})

@@ -122,26 +122,34 @@ def _not_sent(reason: str, simulator: Simulator, request: Request) -> Reply:
     raise NotSent(reason)
 
 
-def _lost(reason: str, commit: bool, simulator: Simulator, request: Request) -> Reply:  # noqa: FBT001
-    if commit:
-        simulator.handle(request)
-    else:
-        simulator.note(request, 0)
+def _lost_before(reason: str, simulator: Simulator, request: Request) -> Reply:
+    simulator.note(request, 0)
     raise Ambiguous(reason)
 
 
-def _status(status: int, commit: bool, simulator: Simulator, request: Request) -> Reply:  # noqa: FBT001
-    if commit:
-        simulator.handle(request)
-    else:
-        simulator.note(request, status)
+def _lost_after(reason: str, simulator: Simulator, request: Request) -> Reply:
+    simulator.handle(request)
+    raise Ambiguous(reason)
+
+
+def _status_before(status: int, simulator: Simulator, request: Request) -> Reply:
+    simulator.note(request, status)
+    return _said(status)
+
+
+def _status_after(status: int, simulator: Simulator, request: Request) -> Reply:
+    simulator.handle(request)
+    return _said(status)
+
+
+def _said(status: int) -> Reply:
     if status in {502, 504}:  # what a proxy says is not JSON
         return Reply(status, {"content-type": "text/html"}, HTML)
     return failure(status, 10000 if status in {401, 403} else 1000 + status, f"simulated answer {status}")
 
 
 def _too_many(form: str, simulator: Simulator, request: Request) -> Reply:
-    reply = _status(429, False, simulator, request)  # noqa: FBT003
+    reply = _status_before(429, simulator, request)
     if form == "seconds":
         reply.headers["retry-after"] = "3"
     elif form == "date":
@@ -149,8 +157,17 @@ def _too_many(form: str, simulator: Simulator, request: Request) -> Reply:
     return reply
 
 
-def _redirect(commit: bool, simulator: Simulator, request: Request) -> Reply:  # noqa: FBT001
-    _status(307, commit, simulator, request)
+def _redirect_before(simulator: Simulator, request: Request) -> Reply:
+    simulator.note(request, 307)
+    return _elsewhere(request)
+
+
+def _redirect_after(simulator: Simulator, request: Request) -> Reply:
+    simulator.handle(request)
+    return _elsewhere(request)
+
+
+def _elsewhere(request: Request) -> Reply:
     return Reply(307, {"location": f"https://elsewhere.invalid{request.path}"}, b"")
 
 
@@ -172,24 +189,24 @@ def _lost_write(simulator: Simulator, request: Request) -> Reply:
 
 
 _STATUSES: Mapping[FaultKind, Answer] = {
-    kind: partial(_status, int(kind.value[:3]), kind.value.endswith("after"))
+    kind: partial(_status_after if kind.endswith("after") else _status_before, int(kind[:3]))
     for kind in FaultKind
-    if kind.value[:3].isdigit() and not kind.value.startswith("429")
+    if kind[:3].isdigit() and not kind.startswith("429")
 }
 _FAULTS: Mapping[FaultKind, Answer] = {
     **_STATUSES,
     FaultKind.REFUSED: partial(_not_sent, "connection refused"),
     FaultKind.TIMEOUT_CONNECT: partial(_not_sent, "time-out while connecting"),
-    FaultKind.RESET_BEFORE: partial(_lost, "connection reset", False),  # noqa: FBT003
-    FaultKind.RESET_AFTER: partial(_lost, "connection reset", True),  # noqa: FBT003
-    FaultKind.TIMEOUT_BEFORE: partial(_lost, "time-out", False),  # noqa: FBT003
-    FaultKind.TIMEOUT_AFTER: partial(_lost, "time-out", True),  # noqa: FBT003
-    FaultKind.SLOW_DRIP: partial(_lost, "time-out in the middle of the answer", True),  # noqa: FBT003
+    FaultKind.RESET_BEFORE: partial(_lost_before, "connection reset"),
+    FaultKind.RESET_AFTER: partial(_lost_after, "connection reset"),
+    FaultKind.TIMEOUT_BEFORE: partial(_lost_before, "time-out"),
+    FaultKind.TIMEOUT_AFTER: partial(_lost_after, "time-out"),
+    FaultKind.SLOW_DRIP: partial(_lost_after, "time-out in the middle of the answer"),
     FaultKind.S429: partial(_too_many, "none"),
     FaultKind.S429_SECONDS: partial(_too_many, "seconds"),
     FaultKind.S429_DATE: partial(_too_many, "date"),
-    FaultKind.REDIRECT: partial(_redirect, False),  # noqa: FBT003
-    FaultKind.REDIRECT_AFTER: partial(_redirect, True),  # noqa: FBT003
+    FaultKind.REDIRECT: _redirect_before,
+    FaultKind.REDIRECT_AFTER: _redirect_after,
     FaultKind.TRUNCATED: truncated,
     FaultKind.WRONG_LENGTH: wrong_length,
     FaultKind.MALFORMED: partial(with_bytes, lambda body: body[:-1] + b",]"),

@@ -1,7 +1,7 @@
 """Switches for all that the published API contract leaves open; defaults are the best-supported reading."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 Put = Literal["merge", "replace"]
@@ -13,24 +13,19 @@ class Semantics:
     """How the simulated server reads what is not documented.
 
     Attributes:
-        single_put: PUT of one tunnel merges into it or replaces it (API: the documented examples send one
-            field).
+        single_put: PUT of one tunnel merges into it or replaces it (API: the documented examples send one field).
         bulk_put: The same for the items of a bulk PUT. Both merges go into `health_check`.
         object_put: Whether a merge also goes into `bgp` and `custom_remote_identities`, or takes them whole.
-        bulk: Bulk PUT judges the end state as a whole (`atomic`), item by item but all or nothing
-            (`sequential`),
-            or item by item with the items before a refused one kept (`prefix`).
-        bulk_body: `wrapped` takes `{"ipsec_tunnels": […]}`, `array` a bare list, `none` refuses every bulk
-            body.
+        bulk: Bulk PUT judges the end state as a whole (`atomic`), item by item but all or nothing (`sequential`), or
+            item by item with the items before a refused one kept (`prefix`).
+        bulk_body: `wrapped` takes `{"ipsec_tunnels": […]}`, `array` a bare list, `none` refuses every bulk body.
         bulk_limit: Most items that a bulk PUT takes; 0 is no limit.
         bulk_limit_status: HTTP status of a bulk body over the limit.
-        create_shape: Create answers with the tunnel or with `{"ipsec_tunnels": [tunnel]}` (API: both
-            documented).
+        create_shape: Create answers with the tunnel or with `{"ipsec_tunnels": [tunnel]}` (API: both documented).
         unset: Unset and false values are left out, null, or given as `""`, `false` and `[]`.
         unset_target: An unset health-check target is given as `""` or left out.
-        empty_text: What `""` does to an endpoint, IPv6 address or identity: clears it, is refused, or is
-            ignored.
-            For a description `""` always clears.
+        empty_text: What `""` does to an endpoint, IPv6 address or identity: clears it, is refused, or is ignored. For a
+            description `""` always clears.
         order: Order of the list; `shuffled` differs with every read.
         list_lag: How many list reads after a write still show the state before it.
         spelling: Addresses and prefix lists as sent, canonical, or in an unusual but equal spelling.
@@ -38,15 +33,13 @@ class Semantics:
         names_unique: Refuse two tunnels of one name.
         addresses_unique: Refuse overlapping interface networks.
         read_only: Read-only fields in a request are ignored or refused.
-        modified_flag: `modified` and `deleted` in answers: always true, true when something changed, always
-            false.
+        modified_flag: `modified` and `deleted` in answers: always true, true when something changed, always false.
         replaced_psk: A replacing PUT without `psk` keeps the key or clears it.
         psk_refusals: Names or ids of tunnels whose key the bulk key call leaves unapplied.
         asn_max: Highest `customer_asn` taken (API: int32 in the schema, 4-byte in the documentation).
         coupler_integration: Account flag that allows `automatic_return_routing: true`.
-        server_fields: Tunnels carry fields that no contract names (`x_*`, settable and lost when a
-            replacing PUT
-            omits them) and the read-only facts `bgp_status`, `remote_identities`, `allow_null_cipher`.
+        server_fields: Tunnels carry fields that no contract names (`x_*`, settable and lost when a replacing PUT omits
+            them) and the read-only facts `bgp_status`, `remote_identities`, `allow_null_cipher`.
         tokens: Token to `write` or `read`; None lets any non-empty token write.
         rate_limit: Calls and seconds per token; over it all calls are refused for that many seconds.
         retry_after: Form of `Retry-After` on 429.
@@ -87,7 +80,7 @@ class Semantics:
         """Reads switches as `name=value,name=value`.
 
         Lists are separated by `;` (`psk_refusals=a;b`), tokens are `tokens=secret:write;other:read`, a rate
-        limit is `rate_limit=8/2` (calls/seconds). `put=…` and `merge=true|false` set both kinds of PUT.
+        limit is `rate_limit=8/2` (calls/seconds). `put=…` sets both kinds of PUT.
 
         Args:
             text: The switches; empty means all defaults.
@@ -102,22 +95,11 @@ class Semantics:
         hints = get_type_hints(cls)
         for part in filter(None, (part.strip() for part in text.split(","))):
             name, _, value = part.partition("=")
-            for switch, plain in _expanded(name.strip(), value.strip()):
+            for switch in ("single_put", "bulk_put") if name.strip() == "put" else (name.strip(),):
                 if switch not in hints:
                     raise ValueError(f"unknown switch {switch!r}; known: {', '.join(sorted(hints))}")
-                values[switch] = _value(switch, hints[switch], plain)
+                values[switch] = _value(switch, hints[switch], value.strip())
         return cls(**values)
-
-    def text(self) -> str:
-        """Returns the switches that differ from the defaults, readable by `parse` (tokens left out)."""
-        changed = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "tokens"}
-        return ",".join(f"{k}={_shown(v)}" for k, v in changed.items() if v != getattr(DEFAULT, k))
-
-
-def _expanded(name: str, value: str) -> list[tuple[str, str]]:
-    if name == "merge":
-        name, value = "put", {"true": "merge", "false": "replace"}.get(value, value)
-    return [("single_put", value), ("bulk_put", value)] if name == "put" else [(name, value)]
 
 
 def _value(name: str, hint: object, text: str) -> object:
@@ -154,16 +136,6 @@ def _token(pair: str) -> tuple[str, str]:
     if not token or right not in {"read", "write"}:
         raise ValueError("expected token:read or token:write")
     return token, right
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, frozenset):
-        return ";".join(sorted(value))
-    if isinstance(value, tuple):
-        return "/".join(f"{number:g}" for number in value)
-    return str(value)
 
 
 DEFAULT = Semantics()
