@@ -108,7 +108,7 @@ class Remote:
                 error(
                     "no-token",
                     f"the environment variable {name} is not set",
-                    f"Account {', '.join(who)} needs it. {remedy}",
+                    f"{_needing(who)} it. {remedy}",
                 )
                 for name, who in sorted(missing.items())
             ]
@@ -131,6 +131,10 @@ class Remote:
             left = options.timeout - (time.monotonic() - self._ctx.started)
             self._lines[token] = port, Session(port.now() + left, keys)
         return self._lines[token]
+
+
+def _needing(accounts: list[str]) -> str:
+    return f"Account {accounts[0]} needs" if len(accounts) == 1 else f"Accounts {', '.join(accounts)} need"
 
 
 class _Sandbox:

@@ -65,7 +65,7 @@ def row(item: Row, shape: Columns) -> str:
     kind = [change.severity or "", change.drift_class or ""] if shape.drift else [_ACTIONS[change.action]]
     cells += [*kind, tunnel(change)]
     cells += [_OUTCOMES.get(change.outcome or "", "")] if shape.outcome else []
-    cells += [safe.markdown(words.history(change))[:200] if shape.drift else _impact(change)]
+    cells += [_seen(change) if shape.drift else _impact(change)]
     cells += [_paths(change), place(change.source, shape.link)]
     return f"| {' | '.join(cells)} |"
 
@@ -76,6 +76,11 @@ def tunnel(change: ChangeReport) -> str:
     if change.previous_name is None:
         return name
     return f"{clipped(change.previous_name, safe.markdown_code, _NAME)} → {name}"
+
+
+def _seen(change: ChangeReport) -> str:
+    """The heading says it of what only git changed."""
+    return safe.markdown(words.history(change) if words.is_drift(change) else words.seen(change))[:200]
 
 
 def _impact(change: ChangeReport) -> str:
@@ -106,7 +111,8 @@ def detail(item: Row, shape: Columns, *, unfolded: bool) -> str:
     name = clipped(words.label(change).replace(" -> ", " → "), safe.html, _NAME)
     about = [safe.html(item.account)[:_NAME]] if shape.account else []
     about += [words.count(len(change.fields), "field")] if change.fields else []
-    about += ["traffic"] if change.impact == "traffic" else []
+    weight = change.severity if shape.drift else change.impact
+    about += [weight] if weight and weight != "none" else []
     opening = "<details open>" if unfolded else "<details>"
     facts = ", ".join(about) or "no fields"
     head = f"{opening}<summary>{words.SIGNS[change.action]} <code>{name}</code> ({facts})</summary>"

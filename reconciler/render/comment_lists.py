@@ -14,7 +14,7 @@ def ways_out(account: AccountReport) -> str:
     if account.ways_out is None:
         return ""
     revert = fence([safe.visible(account.ways_out.revert)[:1000]], "sh")
-    parts = [f"**Revert on Cloudflare** ({clipped(account.account, safe.markdown_code, 60)}):", revert]
+    parts = [f"**Revert on Cloudflare** ({_name(account)}):", revert]
     if account.ways_out.accept:
         lines = [safe.visible(line) for line in account.ways_out.accept.rstrip("\n").split("\n")]
         patch = fence(lines, "diff")
@@ -27,14 +27,19 @@ def ways_out(account: AccountReport) -> str:
     return "\n\n".join(parts)
 
 
-def left_alone(account: AccountReport) -> Iterator[str]:
+def left_alone(account: AccountReport, *, several: bool) -> Iterator[str]:
     """One line per tunnel that is left alone or was not checked, and per difference since gone."""
+    where = f" in {_name(account)}" if several else ""
     kinds = {"not checked": account.not_checked, "unmanaged": account.unmanaged, "ignored": account.ignored}
     for kind, items in kinds.items():
         for item in items:
-            yield f"- {kind}: {clipped(words.left_alone(item), safe.markdown, 250)}"
+            yield f"- {kind}{where}: {clipped(words.left_alone(item), safe.markdown, 250)}"
     for gone in account.resolved:
-        yield f"- resolved: {clipped(gone.name, safe.markdown_code, 100)}, was {safe.markdown(gone.drift_class)}"
+        yield f"- resolved{where}: {clipped(words.resolved(gone), safe.markdown, 250)}"
+
+
+def _name(account: AccountReport) -> str:
+    return clipped(account.account, safe.markdown_code, 60)
 
 
 def keys(account: AccountReport) -> Iterator[str]:
@@ -60,4 +65,4 @@ def account(found: AccountReport) -> str:
     token = f", token from {found.token.env}" if found.token else ""
     paused = f", paused: {found.paused}" if found.paused is not None else ""
     about = clipped(f"{words.count(found.managed, 'tunnel')}{token}{paused}", safe.markdown, 250)
-    return f"- {clipped(found.account, safe.markdown_code, 60)}: {about}"
+    return f"- {_name(found)}: {about}"

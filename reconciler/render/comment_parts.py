@@ -5,7 +5,7 @@ from hashlib import sha256
 
 from reconciler.core.diagnostic import Diagnostic
 from reconciler.core.report import AccountReport, ChangeReport, Report
-from reconciler.render import safe, words
+from reconciler.render import safe, verdicts, words
 from reconciler.render.clip import clipped, few, first, https
 from reconciler.render.comment_changes import place, trouble, tunnel
 
@@ -28,30 +28,33 @@ def emoji(report: Report) -> str:
 
 
 def _headline(report: Report) -> str:
-    sentence = words.verdict(report).rstrip(".")
-    if report.command == "plan" and report.outcome in {"ok", "changes", "blocked"}:
+    sentence = verdicts.verdict(report).rstrip(".")
+    if report.command == "plan" and report.outcome in {"ok", "changes", "blocked", "rejected"}:
         changed = any(report.summary.get(action) for action in words.SIGNS)
-        counts = words.planned(report.summary).replace(", ", " · ") if changed else "no changes"
-        return f"plan: {counts}{' · blocked' if report.outcome == 'blocked' else ''}"
+        counts = verdicts.planned(report.summary).replace(", ", " · ") if changed else "no changes"
+        stopped = {"blocked": " · blocked", "rejected": " · refused by Cloudflare"}
+        return f"plan: {counts}{stopped.get(report.outcome, '')}"
     head, _, rest = sentence.partition(": ")
     heads = {"Invalid": "files: invalid, ", "Valid": "files: valid, ", "No drift": "drift: none, "}
     if head in heads:
         return safe.markdown(heads[head] + rest)
     own = head.lower().startswith(report.command)
-    return safe.markdown(f"{sentence[0].lower()}{sentence[1:]}" if own else f"{report.command}: {sentence}")
+    sentence = f"{sentence[0].lower()}{sentence[1:]}"
+    return safe.markdown(sentence if own else f"{report.command}: {sentence}")
 
 
 def context(report: Report) -> str:
     """Accounts, commit, base, size, calls of this run's plan, and the run's address."""
     names = few(report.accounts, _account, _ACCOUNTS)
     total = sum(account.total or 0 for account in report.accounts)
-    parts = [f"Account {', '.join(names)}"] if report.accounts else []
+    word = "Account" if len(report.accounts) == 1 else "Accounts"
+    parts = [f"{word} {', '.join(names)}"] if report.accounts else []
     parts += [words.count(total, "live tunnel")] if total else []
     for key in ("commit", "base"):
         if report.context.get(key):
             parts.append(f"{key} {clipped(report.context[key], safe.markdown_code, 60)}")
     if report.generated_at:
-        parts.append(clipped(report.generated_at, safe.markdown, 40))
+        parts.append(clipped(words.moment(report.generated_at), safe.markdown, 40))
     run = https(report.context.get("run_url"))
     parts += [f"[run]({run})"] if run else []
     sandbox = f"**{words.SANDBOX}** " if report.sandbox else ""
@@ -65,32 +68,37 @@ def _account(account: AccountReport) -> str:
 def caution(report: Report) -> str:
     """The box that nobody may miss: what blocks, failed, is deleted, can interrupt traffic; or nothing."""
     shown = () if report.command == "accounts" else report.accounts
-    total = sum((a.error is not None) + (a.paused is not None) + len(a.guards) for a in shown)
-    lines = list(first((line for account in shown for line in _blocking(account)), total, _NAMES))
+    planned = report.command != "drift"
+    total = sum((a.error is not None) + (planned and a.paused is not None) + len(a.guards) for a in shown)
+    several = len(report.accounts) > 1
+    blocking = (line for account in shown for line in _blocking(account, several=several, planned=planned))
+    lines = list(first(blocking, total, _NAMES))
     lines += [] if report.command == "drift" else _dangers(report)
     if not lines:
         return ""
     return "\n".join(["> [!CAUTION]", *(f"> - {line}" for line in lines)])
 
 
-def _blocking(account: AccountReport) -> Iterator[str]:
+def _blocking(account: AccountReport, *, several: bool, planned: bool) -> Iterator[str]:
+    where = f" in {_account(account)}" if several else ""
     if account.error:
         name = _account(account)
         remedy = f" To do: {clipped(account.error.remedy, safe.markdown, 250)}" if account.error.remedy else ""
         message = clipped(account.error.message, safe.markdown, 250)
         yield f"Account {name}: {message} ({clipped(account.error.code, safe.markdown_code, 60)}).{remedy}"
-    if account.paused is not None:
-        yield f"Paused: {clipped(account.paused, safe.markdown, 250)}"
+    if account.paused is not None and planned:
+        yield f"**Paused**{where}: {clipped(account.paused, safe.markdown, 250)}. Apply is refused until its lines go."
     for guard in account.guards:
         message, remedy = (clipped(text, safe.markdown, 300) for text in (guard.message, guard.remedy))
-        yield f"**Blocked**: {message} ({clipped(guard.code, safe.markdown_code, 60)}). To go on: {remedy}"
+        yield f"**Blocked**{where}: {message} ({clipped(guard.code, safe.markdown_code, 60)}). To go on: {remedy}"
 
 
 def _dangers(report: Report) -> Iterator[str]:
     changes = [change for account in report.accounts for change in account.changes]
     open_ones = [c for c in changes if c.outcome != "applied"]
     failed = [c for c in open_ones if c.outcome in {"failed", "unknown"} or c.check == "refused"]
-    yield from few(failed, lambda c: f"{tunnel(c)} {c.outcome or 'refused'}: {trouble(c)}", _NAMES)
+    link = https(report.context.get("source_url"))
+    yield from few(failed, lambda c: _failure(c, link), _NAMES)
     planned = report.command == "plan"
     deletes = [c for c in changes if c.action == "delete"] if planned else []
     traffic = [c for c in changes if c.action == "update" and c.impact == "traffic"] if planned else []
@@ -98,6 +106,11 @@ def _dangers(report: Report) -> Iterator[str]:
         yield f"**Deletes {words.count(len(deletes), 'tunnel')}**: {_names(deletes)}"
     if traffic:
         yield f"**Can interrupt {words.count(len(traffic), 'tunnel')}**: {_names(traffic)}"
+
+
+def _failure(change: ChangeReport, link: str | None) -> str:
+    where = f" (declared at {place(change.source, link)})" if change.source else ""
+    return f"{tunnel(change)} {change.outcome or 'refused'}{where}: {trouble(change)}"
 
 
 def _names(changes: list[ChangeReport]) -> str:
@@ -131,46 +144,66 @@ def server_check(report: Report) -> str:
 
 def notes(report: Report) -> str:
     """What to know before approving."""
-    found = [note for account in report.accounts for note in account.notes]
-    return "\n".join(f"- {line}" for line in few(found, lambda note: clipped(note, safe.markdown, 250), _NAMES))
+    several = len(report.accounts) > 1
+    found = [(account, note) for account in report.accounts for note in account.notes]
+
+    def line(item: tuple[AccountReport, str]) -> str:
+        where = f" ({_account(item[0])})" if several else ""
+        return f"**Note**{where}: {clipped(item[1], safe.markdown, 250)}"
+
+    return "\n".join(f"- {text}" for text in few(found, line, _NAMES))
 
 
 def footer(report: Report) -> str:
-    """Calls, what happens on merge, the next step and the digest."""
+    """Calls, what apply will do, the next step and the digest."""
     changed = any(account.changes for account in report.accounts)
+    planned = report.command == "plan"
     lines = []
     if changed and report.command in {"plan", "apply"}:
-        verb = "Apply makes" if report.command == "plan" else "Calls made"
-        lines.append(f"**{verb}:** {safe.markdown(words.calls(words.all_calls(report)))}")
-    if changed and report.command == "plan" and report.outcome in {"ok", "changes"}:
-        lines.append(
-            "**On merge:** apply plans again, and where the review gate is on it stops at another digest. Updates go "
-            "first, then creates, then deletes; then it lists again, and only an empty difference is success. Nothing "
-            "is rolled back: after a failure, running it again converges."
-        )
+        title = "Apply makes" if planned else "Planned calls"
+        lines.append(f"**{title}:** {safe.markdown(words.calls(words.all_calls(report)))}")
+    if changed and planned and report.outcome in {"ok", "changes"}:
+        lines.append(_order(report))
     step = _next_step(report, changed=changed)
     lines += [f"**Next:** {step}"] if step else []
     seal = digest(report)
-    lines += (
-        [f"Digest: {clipped(seal, safe.markdown_code, 90)}"] if seal and changed and report.command == "plan" else []
-    )
+    lines += [f"Digest: {clipped(seal, safe.markdown_code, 90)}"] if seal and changed and planned else []
     return "\n\n".join(lines)
 
 
+def _order(report: Report) -> str:
+    when = "merge" if _pulled(report) else "apply"
+    gate = ", and where the review gate is on it stops at another digest" if _pulled(report) else ""
+    return (
+        f"**On {when}:** apply plans again{gate}. Updates go first, then creates, then deletes; then it lists again, "
+        "and only an empty difference is success. Nothing is rolled back: after a failure, running it again converges."
+    )
+
+
+def _pulled(report: Report) -> bool:
+    """Whether the report is about a pull request."""
+    return bool(report.context.get("pull_request"))
+
+
 def _next_step(report: Report, *, changed: bool) -> str:
-    if report.outcome in {"error", "internal", "interrupted", "partial"}:
-        again = "run it again" if report.command != "apply" else "run apply again: it converges"
-        return f"look at what failed, then {again}."
+    again = "run apply again: it converges" if report.command == "apply" else "run it again"
+    then = "push" if _pulled(report) else f"run {report.command} again"
     steps = {
+        "error": f"look at what failed, then {again}",
+        "internal": f"look at what failed, then {again}",
+        "partial": f"look at what failed, then {again}",
+        "interrupted": again,
         "invalid": "fix the files: `reconciler validate`",
-        "blocked": "lift what blocks it, as said above, and push",
-        "rejected": "fix what Cloudflare refuses, and push",
+        "blocked": f"lift what blocks it, as said above, and {then}",
+        "rejected": f"fix what Cloudflare refuses, and {then}",
         "plan_changed": "plan again and have the new plan reviewed",
         "auth": "give the token, or the permission it lacks",
     }
     if report.outcome in steps:
         return f"{steps[report.outcome]}."
-    return "merge, and approve the apply job if it asks." if changed and report.command == "plan" else ""
+    if not changed or report.command != "plan":
+        return ""
+    return "merge, and approve the apply job if it asks." if _pulled(report) else "`reconciler apply`"
 
 
 def digest(report: Report) -> str | None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from reconciler.core.report import AccountReport, ChangeReport, Report
-from reconciler.render import words
+from reconciler.render import verdicts, words
 from reconciler.render.safe import workflow, workflow_property
 
 _SHOWN = 9
@@ -33,7 +33,7 @@ def github(report: Report) -> str:
     shown = notes[:_SHOWN]
     if rest := notes[_SHOWN:]:
         shown.append(_Note(rest[0].rank, "More", f"… and {len(rest):,} more; the job summary has them."))
-    shown.append(_Note("notice", "Verdict", words.verdict(report)))
+    shown.append(_Note("notice", "Verdict", verdicts.verdict(report)))
     return "".join(f"{_command(note)}\n" for note in shown)
 
 
@@ -52,7 +52,8 @@ def _notes(report: Report) -> Iterator[_Note]:
         yield _Note(found.severity.value, found.code, f"{found.summary}. {found.detail}", *where)
     for account in report.accounts:
         yield from _account(account)
-        yield from (_change(change, report.command) for change in account.changes)
+        pick = words.by_severity if report.command == "drift" else words.by_impact
+        yield from (_change(change, report.command) for change in pick(account.changes))
 
 
 def _account(account: AccountReport) -> Iterator[_Note]:
@@ -70,7 +71,8 @@ def _change(change: ChangeReport, command: str) -> _Note:
         error = change.error
         text = f"{words.label(change)}: {error.message} ({error.code}). {error.remedy or ''}".rstrip()
         return _Note("error", change.outcome or "refused", text, *where)
-    fields = ", ".join(field.path for field in change.fields)
+    names = [field.path for field in change.fields]
+    fields = words.count(len(names), "field") if names and change.action != "update" else ", ".join(names)
     what = change.outcome or (change.drift_class if command == "drift" else change.action) or change.action
     rank = "warning" if command == "drift" and words.is_drift(change) else "notice"
     impact = ", can interrupt traffic" if change.impact == "traffic" else ""

@@ -6,7 +6,7 @@ from hashlib import sha256
 
 from reconciler.core.diagnostic import Diagnostic
 from reconciler.core.report import Report
-from reconciler.render import safe, words
+from reconciler.render import safe, verdicts, words
 from reconciler.render.clip import few, https
 from reconciler.render.page_parts import box, section
 from reconciler.render.page_style import STYLE
@@ -25,7 +25,7 @@ _TITLES = {
 def html(report: Report) -> str:
     """The page: verdict, counts, problems, then one card per account. What is shown is capped, and the page says so."""
     title = safe.html(_TITLES.get(report.command, f"Tunnel {report.command}"))
-    verdict = safe.html(words.verdict(report))
+    verdict = safe.html(verdicts.verdict(report))
     style_hash = b64encode(sha256(STYLE.encode()).digest()).decode()
     body = [
         f'<header class="verdict {_tone(report)}"><p class="eyebrow">{title}</p>',
@@ -59,15 +59,17 @@ def _tone(report: Report) -> str:
 
 
 def _dangers(report: Report) -> str:
-    """What nobody may miss in a plan: which tunnels are deleted, which can be interrupted."""
-    if report.command != "plan":
-        return ""
-    changes = [change for account in report.accounts for change in account.changes]
+    """What nobody may miss: what stops it, and in a plan which tunnels are deleted, which can be interrupted."""
+    planned = report.accounts if report.command == "plan" else ()
+    changes = [change for account in planned for change in account.changes]
     kinds = {
         "Deletes": [c.name for c in changes if c.action == "delete"],
         "Can interrupt": [c.name for c in changes if c.action == "update" and c.impact == "traffic"],
     }
-    lines = [f"{what} {words.count(len(names), 'tunnel')}: {_listed(names)}." for what, names in kinds.items() if names]
+    lines = list(verdicts.stops(report))
+    lines += [
+        f"{what} {words.count(len(names), 'tunnel')}: {_listed(names)}." for what, names in kinds.items() if names
+    ]
     return box("bad", "Caution", *(safe.html(line) for line in lines)) if lines else ""
 
 
@@ -79,7 +81,7 @@ def _listed(names: list[str]) -> str:
 def _context(report: Report) -> str:
     known = [(name, report.context[name]) for name in ("commit", "base") if report.context.get(name)]
     parts = [f"{name} <code>{safe.html(value[:80])}</code>" for name, value in known]
-    parts += [safe.html(report.generated_at)] if report.generated_at else []
+    parts += [safe.html(words.moment(report.generated_at))] if report.generated_at else []
     total = sum(account.total or 0 for account in report.accounts)
     parts += [words.count(total, "live tunnel")] if total else []
     run = https(report.context.get("run_url"))
@@ -90,7 +92,7 @@ def _context(report: Report) -> str:
 def _counts(report: Report) -> str:
     if report.command not in {"plan", "apply", "drift"} or not report.accounts:
         return ""
-    numbers = words.drift_counts(report) if report.command == "drift" else _numbers(report)
+    numbers = verdicts.drift_counts(report) if report.command == "drift" else _numbers(report)
     tiles = (
         f'<li class="{kind.replace(" ", "-")}{"" if n else " zero"}"><b>{n:,}</b>{kind}</li>'
         for kind, n in numbers.items()
@@ -99,7 +101,10 @@ def _counts(report: Report) -> str:
 
 
 def _numbers(report: Report) -> dict[str, int]:
-    return {kind: report.summary.get(kind, 0) for kind in (*words.SIGNS, "unchanged", "unmanaged", "ignored")}
+    left = {kind: report.summary.get(kind, 0) for kind in ("unchanged", "unmanaged", "ignored")}
+    if report.command == "apply":
+        return verdicts.done_counts(report) | left
+    return {action: report.summary.get(action, 0) for action in words.SIGNS} | left
 
 
 def _diagnostics(report: Report) -> str:

@@ -23,7 +23,7 @@ _FOLD_FREE_LINES = 10
 _RESERVE = 2_500
 _FINGERPRINTS = 20
 _GROUPS = {
-    "plan": ("From this pull request", "Already different on Cloudflare (will also be corrected)"),
+    "plan": ("From git", "Already different on Cloudflare (will also be corrected)"),
     "drift": ("Drift", "Only git changed these: they wait for apply"),
 }
 
@@ -100,6 +100,7 @@ class _Body:
         if not ours or all(row.change.cause is None for row in self._rows):
             return [("", self._rows)]
         other = "git" if self._drift else "drift"
+        ours = "From this pull request" if not self._drift and self.report.context.get("pull_request") else ours
         first = [row for row in self._rows if row.change.cause != other]
         return [(ours, first), (theirs, [row for row in self._rows if row.change.cause == other])]
 
@@ -123,9 +124,11 @@ class _Body:
 
     def left(self) -> Iterator[str]:
         """What is left alone: counts always, names in a drift report."""
-        counts = [text for account in self.report.accounts if (text := words.left_counts(account))]
+        counts = words.left_counts(*self.report.accounts)
         if self.report.command in {"plan", "drift"} and counts:
-            yield f"Unchanged: {self.report.summary.get('unchanged', 0):,}. Left alone: {'; '.join(counts[:8])}."
+            read = any(account.total is not None for account in self.report.accounts)
+            unchanged = f"Unchanged: {self.report.summary.get('unchanged', 0):,}. " if read else ""
+            yield f"{unchanged}Left alone: {counts}."
         kept = [line for line in islice(self._listed(), _LEFT) if self._take(line)]
         self._note(len(kept), sum(map(self._length, self.report.accounts)), "list entries")
         yield "\n".join(kept)
@@ -136,7 +139,7 @@ class _Body:
                 yield lists.account(account)
             yield from lists.keys(account)
             if self._drift:
-                yield from lists.left_alone(account)
+                yield from lists.left_alone(account, several=len(self.report.accounts) > 1)
 
     def _length(self, account: AccountReport) -> int:
         """How many lines `_listed` has for an account."""

@@ -19,7 +19,8 @@ def section(account: AccountReport, command: str) -> str:
     parts += _ways_out(account)
     parts += _keys(account.keys)
     parts += _left(account)
-    calls = f"Calls: {html(words.calls(account.api_calls))}. " if account.api_calls else ""
+    what = "Planned calls" if command == "apply" else "Calls"
+    calls = f"{what}: {html(words.calls(account.api_calls))}. " if account.api_calls else ""
     digest = f"Digest: <code>{html(account.digest)}</code>" if account.digest and account.changes else ""
     if calls or digest:
         parts.append(f'<p class="dim">{calls}{digest}</p>')
@@ -79,17 +80,24 @@ def _inside(change: ChangeReport, *, drift: bool) -> Iterator[str]:
     if drift and words.history(change):
         yield f'<p class="dim">{html(words.history(change))}</p>'
     if change.fields:
-        titles = ("Live", "Declared") if drift else ("Before", "After")
-        head = "".join(f"<th>{title}</th>" for title in ("Field", *titles))
-        body = "".join(_row(field, titles) for field in change.fields)
+        columns = _columns(change, drift=drift)
+        head = "".join(f"<th>{title}</th>" for title in ("Field", *columns.values()))
+        body = "".join(_row(field, columns) for field in change.fields)
         yield f'<table class="fields"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
     elif not change.error:
         yield '<p class="dim">No field is shown for it.</p>'
 
 
-def _row(field: FieldReport, titles: tuple[str, str]) -> str:
-    cells = zip(("before", "after"), titles, (field.before, field.after), strict=True)
-    values = (_cell(kind, title, item, sensitive=field.sensitive) for kind, title, item in cells)
+def _columns(change: ChangeReport, *, drift: bool) -> dict[str, str]:
+    """The sides that have values, with their titles: what is created has no before, what is deleted no after."""
+    titles = {"before": "Live", "after": "Declared"} if drift else {"before": "Before", "after": "After"}
+    empty = {"create": "before", "delete": "after"}.get(change.action)
+    return {side: title for side, title in titles.items() if side != empty}
+
+
+def _row(field: FieldReport, columns: dict[str, str]) -> str:
+    items = {"before": field.before, "after": field.after}
+    values = (_cell(side, title, items[side], sensitive=field.sensitive) for side, title in columns.items())
     return f'<tr><td class="path"><code>{html(field.path)}</code></td>{"".join(values)}</tr>'
 
 
@@ -142,7 +150,7 @@ def _left(account: AccountReport) -> Iterator[str]:
             lines = few(items, lambda item: html(words.left_alone(item)), _LEFT)
             yield _list(f"{title} ({len(items):,})", lines)
     if account.resolved:
-        lines = few(account.resolved, lambda gone: html(f"{gone.name}: was {gone.drift_class}"), _LEFT)
+        lines = few(account.resolved, lambda gone: html(words.resolved(gone)), _LEFT)
         yield _list(f"Resolved since the last report ({len(account.resolved):,})", lines)
 
 

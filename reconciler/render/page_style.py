@@ -28,9 +28,11 @@ code, .mono { font: .88em/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, "De
 .counts li { background: var(--card); border: 1px solid var(--line); border-radius: .6rem; padding: .5rem .9rem;
   min-width: 6.5rem; flex: 1; }
 .counts b { display: block; font-size: 1.4rem; line-height: 1.2; font-variant-numeric: tabular-nums; }
-.counts .create b, .counts .in-sync b { color: var(--add); }
-.counts .update b, .counts .changed b, .counts .unmanaged b { color: var(--change); }
-.counts .delete b, .counts .missing b { color: var(--remove); }
+.counts .create b, .counts .created b, .counts .in-sync b { color: var(--add); }
+.counts .update b, .counts .updated b, .counts .skipped b,
+.counts .changed b, .counts .unmanaged b { color: var(--change); }
+.counts .delete b, .counts .deleted b, .counts .failed b,
+.counts .unknown b, .counts .missing b { color: var(--remove); }
 .counts li.zero b { color: var(--dim); }
 section { background: var(--card); border: 1px solid var(--line); border-radius: .8rem; padding: 1.1rem 1.25rem;
   margin: 1.1rem 0; }

@@ -145,5 +145,4 @@ def _left(account: AccountReport, command: str, paint: Paint) -> Iterator[str]:
         for item in items:
             yield f"    {paint(f'{kind:<11}', 'dim')}  {terminal(words.left_alone(item))}"
     for gone in account.resolved:
-        since = f" (since {terminal(gone.first_seen)})" if gone.first_seen else ""
-        yield f"    {paint('resolved   ', 'green')}  {terminal(gone.name)}: was {terminal(gone.drift_class)}{since}"
+        yield f"    {paint('resolved   ', 'green')}  {terminal(words.resolved(gone))}"

@@ -1,7 +1,7 @@
 """The report for a terminal: problems, each account, the calls, and the verdict as the last line."""
 
 from reconciler.core.report import AccountReport, Report
-from reconciler.render import words
+from reconciler.render import verdicts, words
 from reconciler.render.paint import Paint, columns, padded
 from reconciler.render.problems import LineOf, problem
 from reconciler.render.safe import terminal
@@ -50,13 +50,13 @@ def _account_row(account: AccountReport) -> list[str]:
 
 def _verdict(report: Report, paint: Paint) -> list[str]:
     good = report.outcome in {"ok", "changes"}
-    return [paint(terminal(words.verdict(report)), "bold" if good else "red")]
+    return [paint(terminal(verdicts.verdict(report)), "bold" if good else "red")]
 
 
 def _ending(report: Report, paint: Paint) -> list[str]:
-    """The calls, then the verdict."""
-    blocked = sum(len(account.guards) for account in report.accounts)
-    found = [f"Blocked by {words.count(blocked, 'guard')}: apply writes nothing."] if blocked else []
+    """What stops it, the calls, then the verdict."""
+    found = list(verdicts.stops(report))
     if any(account.changes for account in report.accounts) and report.command in {"plan", "apply"}:
-        found.append(f"Calls: {words.calls(words.all_calls(report))}")
+        planned = "Calls" if report.command == "plan" else "Planned calls"
+        found.append(f"{planned}: {words.calls(words.all_calls(report))}")
     return [*found, *_verdict(report, paint)]

@@ -23,6 +23,7 @@ LONDON = "tunnels/prod/london.yaml"
 CONTEXT = {
     "commit": "4f2a9c1d",
     "base": "main",
+    "pull_request": "5",
     "run_url": "https://github.com/acme/tunnels/actions/runs/123",
     "source_url": "https://github.com/acme/tunnels/blob/4f2a9c1d",
 }

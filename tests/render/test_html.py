@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.core.report import Report
+from reconciler.core.report import ChangeReport, Report
 from reconciler.render import render
 from tests.render.payloads import PAYLOADS
-from tests.render.samples import DRIFT, LON_A, PLAN, SAMPLES, account, counted
+from tests.render.samples import DRIFT, LON_A, OLD_SITE, PAR_A, PARTIAL, PLAN, SAMPLES, account, counted
 from tests.render.test_markdown import hostile
 from tests.render.test_safe import parsed
 
@@ -55,6 +55,33 @@ def test_large_plans_are_capped_and_say_so() -> None:
     assert "8,000 more changes are not shown here" in page
     assert "<h1>Plan: 0 to create, 10,000 to update, 0 to delete.</h1>" in page
     assert '<details class="update" open>' not in page
+
+
+@pytest.mark.parametrize(
+    ("report", "change", "titles"),
+    [
+        (PLAN, PAR_A, ["After"]),
+        (PLAN, OLD_SITE, ["Before"]),
+        (PLAN, LON_A, ["Before", "After"]),
+        (DRIFT, replace(PAR_A, drift_class="missing"), ["Declared"]),
+        (DRIFT, replace(OLD_SITE, drift_class="unmanaged"), ["Live"]),
+    ],
+)
+def test_only_sides_with_values_have_a_column(report: Report, change: ChangeReport, titles: list[str]) -> None:
+    page = render(replace(report, accounts=(account(changes=(change,)),)), "html")
+    assert re.findall("<th>(.*?)</th>", page) == ["Field", *titles]
+
+
+def test_the_counts_of_an_apply_are_those_of_what_was_done() -> None:
+    tiles = re.findall(r"<b>(\d+)</b>([a-z ]+)</li>", render(PARTIAL, "html"))
+    assert tiles[:6] == [
+        ("0", "created"),
+        ("1", "updated"),
+        ("0", "deleted"),
+        ("1", "failed"),
+        ("1", "skipped"),
+        ("1", "unknown"),
+    ]
 
 
 def all_payloads() -> Report:

@@ -76,7 +76,18 @@ def many(number: int, description: int) -> Report:
         (NO_CHANGES, "## ✅ Tunnel plan: no changes"),
         (BLOCKED, "## 🔴 Tunnel plan: 0 to create · 0 to update · 2 to delete · blocked"),
         (PARTIAL, "## ❌ Tunnel apply incomplete: 0 created, 1 updated, 0 deleted, 1 failed, 1 skipped, 1 unknown"),
-        (DRIFT, "## 🟡 Tunnel drift: 2 of 412 tunnels drifted (99.5 % in sync), 2 unmanaged, 1 missing, 1 not checked"),
+        (
+            DRIFT,
+            (
+                "## 🟡 Tunnel drift: 2 of 412 tunnels drifted (99.3 % in sync), 2 unmanaged, 1 missing, 1 not checked, "
+                "1 waiting for apply"
+            ),
+        ),
+        (
+            replace(PLAN, outcome="rejected"),
+            "## ❌ Tunnel plan: 1 to create · 2 to update · 1 to delete · refused by Cloudflare",
+        ),
+        (replace(NO_CHANGES, command="apply"), "## ✅ Tunnel apply: no changes. Live tunnels match the files"),
         (INVALID, "## ❌ Tunnel files: invalid, 2 errors, 1 warning"),
     ],
 )
@@ -121,6 +132,39 @@ def test_what_was_already_different_stands_apart() -> None:
     shown = render(replace(PLAN, accounts=(account(changes=changes),)), "markdown")
     places = [shown.index(text) for text in ("From this pull request", "`ours`", "Already different", "`theirs`")]
     assert places == sorted(places)
+
+
+def test_a_plan_of_no_pull_request_speaks_of_apply_instead_of_merge() -> None:
+    changes = (replace(LON_A, cause="git"),)
+    ours, own = (
+        render(replace(PLAN, accounts=(account(changes=changes),), context=context), "markdown")
+        for context in ({"pull_request": "5"}, {})
+    )
+    assert "From this pull request" in ours
+    assert "**On merge:** apply plans again, and where" in ours
+    assert "**Next:** merge, and" in ours
+    assert "### From git\n" in own
+    assert "**On apply:** apply plans again. Updates" in own
+    assert "**Next:** `reconciler apply`" in own
+
+
+def test_of_several_accounts_each_line_names_its_own() -> None:
+    left = (LeftAlone("*", "the live list could not be read"),)
+    frozen = account("frozen", paused="freeze", notes=("look",), not_checked=left)
+    report = replace(BLOCKED, accounts=(frozen, *BLOCKED.accounts))
+    shown = render(report, "markdown")
+    assert "Accounts `frozen`, `prod`" in shown
+    assert "> - **Paused** in `frozen`: freeze. Apply is refused until its lines go.\n" in shown
+    assert "> - **Blocked** in `prod`: 2 of 3" in shown
+    assert "- **Note** (`frozen`): look\n" in shown
+    assert "Unchanged: 1. Left alone: 1 not checked." in shown
+    unread = replace(report, accounts=tuple(replace(one, total=None) for one in report.accounts))
+    assert "\nLeft alone: 1 not checked." in render(unread, "markdown")
+    assert "- not checked in `frozen`: all tunnels: the live" in render(replace(report, command="drift"), "markdown")
+
+
+def test_a_pause_is_no_danger_in_a_drift_report() -> None:
+    assert "CAUTION" not in render(replace(DRIFT, accounts=(account(paused="freeze"),)), "markdown")
 
 
 def test_sensitive_values_only_change() -> None:

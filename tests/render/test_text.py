@@ -7,6 +7,7 @@ from reconciler.core.diagnostic import Location, error
 from reconciler.core.report import FieldReport, Report
 from reconciler.render import render
 from reconciler.render.paint import columns
+from reconciler.render.words import moment
 from tests.render.payloads import PAYLOADS
 from tests.render.samples import ACCOUNTS, BLOCKED, DRIFT, INVALID, LON_A, NO_CHANGES, PARTIAL, PLAN, SAMPLES, account
 from tests.render.test_safe import workflow_command
@@ -54,7 +55,10 @@ def test_the_calls_stand_before_the_plan() -> None:
 
 def test_a_drift_report_begins_with_its_verdict() -> None:
     first = render(DRIFT, "text").splitlines()[0]
-    assert first == "2 of 412 tunnels drifted (99.5 % in sync), 2 unmanaged, 1 missing, 1 not checked."
+    assert (
+        first
+        == "2 of 412 tunnels drifted (99.3 % in sync), 2 unmanaged, 1 missing, 1 not checked, 1 waiting for apply."
+    )
 
 
 def test_no_drift_is_said_first() -> None:
@@ -136,3 +140,71 @@ def test_hostile_text_stays_on_its_line(payload: str) -> None:
     assert len(shown.split("\n")) == len(usual.split("\n"))
     assert not any(map(workflow_command, shown.splitlines()))
     shown.encode()
+
+
+@pytest.mark.parametrize(
+    ("command", "verdict"),
+    [
+        ("plan", "Plan interrupted: it is not complete, and nothing was written."),
+        ("drift", "Drift interrupted: it is not complete, and nothing was written."),
+        ("apply", "Apply interrupted: 0 created, 0 updated, 0 deleted."),
+    ],
+)
+def test_an_interrupted_run_never_says_that_all_is_well(command: str, verdict: str) -> None:
+    report = replace(NO_CHANGES, command=command, outcome="interrupted", accounts=(account(outcome="interrupted"),))
+    assert verdict in render(report, "text").splitlines()
+
+
+def test_an_apply_of_several_accounts_says_how_many_converged() -> None:
+    report = replace(PARTIAL, accounts=(*PARTIAL.accounts, account("lab")))
+    assert render(report, "text").splitlines()[-1].endswith("1 unknown; 1 of 2 accounts converged.")
+
+
+def test_what_only_git_changed_is_not_in_sync() -> None:
+    waiting = replace(DRIFT.accounts[0].changes[0], cause="git")
+    report = replace(DRIFT, accounts=(account(changes=(waiting, replace(waiting, drift_class="unmanaged"))),))
+    assert (
+        render(report, "text").splitlines()[0]
+        == "No drift: 11 tunnels in sync, 0 unmanaged, 0 missing, 0 not checked, 2 waiting for apply."
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("2026-11-22T23:07:13.050042Z", "2026-11-22 23:07:13 UTC"),
+        ("2026-11-22T23:07:13Z", "2026-11-22 23:07:13 UTC"),
+        ("2026-11-22T23:07:13.5+00:00", "2026-11-22 23:07:13 UTC"),
+        ("2026-11-22T23:07:13+02:00", "2026-11-22T23:07:13+02:00"),
+        ("2026-11-22", "2026-11-22"),
+        ("2026-11-22T23:07:13Z\n", "2026-11-22T23:07:13Z\n"),
+        ("soon", "soon"),
+    ],
+)
+def test_times_are_shown_to_the_second(written: str, shown: str) -> None:
+    assert moment(written) == shown
+
+
+def test_the_json_keeps_times_as_they_came() -> None:
+    change = replace(LON_A, modified_on="2026-11-22T23:07:13.050042Z", drift_class="changed", severity="cosmetic")
+    report = replace(DRIFT, accounts=(account(changes=(change,)),))
+    assert '"2026-11-22T23:07:13.050042Z"' in render(report, "json")
+    assert "changed live 2026-11-22 23:07:13 UTC" in render(report, "text")
+
+
+@pytest.mark.parametrize(
+    ("accounts", "lines"),
+    [
+        (1, ["Blocked by 1 guard: apply writes nothing."]),
+        (
+            2,
+            [
+                "Blocked by 2 guards: apply writes nothing in such an account.",
+                "2 paused accounts: apply writes nothing there.",
+            ],
+        ),
+    ],
+)
+def test_what_stops_a_plan_stands_right_above_its_counts(accounts: int, lines: list[str]) -> None:
+    shown = render(replace(BLOCKED, accounts=BLOCKED.accounts * accounts), "text").splitlines()
+    assert shown[-2 - len(lines) : -2] == lines
