@@ -23,6 +23,7 @@ QUICK = {
     "strangers": (16, 40),
     "paths": (20, 10),
     "keys": (4, 500),
+    "machine": (4, 1),
 }
 LONG = {
     "single": (330, 10_000),
@@ -33,6 +34,7 @@ LONG = {
     "strangers": (160, 1_000),
     "paths": (510, 10),
     "keys": (50, 500),
+    "machine": (600, 1),
 }
 """Battery to the number of seeds, and the most stories of each."""
 
@@ -105,7 +107,8 @@ def text_of(found: dict[str, Any]) -> str:
         limits = tally["stories_at_a_known_limit"]
         repairs = ", ".join(f"{n} in {k}" for k, n in tally["runs_to_converge"].items())
         lines.append(
-            f"{name}: {tally['runs']} runs, {tally['failed']} with a breach, {limits} at a known limit; "
+            f"{name}: {tally['runs']} runs, {tally['failed']} with a breach, {limits} at a known limit, "
+            f"{tally['stories_with_an_overwrite_that_nobody_could_see']} with an overwrite that nobody could see; "
             f"converged: {repairs} runs"
         )
         lines += [

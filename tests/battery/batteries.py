@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import combinations, count, product
 
 from tests.battery.keys import KEY_KINDS, run_keys
+from tests.battery.machine import run_machine
 from tests.battery.memo import remembering
 from tests.battery.paths import run_path
 from tests.battery.port import KINDS, STRANGE
@@ -41,6 +42,7 @@ _MODES: Mapping[str, Callable[[World, Mapping[int, str], int], Result]] = {
     "rivals": run_rivals,
     "path": run_path,
     "keys": run_keys,
+    "machine": run_machine,
 }
 
 
@@ -193,6 +195,11 @@ def secrets(seed: int) -> Iterator[tuple[Spec, World]]:
         yield ("keys", seed, 2, ((index, kind),), draw), found
 
 
+def machines(seed: int) -> Iterator[tuple[Spec, World]]:
+    """Examples of the Hypothesis state machine."""
+    yield ("machine", 0, 0, (), seed), world(0)
+
+
 BATTERIES: Mapping[str, Callable[[int], Iterator[tuple[Spec, World]]]] = {
     "single": single,
     "pairs": pairs,
@@ -202,6 +209,7 @@ BATTERIES: Mapping[str, Callable[[int], Iterator[tuple[Spec, World]]]] = {
     "strangers": strangers,
     "paths": paths,
     "keys": secrets,
+    "machine": machines,
 }
 
 

@@ -12,7 +12,7 @@ from tests.battery.oracles import UNTRUE, Watch, operation
 from tests.battery.world import ACCOUNT, World
 
 _UNSENT = frozenset({"refused", "timeout-connect", "429", "429-seconds", "429-date", "401", "403"})
-_REFUSING = _UNSENT | {"404", "413"}
+_REFUSING = _UNSENT | {"404", "413", "quoted"}
 _LISTS_TO_RESEND = 2
 _WRITES_ALL = 60
 _WRITES_EACH = 40
@@ -32,6 +32,7 @@ class Guarded:
         self.stopped = False
         self.raced = False
         self.denied = False
+        self.keying: frozenset[str] = frozenset()
         self._started = started
         self._plan: Plan | None = None
         self._view: View = {}
@@ -94,7 +95,7 @@ class Guarded:
 
     def _keyed(self, spoken: list[str]) -> None:
         """Only what this run made, or what can't be told from it, gets a key."""
-        if any(i in self.watch.world.ids.values() for i in spoken):
+        if any(i in self.watch.world.ids.values() and i not in self.keying for i in spoken):
             self.watch.breach("S1", "a key is set on a tunnel that was there before")
         if not all(self.watch.strangers.get(i, True) for i in spoken):
             self.watch.breach("S1", "a key is set on a tunnel that somebody else made")

@@ -39,8 +39,9 @@ def _generate(name: str) -> Generator[Step, Any, Any]:
     return None if before is None else (yield from generate_key(before))
 
 
-def _run(story: Story, protocol: Generator[Step, Any, Any]) -> Any:
+def _run(story: Story, protocol: Generator[Step, Any, Any], keying: frozenset[str]) -> Any:
     session, port, guarded = story.session()
+    guarded.keying = keying
     session.keys = type(session.keys)(key_text, Secret, ("token",))
     guarded._plan = _Plan  # type: ignore[assignment]  # noqa: SLF001
     taking = turns(_told(protocol), session, port)
@@ -83,17 +84,20 @@ def _judge_set(story: Story, ids: Mapping[str, str], results: Any) -> None:
             story.watch.breach("S5", f"the key of {name} is said not to be set and is")
 
 
+def set_keys(story: Story, ids: Mapping[str, str]) -> None:
+    """Sets the keys of these tunnels, ids to names, and judges what was said of each."""
+    _judge_set(story, ids, _run(story, send_keys(ids), frozenset(ids)))
+
+
 def run_keys(world: World, faults: Mapping[int, str], seed: int = 0) -> Result:
     """Generates or sets keys of the tunnels that are there."""
-    # Unlike apply, these may touch tunnels that are there already.
-    story = Story(replace(world, ids={}, alien=frozenset()), Mishaps(faults), random.Random(seed))
+    story = Story(replace(world, alien=frozenset()), Mishaps(faults), random.Random(seed))
     names = sorted(world.ids)
     if names and seed % 2:
         tunnel_id = world.ids[names[0]]
         before = story.simulator.keys(ACCOUNT).get(tunnel_id)
-        _judge_generated(story, tunnel_id, before, _run(story, _generate(names[0])))
+        _judge_generated(story, tunnel_id, before, _run(story, _generate(names[0]), frozenset()))
     elif names:
-        ids = {world.ids[name]: name for name in names}
-        _judge_set(story, ids, _run(story, send_keys(ids)))
+        set_keys(story, {world.ids[name]: name for name in names})
     watch = story.watch
     return Result(watch.breaches, watch.limits, story.mishaps.fired, story.mishaps.asked, 1, Counter({"keys": 1}))

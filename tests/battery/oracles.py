@@ -1,6 +1,7 @@
 """What must hold: judged after every request and at the end, by the simulator's own state and never by the tool's."""
 
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple
 
 from reconciler.api.wire import Request
@@ -31,6 +32,7 @@ ORACLES = {
     "L2": "then two empty plans",
     "L3": "the way does not matter, only the wish",
     "L5": "calls and time are bounded",
+    "machine": "all of these, whatever happens in whatever order",
     "crash": "the tool never fails by an exception",
 }
 
@@ -136,8 +138,10 @@ class Watch:
         for tunnel_id in world.kept:
             if tunnel_id not in account.tunnels:
                 self.breach("S4", f"{self._first[tunnel_id]['name']} is declared and was deleted")
-        self._counts(account.created, world.made, "S3", "created")
-        self._counts(account.deleted, world.doomed, "S2", "deleted")
+        self._created(account.created)
+        # What happens to tunnels that are not ours or declared is S1 and S4 above.
+        others = world.doomed | {self._first[i]["name"] for i in world.kept | world.alien}
+        self._counts(account.deleted, others, "S2", "deleted")
         if world.blocked and (account.deleted or (account.created and not self.lied)):
             self.breach("S2", "a guard forbids the plan and something was written")
         self._keys(account)
@@ -147,7 +151,14 @@ class Watch:
         if semantics.server_fields:
             self._unknown(account.tunnels)
 
-    def _counts(self, counted: dict[str, int], allowed: frozenset[str], oracle: str, done: str) -> None:
+    def _created(self, counted: dict[str, int]) -> None:
+        world = self.world
+        declared = world.desired.tunnels.keys()
+        self._counts(counted, world.made | declared, "S3", "created")
+        for name in (counted.keys() & declared) - world.made:
+            self.breach("S4", f"{name} was there and was made again")
+
+    def _counts(self, counted: dict[str, int], allowed: AbstractSet[str], oracle: str, done: str) -> None:
         for name, times in counted.items():
             if name not in allowed:
                 self.breach(oracle, f"{name} was {done}")
@@ -200,7 +211,8 @@ class Watch:
         name = declared.name
         if tunnel is None:
             return f"{name} is not there"
-        if tunnel["id"] != world.ids.get(declared.renamed_from or name, tunnel["id"]):
+        before = world.ids.get(declared.renamed_from or name)
+        if tunnel["id"] != before and before in self.simulator.account(ACCOUNT).tunnels:  # else it is S4
             return f"{name} is another tunnel than before"
         now = canonical(tunnel)
         ours = {p for rule in world.desired.account.ignore if rule.name == name for p in rule.fields}

@@ -11,13 +11,13 @@ from tests.battery.port import Mishaps
 from tests.battery.run import Result, Story, finish
 from tests.battery.world import ACCOUNT, World
 
-_EDITS: tuple[dict[str, Any], ...] = (
+EDITS: tuple[dict[str, Any], ...] = (
     {"description": "on the way"},
     {"health_check.rate": "low", "health_check.target.saved": "192.0.2.77"},
     {"customer_endpoint": "198.51.100.253"},
     {"replay_protection": True},
 )
-_REFUSED = {"automatic_return_routing": True}
+REFUSED = {"automatic_return_routing": True}
 """Refused by an account without the flag for it, taken by others."""
 
 
@@ -25,7 +25,7 @@ def other_wish(desired: Desired, rng: random.Random) -> Desired:
     """Another wish for the same tunnels."""
 
     def other(declared: Declared) -> Declared:
-        edit = rng.choice([{}, *_EDITS, _REFUSED])
+        edit = rng.choice([{}, *EDITS, REFUSED])
         return replace(declared, settings={**declared.settings, **edit})
 
     return replace(desired, tunnels={name: other(t) for name, t in desired.tunnels.items()})

@@ -2,357 +2,19 @@
 
 import random
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from multiprocessing import get_context
-from typing import Any
 
-from reconciler.api import exchange as edge
-from reconciler.api import results, wire
-from reconciler.api.call import Answered, Call, NotSent, Refused, Verb
-from reconciler.core import build, diff, guard, live, scope
-from reconciler.core.live import Live
-from reconciler.core.tunnel import nested
-from reconciler.core.verdict import Result, Verdict
-from reconciler.engine import apply, creates, deletes, run, updates, verify
-from reconciler.keys import generate
-from tests.battery import keys, port
-from tests.battery import run as stories
 from tests.battery.batteries import Spec, replay_text, tell
+from tests.battery.bugs import BUGS, Patch
 from tests.battery.keys import KEY_KINDS
+from tests.battery.lone_bugs import ALONE
+from tests.battery.oracles import Breach
 from tests.battery.port import KINDS
 from tests.battery.world import world
 
 LIMIT = 10_000
-Patch = tuple[Any, str, Any]
-BUGS: dict[str, Callable[[], list[Patch]]] = {}
-
-
-def bug(make: Callable[[], list[Patch]]) -> Callable[[], list[Patch]]:
-    """Registers a bug under the words of its name."""
-    BUGS[make.__name__.replace("_", " ")] = make
-    return make
-
-
-def _retrying(also: Callable[[Call, wire.Unsettled], bool]) -> list[Patch]:
-    real = edge.next_delay
-
-    def delay(call: Call, failure: wire.Unsettled, attempt: int, draw: float) -> float | None:
-        if also(call, failure) and attempt < 3:
-            return 1.0
-        return real(call, failure, attempt, draw)
-
-    return [(edge, "next_delay", delay)]
-
-
-@bug
-def creates_are_resent_blindly() -> list[Patch]:
-    return _retrying(lambda call, _: call.verb is Verb.CREATE)
-
-
-@bug
-def a_409_is_taken_for_not_done() -> list[Patch]:
-    return _retrying(lambda _, failure: failure.code == "http-409")
-
-
-@bug
-def generated_keys_are_asked_for_again() -> list[Patch]:
-    return _retrying(lambda call, _: call.verb is Verb.GENERATE_KEY)
-
-
-def _lists_as_empty(when: Callable[[wire.Reply], bool]) -> list[Patch]:
-    real = edge.decode
-
-    def decode(call: Call, reply: wire.Reply, *rest: Any) -> Any:
-        found = real(call, reply, *rest)
-        if call.verb is Verb.LIST and not isinstance(found, Answered) and when(reply):
-            return Answered(live=Live({}))
-        return found
-
-    return [(edge, "decode", decode)]
-
-
-@bug
-def an_unreadable_list_is_an_empty_account() -> list[Patch]:
-    return _lists_as_empty(lambda reply: reply.status == 200)
-
-
-@bug
-def a_redirected_list_is_an_empty_account() -> list[Patch]:
-    return _lists_as_empty(lambda reply: reply.status // 100 == 3)
-
-
-@bug
-def a_list_that_names_errors_is_believed() -> list[Patch]:
-    return [(wire, "_unsuccessful", lambda *_: ())]
-
-
-@bug
-def a_list_that_says_there_is_more_is_believed() -> list[Patch]:
-    return [(results, "_count_mismatch", lambda *_: False)]
-
-
-@bug
-def tunnels_listed_twice_are_believed() -> list[Patch]:
-    def lenient(result: Any) -> Live:
-        tunnels = [live._tunnel(item) for item in result["ipsec_tunnels"]]  # noqa: SLF001
-        return Live({t.id: t for t in sorted(tunnels, key=lambda t: t.name)})
-
-    return [(results, "live_from_result", lenient)]
-
-
-@bug
-def broken_entries_of_a_list_are_left_out() -> list[Patch]:
-    real = results.live_from_result
-
-    def lenient(result: Any) -> Live:
-        items = [t for t in result["ipsec_tunnels"] if isinstance(t, dict) and "interface_address" in t]
-        return real({"ipsec_tunnels": items})
-
-    return [(results, "live_from_result", lenient)]
-
-
-@bug
-def one_list_is_enough_to_send_a_create_again() -> list[Patch]:
-    def find(one: run.Run, unsure: Any, **_: Any) -> Any:
-        now = yield from one.observe()
-        if now is None:
-            return []
-        names = now.by_name()
-        one.decide((c for c, _ in unsure if c.name in names), run.APPLIED)
-        return [c for c, _ in unsure if c.name not in names]
-
-    return [(creates, "_find", find)]
-
-
-def _answers(change: Callable[[Call, Any], Any]) -> list[Patch]:
-    real = run.Run.send
-
-    def send(self: run.Run, calls: Any) -> Any:
-        outcomes = yield from real(self, calls)
-        return tuple(change(c, o) for c, o in zip(calls, outcomes, strict=True))
-
-    return [(run.Run, "send", send)]
-
-
-def _unproved() -> list[Patch]:
-    def nothing(_: run.Run) -> Any:
-        return ()
-        yield
-
-    return [(apply, "verify", nothing)]
-
-
-@bug
-def nothing_is_verified() -> list[Patch]:
-    return _unproved()
-
-
-@bug
-def a_lost_answer_is_a_success_and_nothing_is_verified() -> list[Patch]:
-    def believe(call: Call, outcome: Any) -> Any:
-        certain = isinstance(outcome, Answered | Refused | NotSent)
-        return outcome if certain or call.verb is Verb.LIST else Answered()
-
-    return [*_answers(believe), *_unproved()]
-
-
-@bug
-def a_missing_last_list_is_a_success() -> list[Patch]:
-    def converged(self: apply.Applied) -> bool:
-        return not self.left and all(v == run.APPLIED for v in self.verdicts.values())
-
-    return [(apply.Applied, "converged", property(converged))]
-
-
-@bug
-def the_list_is_not_waited_for() -> list[Patch]:
-    return [(verify, "PATIENCE", ())]
-
-
-@bug
-def answers_are_believed_more_than_the_list() -> list[Patch]:
-    return [(verify, "remaining", lambda *_: ())]
-
-
-def _ordered(change: Callable[[Any], Any]) -> list[Patch]:
-    real = build.order
-    return [(build, "order", lambda *given: change(real(*given)))]
-
-
-@bug
-def what_a_change_needs_is_not_waited_for() -> list[Patch]:
-    return _ordered(lambda steps: replace(steps, needs={}))
-
-
-@bug
-def cycles_are_split() -> list[Patch]:
-    return _ordered(lambda steps: replace(steps, updates=tuple((c,) for g in steps.updates for c in g)))
-
-
-@bug
-def creates_are_tried_before_updates_free_anything() -> list[Patch]:
-    real = stories.engine.apply
-
-    def early(plan: Any, keyed: Any) -> Any:
-        return real(replace(plan, phases=replace(plan.phases, freeing=(), deletes=plan.phases.freeing)), keyed)
-
-    return [(stories.engine, "apply", early)]
-
-
-@bug
-def all_deletes_go_first() -> list[Patch]:
-    return [(stories.engine, "apply", _deleting_first(stories.engine.apply))]
-
-
-def _deleting_first(real: Any) -> Any:
-    def first(plan: Any, keyed: Any) -> Any:
-        one = run.Run(plan, keyed)
-        yield from deletes.delete(one, plan.phases.deletes)
-        return (yield from real(plan, keyed))
-
-    return first
-
-
-@bug
-def last_deletes_are_not_skipped() -> list[Patch]:
-    def always(one: run.Run) -> Any:
-        yield from deletes.delete(one, one.plan.phases.deletes)
-
-    return [(apply, "_last_deletes", always)]
-
-
-@bug
-def the_way_around_a_cycle_stops_half_way() -> list[Patch]:
-    real = build.detours
-
-    def cut(*given: Any) -> Any:
-        return {k: d and replace(d, legs=d.legs[:-1]) for k, d in real(*given).items()}
-
-    return [(build, "detours", cut)]
-
-
-def _limits(**more: int) -> list[Patch]:
-    real = guard._too_many_deletes  # noqa: SLF001
-
-    def lenient(draft: Any) -> Any:
-        limits = draft.desired.account.limits
-        raised = replace(limits, **{name: getattr(limits, name) + by for name, by in more.items()})
-        account = replace(draft.desired.account, limits=raised)
-        return real(replace(draft, desired=replace(draft.desired, account=account)))
-
-    return [(guard, "_too_many_deletes", lenient)]
-
-
-@bug
-def the_limit_of_deletes_is_off_by_one() -> list[Patch]:
-    return _limits(max_deletes=1)
-
-
-@bug
-def the_share_of_deletes_is_not_limited() -> list[Patch]:
-    return _limits(max_delete_percent=100)
-
-
-@bug
-def guards_are_forgotten() -> list[Patch]:
-    return [(build, "guards", lambda _: ())]
-
-
-@bug
-def ignored_tunnels_are_ours() -> list[Patch]:
-    return [(scope, "_whole_rule", lambda *_: None)]
-
-
-@bug
-def ignored_fields_are_ours() -> list[Patch]:
-    return [(diff, "intended", lambda pair: pair.declared.settings)]
-
-
-@bug
-def prune_false_is_forgotten() -> list[Patch]:
-    real = build.scope
-
-    def pruning(desired: Any, *rest: Any) -> Any:
-        return real(replace(desired, account=replace(desired.account, prune=True)), *rest)
-
-    return [(build, "scope", pruning)]
-
-
-@bug
-def a_rename_is_a_delete_and_a_create() -> list[Patch]:
-    return [(scope, "renames", lambda *_: {})]
-
-
-def _bodies(change: Callable[[Any, Any], Any]) -> list[Patch]:
-    return [(updates, "update_body", change)]
-
-
-@bug
-def an_update_drops_fields_it_does_not_know() -> list[Patch]:
-    return _bodies(lambda _, settings: nested(settings))
-
-
-@bug
-def an_update_sends_nulls() -> list[Patch]:
-    real = updates.update_body
-    return _bodies(lambda raw, settings: {**real(raw, settings), "description": settings["description"] or None})
-
-
-@bug
-def an_update_does_not_clear() -> list[Patch]:
-    real = updates.update_body
-    return _bodies(lambda raw, settings: {k: v for k, v in real(raw, settings).items() if v != ""})
-
-
-@bug
-def bulk_items_get_the_ids_of_their_neighbours() -> list[Patch]:
-    real = updates._bulk_call  # noqa: SLF001
-
-    def rotated(one: run.Run, changes: Any) -> Call:
-        call = real(one, changes)
-        items = call.body["items"]
-        ids = [item["id"] for item in items]
-        moved = [item | {"id": i} for item, i in zip(items, [*ids[1:], ids[0]], strict=True)]
-        return replace(call, body={"items": moved})
-
-    return [(updates, "_bulk_call", rotated)]
-
-
-@bug
-def keys_are_not_sent_with_creates() -> list[Patch]:
-    return [(run.Run, "key_of", lambda *_: None)]
-
-
-@bug
-def retry_after_is_not_obeyed() -> list[Patch]:
-    return [(edge, "parse_retry_after", lambda *_: None)]
-
-
-@bug
-def a_refused_token_is_tried_on() -> list[Patch]:
-    forgetful = property(lambda _: None, lambda *_: None)
-    return [(edge.Session, "deny", lambda _: None), (run.Run, "stop", forgetful)]
-
-
-@bug
-def an_interruption_is_not_noticed() -> list[Patch]:
-    return [(port.VirtualPort, "stopping", lambda _: False)]
-
-
-@bug
-def a_made_key_is_not_looked_for() -> list[Patch]:
-    real = generate.generate_key
-
-    def careless(before: Any) -> Any:
-        for step in real(before):
-            (outcome,) = yield step
-            if isinstance(outcome, Answered):
-                return outcome.result["key"]
-            return Verdict(Result.FAILED, generate.problem_of(outcome))
-
-    return [(keys, "generate_key", careless)]
 
 
 @contextmanager
@@ -383,7 +45,24 @@ def _stories() -> Iterator[Spec]:
             faults = {rng.randrange(12): rng.choice(KINDS) for _ in range(3)}
             yield "one", seed, size, tuple(sorted(faults.items())), draw
         yield "two", seed, size, (), seed
+        for _ in range(4):
+            fault = ((rng.randrange(12), rng.choice(KINDS)),)
+            yield "rivals", seed, size, fault, rng.randrange(200)
+        yield "path", seed, size, (), seed
         yield "keys", seed, 2, ((rng.randrange(4), rng.choice(KEY_KINDS)),), seed
+
+
+def _breaches(limit: int) -> Iterator[tuple[int, Spec, list[Breach]]]:
+    """The stories that end with a breach, each with its number."""
+    found, last = world(0), 0
+    for count, spec in enumerate(_stories(), 1):
+        if count > limit:
+            return
+        if spec[1] != last:
+            found, last = world(spec[1]), spec[1]
+        result = tell(spec, None if spec[2] else found)
+        if result.breaches:
+            yield count, spec, result.breaches
 
 
 def catch(name: str, limit: int = LIMIT) -> tuple[str, int, str, str]:
@@ -393,27 +72,39 @@ def catch(name: str, limit: int = LIMIT) -> tuple[str, int, str, str]:
         The bug's name, the number of stories (0 when it was not caught), the story and its breach.
     """
     with planted(BUGS[name]()):
-        found, last = world(0), 0
-        for count, spec in enumerate(_stories(), 1):
-            if count > limit:
-                break
-            if spec[1] != last:
-                found, last = world(spec[1]), spec[1]
-            result = tell(spec, None if spec[2] else found)
-            if result.breaches:
-                first = result.breaches[0]
-                return name, count, replay_text(spec), f"{first.oracle} {first.text}"
+        for count, spec, (first, *_) in _breaches(limit):
+            return name, count, replay_text(spec), f"{first.oracle} {first.text}"
     return name, 0, "", ""
 
 
+def catch_alone(oracle: str, limit: int = LIMIT) -> tuple[str, int, str, str]:
+    """Plants the bug of an oracle and tells stories until one is a breach of that oracle and of no other.
+
+    Returns:
+        The oracle, the number of stories (0 when there was none), the story and its breach.
+    """
+    with planted(BUGS[ALONE[oracle]]()):
+        for count, spec, found in _breaches(limit):
+            if {breach.oracle for breach in found} == {oracle}:
+                return oracle, count, replay_text(spec), f"{ALONE[oracle]}: {found[0].text}"
+    return oracle, 0, "", ALONE[oracle]
+
+
 def main(workers: int) -> int:
-    """Shows for each bug after how many stories it is caught; 0 when all are."""
+    """Shows for each bug after how many stories it is caught, and for each oracle a bug that only it catches.
+
+    Returns 0 when there is nothing missing.
+    """
     missed = 0
     with get_context("fork").Pool(workers) as pool:
-        for name, count, story, why in pool.imap(catch, BUGS):
-            missed += not count
-            found = f"caught by story {count}: {why}   [{story}]" if count else "NOT CAUGHT"
-            sys.stdout.write(f"{name}: {found}\n")
-            sys.stdout.flush()
-    sys.stdout.write(f"{len(BUGS) - missed} of {len(BUGS)} planted bugs caught within {LIMIT} stories each\n")
+        for catching, what in ((catch, BUGS), (catch_alone, ALONE)):
+            for name, count, story, why in pool.imap(catching, what):
+                missed += not count
+                found = f"caught by story {count}: {why}   [{story}]" if count else f"NOT CAUGHT {why}"
+                alone = " alone" if what is ALONE else ""
+                sys.stdout.write(f"{name}{alone}: {found}\n")
+                sys.stdout.flush()
+    checks = len(BUGS) + len(ALONE)
+    sys.stdout.write(f"{len(BUGS)} planted bugs, {len(ALONE)} oracles alone: {checks - missed} of {checks} caught")
+    sys.stdout.write(f" within {LIMIT} stories each\n")
     return 1 if missed else 0

@@ -21,7 +21,7 @@ STRANGE = ("foreign-create", "foreign-create-lost", "foreign-create-unsent")
 """Somebody makes a tunnel of a name that is about to be created: before the request is answered, after it took effect
 while its answer is lost, and when it never arrived."""
 
-EXTRA = ("kill-before", "kill-after", "stop", "clock-forward", "clock-back", "foreign-edit", *STRANGE)
+EXTRA = ("kill-before", "kill-after", "stop", "clock-forward", "clock-back", "quoted", "foreign-edit", *STRANGE)
 KINDS: tuple[str, ...] = (*(kind.value for kind in FaultKind), *EXTRA)
 """All faults: those of a call, and what happens to the process, the clock and the account at a call."""
 
@@ -85,6 +85,8 @@ class VirtualPort:
         elif kind == "foreign-edit":
             guarded.race()
             story.foreign_edit()
+        elif kind == "quoted":
+            return _refuse_quoting(story.simulator, request)
         elif kind in STRANGE:
             return self._meet_a_stranger(kind, request)
         return _carry(_FAULTS.get(kind), story.simulator, request)
@@ -112,6 +114,13 @@ class VirtualPort:
 
     def stopping(self) -> bool:
         return self._guarded.stopped
+
+
+def _refuse_quoting(simulator: Simulator, request: Request) -> Reply:
+    """A refusal in whose message stands all that was sent."""
+    simulator.note(message.Request(request.method, request.path, "", {}, b""), 400)
+    reply = message.failure(400, 1022, f"Invalid Request: {(request.body or b'').decode()}")
+    return Reply(reply.status, reply.headers, reply.body)
 
 
 def _carry(fault: FaultKind | None, simulator: Simulator, request: Request) -> Reply:

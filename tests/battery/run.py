@@ -204,7 +204,7 @@ def told(ending: Ending, watch: Watch) -> None:
     if applied is None:
         return
     texts = [p.message for v in applied.verdicts.values() if (p := v.problem) is not None]
-    if any("canary-" in text for text in (*texts, *applied.notes)):
+    if any("canary-" in text for text in (*texts, *applied.notes, str(applied.stop))):
         watch.breach("S9", "a key in the report")
 
 

@@ -1,6 +1,8 @@
 import pytest
 
-from tests.battery.planted import BUGS, catch
+from tests.battery.bugs import BUGS
+from tests.battery.oracles import ORACLES
+from tests.battery.planted import ALONE, catch, catch_alone
 
 HANDFUL = [
     "creates are resent blindly",
@@ -21,3 +23,13 @@ def test_there_are_at_least_25_bugs_to_plant():
 @pytest.mark.parametrize("bug", HANDFUL)
 def test_a_planted_bug_is_caught(bug):
     assert catch(bug, 1_000)[1] > 0
+
+
+def test_every_oracle_has_a_bug_that_only_it_catches():
+    assert ALONE.keys() == ORACLES.keys() - {"machine"}
+    assert set(ALONE.values()) <= BUGS.keys()
+
+
+@pytest.mark.parametrize("oracle", ["S1", "S4", "S8", "S14", "S10", "L2", "L3", "crash"])
+def test_an_oracle_complains_when_no_other_does(oracle):
+    assert catch_alone(oracle, 1_000)[1] > 0

@@ -8,6 +8,8 @@ AMOUNTS = {
     "pairs": (2, 700),
     "random": (20, 100),
     "two": (12, 30),
+    "rivals": (4, 141),
+    "strangers": (16, 30),
     "paths": (12, 10),
     "keys": (2, 400),
 }

@@ -19,7 +19,7 @@ SYSTEMATIC = 81
 def run_two(world: World, faults: Mapping[int, str], seed: int = 0) -> Result:
     """Two processes that want the same, their calls interleaved as the seed says."""
     story = Story(world, Mishaps(faults), random.Random(seed))
-    _together(story, world, _by_chance(story.rng))
+    together(story, world, by_chance(story.rng))
     return finish(story)
 
 
@@ -30,14 +30,15 @@ def run_rivals(world: World, faults: Mapping[int, str], seed: int = 0) -> Result
     of the other's work is judged by the ledger.
     """
     story = Story(world, Mishaps(faults), random.Random(seed))
-    other = replace(world, desired=_rival(world, random.Random(seed)), memo={})
+    other = replace(world, desired=rival(world, random.Random(seed)), memo={})
     if seed < SYSTEMATIC:
         first, second = divmod(seed, 9)
         order = chain(repeat(0, first), repeat(1, second), repeat(0))
     else:
-        order = _by_chance(story.rng)
+        order = by_chance(story.rng)
     story.watch.ledger.begin()
-    _together(story, other, order)
+    together(story, other, order)
+    story.simulator.account(ACCOUNT).stale.clear()  # minutes pass, and no list lags so long
     said = [ending.outcome for ending in story.endings]
     neither = story.watch.settled(world) and story.watch.settled(other)
     if said == ["ok", "ok"] and neither and not (story.simulator.semantics.list_lag or story.watch.lied):
@@ -45,12 +46,14 @@ def run_rivals(world: World, faults: Mapping[int, str], seed: int = 0) -> Result
     return finish(story)
 
 
-def _by_chance(rng: random.Random) -> Iterator[int]:
+def by_chance(rng: random.Random) -> Iterator[int]:
+    """Whose turn it is, one of the two more often than the other."""
     bias = rng.random()
     return iter(lambda: int(rng.random() >= bias), None)
 
 
-def _together(story: Story, other: World, order: Iterator[int]) -> None:
+def together(story: Story, other: World, order: Iterator[int]) -> None:
+    """Runs the tool for the story's world and for another at once, their calls in this order."""
     story.watch.race()
     going = [story.start(), story.start(other)]
     for turn in order:
@@ -60,17 +63,16 @@ def _together(story: Story, other: World, order: Iterator[int]) -> None:
         if not going:
             break
     story.watch.raced = False
-    story.simulator.account(ACCOUNT).stale.clear()  # minutes pass, and no list lags so long
 
 
-def _rival(world: World, rng: random.Random) -> Desired:
+def rival(world: World, rng: random.Random) -> Desired:
     """The wish of somebody else for the same tunnels: edited files, older ones, or both."""
     kind = rng.randrange(3)
     if kind == 0:
         return other_wish(world.desired, rng)
     start = {t["name"]: t for t in world.start.account(ACCOUNT).tunnels.values()}
     older = {
-        name: replace(d, settings=canonical(start[name])) if name in start else d
+        name: replace(d, settings=canonical(start[name])) if name in start and start[name]["id"] in world.kept else d
         for name, d in world.desired.tunnels.items()
     }
     before = replace(world.desired, tunnels=older)
