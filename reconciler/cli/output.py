@@ -48,7 +48,7 @@ def _show(stream: TextIO, text: str) -> None:
 
 
 def _context(ctx: Context) -> dict[str, str]:
-    """Where the run stands on GitHub: commit, base, address of the run and of the files."""
+    """Where the run stands on GitHub: commit, base, pull request, address of the run and of the files."""
     baseline = getattr(ctx.options, "baseline", None)
     found = {"base": baseline} if baseline else {}
     if ctx.env.get("GITHUB_ACTIONS") != "true":

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from markdown_it import MarkdownIt
 
 from reconciler.simulator.http import serve
 from reconciler.simulator.server import Simulator
@@ -99,6 +100,26 @@ def test_change_is_commented_once_and_kept_up_to_date(estate: Estate, github: Gi
         json.loads((estate.step.report / "report.json").read_text())["accounts"][0]["digest"]
         in (github.bodies(5)[0].splitlines()[0])
     )
+
+
+def test_a_plan_of_an_older_commit_is_folded_whole_and_the_new_one_is_not(estate: Estate, github: GitHub) -> None:
+    estate.step.env |= {"GITHUB_ACTIONS": "true", "GITHUB_REF": "refs/pull/5/merge"}
+    estate.commit("a", "b", "c", "d", "e", "f", description="y")
+    estate.plan()
+    estate.step("comment")
+    (first,) = github.bodies(5)
+    assert "**On merge:**" in first
+    assert f"commit `{HEAD[:12]}`" in first
+    github.pull(5, "b" * 40)
+    estate.step.env["RECONCILER_COMMIT"] = "b" * 40
+    estate.step("planning")
+    (waiting,) = github.bodies(5)
+    page = MarkdownIt("gfm-like", {"html": True, "linkify": False}).render(waiting)
+    assert page.index(f"commit {HEAD[:12]}</summary>") < page.index("<h2>") < page.rindex("</details>")
+    assert page.count("<details") == page.count("</details>") == first.count("<details") + 1
+    assert "<h2>" not in page[page.rindex("</details>") :]
+    estate.step("comment")
+    assert "older commit" not in github.bodies(5)[0]
 
 
 def test_delete_stands_in_the_caution_box(estate: Estate, github: GitHub) -> None:
