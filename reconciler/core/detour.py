@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
-from heapq import heapify, heappop, heappush
 from ipaddress import IPv4Network
 from itertools import cycle
 
@@ -11,12 +10,16 @@ from reconciler.core.conflict import conflicts
 from reconciler.core.desired import Desired
 from reconciler.core.diff import wanted
 from reconciler.core.live import Live
+from reconciler.core.order import in_turn
 from reconciler.core.plan import Detour, Leg
 from reconciler.core.resources import Kind, holders
 from reconciler.core.tunnel import Settings, interface_network
 
 _FQDN = "custom_remote_identities.fqdn_id"
 _LINK = 31
+
+Blocked = dict[str, dict[str, frozenset[Kind]]]
+"""Change key to the keys of changes that hold what it needs, each with the kinds of that."""
 
 
 def detours(groups: Iterable[tuple[Change, ...]], desired: Desired, live: Live) -> dict[str, Detour | None]:
@@ -26,8 +29,18 @@ def detours(groups: Iterable[tuple[Change, ...]], desired: Desired, live: Live) 
     parking range and overlap nothing that is live or declared.
     """
     cycles = [g for g in groups if len(g) > 1]
-    free = cycle(_free_networks(desired, live)) if cycles else iter(())
-    return {g[0].key: _detour(g, free) for g in cycles}
+    free = cycle(_free_networks(desired, live)) if cycles else iter(())  # one detour at a time, so they may share
+    return {g[0].key: _detour(g, _until_repeated(free)) for g in cycles}
+
+
+def _until_repeated(networks: Iterator[IPv4Network]) -> Iterator[IPv4Network]:
+    """Those that one detour may use side by side."""
+    seen: set[IPv4Network] = set()
+    for network in networks:
+        if network in seen:
+            return
+        seen.add(network)
+        yield network
 
 
 def _free_networks(desired: Desired, live: Live) -> Iterator[IPv4Network]:
@@ -47,11 +60,12 @@ def _detour(group: tuple[Change, ...], free: Iterator[IPv4Network]) -> Detour | 
     waits = conflicts(group, Live({c.key: c.live for c in group if c.live})).waits
     blocked = {k: dict(waits.get(k, {})) for k in by_key}
     legs: list[Leg] = []
-    done: set[str] = set()
     through: list[str] = []
     while True:
-        legs.extend(Leg(by_key[key], wanted(by_key[key])) for key in _ready(blocked, by_key, done))
-        if len(done) == len(group):
+        free_now = list(in_turn(blocked, lambda k: by_key[k].name))
+        legs.extend(Leg(by_key[key], wanted(by_key[key])) for key in free_now)
+        blocked = _without(blocked, frozenset(free_now))
+        if not blocked:
             return Detour(tuple(legs), tuple(through))
         parked = _park(blocked, by_key, free)
         if parked is None:
@@ -60,37 +74,25 @@ def _detour(group: tuple[Change, ...], free: Iterator[IPv4Network]) -> Detour | 
         through.extend(_through(parked))
 
 
-def _ready(
-    blocked: dict[str, dict[str, frozenset[Kind]]], by_key: Mapping[str, Change], done: set[str]
-) -> Iterator[str]:
-    """Yields what nothing blocks, by name, and then what that frees; `blocked` and `done` follow."""
-    waiting: dict[str, list[str]] = {}
-    for key, needs in blocked.items():
-        for other in needs:
-            waiting.setdefault(other, []).append(key)
-    ready = [(by_key[k].name, k) for k, needs in blocked.items() if not needs and k not in done]
-    heapify(ready)
-    while ready:
-        _, key = heappop(ready)
-        done.add(key)
-        for other in waiting.get(key, ()):
-            blocked[other].pop(key, None)
-            if not blocked[other]:
-                heappush(ready, (by_key[other].name, other))
-        yield key
+def _without(blocked: Blocked, done: frozenset[str]) -> Blocked:
+    return {
+        k: {n: kinds for n, kinds in needs.items() if n not in done} for k, needs in blocked.items() if k not in done
+    }
 
 
 _PARKABLE = frozenset({Kind.NETWORK, Kind.IDENTITY})
 
 
-def _park(
-    blocked: dict[str, dict[str, frozenset[Kind]]], by_key: Mapping[str, Change], free: Iterator[IPv4Network]
-) -> Leg | None:
-    """Moves the first member (by name) aside whose parking lets another one go on."""
+def _park(blocked: Blocked, by_key: Mapping[str, Change], free: Iterator[IPv4Network]) -> Leg | None:
+    """Moves one member aside, so that nobody waits for it any more.
+
+    Rather one whose parking lets another go on at once, so that few are parked at a time; else the first by name.
+    """
     edges = [(holder, key) for key, needs in blocked.items() for holder, k in needs.items() if k <= _PARKABLE]
     if not edges:
         return None
-    chosen = min((by_key[holder].name, holder) for holder, _ in edges)[1]
+    last = {holder for holder, key in edges if len(blocked[key]) == 1}
+    chosen = min((holder not in last, by_key[holder].name, holder) for holder, _ in edges)[2]
     kinds = frozenset(k for holder, key in edges if holder == chosen for k in blocked[key][chosen])
     settings = _parked(by_key[chosen], kinds, free)
     if settings is None:

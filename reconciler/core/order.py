@@ -1,11 +1,14 @@
 """The order of a plan: no step needs a name, network or identity that another tunnel still holds."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from heapq import heapify, heappop, heappush
+from typing import TypeVar
 
 from reconciler.core.change import Action, Change
 from reconciler.core.conflict import Conflicts
 from reconciler.core.plan import Phases
+
+K = TypeVar("K", str, int)
 
 
 def _reach(root: str, edges: Mapping[str, Iterable[str]], seen: set[str]) -> list[str]:
@@ -41,29 +44,38 @@ def components(edges: Mapping[str, Iterable[str]]) -> list[list[str]]:
     return [_reach(root, reversed_edges, seen) for root in reversed(finished) if root not in seen]
 
 
+def in_turn(waits: Mapping[K, Iterable[K]], name: Callable[[K], str]) -> Iterator[K]:
+    """Yields each key after all that it waits for; among those that are free, by name.
+
+    Args:
+        waits: Every key with the keys that it waits for, which are keys too. What is in a cycle, or waits for one, is
+            never yielded.
+        name: What decides among keys that are free.
+    """
+    missing = {key: set(others) for key, others in waits.items()}
+    later: dict[K, list[K]] = {key: [] for key in missing}
+    for key, others in missing.items():
+        for other in others:
+            later[other].append(key)
+    ready = [(name(key), key) for key, others in missing.items() if not others]
+    heapify(ready)
+    while ready:
+        _, done = heappop(ready)
+        yield done
+        for key in later[done]:
+            missing[key].discard(done)
+            if not missing[key]:
+                heappush(ready, (name(key), key))
+
+
 def _sorted_groups(updates: Mapping[str, Change], waits: Mapping[str, Iterable[str]]) -> list[tuple[Change, ...]]:
-    """Groups of updates, each after those it waits for; among those that are free, by name."""
+    """Groups of updates, each after those it waits for; among those that are free, by name of their first member."""
     edges = {k: tuple(n for n in waits.get(k, ()) if n in updates) for k in updates}
     members = [sorted(group, key=lambda k: updates[k].name) for group in components(edges)]
     number = {key: i for i, group in enumerate(members) for key in group}
-    after: dict[int, set[int]] = {i: set() for i in range(len(members))}
-    missing = dict.fromkeys(after, 0)
-    for key, needs in edges.items():
-        for other in {number[n] for n in needs} - {number[key]}:
-            if number[key] not in after[other]:
-                after[other].add(number[key])
-                missing[number[key]] += 1
-    ready = [(updates[members[i][0]].name, i) for i in missing if not missing[i]]
-    heapify(ready)
-    out = []
-    while ready:
-        _, i = heappop(ready)
-        out.append(tuple(updates[k] for k in members[i]))
-        for later in after[i]:
-            missing[later] -= 1
-            if not missing[later]:
-                heappush(ready, (updates[members[later][0]].name, later))
-    return out
+    after = {i: {number[n] for key in group for n in edges[key]} - {i} for i, group in enumerate(members)}
+    sequence = in_turn(after, lambda i: updates[members[i][0]].name)
+    return [tuple(updates[k] for k in members[i]) for i in sequence]
 
 
 def order(changes: Iterable[Change], conflicts: Conflicts) -> Phases:

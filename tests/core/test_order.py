@@ -188,6 +188,43 @@ def test_cycle_of_an_address_and_an_identity_is_broken_at_one_place():
     assert [(s.change.name, s.parked) for s in detour.legs] == [("a", True), ("b", False), ("a", False)]
 
 
+def test_the_one_that_lets_others_go_is_parked_rather_than_the_first():
+    found = plan(
+        desired(
+            tunnel("b", interface_address="10.0.1.0/31"),
+            tunnel("c", interface_address="10.0.1.2/31"),
+            tunnel("z", interface_address="10.0.0.0/30"),
+            of=account(parking="169.254.240.0/31"),
+        ),
+        live(
+            raw("b", interface_address="10.0.0.0/31"),
+            raw("c", interface_address="10.0.0.2/31"),
+            raw("z", interface_address="10.0.1.0/30"),
+        ),
+    )
+    (detour,) = found.detours.values()
+    assert [(leg.change.name, leg.parked) for leg in detour.legs] == [
+        ("z", True),
+        ("b", False),
+        ("c", False),
+        ("z", False),
+    ]
+
+
+@pytest.mark.parametrize(("parking", "expected"), [("169.254.240.0/31", None), ("169.254.240.0/30", ["0/31", "2/31"])])
+def test_two_that_are_parked_at_once_never_share_a_network(parking, expected):
+    def made(make, name, address, identity):
+        return make(name, interface_address=net(address), custom_remote_identities={"fqdn_id": IDS.format(identity)})
+
+    found = plan(
+        desired(made(tunnel, "a", 3, 2), made(tunnel, "b", 1, 3), made(tunnel, "c", 2, 1), of=account(parking=parking)),
+        live(made(raw, "a", 1, 1), made(raw, "b", 2, 2), made(raw, "c", 3, 3)),
+    )
+    (detour,) = found.detours.values()
+    networks = [v.removeprefix("169.254.240.") for v in detour.through if "/31" in v] if detour else None
+    assert networks == expected
+
+
 @pytest.mark.parametrize("parking", ["169.254.240.0/31", "169.254.240.0/32", "2001:db8::/64", "nonsense"])
 def test_no_free_network_means_no_detour(parking):
     found = plan(
