@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 
 from reconciler.simulator.account import Account, restored
 from reconciler.simulator.calls import Call
-from reconciler.simulator.checks import Json, patch_of
+from reconciler.simulator.checks import Json
 from reconciler.simulator.limits import Limiter, authorize
 from reconciler.simulator.message import RefusedError, Reply, Request, Route, decode, failure, ok, route
 from reconciler.simulator.operations import HANDLERS
 from reconciler.simulator.semantics import DEFAULT, Semantics
-from reconciler.simulator.tunnels import created, shown, updated
+from reconciler.simulator.tunnels import shown
 
 FORMAT = 1
 _EPOCH = 1_767_225_600.0
@@ -148,59 +148,6 @@ class Simulator:
         self.log.clear()
         for account in self._accounts.values():
             account.settle()
-
-    def foreign_create(self, account_id: str, body: Json) -> str:
-        """Creates a tunnel behind everybody's back (not logged, not counted, never lagging); returns its id.
-
-        Raises:
-            RefusedError: The rules of the API hold here too.
-        """
-        account = self.account(account_id)
-        patch = patch_of(body, self.semantics, object_form=True)
-        tunnel = created(patch, self.new_id(), self.moment(), self.semantics)
-        account.check_free(tunnel, self.semantics)
-        account.remember(0)
-        account.keep(tunnel, self.semantics)
-        if "psk" in patch:
-            account.keys[tunnel["id"]] = patch["psk"]
-        return str(tunnel["id"])
-
-    def foreign_edit(self, account_id: str, name: str, patch: Json) -> None:
-        """Merges fields into a tunnel behind everybody's back.
-
-        Args:
-            account_id: The account.
-            name: Name or id of the tunnel.
-            patch: Fields in request form, the target as an object.
-
-        Raises:
-            RefusedError: No such tunnel, or the rules of the API forbid it.
-        """
-        account = self.account(account_id)
-        old = self._named(account, name)
-        fields = patch_of(patch, self.semantics, object_form=True)
-        tunnel = {**updated(old, fields, self.semantics, merge=True), "modified_on": self.moment()}
-        account.check_free(tunnel, self.semantics)
-        account.remember(0)
-        account.keep(tunnel, self.semantics)
-        if "psk" in fields:
-            account.keys[tunnel["id"]] = fields["psk"]
-
-    def foreign_delete(self, account_id: str, name: str) -> None:
-        """Deletes a tunnel, given by name or id, behind everybody's back.
-
-        Raises:
-            RefusedError: No such tunnel.
-        """
-        account = self.account(account_id)
-        account.remember(0)
-        account.remove(self._named(account, name)["id"], self.semantics)
-
-    def _named(self, account: Account, name: str) -> Json:
-        for tunnel in account.tunnels.values():
-            if name in (tunnel["name"], tunnel["id"]):
-                return tunnel
-        return account.find(name)
 
     def clone(self) -> "Simulator":
         """Returns an independent copy, log and counters included; cheap, since kept tunnels are shared."""

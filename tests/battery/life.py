@@ -15,6 +15,7 @@ from tests.battery.port import Mishaps
 from tests.battery.run import Story, finish
 from tests.battery.two import by_chance, rival, together
 from tests.battery.world import ACCOUNT, World, world
+from tests.strangers import foreign_delete
 
 _ADDRESS = "interface_address"
 _IDENTITY = "custom_remote_identities.fqdn_id"
@@ -128,7 +129,7 @@ class Life:
         """Somebody deletes a tunnel."""
         name = self._pick(number)
         if name in self._held():
-            self.story.simulator.foreign_delete(ACCOUNT, str(name))
+            foreign_delete(self.story.simulator, ACCOUNT, str(name))
             self._wish()
 
     def set_keys(self, faults: Mapping[int, str]) -> None:
@@ -192,7 +193,7 @@ class Life:
         for tunnel_id, tunnel in list(self.story.simulator.account(ACCOUNT).tunnels.items()):
             holds = {tunnel["name"], interface_network(tunnel[_ADDRESS])}
             if holds & seen:
-                self.story.simulator.foreign_delete(ACCOUNT, tunnel_id)
+                foreign_delete(self.story.simulator, ACCOUNT, tunnel_id)
             seen |= holds
 
 

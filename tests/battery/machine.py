@@ -8,13 +8,13 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from reconciler.simulator.semantics import ALL_VARIANTS
 from tests.battery.keys import KEY_KINDS
 from tests.battery.life import Life
 from tests.battery.oracles import Breach
 from tests.battery.port import KINDS
 from tests.battery.run import Result
 from tests.battery.world import World
+from tests.variants import ALL_VARIANTS
 
 EXAMPLES = 50
 """Examples of one story of the battery."""

@@ -20,6 +20,7 @@ from tests.battery.guarded import Guarded
 from tests.battery.oracles import Breach, Watch
 from tests.battery.port import Killed, Mishaps, VirtualPort
 from tests.battery.world import ACCOUNT, Clock, World, key_text
+from tests.strangers import foreign_create, foreign_delete, foreign_edit
 
 _RUNS_TO_REPAIR = 3
 
@@ -82,7 +83,7 @@ class Story:
         if names:
             name = self.rng.choice(names)
             self.watch.ledger.begin()
-            self.simulator.foreign_edit(ACCOUNT, name, {"description": f"edited {self.mishaps.asked}"})
+            foreign_edit(self.simulator, ACCOUNT, name, {"description": f"edited {self.mishaps.asked}"})
             tunnel = next(t for t in self.simulator.account(ACCOUNT).tunnels.values() if t["name"] == name)
             self.watch.foreign(tunnel["id"])
 
@@ -95,7 +96,7 @@ class Story:
         own: dict[str, Any] = self.rng.choice([{}, {"customer_endpoint": "192.0.2.200"}, _elsewhere(self.watch)])
         self.watch.ledger.begin()
         try:
-            made = self.simulator.foreign_create(ACCOUNT, nested(declared.settings) | own | {"psk": "theirs"})
+            made = foreign_create(self.simulator, ACCOUNT, nested(declared.settings) | own | {"psk": "theirs"})
         except RefusedError:
             return
         self.watch.stranger(made, same=not own)
@@ -106,7 +107,7 @@ class Story:
         if doubled:
             self.invoke()
         for tunnel_id in doubled:
-            self.simulator.foreign_delete(ACCOUNT, tunnel_id)
+            foreign_delete(self.simulator, ACCOUNT, tunnel_id)
             self.watch.ledger.wrote(None, {}, {}, None)
 
     def session(self, world: World | None = None) -> tuple[Session, VirtualPort, Guarded]:

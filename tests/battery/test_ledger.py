@@ -9,6 +9,7 @@ from tests import build
 from tests.battery.ledger import Ledger
 from tests.battery.run import Ending, mentioned
 from tests.battery.world import ACCOUNT
+from tests.strangers import foreign_create, foreign_edit
 
 EDIT = {"description": "theirs"}
 
@@ -16,7 +17,7 @@ EDIT = {"description": "theirs"}
 @pytest.fixture
 def server():
     found = Simulator()
-    found.foreign_create(ACCOUNT, build.settings("a", description="first"))
+    foreign_create(found, ACCOUNT, build.settings("a", description="first"))
     return found
 
 
@@ -24,9 +25,9 @@ def told(server, view, planned=None, plan=None, *, by="tool"):
     """The overwrites when somebody edits the description and then `by` does."""
     ledger = Ledger(server.account(ACCOUNT))
     ledger.begin()
-    server.foreign_edit(ACCOUNT, "a", EDIT)
+    foreign_edit(server, ACCOUNT, "a", EDIT)
     ledger.wrote(None, {}, {}, None)
-    server.foreign_edit(ACCOUNT, "a", {"description": "ours"})
+    foreign_edit(server, ACCOUNT, "a", {"description": "ours"})
     ledger.wrote(by, view, planned or {}, plan)
     return [(one.by, one.name, one.path, one.seen, one.planned) for one in ledger.overwrites]
 

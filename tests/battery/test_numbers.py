@@ -9,13 +9,14 @@ from tests import build
 from tests.battery.port import Mishaps
 from tests.battery.run import Story
 from tests.battery.world import ACCOUNT, Clock, World
+from tests.strangers import foreign_create
 
 
 def story(live: list[dict[str, Any]], wanted: list[Any], switches: str = "", faults: dict[int, str] | None = None):
     """A world made by hand: all that is live and not wanted may be deleted, all that is wanted and not live made."""
     clock = Clock()
     start = Simulator(Semantics.parse(switches), clock.server)
-    ids = {body["name"]: start.foreign_create(ACCOUNT, body) for body in live}
+    ids = {body["name"]: foreign_create(start, ACCOUNT, body) for body in live}
     start.settle()
     names = {t.name for t in wanted}
     gone = frozenset(ids.keys() - names)

@@ -12,6 +12,7 @@ from reconciler.simulator.http import serve
 from reconciler.simulator.message import Reply, Request
 from reconciler.simulator.server import Simulator
 from tests import build
+from tests.strangers import foreign_create
 
 ROOT = Path(__file__).parents[2]
 ACCOUNT_YAML = f"account_id: {build.ACCOUNT_ID}\nprune: true\nremoved: [gone]\n"
@@ -64,8 +65,8 @@ def start(files: Path, base_url: str) -> subprocess.Popen[bytes]:
 def test_a_killed_apply_is_repaired_by_running_it_again(files, number):
     simulator = Simulator()
     for i, name in [(0, "a"), (1, "b"), (9, "gone")]:
-        simulator.foreign_create(
-            build.ACCOUNT_ID, build.settings(name, description="old", interface_address=f"10.0.0.{2 * i}/31")
+        foreign_create(
+            simulator, build.ACCOUNT_ID, build.settings(name, description="old", interface_address=f"10.0.0.{2 * i}/31")
         )
     simulator.settle()
     killer = Killer(number)

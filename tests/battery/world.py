@@ -7,9 +7,10 @@ from typing import Any
 
 from reconciler.core.desired import Account, Declared, Desired, EnvRef, External, Limits
 from reconciler.core.plan import PlanOptions
-from reconciler.simulator.semantics import ALL_VARIANTS
 from reconciler.simulator.server import Simulator
 from tests import build
+from tests.strangers import foreign_create
+from tests.variants import ALL_VARIANTS
 
 ACCOUNT = build.ACCOUNT_ID
 EPOCH = 1_800_000_000.0
@@ -258,7 +259,7 @@ def world(seed: int, size: int | None = None, variant: int | None = None) -> Wor
     clock = Clock()
     start = Simulator(replace(chosen.semantics, seed=seed), clock.server)
     extra = {"x_unknown": "keep me"} if chosen.semantics.server_fields else {}
-    ids = {body["name"]: start.foreign_create(ACCOUNT, body | extra | {"psk": "old"}) for body in draw.live}
+    ids = {body["name"]: foreign_create(start, ACCOUNT, body | extra | {"psk": "old"}) for body in draw.live}
     start.settle()
     start.account(ACCOUNT)
     gone = draw.doomed | draw.alien

@@ -10,6 +10,7 @@ from reconciler.core.report import EXIT_CODES, worst
 from reconciler.simulator.faults import FaultKind, apply_fault
 from reconciler.simulator.message import failure
 from tests.cli.world import ID, OTHER_ID, TOKEN, World, tunnel
+from tests.strangers import foreign_edit
 
 PRECEDENCE = ["auth", "error", "blocked", "plan_changed", "rejected", "changes", "ok"]
 
@@ -205,7 +206,7 @@ def test_a_drift_has_a_history(world: World) -> None:
     world.live(tunnel(1, description="by hand"), tunnel(2, description="by hand"))
     world.declare(tunnel(1), tunnel(2))
     assert world.run("drift", "-o", "json=1.json").code == 2
-    world.sim.foreign_edit(ID, "t002", {"description": ""})
+    foreign_edit(world.sim, ID, "t002", {"description": ""})
     world.live(tunnel(3))
     ran = world.run("drift", "--previous", "1.json", "-o", "json")
     assert {c["name"]: (c["class"], c["severity"], c["age"]) for c in ran.account["changes"]} == {

@@ -6,9 +6,11 @@ import pytest
 import yaml
 
 from reconciler.simulator.message import RefusedError
-from reconciler.simulator.semantics import ALL_VARIANTS, Semantics, Variant
+from reconciler.simulator.semantics import Semantics
 from reconciler.simulator.server import Simulator
 from tests.cli.world import ID, OTHER_ID, World, tunnel
+from tests.strangers import foreign_create
+from tests.variants import ALL_VARIANTS, Variant
 
 SPELLED = tuple(
     Variant(
@@ -198,4 +200,4 @@ def test_the_random_estates_are_random() -> None:
     assert len(sizes) > 3
     assert len(VARIANTS) * 6 >= 200
     sim = Simulator()
-    assert all(sim.foreign_create(ID, {k: v for k, v in t.items() if k != "psk"}) for t in estate(random.Random(3)))
+    assert all(foreign_create(sim, ID, {k: v for k, v in t.items() if k != "psk"}) for t in estate(random.Random(3)))

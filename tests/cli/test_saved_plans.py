@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.cli.world import ID, OTHER_ID, World, tunnel
+from tests.strangers import foreign_edit
 
 
 def saved(world: World) -> None:
@@ -31,13 +32,13 @@ def test_an_equal_plan_is_carried_out_without_asking(world: World) -> None:
 
 def test_a_foreign_edit(world: World) -> None:
     saved(world)
-    world.sim.foreign_edit(ID, "t001", {"customer_endpoint": "192.0.2.99"})
+    foreign_edit(world.sim, ID, "t001", {"customer_endpoint": "192.0.2.99"})
     assert "t001" in refused(world)
 
 
 def test_a_foreign_edit_elsewhere_matters_only_when_it_makes_a_change(world: World) -> None:
     saved(world)
-    world.sim.foreign_edit(ID, "t002", {"description": "drift"})
+    foreign_edit(world.sim, ID, "t002", {"description": "drift"})
     assert "t002" in refused(world)
 
 
@@ -237,7 +238,7 @@ def test_somebody_who_writes_during_the_check_is_noticed(world: World) -> None:
 
     def answer(sim, request):
         if request.method == "PUT":
-            sim.foreign_edit(ID, "t001", {"customer_endpoint": "192.0.2.99"})
+            foreign_edit(sim, ID, "t001", {"customer_endpoint": "192.0.2.99"})
         return sim.handle(request)
 
     world.answer = answer

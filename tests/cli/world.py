@@ -18,6 +18,7 @@ from reconciler.simulator.http import RunningServer, serve
 from reconciler.simulator.message import Reply, Request
 from reconciler.simulator.semantics import DEFAULT, Semantics
 from reconciler.simulator.server import Simulator
+from tests.strangers import foreign_create
 
 ID = "023e105f4ecef8ad9ca31a8372d0c353"
 OTHER_ID = "9a7806061c88ada191ed06f989cc3dac"
@@ -125,7 +126,7 @@ class World:
 
     def live(self, *tunnels: Mapping[str, Any], account: str = ID) -> list[str]:
         """Put tunnels live behind everybody's back; returns their ids."""
-        return [self.sim.foreign_create(account, body(t)) for t in tunnels]
+        return [foreign_create(self.sim, account, body(t)) for t in tunnels]
 
     def forget(self, past: Simulator | None = None) -> None:
         """Go back to an earlier copy of what is live, or to nothing."""

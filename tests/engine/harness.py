@@ -15,6 +15,7 @@ from reconciler.simulator.message import Request
 from reconciler.simulator.semantics import Semantics
 from reconciler.simulator.server import Simulator
 from tests.build import ACCOUNT_ID, options, settings
+from tests.strangers import foreign_create
 
 LOST = Ambiguous("no-answer", "the connection was reset")
 
@@ -25,7 +26,7 @@ class World:
     def __init__(self, *names: str, semantics: str = "", **fields: Any) -> None:
         self.simulator = Simulator(Semantics.parse(semantics))
         for name in names:
-            self.simulator.foreign_create(ACCOUNT_ID, settings(name, **fields.get(name, {})))
+            foreign_create(self.simulator, ACCOUNT_ID, settings(name, **fields.get(name, {})))
         self.simulator.settle()
         self.verbs: list[str] = []
         self.pauses: list[float] = []

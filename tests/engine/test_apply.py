@@ -3,6 +3,7 @@ import pytest
 from reconciler.api.call import ApiError, Denied, NotSent, Refused, Verb
 from tests.build import desired, tunnel
 from tests.engine.harness import LOST, World, results
+from tests.strangers import foreign_create
 
 REFUSAL = Refused(400, (ApiError("1022", "no"),))
 
@@ -78,7 +79,7 @@ def test_somebody_else_s_change_is_no_convergence():
     def carry(step):
         outcomes = real(step)
         if world.verbs[-1] == "update":
-            world.simulator.foreign_create("023e105f4ecef8ad9ca31a8372d0c353", {**_other()})
+            foreign_create(world.simulator, "023e105f4ecef8ad9ca31a8372d0c353", {**_other()})
         return outcomes
 
     world.carry = carry

@@ -3,6 +3,7 @@ from reconciler.engine.check import check
 from reconciler.engine.drive import drive
 from tests.build import ACCOUNT_ID, desired, tunnel
 from tests.engine.harness import World
+from tests.strangers import foreign_edit
 
 
 def checked(world, *wish):
@@ -54,7 +55,7 @@ def test_a_move_meanwhile_is_seen():
     def carry(step):
         outcomes = real(step)
         if world.verbs == ["update"]:
-            world.simulator.foreign_edit(ACCOUNT_ID, "a", {"description": "theirs"})
+            foreign_edit(world.simulator, ACCOUNT_ID, "a", {"description": "theirs"})
         return outcomes
 
     world.carry = carry

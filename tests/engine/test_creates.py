@@ -1,6 +1,7 @@
 from reconciler.api.call import ApiError, Refused, Verb
 from tests.build import ACCOUNT_ID, account, desired, settings, tunnel
 from tests.engine.harness import LOST, World, results
+from tests.strangers import foreign_create, foreign_edit
 
 KEYED = frozenset({"b"})
 WISH = (tunnel("a"), tunnel("b"))
@@ -43,7 +44,7 @@ def test_a_tunnel_of_that_name_that_is_not_ours_is_not_adopted():
     def carry(step):
         outcomes = real(step)
         if world.verbs == ["create"]:
-            world.simulator.foreign_create(ACCOUNT_ID, settings("b", interface_address="10.200.0.0/31"))
+            foreign_create(world.simulator, ACCOUNT_ID, settings("b", interface_address="10.200.0.0/31"))
         return outcomes
 
     world.carry = carry
@@ -83,7 +84,7 @@ def test_a_tunnel_that_was_there_before_is_not_taken_for_the_one_sent_and_keeps_
     def carry(step):
         outcomes = real(step)
         if world.verbs == ["create"]:
-            world.simulator.foreign_edit(ACCOUNT_ID, "x", {"name": "b"})
+            foreign_edit(world.simulator, ACCOUNT_ID, "x", {"name": "b"})
         return outcomes
 
     world.carry = carry

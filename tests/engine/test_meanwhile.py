@@ -3,6 +3,7 @@
 from reconciler.api.call import Verb
 from tests.build import ACCOUNT_ID, account, desired, settings, tunnel
 from tests.engine.harness import LOST, World
+from tests.strangers import foreign_create, foreign_edit
 
 
 def meddling(world, verb, meddle):
@@ -22,7 +23,7 @@ def meddling(world, verb, meddle):
 
 def test_an_update_does_not_undo_what_a_list_on_the_way_showed():
     world = meddling(
-        World("a", "b"), Verb.UPDATE, lambda server: server.foreign_edit(ACCOUNT_ID, "b", {"replay_protection": True})
+        World("a", "b"), Verb.UPDATE, lambda server: foreign_edit(server, ACCOUNT_ID, "b", {"replay_protection": True})
     )
 
     ended = world.apply(desired(tunnel("a", description="new"), tunnel("b", description="new")), batch_size=1)
@@ -34,7 +35,7 @@ def test_an_update_does_not_undo_what_a_list_on_the_way_showed():
 
 def test_an_update_that_somebody_else_has_made_meanwhile_is_not_sent():
     world = meddling(
-        World("a", "b"), Verb.UPDATE, lambda server: server.foreign_edit(ACCOUNT_ID, "b", {"description": "new"})
+        World("a", "b"), Verb.UPDATE, lambda server: foreign_edit(server, ACCOUNT_ID, "b", {"description": "new"})
     )
 
     ended = world.apply(desired(tunnel("a", description="new"), tunnel("b", description="new")), batch_size=1)
@@ -45,7 +46,7 @@ def test_an_update_that_somebody_else_has_made_meanwhile_is_not_sent():
 
 def test_a_tunnel_that_somebody_edits_meanwhile_is_not_deleted():
     world = meddling(
-        World("a", "b"), Verb.UPDATE, lambda server: server.foreign_edit(ACCOUNT_ID, "b", {"description": "mine"})
+        World("a", "b"), Verb.UPDATE, lambda server: foreign_edit(server, ACCOUNT_ID, "b", {"description": "mine"})
     )
 
     ended = world.apply(desired(tunnel("a", description="new"), of=account(removed=["b"])))
@@ -62,7 +63,7 @@ def test_a_lost_delete_is_not_repeated_when_somebody_edits_the_tunnel():
     def carry(step):
         outcomes = real(step)
         if world.verbs == ["delete"]:
-            world.simulator.foreign_edit(ACCOUNT_ID, "b", {"description": "mine"})
+            foreign_edit(world.simulator, ACCOUNT_ID, "b", {"description": "mine"})
         return outcomes
 
     world.carry = carry
@@ -78,7 +79,7 @@ def test_no_create_of_a_name_that_a_list_on_the_way_showed():
     world = meddling(
         World("a", semantics="names_unique=false"),
         Verb.UPDATE,
-        lambda server: server.foreign_create(ACCOUNT_ID, taken),
+        lambda server: foreign_create(server, ACCOUNT_ID, taken),
     )
 
     ended = world.apply(desired(tunnel("a", description="new"), tunnel("b")))

@@ -3,6 +3,7 @@ import pytest
 from reconciler.api.call import ApiError, Refused, Verb
 from tests.build import desired, tunnel
 from tests.engine.harness import LOST, World, results
+from tests.strangers import foreign_edit
 
 NAMES = tuple(f"t{i:02d}" for i in range(60))
 
@@ -65,7 +66,7 @@ def test_a_tunnel_that_somebody_changed_meanwhile_is_left_alone():
     def carry(step):
         outcomes = real(step)
         if world.verbs == ["update"]:
-            world.simulator.foreign_edit("023e105f4ecef8ad9ca31a8372d0c353", "a", {"description": "theirs"})
+            foreign_edit(world.simulator, "023e105f4ecef8ad9ca31a8372d0c353", "a", {"description": "theirs"})
         return outcomes
 
     world.carry = carry

@@ -9,8 +9,10 @@ from cloudflare import APIConnectionError, BadRequestError, Cloudflare, NotFound
 
 from reconciler.simulator.faults import FaultKind, apply_fault
 from reconciler.simulator.http import serve
-from reconciler.simulator.semantics import ALL_VARIANTS, Semantics
+from reconciler.simulator.semantics import Semantics
 from reconciler.simulator.server import Simulator
+from tests.strangers import foreign_create
+from tests.variants import ALL_VARIANTS
 
 ACCOUNT = "023e105f4ecef8ad9ca31a8372d0c353"
 WORD = "secret"
@@ -105,8 +107,8 @@ def test_the_sdk_sees_a_token_that_may_not_write(tunnels):
 @pytest.mark.parametrize("variant", ALL_VARIANTS, ids=lambda variant: variant.name)
 def test_the_sdk_reads_every_variant(variant):
     simulator = Simulator(variant.semantics)
-    simulator.foreign_create(
-        ACCOUNT, {"name": "a", "cloudflare_endpoint": "203.0.113.1", "interface_address": "10.0.0.0/31"}
+    foreign_create(
+        simulator, ACCOUNT, {"name": "a", "cloudflare_endpoint": "203.0.113.1", "interface_address": "10.0.0.0/31"}
     )
     with (
         serve(simulator) as running,

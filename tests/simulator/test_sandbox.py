@@ -11,6 +11,7 @@ from reconciler.simulator.message import Request
 from reconciler.simulator.sandbox import load, locked, save, saving
 from reconciler.simulator.semantics import DEFAULT
 from reconciler.simulator.server import Simulator
+from tests.strangers import foreign_create, foreign_edit
 
 
 def clock():
@@ -82,7 +83,7 @@ def test_a_failed_save_leaves_the_old_file_and_no_litter(tmp_path, world):
     path = tmp_path / "sandbox.json"
     save(path, world.simulator)
     before = path.read_bytes()
-    world.simulator.foreign_edit(world.account, "a", {"description": "\ud800"})
+    foreign_edit(world.simulator, world.account, "a", {"description": "\ud800"})
     with pytest.raises(UnicodeEncodeError):
         save(path, world.simulator)
     assert path.read_bytes() == before
@@ -96,7 +97,7 @@ def test_the_lock_lets_no_write_be_lost(tmp_path, api):
     def add(number):
         with locked(path):
             simulator = load(path, DEFAULT, clock)
-            simulator.foreign_create(world.account, world.body(f"t{number}", number))
+            foreign_create(simulator, world.account, world.body(f"t{number}", number))
             save(path, simulator)
 
     threads = [threading.Thread(target=add, args=(number,)) for number in range(8)]

@@ -4,7 +4,8 @@ import itertools
 
 import pytest
 
-from reconciler.simulator.semantics import ALL_VARIANTS, Semantics
+from reconciler.simulator.semantics import Semantics
+from tests.variants import ALL_VARIANTS
 
 
 @pytest.mark.parametrize(("switches", "kept"), [("", True), ("put=replace", False)])

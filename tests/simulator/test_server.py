@@ -5,6 +5,7 @@ import json
 import pytest
 
 from reconciler.simulator.message import RefusedError
+from tests.strangers import foreign_create, foreign_delete, foreign_edit
 
 REFUSED = (400, 1022)
 
@@ -382,7 +383,7 @@ def test_accounts_are_apart(api):
     world = api()
     world.create()
     assert world.simulator.tunnels("0" * 32) == []
-    world.simulator.foreign_create("0" * 32, world.body())
+    foreign_create(world.simulator, "0" * 32, world.body())
     assert len(world.simulator.tunnels(world.account)) == 1
 
 
@@ -407,15 +408,15 @@ def test_the_log_and_the_counters_say_what_was_asked_and_done(api):
 
 def test_foreign_edits_change_the_world_unseen(api):
     world = api("list_lag=1")
-    world.simulator.foreign_create(world.account, world.body("a", psk="k"))
-    world.simulator.foreign_edit(world.account, "a", {"description": "by hand"})
+    foreign_create(world.simulator, world.account, world.body("a", psk="k"))
+    foreign_edit(world.simulator, world.account, "a", {"description": "by hand"})
     assert world.simulator.tunnels(world.account)[0]["description"] == "by hand"
     assert world.names() == ["a"]
     with pytest.raises(RefusedError, match="not found"):
-        world.simulator.foreign_edit(world.account, "b", {"description": "nobody"})
-    world.simulator.foreign_edit(world.account, "a", {"psk": "other"})
+        foreign_edit(world.simulator, world.account, "b", {"description": "nobody"})
+    foreign_edit(world.simulator, world.account, "a", {"psk": "other"})
     assert list(world.simulator.keys(world.account).values()) == ["other"]
-    world.simulator.foreign_delete(world.account, "a")
+    foreign_delete(world.simulator, world.account, "a")
     assert world.names() == []
     assert world.simulator.keys(world.account) == {}
     assert {entry.method for entry in world.simulator.log} == {"GET"}
