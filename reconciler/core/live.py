@@ -76,13 +76,14 @@ def _tunnel(item: object) -> LiveTunnel:
     if not isinstance(item, dict):
         raise ListUntrusted("an entry is not an object")
     tunnel_id = _check_id(item.get("id"))
-    for key in ("name", "cloudflare_endpoint", "interface_address"):
-        if not isinstance(item.get(key), str) or not item[key]:
-            raise ListUntrusted(f"tunnel {tunnel_id} lacks the required field {key}")
     try:
-        return LiveTunnel(tunnel_id, item["name"], canonical(item), item)
+        settings = canonical(item)
     except Malformed:
         raise ListUntrusted(f"tunnel {tunnel_id} has a field of an impossible type") from None
+    for path in ("name", "cloudflare_endpoint", "interface_address"):
+        if not settings[path]:
+            raise ListUntrusted(f"tunnel {tunnel_id} lacks the required field {path}")
+    return LiveTunnel(tunnel_id, item["name"], settings, item)
 
 
 def live_from_result(result: object) -> Live:

@@ -21,16 +21,17 @@ Place = tuple[int, int]
 Mapping: TypeAlias = dict[str, Value]
 _Lines: TypeAlias = Iterable[tuple[str, str, str]]
 
-_WORD = r"A-Za-z0-9_.\u00a1-\ud7ff/+@=()"
+_ODD = r"\x00-\x1f\"#$%&'*!?<>\\^`|~"  # what one of these may mean is for the parser to say
+_FIRST = rf"[^{_ODD}\[\]{{}}@,: -]"
 _LINE = re.compile(
     r"^( *+(?:- )?+)(?:([a-z_][a-z0-9_]{0,60}+):(?=[ \n]) *+)?+"
-    rf"([A-Za-z0-9_./](?:[{_WORD},;: -]*[{_WORD},;-])?"
-    rf"""|"[^"\\\n]*+"|'[^'\n]*+'|[\[{{][{_WORD}\[\]{{}}, :-]*[\]}}])?+"""
+    rf"({_FIRST}(?:[^{_ODD}\[\]{{}}]*[^{_ODD}\[\]{{}}: ])?"
+    rf"""|"[^"\\\n]*+"|'[^'\n]*+'|[\[{{][^{_ODD}]*[\]}}])?+"""
     r"(?:\n| *+(?:(?<![^ \n])#[^\n]*+)?+\n)",
     re.MULTILINE,
 )
 """One line: indentation with a dash, a key, a value as it is written; empty for what it lacks."""
-_TEXTS = re.compile(rf"[A-Za-z0-9_./](?:[{_WORD} -]*[{_WORD}-])?")
+_TEXTS = re.compile(rf"{_FIRST}(?:[^{_ODD}\[\]{{}},:]*[^{_ODD}\[\]{{}},: ])?")
 _OPENING = re.compile(r"[\[{]")
 _MAX_BRACKETS = 4
 _MARKS = frozenset("\"'[{")

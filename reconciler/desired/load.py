@@ -32,6 +32,7 @@ from reconciler.desired.tree import AccountFiles, SourceFile, Tree
 
 _NOTHING: frozenset[str] = frozenset()
 REQUIRED = ("name", "cloudflare_endpoint", "interface_address")
+_ASN = ("bgp", "customer_asn")
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +189,8 @@ def _entries(read: _Read, defaults: Mapping[str, Any], gone: set[str], problems:
         lacking = _lacking(tunnel)
         if lacking:
             problems += _missing(document, index, lacking, wrong)
+        if _ASN in lacking:
+            tunnel = {**tunnel, "bgp": None}
         declared = _declared(tunnel, Location(document.file, *places[index]), folder)
         entries.append(Entry(declared, document, index, wrong))
     return entries
@@ -196,14 +199,10 @@ def _entries(read: _Read, defaults: Mapping[str, Any], gone: set[str], problems:
 def _lacking(tunnel: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """Paths that the tunnel needs and nothing gives."""
     lacking: list[tuple[str, ...]] = [(name,) for name in REQUIRED if tunnel.get(name) is None]
-    if _bgp_without_asn(tunnel):
-        lacking.append(("bgp", "customer_asn"))
-    return lacking
-
-
-def _bgp_without_asn(tunnel: Mapping[str, Any]) -> bool:
     bgp = tunnel.get("bgp")
-    return bgp is not None and bgp.get("customer_asn") is None
+    if bgp is not None and bgp.get("customer_asn") is None:
+        lacking.append(_ASN)
+    return lacking
 
 
 def _missing(document: Document, index: int, lacking: list[tuple[str, ...]], wrong: frozenset[str]) -> list[Diagnostic]:
@@ -224,8 +223,6 @@ def _missing(document: Document, index: int, lacking: list[tuple[str, ...]], wro
 def _declared(tunnel: Mapping[str, Any], place: Location, folder: str) -> Declared:
     """One tunnel's declaration from its merged and typed fields."""
     psk = tunnel.get("psk")
-    if _bgp_without_asn(tunnel):
-        tunnel = {**tunnel, "bgp": None}
     return Declared(
         tunnel.get("name", ""),
         canonical(tunnel),

@@ -72,8 +72,7 @@ def check(groups: Iterable[Group], today: date) -> Iterator[Diagnostic]:
         yield from _renames(group.entries)
         yield from _ownership(group.account, named)
         yield from _expired(group.account, today)
-        for entry in group.entries:
-            yield from _warnings(entry)
+        yield from _warnings(group.entries)
         yield from _pairs(group.entries)
 
 
@@ -221,22 +220,24 @@ def _expired(account: Account, today: date) -> Iterator[Diagnostic]:
         )
 
 
-def _warnings(entry: Entry) -> Iterator[Diagnostic]:
-    declared = entry.declared
-    name, inner = declared.name, declared.settings["interface_address"]
-    if len(name) > MAX_NAME:
-        detail = f"Cloudflare's documentation allows {MAX_NAME}. Choose a shorter one."
-        yield warning("long-name", f"the name {shown(name)} has {len(name)} characters", detail, entry.at("name"))
-    if not _NAME.fullmatch(name):
-        detail = "Cloudflare's documentation allows neither spaces nor special characters. Use letters, digits, -."
-        yield warning("odd-name", f"the name {shown(name)} has special characters", detail, entry.at("name"))
-    if inner and not _private(str(inner)):
-        detail = "Cloudflare documents 10/8, 172.16/12, 192.168/16 and 169.254.240.0/20 only. Use one of them."
-        summary = f"{shown(str(inner))} lies outside the documented ranges"
-        yield warning("public-interface", summary, detail, entry.at("interface_address"))
-    if declared.key is None and "psk" not in entry.wrong:
-        detail = "A tunnel without a key does not come up. Add psk: {env: NAME}, or psk: external."
-        yield warning("no-psk", f"the tunnel {shown(name)} declares no pre-shared key", detail, declared.location)
+def _warnings(entries: Iterable[Entry]) -> Iterator[Diagnostic]:
+    for entry in entries:
+        declared = entry.declared
+        name, inner = declared.name, declared.settings["interface_address"]
+        if len(name) > MAX_NAME:
+            detail = f"Cloudflare's documentation allows {MAX_NAME}. Choose a shorter one."
+            yield warning("long-name", f"the name {shown(name)} has {len(name)} characters", detail, entry.at("name"))
+        if not _NAME.fullmatch(name):
+            detail = "Cloudflare's documentation allows neither spaces nor special characters. Use letters, digits, -."
+            yield warning("odd-name", f"the name {shown(name)} has special characters", detail, entry.at("name"))
+        if inner and not _private(str(inner)):
+            detail = "Cloudflare documents 10/8, 172.16/12, 192.168/16 and 169.254.240.0/20 only. Use one of them."
+            summary = f"{shown(str(inner))} lies outside the documented ranges"
+            yield warning("public-interface", summary, detail, entry.at("interface_address"))
+        if declared.key is None and "psk" not in entry.wrong:
+            detail = "A tunnel without a key does not come up. Add psk: {env: NAME}, or psk: external."
+            summary = f"the tunnel {shown(name)} declares no pre-shared key"
+            yield warning("no-psk", summary, detail, declared.location)
 
 
 def _private(text: str) -> bool:

@@ -118,9 +118,10 @@ def number(low: int, high: int) -> Callable[[Any], int]:
 
 def choice(*choices: str) -> Callable[[Any], str]:
     """A function that takes one of the words given."""
+    known = frozenset(choices)
 
     def typed(value: Any) -> str:
-        if type(value) is str and value in choices:
+        if type(value) is str and value in known:
             return value
         hint = did_you_mean(value, choices) if isinstance(value, str) else ""
         remedy = f"{hint}It can be {' or '.join(choices)}."
