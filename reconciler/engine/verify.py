@@ -1,5 +1,7 @@
 """Verification: list again, diff again; only an empty difference is success."""
 
+from collections.abc import Collection, Mapping
+
 from reconciler.api.call import Pause, Protocol
 from reconciler.core.build import remaining
 from reconciler.core.change import Action, Change
@@ -34,45 +36,45 @@ def verify(run: Run) -> Protocol[tuple[Change, ...] | None]:
         if not left and doubtful and any(v != APPLIED for v in run.verdicts.values()):
             doubtful = False
             yield Pause(AGREEMENT_SECONDS, "before a second list that must confirm what the answers did not say")
-        elif wait is None or not any(_may_lag(run, change, live) for change in left):
-            _correct(run, left)
+            continue
+        ours = _origins(run, left)
+        names = live.by_name().keys()
+        if wait is None or not any(_may_lag(run, change, live, names) for change, _ in ours):
+            _correct(run, {change.key: one for change, one in ours})
             return left
-        else:
-            yield Pause(wait, "until the list shows what was written")
+        yield Pause(wait, "until the list shows what was written")
     return None
 
 
-def _origin(run: Run, left: Change) -> Change | None:
-    """The change of this run that should have made the difference go away."""
-    for change in run.plan.changes:
-        if change.key == left.key or (change.name == left.name and change.action is not Action.DELETE):
-            return change
-    return None
+def _origins(run: Run, left: tuple[Change, ...]) -> list[tuple[Change, Change]]:
+    """The changes of this run that should have made differences go away, each with the one that is left."""
+    by_key = {c.key: c for c in run.plan.changes}
+    by_name = {c.name: c for c in run.plan.changes if c.action is not Action.DELETE}
+    found = [(by_key.get(one.key) or by_name.get(one.name), one) for one in left]
+    return [(change, one) for change, one in found if change is not None]
 
 
-def _may_lag(run: Run, left: Change, live: Live) -> bool:
-    """True when the difference is in something this run wrote and the list shows no trace of the write yet.
+def _may_lag(run: Run, change: Change, live: Live, names: Collection[str]) -> bool:
+    """True when what is left of a change is in something this run wrote and the list shows no trace of the write yet.
 
     A tunnel that came or went leaves its trace by being there; one that was updated, by the values that the answer gave
     or by its time of modification. Waiting for anything else would not change what the list says.
     """
-    change = _origin(run, left)
-    if change is None or run.verdicts.get(change.key) != APPLIED or change.key in run.final:
+    if run.verdicts.get(change.key) != APPLIED or change.key in run.final:
         return False
     now = live.tunnels.get(change.key)
     if change.live is None or now is None:
-        return change.name not in live.by_name()
+        return change.name not in names
     if run.answered.get(change.key) == now.settings:
         return False
     return now.modified_on == change.live.modified_on
 
 
-def _correct(run: Run, left: tuple[Change, ...]) -> None:
+def _correct(run: Run, differing: Mapping[str, Change]) -> None:
     """The list decides: what it shows as done is applied, what it still shows as different is not.
 
     Where the answer already said why something was not done, its words stay: they are Cloudflare's own.
     """
-    differing = {change.key: one for one in left if (change := _origin(run, one)) is not None}
     for change in run.plan.changes:
         one = differing.get(change.key)
         if one is None and change.key not in run.final:
