@@ -12,8 +12,9 @@ The path of data, one way through:
     report    reports makes one value, render draws it             -> core.report.Report
 
 Who does I/O: `cli` (arguments, environment, clock, files), `desired.tree` and `desired.gitref` (files, git),
-`api.transport` (HTTP), `keys.resolve`, `keys.sinks` and `keys.program` (keys), `simulator.http` and
-`simulator.sandbox`. All else is pure: values in, values out; import contracts in pyproject.toml prove it.
+`api.transport` (HTTP), `keys.resolve`, `keys.sinks`, `keys.program` and `keys.deliver` (keys), `keys.streams` (standard
+streams), `simulator.http`, `simulator.transport` and `simulator.sandbox`. All else is pure: values in, values out;
+import contracts in pyproject.toml prove it.
 """
 
 __version__ = "0.1.0"

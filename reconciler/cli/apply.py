@@ -21,7 +21,7 @@ from reconciler.core.report import AccountReport, Outcome, Problem, Report, wors
 from reconciler.core.saved import check_saved
 from reconciler.engine.apply import apply
 from reconciler.engine.drive import drive
-from reconciler.keys.redact import traceback_text
+from reconciler.keys.streams import traceback_text
 from reconciler.reports.accounts import applied, planned, report_of
 
 LIST_LASTS = 30.0

@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return answered.code if isinstance(answered.code, int) else _USAGE
     gc.disable()  # one short run: collecting costs more than it frees
     from reconciler.cli.context import Context, stop_on_signals
-    from reconciler.keys.redact import install
+    from reconciler.keys.streams import install
 
     _no_core_dump()
     _prepare_streams()
@@ -99,7 +99,7 @@ def _internal(ctx: "Context", bug: Exception) -> int:
     """The traceback goes to standard error; the report keeps the output that was asked for readable by programs."""
     from reconciler.cli.output import write_report
     from reconciler.core.diagnostic import error
-    from reconciler.keys.redact import traceback_text
+    from reconciler.keys.streams import traceback_text
     from reconciler.reports.accounts import report_of
 
     name, remedy = ctx.options.command, "This is a bug: please report the lines on standard error."
