@@ -95,7 +95,8 @@ class Guarded:
 
     def _keyed(self, spoken: list[str]) -> None:
         """Only what this run made, or what can't be told from it, gets a key."""
-        if any(i in self.watch.world.ids.values() and i not in self.keying for i in spoken):
+        spoken = [i for i in spoken if i not in self.keying]
+        if any(i in self.watch.world.ids.values() for i in spoken):
             self.watch.breach("S1", "a key is set on a tunnel that was there before")
         if not all(self.watch.strangers.get(i, True) for i in spoken):
             self.watch.breach("S1", "a key is set on a tunnel that somebody else made")
@@ -170,7 +171,10 @@ class Guarded:
 
     def _look(self, reply: Reply) -> None:
         """What a list showed, by our own reading; one with two tunnels of a name is nothing to write by."""
-        tunnels = json.loads(reply.body)["result"]["ipsec_tunnels"]
+        tunnels = json.loads(reply.body)["result"].get("ipsec_tunnels")
+        if tunnels is None:  # an account without tunnels, of whose list a fault left nothing
+            self.trusted = False
+            return
         self._view = {t["id"]: canonical(t) for t in tunnels}
         self.trusted = len({t["name"] for t in tunnels}) == len(tunnels)
 

@@ -186,6 +186,7 @@ class Life:
         before = story.watch
         story.watch = Watch(story.world, story.simulator)
         story.watch.breaches, story.watch.limits = before.breaches, before.limits
+        story.watch.strangers = before.strangers
 
     def _tidy(self) -> None:
         """Somebody takes away what no client could have kept from being doubled."""
