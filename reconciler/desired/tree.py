@@ -105,8 +105,8 @@ def read_tree(root: Path) -> Tree:
     try:
         for parts in _names(walk, ()):
             _count(walk, parts)
-        homes = _homes(walk)
-        accounts = tuple(_account(walk, home, homes[home]) for home in sorted(homes))
+        found = [_account(walk, home, names) for home, names in _homes(walk).items()]
+        accounts = tuple(sorted(found, key=lambda account: account.name))
     except _Full:
         accounts = ()
     if not accounts and not walk.diagnostics:

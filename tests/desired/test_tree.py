@@ -38,6 +38,13 @@ def test_files_are_grouped_by_account_in_sorted_order(tmp_path: Path):
     assert shape(tree) == {"lab": ["lab/x.yaml"], "prod": ["prod/b.YAML", "prod/eu/a.yaml", "prod/z.yml"]}
 
 
+def test_accounts_stand_in_order_of_name(tmp_path: Path):
+    tree = read_tree(
+        plant(tmp_path, *(f"{name}/{file}.yaml" for name in ("a/b", "a-b", "B") for file in ("account", "x")))
+    )
+    assert [account.name for account in tree.accounts] == ["B", "a-b", "a/b"]
+
+
 def test_one_account_in_the_root_is_called_default(tmp_path: Path):
     tree = read_tree(plant(tmp_path, "account.yaml", "a/b.yaml"))
     assert shape(tree) == {"default": ["a/b.yaml"]}
