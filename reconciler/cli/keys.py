@@ -24,7 +24,7 @@ from reconciler.keys.steps import SinkStep
 
 
 def resolved(ctx: Context, ring: KeyRing, targets: Iterable[Declared]) -> tuple[Diagnostic, ...]:
-    """Put the keys that references hold into the ring; returns a problem for each that is missing."""
+    """Put the keys that references hold into the ring; returns what is wrong with them."""
     refs = {t.name: (t.key, t.location) for t in targets if isinstance(t.key, (EnvRef, FileRef, CommandRef))}
     found, problems = resolve(refs, ctx.env, allow_commands=ctx.options.allow_commands)
     for name in found.names():
@@ -63,7 +63,7 @@ def key_carrier(ctx: Context, ring: KeyRing, sinks: dict[str, Sink], carry: Carr
 
 
 class Keys:
-    """The keys of one apply, for all its accounts.
+    """The keys of one apply, for all its accounts: making it resolves, makes and stores them, before the first write.
 
     Raises:
         Halt: `invalid` when one is missing, `error` when a sink fails; nothing was written.

@@ -251,6 +251,12 @@ def test_logs_go_to_standard_error_as_json(world: World) -> None:
     assert loud.json["outcome"] == "ok"
 
 
+def test_a_server_check_is_logged_too(world: World) -> None:
+    world.declare(tunnel(1))
+    ran = world.run("plan", "--server-check", "-v", "--log-format", "json")
+    assert [json.loads(line)["call"] for line in ran.err.splitlines()] == ["list", "create", "list"]
+
+
 def test_twice_verbose_logs_every_request_with_what_a_retry_hides(world: World) -> None:
     from reconciler.simulator.faults import FaultKind, apply_fault
 
