@@ -5,7 +5,7 @@ from collections.abc import Collection
 from textwrap import dedent, indent
 
 from reconciler.core.diagnostic import Diagnostic, error
-from reconciler.desired.document import Document, DocumentError, parse
+from reconciler.desired.document import DocumentError, Parsed, parse
 from reconciler.desired.dump import Ignored, ignore_flow, ignore_text
 from reconciler.desired.tree import SourceFile
 
@@ -19,33 +19,33 @@ def add_ignores(source: SourceFile, ignored: Collection[Ignored]) -> str | Diagn
         source: A valid `account.yaml`.
         ignored: At least one tunnel that can't be declared.
     """
-    document = parse(source.data, source.path)
+    parsed = parse(source.data, source.path)
     text = source.data.decode("utf-8-sig")
     if not text.endswith("\n"):
         text += "\n"
-    changed = _changed(document, text, ignored)
-    if changed is not None and _grew(document, changed, len(ignored)):
+    changed = _changed(parsed, text, ignored)
+    if changed is not None and _grew(parsed, changed, len(ignored)):
         return changed
-    place = document.location(("ignore",), key=True)
+    place = parsed.document.location(("ignore",), key=True)
     detail = f"Add these items to it by hand, then import again: {ignore_flow(ignored)}"
     return error("ignore-by-hand", "a program can't add to the list `ignore` as it is written", detail, place)
 
 
-def _changed(document: Document, text: str, ignored: Collection[Ignored]) -> str | None:
+def _changed(parsed: Parsed, text: str, ignored: Collection[Ignored]) -> str | None:
     """The text with the rules put before the first one that is there, or None where there is no place for them."""
-    items, value = ignore_text(ignored), document.value
+    items, value = ignore_text(ignored), parsed.value
     if not isinstance(value, dict) or "ignore" not in value:
         return f"{text}ignore:\n{items}"
     lines = text.splitlines(keepends=True)
     if not value["ignore"]:
-        number, _ = document.locate(("ignore",), key=True)
+        number, _ = parsed.document.locate(("ignore",), key=True)
         rest = "".join(lines[number - 1 :])
         if not (empty := _NOTHING.match(rest)):
             return None
         note = f"  {empty[1]}" if empty[1] else ""
         after = rest[empty.end() :].lstrip("\r\n")
         return f"{''.join(lines[: number - 1])}ignore:{note}\n{items}{after}"
-    number, column = document.locate(("ignore",))
+    number, column = parsed.document.locate(("ignore",))
     line = lines[number - 1]
     if line[column - 1] == "[":
         return "".join(
@@ -55,13 +55,13 @@ def _changed(document: Document, text: str, ignored: Collection[Ignored]) -> str
     return "".join([*lines[: number - 1], indent(dedent(items), before), *lines[number - 1 :]])
 
 
-def _grew(document: Document, text: str, count: int) -> bool:
+def _grew(parsed: Parsed, text: str, count: int) -> bool:
     """True when the text reads as before, with so many more rules at the front of the list and nothing else new."""
     try:
-        new = parse(text.encode(), document.file).value
+        new = parse(text.encode(), parsed.document.file).value
     except DocumentError:
         return False
-    old = document.value
+    old = parsed.value
     if not isinstance(new, dict) or not isinstance(old, dict):
         return False
     rules, known = new.get("ignore"), old.get("ignore") or []

@@ -8,6 +8,7 @@ Data keeps what was written: every value but null is text, since the field decid
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Literal
 
 from reconciler.core.diagnostic import Diagnostic, Location, error, in_order
@@ -18,7 +19,7 @@ from reconciler.desired.plain import Plain, Value
 from reconciler.desired.positions import Path, Positions, read_positions
 from reconciler.desired.syntax import BROKEN, events, explain
 
-__all__ = ["Document", "DocumentError", "Plain", "Reader", "Value", "parse"]
+__all__ = ["Document", "DocumentError", "Parsed", "Plain", "Reader", "Value", "parse"]
 
 Reader = Literal["lines", "libyaml", "pure"]
 """Line by line, by libyaml, by PyYAML's parser written in Python; each hands on to the next what it can't read, the
@@ -34,31 +35,19 @@ class DocumentError(ValueError):
 
 
 class Document:
-    """A file that was read.
+    """A file that was read: its text, and where things stand in it.
 
     Attributes:
-        value: Dicts with text keys, lists, `str`, `Plain` and None. What an alias stands for is the same
-            object wherever it is used: treat the value as read-only. None for an empty file.
         text: The file's bytes.
         file: Its name for messages.
     """
 
-    __slots__ = ("_positions", "_pure", "_starts", "file", "text", "value")
+    __slots__ = ("_positions", "_pure", "file", "text")
 
-    def __init__(
-        self,
-        value: Value,
-        text: bytes,
-        file: str,
-        *,
-        pure: bool = False,
-        starts: Mapping[int, list[tuple[int, int]]] | None = None,
-    ) -> None:
-        self.value = value
+    def __init__(self, text: bytes, file: str, *, pure: bool = False) -> None:
         self.text = text
         self.file = file
         self._pure = pure
-        self._starts = starts or {}
         self._positions: Positions | None = None
 
     def locate(self, path: Path, *, key: bool = False) -> tuple[int, int]:
@@ -77,18 +66,34 @@ class Document:
         """As `locate`, with the file's name."""
         return Location(self.file, *self.locate(path, key=key))
 
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """What a file holds.
+
+    Attributes:
+        document: The file. It does not hold the value, which is worth freeing as soon as it is typed.
+        value: Dicts with text keys, lists, `str`, `Plain` and None. What an alias stands for is the same
+            object wherever it is used: treat the value as read-only. None for an empty file.
+        starts: The line and column, from 1, of the items of lists below the root's keys, by the list's `id`.
+    """
+
+    document: Document
+    value: Value
+    starts: Mapping[int, list[tuple[int, int]]]
+
     def item_starts(self, key: str) -> list[tuple[int, int]]:
         """The line and column, from 1, of each item of the list under a key of the root."""
         items = self.value.get(key) if isinstance(self.value, dict) else None
         if not isinstance(items, list):
             return []
-        starts = self._starts.get(id(items), [])
+        starts = self.starts.get(id(items), [])
         if len(starts) == len(items):
             return starts
-        return [self.locate((key, index)) for index in range(len(items))]
+        return [self.document.locate((key, index)) for index in range(len(items))]
 
 
-def parse(data: bytes, file: str, reader: Reader = "lines") -> Document:
+def parse(data: bytes, file: str, reader: Reader = "lines") -> Parsed:
     """Reads one file.
 
     Args:
@@ -103,7 +108,7 @@ def parse(data: bytes, file: str, reader: Reader = "lines") -> Document:
     if refused := screen(data, file):
         raise DocumentError(refused[:MAX_PROBLEMS])
     if reader == "lines" and (usual := read_lines(data)):
-        return Document(usual[0], data, file, starts=usual[1])
+        return Parsed(Document(data, file), *usual)
     pure = reader == "pure"
     builder = Builder(events(data, pure=pure), file, careful=any(sign in data for sign in (b"\\", b"&", b"!")))
     try:
@@ -117,7 +122,7 @@ def parse(data: bytes, file: str, reader: Reader = "lines") -> Document:
         builder.problems += _duplicates(read_positions(events(data, pure=pure)), file)
     if builder.problems:
         raise DocumentError(in_order(builder.problems)[:MAX_PROBLEMS])
-    return Document(value, data, file, pure=pure, starts=builder.starts)
+    return Parsed(Document(data, file, pure=pure), value, builder.starts)
 
 
 def _duplicates(positions: Positions, file: str) -> list[Diagnostic]:

@@ -1,7 +1,7 @@
 """The texts of all files to desired state: parsed, typed, defaults merged, canonical, checked."""
 
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -52,10 +52,11 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """One file: its typed value without what is wrong in it, and the keys that are missing for that."""
+    """One file: its typed value without what is wrong in it, its items' places, and the keys that are missing."""
 
     document: Document
     value: Mapping[str, Any]
+    places: Sequence[tuple[int, int]]
     gone: Mapping[int | str, set[str]] = field(default_factory=dict)
 
 
@@ -99,24 +100,25 @@ def _read(source: SourceFile | None, root: Record, problems: list[Diagnostic]) -
     if source is None:
         return None
     try:
-        document = parse(source.data, source.path)
+        parsed = parse(source.data, source.path)
     except DocumentError as refused:
         problems += refused.diagnostics
         return None
-    value = {} if document.value is None else document.value
+    value = {} if parsed.value is None else parsed.value
+    places = parsed.item_starts("tunnels")
     try:
-        return _Read(document, validator(root).validate_python(value))
+        return _Read(parsed.document, validator(root).validate_python(value), places)
     except ValidationError as invalid:
         errors = invalid.errors(include_url=False)
     from reconciler.desired.explain import explain, without
 
-    problems += explain(document, errors, root)
+    problems += explain(parsed.document, errors, root)
     rest, gone = without(value, errors)
     if root is schema.ACCOUNT_FILE:
         rest = {**_fallback(rest), **rest}
     else:
         rest.setdefault("tunnels", [])
-    return _Read(document, validator(root).validate_python(rest), gone)
+    return _Read(parsed.document, validator(root).validate_python(rest), places, gone)
 
 
 def _fallback(rest: Mapping[str, Any]) -> dict[str, Any]:
@@ -179,7 +181,6 @@ def _entries(read: _Read, defaults: Mapping[str, Any], gone: set[str], problems:
     folder = posixpath.dirname(document.file)
     defaults = merge(defaults, read.value.get("defaults") or {})
     gone = gone | read.gone.get("defaults", set()) | read.gone.get("", set()) & {"defaults"}
-    places = document.item_starts("tunnels")
     entries = []
     for index, own in enumerate(read.value["tunnels"]):
         tunnel = merge(defaults, own) if defaults else own
@@ -191,7 +192,7 @@ def _entries(read: _Read, defaults: Mapping[str, Any], gone: set[str], problems:
             problems += _missing(document, index, lacking, wrong)
         if _ASN in lacking:
             tunnel = {**tunnel, "bgp": None}
-        declared = _declared(tunnel, Location(document.file, *places[index]), folder)
+        declared = _declared(tunnel, Location(document.file, *read.places[index]), folder)
         entries.append(Entry(declared, document, index, wrong))
     return entries
 

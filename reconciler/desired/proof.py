@@ -71,10 +71,10 @@ def _owner(problem: Diagnostic, drafts: list[Draft]) -> str | None:
     if draft is None or place is None:
         return None
     try:
-        document = parse(draft.text.encode(), place.file)
+        parsed = parse(draft.text.encode(), place.file)
     except DocumentError:
         return None
-    index = bisect_right([line for line, _ in document.item_starts("tunnels")], place.line)
+    index = bisect_right([line for line, _ in parsed.item_starts("tunnels")], place.line)
     return draft.owners[index - 1] if index else None
 
 

@@ -125,7 +125,7 @@ def test_problems_are_capped():
     ],
 )
 def test_a_place_is_found(path: tuple[str | int, ...], place: tuple[int, int], reader: Reader, *, key: bool):
-    document = parse(b"t:\n  - a: 1\n    b: [&x 2]\n  - *x\n", "f", reader=reader)
+    document = parse(b"t:\n  - a: 1\n    b: [&x 2]\n  - *x\n", "f", reader=reader).document
     assert document.locate(path, key=key) == place
 
 
@@ -148,7 +148,7 @@ def test_the_items_of_a_list_have_places(text: str, starts: list[tuple[int, int]
 @given(data=st.one_of(st.binary(max_size=80), st.text("ab:-[]{}&*!|>'\"#%\\ \n\t?,~<0x1", max_size=60).map(str.encode)))
 def test_any_bytes_are_read_or_refused(data: bytes, reader: Reader):
     try:
-        document = parse(data, "f", reader=reader)
+        document = parse(data, "f", reader=reader).document
     except DocumentError as refused:
         places = [(p.location.line, p.location.column) for p in refused.diagnostics]
     else:
