@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from reconciler.core.change import Action, Change
 from reconciler.core.diff import wanted
 from reconciler.core.live import Live
-from reconciler.core.resources import PATHS, Kind, Resource, holders, resources, same
+from reconciler.core.resources import KINDS, Kind, Resource, holders, resources, same
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,9 @@ def acquired(change: Change) -> tuple[Resource, ...]:
         return ()
     if change.live is None:
         return tuple(resources(wanted(change)))
-    kinds = frozenset(kind for kind, paths in PATHS.items() if any(f.path in paths for f in change.fields))
+    kinds = frozenset(KINDS[f.path] for f in change.fields if f.path in KINDS)
+    if not kinds:
+        return ()
     has = set(resources(change.live.settings, kinds))
     return tuple(r for r in resources(wanted(change), kinds) if r not in has)
 

@@ -26,12 +26,13 @@ Resource = tuple[Kind, str | Network]
 
 _NETWORKS = ((Kind.NETWORK, "interface_address"), (Kind.NETWORK6, "interface_address6"))
 
-PATHS: dict[Kind, tuple[str, ...]] = {
-    Kind.NAME: ("name",),
-    **{kind: (path,) for kind, path in _NETWORKS},
-    Kind.IDENTITY: ("custom_remote_identities.fqdn_id", "cloudflare_endpoint"),
+KINDS: dict[str, Kind] = {
+    "name": Kind.NAME,
+    **{path: kind for kind, path in _NETWORKS},
+    "custom_remote_identities.fqdn_id": Kind.IDENTITY,
+    "cloudflare_endpoint": Kind.IDENTITY,
 }
-"""The settings that decide about each kind."""
+"""The settings that decide what a tunnel holds, and of which kind that is."""
 
 
 def identity(settings: Settings) -> str | None:

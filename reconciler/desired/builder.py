@@ -14,16 +14,13 @@ from yaml.events import (
 )
 
 from reconciler.core.diagnostic import Diagnostic, Location, error
-from reconciler.desired.encoding import has_control
+from reconciler.desired.encoding import MAX_PROBLEMS, has_control
 from reconciler.desired.plain import NULLS, Value, typed
 from reconciler.desired.positions import MAX_DEPTH
 from reconciler.desired.syntax import NextEvent, bad_escape
 
 MAX_EXPANSION = 10_000
 """Nodes that all aliases and merge keys of a file may stand for."""
-
-MAX_PROBLEMS = 100
-"""Problems shown for one file; a file with more is not worth reading further."""
 
 _MERGE = "\0<<"  # no key of the file can equal it: a NUL is refused
 _REFUSED = "\0"

@@ -1,23 +1,24 @@
 """One YAML file's bytes to plain data, or to every problem in it.
 
-A usual file is read line by line (`lines`), any other in a single pass over the parser's events (`builder`).
+A usual file is read line by line (`lines`), any other in a single pass over the parser's events (`parser`).
 
 Data keeps what was written: every value but null is text, since the field decides its type later, not YAML
 (`on`, `010` and `1:30` stay what they are). Plain text that YAML 1.2 reads as a boolean or a number is
 `Plain`, so that a field can tell `65010` from `"65010"`. Nothing is built for a file that is wrong.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from reconciler.core.diagnostic import Diagnostic, Location, error, in_order
-from reconciler.desired.builder import MAX_PROBLEMS, Builder, Stop, shown
-from reconciler.desired.encoding import decode, screen
+from reconciler.core.diagnostic import Diagnostic, Location, in_order
+from reconciler.desired.encoding import MAX_PROBLEMS, screen
 from reconciler.desired.lines import read_lines
-from reconciler.desired.plain import Plain, Value
-from reconciler.desired.positions import Path, Positions, read_positions
-from reconciler.desired.syntax import BROKEN, events, explain
+from reconciler.desired.plain import Path, Plain, Value
+
+if TYPE_CHECKING:  # PyYAML is imported for the first file that is not a usual one
+    from reconciler.desired.positions import Positions
 
 __all__ = ["Document", "DocumentError", "Parsed", "Plain", "Reader", "Value", "parse"]
 
@@ -42,12 +43,12 @@ class Document:
         file: Its name for messages.
     """
 
-    __slots__ = ("_positions", "_pure", "file", "text")
+    __slots__ = ("_positions", "_reader", "file", "text")
 
-    def __init__(self, text: bytes, file: str, *, pure: bool = False) -> None:
+    def __init__(self, text: bytes, file: str, reader: Reader) -> None:
         self.text = text
         self.file = file
-        self._pure = pure
+        self._reader = reader
         self._positions: Positions | None = None
 
     def locate(self, path: Path, *, key: bool = False) -> tuple[int, int]:
@@ -58,8 +59,16 @@ class Document:
                 merge or a default, the place of the nearest part that exists.
             key: The place of the last key instead of its value's.
         """
+        if self._reader == "lines" and len(path) == 1 and not key:
+            # In a usual file nothing but a key of the root begins a line.
+            here = re.search(rf"^{path[0]}: +(?=[^ \n#])".encode(), self.text, re.MULTILINE)
+            if here:
+                return self.text.count(b"\n", 0, here.start()) + 1, here.end() - here.start() + 1
         if self._positions is None:
-            self._positions = read_positions(events(self.text, pure=self._pure))
+            from reconciler.desired.positions import read_positions
+            from reconciler.desired.syntax import events
+
+            self._positions = read_positions(events(self.text, pure=self._reader == "pure"))
         return self._positions.find(path, key=key)
 
     def location(self, path: Path, *, key: bool = False) -> Location:
@@ -82,15 +91,15 @@ class Parsed:
     value: Value
     starts: Mapping[int, list[tuple[int, int]]]
 
-    def item_starts(self, key: str) -> list[tuple[int, int]]:
-        """The line and column, from 1, of each item of the list under a key of the root."""
+    def item_locations(self, key: str) -> list[Location]:
+        """The place of each item of the list under a key of the root."""
         items = self.value.get(key) if isinstance(self.value, dict) else None
         if not isinstance(items, list):
             return []
-        starts = self.starts.get(id(items), [])
-        if len(starts) == len(items):
-            return starts
-        return [self.document.locate((key, index)) for index in range(len(items))]
+        starts = self.starts.get(id(items), ())
+        if len(starts) != len(items):
+            return [self.document.location((key, index)) for index in range(len(items))]
+        return [Location(self.document.file, *start) for start in starts]
 
 
 def parse(data: bytes, file: str, reader: Reader = "lines") -> Parsed:
@@ -107,32 +116,13 @@ def parse(data: bytes, file: str, reader: Reader = "lines") -> Parsed:
     """
     if refused := screen(data, file):
         raise DocumentError(refused[:MAX_PROBLEMS])
-    if reader == "lines" and (usual := read_lines(data)):
-        return Parsed(Document(data, file), *usual)
-    pure = reader == "pure"
-    builder = Builder(events(data, pure=pure), file, careful=any(sign in data for sign in (b"\\", b"&", b"!")))
-    try:
-        value = builder.document()
-    except Stop:
-        value = None
-    except BROKEN as broken:
-        builder.problems.append(explain(broken, decode(data), file))
-        value = None
-    if builder.repeated:
-        builder.problems += _duplicates(read_positions(events(data, pure=pure)), file)
-    if builder.problems:
-        raise DocumentError(in_order(builder.problems)[:MAX_PROBLEMS])
-    return Parsed(Document(data, file, pure=pure), value, builder.starts)
+    if reader == "lines":
+        if usual := read_lines(data):
+            return Parsed(Document(data, file, reader), *usual)
+        reader = "libyaml"
+    from reconciler.desired.parser import read_events
 
-
-def _duplicates(positions: Positions, file: str) -> list[Diagnostic]:
-    """One problem for each key that its mapping holds already."""
-    return [
-        error(
-            "duplicate-key",
-            f"the key {shown(key)} stands twice in one mapping",
-            f"It stands at line {first[0]} already, and only one of the two can count. Remove one.",
-            Location(file, *second),
-        )
-        for key, first, second in positions.repeats
-    ]
+    value, starts, problems = read_events(data, file, pure=reader == "pure")
+    if problems:
+        raise DocumentError(in_order(problems)[:MAX_PROBLEMS])
+    return Parsed(Document(data, file, reader), value, starts)

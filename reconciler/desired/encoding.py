@@ -11,6 +11,9 @@ from reconciler.core.diagnostic import Diagnostic, Location, error
 MAX_BYTES = 1 << 20
 """A file of 1 MiB holds about 1,700 tunnels."""
 
+MAX_PROBLEMS = 100
+"""Problems shown for one file; a file with more is not worth reading further."""
+
 _BREAK = re.compile(r"\r\n|\r|\n")
 _SIGNATURES = (
     (b"\xff\xfe\x00\x00", "UTF-32"),

@@ -1,9 +1,10 @@
 """The texts of all files to desired state: parsed, typed, defaults merged, canonical, checked."""
 
 import posixpath
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import starmap
 from typing import Any
 
 from pydantic_core import ValidationError
@@ -24,7 +25,7 @@ from reconciler.core.desired import (
 from reconciler.core.diagnostic import Diagnostic, Location, error, in_order
 from reconciler.core.tunnel import canonical
 from reconciler.desired import schema
-from reconciler.desired.document import Document, DocumentError, Plain, parse
+from reconciler.desired.document import Document, DocumentError, Parsed, Plain, parse
 from reconciler.desired.references import EXTERNAL
 from reconciler.desired.rules import Entry, Group, check
 from reconciler.desired.shapes import Record, validator
@@ -52,11 +53,10 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """One file: its typed value without what is wrong in it, its items' places, and the keys that are missing."""
+    """One file: its typed value without what is wrong in it, and the keys that are missing for that."""
 
-    document: Document
+    parsed: Parsed
     value: Mapping[str, Any]
-    places: Sequence[tuple[int, int]]
     gone: Mapping[int | str, set[str]] = field(default_factory=dict)
 
 
@@ -105,9 +105,8 @@ def _read(source: SourceFile | None, root: Record, problems: list[Diagnostic]) -
         problems += refused.diagnostics
         return None
     value = {} if parsed.value is None else parsed.value
-    places = parsed.item_starts("tunnels")
     try:
-        return _Read(parsed.document, validator(root).validate_python(value), places)
+        return _Read(parsed, validator(root).validate_python(value))
     except ValidationError as invalid:
         errors = invalid.errors(include_url=False)
     from reconciler.desired.explain import explain, without
@@ -118,7 +117,7 @@ def _read(source: SourceFile | None, root: Record, problems: list[Diagnostic]) -
         rest = {**_fallback(rest), **rest}
     else:
         rest.setdefault("tunnels", [])
-    return _Read(parsed.document, validator(root).validate_python(rest), places, gone)
+    return _Read(parsed, validator(root).validate_python(rest), gone)
 
 
 def _fallback(rest: Mapping[str, Any]) -> dict[str, Any]:
@@ -129,7 +128,7 @@ def _fallback(rest: Mapping[str, Any]) -> dict[str, Any]:
 def _account(files: AccountFiles, read: _Read | None) -> Account:
     if read is None:
         return Account(files.name, "", prune=False, location=Location(files.folder))
-    value, document = read.value, read.document
+    value, parsed = read.value, read.parsed
     wrong = read.gone.get("", set())
     paused = value.get("paused")
     more = {"parking": value["parking"]} if value.get("parking") else {}
@@ -139,18 +138,17 @@ def _account(files: AccountFiles, read: _Read | None) -> Account:
         name=files.name,
         account_id="" if wrong & {"", "account_id"} else value["account_id"],
         prune=value["prune"],
-        location=document.location(("account_id",)),
-        removed={n: document.location(("removed", i)) for i, n in enumerate(value.get("removed") or ())},
-        protect={n: document.location(("protect", i)) for i, n in enumerate(value.get("protect") or ())},
+        location=parsed.document.location(("account_id",)),
+        removed=dict(zip(value.get("removed") or (), parsed.item_locations("removed"), strict=False)),
+        protect=dict(zip(value.get("protect") or (), parsed.item_locations("protect"), strict=False)),
         paused=paused["reason"] if paused else None,
-        ignore=tuple(_rule(document, i, rule) for i, rule in enumerate(value.get("ignore") or ())),
+        ignore=tuple(starmap(_rule, zip(value.get("ignore") or (), parsed.item_locations("ignore"), strict=False))),
         limits=Limits(**(value.get("limits") or {})),
         **more,
     )
 
 
-def _rule(document: Document, index: int, rule: Mapping[str, Any]) -> IgnoreRule:
-    place = document.location(("ignore", index))
+def _rule(rule: Mapping[str, Any], place: Location) -> IgnoreRule:
     return IgnoreRule(rule["name"], tuple(rule.get("fields", ())), rule["reason"], rule.get("until"), place)
 
 
@@ -177,7 +175,7 @@ def _written(value: Mapping[str, Any]) -> dict[str, Any]:
 
 def _entries(read: _Read, defaults: Mapping[str, Any], gone: set[str], problems: list[Diagnostic]) -> list[Entry]:
     """The tunnels of one file, over the account's defaults."""
-    document = read.document
+    document, places = read.parsed.document, read.parsed.item_locations("tunnels")
     folder = posixpath.dirname(document.file)
     defaults = merge(defaults, read.value.get("defaults") or {})
     gone = gone | read.gone.get("defaults", set()) | read.gone.get("", set()) & {"defaults"}
@@ -192,7 +190,7 @@ def _entries(read: _Read, defaults: Mapping[str, Any], gone: set[str], problems:
             problems += _missing(document, index, lacking, wrong)
         if _ASN in lacking:
             tunnel = {**tunnel, "bgp": None}
-        declared = _declared(tunnel, Location(document.file, *read.places[index]), folder)
+        declared = _declared(tunnel, places[index], folder)
         entries.append(Entry(declared, document, index, wrong))
     return entries
 

@@ -10,6 +10,9 @@ class Plain(str):
     __slots__ = ()
 
 
+Path: TypeAlias = tuple[str | int, ...]
+"""Keys and indexes from the root, as ("tunnels", 3, "bgp")."""
+
 Value: TypeAlias = "str | list[Value] | dict[str, Value] | None"
 
 NULLS = ("", "~", "null", "Null", "NULL")

@@ -14,6 +14,7 @@ from yaml.events import (
     StreamEndEvent,
 )
 
+from reconciler.desired.plain import Path
 from reconciler.desired.syntax import BROKEN, NextEvent
 
 MAX_DEPTH = 32
@@ -22,7 +23,6 @@ MAX_DEPTH = 32
 MAX_REPEATS = 100
 """Duplicate keys that are told of one file."""
 
-Path: TypeAlias = tuple[str | int, ...]
 Place: TypeAlias = tuple[int, int]
 
 _SHIFT = 21  # a file has at most 2**20 characters; one int a node keeps a hostile file small

@@ -74,7 +74,7 @@ def _owner(problem: Diagnostic, drafts: list[Draft]) -> str | None:
         parsed = parse(draft.text.encode(), place.file)
     except DocumentError:
         return None
-    index = bisect_right([line for line, _ in parsed.item_starts("tunnels")], place.line)
+    index = bisect_right([item.line for item in parsed.item_locations("tunnels")], place.line)
     return draft.owners[index - 1] if index else None
 
 

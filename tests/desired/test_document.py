@@ -1,3 +1,4 @@
+import sys
 import time
 import tracemalloc
 from typing import get_args
@@ -130,6 +131,20 @@ def test_a_place_is_found(path: tuple[str | int, ...], place: tuple[int, int], r
 
 
 @EACH
+@pytest.mark.parametrize(("key", "place"), [("a", (2, 5)), ("b", (3, 4)), ("c", (5, 3)), ("d", (7, 1))])
+def test_a_value_of_the_root_is_found(key: str, place: tuple[int, int], reader: Reader):
+    document = parse(b"# x\na:  1\nb: [y]\nc:\n  d: z\nd: # w\n- v\n", "f", reader=reader).document
+    assert document.locate((key,)) == place
+
+
+def test_a_usual_file_needs_no_parser(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "reconciler.desired.parser", None)
+    assert parse(b"a: b\n", "f").value == {"a": "b"}
+    with pytest.raises(ImportError):
+        parse(b"a: &b c\n", "f")
+
+
+@EACH
 @pytest.mark.parametrize(
     ("text", "starts"),
     [
@@ -140,7 +155,8 @@ def test_a_place_is_found(path: tuple[str | int, ...], place: tuple[int, int], r
     ],
 )
 def test_the_items_of_a_list_have_places(text: str, starts: list[tuple[int, int]], reader: Reader):
-    assert parse(text.encode(), "f", reader=reader).item_starts("t") == starts
+    found = parse(text.encode(), "f", reader=reader).item_locations("t")
+    assert [(place.line, place.column) for place in found] == starts
 
 
 @EACH
