@@ -129,7 +129,7 @@ def _lone(run: Run, group: Group, refusal: Refused, *, sent: bool) -> Protocol[N
     The PUT is the judge: what it refuses has failed. What it takes was refused for what surrounded it: alone in a bulk
     call, then the server takes none; among others, then calls were too large.
     """
-    undecided = [c for c in group if c.key not in run.verdicts]
+    undecided = _as_planned(run, [c for c in group if c.key not in run.verdicts])
     if not run.ready(undecided, frozenset(c.key for c in undecided)):
         return
     if len(group) > 1:
@@ -189,7 +189,8 @@ def _detour(run: Run, group: Group, refusal: Refused) -> Protocol[None]:
         return
     parked: dict[str, Change] = {}
     for i, leg in enumerate(detour.legs):
-        yield from _put(run, leg.change, leg.settings)
+        if _as_planned(run, [leg.change]):
+            yield from _put(run, leg.change, leg.settings)
         if run.verdicts.get(leg.change.key) != APPLIED:
             yield from _back_out(run, detour.legs, i)
             return

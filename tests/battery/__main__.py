@@ -123,7 +123,7 @@ def text_of(found: dict[str, Any]) -> str:
 def _arguments(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.battery", description=__doc__)
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--quick", action="store_true", help="a minute's worth")
+    what.add_argument("--quick", action="store_true", help="half a minute's worth")
     what.add_argument("--long", action="store_true", help="the full numbers")
     what.add_argument("--replay", metavar="STORY", help="tell one story again")
     what.add_argument("--planted", action="store_true", help="show that planted bugs are caught")

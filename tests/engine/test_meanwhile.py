@@ -1,19 +1,19 @@
 """What a list shows that is read on the way is not undone, taken or ignored."""
 
-from reconciler.api.call import Verb
+from reconciler.api.call import ApiError, Refused, Verb
 from tests.build import ACCOUNT_ID, account, desired, settings, tunnel
 from tests.engine.harness import LOST, World
 from tests.strangers import foreign_create, foreign_edit
 
 
-def meddling(world, verb, meddle):
-    """Lets somebody meddle right after the first call of a verb, whose answer is lost."""
-    world.after = {(verb, 0): LOST}
+def meddling(world, verb, meddle, number=0):
+    """Lets somebody meddle right after a call of a verb, by default the first, whose answer is lost."""
+    world.after = {(verb, number): LOST}
     real = world.carry
 
     def carry(step):
         outcomes = real(step)
-        if world.verbs == [verb.value]:
+        if world.verbs[-1] == verb and world.verbs.count(verb) == number + 1:
             meddle(world.simulator)
         return outcomes
 
@@ -30,6 +30,35 @@ def test_an_update_does_not_undo_what_a_list_on_the_way_showed():
 
     (b,) = [t for t in world.simulator.tunnels(ACCOUNT_ID) if t["name"] == "b"]
     assert (b["replay_protection"], b.get("description")) == (True, None)
+    assert ended.verdicts[b["id"]].problem.code == "changed-meanwhile"
+
+
+def test_a_refused_half_does_not_undo_it_either():
+    world = meddling(
+        World("a", "b"),
+        Verb.UPDATE,
+        lambda server: foreign_edit(server, ACCOUNT_ID, "b", {"replay_protection": True}),
+        1,
+    )
+    world.instead = {(Verb.UPDATE, 0): Refused(400, (ApiError("1022", "no"),))}
+
+    world.apply(desired(tunnel("a", description="new"), tunnel("b", description="new")))
+
+    assert world.verbs == ["update", "update", "list", "list"]
+
+
+def test_a_detour_stops_at_a_tunnel_that_a_list_on_the_way_showed_to_be_changed():
+    ends = {"a": {"interface_address": "10.0.0.0/31"}, "b": {"interface_address": "10.0.0.2/31"}}
+    world = meddling(
+        World("a", "b", semantics="bulk=sequential", **ends),
+        Verb.UPDATE_ONE,
+        lambda server: foreign_edit(server, ACCOUNT_ID, "b", {"replay_protection": True}),
+    )
+
+    ended = world.apply(desired(tunnel("a", **ends["b"]), tunnel("b", **ends["a"])))
+
+    (b,) = [t for t in world.simulator.tunnels(ACCOUNT_ID) if t["name"] == "b"]
+    assert (b["replay_protection"], b["interface_address"]) == (True, "10.0.0.2/31")
     assert ended.verdicts[b["id"]].problem.code == "changed-meanwhile"
 
 
