@@ -1,11 +1,14 @@
 """Carries the engine's steps out: one call, several side by side, or a pause."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from reconciler.api.call import Call, Outcome, Pause, Step
 from reconciler.api.exchange import Port, Session, exchange
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 
 class Client:
@@ -37,6 +40,8 @@ class Client:
         if len(step.calls) <= 1 or self._parallelism <= 1:
             return tuple(self._call(call) for call in step.calls)
         if self._pool is None:
+            from concurrent.futures import ThreadPoolExecutor
+
             self._pool = ThreadPoolExecutor(self._parallelism, "call")
         return tuple(self._pool.map(self._call, step.calls))
 

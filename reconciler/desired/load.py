@@ -197,7 +197,9 @@ def _entries(read: _Read, defaults: Mapping[str, Any], gone: set[str], problems:
 
 def _lacking(tunnel: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """Paths that the tunnel needs and nothing gives."""
-    lacking: list[tuple[str, ...]] = [(name,) for name in REQUIRED if tunnel.get(name) is None]
+    lacking: list[tuple[str, ...]] = []
+    if None in map(tunnel.get, REQUIRED):
+        lacking = [(name,) for name in REQUIRED if tunnel.get(name) is None]
     bgp = tunnel.get("bgp")
     if bgp is not None and bgp.get("customer_asn") is None:
         lacking.append(_ASN)
