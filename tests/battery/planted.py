@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing import get_context
 
-from tests.battery.batteries import Spec, replay_text, tell
+from tests.battery.batteries import PAIRED, Spec, replay_text, tell
 from tests.battery.bugs import BUGS, Patch
 from tests.battery.keys import KEY_KINDS
 from tests.battery.lone_bugs import ALONE
@@ -44,6 +44,10 @@ def _stories() -> Iterator[Spec]:
         for draw in range(4):
             faults = {rng.randrange(12): rng.choice(KINDS) for _ in range(3)}
             yield "one", seed, size, tuple(sorted(faults.items())), draw
+        for draw in range(4):
+            at, lost = rng.randrange(9), rng.choice(("reset-before", "reset-after"))
+            yield "one", seed, size, ((at, rng.choice(PAIRED)), (at + 1, rng.choice(PAIRED))), draw
+            yield "one", seed, size, ((at, lost), (at + 1, "foreign-edit")), draw
         yield "two", seed, size, (), seed
         for _ in range(4):
             fault = ((rng.randrange(12), rng.choice(KINDS)),)
