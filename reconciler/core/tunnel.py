@@ -70,11 +70,11 @@ def _text(value: Any) -> str:
     return value
 
 
-def _flag(value: Any, *, default: bool) -> bool:
+def _flag(value: Any, path: str) -> bool:
     if value is True or value is False:
         return value
     if value is None:
-        return default
+        return FIELDS[path].default is True
     raise Malformed
 
 
@@ -112,24 +112,25 @@ def canonical(tunnel: Mapping[str, Any]) -> dict[str, Value]:
     Raises:
         Malformed: A known field has an impossible JSON type.
     """
-    health = _object(tunnel.get("health_check"))
-    bgp = _object(tunnel.get("bgp"))
+    get = tunnel.get
+    health = _object(get("health_check")).get
+    bgp = _object(get("bgp"))
     settings: dict[str, Value] = {
-        "name": _text(tunnel.get("name")),
-        "cloudflare_endpoint": address(_text(tunnel.get("cloudflare_endpoint"))),
-        "customer_endpoint": address(_text(tunnel.get("customer_endpoint"))),
-        "interface_address": address(_text(tunnel.get("interface_address"))),
-        "interface_address6": address(_text(tunnel.get("interface_address6"))),
-        "description": _text(tunnel.get("description")),
-        "replay_protection": _flag(tunnel.get("replay_protection"), default=False),
-        "automatic_return_routing": _flag(tunnel.get("automatic_return_routing"), default=False),
-        "custom_remote_identities.fqdn_id": _text(_object(tunnel.get("custom_remote_identities")).get("fqdn_id")),
-        "health_check.enabled": _flag(health.get("enabled"), default=True),
-        "health_check.rate": _text(health.get("rate")).lower() or "mid",
-        "health_check.type": _text(health.get("type")).lower() or "reply",
-        "health_check.target.saved": _target(health.get("target")),
+        "name": _text(get("name")),
+        "cloudflare_endpoint": address(_text(get("cloudflare_endpoint"))),
+        "customer_endpoint": address(_text(get("customer_endpoint"))),
+        "interface_address": address(_text(get("interface_address"))),
+        "interface_address6": address(_text(get("interface_address6"))),
+        "description": _text(get("description")),
+        "replay_protection": _flag(get("replay_protection"), "replay_protection"),
+        "automatic_return_routing": _flag(get("automatic_return_routing"), "automatic_return_routing"),
+        "custom_remote_identities.fqdn_id": _text(_object(get("custom_remote_identities")).get("fqdn_id")),
+        "health_check.enabled": _flag(health("enabled"), "health_check.enabled"),
+        "health_check.rate": _text(health("rate")).lower() or "mid",
+        "health_check.type": _text(health("type")).lower() or "reply",
+        "health_check.target.saved": _target(health("target")),
     }
-    direction = _text(health.get("direction")).lower()
+    direction = _text(health("direction")).lower()
     if direction:
         settings["health_check.direction"] = direction
     if bgp:
