@@ -1,4 +1,4 @@
-"""The usual file, read line by line: the value that libyaml's events give, at a third of their price.
+"""The usual file, read line by line: the value that libyaml's events give, for less than half of their price.
 
 Most files hold nothing but `key: value`, `key:`, `- item`, comments and short `[a, b]` and `{k: v}`. libyaml reads such
 a file fast, but PyYAML then makes three Python objects of each of its events. Here one regular expression knows the few
@@ -18,20 +18,20 @@ MAX_LEVELS = 8
 """Containers in each other; the deepest thing anybody can declare has 6."""
 
 Place = tuple[int, int]
-Mapping: TypeAlias = dict[str, Value]
+Fields: TypeAlias = dict[str, Value]
 _Lines: TypeAlias = Iterable[tuple[str, str, str]]
 
 _ODD = r"\x00-\x1f\"#$%&'*!?<>\\^`|~"  # what one of these may mean is for the parser to say
 _FIRST = rf"[^{_ODD}\[\]{{}}@,: -]"
-_LINE = re.compile(
-    r"^( *+(?:- )?+)(?:([a-z_][a-z0-9_]{0,60}+):(?=[ \n]) *+)?+"
-    rf"({_FIRST}(?:[^{_ODD}\[\]{{}}]*[^{_ODD}\[\]{{}}: ])?"
-    rf"""|"[^"\\\n]*+"|'[^'\n]*+'|[\[{{][^{_ODD}]*[\]}}])?+"""
-    r"(?:\n| *+(?:(?<![^ \n])#[^\n]*+)?+\n)",
-    re.MULTILINE,
-)
+_LEAD = r"( *+(?:- )?+)"
+_KEY = r"(?:([a-z_][a-z0-9_]{0,60}+):(?=[ \n]) *+)?+"
+_TEXT = rf"{_FIRST}(?:[^{_ODD}\[\]{{}}]*[^{_ODD}\[\]{{}}: ])?"
+_QUOTED = r""""[^"\\\n]*+"|'[^'\n]*+'"""
+_FLOW = rf"[\[{{][^{_ODD}]*[\]}}]"
+_REST = r"(?:\n| *+(?:(?<![^ \n])#[^\n]*+)?+\n)"
+_LINE = re.compile(f"^{_LEAD}{_KEY}({_TEXT}|{_QUOTED}|{_FLOW})?+{_REST}", re.MULTILINE)
 """One line: indentation with a dash, a key, a value as it is written; empty for what it lacks."""
-_TEXTS = re.compile(rf"{_FIRST}(?:[^{_ODD}\[\]{{}},:]*[^{_ODD}\[\]{{}},: ])?")
+_FLOW_TEXT = re.compile(rf"{_FIRST}(?:[^{_ODD}\[\]{{}},:]*[^{_ODD}\[\]{{}},: ])?")
 _OPENING = re.compile(r"[\[{]")
 _MAX_BRACKETS = 4
 _MARKS = frozenset("\"'[{")
@@ -42,7 +42,7 @@ class _UnusualError(Exception):
     """Only the parser can tell what the file means."""
 
 
-def read_lines(data: bytes) -> tuple[Mapping, dict[int, list[Place]]] | None:
+def read_lines(data: bytes) -> tuple[Fields, dict[int, list[Place]]] | None:
     """What a usual file holds, or None when the parser has to read it.
 
     Args:
@@ -89,14 +89,14 @@ class _Levels:
     """
 
     def __init__(self) -> None:
-        self.root: Mapping = {}
+        self.root: Fields = {}
         self.starts: dict[int, list[Place]] = {}
         self.waiting = ""
         # Outermost first, by the lead of their lines: spaces for a mapping, spaces and a dash for a list. No two that
         # are open have the same, since each begins right of the one around it; only a list may begin below its key.
-        self._open: dict[str, Mapping | list[Value]] = {"": self.root}
+        self._open: dict[str, Fields | list[Value]] = {"": self.root}
 
-    def turn(self, number: int, lead: str, key: str, written: str) -> tuple[Mapping, str]:
+    def turn(self, number: int, lead: str, key: str, written: str) -> tuple[Fields, str]:
         """Takes a line that may open or close something; returns the mapping it is in, and the lead of its lines."""
         top = self._begin(lead) if self.waiting else self._close(lead)
         if isinstance(top, list):
@@ -116,11 +116,11 @@ class _Levels:
         self.waiting = key
         return top, _NOWHERE
 
-    def _begin(self, lead: str) -> Mapping | list[Value]:
+    def _begin(self, lead: str) -> Fields | list[Value]:
         """The value that a key waits for; its first line has this lead."""
         outer, parent = self._open.popitem()
         self._open[outer] = parent
-        container: Mapping | list[Value] = [] if lead.endswith("- ") else {}
+        container: Fields | list[Value] = [] if lead.endswith("- ") else {}
         least = len(outer) + (2 if lead.endswith("- ") else 1)
         if len(lead) < least or len(self._open) > MAX_LEVELS or not isinstance(parent, dict):
             raise _UnusualError
@@ -130,7 +130,7 @@ class _Levels:
         self.waiting = ""
         return container
 
-    def _close(self, lead: str) -> Mapping | list[Value]:
+    def _close(self, lead: str) -> Fields | list[Value]:
         """The open container whose lines have this lead, after closing those inside it."""
         if lead not in self._open:
             raise _UnusualError
@@ -151,18 +151,18 @@ def _value(written: str) -> Value:
 
 
 def _marked(written: str) -> Value:
-    """A value in quotes or brackets."""
+    """A value in quotes or brackets. In brackets it is JSON once its texts are in quotes, if each colon ends a key."""
     if written[0] in "\"'":
         return written[1:-1]
     if written.count(":") > written.count(": ") or " :" in written or len(_OPENING.findall(written)) > _MAX_BRACKETS:
         raise _UnusualError
     try:
-        return _typed(json.loads(_TEXTS.sub(r'"\g<0>"', written), object_pairs_hook=_unique))
+        return _typed(json.loads(_FLOW_TEXT.sub(r'"\g<0>"', written), object_pairs_hook=_unique))
     except ValueError:
         raise _UnusualError from None
 
 
-def _unique(pairs: list[tuple[str, Value]]) -> Mapping:
+def _unique(pairs: list[tuple[str, Value]]) -> Fields:
     found = dict(pairs)
     if len(found) != len(pairs):
         raise _UnusualError
