@@ -10,7 +10,6 @@ from reconciler.core.live import ListUntrusted, live_from_result
 Wrap = Callable[[str], Any]
 Hide = Callable[[str], str]
 
-_NOT_MENTIONED = "not mentioned in the answer"
 _NO_REASON = "refused without a reason"
 
 
@@ -103,12 +102,11 @@ def _keys_set(call: Call, result: dict[str, Any], hide: Hide) -> Answered:
         raise UnreadableError("the answer does not say which keys were set")
     done = applied if isinstance(applied, dict) else {}
     reasons = unapplied if isinstance(unapplied, dict) else {}
-    refused = {
-        tunnel_id: _reason(reasons[tunnel_id], hide) if tunnel_id in reasons else _NOT_MENTIONED
-        for tunnel_id in call.keys
-        if tunnel_id in reasons or tunnel_id not in done
-    }
-    return Answered(result={"applied": tuple(i for i in call.keys if i not in refused), "refused": refused})
+    refused = {i: _reason(reasons[i], hide) for i in call.keys if i in reasons}
+    # Of a tunnel that stands in neither nothing is known: silence about a write is no refusal.
+    return Answered(
+        result={"applied": tuple(i for i in call.keys if i in done and i not in refused), "refused": refused}
+    )
 
 
 def _reason(value: object, hide: Hide) -> str:
