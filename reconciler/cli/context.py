@@ -50,7 +50,12 @@ def halt(outcome: Outcome, code: str, summary: str, detail: str, accounts: Seque
 
 @dataclass
 class Context:
-    """One run's surroundings."""
+    """One run's surroundings.
+
+    Attributes:
+        diagnostics: What was found wrong by now, for the report.
+        late: Errors of leaving what the run had opened, when its report may be made already.
+    """
 
     options: argparse.Namespace
     env: Mapping[str, str]
@@ -63,6 +68,7 @@ class Context:
     stop: Event = field(default_factory=Event)
     started: float = field(default_factory=time.monotonic)
     diagnostics: tuple[Diagnostic, ...] = ()
+    late: tuple[Diagnostic, ...] = ()
 
     @property
     def sandbox(self) -> bool:
@@ -92,6 +98,16 @@ class Context:
         """Whether to colour what goes to this stream."""
         wanted = not self.options.no_color and not self.env.get("NO_COLOR") and self.env.get("TERM") != "dumb"
         return wanted and stream.isatty()
+
+
+def tokens(*texts: str) -> list[Secret]:
+    """Secrets of those texts that can be tokens: what is no UTF-8 is none, and can't be hidden in text either."""
+    found = []
+    for text in dict.fromkeys(texts):
+        with suppress(UnicodeEncodeError):
+            text.encode()
+            found += [Secret(text)] if text else []
+    return found
 
 
 def base_of(ctx: Context) -> str:

@@ -8,9 +8,9 @@ from pathlib import Path
 from reconciler.cli.context import Context, Halt, halt
 from reconciler.cli.files import selected
 from reconciler.cli.options import UsageError
-from reconciler.cli.output import write_file
 from reconciler.cli.planning import observe, side_by_side
 from reconciler.cli.remote import Remote
+from reconciler.cli.write import replace_file
 from reconciler.core.desired import Account, Desired
 from reconciler.core.diagnostic import Diagnostic, Location, has_errors
 from reconciler.core.live import Live
@@ -107,13 +107,13 @@ def _write(desired: Desired, files: AccountFiles, live: Live) -> AccountReport:
     written = []
     for i, text in enumerate(found.texts):
         path = folder / ("imported.yaml" if i == 0 else f"imported-{i + 1}.yaml")
-        write_file(path, text, private=True)
+        replace_file(path, text, private=True)
         written.append(str(path))
     for path in _imported(files):
         if str(path) not in written:
             path.unlink()
     if account_file is not None:
-        write_file(folder / "account.yaml", account_file)
+        replace_file(folder / "account.yaml", account_file)
     return _report(desired, live, written, [f"{i.name}: {i.reason}" for i in found.ignored])
 
 

@@ -7,17 +7,17 @@ import io
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NoReturn
-
-from reconciler.cli.options import UsageError, parse
+from typing import TYPE_CHECKING, NoReturn, TextIO, cast
 
 if TYPE_CHECKING:
+    from argparse import Namespace
+
     from reconciler.cli.context import Context
     from reconciler.core.report import Report
     from reconciler.keys.redact import Redactor
 
 _MODULES = {"import": "import_"}
-_USAGE, _INTERNAL = 64, 70
+_ERROR, _INTERRUPTED, _USAGE, _INTERNAL = 1, 8, 64, 70
 
 
 def run() -> NoReturn:
@@ -26,7 +26,11 @@ def run() -> NoReturn:
     Taking hundreds of modules and all tunnels apart one by one is up to a fifth of a run, and the system frees
     them anyway.
     """
-    code = main()
+    try:
+        code = main()
+    except KeyboardInterrupt:  # before anything is sent, or after the report: meanwhile a signal asks the run to stop
+        sys.stderr.write("\nInterrupted.\n")
+        code = _INTERRUPTED
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError):  # nobody reads it any more
             stream.flush()
@@ -35,6 +39,8 @@ def run() -> NoReturn:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
+    from reconciler.cli.options import UsageError, parse
+
     try:
         options = parse(sys.argv[1:] if argv is None else argv)
     except UsageError as wrong:
@@ -43,43 +49,57 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as answered:
         return answered.code if isinstance(answered.code, int) else _USAGE
     gc.disable()  # one short run: collecting costs more than it frees
-    from reconciler.cli.context import Context, stop_on_signals
-    from reconciler.keys.streams import install
-
     _no_core_dump()
     _prepare_streams()
-    redactor, raw_stdout, raw_stderr = _redactor(), sys.stdout, sys.stderr
-    undo = install(redactor, sys.stdout, sys.stderr)
+    try:
+        return _command(options)
+    finally:
+        gc.enable()
+
+
+def _command(options: "Namespace") -> int:
+    """Run the command behind streams that hide secrets and that nothing breaks."""
+    from reconciler.cli.context import Context, stop_on_signals
+    from reconciler.cli.options import UsageError
+    from reconciler.cli.steady import Steady
+    from reconciler.keys.streams import install
+
+    redactor, steady = _redactor(), Steady(sys.stdout)
+    raw_stdout, raw_stderr = cast("TextIO", steady), cast("TextIO", Steady(sys.stderr))
+    undo = install(redactor, raw_stdout, raw_stderr)
     try:
         ctx = Context(options, os.environ, sys.stdin, sys.stdout, sys.stderr, redactor, raw_stdout, raw_stderr)
         with stop_on_signals(ctx.stop):
-            return _run(ctx)
+            code = _run(ctx)
+            ctx.stdout.flush()
+            return code or (_ERROR if steady.failed else code)
     except UsageError as wrong:
         sys.stderr.write(f"reconciler {options.command}: {wrong}\n")
         return _USAGE
     finally:
         undo()
-        gc.enable()
 
 
 def _redactor() -> "Redactor":
     """Knows the usual token from the start, since it may stand on a wrong command line."""
+    from reconciler.cli.context import tokens
     from reconciler.keys.redact import Redactor
-    from reconciler.keys.secret import Secret
 
-    token = os.environ.get("CLOUDFLARE_API_TOKEN", "").strip()
-    return Redactor([Secret(token)] if token else [])
+    return Redactor(tokens(os.environ.get("CLOUDFLARE_API_TOKEN", "").strip()))
 
 
 def _run(ctx: "Context") -> int:
     from dataclasses import replace
 
     from reconciler.cli.context import Halt
+    from reconciler.cli.options import UsageError
     from reconciler.cli.output import write_report
+    from reconciler.cli.write import probe
     from reconciler.reports.accounts import report_of
 
     name = ctx.options.command
     try:
+        probe(ctx.options)
         try:
             command = importlib.import_module(f"reconciler.cli.{_MODULES.get(name, name)}")
             ended: Report | int = command.run(ctx)
@@ -88,11 +108,23 @@ def _run(ctx: "Context") -> int:
             ended = report_of(name, stopped.accounts, diagnostics, sandbox=ctx.sandbox, outcome=stopped.outcome)
         if isinstance(ended, int):
             return ended
-        return write_report(ctx, replace(ended, outcome="interrupted") if ctx.stop.is_set() else ended)
+        ended = replace(ended, outcome="interrupted") if ctx.stop.is_set() else ended
+        return write_report(ctx, _with_late(ctx, ended))
     except UsageError:
         raise
     except Exception as bug:  # noqa: BLE001 - the last line of defence: every bug has its exit code and no secret
         return _internal(ctx, bug)
+
+
+def _with_late(ctx: "Context", ended: "Report") -> "Report":
+    """The report with what went wrong when the run left what it had opened."""
+    from dataclasses import replace
+
+    from reconciler.core.report import worst
+
+    if not ctx.late:
+        return ended
+    return replace(ended, outcome=worst((ended.outcome, "error")), diagnostics=(*ended.diagnostics, *ctx.late))
 
 
 def _internal(ctx: "Context", bug: Exception) -> int:

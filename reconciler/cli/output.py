@@ -2,43 +2,96 @@
 
 import os
 import stat
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TextIO
 
-from reconciler.cli.context import Context, Halt, halt
-from reconciler.core.report import EXIT_CODES, FIXED, Report
+from reconciler.cli.context import Context, Halt
+from reconciler.cli.steady import Steady
+from reconciler.cli.write import write_file
+from reconciler.core.diagnostic import Diagnostic, error
+from reconciler.core.report import EXIT_CODES, FIXED, Report, worst
+from reconciler.core.verdict import Result
 from reconciler.desired.tree import MAX_FILE
-from reconciler.render import render
+from reconciler.render import Format, render
 
 
 def write_report(ctx: Context, report: Report) -> int:
-    """Write the report to standard output and files; returns the exit code, the same in every format.
+    """Write the report to files and standard output; returns the exit code, the same in every format.
 
-    A file that can't be written keeps nothing from being shown elsewhere, and is an error.
+    What can't be written keeps nothing from being shown elsewhere, and is an error. It never hides that something
+    was done: a report that could be shown nowhere goes to standard error.
+    """
+    problems = show(ctx, report)
+    return EXIT_CODES[_amended(report, problems).outcome]
+
+
+def show(ctx: Context, report: Report, *, ours: bool = True) -> tuple[Diagnostic, ...]:
+    """Write the report to files and standard output; returns what could not be written, and why.
+
+    Args:
+        ctx: Surroundings, with the outputs that were asked for.
+        report: What to write.
+        ours: Whether it is this run's, so that it tells, where it still can, what could not be written.
     """
     report = ctx.redactor.clean_value(replace(report, context=_context(ctx)), FIXED)
     outputs = ctx.options.output or [("text", None)]
-    code = EXIT_CODES[report.outcome]
-    for name, path in outputs:
-        options = _text_options(ctx, to_stdout=path is None) if name == "text" else {}
-        text = render(report, name, **options)
+    files = [(name, Path(path)) for name, path in outputs if path is not None]
+    shown = [name for name, path in outputs if path is None]
+    lost, whole = _write_files(ctx, report, files)
+    if lost and ours:
+        report = ctx.redactor.clean_value(_amended(report, lost), FIXED)
+        _write_files(ctx, report, whole)
+    for name in shown:
         # Every value of the report is clean; a second pass over JSON could take a key for its syntax.
-        is_json = name == "json"
-        if path is None:
-            _show(ctx.raw_stdout if is_json else ctx.stdout, text)
-        else:
-            try:
-                write_file(Path(path), text if is_json else ctx.redactor.clean(text))
-            except Halt as stopped:
-                ctx.stderr.write(f"reconciler {report.command}: {stopped.diagnostics[0].summary}\n")
-                code = EXIT_CODES["error"] if report.outcome in ("ok", "changes") else code
-    if report.outcome not in ("ok", "changes") and all(path is not None for _, path in outputs):
+        _show(ctx.raw_stdout if name == "json" else ctx.stdout, _drawn(ctx, report, name, to_stdout=True))
+    failed = ctx.raw_stdout.failed if isinstance(ctx.raw_stdout, Steady) else None
+    if failed:
+        lost += (error("unwritable", f"standard output can't be written: {failed}", "Run it again elsewhere."),)
+        report = _amended(report, lost) if ours else report
+    _on_stderr(ctx, report, lost, nowhere=failed is not None or not shown)
+    return lost
+
+
+def _write_files(
+    ctx: Context, report: Report, files: Iterable[tuple[Format, Path]]
+) -> tuple[tuple[Diagnostic, ...], list[tuple[Format, Path]]]:
+    """What is wrong with the files, and those that hold the report now and could be replaced."""
+    wrong: tuple[Diagnostic, ...] = ()
+    whole = []
+    for name, path in files:
+        text = _drawn(ctx, report, name, to_stdout=False)
+        try:
+            if write_file(path, text if name == "json" else ctx.redactor.clean(text)):
+                whole.append((name, path))
+        except Halt as stopped:
+            wrong += stopped.diagnostics
+    return wrong, whole
+
+
+def _amended(report: Report, lost: tuple[Diagnostic, ...]) -> Report:
+    """The report of a run that could not say everywhere what it did."""
+    if not lost:
+        return report
+    outcomes = (one.outcome for a in report.accounts for ones in (a.changes, a.keys) for one in ones)
+    done = Result.APPLIED in outcomes
+    outcome = worst((report.outcome, "error"), written=done)
+    return replace(report, outcome=outcome, diagnostics=tuple(dict.fromkeys((*report.diagnostics, *lost))))
+
+
+def _on_stderr(ctx: Context, report: Report, lost: tuple[Diagnostic, ...], *, nowhere: bool) -> None:
+    for problem in lost:
+        ctx.stderr.write(f"reconciler {ctx.options.command}: {problem.summary}\n")
+    if nowhere and (lost or report.outcome not in ("ok", "changes")):
         # A job that only writes files must not fail in silence.
         _show(ctx.stderr, render(report, "text", line_of=line_of))
-    return code
+
+
+def _drawn(ctx: Context, report: Report, name: Format, *, to_stdout: bool) -> str:
+    return render(report, name, **(_text_options(ctx, to_stdout=to_stdout) if name == "text" else {}))
 
 
 def _show(stream: TextIO, text: str) -> None:
@@ -95,34 +148,3 @@ def _lines(file: str) -> tuple[str, ...]:
         return ()
     with os.fdopen(handle, encoding="utf-8", errors="replace") as text:
         return tuple(line.rstrip("\n") for line in text)
-
-
-def write_file(path: Path, text: str, *, private: bool = False) -> None:
-    """Write a whole file or nothing: a new file, then put in place. `private` gives it mode 0600.
-
-    Raises:
-        Halt: It can't be written.
-    """
-    try:
-        _write(path, text, private=private)
-    except OSError as wrong:
-        why = wrong.strerror or type(wrong).__name__
-        raise halt("error", "unwritable", f"{path} can't be written: {why}", "Choose another file.") from None
-
-
-def _write(path: Path, text: str, *, private: bool) -> None:
-    import tempfile
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(text)
-        if not private:
-            umask = os.umask(0)
-            os.umask(umask)
-            Path(name).chmod(0o666 & ~umask)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reconciler.cli.context import Context, base_of
+from reconciler.cli.context import Context, Halt, base_of
 from reconciler.cli.files import load_files
-from reconciler.cli.output import write_file
 from reconciler.cli.planning import Found, Planned, Unplanned, options_of, plan_all, plans_of, side_by_side
+from reconciler.cli.write import write_file
 from reconciler.core.build import build_plan
 from reconciler.core.desired import Desired
 from reconciler.core.diagnostic import Diagnostic, error
@@ -42,8 +42,12 @@ def _save_live(ctx: Context, plans: Iterable[Plan]) -> None:
     from reconciler.cli.savedlive import write_live
 
     path = Path(ctx.options.save_live)
-    write_live(path, {p.desired.account.account_id: p.live for p in plans})
-    ctx.stderr.write(f"Wrote {path} with mode 0600: BGP MD5 keys, where tunnels have them, stand in it.\n")
+    try:
+        mode = " with mode 0600" if write_live(path, {p.desired.account.account_id: p.live for p in plans}) else ""
+    except Halt as stopped:  # the plan is shown all the same
+        ctx.late += stopped.diagnostics
+        return
+    ctx.stderr.write(f"Wrote {path}{mode}: BGP MD5 keys, where tunnels have them, stand in it.\n")
 
 
 def baseline_of(ctx: Context) -> dict[str, Desired] | None:
@@ -132,7 +136,10 @@ def _save(ctx: Context, found: Sequence[Found]) -> None:
         ctx.diagnostics = (*ctx.diagnostics, error("not-saved", summary, detail))
         return
     document = ctx.redactor.clean_value(saved_plan(plans_of(found)))
-    write_file(Path(ctx.options.out), json.dumps(document, indent=2, sort_keys=True) + "\n")
+    try:
+        write_file(Path(ctx.options.out), json.dumps(document, indent=2, sort_keys=True) + "\n")
+    except Halt as stopped:
+        ctx.late += stopped.diagnostics
 
 
 def _with_check(report: AccountReport, found: AccountReport) -> AccountReport:

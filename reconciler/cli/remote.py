@@ -14,6 +14,7 @@ from reconciler.api.client import Client
 from reconciler.api.exchange import KeyAccess, Session
 from reconciler.api.transport import HttpPort
 from reconciler.cli.context import SANDBOX, Context, Halt, base_of, halt
+from reconciler.cli.context import tokens as secrets
 from reconciler.cli.log import Carry, log, logged
 from reconciler.cli.wirelog import LoggedPort
 from reconciler.core.desired import Account
@@ -113,7 +114,7 @@ class Remote:
                 for name, who in sorted(missing.items())
             ]
             raise Halt("auth", problems)
-        self._ctx.learn(*(Secret(token) for token in set(tokens.values())))
+        self._ctx.learn(*secrets(*tokens.values()))
         return tokens
 
     def _line(self, token: str) -> tuple[HttpPort, Session]:
@@ -125,6 +126,9 @@ class Remote:
                 port = kind(base, token, options.parallelism, self._ctx.stop.is_set, self._transport)
             except ValueError as refused:
                 raise halt("auth", "bad-token", "the API token can't be used", f"{refused}") from None
+            except OSError as wrong:
+                detail = f"{wrong}. Correct SSL_CERT_FILE or SSL_CERT_DIR, or unset it."
+                raise halt("error", "no-certificates", "the TLS certificates can't be read", detail) from None
             if isinstance(port, LoggedPort):
                 port.tell = partial(log, self._ctx, "request")
             keys = KeyAccess(self._reveal, self._wrap, (token,))
@@ -141,6 +145,7 @@ class _Sandbox:
     """The built-in simulator with its state in a file, locked while the command runs."""
 
     def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
         self._path = Path(ctx.options.sandbox)
         self._stack = ExitStack()
 
@@ -161,8 +166,15 @@ class _Sandbox:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        from reconciler.simulator import sandbox
-
         with self._stack:
             if any(entry.method != "GET" for entry in self._simulator.log):
-                sandbox.save(self._path, self._simulator)
+                self._save()
+
+    def _save(self) -> None:
+        from reconciler.simulator import sandbox
+
+        try:
+            sandbox.save(self._path, self._simulator)
+        except (ValueError, OSError) as wrong:
+            detail = f"{wrong}. What was written there is lost, so the sandbox is as it was before. Run it again."
+            self._ctx.late += (error("sandbox", "the sandbox file can't be written", detail),)

@@ -5,22 +5,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from reconciler.cli.context import Halt, halt
-from reconciler.cli.output import write_file
+from reconciler.cli.write import write_file
 from reconciler.core.desired import Desired
 from reconciler.core.live import ListUntrusted, Live, live_from_result
 
 _VERSION = "1.0"
 
 
-def write_live(path: Path, lists: Mapping[str, Live]) -> None:
-    """Save lists by account id, mode 0600: they may hold BGP MD5 keys.
+def write_live(path: Path, lists: Mapping[str, Live]) -> bool:
+    """Save lists by account id, a file with mode 0600: they may hold BGP MD5 keys. Returns whether it is a file.
 
     Raises:
         Halt: It can't be written.
     """
     accounts = {i: {"ipsec_tunnels": [dict(t.raw) for t in live.tunnels.values()]} for i, live in lists.items()}
     document = {"format_version": _VERSION, "kind": "saved-live", "accounts": accounts}
-    write_file(path, json.dumps(document, indent=2, sort_keys=True) + "\n", private=True)
+    return write_file(path, json.dumps(document, indent=2, sort_keys=True) + "\n", private=True)
 
 
 def read_live(path: Path, every: Iterable[Desired]) -> dict[str, Live]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from reconciler.cli.context import Context
 from reconciler.cli.options import UsageError
-from reconciler.cli.output import write_file
+from reconciler.cli.write import write_file
 
 
 def run(ctx: Context) -> int:

@@ -216,25 +216,6 @@ def test_the_exit_code_is_the_same_in_every_format(world: World, name: str) -> N
     assert world.run("plan", "-o", name).code == 3
 
 
-def test_a_file_that_can_not_be_written_hides_nothing(world: World) -> None:
-    world.declare(tunnel(1))
-    world.write("file", "")
-    ran = world.run("apply", "--auto-approve", "-o", "json=file/x.json", "-o", "text")
-    assert ran.code == 1
-    assert "1 created" in ran.out or "Apply" in ran.out
-    assert "file/x.json can't be written" in ran.err
-    assert world.names()
-
-
-@pytest.mark.parametrize("option", ["--out", "--save-live"])
-def test_a_plan_that_can_not_be_saved_is_an_error(world: World, option: str) -> None:
-    world.declare(tunnel(1))
-    world.write("file", "")
-    ran = world.run("plan", option, "file/x.json")
-    assert ran.code == 1
-    assert "file/x.json can't be written" in ran.out
-
-
 def test_no_colour_where_it_is_not_wanted(world: World) -> None:
     world.declare(tunnel(1))
     assert "\x1b" not in world.run("plan").out
@@ -388,3 +369,23 @@ def test_a_failure_is_said_on_standard_error_when_only_files_are_written(world: 
     ran = world.run("validate", "-o", "json=out.json")
     assert ran.code == 3
     assert "Invalid: " in ran.err
+
+
+NOT_TEXT = "tok\udce9n"
+"""What Python makes of an environment variable that is no UTF-8."""
+
+
+@pytest.mark.parametrize("argv", [["validate"], ["accounts"], ["schema"], ["plan", "--sandbox"], ["--version"]])
+def test_a_token_that_is_no_text_bothers_nobody_offline(world: World, argv: list[str]) -> None:
+    world.declare(tunnel(1))
+    assert world.bare(*argv, env={"CLOUDFLARE_API_TOKEN": NOT_TEXT}).code == 0
+
+
+@pytest.mark.parametrize("token", [NOT_TEXT, "töken", "to\nken"])
+@pytest.mark.parametrize("command", [["plan"], ["drift"], ["apply", "--auto-approve"], ["psk", "status"]], ids=str)
+def test_a_token_that_can_be_none_is_refused_before_any_call(world: World, command: list[str], token: str) -> None:
+    world.declare(tunnel(1))
+    ran = world.run(*command, "-o", "json", env={"CLOUDFLARE_API_TOKEN": token})
+    assert (ran.code, ran.json["outcome"], world.calls) == (9, "auth", [])
+    assert [d["code"] for d in ran.json["diagnostics"]] == ["bad-token"]
+    assert "Traceback" not in ran.err

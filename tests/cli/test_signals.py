@@ -136,3 +136,23 @@ def test_a_question_can_be_interrupted(world: World) -> None:
     os.close(mine)
     assert (process.returncode, json.loads(out)["outcome"]) == (8, "interrupted")
     assert world.names() == {}
+
+
+INTERRUPTED_AT = """
+import os, signal, sys
+from reconciler.cli import main
+when = sys.argv.pop(1)
+class Interrupt:
+    def find_spec(self, name, *_):
+        if name == when:
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupt())
+main.run()
+"""
+
+
+@pytest.mark.parametrize("module", ["reconciler.cli.options", "argparse", "reconciler.cli.context"])
+def test_a_signal_while_the_program_starts_shows_no_traceback(world: World, module: str) -> None:
+    command = [sys.executable, "-c", INTERRUPTED_AT, module, "validate"]
+    ran = subprocess.run(command, cwd=world.root, capture_output=True, text=True, timeout=30, check=False)  # noqa: S603
+    assert (ran.returncode, ran.stdout, ran.stderr) == (8, "", "\nInterrupted.\n")

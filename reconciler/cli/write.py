@@ -1,0 +1,158 @@
+"""Writes the files that the command line names: whole or not at all, and never in the place of a device or a pipe."""
+
+import os
+import re
+import stat
+from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from reconciler.cli.context import halt
+from reconciler.cli.options import UsageError
+
+_DESCRIPTOR = re.compile(r"(?:/dev|/proc/self)/fd/(\d{1,6})|/dev/std(out|err)", re.ASCII)
+
+
+def write_file(path: Path, text: str, *, private: bool = False) -> bool:
+    """Write a file that the command line names.
+
+    A regular file, also one that links lead to, is replaced as a whole, and the links stay. What else stands there (a
+    device, a pipe) gets the text and stays what it is.
+
+    Args:
+        path: Where.
+        text: What.
+        private: Whether a regular file gets mode 0600.
+
+    Returns:
+        Whether a regular file holds it now.
+
+    Raises:
+        Halt: It can't be written.
+    """
+    try:
+        handle = _opened(path)
+        if handle is None:
+            _replace(Path(os.path.realpath(path)), text, private=private)
+            return True
+        with suppress(BrokenPipeError), os.fdopen(handle, "wb") as stream:  # nobody may read it any more
+            stream.write(text.encode("utf-8", "backslashreplace"))
+    except OSError as wrong:
+        raise _unwritable(path, wrong) from None
+    return False
+
+
+def replace_file(path: Path, text: str, *, private: bool = False) -> None:
+    """Put a regular file in the place of whatever stands there: a link is replaced, not followed.
+
+    Raises:
+        Halt: It can't be written.
+    """
+    try:
+        _replace(path, text, private=private)
+    except OSError as wrong:
+        raise _unwritable(path, wrong) from None
+
+
+def probe(options: Namespace) -> None:
+    """Make sure, before anything is read or sent, that what the command line names can be written.
+
+    Raises:
+        UsageError: Something can't be, or two outputs are the same file.
+    """
+    seen: dict[str, str] = {}
+    for option, name in _named(options):
+        path = Path(name)
+        try:
+            regular = _try(path)
+        except OSError as wrong:
+            why = wrong.strerror or type(wrong).__name__
+            raise UsageError(f"{option} can't be written: {why}. Choose another file.") from None
+        target = os.path.realpath(path)
+        if regular and target in seen:
+            raise UsageError(f"{seen[target]} and {option} are the same file. Give each a file of its own.")
+        seen[target] = option
+
+
+def _named(options: Namespace) -> Iterator[tuple[str, str]]:
+    """Options with the files that they name for writing."""
+    for form, path in options.output:
+        if path is not None:
+            yield f"-o {form}={path}", path
+    for option in ("out", "save_live"):
+        if path := getattr(options, option, None):
+            yield f"--{option.replace('_', '-')} {path}", path
+
+
+def _try(path: Path) -> bool:
+    """Whether it is, or will be, a regular file; raises OSError when it can't be written. Leaves nothing behind."""
+    number = _descriptor(path)
+    if number is not None:
+        os.fstat(number)
+        return False
+    with suppress(FileNotFoundError):
+        kind = path.stat().st_mode
+        if stat.S_ISDIR(kind):
+            raise IsADirectoryError(0, "it is a folder")
+        if not os.access(path, os.W_OK):
+            raise PermissionError(0, "permission denied")
+        if not stat.S_ISREG(kind):
+            return False
+    import tempfile
+
+    folder = Path(os.path.realpath(path)).parent
+    while not folder.exists():
+        folder = folder.parent
+    with tempfile.TemporaryFile(dir=folder):
+        return True
+
+
+def _unwritable(path: Path, wrong: OSError) -> Exception:
+    why = wrong.strerror or type(wrong).__name__
+    return halt("error", "unwritable", f"{path} can't be written: {why}", "Choose another file.")
+
+
+def _descriptor(path: Path) -> int | None:
+    """The number of our own descriptor that the path names, or that is open on the same file as standard output.
+
+    A file that the shell opened for us must be written through the same descriptor, or what goes there by itself
+    would be lost.
+    """
+    if found := _DESCRIPTOR.fullmatch(str(path)):
+        return int(found[1] or {"out": 1, "err": 2}[found[2]])
+    for number in (1, 2):
+        with suppress(OSError):
+            if os.path.samestat(path.stat(), os.fstat(number)) and stat.S_ISREG(os.fstat(number).st_mode):
+                return number
+    return None
+
+
+def _opened(path: Path) -> int | None:
+    """A descriptor to write into what is no regular file; None for a regular one, and where nothing stands yet."""
+    number = _descriptor(path)
+    if number is not None:
+        return os.dup(number)
+    try:
+        regular = stat.S_ISREG(path.stat().st_mode)
+    except FileNotFoundError:
+        return None
+    return None if regular else os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOCTTY)
+
+
+def _replace(path: Path, text: str, *, private: bool) -> None:
+    import tempfile
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(text)
+        if not private:
+            umask = os.umask(0)
+            os.umask(umask)
+            Path(name).chmod(0o666 & ~umask)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
