@@ -105,7 +105,7 @@ class Ambiguous:
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """401 or 403: the token is wrong or may not do this. All accounts of the token stop."""
+    """401, 403, or an error about the token: it is wrong or may not do this. All accounts of the token stop."""
 
     status: int
     errors: tuple[ApiError, ...]

@@ -10,7 +10,9 @@ _BASE = 0.5
 _LONGEST = 60.0
 _TRIES = 6
 _TRIES_LIMITED = 12
-_SECONDS = re.compile(r"\d{1,12}(\.\d{1,6})?", re.ASCII)
+_SECONDS = re.compile(r"\d+(\.\d+)?", re.ASCII)
+_FOREVER = 1e9
+"""Seconds that no run lasts."""
 
 
 def next_delay(call: Call, failure: Unsettled, attempt: int, draw: float) -> float | None:
@@ -42,7 +44,7 @@ def parse_retry_after(value: str | None, epoch: float) -> float | None:
     """
     text = (value or "").strip()
     if _SECONDS.fullmatch(text):
-        return float(text)
+        return min(float(text), _FOREVER)
     return _until_date(text, epoch) if text[:1].isalpha() and len(text) < 64 else None  # noqa: PLR2004
 
 

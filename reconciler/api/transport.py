@@ -1,6 +1,7 @@
 """Requests over the network: the one module that knows httpx. Slow to import, so it is imported late."""
 
 import logging
+import os
 import random
 import sys
 import threading
@@ -87,6 +88,7 @@ def _quiet() -> None:
 
 
 def _tls(base_url: str) -> SSLContext:
+    os.environ.pop("SSLKEYLOGFILE", None)  # Python would write there what opens every call, token and keys included
     if base_url.startswith("https:"):
         return httpx.create_ssl_context()
     return SSLContext(PROTOCOL_TLS_CLIENT)  # trusts nobody, and saves reading the certificates for plain loopback

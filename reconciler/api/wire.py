@@ -18,6 +18,9 @@ UNTRUSTED = "list-untrusted"
 
 _MAYBE_DONE = {408, 409, 425}
 _NO_ROUTE = "7003"
+_TOKEN_REFUSED = {"1025", "6003", "9109", "10000"}
+"""Codes that speak of the token and not of what was asked for. (API: 10000 is the authentication error and 1025 a token
+that may not use Magic WAN; a malformed Authorization header is 6003, an invalid token 9109. The status may be 400.)"""
 _TOO_LARGE = re.compile(
     r"(request|body|payload|entity)\b.{0,60}\b(too (large|big|long)|exceeds)"
     r"|too many (ipsec )?(tunnels|items|psks)|too large a (request|body|payload)",
@@ -183,6 +186,8 @@ def _errors(reply: Reply, hide: Hide) -> tuple[ApiError, ...]:
 
 def _decode_refusal(call: Call, reply: Reply, _wrap: Wrap, hide: Hide) -> Outcome | Unsettled:
     errors, ray = _errors(reply, hide), reply.headers.get("cf-ray")
+    if any(error.code in _TOKEN_REFUSED for error in errors):
+        return Denied(reply.status, errors, ray)
     if call.verb is Verb.DELETE and reply.status == HTTPStatus.NOT_FOUND:
         return _gone(errors, ray)
     too_large = call.verb is not Verb.LIST and any(_TOO_LARGE.search(error.message) for error in errors)

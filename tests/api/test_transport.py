@@ -248,3 +248,11 @@ def test_a_request_to_stop_ends_a_wait():
     port.sleep(60.0)
     assert time.monotonic() - begun < 1.0
     port.close()
+
+
+def test_no_tls_keys_are_written_whatever_the_environment_wants(tmp_path, monkeypatch):
+    monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys"))
+    HttpPort("https://127.0.0.1:1", "t0ken", 1, lambda: False).close()
+    monkeypatch.setenv("SSLKEYLOGFILE", "/nowhere/keys")
+    HttpPort("https://127.0.0.1:1", "t0ken", 1, lambda: False).close()
+    assert list(tmp_path.iterdir()) == []

@@ -365,6 +365,14 @@ def test_a_refused_token_is_denied_whatever_the_body(call, status, body, code):
     assert (settled.status, settled.errors[0].code) == (status, code or f"http-{status}")
 
 
+@pytest.mark.parametrize("call", [LIST, *WRITES], ids=lambda call: call.verb)
+@pytest.mark.parametrize(("status", "code"), [(400, "10000"), (400, "6003"), (400, "9109"), (404, "1025")])
+def test_an_error_about_the_token_is_a_denial_whatever_the_status(call, status, code):
+    settled = decode(call, Reply(status, {}, ERROR.replace(b"1022", code.encode())), str)
+    assert isinstance(settled, Denied)
+    assert (settled.status, settled.errors[0].code) == (status, code)
+
+
 @pytest.mark.parametrize(
     ("call", "status", "body", "seen"),
     [

@@ -389,3 +389,9 @@ def test_a_token_that_can_be_none_is_refused_before_any_call(world: World, comma
     assert (ran.code, ran.json["outcome"], world.calls) == (9, "auth", [])
     assert [d["code"] for d in ran.json["diagnostics"]] == ["bad-token"]
     assert "Traceback" not in ran.err
+
+
+def test_certificates_that_can_not_be_read_are_no_bug(world: World) -> None:
+    world.declare(tunnel(1))
+    ran = world.bare("plan", "-o", "json", env={"SSL_CERT_FILE": "/nowhere/certificates.pem"})
+    assert (ran.code, [d["code"] for d in ran.json["diagnostics"]]) == (1, ["no-certificates"])
