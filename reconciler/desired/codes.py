@@ -21,6 +21,7 @@ CODES: dict[str, str] = {
     "literal-psk": "A pre-shared key stands in the file instead of a reference.",
     "literal-token": "An API token stands in the file instead of a reference.",
     "long-name": "A name has more than 15 characters (warning).",
+    "more-problems": "A file has more problems than are told of one.",
     "missing-field": "A required field is missing.",
     "no-psk": "A tunnel declares no pre-shared key (warning).",
     "not-in-defaults": "A field that belongs to one tunnel stands in defaults.",

@@ -8,11 +8,11 @@ Data keeps what was written: every value but null is text, since the field decid
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from reconciler.core.diagnostic import Diagnostic, Location, in_order
+from reconciler.core.diagnostic import Diagnostic, Location, error, in_order
 from reconciler.desired.encoding import MAX_PROBLEMS, screen
 from reconciler.desired.lines import read_lines
 from reconciler.desired.plain import Path, Plain, Value
@@ -115,7 +115,7 @@ def parse(data: bytes, file: str, reader: Reader = "lines") -> Parsed:
             said about what follows an error of YAML's syntax.
     """
     if refused := screen(data, file):
-        raise DocumentError(refused[:MAX_PROBLEMS])
+        raise DocumentError(_told(refused))
     if reader == "lines":
         if usual := read_lines(data):
             return Parsed(Document(data, file, reader), *usual)
@@ -124,5 +124,14 @@ def parse(data: bytes, file: str, reader: Reader = "lines") -> Parsed:
 
     value, starts, problems = read_events(data, file, pure=reader == "pure")
     if problems:
-        raise DocumentError(in_order(problems)[:MAX_PROBLEMS])
+        raise DocumentError(_told(in_order(problems)))
     return Parsed(Document(data, file, reader), value, starts)
+
+
+def _told(problems: Sequence[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """The problems of a file that can't be read; after so many of them its rest is not looked at."""
+    told = tuple(problems[:MAX_PROBLEMS])
+    if len(told) < MAX_PROBLEMS:
+        return told
+    detail = "After so many problems the rest is not looked at. Correct these, then look again."
+    return (*told, error("more-problems", "there may be more problems in this file", detail, told[-1].location))

@@ -5,11 +5,10 @@ message holds the value of an unknown key or of a key.
 """
 
 import re
-from collections.abc import Iterable, Mapping
-from itertools import islice
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from reconciler.core.diagnostic import Diagnostic, error
+from reconciler.core.diagnostic import Diagnostic, Location, error
 from reconciler.desired import schema
 from reconciler.desired.document import Document
 from reconciler.desired.references import EXTERNAL, PSK, SINK
@@ -33,8 +32,8 @@ _RECORDS = {
     "defaults": schema.DEFAULTS,
     "tunnels": schema.TUNNEL,
 }
-MAX_PROBLEMS = 500
-"""Problems of one file that are told; a file with more is broken in another way."""
+MAX_PROBLEMS = 10_000
+"""Problems of one file that are told one by one; of the others only the number is."""
 
 _LENGTHS = {
     "too_short": (
@@ -109,20 +108,27 @@ def _words(found: Error, root: Record) -> tuple[str, str, str]:
     return kind, found["ctx"]["summary"], found["ctx"]["detail"]
 
 
-def explain(document: Document, errors: Iterable[Error], root: Record) -> list[Diagnostic]:
+def explain(document: Document, errors: Sequence[Error], root: Record) -> list[Diagnostic]:
     """One diagnostic for each of pydantic's errors, at its place in the file.
 
     Args:
         document: The file that was validated.
-        errors: As `ValidationError.errors()` gives them; told up to a limit.
+        errors: As `ValidationError.errors()` gives them; told up to a limit, and the number of the others.
         root: The shape of the whole file.
     """
     out = []
-    for found in islice(errors, MAX_PROBLEMS):
+    for found in errors[:MAX_PROBLEMS]:
         code, summary, detail = _words(found, root)
         key = code in ("unknown-key", "not-in-defaults", "nothing-declared")
         out.append(error(code, summary, detail, document.location(found["loc"], key=key)))
+    if rest := errors[MAX_PROBLEMS:]:
+        out.append(_untold(len(rest), document.location(rest[0]["loc"])))
     return out
+
+
+def _untold(number: int, place: Location) -> Diagnostic:
+    summary = f"{number:,} more {'problems' if number > 1 else 'problem'} in this file"
+    return error("more-problems", summary, "Only so many are told of one file. Correct these, then look again.", place)
 
 
 def without(value: Any, errors: Iterable[Error]) -> tuple[Any, dict[int | str, set[str]]]:

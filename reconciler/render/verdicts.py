@@ -115,7 +115,8 @@ def _key_counts(keys: list[KeyReport]) -> str:
 def _validity(report: Report) -> str:
     errors = sum(d.severity == "error" for d in report.diagnostics)
     warnings = len(report.diagnostics) - errors
-    found = [count(errors, "error")] if errors else []
+    more = sum(d.code == "more-problems" for d in report.diagnostics)
+    found = [f"{'more than ' if more else ''}{count(errors - more, 'error')}"] if errors else []
     found += [count(warnings, "warning")] if warnings else []
     if report.outcome == "ok":
         tunnels = sum(account.managed for account in report.accounts)

@@ -104,7 +104,9 @@ def test_a_duplicate_names_the_first_line():
 
 
 def test_problems_are_capped():
-    assert len(problems(b"- !x 1\n" * 500)) == 100
+    told = problems(b"- !x 1\n" * 500)
+    assert (len(told), told[-1]) == (101, ("more-problems", 100))
+    assert len(problems(b"- !x 1\n" * 99)) == 99
 
 
 @EACH

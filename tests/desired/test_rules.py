@@ -175,7 +175,7 @@ def test_an_account_id_stands_once():
 
 def test_every_code_is_produced():
     runs = [files(*t) for t, _ in TUNNEL_CASES] + [files(*a(), account=t) for t, _ in ACCOUNT_CASES]
-    runs += [texts({"a.yaml": t}) for t, _ in FILE_CASES] + [two_accounts()]
+    runs += [texts({"a.yaml": t}) for t, _ in FILE_CASES] + [two_accounts(), with_unknown_keys(10_001)]
     assert {d.code for run in runs for d in run.diagnostics} == set(CODES)
 
 
@@ -245,5 +245,17 @@ def test_more_tunnels_than_a_file_can_hold_are_one_problem():
     assert found(texts({"a.yaml": "tunnels:\n" + "- {}\n" * 20_000})) == ["a.yaml:2:1 error out-of-range"]
 
 
-def test_only_so_many_problems_of_a_file_are_told():
-    assert len(texts({"a.yaml": "tunnels: []\n" + "".join(f"k{i}: 1\n" for i in range(700))}).diagnostics) == 500
+def with_unknown_keys(number: int) -> Loaded:
+    return texts({"a.yaml": "tunnels: []\n" + "".join(f"k{i}: 1\n" for i in range(number))})
+
+
+def test_what_is_not_told_of_a_file_is_counted():
+    many = with_unknown_keys(10_003).diagnostics
+    assert len(many) == 10_001
+    (rest,) = (str(d) for d in many if d.code == "more-problems")
+    assert rest.startswith("a.yaml:10002:"), rest
+    assert "3 more problems in this file" in rest
+
+
+def test_a_thousand_problems_are_all_told():
+    assert [d.code for d in with_unknown_keys(1_000).diagnostics] == ["unknown-key"] * 1_000

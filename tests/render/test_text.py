@@ -33,6 +33,10 @@ def line_of(_: str, number: int) -> str | None:
         (BLOCKED, "Plan: 0 to create, 0 to update, 2 to delete."),
         (PARTIAL, "Apply incomplete: 0 created, 1 updated, 0 deleted, 1 failed, 1 skipped, 1 unknown."),
         (INVALID, "Invalid: 2 errors, 1 warning."),
+        (
+            replace(INVALID, diagnostics=(error("a", "A", "A."), error("more-problems", "7 more", "More."))),
+            "Invalid: more than 1 error.",
+        ),
         (replace(PLAN, command="apply"), "Apply complete: 0 created, 0 updated, 0 deleted."),
         (replace(NO_CHANGES, command="apply"), "No changes. Live tunnels match the files."),
         (replace(BLOCKED, command="apply"), "Apply stopped (blocked): nothing was written."),
