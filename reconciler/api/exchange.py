@@ -56,11 +56,13 @@ class KeyAccess:
         reveal: Text of a key by its name.
         wrap: Makes a secret of the text of a generated key.
         secrets: More texts to hide in messages of the server, such as the token.
+        hider: Makes of texts what hides them in a message of the server.
     """
 
     reveal: Callable[[str], str]
     wrap: Callable[[str], Any]
     secrets: tuple[str, ...] = field(default=(), repr=False)
+    hider: Callable[[tuple[str, ...]], Callable[[str], str]] = hider
 
 
 class Session:
@@ -205,7 +207,7 @@ def exchange(call: Call, account_id: str, session: Session, port: Port) -> Outco
         return text
 
     request = encode(call, account_id, reveal)
-    hide = hider(tuple(revealed))
+    hide = session.keys.hider(tuple(revealed))
     last: Unsettled | None = None
     attempt = 0
     while True:

@@ -26,6 +26,7 @@ _TOO_LARGE = re.compile(
     r"|too many (ipsec )?(tunnels|items|psks)|too large a (request|body|payload)",
     re.IGNORECASE | re.DOTALL,
 )
+_RAY = re.compile(r"[0-9a-f]{8,32}(-[A-Z]{3,4})?")
 _HEALTH_TARGET = {"x-magic-new-hc-target": "true"}
 _OBJECT_BODY = {"content-type": "application/json"}
 _METHODS = {
@@ -156,7 +157,7 @@ def decode(call: Call, reply: Reply, wrap: Wrap, hide: Hide = _plain) -> Outcome
     Returns:
         An outcome, or `Unsettled` when a try more might give one.
     """
-    status, ray = reply.status, reply.headers.get("cf-ray")
+    status, ray = reply.status, ray_of(reply)
     kind = status // 100
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return Unsettled("rate-limited", "too many calls (HTTP 429)", ray, maybe_done=False)
@@ -167,8 +168,18 @@ def decode(call: Call, reply: Reply, wrap: Wrap, hide: Hide = _plain) -> Outcome
     return _DECODERS[kind](call, reply, wrap, hide)
 
 
+def ray_of(reply: Reply) -> str | None:
+    """Cloudflare's id of the answer, for its support; None for anything that does not look like one.
+
+    (API: hexadecimal digits and the code of a data centre.) Whoever else answers may write into this header what it
+    likes, also what it was sent.
+    """
+    ray = reply.headers.get("cf-ray", "")
+    return ray if _RAY.fullmatch(ray) else None
+
+
 def _redirected(call: Call, reply: Reply, _wrap: Wrap, _hide: Hide) -> Outcome | Unsettled:
-    status, ray = reply.status, reply.headers.get("cf-ray")
+    status, ray = reply.status, ray_of(reply)
     message = f"HTTP {status}: a redirect, which is never followed; is the base URL right?"
     if call.verb is Verb.LIST:
         return Refused(status, (ApiError(UNTRUSTED, message),), ray)
@@ -185,7 +196,7 @@ def _errors(reply: Reply, hide: Hide) -> tuple[ApiError, ...]:
 
 
 def _decode_refusal(call: Call, reply: Reply, _wrap: Wrap, hide: Hide) -> Outcome | Unsettled:
-    errors, ray = _errors(reply, hide), reply.headers.get("cf-ray")
+    errors, ray = _errors(reply, hide), ray_of(reply)
     if any(error.code in _TOKEN_REFUSED for error in errors):
         return Denied(reply.status, errors, ray)
     if call.verb is Verb.DELETE and reply.status == HTTPStatus.NOT_FOUND:
@@ -204,7 +215,7 @@ def _gone(errors: tuple[ApiError, ...], ray: str | None) -> Outcome | Unsettled:
 
 
 def _decode_success(call: Call, reply: Reply, wrap: Wrap, hide: Hide) -> Outcome | Unsettled:
-    status, ray = reply.status, reply.headers.get("cf-ray")
+    status, ray = reply.status, ray_of(reply)
     if call.verb is Verb.LIST and status != HTTPStatus.OK:
         return Refused(status, (ApiError(UNTRUSTED, f"HTTP {status} is no answer to a list"),), ray)
     try:

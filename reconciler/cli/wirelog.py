@@ -3,16 +3,17 @@
 Neither bodies nor their sizes are told, since they may hold keys.
 """
 
+import re
 import time
 from collections.abc import Callable
 from functools import partial
 
 from reconciler.api.exchange import AmbiguousError, NotSentError
 from reconciler.api.transport import HttpPort
-from reconciler.api.wire import Reply, Request
+from reconciler.api.wire import Reply, Request, ray_of
 
-_TOLD = ("retry-after", "cf-ray")
-"""Headers of an answer that explain a wait, or that Cloudflare's support asks for."""
+_WAIT = re.compile(r"[\w ,:+-]{1,40}", re.ASCII)
+"""What a `retry-after` may be: seconds, or a date."""
 
 
 class LoggedPort(HttpPort):
@@ -34,9 +35,14 @@ class LoggedPort(HttpPort):
         except (NotSentError, AmbiguousError) as problem:
             tell(problem=str(problem), seconds=_since(began))
             raise
-        told = {name.replace("-", "_"): reply.headers[name] for name in _TOLD if name in reply.headers}
-        tell(status=reply.status, seconds=_since(began), **told)
+        tell(status=reply.status, seconds=_since(began), **_told(reply))
         return reply
+
+
+def _told(reply: Reply) -> dict[str, str]:
+    """What explains a wait, and what Cloudflare's support asks for."""
+    wait, ray = reply.headers.get("retry-after", ""), ray_of(reply)
+    return ({"retry_after": wait} if _WAIT.fullmatch(wait) else {}) | ({"cf_ray": ray} if ray else {})
 
 
 def _since(began: float) -> float:

@@ -14,9 +14,9 @@ MIN_LENGTH = 4
 def forms(secret: str) -> frozenset[str]:
     """Every shape of one secret that is worth looking for.
 
-    Raw, stripped, each line; JSON (once and twice), `repr`, HTML and URL escapes of these; hexadecimal;
-    base64 in both alphabets, also from within a longer text. Shapes of fewer than `MIN_LENGTH` characters,
-    and blank ones, are left out.
+    Raw, stripped, each line; JSON, `repr`, HTML and URL escapes of these; hexadecimal; base64 in both alphabets, also
+    from within a longer text. What stands in several layers needs no shapes: the redactor undoes them
+    (`keys.escapes`). Shapes of fewer than `MIN_LENGTH` characters, and blank ones, are left out.
     """
     found: set[str] = set()
     for text in {secret, secret.strip(), *secret.splitlines()}:

@@ -8,85 +8,40 @@ fewer than four characters and blank ones can't be found this way (`can_hide`).
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from threading import Lock
 from typing import Any
 
+from reconciler.keys.escapes import Undone, has_escapes, open_run, runs, undone, undone_key
 from reconciler.keys.forms import MIN_LENGTH, forms
 from reconciler.keys.secret import Secret, reveal
 
 MASK = "***"
 """What stands in a secret's place: valid inside JSON, HTML, Markdown and URLs."""
 
+_LONGEST_ESCAPE = 16
+"""Characters that one character of a secret may become, two layers of escapes deep."""
 
-class Redactor:
-    """Knows the secrets of a run and takes them out of text.
 
-    A pattern finds the first four characters of every shape; only there the shapes themselves are compared.
-    So the pattern stays small with thousands of keys, or with one key of many KiB.
+class _Table:
+    """Texts that are looked for all at once.
+
+    A pattern finds the first four characters of every text; only there the texts themselves are compared. So the
+    pattern stays small with thousands of keys, or with one key of many KiB.
     """
 
-    def __init__(self, secrets: Iterable[Secret] = ()) -> None:
-        self._forms: set[str] = set()
-        self._by_head: dict[str, tuple[str, ...]] = {}
-        self._starts: frozenset[str] = frozenset()
-        self._longest = 0
-        self._heads: re.Pattern[str] | None = None
-        self.add(*secrets)
-
-    def __repr__(self) -> str:
-        return f"<Redactor {'with' if self._forms else 'without'} secrets>"
-
-    def __reduce_ex__(self, protocol: object) -> Any:
-        raise TypeError("a redactor holds secrets and can't be copied or stored")
-
-    def add(self, *secrets: Secret) -> None:
-        """Make more secrets known, from now on."""
-        new = {form for secret in secrets for form in forms(reveal(secret))} - self._forms
-        if not new:
-            return
-        every = self._forms | new
+    def __init__(self, texts: frozenset[str]) -> None:
         by_head: defaultdict[str, list[str]] = defaultdict(list)
-        for form in sorted(every, key=lambda f: (-len(f), f)):
-            by_head[form[:MIN_LENGTH]].append(form)
-        self._forms = every
-        self._longest = max(map(len, every))
-        self._starts = frozenset(form[:n] for form in every for n in range(1, MIN_LENGTH))
+        for text in sorted(texts, key=lambda t: (-len(t), t)):
+            by_head[text[:MIN_LENGTH]].append(text)
+        self.longest = max(map(len, texts), default=0)
+        self._starts = frozenset(text[:n] for text in texts for n in range(1, MIN_LENGTH))
         self._by_head = {head: tuple(found) for head, found in by_head.items()}
-        self._heads = re.compile(f"(?={_alternation(sorted(by_head))})")
+        self._heads = re.compile(f"(?={_alternation(sorted(by_head))})" if texts else r"(?!)")
 
-    def clean(self, text: str) -> str:
-        """The text with every shape of every known secret replaced."""
-        return _cut(text, self._spans(text)) if self._heads else text
-
-    def clean_value(self, value: Any, fixed: frozenset[str] = frozenset()) -> Any:
-        """The same for all text inside dataclasses, mappings (not their keys), lists and tuples.
-
-        Used on a report before it is rendered, since renderers escape text in ways that hide a key from
-        `clean`.
-
-        Args:
-            value: Any plain value.
-            fixed: Names of dataclass fields that hold words of ours or ids, which a key may equal by chance.
-        """
-        if not self._heads:
-            return value
-        return _map_text(value, self.clean, fixed)
-
-    def split(self, text: str) -> tuple[str, str]:
-        """What of a stream's text can be written now, cleaned, and its raw rest that may begin a secret."""
-        if not self._heads:
-            return text, ""
-        spans = self._spans(text)
-        keep = self._beginning(text)
-        for start, end in spans:
-            if start < keep < end:
-                keep = start
-        ready = text[:keep]
-        return _cut(ready, [s for s in spans if s[1] <= keep]), text[keep:]
-
-    def _spans(self, text: str) -> list[tuple[int, int]]:
-        """Where secrets stand, in order; overlapping ones are one span, so that no rest stays."""
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        """Where the texts stand, in order; overlapping ones are one span, so that no rest stays."""
         spans: list[tuple[int, int]] = []
-        for match in self._heads.finditer(text) if self._heads else ():
+        for match in self._heads.finditer(text):
             start = match.start()
             last = spans[-1] if spans else (0, 0)
             for form in self._by_head[text[start : start + MIN_LENGTH]]:
@@ -101,10 +56,10 @@ class Redactor:
                     break
         return spans
 
-    def _beginning(self, text: str) -> int:
-        """Where the longest end of the text begins that is the beginning of a shape, or the text's length."""
-        nearest = max(0, len(text) - self._longest + 1)
-        for match in self._heads.finditer(text, nearest) if self._heads else ():
+    def beginning(self, text: str) -> int:
+        """Where the longest end of a text begins that is the beginning of one of the texts, or its length."""
+        nearest = max(0, len(text) - self.longest + 1)
+        for match in self._heads.finditer(text, nearest):
             start = match.start()
             size = len(text) - start
             for form in self._by_head[text[start : start + MIN_LENGTH]]:
@@ -116,6 +71,107 @@ class Redactor:
             if text[-size:] in self._starts:
                 return len(text) - size
         return len(text)
+
+
+class Redactor:
+    """Knows the secrets of a run and takes them out of text.
+
+    It looks for their shapes in a text as it stands, and in the text with its escapes undone.
+    """
+
+    def __init__(self, secrets: Iterable[Secret] = ()) -> None:
+        self._forms: set[str] = set()
+        self._tables: tuple[_Table, _Table] | None = None
+        self._lock = Lock()  # one account may learn a key while another one writes
+        self.add(*secrets)
+
+    def __repr__(self) -> str:
+        return f"<Redactor {'with' if self._forms else 'without'} secrets>"
+
+    def __reduce_ex__(self, protocol: object) -> Any:
+        raise TypeError("a redactor holds secrets and can't be copied or stored")
+
+    def add(self, *secrets: Secret) -> None:
+        """Make more secrets known, from now on."""
+        new = {form for secret in secrets for form in forms(reveal(secret))}
+        with self._lock:
+            self._forms |= new
+            self._tables = None  # made anew for the next text: keys often come one by one
+
+    def clean(self, text: str) -> str:
+        """The text with every shape of every known secret replaced."""
+        return _cut(text, self._spans(text)) if self._forms else text
+
+    def clean_value(self, value: Any, fixed: frozenset[str] = frozenset()) -> Any:
+        """The same for all text inside dataclasses, mappings (not their keys), lists and tuples.
+
+        Used on a report before it is rendered, since renderers escape text in ways that hide a key from
+        `clean`.
+
+        Args:
+            value: Any plain value.
+            fixed: Names of dataclass fields that hold words of ours or ids, which a key may equal by chance.
+        """
+        if not self._forms:
+            return value
+        return _map_text(value, self.clean, fixed)
+
+    def split(self, text: str) -> tuple[str, str]:
+        """What of a stream's text can be written now, cleaned, and its raw rest that may begin a secret."""
+        if not self._forms:
+            return text, ""
+        spans = self._spans(text)
+        keep = self._beginning(text)
+        for start, end in spans:
+            if start < keep < end:
+                keep = start
+        ready = text[:keep]
+        return _cut(ready, [s for s in spans if s[1] <= keep]), text[keep:]
+
+    def _known(self) -> tuple[_Table, _Table]:
+        """What is looked for in a text, and in a text with its escapes undone."""
+        with self._lock:
+            if self._tables is None:
+                plain = {shape for form in self._forms for shape in undone_key(form)}
+                self._tables = (
+                    _Table(frozenset(self._forms)),
+                    _Table(frozenset(form for form in plain if len(form) >= MIN_LENGTH and not form.isspace())),
+                )
+            return self._tables
+
+    def _spans(self, text: str, layers: int = 2) -> list[tuple[int, int]]:
+        """Where secrets stand, in order; what may be hexadecimal or base64 is looked into so many times."""
+        written, plain = self._known()
+        spans = written.spans(text)
+        simple = undone(text) if has_escapes(text) else text
+        found = plain.spans(simple) if simple is not text else []
+        if layers:
+            found += [
+                (start, end) for start, end, inner in runs(simple) if any(self._spans(i, layers - 1) for i in inner)
+            ]
+        if not found:
+            return spans
+        origin = Undone(text).origin
+        return _joined(sorted([*spans, *((origin(start), origin(end)) for start, end in found)]))
+
+    def _beginning(self, text: str) -> int:
+        written, plain = self._known()
+        first = max(0, len(text) - plain.longest * _LONGEST_ESCAPE)
+        end = Undone(text[first:], open_end=True)
+        begun = min(plain.beginning(end.text), open_run(end.text))
+        settled = first + (end.settled if begun == len(end.text) else end.origin(begun))
+        return min(settled, written.beginning(text))
+
+
+def _joined(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Spans in order, those that overlap made one."""
+    joined: list[tuple[int, int]] = []
+    for start, end in spans:
+        if joined and start < joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((start, end))
+    return joined
 
 
 def _alternation(heads: list[str]) -> str:

@@ -11,7 +11,8 @@ LIST = Call(Verb.LIST)
 CREATE = Call(Verb.CREATE, {"name": "lon"})
 EMPTY = Reply(200, {}, b'{"success":true,"result":{"ipsec_tunnels":[]}}')
 CREATED = Reply(200, {}, b'{"success":true,"result":{"id":"a1"}}')
-WRONG = Reply(500, {"cf-ray": "r1"}, b"oops")
+RAY = "8f2a1b3c4d5e6f70-LHR"
+WRONG = Reply(500, {"cf-ray": RAY}, b"oops")
 HTML = Reply(200, {}, b"<html>")
 DENIED = Reply(403, {}, b"{}")
 OFFLINE = NotSentError("refused")
@@ -74,13 +75,13 @@ def session(deadline=600.0, budget=200):
         (CREATE, [CREATED], Answered(result={"id": "a1"})),
         (CREATE, [OFFLINE, CREATED], Answered(result={"id": "a1"})),
         (CREATE, [limited(), CREATED], Answered(result={"id": "a1"})),
-        (CREATE, [WRONG], Ambiguous("http-500", "HTTP 500", "r1")),
+        (CREATE, [WRONG], Ambiguous("http-500", "HTTP 500", RAY)),
         (CREATE, [RESET], Ambiguous("no-answer", "reset")),
         (CREATE, [HTML], Ambiguous("unreadable", "the answer is not JSON (HTTP 200)")),
         (CREATE, [OFFLINE, RESET], Ambiguous("no-answer", "reset")),
         (CREATE, [OFFLINE] * 6, NotSent("unreachable", "refused")),
         (CREATE, [limited()] * 12, NotSent("rate-limited", "too many calls (HTTP 429)")),
-        (LIST, [WRONG] * 6, Ambiguous("http-500", "HTTP 500", "r1")),
+        (LIST, [WRONG] * 6, Ambiguous("http-500", "HTTP 500", RAY)),
         (LIST, [HTML] * 6, Ambiguous("unreadable", "the answer is not JSON (HTTP 200)")),
         (Call(Verb.GENERATE_KEY, {}, "a1"), [RESET], Ambiguous("no-answer", "reset")),
     ],

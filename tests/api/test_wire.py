@@ -5,6 +5,7 @@ import pytest
 from reconciler.api.call import Answered, ApiError, Call, Denied, Refused, Verb
 from reconciler.api.wire import Reply, Unsettled, decode, encode
 
+RAY = "8f2a1b3c4d5e6f70-LHR"
 ACCOUNT = "0" * 32
 ID = "a" * 32
 OTHER = "b" * 32
@@ -123,9 +124,9 @@ UNREADABLE = [
 @pytest.mark.parametrize("call", [LIST, *WRITES], ids=lambda call: call.verb)
 @pytest.mark.parametrize("body", UNREADABLE, ids=range(len(UNREADABLE)))
 def test_an_unreadable_success_settles_nothing(call, body):
-    settled = decode(call, Reply(200, {"cf-ray": "r1"}, body), str)
+    settled = decode(call, Reply(200, {"cf-ray": RAY}, body), str)
     assert isinstance(settled, Unsettled)
-    assert (settled.code, settled.maybe_done, settled.ray) == ("unreadable", True, "r1")
+    assert (settled.code, settled.maybe_done, settled.ray) == ("unreadable", True, RAY)
 
 
 def test_nesting_up_to_the_limit_and_a_byte_order_mark_are_read():
@@ -198,9 +199,9 @@ UNTRUSTED = [
 
 @pytest.mark.parametrize("body", UNTRUSTED, ids=range(len(UNTRUSTED)))
 def test_a_list_that_is_not_whole_is_untrusted(body):
-    settled = decode(LIST, Reply(200, {"cf-ray": "r1"}, body), str)
+    settled = decode(LIST, Reply(200, {"cf-ray": RAY}, body), str)
     assert isinstance(settled, Refused)
-    assert (settled.status, settled.errors[0].code, settled.ray) == (200, "list-untrusted", "r1")
+    assert (settled.status, settled.errors[0].code, settled.ray) == (200, "list-untrusted", RAY)
 
 
 @pytest.mark.parametrize("status", [201, 202, 203, 204, 206, 301, 302, 303, 307, 308, 304])
@@ -430,3 +431,8 @@ def test_a_reason_for_a_refused_key_holds_no_secret():
 def test_no_message_about_an_unreadable_answer_quotes_it():
     for body in (b'{"result":{"psk":"s3cret"', b'{"psk":"s3cret","psk":"s3cret"}', b'["s3cret"]'):
         assert "s3cret" not in repr(decode(GENERATE, Reply(200, {}, body), str))
+
+
+@pytest.mark.parametrize("ray", ["", "s3cret-key", "Zx9", "8f2a1b3c4d5e6f70-LHR extra", "8f2a1b3c4d5e6f70-lhr", "-LHR"])
+def test_a_ray_that_is_none_is_not_kept(ray):
+    assert decode(LIST, Reply(401, {"cf-ray": ray}, b""), str).ray is None

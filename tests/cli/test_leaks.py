@@ -1,6 +1,7 @@
 """Ways by which a key or token could get out. Each is tried in every format, and without the redactor too."""
 
 import base64
+import html
 import json
 import sys
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from reconciler.simulator.message import Reply, failure
 from tests.cli.test_accounts import git
 from tests.cli.world import ID, Ran, World, tunnel
 from tests.keys.canary import leaks
+from tests.keys.test_redact import go_json
 
 KEY = "c4nary-PSK 'q\"<&>%s {0} *_`|~ \\key"
 MD5 = "Md5=Canary&<x>_y"
@@ -142,6 +144,13 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
     "in base64": lambda key: base64.b64encode(key.encode()).decode(),
     "in hexadecimal": lambda key: key.encode().hex(),
     "as repr": repr,
+    "as go writes json": go_json,
+    "as json with escaped slashes": lambda key: json.dumps(key).replace("/", "\\/"),
+    "as json of code points": lambda key: "".join(f"\\u{ord(c):04X}" for c in key),
+    "as html": html.escape,
+    "as json in json": lambda key: json.dumps(json.dumps(key)),
+    "as html in json": lambda key: json.dumps(html.escape(key)),
+    "in another character set": lambda key: f"é{key}".encode().decode("latin-1"),
 }
 
 
@@ -175,7 +184,7 @@ def echoed(spelling: str) -> None:
     PATHS[f"create refused with the key {spelling}"] = create
     PATHS[f"psk set refused with the key {spelling}"] = set_key
     PATHS[f"401 with the token {spelling}"] = list_token
-    if spelling not in ("as it is", "as json", "in a url", "as repr"):
+    if spelling in ("in base64", "in hexadecimal", "as json of code points"):
         REDACTED.update(PATHS.keys() & {f"create refused with the key {spelling}", f"401 with the token {spelling}"})
 
 
@@ -232,7 +241,7 @@ def redirect_to_a_place_with_the_token(world: World) -> list[Ran]:
     return each(world, "plan")
 
 
-@path(redacted=True)
+@path()
 def ray_with_the_token(world: World) -> list[Ran]:
     world.declare(tunnel(1))
 

@@ -1,16 +1,30 @@
 import base64
 import html
 import json
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import cycle
 from urllib.parse import quote, quote_plus
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from reconciler.keys.escapes import undone_key
 from reconciler.keys.redact import MASK, Redactor, mask_commands
 from reconciler.keys.secret import Secret
 from tests.keys.canary import leaks
+
+
+def go_json(text: str) -> str:
+    """As Go's encoding/json writes a string."""
+    text = json.dumps(text, ensure_ascii=False)
+    for sign in "<>&\u2028\u2029":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return text
+
 
 KEY = "q\"'$x<&>\\ ä%/+end"
 
@@ -33,8 +47,16 @@ ENCODINGS: dict[str, Callable[[str], str]] = {
     "base64": lambda s: base64.b64encode(s.encode()).decode(),
     "base64 offset 1": lambda s: base64.b64encode(b"-" + s.encode() + b"-").decode(),
     "base64 offset 2": lambda s: base64.b64encode(b"--" + s.encode()).decode(),
+    "go json": go_json,
+    "json as lower hexadecimal": lambda s: re.sub("(....)", r"\\u\1", s.encode("utf-16-be").hex()),
+    "json as upper hexadecimal": lambda s: re.sub("(....)", r"\\u\1", s.encode("utf-16-be").hex().upper()),
+    "json with slashes": lambda s: json.dumps(s).replace("/", "\\/"),
+    "latin-1": lambda s: s.encode().decode("latin-1"),
+    "cp1252": lambda s: "".join(bytes([b]).decode("cp1252", "ignore") or chr(b) for b in s.encode()),
     "basic auth": lambda s: base64.urlsafe_b64encode(b"u:" + s.encode() + b"\xff\xff").decode(),
 }
+
+ESCAPES = sorted(name for name in ENCODINGS if not any(word in name.lower() for word in ("hex", "64", "basic")))
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
@@ -46,6 +68,48 @@ def test_every_shape_of_a_key_is_replaced(key: str, encoding: str) -> None:
     assert leaks(cleaned.encode(), key) == []
     assert cleaned.startswith("before ")
     assert cleaned.endswith(" after")
+
+
+@settings(derandomize=True, max_examples=500, deadline=None)
+@given(
+    st.text("ab1%&\\<>\"'/+;u0é€😀 ", min_size=6, max_size=16).filter(lambda key: len(undone_key(key.strip())[1]) > 3),
+    st.sampled_from(sorted(ENCODINGS)),
+    st.sampled_from(sorted(ENCODINGS)),
+)
+def test_a_key_in_two_encodings_is_replaced(key: str, inner: str, outer: str) -> None:
+    text = f"before {ENCODINGS[outer](ENCODINGS[inner](key))} after"
+    cleaned = Redactor([Secret(key)]).clean(text)
+    assert MASK in cleaned
+    assert leaks(cleaned.encode(), key) == []
+
+
+@settings(derandomize=True, max_examples=300, deadline=None)
+@given(
+    st.text("ab1%&\\<>\"'/+;u0é€ ", min_size=6, max_size=14).filter(str.strip),
+    st.sampled_from(ESCAPES),
+    st.sampled_from(ESCAPES),
+    st.lists(st.integers(1, 9), min_size=1),
+)
+def test_an_escaped_key_that_is_written_in_parts_is_replaced(
+    key: str, inner: str, outer: str, sizes: list[int]
+) -> None:
+    redactor = Redactor([Secret(key)])
+    text = rest = f"before {ENCODINGS[outer](ENCODINGS[inner](key))} after"
+    written = held = ""
+    for size in cycle(sizes):
+        ready, held = redactor.split(held + rest[:size])
+        written, rest = written + ready, rest[size:]
+        if not rest:
+            break
+    assert written + redactor.clean(held) == redactor.clean(text)
+
+
+@pytest.mark.parametrize("third", ["json", "html", "url", "repr"])
+def test_a_log_line_around_a_message_hides_no_key(third: str) -> None:
+    for one in ("go json", "html", "json", "latin-1"):
+        cleaned = Redactor([Secret(KEY)]).clean(ENCODINGS[third](ENCODINGS["json"](f"no: {ENCODINGS[one](KEY)}!")))
+        assert MASK in cleaned
+        assert not {"end", "$x"} & set(re.findall(r"\$x|end", cleaned))
 
 
 @pytest.mark.parametrize("line", ["first line", "second"])
@@ -95,6 +159,15 @@ def test_megabytes_stay_fast_with_a_thousand_keys() -> None:
     began = time.process_time()
     assert redactor.clean(text) == text
     assert time.process_time() - began < 3
+
+
+def test_escaped_megabytes_stay_fast_with_a_thousand_keys() -> None:
+    redactor = Redactor(Secret(f"{i:04}-{i * 7919 % 10007:05}-kKeEyY{i}") for i in range(1000))
+    text = '{"id": "023e105f4ecef8ad9ca31a8372d0c353", "name": "lon-a"}\\n\\u003c%20&amp;lt;' * 35_000
+    began = time.process_time()
+    assert redactor.clean(text) == text
+    assert redactor.clean(text + "\\u003c0007-05398-kKeEyY7") == text + "\\u003c" + MASK
+    assert time.process_time() - began < 5
 
 
 @pytest.mark.parametrize(
