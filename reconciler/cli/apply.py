@@ -11,7 +11,7 @@ from reconciler.cli.context import Context, Halt, halt
 from reconciler.cli.files import load_files
 from reconciler.cli.keys import Keys
 from reconciler.cli.options import UsageError
-from reconciler.cli.plan import server_check, stale
+from reconciler.cli.plan import server_check, stale, too_strict
 from reconciler.cli.planning import Found, Planned, Unplanned, plan_account, plan_all, plans_of, side_by_side
 from reconciler.cli.progress import Progress
 from reconciler.cli.remote import Remote
@@ -42,16 +42,28 @@ def run(ctx: Context) -> Report:
     saved = _read_saved(Path(ctx.options.plan)) if ctx.options.plan else None
     with Remote(ctx, [d.account for d in every]) as remote:
         found = plan_all(ctx, remote, every)
-        ctx.diagnostics = (*ctx.diagnostics, *stale(plans_of(found)))
+        ctx.diagnostics = (*ctx.diagnostics, *stale(found))
+        _require_strict(ctx, found)
         if ctx.options.plan:
             _require_saved(saved, found)
         found = _checked(ctx, remote, found) if ctx.options.server_check else found
         ready = _ready(found)
         _approve(ctx, remote, found)
         keys = Keys(ctx, remote, ready)
+        _require_strict(ctx, found)
         with Progress(ctx, ready) as progress:
             done = side_by_side(ctx, found, lambda p: _safely(ctx, p, lambda: _account(ctx, remote, keys, p, progress)))
     return _report(ctx, done)
+
+
+def _require_strict(ctx: Context, found: Sequence[Found]) -> None:
+    """Write nothing when `--strict` takes a warning for an error.
+
+    Raises:
+        Halt: `invalid`.
+    """
+    if too_strict(ctx):
+        raise Halt("invalid", ctx.diagnostics, [_waiting(one, "blocked") for one in found])
 
 
 def _obstacle(plan: Plan) -> bool:

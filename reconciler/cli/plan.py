@@ -13,9 +13,9 @@ from reconciler.cli.write import write_file
 from reconciler.core.build import build_plan
 from reconciler.core.desired import Desired
 from reconciler.core.diagnostic import Diagnostic, error
-from reconciler.core.guard import stale_removed, unknown_names
 from reconciler.core.plan import Plan
-from reconciler.core.report import AccountReport, Outcome, Report
+from reconciler.core.report import AccountReport, Outcome, Report, worst
+from reconciler.core.stale import stale_names
 from reconciler.reports.accounts import checked, planned, report_of
 
 if TYPE_CHECKING:
@@ -82,10 +82,19 @@ def server_check(ctx: Context, remote: "Remote", plans: Iterable[Plan]) -> list[
     return list(side_by_side(ctx, plans, one))
 
 
-def stale(plans: Iterable[Plan]) -> tuple[Diagnostic, ...]:
-    """Warnings about names in files and options that are gone or that nothing has."""
-    every = tuple(plans)
-    return (*(d for plan in every for d in stale_removed(plan.desired, plan.live)), *unknown_names(every))
+def stale(found: Sequence[Found]) -> tuple[Diagnostic, ...]:
+    """Warnings about names in files and options that do nothing."""
+    plans = plans_of(found)
+    return stale_names(plans, whole=len(plans) == len(found))
+
+
+def too_strict(ctx: Context) -> bool:
+    """Whether `--strict` takes a warning that was found after the list for an error.
+
+    A baseline that is wrong is none of these: the change that repairs it has to pass.
+    """
+    warnings = [d for d in ctx.diagnostics if d.severity == "warning" and d.code != "baseline-invalid"]
+    return bool(ctx.options.strict and warnings)
 
 
 def attributed(plan: Plan, baseline: dict[str, Desired] | None) -> Plan:
@@ -121,8 +130,9 @@ def _report(
         accounts.append(_with_check(report, check_report) if check_report else report)
     if ctx.options.out:
         _save(ctx, found)
-    diagnostics = (*ctx.diagnostics, *stale(plans_of(found)))
-    return report_of("plan", accounts, diagnostics, sandbox=ctx.sandbox)
+    ctx.diagnostics = (*ctx.diagnostics, *stale(found))
+    whole = report_of("plan", accounts, ctx.diagnostics, sandbox=ctx.sandbox)
+    return replace(whole, outcome=worst((whole.outcome, "invalid"))) if too_strict(ctx) else whole
 
 
 def _save(ctx: Context, found: Sequence[Found]) -> None:

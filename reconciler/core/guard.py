@@ -1,17 +1,16 @@
 """What forbids a plan: limits, protection, and conflicts that no order can solve."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from reconciler.core.change import Action, Change
 from reconciler.core.conflict import Conflicts, Held, kept
 from reconciler.core.desired import Desired
-from reconciler.core.diagnostic import Diagnostic, warning
 from reconciler.core.live import Live
-from reconciler.core.plan import Plan, PlanOptions
+from reconciler.core.plan import PlanOptions
 from reconciler.core.report import GuardReport
 from reconciler.core.resources import Kind, Resource, resources
-from reconciler.core.scope import Scope, matches
+from reconciler.core.scope import Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,46 +185,3 @@ def _why_kept(draft: Draft, holder: str) -> tuple[str, str]:
     if draft.options.target is not None and all(c.key != holder for c in draft.changes):
         return "it is outside the target", "widen --target"
     return "its own settings keep it", "change it first"
-
-
-def unknown_names(plans: Iterable[Plan]) -> tuple[Diagnostic, ...]:
-    """A warning for each name of `protect`, `--allow-delete` and `--target` that no tunnel has: a typo, likely.
-
-    Args:
-        plans: Of all selected accounts, with the same options.
-    """
-    every = tuple(plans)
-    names = {name for plan in every for name in (*plan.live.by_name(), *plan.desired.tunnels)}
-    return (*(found for plan in every for found in _unknown_protected(plan)), *_unknown_options(every[:1], names))
-
-
-def _unknown_protected(plan: Plan) -> Iterator[Diagnostic]:
-    known = {*plan.live.by_name(), *plan.desired.tunnels}
-    for name, location in sorted(plan.desired.account.protect.items()):
-        if name not in known:
-            detail = "No tunnel has this name, so the line protects nothing. Correct it or take it out."
-            yield warning("unknown-protected", f"`{name}` under `protect` is not known", detail, location)
-
-
-def _unknown_options(plans: Sequence[Plan], names: Collection[str]) -> Iterator[Diagnostic]:
-    for plan in plans:
-        for name in sorted(plan.options.allow_delete - set(names)):
-            yield warning("unknown-allowed", f"--allow-delete {name} names no tunnel", "Correct the name.")
-        target = plan.options.target
-        if target is not None and not any(matches(target, name) for name in names):
-            yield warning("unmatched-target", f"--target {target} matches no tunnel", "Correct the pattern.")
-
-
-def stale_removed(desired: Desired, live: Live) -> tuple[Diagnostic, ...]:
-    """A warning for each name under `removed` that is not live any more."""
-    names = live.by_name()
-    return tuple(
-        warning(
-            "removed-gone",
-            f"`{name}` under `removed` is not live",
-            "The deletion is done. Take the line out, or it would also allow a later delete of that name.",
-            location,
-        )
-        for name, location in sorted(desired.account.removed.items())
-        if name not in names
-    )

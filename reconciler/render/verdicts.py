@@ -23,6 +23,8 @@ _WHY = {
 def plan_line(report: Report) -> str:
     """`Plan: 2 to create, 3 to update, 1 to delete.`, or that there is nothing to do."""
     if not any(report.summary.get(action) for action in SIGNS):
+        if any(found.code == "unmatched-target" for found in report.diagnostics):
+            return "No changes: --target matches no tunnel."
         return "No changes. Live tunnels match the files."
     return f"Plan: {planned(report.summary)}."
 

@@ -238,3 +238,41 @@ def test_one_refused_change_keeps_the_last_deletes_back(world: World) -> None:
     assert {c["name"]: c["outcome"] for c in ran.account["changes"]} == {"t000": "failed", "t004": "skipped"}
     assert len(world.sim.account(ID).tunnels) == 5
     assert body(tunnel(4))["name"] in world.names()
+
+
+def warned(world: World, kind: str) -> list[str]:
+    """Files and options that bring this warning, and nothing else, after the list."""
+    world.live(tunnel(1))
+    fields = {"removed-gone": {"removed": ["gone"]}, "unknown-protected": {"protect": ["typo"]}}
+    world.account(**fields.get(kind, {}))
+    world.declare(tunnel(1, description="x"))
+    options = {"unknown-allowed": ["--allow-delete", "typo"], "allowed-stays": ["--allow-delete", "t001"]}
+    return options.get(kind, [])
+
+
+@pytest.mark.parametrize("kind", ["removed-gone", "unknown-protected", "unknown-allowed", "allowed-stays"])
+def test_strict_takes_a_warning_after_the_list_for_an_error(world: World, kind: str) -> None:
+    options = warned(world, kind)
+    ran = world.run("plan", "-o", "json", *options)
+    assert (ran.code, [d["code"] for d in ran.json["diagnostics"]]) == (0, [kind])
+    ran = world.run("plan", "-o", "json", "--strict", *options)
+    assert (ran.code, ran.json["outcome"], ran.json["summary"]["update"]) == (3, "invalid", 1)
+    ran = world.run("apply", "--auto-approve", "-o", "json", "--strict", *options)
+    assert (ran.code, ran.json["outcome"], ran.json["summary"]["update"]) == (3, "invalid", 1)
+    assert world.calls == ["GET"]
+    assert world.run("apply", "--auto-approve", *options).code == 0
+
+
+def test_strict_takes_a_warning_about_a_key_for_an_error_before_anything_is_written(world: World) -> None:
+    world.declare(tunnel(1, psk={"env": "KEY"}))
+    ran = world.run("apply", "--auto-approve", "--strict", "-o", "json", env={"KEY": "abc"})
+    assert (ran.code, [d["code"] for d in ran.json["diagnostics"]]) == (3, ["short-key"])
+    assert (world.calls, world.names()) == (["GET"], {})
+
+
+def test_a_target_that_matches_nothing_is_not_called_equal(world: World) -> None:
+    world.declare(tunnel(1))
+    for command in (["plan"], ["apply", "--auto-approve"]):
+        ran = world.run(*command, "--target", "typo*")
+        assert ran.code == 0
+        assert ran.out.splitlines()[-1] == "No changes: --target matches no tunnel."

@@ -2,7 +2,6 @@ import pytest
 
 from reconciler.core.build import build_plan
 from reconciler.core.desired import Limits
-from reconciler.core.guard import stale_removed
 from tests.build import account, desired, live, options, plan, raw, rule, tunnel
 
 NET = {"interface_address": "10.0.0.0/31"}
@@ -193,13 +192,6 @@ def test_address_kept_by_an_ignored_field_blocks(description):
 def test_rename_out_of_the_target_keeps_its_name():
     declared = desired(tunnel("b", renamed_from="a"), tunnel("c", renamed_from="b"))
     assert "held" in codes(plan(declared, live("a", "b"), target="a"))
-
-
-def test_names_under_removed_that_are_gone_are_reported():
-    declared = desired(of=account(removed=["gone", "old"]))
-    assert [(d.code, d.severity, d.summary) for d in stale_removed(declared, live("old"))] == [
-        ("removed-gone", "warning", "`gone` under `removed` is not live")
-    ]
 
 
 def test_guards_of_an_empty_account_are_silent():

@@ -1,0 +1,66 @@
+"""Warnings about names in files and options that do nothing: gone tunnels, typos, deletes that are not done."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from reconciler.core.change import Action
+from reconciler.core.diagnostic import Diagnostic, warning
+from reconciler.core.plan import Plan
+from reconciler.core.scope import matches
+
+
+def stale_names(plans: Iterable[Plan], *, whole: bool = True) -> tuple[Diagnostic, ...]:
+    """A warning for each name of `removed`, `protect`, `--allow-delete` and `--target` that does nothing.
+
+    Args:
+        plans: Of the selected accounts, with the same options.
+        whole: Whether none is missing; else nobody knows what names of options stand for.
+    """
+    every = tuple(plans)
+    found = (*(d for plan in every for d in _removed(plan)), *(d for plan in every for d in _protected(plan)))
+    return (*found, *_allowed(every), *_target(every)) if whole else found
+
+
+def _removed(plan: Plan) -> Iterator[Diagnostic]:
+    names, account = plan.live.by_name(), plan.desired.account
+    for name, location in sorted(account.removed.items()):
+        if name not in names:
+            detail = "The deletion is done. Take the line out, or it would also allow a later delete of that name."
+            yield warning("removed-gone", f"`{name}` under `removed` is not live", detail, location)
+        elif not account.prune:
+            detail = "Nothing is deleted in this account. Delete the tunnel by hand, or set `prune: true`."
+            summary = f"`{name}` under `removed` stays, since `prune` is false"
+            yield warning("removed-stays", summary, detail, location)
+
+
+def _protected(plan: Plan) -> Iterator[Diagnostic]:
+    known = {*plan.live.by_name(), *plan.desired.tunnels}
+    for name, location in sorted(plan.desired.account.protect.items()):
+        if name not in known:
+            detail = "No tunnel has this name, so the line protects nothing. Correct it or take it out."
+            yield warning("unknown-protected", f"`{name}` under `protect` is not known", detail, location)
+
+
+def _allowed(plans: Sequence[Plan]) -> Iterator[Diagnostic]:
+    allowed = {name for plan in plans for name in plan.options.allow_delete}
+    known = {name for plan in plans for name in (*plan.live.by_name(), *plan.desired.tunnels)}
+    deletes = {c.name for p in plans for c in (*p.changes, *p.held_back) if c.action is Action.DELETE}
+    for name in sorted(allowed - deletes):
+        if name not in known:
+            yield warning("unknown-allowed", f"--allow-delete {name} names no tunnel", "Correct the name.")
+        else:
+            yield warning("allowed-stays", f"--allow-delete {name} deletes nothing", _why_it_stays(plans, name))
+
+
+def _why_it_stays(plans: Sequence[Plan], name: str) -> str:
+    if any(name in plan.desired.tunnels for plan in plans):
+        return "A file declares the tunnel. Take its lines out if it is meant to go."
+    if any(name in plan.live.by_name() and not plan.desired.account.prune for plan in plans):
+        return "`prune` is false in its account. Delete the tunnel by hand, or set `prune: true`."
+    return "The tunnel is ignored, renamed or outside --target."
+
+
+def _target(plans: Sequence[Plan]) -> Iterator[Diagnostic]:
+    names = {name for plan in plans for name in (*plan.live.by_name(), *plan.desired.tunnels)}
+    for target in {plan.options.target for plan in plans}:
+        if target is not None and not any(matches(target, name) for name in names):
+            yield warning("unmatched-target", f"--target {target} matches no tunnel", "Correct the pattern.")
