@@ -1,7 +1,7 @@
 """`reconciler import`: writes YAML for what is live, so that a plan right after is empty."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,9 +16,9 @@ from reconciler.core.diagnostic import Diagnostic, Location, has_errors
 from reconciler.core.live import Live
 from reconciler.core.report import AccountReport, Report
 from reconciler.desired.adopt import add_ignores
-from reconciler.desired.dump import Ignored, account_text, dump
+from reconciler.desired.dump import Dumped, Ignored, account_text, dump
 from reconciler.desired.load import load
-from reconciler.desired.tree import AccountFiles, Tree, read_tree
+from reconciler.desired.tree import AccountFiles, SourceFile, Tree, read_tree
 from reconciler.reports.accounts import report_of, unread
 
 _IMPORTED = re.compile(r"imported(-\d+)?\.yaml")
@@ -37,12 +37,15 @@ def run(ctx: Context) -> Report:
         _refuse_overwriting(ctx, files)
     with Remote(ctx, [desired.account for desired, _ in targets]) as remote:
         lives = side_by_side(ctx, targets, lambda t: observe(remote, t[0].account))
-    accounts = []
+    accounts: list[AccountReport] = []
     for (desired, files), live in zip(targets, lives, strict=True):
-        if isinstance(live, Live):
-            accounts.append(_write(desired, files, live))
-        else:
+        if not isinstance(live, Live):
             accounts.append(unread(desired.account, live))
+            continue
+        try:
+            accounts.append(_write(ctx, desired, files, live))
+        except Halt as stopped:  # what was written before is said all the same
+            raise Halt(stopped.outcome, stopped.diagnostics, accounts) from None
     return report_of("import", accounts, ctx.diagnostics, sandbox=ctx.sandbox)
 
 
@@ -100,21 +103,38 @@ def _refuse_overwriting(ctx: Context, files: AccountFiles) -> None:
         raise halt("error", "file-exists", summary, "Add --force to overwrite it.")
 
 
-def _write(desired: Desired, files: AccountFiles, live: Live) -> AccountReport:
-    folder = Path(files.folder)
-    found = dump(live, files.account_file, set(desired.tunnels))
+def _write(ctx: Context, desired: Desired, files: AccountFiles, live: Live) -> AccountReport:
+    folder, old = Path(files.folder), _imported(files)
+    beside = tuple(f for f in files.files if Path(f.path) not in old)
+    names = live.by_name()
+    renamed = {t.renamed_from for t in desired.tunnels.values() if t.renamed_from and t.name not in names}
+    found = dump(live, files.account_file, {*desired.tunnels, *renamed}, beside)
     account_file = _account_text(desired, files, found.ignored)
-    written = []
-    for i, text in enumerate(found.texts):
-        path = folder / ("imported.yaml" if i == 0 else f"imported-{i + 1}.yaml")
+    texts = {folder / ("imported.yaml" if i == 0 else f"imported-{i + 1}.yaml"): t for i, t in enumerate(found.texts)}
+    _require_valid(ctx, replace(files, files=beside), texts, account_file)
+    for path, text in texts.items():
         replace_file(path, text, private=True)
-        written.append(str(path))
-    for path in _imported(files):
-        if str(path) not in written:
+    for path in old:
+        if path not in texts:
             path.unlink()
     if account_file is not None:
         replace_file(folder / "account.yaml", account_file)
-    return _report(desired, live, written, [f"{i.name}: {i.reason}" for i in found.ignored])
+    return _report(desired, live, [str(path) for path in texts], found)
+
+
+def _require_valid(ctx: Context, files: AccountFiles, texts: Mapping[Path, str], account_file: str | None) -> None:
+    """Refuse to write what would make the account's files wrong together.
+
+    Raises:
+        Halt: `invalid`; nothing was written.
+    """
+    own = files.account_file
+    if account_file is not None:
+        own = SourceFile(str(Path(files.folder) / "account.yaml"), account_file.encode())
+    sources = (*files.files, *(SourceFile(str(path), text.encode()) for path, text in texts.items()))
+    found = load(Tree((replace(files, account_file=own, files=sources),), ()), ctx.now().date())
+    if has_errors(found.diagnostics):
+        raise Halt("invalid", [d for d in found.diagnostics if d.severity == "error"])
 
 
 def _account_text(desired: Desired, files: AccountFiles, ignored: Sequence[Ignored]) -> str | None:
@@ -134,12 +154,13 @@ def _account_text(desired: Desired, files: AccountFiles, ignored: Sequence[Ignor
     return text
 
 
-def _report(desired: Desired, live: Live, written: list[str], ignored: list[str]) -> AccountReport:
-    keys = sum(bool(t.settings.get("bgp.md5_key")) for t in live.tunnels.values())
+def _report(desired: Desired, live: Live, written: list[str], found: Dumped) -> AccountReport:
+    tunnels = live.by_name()
+    keys = sum(bool(tunnels[name].settings.get("bgp.md5_key")) for name in found.names)
     warning = f"; {keys} BGP MD5 keys stand there in clear, so think before you commit it" if keys else ""
-    notes = [f"Wrote {', '.join(written)} with mode 0600, for {len(live.tunnels)} live tunnels{warning}."]
-    notes += [f"Ignored, because no file can declare it: {line}" for line in ignored]
-    account = desired.account
-    return AccountReport(
-        account.name, account.account_id, "ok", notes=tuple(notes), total=len(live.tunnels), managed=len(live.tunnels)
-    )
+    declared = f"{len(found.names)} of {len(live.tunnels)} live tunnels"
+    notes = [f"Wrote {', '.join(written)} with mode 0600, for {declared}{warning}."]
+    notes += [f"Ignored, because no file can declare it: {one.name}: {one.reason}" for one in found.ignored]
+    account, total = desired.account, len(live.tunnels)
+    managed = len(desired.tunnels) + len(found.names)
+    return AccountReport(account.name, account.account_id, "ok", notes=tuple(notes), total=total, managed=managed)

@@ -1,7 +1,7 @@
 """Live tunnels as YAML text (import), proved by reading it back: a plan right after finds nothing to change."""
 
 from bisect import bisect_right
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from fnmatch import translate
@@ -50,10 +50,12 @@ class Dumped:
     Attributes:
         texts: Texts of tunnel files: one, or several when one would be too large to be read.
         ignored: Tunnels that need an ignore rule in `account.yaml`.
+        names: Names of the tunnels that the texts declare.
     """
 
     texts: tuple[str, ...]
     ignored: tuple[Ignored, ...]
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,12 @@ class _File:
     lines: tuple[int, ...]
 
 
-def dump(live: Live, account_file: SourceFile | None = None, declared: Collection[str] = ()) -> Dumped:
+def dump(
+    live: Live,
+    account_file: SourceFile | None = None,
+    declared: Collection[str] = (),
+    beside: Sequence[SourceFile] = (),
+) -> Dumped:
     """The YAML text of live tunnels.
 
     Tunnels that `account_file` ignores as a whole or removes are left out, and what it has in `defaults` is switched
@@ -75,6 +82,7 @@ def dump(live: Live, account_file: SourceFile | None = None, declared: Collectio
         live: The tunnels.
         account_file: The account's `account.yaml`; None for a new account.
         declared: Names that other files of the account declare, which are left out.
+        beside: These files, valid by themselves: what contradicts them can't be declared.
     """
     defaults, account = _existing(account_file)
     wanted = {t.name: t.settings for t in live.tunnels.values() if t.name not in declared}
@@ -89,9 +97,11 @@ def dump(live: Live, account_file: SourceFile | None = None, declared: Collectio
     items = {name: _item(settings) for name, settings in wanted.items() if name not in refused}
     while True:
         files = _files({name: text for name, text in items.items() if name not in refused}, defaults)
-        new = _refusals(files, wanted, _proof(files, refused, account_file))
+        own = account_file or SourceFile("account", account_text(_NO_ID, _ignored(refused)).encode())
+        new = _refusals(files, wanted, _proof(files, own, beside))
         if not new:
-            return Dumped(tuple(file.text for file in files), _ignored(refused))
+            names = tuple(name for file in files for name in file.names)
+            return Dumped(tuple(file.text for file in files), _ignored(refused), names)
         refused |= new
 
 
@@ -198,11 +208,10 @@ def _file(head: str, items: Mapping[str, str]) -> _File:
     return _File(f"{head}tunnels:\n{''.join(items.values())}", tuple(items), tuple(lines))
 
 
-def _proof(files: list[_File], refused: Mapping[str, str], account_file: SourceFile | None) -> Loaded:
-    """The files read back, in the account as it is or in a new one with the rules for what was refused."""
-    own = account_file or SourceFile("account", account_text(_NO_ID, _ignored(refused)).encode())
+def _proof(files: list[_File], account_file: SourceFile, beside: Sequence[SourceFile]) -> Loaded:
+    """The files read back after those beside them, since of two that contradict each other the later one is blamed."""
     sources = tuple(SourceFile(str(i), file.text.encode()) for i, file in enumerate(files))
-    return load(Tree((AccountFiles("", "", own, sources),), ()), _DAY)
+    return load(Tree((AccountFiles("", "", account_file, (*beside, *sources)),), ()), _DAY)
 
 
 def _refusals(files: list[_File], wanted: Mapping[str, Settings], proof: Loaded) -> dict[str, str]:

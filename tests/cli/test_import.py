@@ -201,3 +201,57 @@ def test_the_random_estates_are_random() -> None:
     assert len(VARIANTS) * 6 >= 200
     sim = Simulator()
     assert all(foreign_create(sim, ID, {k: v for k, v in t.items() if k != "psk"}) for t in estate(random.Random(3)))
+
+
+def test_what_contradicts_a_declared_tunnel_is_ignored_with_the_reason(world: World) -> None:
+    identity = {"custom_remote_identities": {"fqdn_id": "s.12345.custom.ipsec.cloudflare.com"}}
+    world.live(tunnel(1, interface_address="10.0.0.0/31"), tunnel(2), tunnel(3, **identity))
+    world.write("tunnels/prod/account.yaml", f"account_id: {ID}\nprune: true\n")
+    world.declare(tunnel(7, name="wide", interface_address="10.0.0.1/30"), tunnel(8, **identity), file="prod/own.yaml")
+    ran = world.run("import", "-o", "json")
+    assert ran.code == 0
+    assert "for 1 of 3 live tunnels" in ran.account["notes"][0]
+    assert "t001: '10.0.0.0/31' overlaps another tunnel's network" in " ".join(ran.account["notes"]).replace('"', "'")
+    assert world.run("validate").code == 0
+    ran = world.run("plan", "-o", "json")
+    assert [i["name"] for i in ran.account["ignored"]] == ["t001", "t003"]
+    assert world.read("tunnels/prod/imported.yaml").count("- name:") == 1
+
+
+def test_a_tunnel_that_waits_to_be_renamed_is_not_imported_under_its_old_name(world: World) -> None:
+    world.live(tunnel(1), tunnel(2))
+    world.declare(tunnel(1, name="new", renamed_from="t001"), file="prod/own.yaml")
+    assert world.run("import").code == 0
+    assert world.run("validate").code == 0
+    ran = world.run("plan", "-o", "json")
+    assert [(c["action"], c["name"], c["previous_name"]) for c in ran.account["changes"]] == [("update", "new", "t001")]
+
+
+def test_only_written_keys_and_tunnels_are_counted(world: World) -> None:
+    bgp = {"bgp": {"customer_asn": 65010, "md5_key": "s0me key"}}
+    world.live(tunnel(1, **bgp), tunnel(2), tunnel(3))
+    world.declare(tunnel(1, **bgp), file="prod/own.yaml")
+    (note,) = world.run("import", "-o", "json").account["notes"]
+    assert note.endswith("with mode 0600, for 2 of 3 live tunnels.")
+
+
+def test_what_was_imported_before_a_failure_is_said(world: World) -> None:
+    world.live(tunnel(1))
+    world.live(tunnel(2, description="no line\u2028end can be declared"), account=OTHER_ID)
+    world.account("lab")
+    world.account("prod", account_id=OTHER_ID)
+    ran = world.run("import", "-o", "json")
+    assert ran.code == 1
+    assert [a["account"] for a in ran.json["accounts"]] == ["lab"]
+
+
+def test_files_that_would_be_wrong_together_are_not_written(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    from reconciler.cli import import_
+    from reconciler.desired.dump import dump
+
+    monkeypatch.setattr(import_, "dump", lambda live, own, declared, _beside: dump(live, own, declared))
+    world.live(tunnel(1, interface_address="10.0.0.0/31"))
+    world.declare(tunnel(7, interface_address="10.0.0.1/30"), file="prod/own.yaml")
+    ran = world.run("import", "-o", "json")
+    assert (ran.code, [d["code"] for d in ran.json["diagnostics"]]) == (3, ["overlapping-network"])
+    assert not (world.root / "tunnels/prod/imported.yaml").exists()
