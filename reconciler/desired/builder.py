@@ -28,6 +28,9 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _ODD_KEYS = frozenset((*NULLS, "<<"))
 _TEXT_TAGS = (None, "!", "tag:yaml.org,2002:str")
 _SHOWN = 60
+KEY_FIELDS = ("psk", "md5_key", "token")
+"""Fields whose value is a key, or says where one is: none of them is null by mistake."""
+
 _ITEM_LEVEL = 2  # the root mapping and a list in it are open
 
 
@@ -47,7 +50,8 @@ class Builder:
         get: Gives the events.
         file: The file's name for messages.
         careful: Look at each scalar for tags, anchors and characters that an escape has smuggled in. Only text
-            with an exclamation mark, an ampersand or a backslash can hold these.
+            with an exclamation mark, an ampersand or a backslash can hold these; needed for `comments` too.
+        comments: Lines, from 0, on which a comment without a space may stand in the place of a key.
 
     Attributes:
         problems: What is wrong, in the order found, except for duplicate keys.
@@ -55,13 +59,14 @@ class Builder:
         starts: Where the items of the lists directly below the root's keys begin, by the list's `id`.
     """
 
-    def __init__(self, get: NextEvent, file: str, *, careful: bool) -> None:
+    def __init__(self, get: NextEvent, file: str, *, careful: bool, comments: frozenset[int] = frozenset()) -> None:
         self.problems: list[Diagnostic] = []
         self.repeated = 0
         self.starts: dict[int, list[tuple[int, int]]] = {}
         self._get = get
         self._file = file
         self._careful = careful
+        self._comments = comments
         self._open: list[Value] = []
         self._anchors: dict[str, Value] = {}
         self._extents: dict[int, tuple[Value, int, int]] = {}  # holds the value too, so its id stays its own
@@ -105,9 +110,11 @@ class Builder:
         while type(event := get()) is not MappingEndEvent:
             if careful or type(event) is not scalar or (key := event.value) in out or key in _ODD_KEYS:
                 key = self._odd_key(event, out)
-            event = get()
+            name, event = event, get()
             if careful or type(event) is not scalar:
                 out[key] = self._node(event)
+                if key in KEY_FIELDS and out[key] is None and name.start_mark.line in self._comments:
+                    self._problem(event, "comment-value", "a comment where a value belongs", _NO_COMMENT)
             else:
                 out[key] = typed(event.value) if event.implicit[0] else event.value
         self._open.pop()
@@ -147,6 +154,8 @@ class Builder:
             self._escaped_control(event)
         if event.anchor is not None:
             self._anchors[event.anchor] = value
+            if not text and value is None:
+                self._problem(event, "empty-anchor", "an anchor without a value", _NO_VALUE)
         return value
 
     def _odd_key(self, event: Any, out: dict[str, Value]) -> str:
@@ -174,12 +183,11 @@ class Builder:
         """What an alias stands for, counted as if it were written out; a refused one is empty."""
         name = event.anchor
         if name not in self._anchors:
-            what = f"the alias {shown('*' + name)} stands for nothing"
-            self._problem(event, "unknown-alias", what, _NO_ANCHOR)
+            self._problem(event, "unknown-alias", "an alias that stands for nothing", _NO_ANCHOR)
             return {}
         value = self._anchors[name]
         if any(value is container for container in self._open):
-            self._problem(event, "recursive-alias", f"the alias {shown('*' + name)} holds itself", _WRITE_OUT)
+            self._problem(event, "recursive-alias", "an alias that holds itself", _WRITE_OUT)
             return {}
         size, depth = self._extent(value)
         if isinstance(value, dict | list):
@@ -219,8 +227,7 @@ class Builder:
                 out.setdefault(key, value)
 
     def _tag(self, event: Any) -> None:
-        what = f"the tag {shown(event.tag.replace('tag:yaml.org,2002:', '!!'))} is not allowed"
-        self._problem(event, "tag", what, "The field decides the type of its value. Remove the tag.")
+        self._problem(event, "tag", "a tag, which is not allowed", _NO_TAG)
 
     def _escaped_control(self, event: Any) -> None:
         if _SURROGATE.search(event.value):  # libyaml refuses these by itself, the pure parser does not
@@ -245,6 +252,10 @@ class Builder:
             raise Stop
 
 
+# None of these quotes what was found: text without quotes that begins with such a sign may be a key.
+_NO_TAG = "The field decides the type of its value. Remove what begins with '!', or put it in quotes if it is text."
+_NO_VALUE = "Nothing stands behind the anchor. Remove what begins with '&', or put it in quotes if it is text."
+_NO_COMMENT = "What begins with '#' is a comment, so nothing stands here. Put it in quotes, or a space behind the '#'."
 _ONE_DOCUMENT = "One file is one document. Remove the line with ---, or move what follows to a file of its own."
 _TEXT_KEY = "A list, a mapping or an alias can't be a key. Write the key out, or put it in quotes."
 _NAME_KEY = "Name the key. A key that is really called so needs quotes."

@@ -1,11 +1,16 @@
 """A file that is not a usual one: its value, or every problem in it, in a single pass over the parser's events."""
 
+import re
+
 from reconciler.core.diagnostic import Diagnostic, Location, error
-from reconciler.desired.builder import Builder, Stop, shown
+from reconciler.desired.builder import KEY_FIELDS, Builder, Stop, shown
 from reconciler.desired.encoding import decode
 from reconciler.desired.plain import Value
 from reconciler.desired.positions import Positions, read_positions
 from reconciler.desired.syntax import BROKEN, events, explain
+
+_COMMENT = re.compile(rf"(?:{'|'.join(KEY_FIELDS)})[\"']?[ \t]*:[ \t]+#[^\s#]".encode())
+"""A comment that may be meant as a value, since it begins without a space."""
 
 
 def read_events(
@@ -22,7 +27,9 @@ def read_events(
         The value, places (line and column from 1) by the list's `id`, and the problems; the first two mean
         nothing when there is a problem.
     """
-    builder = Builder(events(data, pure=pure), file, careful=any(sign in data for sign in (b"\\", b"&", b"!")))
+    comments = frozenset(data.count(b"\n", 0, found.start()) for found in _COMMENT.finditer(data))
+    careful = bool(comments) or any(sign in data for sign in (b"\\", b"&", b"!"))
+    builder = Builder(events(data, pure=pure), file, careful=careful, comments=comments)
     value: Value = None
     try:
         value = builder.document()

@@ -15,7 +15,7 @@ def text(report: Report, *, width: int | None = None, color: bool = False, line_
         report: What to say.
         width: Columns of the terminal; values are cut to fit. None leaves lines whole.
         color: Whether to colour by action, impact and outcome.
-        line_of: Gives the source line of a file, shown under its problem; lines near key material are never shown.
+        line_of: Gives the source line of a file, of which what surely is no key is shown under its problem.
     """
     paint = Paint(color, width)
     drift = report.command == "drift"

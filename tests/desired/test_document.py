@@ -98,6 +98,53 @@ def test_independent_problems_are_all_told():
     ]
 
 
+@EACH
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("psk: !Zx9SECRETkey x", "tag"),
+        ("psk: !Zx9SECRETkey", "tag"),
+        ("psk: !!Zx9SECRETkey {}", "tag"),
+        ("psk: !Zx9SECRETkey!x y", "tag"),
+        ("psk: *Zx9SECRETkey", "unknown-alias"),
+        ("psk: &Zx9SECRETkey [*Zx9SECRETkey]", "recursive-alias"),
+        ("psk: &Zx9SECRETkey", "empty-anchor"),
+        ("- {psk: &Zx9SECRETkey}", "empty-anchor"),
+        ("psk: &Zx9SECRETkey\nname: x", "empty-anchor"),
+        ("pks: &Zx9SECRETkey # why", "empty-anchor"),
+        ("psk: #Zx9SECRETkey", "comment-value"),
+        ("a:\n- psk:  #Zx9SECRETkey x\n  name: x", "comment-value"),
+        ("- {'psk': #Zx9SECRETkey\n }", "comment-value"),
+        ("token: #Zx9SECRETkey\nprune: true", "comment-value"),
+        ("bgp:\n  md5_key: #Zx9SECRETkey\n", "comment-value"),
+    ],
+)
+def test_a_key_that_yaml_takes_for_something_else_is_an_error_and_not_quoted(text: str, code: str, reader: Reader):
+    with pytest.raises(DocumentError) as refused:
+        parse(text.encode(), "f", reader=reader)
+    assert [found.code for found in refused.value.diagnostics] == [code]
+    assert "Zx9" not in str(refused.value)
+
+
+@EACH
+@pytest.mark.parametrize(
+    "text",
+    [
+        "psk: # none",
+        "psk: #",
+        "psk: ## none",
+        "psk: #why\n  env: A",
+        "psk: external #why",
+        "description: #why",
+        "a: |\n  psk: #x",
+        'a: "\n psk: #x"',
+        "#psk: #x\na: 1",
+    ],
+)
+def test_other_comments_are_comments(text: str, reader: Reader):
+    parse(text.encode(), "f", reader=reader)
+
+
 def test_a_duplicate_names_the_first_line():
     with pytest.raises(DocumentError, match=r"f:3:1: error: the key 'a' .* line 1 already"):
         parse(b"a: 1\nb: 2\na: 3", "f")
