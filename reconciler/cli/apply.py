@@ -4,16 +4,15 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from reconciler.cli.approval import require_approval
 from reconciler.cli.context import Context, Halt, halt
 from reconciler.cli.files import load_files
 from reconciler.cli.keys import Keys
-from reconciler.cli.options import UsageError
 from reconciler.cli.plan import server_check, stale, too_strict
 from reconciler.cli.planning import Found, Planned, Unplanned, plan_account, plan_all, plans_of, side_by_side
 from reconciler.cli.progress import Progress
+from reconciler.cli.read import read_input
 from reconciler.cli.remote import Remote
 from reconciler.core.diagnostic import error
 from reconciler.core.plan import Plan
@@ -38,8 +37,9 @@ class Done:
 
 def run(ctx: Context) -> Report:
     """Converge every selected account that no guard blocks; accounts fail independently."""
+    saved_text = read_input("--plan", ctx.options.plan) if ctx.options.plan else None
     every = load_files(ctx)
-    saved = _read_saved(Path(ctx.options.plan)) if ctx.options.plan else None
+    saved = None if saved_text is None else _parsed(saved_text)
     with Remote(ctx, [d.account for d in every]) as remote:
         found = plan_all(ctx, remote, every)
         ctx.diagnostics = (*ctx.diagnostics, *stale(found))
@@ -122,17 +122,14 @@ def _waiting(one: Found, outcome: Outcome) -> AccountReport:
     return planned(one.plan, "ok")
 
 
-def _read_saved(path: Path) -> object:
+def _parsed(saved: bytes) -> object:
     """The saved plan's JSON, read before any call.
 
     Raises:
-        UsageError: There is no such file.
         Halt: `plan_changed` when it is no JSON.
     """
     try:
-        document: object = json.loads(path.read_bytes())
-    except OSError as wrong:
-        raise UsageError(f"--plan: {path} can't be read: {wrong.strerror}") from None
+        document: object = json.loads(saved)
     except (ValueError, RecursionError):
         raise halt("plan_changed", "saved-plan", "the saved plan is no JSON", _SAVE) from None
     return document

@@ -10,8 +10,9 @@ from reconciler.cli.options import SANDBOX_FILE
 from reconciler.cli.plan import attributed, baseline_of
 from reconciler.cli.planning import Unplanned, plan_all
 from reconciler.cli.psk import statuses
+from reconciler.cli.read import read_input
 from reconciler.cli.remote import Remote
-from reconciler.cli.render import read_report
+from reconciler.cli.render import parsed_report
 from reconciler.core.desired import External
 from reconciler.core.plan import Plan
 from reconciler.core.report import AccountReport, LeftAlone, Report
@@ -23,9 +24,11 @@ from reconciler.reports.drift import drift_report, with_history
 
 def run(ctx: Context) -> Report:
     """The drift of every selected account, aged against `--previous`."""
+    path = ctx.options.previous
+    before = read_input("--previous", path) if path else None
     every = load_files(ctx)
     baseline = baseline_of(ctx)
-    previous = read_report(Path(ctx.options.previous)) if ctx.options.previous else None
+    previous = None if before is None else parsed_report(path, before)
     tree = read_tree(Path(ctx.options.dir))
     # `git apply` takes paths below the working directory only.
     here = f"{Path.cwd()}/" if Path(ctx.options.dir).is_absolute() else ""

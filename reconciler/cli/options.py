@@ -202,6 +202,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         UsageError: The command line is wrong.
         SystemExit: `--help` or `--version` was answered.
     """
+    from reconciler.cli.checks import check
+
     # A bare --sandbox must not swallow the command that follows it.
     words = [f"--sandbox={SANDBOX_FILE}" if word == "--sandbox" else word for word in argv]
     found, rest = _globals(defaults=True).parse_known_args(words)
@@ -220,33 +222,5 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         )
         add_options(command.add_argument)
     options = parser.parse_args(rest, found)
-    _check(options)
+    check(options)
     return options
-
-
-def _check(options: argparse.Namespace) -> None:
-    """Options that can't go together; `base_url` gets its one spelling."""
-    to_stdout = [name for name, path in options.output if path is None]
-    if len(to_stdout) > 1:
-        raise UsageError(f"only one output can go to standard output; give a PATH for one of: {', '.join(to_stdout)}")
-    if options.sandbox is not None and options.base_url is not None:
-        raise UsageError("--sandbox and --base-url can't go together")
-    if options.sandbox == "":
-        raise UsageError("--sandbox= needs a file name")
-    if options.base_url is not None:
-        options.base_url = _base_url(options.base_url)
-    if options.command == "plan" and options.live and (options.server_check or options.save_live):
-        raise UsageError("--live is offline: it can't go with --server-check or --save-live")
-    if options.command == "import" and (options.account_id is not None) and len(options.account) != 1:
-        raise UsageError("--account-id needs exactly one --account NAME")
-    if options.command == "psk" and options.action != "status" and not options.names:
-        raise UsageError(f"psk {options.action} needs the name of at least one tunnel")
-
-
-def _base_url(text: str) -> str:
-    from reconciler.api.baseurl import check_base_url
-
-    try:
-        return check_base_url(text)
-    except ValueError as refused:
-        raise UsageError(f"--base-url: {refused}") from None

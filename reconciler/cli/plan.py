@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from reconciler.cli.context import Context, Halt, base_of
 from reconciler.cli.files import load_files
 from reconciler.cli.planning import Found, Planned, Unplanned, options_of, plan_all, plans_of, side_by_side
+from reconciler.cli.read import read_input
 from reconciler.cli.write import write_file
 from reconciler.core.build import build_plan
 from reconciler.core.desired import Desired
@@ -24,10 +25,11 @@ if TYPE_CHECKING:
 
 def run(ctx: Context) -> Report:
     """The plan of every selected account; saved with `--out`, checked with `--server-check`."""
+    saved = read_input("--live", ctx.options.live) if ctx.options.live else None
     every = load_files(ctx)
     baseline = baseline_of(ctx)
-    if ctx.options.live:
-        return _report(ctx, _offline(ctx, every), baseline, [])
+    if saved is not None:
+        return _report(ctx, _offline(ctx, saved, every), baseline, [])
     from reconciler.cli.remote import Remote
 
     with Remote(ctx, [d.account for d in every]) as remote:
@@ -63,10 +65,10 @@ def baseline_of(ctx: Context) -> dict[str, Desired] | None:
     return read_baseline(ctx, ctx.options.baseline)
 
 
-def _offline(ctx: Context, every: Iterable[Desired]) -> tuple[Planned, ...]:
+def _offline(ctx: Context, saved: bytes, every: Iterable[Desired]) -> tuple[Planned, ...]:
     from reconciler.cli.savedlive import read_live
 
-    live = read_live(Path(ctx.options.live), every)
+    live = read_live(Path(ctx.options.live), saved, every)
     options = options_of(ctx, base_of(ctx))
     return tuple(Planned(build_plan(d, live[d.account.account_id], options)) for d in every)
 

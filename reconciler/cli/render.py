@@ -1,27 +1,31 @@
 """`reconciler render`: draw a saved JSON report in other formats. The report is not trusted, only drawn."""
 
-from pathlib import Path
-
 from reconciler.cli.context import Context, halt
-from reconciler.cli.output import write_report
-from reconciler.core.report import Report
+from reconciler.cli.output import show
+from reconciler.cli.read import read_input
+from reconciler.core.report import EXIT_CODES, Report
 from reconciler.render.reader import report_from_json
 
 
 def run(ctx: Context) -> int:
     """Draw it. The exit code is that of the drawing, not the one that the report speaks of."""
-    write_report(ctx, read_report(Path(ctx.options.report)))
-    return 0
+    path = ctx.options.report
+    lost = show(ctx, parsed_report(path, read_input("the report", path)), ours=False)
+    return EXIT_CODES["error" if lost else "ok"]
 
 
-def read_report(path: Path) -> Report:
+def parsed_report(path: str, data: bytes) -> Report:
     """A report that `-o json` wrote.
 
+    Args:
+        path: Its file, for messages.
+        data: What stands in it.
+
     Raises:
-        Halt: It can't be read, or is no report.
+        Halt: It is no report.
     """
     try:
-        return report_from_json(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as wrong:
+        return report_from_json(data.decode())
+    except (ValueError, RecursionError) as wrong:
         detail = f"{wrong}. Give a file that -o json=PATH wrote."
         raise halt("error", "bad-report", f"the report {path} can't be read", detail) from None

@@ -23,15 +23,20 @@ def write_live(path: Path, lists: Mapping[str, Live]) -> bool:
     return write_file(path, json.dumps(document, indent=2, sort_keys=True) + "\n", private=True)
 
 
-def read_live(path: Path, every: Iterable[Desired]) -> dict[str, Live]:
+def read_live(path: Path, data: bytes, every: Iterable[Desired]) -> dict[str, Live]:
     """The saved lists of these accounts by account id, trusted by the same rules as an answer of the API.
 
+    Args:
+        path: The file, for messages.
+        data: What stands in it.
+        every: The accounts.
+
     Raises:
-        Halt: The file can't be read, or lacks a whole list for one of the accounts.
+        Halt: It holds no lists, or lacks a whole one for one of the accounts.
     """
     try:
-        document = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError) as wrong:
+        document = json.loads(data)
+    except (ValueError, RecursionError) as wrong:
         raise _halt(path, str(wrong)) from None
     wanted = tuple(every)
     accounts = _accounts(path, document, wanted)

@@ -137,7 +137,36 @@ USAGE = [
     ["simulate", "--port", "0", "--semantics", "nope=1"],
     ["simulate", "--port", "0", "--faults", "1=nope"],
     ["render"],
+    ["render", "missing.json"],
+    ["render", ""],
+    ["render", "/dev/zero"],
+    ["drift", "--previous", "missing.json"],
+    ["drift", "--previous", "tunnels"],
+    ["drift", "--previous", "/dev/zero"],
+    ["plan", "--live", "missing.json"],
+    ["plan", "--live", "/dev/zero"],
+    ["apply", "--plan", "missing.json"],
+    ["apply", "--plan", "/dev/zero"],
+    ["plan", "--out", ""],
+    ["plan", "--live="],
+    ["plan", "--save-live", ""],
+    ["plan", "--target", ""],
+    ["plan", "--baseline", ""],
+    ["plan", "--allow-delete", ""],
+    ["apply", "--plan", ""],
+    ["apply", "--target="],
+    ["drift", "--previous="],
+    ["--dir=", "plan"],
+    ["simulate", "--state", ""],
 ]
+
+
+@pytest.mark.parametrize("argv", ["render missing", "drift --previous missing", "plan --live missing"])
+def test_a_missing_file_is_said_before_the_files_are_looked_at(world: World, argv: str) -> None:
+    world.declare(tunnel(1, nope=1))
+    ran = world.run(*argv.split())
+    assert (ran.code, world.calls) == (64, [])
+    assert "missing can't be read: No such file or directory" in ran.err
 
 
 @pytest.mark.parametrize("argv", USAGE, ids=" ".join)
@@ -353,6 +382,15 @@ def test_a_schema_goes_to_its_file_and_is_json_only(world: World) -> None:
     assert world.run("schema", "report", "-o", "json=schema.json").code == 0
     assert json.loads(world.read("schema.json"))["title"]
     assert world.run("schema", "-o", "html").code == 64
+
+
+def test_a_report_can_come_through_a_pipe(world: World) -> None:
+    world.declare(tunnel(1))
+    world.run("drift", "-o", "json=report.json")
+    os.mkfifo(world.root / "pipe")
+    with subprocess.Popen(["cp", "report.json", "pipe"], cwd=world.root):  # noqa: S607
+        ran = world.run("drift", "--previous", "pipe", "-o", "json")
+    assert [c["age"] for c in ran.account["changes"]] == ["persisting"]
 
 
 def test_names_that_nothing_has_are_warned_of(world: World) -> None:
