@@ -143,9 +143,12 @@ def statuses(ctx: Context, desired: Desired, live: Live) -> tuple[KeyReport, ...
     """What is known of each declared tunnel's key; no key is read."""
     sinks, _ = sinks_of(ctx, desired.tunnels.values())
     ages: dict[str, float | None] = {}
+    notes: dict[str, str] = {}
     for name, sink in sinks.items():
+        if (noted := sink.noted(name)) is not None:
+            notes[name] = noted
         try:
             ages[name] = sink.age(name, ctx.now())
         except SinkError:
             ages[name] = None
-    return key_status(desired, live, ages, ctx.now())
+    return key_status(desired, live, ages, notes, ctx.now())

@@ -69,8 +69,8 @@ def carry_out(step: SinkStep, sinks: Mapping[str, Sink], ring: KeyRing, learn: C
     sink, name = sinks[step.tunnel], step.tunnel
     try:
         match step.op:
-            case SinkOp.PROBE:
-                sink.probe(name)
+            case SinkOp.PROBE | SinkOp.NOTE:
+                _prepare(sink, step)
             case SinkOp.PENDING:
                 found = sink.get(name)
                 return SinkDone(yes=_take(found, name, ring, learn))
@@ -86,6 +86,13 @@ def carry_out(step: SinkStep, sinks: Mapping[str, Sink], ring: KeyRing, learn: C
     except SinkError as failed:
         return SinkFailed(Problem("sink-failed", str(failed)))
     return SinkDone()
+
+
+def _prepare(sink: Sink, step: SinkStep) -> None:
+    if step.op is SinkOp.PROBE:
+        sink.probe(step.tunnel)
+    else:
+        sink.note(step.tunnel, step.before)
 
 
 def _take(secret: Secret | None, name: str, ring: KeyRing, learn: Callable[[Secret], None]) -> bool:

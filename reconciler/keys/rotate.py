@@ -195,6 +195,11 @@ def _generate(tunnels: Iterable[LiveTunnel]) -> KeySteps:
     """Let Cloudflare make each key and store it at once."""
     verdicts = {}
     for tunnel in tunnels:
+        # Should this process die with the answer, the note is what tells that a key was made and lost.
+        noted: SinkOutcome = yield SinkStep(SinkOp.NOTE, tunnel.name, before=tunnel.key_generated_on or "")
+        if isinstance(noted, SinkFailed):
+            verdicts[tunnel.name] = Verdict(Result.FAILED, noted.problem)
+            continue
         made = yield from generate_key(tunnel)
         verdicts[tunnel.name] = made if isinstance(made, Verdict) else (yield from _keep(tunnel.name, made))
     return verdicts

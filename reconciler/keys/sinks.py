@@ -37,6 +37,12 @@ class Sink(Protocol):
     def promote(self, tunnel: str) -> None:
         """Make the pending key the current one."""
 
+    def note(self, tunnel: str, before: str) -> None:
+        """Note, durably if it can, that Cloudflare is asked for a key, and when it made one before."""
+
+    def noted(self, tunnel: str) -> str | None:
+        """What was noted and not followed by a promotion; None when there is nothing, or it is not kept."""
+
     def age(self, tunnel: str, now: datetime) -> float | None:
         """Days since the current key was promoted; infinite when there is none; None when not known."""
 
@@ -101,11 +107,24 @@ class FileSink:
         try:
             self._pending.replace(self._path)
             self._sync()
-            record = {"tunnel": tunnel, "set_on": self._clock().isoformat()}
-            self._temporary(self._record, json.dumps(record).encode()).replace(self._record)
-            self._sync()
+            self._write_record({"tunnel": tunnel, "set_on": self._clock().isoformat()})
         except OSError as failed:
             raise SinkError(f"{self._pending}: {failed.strerror}") from None
+
+    def note(self, tunnel: str, before: str) -> None:
+        """Put it into the record, which the promotion writes anew without it.
+
+        An older note stays: a key made since then was never delivered, whatever comes of the next.
+        """
+        try:
+            self._write_record({"asked_after": before, **self._read_record(), "tunnel": tunnel})
+        except OSError as failed:
+            raise SinkError(f"{self._record}: {failed.strerror}") from None
+
+    def noted(self, tunnel: str) -> str | None:
+        """As it stands in the record."""
+        record = self._read_record()
+        return record.get("asked_after") if record.get("tunnel") == tunnel else None
 
     def age(self, tunnel: str, now: datetime) -> float | None:
         """Days since the time in the record; infinite without a key."""
@@ -124,6 +143,10 @@ class FileSink:
         except (OSError, ValueError):
             return {}
         return record if isinstance(record, dict) else {}
+
+    def _write_record(self, record: Mapping[str, str]) -> None:
+        self._temporary(self._record, json.dumps(record).encode()).replace(self._record)
+        self._sync()
 
     def _temporary(self, beside: Path, data: bytes) -> Path:
         """A new file of mode 0600 with this content, on disk."""
@@ -179,6 +202,13 @@ class CommandSink:
     def promote(self, tunnel: str) -> None:
         """Run `promote`."""
         self._run("promote", tunnel)
+
+    def note(self, tunnel: str, before: str) -> None:
+        """Nothing: the store keeps keys only."""
+
+    def noted(self, tunnel: str) -> str | None:  # noqa: ARG002 - nothing is kept
+        """None."""
+        return None
 
     def age(self, tunnel: str, now: datetime) -> float | None:  # noqa: ARG002 - the store's own business
         """Unknown."""

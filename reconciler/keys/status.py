@@ -12,25 +12,34 @@ _SKEW_DAYS = 5 / 1440
 """How far the clock of the sink's record and Cloudflare's may differ: five minutes."""
 
 
-def key_status(desired: Desired, live: Live, ages: Mapping[str, float | None], now: datetime) -> tuple[KeyReport, ...]:
+def key_status(
+    desired: Desired, live: Live, ages: Mapping[str, float | None], notes: Mapping[str, str], now: datetime
+) -> tuple[KeyReport, ...]:
     """One entry per declared tunnel, in order of name.
 
     The age is that of the sink's record, or for keys that Cloudflare makes the time when it last made one.
     (API: that time does not move when a key is set, so it says nothing about other keys.) A key that
-    Cloudflare made after the sink's record is not the one in the sink: its outcome is `unknown`.
+    Cloudflare made after it was asked for one, or after the sink's record, is not the one in the sink: its outcome is
+    `unknown`. When it was asked compares two times of Cloudflare's; the record's is of another clock, which may differ.
 
     Args:
         desired: What the files declare.
         live: What the account has.
         ages: Days since each sink's current key was promoted, by tunnel name; infinite when the sink surely has none,
             None or absent when not known.
+        notes: When Cloudflare had last made a key as it was asked for the next, by tunnel name, where that next one
+            never became a sink's current key.
         now: The time, with its zone.
     """
     by_name = live.by_name()
-    return tuple(_one(t, by_name.get(name), ages.get(name), now) for name, t in sorted(desired.tunnels.items()))
+    return tuple(
+        _one(t, by_name.get(name), ages.get(name), notes.get(name), now) for name, t in sorted(desired.tunnels.items())
+    )
 
 
-def _one(target: Declared, live: LiveTunnel | None, stored: float | None, now: datetime) -> KeyReport:
+def _one(
+    target: Declared, live: LiveTunnel | None, stored: float | None, noted: str | None, now: datetime
+) -> KeyReport:
     made = _days_since(live.key_generated_on if live else None, now)
     generated = target.key if isinstance(target.key, Generated) else None
     age, source = None, None
@@ -39,7 +48,9 @@ def _one(target: Declared, live: LiveTunnel | None, stored: float | None, now: d
     elif generated and generated.by == "cloudflare" and made is not None:
         age, source = made, "cloudflare"
     limit = target.rotate_after_days
-    error = _problem(target, live, replaced=_replaced(generated, stored, made))
+    lost = live is not None and noted is not None and (live.key_generated_on or "") != noted
+    newer = noted is None and _replaced(generated, stored, made)
+    error = _problem(target, live, replaced=generated is not None and (lost or newer))
     return KeyReport(
         name=target.name,
         reference=describe(target.key) if target.key else None,
@@ -62,7 +73,7 @@ def _problem(target: Declared, live: LiveTunnel | None, *, replaced: bool) -> Pr
     if live is None:
         return Problem("not-live", "Cloudflare has no tunnel of this name", "Run `apply` first.")
     if replaced:
-        message = "Cloudflare made a key that is newer than what the sink holds"
+        message = "Cloudflare made a key that never became the sink's current one"
         return Problem("key-not-in-sink", message, f"Run `psk rotate {target.name}`.")
     return None
 

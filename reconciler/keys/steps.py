@@ -20,6 +20,8 @@ class SinkOp(StrEnum):
     """If the sink holds a pending key, put it into the key ring."""
     MAKE = "make"
     """Make a key and put it into the key ring."""
+    NOTE = "note"
+    """Note durably that Cloudflare is about to be asked for a key, and when it last made one."""
     PUT = "put"
     """Store the key ring's key as pending (the step's own key, if it has one, goes into the ring first)."""
     CHECK = "check"
@@ -30,11 +32,17 @@ class SinkOp(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SinkStep:
-    """One step; `secret` is a key that Cloudflare made, for PUT."""
+    """One step.
+
+    Attributes:
+        secret: For PUT: a key that Cloudflare made.
+        before: For NOTE: when Cloudflare last made a key, in its words; empty when it never did.
+    """
 
     op: SinkOp
     tunnel: str
     secret: Secret | None = None
+    before: str = ""
 
 
 @dataclass(frozen=True, slots=True)

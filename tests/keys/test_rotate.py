@@ -67,11 +67,12 @@ class World:
         self.ring: dict[str, str] = {}
         self.clock = 0
         self.generated: dict[str, int] = {}
+        self.notes: dict[str, str] = {}
         self.promoted: dict[str, int] = dict.fromkeys(NAMES, 0)
         self.sent: Counter[str] = Counter()
 
-    def time(self, hours: int) -> str:
-        return (EPOCH + timedelta(hours=hours)).isoformat()
+    def time(self, seconds: int) -> str:
+        return (EPOCH + timedelta(seconds=seconds)).isoformat()
 
     def live(self) -> Live:
         raw = {n: {"psk_metadata": {"last_generated_on": self.time(at)}} for n, at in self.generated.items()}
@@ -95,8 +96,8 @@ class World:
         self.clock += 1
         name = step.tunnel
         match step.op:
-            case SinkOp.PROBE:
-                pass
+            case SinkOp.PROBE | SinkOp.NOTE:
+                self.begin(step)
             case SinkOp.PENDING:
                 if name in self.pending:
                     self.ring[name] = self.pending[name]
@@ -110,7 +111,12 @@ class World:
             case SinkOp.PROMOTE:
                 self.current[name] = self.pending.pop(name)
                 self.promoted[name] = self.clock
+                self.notes.pop(name, None)
         return SinkDone()
+
+    def begin(self, step: SinkStep) -> None:
+        if step.op is SinkOp.NOTE:
+            self.notes.setdefault(step.tunnel, step.before)
 
     def put(self, name: str) -> SinkOutcome:
         if self.pending.setdefault(name, self.ring[name]) == self.ring[name]:
@@ -121,10 +127,10 @@ class World:
         return self.key[name] in (self.current[name], self.pending.get(name))
 
     def seen_by_status(self, name: str) -> bool:
-        now = EPOCH + timedelta(hours=self.clock)
-        ages = {n: (self.clock - at) / 24 for n, at in self.promoted.items()}
+        now = EPOCH + timedelta(seconds=self.clock)
+        ages = {n: (self.clock - at) / 86400 for n, at in self.promoted.items()}
         desired = Desired(Account("x", "0", prune=True, location=HERE), {t.name: t for t in ALL})
-        reports = key_status(desired, self.live(), ages, now)
+        reports = key_status(desired, self.live(), ages, self.notes, now)
         return any(r.name == name and r.outcome == "unknown" for r in reports)
 
 
@@ -337,10 +343,10 @@ def test_a_tunnel_that_the_answer_refuses_fails_with_the_reason_and_the_others_a
     ("faults", "expected"),
     [
         ({}, ("applied", None)),
-        ({3: "answer lost"}, ("unknown", "key-lost")),
-        ({3: "request lost"}, ("unknown", "key-lost")),
-        ({3: "request lost", 4: "refused"}, ("unknown", "key-lost")),
-        ({3: "refused"}, ("failed", "1004")),
+        ({4: "answer lost"}, ("unknown", "key-lost")),
+        ({4: "request lost"}, ("unknown", "key-lost")),
+        ({4: "request lost", 5: "refused"}, ("unknown", "key-lost")),
+        ({4: "refused"}, ("failed", "1004")),
         ({4: "fails before"}, ("applied", None)),
         (dict.fromkeys(range(4, 10), "fails before"), ("unknown", "key-lost")),
     ],

@@ -78,6 +78,12 @@ def test_the_record_tells_tunnel_and_time_and_nothing_of_the_key(tmp_path: Path)
     assert record == '{"tunnel": "lon-a", "set_on": "2026-05-01T12:00:00+00:00"}'
     assert sink.age("lon-a", NOW + timedelta(days=90)) == 90
     assert sink.age("other", NOW) is None
+    sink.note("lon-a", "before")
+    sink.note("lon-a", "later")
+    assert (sink.noted("lon-a"), sink.noted("other"), sink.age("lon-a", NOW)) == ("before", None, 0)
+    sink.put("lon-a", Secret("k2"))
+    sink.promote("lon-a")
+    assert sink.noted("lon-a") is None
     (tmp_path / "lon-a.key.json").write_text("[")
     assert sink.age("lon-a", NOW) is None
     (tmp_path / "lon-a.key").unlink()

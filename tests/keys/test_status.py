@@ -26,13 +26,18 @@ THERE = Generated("cloudflare", FileRef("k"))
 
 
 def status(
-    key: KeyRef | None, *, stored: float | None = None, made: str | None = None, limit: int | None = None
+    key: KeyRef | None,
+    *,
+    stored: float | None = None,
+    made: str | None = None,
+    noted: str | None = None,
+    limit: int | None = None,
 ) -> KeyReport:
     tunnel = Declared("lon-a", {}, HERE, key, rotate_after_days=limit)
     desired = Desired(Account("x", "0", prune=True, location=HERE), {"lon-a": tunnel})
     raw = {"psk_metadata": {"last_generated_on": made} if made else {}}
     live = Live({"1": LiveTunnel("1", "lon-a", {}, raw)})
-    return key_status(desired, live, {"lon-a": stored}, NOW)[0]
+    return key_status(desired, live, {"lon-a": stored}, {} if noted is None else {"lon-a": noted}, NOW)[0]
 
 
 @pytest.mark.parametrize(
@@ -87,12 +92,28 @@ def test_a_key_that_cloudflare_made_after_the_sinks_record_is_unknown(
     assert (report.error is not None) == (outcome is not None)
 
 
+@pytest.mark.parametrize(
+    ("stored", "made", "noted", "outcome"),
+    [
+        (5, "2026-06-25T00:00:01Z", "2026-06-01T00:00:00Z", "unknown"),
+        (0, "2026-06-25T00:00:00Z", "", "unknown"),
+        (inf, "2026-06-25T00:00:00Z", "", "unknown"),
+        (10, "2026-06-25T00:00:00Z", "2026-06-25T00:00:00Z", None),
+        (10, None, "", None),
+    ],
+)
+def test_a_key_that_was_asked_for_and_never_became_current_is_unknown_at_once(
+    stored: float, made: str | None, noted: str, outcome: str | None
+) -> None:
+    assert status(THERE, stored=stored, made=made, noted=noted).outcome == outcome
+
+
 def test_a_tunnel_without_a_key_and_one_that_is_not_live_say_so() -> None:
     without = status(None)
     assert (without.reference, without.error and without.error.code) == (None, "no-key")
     tunnel = Declared("new", {}, HERE, LOCAL)
     desired = Desired(Account("x", "0", prune=True, location=HERE), {"new": tunnel})
-    (report,) = key_status(desired, Live({}), {}, NOW)
+    (report,) = key_status(desired, Live({}), {}, {}, NOW)
     assert report.error
     assert report.error.code == "not-live"
 
