@@ -4,6 +4,7 @@ import argparse
 import os
 import select
 import signal
+import stat
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -80,8 +81,12 @@ class Context:
         return datetime.fromtimestamp(time.time(), UTC)
 
     def learn(self, *secrets: Secret) -> None:
-        """Tell the redactor, and GitHub's runner, of secrets before anything else happens with them."""
-        if self.env.get("GITHUB_ACTIONS") == "true":
+        """Tell the redactor, and GitHub's runner, of secrets before anything else happens with them.
+
+        The runner reads commands from both streams of a step. One that goes to a file it doesn't read: there the
+        command would be nothing but a copy of the key.
+        """
+        if self.env.get("GITHUB_ACTIONS") == "true" and not _is_file(self.raw_stderr):
             for secret in secrets:
                 self.raw_stderr.writelines(f"{line}\n" for line in mask_commands(secret))
             self.raw_stderr.flush()
@@ -108,6 +113,13 @@ def tokens(*texts: str) -> list[Secret]:
             text.encode()
             found += [Secret(text)] if text else []
     return found
+
+
+def _is_file(stream: TextIO) -> bool:
+    try:
+        return stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
+    except OSError:  # it is no file of the system's at all
+        return False
 
 
 def base_of(ctx: Context) -> str:

@@ -9,14 +9,14 @@ from reconciler.cli.context import Context, Halt, halt
 from reconciler.cli.log import Carry
 from reconciler.cli.remote import Remote
 from reconciler.core.change import Action
-from reconciler.core.desired import CommandRef, Declared, EnvRef, FileRef, Generated
+from reconciler.core.desired import Account, CommandRef, Declared, EnvRef, FileRef, Generated
 from reconciler.core.diagnostic import Diagnostic, has_errors
 from reconciler.core.plan import Plan
 from reconciler.core.report import AccountReport, ChangeReport
 from reconciler.core.verdict import APPLIED, Result, Verdict
 from reconciler.engine.apply import Applied
 from reconciler.engine.drive import drive
-from reconciler.keys.deliver import carry_out, open_sinks
+from reconciler.keys.deliver import carry_out, open_sinks, sandbox_sinks
 from reconciler.keys.resolve import KeyRing, resolve
 from reconciler.keys.rotate import prepare, promote, rotate
 from reconciler.keys.sinks import Sink
@@ -27,9 +27,10 @@ def resolved(ctx: Context, ring: KeyRing, targets: Iterable[Declared]) -> tuple[
     """Put the keys that references hold into the ring; returns what is wrong with them."""
     refs = {t.name: (t.key, t.location) for t in targets if isinstance(t.key, (EnvRef, FileRef, CommandRef))}
     found, problems = resolve(refs, ctx.env, allow_commands=ctx.options.allow_commands)
-    for name in found.names():
-        ctx.learn(found.secret(name))
-        ring.add(name, found.secret(name))
+    keys = {name: found.secret(name) for name in found.names()}
+    ctx.learn(*keys.values())
+    for name, secret in keys.items():
+        ring.add(name, secret)
     return problems
 
 
@@ -44,11 +45,17 @@ def require(ctx: Context, problems: Sequence[Diagnostic]) -> None:
         raise Halt("invalid", ctx.diagnostics)
 
 
-def sinks_of(ctx: Context, targets: Iterable[Declared]) -> tuple[dict[str, Sink], tuple[Diagnostic, ...]]:
-    """The sinks of tunnels whose key is generated."""
+def sinks_of(
+    ctx: Context, account: Account, targets: Iterable[Declared]
+) -> tuple[dict[str, Sink], tuple[Diagnostic, ...]]:
+    """The sinks of an account's tunnels whose key is generated; in the sandbox files of its own in their place."""
     refs = {t.name: (t.key, t.location) for t in targets if isinstance(t.key, Generated)}
     allow = getattr(ctx.options, "allow_commands", False)
-    return open_sinks(refs, ctx.env, ctx.now, allow_commands=allow)
+    sinks, problems = open_sinks(refs, ctx.env, ctx.now, allow_commands=allow)
+    if not ctx.sandbox:
+        return sinks, problems
+    instead, told = sandbox_sinks(refs, f"{ctx.options.sandbox}.keys/{account.account_id}", ctx.now)
+    return instead, (*problems, *told)
 
 
 def key_carrier(ctx: Context, ring: KeyRing, sinks: dict[str, Sink], carry: Carry) -> Callable[[Step | SinkStep], Any]:
@@ -77,7 +84,7 @@ class Keys:
         for plan in plans:
             created = _created(plan)
             problems += resolved(ctx, remote.ring(plan.desired.account), created)
-            sinks, wrong = sinks_of(ctx, created)
+            sinks, wrong = sinks_of(ctx, plan.desired.account, created)
             problems += wrong
             self._sinks[plan.desired.account.account_id] = sinks
         require(ctx, problems)

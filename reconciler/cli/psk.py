@@ -26,13 +26,15 @@ from reconciler.reports.accounts import report_of, unread
 def run(ctx: Context) -> Report:
     """Carry out `psk status`, `psk set` or `psk rotate`."""
     every = load_files(ctx)
+    names = list(dict.fromkeys(ctx.options.names))
+    _require_declared(names, every)
     if ctx.options.action == "status":
-        return _status(ctx, every)
-    desired, targets = _targets(ctx, every)
+        return _status(ctx, every, frozenset(names))
+    desired, targets = _targets(names, every)
     with Remote(ctx, [desired.account]) as remote:
         ring = remote.ring(desired.account)
         problems = resolved(ctx, ring, targets) if ctx.options.action == "set" else ()
-        sinks, wrong = sinks_of(ctx, targets)
+        sinks, wrong = sinks_of(ctx, desired.account, targets)
         require(ctx, (*problems, *wrong))
         _approve(ctx, remote, desired, targets)
         send = remote.carry(desired.account)
@@ -49,17 +51,24 @@ def run(ctx: Context) -> Report:
     return _report(ctx, desired, targets, verdicts, denied=bool(denied))
 
 
-def _targets(ctx: Context, every: Sequence[Desired]) -> tuple[Desired, list[Declared]]:
-    """The named tunnels, all of one account.
+def _require_declared(names: Sequence[str], every: Sequence[Desired]) -> None:
+    """Refuse names that no file declares.
 
     Raises:
-        UsageError: A name is declared nowhere, or the names belong to several accounts.
+        UsageError: There is one.
     """
-    names = list(dict.fromkeys(ctx.options.names))
-    found = [d for d in every if any(name in d.tunnels for name in names)]
     unknown = [n for n in names if not any(n in d.tunnels for d in every)]
     if unknown:
         raise UsageError(f"no file declares a tunnel named {', '.join(unknown)}")
+
+
+def _targets(names: Sequence[str], every: Sequence[Desired]) -> tuple[Desired, list[Declared]]:
+    """The named tunnels, all of one account.
+
+    Raises:
+        UsageError: The names belong to several accounts.
+    """
+    found = [d for d in every if any(name in d.tunnels for name in names)]
     if len(found) != 1:
         accounts = ", ".join(d.account.name for d in found)
         raise UsageError(f"the names belong to several accounts ({accounts}); choose one with --account NAME")
@@ -119,13 +128,15 @@ def _unwritten(ctx: Context, verdicts: Mapping[str, Verdict]) -> Outcome:
     return "error"
 
 
-def _status(ctx: Context, every: Sequence[Desired]) -> Report:
+def _status(ctx: Context, every: Sequence[Desired], names: frozenset[str]) -> Report:
+    """The named tunnels of all selected accounts, or every tunnel when none is named."""
+    every = [d for d in every if not names or not names.isdisjoint(d.tunnels)]
     with Remote(ctx, [d.account for d in every]) as remote:
-        accounts = side_by_side(ctx, every, lambda d: _account_status(ctx, remote, d))
+        accounts = side_by_side(ctx, every, lambda d: _account_status(ctx, remote, d, names))
     return report_of("psk", accounts, ctx.diagnostics, sandbox=ctx.sandbox)
 
 
-def _account_status(ctx: Context, remote: Remote, desired: Desired) -> AccountReport:
+def _account_status(ctx: Context, remote: Remote, desired: Desired, names: frozenset[str]) -> AccountReport:
     found = observe(remote, desired.account)
     if not isinstance(found, Live):
         return unread(desired.account, found)
@@ -133,7 +144,7 @@ def _account_status(ctx: Context, remote: Remote, desired: Desired) -> AccountRe
         desired.account.name,
         desired.account.account_id,
         "ok",
-        keys=statuses(ctx, desired, found),
+        keys=tuple(key for key in statuses(ctx, desired, found) if not names or key.name in names),
         total=len(found.tunnels),
         managed=len(desired.tunnels),
     )
@@ -141,7 +152,7 @@ def _account_status(ctx: Context, remote: Remote, desired: Desired) -> AccountRe
 
 def statuses(ctx: Context, desired: Desired, live: Live) -> tuple[KeyReport, ...]:
     """What is known of each declared tunnel's key; no key is read."""
-    sinks, _ = sinks_of(ctx, desired.tunnels.values())
+    sinks, _ = sinks_of(ctx, desired.account, desired.tunnels.values())
     ages: dict[str, float | None] = {}
     notes: dict[str, str] = {}
     for name, sink in sinks.items():

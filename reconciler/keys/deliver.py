@@ -5,13 +5,14 @@ import secrets
 import string
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from hashlib import sha256
 
 from reconciler.core.desired import CommandRef, FileRef, Generated
-from reconciler.core.diagnostic import Diagnostic, Location, error
+from reconciler.core.diagnostic import Diagnostic, Location, error, warning
 from reconciler.core.report import Problem
 from reconciler.keys.resolve import KeyRing
 from reconciler.keys.secret import Secret
-from reconciler.keys.sinks import CommandSink, FileSink, Sink, SinkError
+from reconciler.keys.sinks import CommandSink, FileSink, SandboxSink, Sink, SinkError
 from reconciler.keys.steps import SinkDone, SinkFailed, SinkOp, SinkOutcome, SinkStep
 
 KEY_LENGTH = 40
@@ -55,6 +56,32 @@ def open_sinks(
                 detail = f"Tunnel {name!r} needs it; nothing was written. {_ALLOW}"
                 problems.append(error("commands-not-allowed", summary, detail, location))
     return sinks, tuple(problems)
+
+
+def sandbox_sinks(
+    refs: Mapping[str, tuple[Generated, Location]], folder: str, clock: Callable[[], datetime]
+) -> tuple[dict[str, Sink], tuple[Diagnostic, ...]]:
+    """Sinks in a folder of the sandbox instead of the declared ones, and a warning for each that says so.
+
+    What a sink of the files holds may be the only copy of a key that Cloudflare has: the sandbox must neither write
+    to it nor run its command.
+    """
+    sinks: dict[str, Sink] = {}
+    problems = []
+    for name, (ref, location) in sorted(refs.items()):
+        path = os.path.join(folder, sha256(name.encode()).hexdigest()[:16])  # noqa: PTH118 - text, as in references
+        sinks[name] = SandboxSink(path, clock)
+        summary = f"sandbox: the key of {name!r} is not delivered to {_place(ref)}"
+        problems.append(warning("sandbox-key", summary, f"It stays beside the sandbox's state, in {path}.", location))
+    return sinks, tuple(problems)
+
+
+def _place(ref: Generated) -> str:
+    match ref.deliver_to:
+        case FileRef(path):
+            return path
+        case CommandRef(argv):
+            return f"the command {argv[0]!r}"
 
 
 def carry_out(step: SinkStep, sinks: Mapping[str, Sink], ring: KeyRing, learn: Callable[[Secret], None]) -> SinkOutcome:

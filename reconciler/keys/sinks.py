@@ -171,6 +171,18 @@ class FileSink:
             os.close(folder)
 
 
+class SandboxSink(FileSink):
+    """Stands in for any sink when nothing outside the sandbox may change: a file in a folder of the sandbox's own."""
+
+    def probe(self, tunnel: str) -> None:
+        """As a file's, once the folder is there."""
+        try:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as failed:
+            raise SinkError(f"{self._path.parent}: {failed.strerror}") from None
+        super().probe(tunnel)
+
+
 class CommandSink:
     """A command that is told the operation in RECONCILER_KEY_OP and the tunnel in RECONCILER_TUNNEL.
 

@@ -1,7 +1,14 @@
+import argparse
+import os
 import sys
+from pathlib import Path
+from typing import TextIO
 
 import pytest
 
+from reconciler.cli.context import Context
+from reconciler.keys.redact import Redactor
+from reconciler.keys.secret import Secret
 from tests.cli.world import ID, World, tunnel
 
 KEYS = ["0123", "1_000", "yes", " lead", "q\"'$x", "%s", "{0}", "k" * 65536, "null", "1e3", "é\u00fc"]
@@ -158,9 +165,93 @@ def test_the_status_of_keys(world: World) -> None:
     assert world.calls == ["GET"]
 
 
-def test_github_is_told_to_mask_a_key(world: World) -> None:
-    world.declare(tunnel(1, psk={"env": "KEY_A"}))
-    ran = world.run("apply", "--auto-approve", env={"KEY_A": "a%key", "GITHUB_ACTIONS": "true"})
+@pytest.mark.parametrize(
+    ("runner", "masks"),
+    [("true", "::add-mask::a%25key\n::add-mask::other\n"), ("", "")],
+    ids=["on github", "elsewhere"],
+)
+def test_github_is_told_to_mask_a_key(runner: str, masks: str) -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(reading) as told, os.fdopen(writing, "w") as stderr:
+        context(stderr, runner).learn(Secret("a%key"), Secret("other"))
+        stderr.close()
+        assert told.read() == masks
+
+
+def test_a_file_holds_no_command_that_masks_a_key(tmp_path: Path) -> None:
+    with (tmp_path / "log").open("w+") as stderr:
+        one = context(stderr, "true")
+        one.learn(Secret("a%key"))
+        assert stderr.tell() == 0
+    assert one.redactor.clean("a%key") == "***"
+
+
+def context(stderr: TextIO, runner: str) -> Context:
+    streams = (sys.stdin, sys.stdout, stderr, Redactor(), sys.stdout, stderr)
+    return Context(argparse.Namespace(), {"GITHUB_ACTIONS": runner}, *streams)
+
+
+def test_a_sandbox_delivers_no_key(world: World) -> None:
+    script = "open('ran', 'w').close()"
+    command = {"generate": True, "deliver_to": {"command": [sys.executable, "-c", script]}}
+    world.declare(
+        tunnel(1, psk=GENERATED),
+        tunnel(2, psk={"generate": "cloudflare", "deliver_to": {"file": "sink/t002"}}),
+        tunnel(3, psk=command),
+    )
+    world.write("tunnels/prod/sink/t001", "the live key", mode=0o600)
+    sandbox = ["--sandbox=box.json", "--auto-approve", "--allow-commands"]
+    for argv in (["apply"], ["psk", "rotate", "t001", "t002", "t003"]):
+        ran = world.bare(*argv, *sandbox, "-o", "json")
+        assert ran.code == 0, ran.out
+        told = [d["summary"] for d in ran.json["diagnostics"] if d["code"] == "sandbox-key"]
+        assert [summary.partition(" to ")[0] for summary in told] == [
+            f"sandbox: the key of 't00{n}' is not delivered" for n in (1, 2, 3)
+        ]
+    assert world.read("tunnels/prod/sink/t001") == "the live key"
+    assert [p.name for p in (world.root / "tunnels/prod").rglob("*") if p.is_file()] == [
+        "a.yaml",
+        "account.yaml",
+        "t001",
+    ]
+    assert {p.stat().st_mode & 0o777 for p in (world.root / "box.json.keys").rglob("*") if p.is_file()} == {0o600}
+    ran = world.bare("psk", "status", "--sandbox=box.json", "-o", "json")
+    assert [(k["age_days"], k["source"]) for k in ran.account["keys"]] == [(0, "sink")] * 3
+
+
+def test_a_sandbox_refuses_what_the_real_run_would_refuse(world: World) -> None:
+    world.declare(tunnel(1, psk={"generate": True, "deliver_to": {"command": ["put"]}}))
+    assert world.bare("apply", "--sandbox=box.json", "--auto-approve").code == 3
+
+
+def test_the_status_of_named_tunnels(world: World) -> None:
+    world.live(tunnel(1), tunnel(2))
+    world.declare(tunnel(1), tunnel(2))
+    world.account("lab", account_id="f" * 32)
+    world.declare(tunnel(3), file="lab/a.yaml")
+    ran = world.run("psk", "status", "t002", "-o", "json")
     assert ran.code == 0
-    assert "::add-mask::a%25key" in ran.err.splitlines()
-    assert "a%key" not in ran.out
+    assert [k["name"] for k in ran.account["keys"]] == ["t002"]
+    assert world.calls == ["GET"]
+    ran = world.run("psk", "status", "t002", "nope")
+    assert (ran.code, "nope" in ran.err, world.calls) == (64, True, [])
+
+
+def test_a_key_that_is_lost_with_the_process_shows_at_once(world: World) -> None:
+    world.live(tunnel(1))
+    world.declare(tunnel(1, psk={"generate": "cloudflare", "deliver_to": {"file": "sink/t001"}}))
+    world.write("tunnels/prod/sink/.keep", "")
+    assert world.run("psk", "rotate", "t001", "--auto-approve").code == 0
+    assert world.run("psk", "status", "-o", "json").account["keys"][0]["outcome"] is None
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with world.patch.context() as patch:
+        patch.setattr("reconciler.keys.rotate._keep", die)
+        with pytest.raises(KeyboardInterrupt):
+            world.run("psk", "rotate", "t001", "--auto-approve")
+    (key,) = world.run("psk", "status", "-o", "json").account["keys"]
+    assert (key["outcome"], key["error"]["code"]) == ("unknown", "key-not-in-sink")
+    assert world.run("psk", "rotate", "t001", "--auto-approve").code == 0
+    assert world.run("psk", "status", "-o", "json").account["keys"][0]["outcome"] is None
