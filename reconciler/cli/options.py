@@ -157,7 +157,7 @@ def _import(add: _Add) -> None:
 
 def _psk(add: _Add) -> None:
     add("action", choices=("set", "rotate", "status"), help="send keys, make new ones, or say what is known")
-    add("names", metavar="NAME", nargs="*", help="tunnels (of the one selected account)")
+    add("names", metavar="NAME", nargs="*", help="tunnels; for set and rotate of one account")
     _approval(add)
 
 
