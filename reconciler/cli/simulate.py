@@ -8,8 +8,11 @@ from typing import TypeVar
 
 from reconciler.cli.context import Context, halt
 from reconciler.cli.options import UsageError
+from reconciler.core.diagnostic import error
+from reconciler.core.report import EXIT_CODES
 from reconciler.simulator import sandbox
 from reconciler.simulator.http import serve
+from reconciler.simulator.message import Reply, Request
 from reconciler.simulator.script import parse_faults, scripted
 from reconciler.simulator.semantics import Semantics
 from reconciler.simulator.server import Answer, Simulator
@@ -36,7 +39,7 @@ def run(ctx: Context) -> int:
         ctx.stdout.flush()
         while not ctx.stop.wait(1.0):
             continue
-    return 0
+    return EXIT_CODES["error" if ctx.late else "ok"]
 
 
 def _parsed(option: str, parse: Callable[[str], T], text: str) -> T:
@@ -52,4 +55,19 @@ def _with_state(ctx: Context, semantics: Semantics, answer: Answer, stack: ExitS
         return Simulator(semantics, time.time), answer
     path = Path(ctx.options.state)
     stack.enter_context(sandbox.locked(path))
-    return sandbox.load(path, semantics, time.time), sandbox.saving(path, answer)
+    return sandbox.load(path, semantics, time.time), _telling(ctx, sandbox.saving(path, answer))
+
+
+def _telling(ctx: Context, answer: Answer) -> Answer:
+    """The same answers; what keeps the state from being saved is told at once, and is an error in the end."""
+
+    def answer_and_tell(simulator: Simulator, request: Request) -> Reply:
+        try:
+            return answer(simulator, request)
+        except OSError as wrong:
+            if not ctx.late:
+                ctx.stderr.write(f"reconciler simulate: the state file can't be written: {wrong}\n")
+            ctx.late = (error("state", "the state file can't be written", f"{wrong}. What came last is lost."),)
+            raise
+
+    return answer_and_tell

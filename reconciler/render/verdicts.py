@@ -51,7 +51,7 @@ def done_counts(report: Report) -> dict[str, int]:
 
 def verdict(report: Report) -> str:
     """The one sentence a run comes down to: the last line of the text, the title of everything else."""
-    if report.outcome in {"invalid", "usage"} or report.command == "validate":
+    if report.outcome in {"invalid", "usage"} or (report.command == "validate" and report.outcome == "ok"):
         return _validity(report)
     if report.outcome in _FAILED:
         return f"{report.command.capitalize()} failed: {_why(report)}."

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -36,3 +37,25 @@ def test_the_tool_converges_through_faults_and_the_state_survives(world: World) 
     assert (ran.code, {c["outcome"] for c in ran.account["changes"]}) == (0, {"applied"})
     kept = json.loads(world.read("state.json"))["accounts"][ID]
     assert kept["created"] == {"t001": 1, "t002": 1}
+
+
+def test_a_state_that_can_not_be_saved_is_told(world: World) -> None:
+    world.declare(tunnel(1))
+    with subprocess.Popen(  # noqa: S603
+        [sys.executable, "-m", "reconciler", "simulate", "--port", "0", "--state", "deep/state.json"],
+        cwd=world.root,
+        env=world.child(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as simulator:
+        assert simulator.stdout is not None
+        (base_url,) = re.findall(r"http://\S+", simulator.stdout.readline())
+        shutil.rmtree(world.root / "deep")
+        world.write("deep", "")
+        world.bare("apply", "--auto-approve", "--timeout", "5", "--base-url", base_url)
+        simulator.send_signal(signal.SIGTERM)
+        _, err = simulator.communicate(timeout=20)
+    assert simulator.returncode == 1
+    assert "the state file can't be written" in err
+    assert "Traceback" not in err

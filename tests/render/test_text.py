@@ -46,6 +46,10 @@ def line_of(_: str, number: int) -> str | None:
             "Plan failed: nothing was written, for the reasons above.",
         ),
         (replace(NO_CHANGES, command="validate"), "Valid: 1 account, 12 tunnels."),
+        (
+            replace(NO_CHANGES, command="validate", outcome="error", diagnostics=(error("a", "full disk", "A."),)),
+            "Validate failed: full disk.",
+        ),
         (replace(NO_CHANGES, command="import"), "Import: done."),
         (ACCOUNTS, "2 accounts."),
     ],
