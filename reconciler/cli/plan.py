@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from reconciler.cli.remote import Remote
 
 
+_NO_FAULT = frozenset({"baseline-invalid", "sandbox-key"})
+"""Warnings that nobody can mend here: what repairs a wrong baseline has to pass, and a sandbox is one."""
+
+
 def run(ctx: Context) -> Report:
     """The plan of every selected account; saved with `--out`, checked with `--server-check`."""
     saved = read_input("--live", ctx.options.live) if ctx.options.live else None
@@ -91,11 +95,8 @@ def stale(found: Sequence[Found]) -> tuple[Diagnostic, ...]:
 
 
 def too_strict(ctx: Context) -> bool:
-    """Whether `--strict` takes a warning that was found after the list for an error.
-
-    A baseline that is wrong is none of these: the change that repairs it has to pass.
-    """
-    warnings = [d for d in ctx.diagnostics if d.severity == "warning" and d.code != "baseline-invalid"]
+    """Whether `--strict` takes a warning that was found after the list for an error."""
+    warnings = [d for d in ctx.diagnostics if d.severity == "warning" and d.code not in _NO_FAULT]
     return bool(ctx.options.strict and warnings)
 
 

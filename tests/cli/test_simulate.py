@@ -41,7 +41,7 @@ def test_the_tool_converges_through_faults_and_the_state_survives(world: World) 
 
 def test_a_state_that_can_not_be_saved_is_told(world: World) -> None:
     world.declare(tunnel(1))
-    with subprocess.Popen(  # noqa: S603
+    with subprocess.Popen(
         [sys.executable, "-m", "reconciler", "simulate", "--port", "0", "--state", "deep/state.json"],
         cwd=world.root,
         env=world.child(),
