@@ -69,6 +69,8 @@ def probe(options: Namespace) -> None:
         except OSError as wrong:
             why = wrong.strerror or type(wrong).__name__
             raise UsageError(f"{option} can't be written: {why}. Choose another file.") from None
+        if option.startswith("--save-live") and _descriptor(path) in (1, 2):
+            raise UsageError(f"{option}: the list may hold BGP MD5 keys, which belong in no log. Give a file.")
         target = os.path.realpath(path)
         if regular and target in seen:
             raise UsageError(f"{seen[target]} and {option} are the same file. Give each a file of its own.")

@@ -130,6 +130,14 @@ def test_an_apply_whose_report_could_not_be_written_is_not_begun(world: World) -
     assert (world.calls, world.names()) == ([], {})
 
 
+@pytest.mark.parametrize("path", ["/dev/stdout", "/dev/stderr", "/dev/fd/1", "/proc/self/fd/2"])
+def test_a_list_that_may_hold_keys_goes_into_no_log(world: World, path: str) -> None:
+    world.declare(tunnel(1))
+    ran = world.run("plan", "--save-live", path)
+    assert (ran.code, world.calls) == (64, [])
+    assert "belong in no log" in ran.err
+
+
 @pytest.mark.parametrize(
     "argv",
     [
