@@ -35,9 +35,11 @@ _OPEN_ESCAPE = (
 _OPEN = re.compile(rf"(?:{_OPEN_ESCAPE})\Z")
 _OPEN_TEXT = re.compile(rf"(?:{_OPEN_ESCAPE}|[\xc2-\xf4]{_MORE}{{0,2}})\Z")
 
-_RUN = re.compile(r"(?=[a-z_/-]*[A-Z0-9+])([A-Za-z0-9+/_-]{10,})={0,2}")
+_LEAST_RUN = 10
+_RUN_SIGNS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_-"
+_RUN = re.compile(rf"([A-Za-z0-9+/_-]{{{_LEAST_RUN},}}+)={{0,2}}")
+_WORD = re.compile(r"[a-z_/-]++")
 """Ordinary words in lower case are not worth a try."""
-_OPEN_RUN = re.compile(r"(?:[A-Za-z0-9+/_-]{10,})?\Z")
 _ALL_HEX = re.compile(f"{_HEX}+")
 _STANDARD = str.maketrans("-_", "+/")
 
@@ -59,7 +61,7 @@ def undone(text: str) -> str:
 def undone_key(text: str) -> tuple[str, str]:
     """A secret as it stands in undone text: whole, and without an end that may run together with what follows it."""
     whole = cut = undone(text)
-    while found := _OPEN.search(cut):
+    while found := _OPEN.search(cut, max(0, len(cut) - _WINDOW)):
         cut = cut[: found.start()]
     return whole, cut
 
@@ -67,12 +69,14 @@ def undone_key(text: str) -> tuple[str, str]:
 def runs(text: str) -> Iterator[tuple[int, int, Iterator[str]]]:
     """Where something may stand in hexadecimal or base64, and what that would be, one character a byte."""
     for found in _RUN.finditer(text):
-        yield found.start(), found.end(), _bytes(found[1])
+        if not _WORD.fullmatch(found[1]):
+            yield found.start(), found.end(), _bytes(found[1])
 
 
 def open_run(text: str) -> int:
     """Where a run of hexadecimal or base64 begins that may go on behind the text, or the text's length."""
-    return _OPEN_RUN.search(text).start()  # type: ignore[union-attr] # it matches the empty end
+    start = len(text.rstrip(_RUN_SIGNS))
+    return start if len(text) - start >= _LEAST_RUN else len(text)
 
 
 def _bytes(run: str) -> Iterator[str]:

@@ -64,6 +64,7 @@ KEY_FIELDS = frozenset({"command", "deliver_to", "env", "file", "generate", "md5
 """Names that the files may hold, whose values are keys, tokens or ways to them: these are never repeated."""
 
 _LONGEST = 160
+_READ = 1000
 _MASK = "***"
 _TOKEN = re.compile(
     r"""(?P<space>\s+)|(?P<comment>(?<!\S)\#.*)|(?P<sign>[{}\[\],]|-(?=\s|$)|:(?=[\s{}\[\],]|$)|(?<=["']):)"""
@@ -71,6 +72,7 @@ _TOKEN = re.compile(
     r"""|(?P<plain>(?:[^\s{}\[\],:]|:(?![\s{}\[\],]|$))(?:[^{}\[\],:\#]|:(?![\s{}\[\],]|$)|(?<=\S)\#)*)""",
     re.VERBOSE,
 )
+_COLON = re.compile(r"\s*:(?=[\s{}\[\],]|$)|:")
 _HARMLESS = re.compile(
     r"(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,7})(?:/\d{1,3})?|\d{1,10}|\d{4}-\d\d-\d\d|null|~|true"
     r"|false|on|off|yes|no|low|mid|high|request|reply|unidirectional|bidirectional",
@@ -90,7 +92,7 @@ def problem(diagnostic: Diagnostic, line_of: LineOf | None, paint: Paint) -> lis
 
 
 def _source(place: Location, line_of: LineOf, words: str, paint: Paint) -> list[str]:
-    line = (line_of(place.file, place.line) or "").rstrip().replace("\t", " ")
+    line = (line_of(place.file, place.line) or "")[:_READ].rstrip().replace("\t", " ")
     if not line or place.column > _LONGEST:
         return []
     shown, caret = "", None
@@ -122,7 +124,7 @@ def _masked(line: str, words: str) -> Iterator[tuple[int, str, bool]]:
             yield at, text, True
         else:
             bare = text[1:-1] if found["quoted"] else text
-            if re.match(r"\s*:(?=[\s{}\[\],]|$)|:", line[end:]):
+            if _COLON.match(line, end):
                 field = bare
                 yield at, text, bare in FIELDS | KEY_FIELDS or repr(bare) in words
             else:
