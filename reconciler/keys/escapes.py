@@ -83,6 +83,7 @@ def _bytes(run: str) -> Iterator[str]:
     if _ALL_HEX.fullmatch(run):
         for start in (0, 1):
             yield bytes.fromhex(run[start : start + (len(run) - start) // 2 * 2]).decode("latin-1")
+        return  # so many digits and no other letter are no base64
     run = run.translate(_STANDARD)
     for start in range(4):
         # Three characters at the end still make two bytes.
