@@ -102,7 +102,12 @@ class Story:
         self.watch.stranger(made, same=not own)
 
     def clear(self) -> None:
-        """Of two tunnels of one name somebody takes his own away, as the tool, which can't, asks for."""
+        """Of two tunnels of one name somebody takes his own away, as the tool, which can't, asks for.
+
+        Before that minutes pass, in which no list hides any more what somebody made.
+        """
+        if self.watch.strangers:
+            self.simulator.account(ACCOUNT).stale.clear()
         doubled = self.watch.doubled()
         if doubled:
             self.invoke()

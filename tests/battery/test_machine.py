@@ -20,13 +20,16 @@ Account.TestCase.settings = settings(
 TestAccount = Account.TestCase
 
 
-def test_a_story_of_the_machine_takes_every_step_in_many_variants():
-    found = run_machine(world(0), {}, 0)
+def test_stories_of_the_machine_take_every_step_in_many_variants():
+    # What Hypothesis draws for a seed depends on the modules that are loaded, so one story alone proves little.
+    stories = [run_machine(world(0), {}, number) for number in range(4)]
 
-    assert found.breaches == []
-    assert found.outcomes.keys() >= STEPS
-    assert sum(name.startswith("variant ") for name in found.outcomes) >= 8
-    assert {kind for kind, _ in found.fired} >= {"reset-after", "kill-after", "foreign-edit", "foreign-create"}
+    seen = {name for story in stories for name in story.outcomes}
+    assert [breach for story in stories for breach in story.breaches] == []
+    assert seen >= STEPS
+    assert sum(name.startswith("variant ") for name in seen) >= 8
+    fired = {kind for story in stories for kind, _ in story.fired}
+    assert fired >= {"reset-after", "kill-after", "foreign-edit", "foreign-create"}
 
 
 def test_the_machine_catches_a_planted_bug():
