@@ -11,6 +11,8 @@ from reconciler.core.diff import wanted
 from reconciler.core.fields import FIELDS
 from reconciler.core.tunnel import Settings
 
+_SENSITIVE = tuple(path for path, field in FIELDS.items() if field.sensitive)
+
 
 def plan_digest(account_id: str, base: str, changes: Iterable[Change]) -> str:
     """`sha256:` and the hash of everything that decides what apply does.
@@ -45,12 +47,9 @@ def _content(change: Change) -> dict[str, Any]:
 
 def _values(settings: Settings) -> Mapping[str, Any]:
     """The settings, sensitive ones as their hash, so that a change of a key is seen and the key is not."""
-    return {
-        path: sha256(str(value).encode(errors="surrogatepass")).hexdigest()
-        if FIELDS[path].sensitive and value
-        else value
-        for path, value in settings.items()
-    }
+    hidden = {p: settings[p] for p in _SENSITIVE if settings.get(p)}
+    hashes = {p: sha256(str(v).encode(errors="surrogatepass")).hexdigest() for p, v in hidden.items()}
+    return {**settings, **hashes}
 
 
 def _reference(key: KeyRef) -> list[str]:

@@ -37,8 +37,8 @@ KINDS: dict[str, Kind] = {
 
 def identity(settings: Settings) -> str | None:
     """The identity a tunnel occupies: its FQDN on its Cloudflare endpoint (API: unique only per endpoint)."""
-    fqdn = str(settings.get("custom_remote_identities.fqdn_id", "")).lower()
-    return f"{fqdn} on {settings.get('cloudflare_endpoint', '')}" if fqdn else None
+    fqdn = settings.get("custom_remote_identities.fqdn_id")
+    return f"{str(fqdn).lower()} on {settings.get('cloudflare_endpoint', '')}" if fqdn else None
 
 
 def resources(settings: Settings, kinds: frozenset[Kind] = ALL) -> Iterator[Resource]:

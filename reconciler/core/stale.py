@@ -20,8 +20,14 @@ def stale_names(plans: Iterable[Plan], *, whole: bool = True) -> tuple[Diagnosti
     return (*found, *_allowed(every), *_target(every)) if whole else found
 
 
+def _known(plans: Iterable[Plan]) -> set[str]:
+    """Names of all live and all declared tunnels."""
+    return {name for plan in plans for name in (*plan.live.by_name(), *plan.desired.tunnels)}
+
+
 def _removed(plan: Plan) -> Iterator[Diagnostic]:
-    names, account = plan.live.by_name(), plan.desired.account
+    account = plan.desired.account
+    names = plan.live.by_name() if account.removed else {}
     for name, location in sorted(account.removed.items()):
         if name not in names:
             detail = "The deletion is done. Take the line out, or it would also allow a later delete of that name."
@@ -33,8 +39,9 @@ def _removed(plan: Plan) -> Iterator[Diagnostic]:
 
 
 def _protected(plan: Plan) -> Iterator[Diagnostic]:
-    known = {*plan.live.by_name(), *plan.desired.tunnels}
-    for name, location in sorted(plan.desired.account.protect.items()):
+    protect = plan.desired.account.protect
+    known = _known([plan]) if protect else set()
+    for name, location in sorted(protect.items()):
         if name not in known:
             detail = "No tunnel has this name, so the line protects nothing. Correct it or take it out."
             yield warning("unknown-protected", f"`{name}` under `protect` is not known", detail, location)
@@ -42,7 +49,7 @@ def _protected(plan: Plan) -> Iterator[Diagnostic]:
 
 def _allowed(plans: Sequence[Plan]) -> Iterator[Diagnostic]:
     allowed = {name for plan in plans for name in plan.options.allow_delete}
-    known = {name for plan in plans for name in (*plan.live.by_name(), *plan.desired.tunnels)}
+    known = _known(plans) if allowed else set()
     deletes = {c.name for p in plans for c in (*p.changes, *p.held_back) if c.action is Action.DELETE}
     for name in sorted(allowed - deletes):
         if name not in known:
@@ -60,7 +67,8 @@ def _why_it_stays(plans: Sequence[Plan], name: str) -> str:
 
 
 def _target(plans: Sequence[Plan]) -> Iterator[Diagnostic]:
-    names = {name for plan in plans for name in (*plan.live.by_name(), *plan.desired.tunnels)}
-    for target in {plan.options.target for plan in plans}:
-        if target is not None and not any(matches(target, name) for name in names):
+    targets = {plan.options.target for plan in plans} - {None}
+    names = _known(plans) if targets else set()
+    for target in targets:
+        if not any(matches(target, name) for name in names):
             yield warning("unmatched-target", f"--target {target} matches no tunnel", "Correct the pattern.")
