@@ -2,7 +2,7 @@
 
 The path of data, one way through:
 
-    files     desired.tree reads them, desired.document parses the YAML
+    files     desired.tree reads them; desired.lines or desired.parser parses the YAML
     desired   desired.load types, merges and checks them           -> core.desired.Desired
     live      api lists, core.live trusts the list only when whole -> core.live.Live
     diff      core.scope settles who owns what, core.diff compares -> core.change.Change
