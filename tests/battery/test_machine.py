@@ -28,8 +28,7 @@ def test_stories_of_the_machine_take_every_step_in_many_variants():
     assert [breach for story in stories for breach in story.breaches] == []
     assert seen >= STEPS
     assert sum(name.startswith("variant ") for name in seen) >= 8
-    fired = {kind for story in stories for kind, _ in story.fired}
-    assert fired >= {"reset-after", "kill-after", "foreign-edit", "foreign-create"}
+    assert len({kind for story in stories for kind, _ in story.fired}) >= 10
 
 
 def test_the_machine_catches_a_planted_bug():
