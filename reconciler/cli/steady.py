@@ -32,9 +32,10 @@ class Steady:
             self.write(line)
 
     def flush(self) -> None:
-        """Flush the stream, or remember why not."""
+        """Flush the stream, or remember why not; one that its owner has closed holds nothing."""
         try:
-            self._target.flush()
+            with suppress(ValueError):
+                self._target.flush()
         except OSError as wrong:
             self._give_up(wrong)
 
