@@ -119,6 +119,21 @@ def test_identity_is_held_only_on_its_own_endpoint(endpoint, needs):
     assert len(found.phases.needs) == needs
 
 
+def test_a_move_to_another_endpoint_waits_for_who_has_the_identity_there():
+    label = {"fqdn_id": IDS.format("x")}
+    found = plan(
+        desired(
+            tunnel("a", custom_remote_identities=label, cloudflare_endpoint="203.0.113.2"),
+            tunnel("b", cloudflare_endpoint="203.0.113.2"),
+        ),
+        live(
+            raw("a", custom_remote_identities=label, cloudflare_endpoint="203.0.113.1"),
+            raw("b", custom_remote_identities=label, cloudflare_endpoint="203.0.113.2"),
+        ),
+    )
+    assert names(found.phases.updates) == [["b"], ["a"]]
+
+
 @pytest.mark.parametrize("order", list(permutations("abcd")))
 def test_every_permutation_of_addresses_has_a_detour(order):
     found = of_addresses({n: i for i, n in enumerate(order)}, {n: i for i, n in enumerate("abcd")})
