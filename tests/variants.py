@@ -12,7 +12,7 @@ class Variant(NamedTuple):
     semantics: Semantics
 
 
-# Pairwise over put x bulk x create shape x unset x unique names x list lag; the other switches ride along.
+# Pairwise over put x bulk x create shape x unset text x unique names x list lag; the other switches ride along.
 ALL_VARIANTS: tuple[Variant, ...] = tuple(
     Variant(name, Semantics.parse(text))
     for name, text in (
@@ -23,27 +23,30 @@ ALL_VARIANTS: tuple[Variant, ...] = tuple(
         ),
         (
             "explicit",
-            "unset=explicit,create_shape=collection,names_unique=false,spelling=odd,server_fields=true",
+            "unset=explicit,unset_object=null,create_shape=collection,names_unique=false,spelling=odd,server_fields=true",
         ),
-        ("lag", "list_lag=1,order=shuffled,put=replace,unset=explicit,server_fields=true"),
-        ("sequential", "bulk=sequential,list_lag=1,create_shape=collection,spelling=canonical"),
+        ("lag", "list_lag=1,order=shuffled,put=replace,unset=explicit,unset_object=null,server_fields=true"),
+        ("sequential", "bulk=sequential,list_lag=1,create_shape=collection,spelling=canonical,unset=absent"),
         (
             "sequential-replace",
             "bulk=sequential,put=replace,unset=null,server_fields=true,unset_target=absent",
         ),
         (
             "sequential-explicit",
-            "bulk=sequential,unset=explicit,names_unique=false,list_lag=1,object_put=merge,order=reverse",
+            "bulk=sequential,unset=explicit,unset_object=absent,names_unique=false,list_lag=1,object_put=merge,order=reverse",
         ),
-        ("prefix", "bulk=prefix,create_shape=collection,names_unique=false,put=replace,spelling=odd"),
+        (
+            "prefix",
+            "bulk=prefix,create_shape=collection,names_unique=false,put=replace,spelling=odd,unset_target=empty,unset_flag=false",
+        ),
         ("prefix-null", "bulk=prefix,unset=null,list_lag=1,object_put=merge,modified_flag=effective"),
         (
             "prefix-explicit",
-            "bulk=prefix,unset=explicit,put=replace,replaced_psk=cleared,modified_flag=false",
+            "bulk=prefix,unset=explicit,unset_object=null,put=replace,replaced_psk=cleared,modified_flag=false",
         ),
-        ("no-bulk", "bulk_body=none,unset=null,server_fields=true,default_direction=bidirectional"),
+        ("no-bulk", "bulk_body=none,unset=null,unset_target=empty,server_fields=true,default_direction=bidirectional"),
         ("array-bulk", "bulk_body=array,put=replace,list_lag=1,order=name"),
-        ("small-bulk", "bulk=sequential,bulk_limit=2,object_put=merge,read_only=refused,unset_target=absent"),
+        ("small-bulk", "bulk=sequential,bulk_limit=2,object_put=merge,read_only=refused,unset_flag=null"),
         (
             "mixed-put",
             "single_put=replace,bulk_put=merge,bulk=prefix,bulk_limit=3,bulk_limit_status=400,list_lag=2",

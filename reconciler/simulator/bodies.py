@@ -150,9 +150,9 @@ def claim_more(envelope: dict[str, Any]) -> None:
 
 
 def _items(envelope: dict[str, Any]) -> tuple[str, list[Any] | None]:
-    """Returns the key and the list of tunnels in a result, `("", None)` when it holds no list."""
+    """Returns the key and the list of tunnels in a result, `("", None)` when it holds no list; null is an empty one."""
     result = envelope.get("result")
     for key in ("ipsec_tunnels", "modified_ipsec_tunnels"):
-        if isinstance(result, dict) and isinstance(result.get(key), list):
+        if isinstance(result, dict) and key in result:
             return key, result[key]
     return "", None

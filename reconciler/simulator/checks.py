@@ -1,6 +1,7 @@
 """What the API refuses in one tunnel of a request body, and the patch that is left otherwise."""
 
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -24,6 +25,7 @@ READ_ONLY = frozenset(
     }
 )
 CLEARABLE = ("customer_endpoint", "interface_address6")
+OBJECTS = ("bgp", "custom_remote_identities")
 _MD5 = re.compile(r"""[ !#-&'(-><=@A-Za-z\[\\\]^_`{|}~]{1,80}""")
 _FQDN = re.compile(
     r"[A-Z0-9_]([A-Z0-9_-]{0,61}[A-Z0-9_])?\.[A-Z0-9]{1,63}\.custom\.ipsec\.cloudflare\.com", re.IGNORECASE
@@ -41,7 +43,8 @@ def patch_of(body: object, semantics: Semantics, *, object_form: bool, bulk: boo
         bulk: Whether `id` is expected.
 
     Returns:
-        The writable fields only, with the health-check target as its saved text.
+        The writable fields only, in the form that the server keeps, with the health-check target as its saved text. An
+        object is None when it shall be removed.
 
     Raises:
         RefusedError: 400 with code 1022 for the first thing that is wrong.
@@ -49,11 +52,11 @@ def patch_of(body: object, semantics: Semantics, *, object_form: bool, bulk: boo
     if not isinstance(body, dict):
         raise RefusedError("Invalid Request: expected one IPsec tunnel as an object")
     patch: Json = {}
-    for name, value in body.items():
-        if value is None:
-            raise _null(name)
+    for name, value in _as_kept(body, semantics).items():
         checker = _CHECKERS.get(name)
-        if checker is not None:
+        if value is None:
+            patch[name] = None
+        elif checker is not None:
             checker(name, value, semantics)
             patch[name] = value
         elif name in READ_ONLY:
@@ -65,14 +68,37 @@ def patch_of(body: object, semantics: Semantics, *, object_form: bool, bulk: boo
     return patch
 
 
+def _as_kept(body: Json, semantics: Semantics) -> Json:
+    """Returns the fields of a body as the server keeps them, without what it ignores; nearly every null is refused."""
+    fields: Json = {}
+    for name, value in body.items():
+        if value is not None:
+            fields[name] = _normal(name, value, semantics) if isinstance(value, str) else value
+        elif name not in OBJECTS or semantics.null_object == "refused":
+            raise _null(name)
+        elif semantics.null_object == "clears":
+            fields[name] = None
+    return fields
+
+
+def _normal(name: str, text: str, semantics: Semantics) -> str:
+    if name in ("name", "description") and semantics.text == "trimmed":
+        text = text.strip()
+    if name == "name" and semantics.names == "lower":
+        return text.lower()
+    if name == "name" and semantics.names == "nfc":
+        return unicodedata.normalize("NFC", text)
+    return text
+
+
 def _take_nested(patch: Json, semantics: Semantics, *, object_form: bool) -> None:
     if "health_check" in patch:
         patch["health_check"] = _known(patch["health_check"], _HEALTH, "health_check", semantics)
         if "target" in patch["health_check"]:
             patch["health_check"]["target"] = _target(patch["health_check"]["target"], object_form=object_form)
-    if "bgp" in patch:
+    if patch.get("bgp") is not None:
         patch["bgp"] = _known(patch["bgp"], _BGP, "bgp", semantics)
-    if "custom_remote_identities" in patch:
+    if patch.get("custom_remote_identities") is not None:
         inner = _known(patch["custom_remote_identities"], _IDENTITIES, "custom_remote_identities", semantics)
         patch["custom_remote_identities"] = inner
     if semantics.empty_text == "ignored":
@@ -83,7 +109,7 @@ def _drop_empty(patch: Json) -> None:
     for name in CLEARABLE:
         if patch.get(name) == "":
             del patch[name]
-    if patch.get("custom_remote_identities", {}).get("fqdn_id") == "":
+    if (patch.get("custom_remote_identities") or {}).get("fqdn_id") == "":
         del patch["custom_remote_identities"]
 
 

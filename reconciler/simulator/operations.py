@@ -24,6 +24,8 @@ def list_tunnels(server: Server, call: Call) -> Json:
         tunnels = tunnels[::-1]
     elif order == "shuffled":
         tunnels = sorted(tunnels, key=lambda tunnel: server.rank(tunnel["id"]))
+    if not tunnels and server.semantics.empty_list == "null":
+        return {"ipsec_tunnels": None}
     return {"ipsec_tunnels": [view(server, call, tunnel) for tunnel in tunnels]}
 
 

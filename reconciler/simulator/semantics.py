@@ -22,12 +22,21 @@ class Semantics:
         bulk_limit: Most items that a bulk PUT takes; 0 is no limit.
         bulk_limit_status: HTTP status of a bulk body over the limit.
         create_shape: Create answers with the tunnel or with `{"ipsec_tunnels": [tunnel]}` (API: both documented).
-        unset: Unset and false values are left out, null, or given as `""`, `false` and `[]`.
-        unset_target: An unset health-check target is given as `""` or left out.
+        unset_text: How text that is unset is listed, inside a set `bgp` too: left out, null, or `""`. This default and
+            those of the next four are what the official Terraform provider's acceptance test needs (see the docs).
+        unset_object: How unset `bgp` and `custom_remote_identities` are listed: left out, null, or with zero values.
+        unset_flag: How a false flag is listed: left out, null, or `false`.
+        unset_prefixes: How unset `extra_prefixes` inside a set `bgp` are listed: `[]`, left out, or null.
+        unset_target: How an unset health-check target is listed: left out, null, or `""`.
+        empty_list: How an account without tunnels is listed: `[]`, or null as servers written in Go may do.
+        null_object: What null for `bgp` or `custom_remote_identities` does in a request: refused like any other null,
+            removes it, or is ignored.
         empty_text: What `""` does to an endpoint, IPv6 address or identity: clears it, is refused, or is ignored. For a
             description `""` always clears.
         order: Order of the list; `shuffled` differs with every read.
         list_lag: How many list reads after a write still show the state before it.
+        names: Names are kept as sent, in lower case, or in Unicode's normal form NFC.
+        text: Names and descriptions are kept as sent, or without white space at both ends.
         spelling: Addresses and prefix lists as sent, canonical, or in an unusual but equal spelling.
         default_direction: `health_check.direction` when none was sent (API: sources contradict each other).
         names_unique: Refuse two tunnels of one name.
@@ -54,11 +63,18 @@ class Semantics:
     bulk_limit: int = 0
     bulk_limit_status: Literal[413, 400] = 413
     create_shape: Literal["object", "collection"] = "object"
-    unset: Literal["absent", "null", "explicit"] = "absent"
-    unset_target: Literal["empty", "absent"] = "empty"
+    unset_text: Literal["absent", "null", "empty"] = "absent"
+    unset_object: Literal["absent", "null", "zero"] = "absent"
+    unset_flag: Literal["absent", "null", "false"] = "absent"
+    unset_prefixes: Literal["empty", "absent", "null"] = "empty"
+    unset_target: Literal["absent", "null", "empty"] = "absent"
+    empty_list: Literal["list", "null"] = "list"
+    null_object: Literal["refused", "clears", "ignored"] = "refused"
     empty_text: Literal["clears", "refused", "ignored"] = "clears"
     order: Literal["insertion", "name", "reverse", "shuffled"] = "insertion"
     list_lag: int = 0
+    names: Literal["as_sent", "lower", "nfc"] = "as_sent"
+    text: Literal["as_sent", "trimmed"] = "as_sent"
     spelling: Literal["as_sent", "canonical", "odd"] = "as_sent"
     default_direction: Literal["unidirectional", "bidirectional"] = "unidirectional"
     names_unique: bool = True
@@ -80,7 +96,8 @@ class Semantics:
         """Reads switches as `name=value,name=value`.
 
         Lists are separated by `;` (`psk_refusals=a;b`), tokens are `tokens=secret:write;other:read`, a rate
-        limit is `rate_limit=8/2` (calls/seconds). `put=…` sets both kinds of PUT.
+        limit is `rate_limit=8/2` (calls/seconds). `put=…` sets both kinds of PUT, `unset=absent`, `null` or `explicit`
+        all switches `unset_*`. Of two values for one switch the later counts.
 
         Args:
             text: The switches; empty means all defaults.
@@ -95,11 +112,31 @@ class Semantics:
         hints = get_type_hints(cls)
         for part in filter(None, (part.strip() for part in text.split(","))):
             name, _, value = part.partition("=")
-            for switch in ("single_put", "bulk_put") if name.strip() == "put" else (name.strip(),):
+            for switch, chosen in _spread(name.strip(), value.strip()).items():
                 if switch not in hints:
                     raise ValueError(f"unknown switch {switch!r}; known: {', '.join(sorted(hints))}")
-                values[switch] = _value(switch, hints[switch], value.strip())
+                values[switch] = _value(switch, hints[switch], chosen)
         return cls(**values)
+
+
+_EXPLICIT = {
+    "unset_text": "empty",
+    "unset_object": "zero",
+    "unset_flag": "false",
+    "unset_prefixes": "empty",
+    "unset_target": "empty",
+}
+
+
+def _spread(name: str, value: str) -> dict[str, str]:
+    """Returns the switches that one part of the text sets: several for a short form."""
+    if name == "put":
+        return {"single_put": value, "bulk_put": value}
+    if name != "unset":
+        return {name: value}
+    if value not in ("absent", "null", "explicit"):
+        raise ValueError(f"unset: {value!r} is none of absent, null, explicit")
+    return _EXPLICIT if value == "explicit" else dict.fromkeys(_EXPLICIT, value)
 
 
 def _value(name: str, hint: object, text: str) -> object:

@@ -4,10 +4,12 @@ A kept tunnel is never changed in place: every write makes a new dict, so views 
 It holds set values only (unset text and objects are absent), flags and the whole health check always.
 """
 
+from collections.abc import Iterable
 from functools import lru_cache
+from typing import Any
 
 from reconciler.simulator.addresses import address, cells, peer, respell
-from reconciler.simulator.checks import CLEARABLE, READ_ONLY, Json
+from reconciler.simulator.checks import CLEARABLE, OBJECTS, READ_ONLY, Json
 from reconciler.simulator.message import RefusedError
 from reconciler.simulator.semantics import Semantics
 
@@ -16,6 +18,10 @@ _REQUIRED = ("name", "cloudflare_endpoint", "interface_address")
 _TEXTS = ("description", *CLEARABLE)
 _FLAGS = ("replay_protection", "automatic_return_routing")
 _BGP_TEXTS = ("md5_key", "import_filter_id", "export_filter_id")
+_ZERO: Json = {
+    "bgp": {"customer_asn": 0, "extra_prefixes": [], "md5_key": ""},
+    "custom_remote_identities": {"fqdn_id": ""},
+}
 _SPELLED = ("interface_address6", "customer_endpoint", "cloudflare_endpoint")
 _NEW_FIELDS: Json = {"x_new_field": {"mode": "auto", "weight": 3}}
 _NEW_HEALTH_FIELDS: Json = {"x_jitter": 7}
@@ -62,8 +68,8 @@ def updated(old: Json, patch: Json, semantics: Semantics, *, merge: bool) -> Jso
     if "health_check" in patch:
         fields["health_check"] = {**old["health_check"], **patch["health_check"]}
     if semantics.object_put == "merge":
-        for name in ("bgp", "custom_remote_identities"):
-            if name in patch and name in old:
+        for name in OBJECTS:
+            if patch.get(name) is not None and name in old:
                 fields[name] = {**old[name], **patch[name]}
     return _finished(fields, facts)
 
@@ -75,6 +81,9 @@ def _health(semantics: Semantics) -> Json:
 
 def _finished(fields: Json, facts: Json) -> Json:
     fields.pop("psk", None)
+    for name in OBJECTS:
+        if fields.get(name, ...) is None:
+            del fields[name]
     for name in _REQUIRED:
         if name not in fields:
             raise RefusedError(f'Invalid Request: "{name}" is required')
@@ -126,12 +135,7 @@ def shown(tunnel: Json, semantics: Semantics, *, object_form: bool) -> Json:
         object_form: Whether the health-check target is an object (API: chosen by `x-magic-new-hc-target`).
     """
     view = {**tunnel, "health_check": _shown_health(tunnel, semantics, object_form=object_form)}
-    if semantics.unset == "absent":
-        for name in _FLAGS:
-            if not view[name]:
-                del view[name]
-    else:
-        _fill_unset(view, explicit=semantics.unset == "explicit")
+    _fill_unset(view, semantics)
     if semantics.spelling != "as_sent":
         _respell(view, semantics)
     if semantics.server_fields:
@@ -147,15 +151,15 @@ def shown(tunnel: Json, semantics: Semantics, *, object_form: bool) -> Json:
 
 def _shown_health(tunnel: Json, semantics: Semantics, *, object_form: bool) -> Json:
     health: Json = dict(tunnel["health_check"])
-    saved = health["target"]
-    unset = saved == "" and semantics.unset_target == "absent"
+    saved = health.pop("target")
+    unset = saved == ""
+    if unset and semantics.unset_target == "null":
+        saved = None
+    shown_saved = {} if unset and semantics.unset_target == "absent" else {"saved": saved}
     if object_form:
-        target = {"effective": saved or _effective(tunnel)}
-        if not unset:
-            target["saved"] = saved
-        health["target"] = target
-    elif unset:
-        del health["target"]
+        health["target"] = {"effective": saved or _effective(tunnel), **shown_saved}
+    elif shown_saved:
+        health["target"] = saved
     return health
 
 
@@ -165,18 +169,25 @@ def _effective(tunnel: Json) -> str:
     return str(tunnel.get("customer_endpoint", ""))
 
 
-def _fill_unset(view: Json, *, explicit: bool) -> None:
-    for name in _TEXTS:
-        view.setdefault(name, "" if explicit else None)
-    if explicit:
-        view.setdefault("custom_remote_identities", {"fqdn_id": ""})
-    else:
-        view.setdefault("custom_remote_identities", None)
-        view.setdefault("bgp", None)
-        view.update({name: None for name in _FLAGS if not view[name]})
-    if view.get("bgp") is not None:
-        unset: Json = {"extra_prefixes": [] if explicit else None} | dict.fromkeys(_BGP_TEXTS, "" if explicit else None)
-        view["bgp"] = unset | view["bgp"]
+def _fill_unset(view: Json, semantics: Semantics) -> None:
+    """Gives what is unset the form that the switches ask for."""
+    if "bgp" in view:
+        prefixes = _unset(["extra_prefixes"], semantics.unset_prefixes, value=[])
+        view["bgp"] = prefixes | _unset(_BGP_TEXTS, semantics.unset_text, value="") | view["bgp"]
+    false = [name for name in _FLAGS if not view[name]]
+    for name in false:
+        del view[name]
+    objects = _ZERO if semantics.unset_object == "zero" else _unset(OBJECTS, semantics.unset_object, value=None)
+    texts = _unset(_TEXTS, semantics.unset_text, value="")
+    for name, value in (objects | texts | _unset(false, semantics.unset_flag, value=False)).items():
+        view.setdefault(name, value)
+
+
+def _unset(names: Iterable[str], form: str, *, value: Any) -> Json:
+    """Returns unset fields in the form that a switch asks for: none, null, or a value that says nothing."""
+    if form == "absent":
+        return {}
+    return dict.fromkeys(names, None if form == "null" else value)
 
 
 def _respell(view: Json, semantics: Semantics) -> None:

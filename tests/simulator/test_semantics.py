@@ -35,11 +35,11 @@ def test_a_merge_goes_into_objects_or_not(api, switches, kept):
     world = api(switches)
     tunnel_id = world.create(bgp={"customer_asn": 1, "md5_key": "k"})
     world.call("PUT", f"/{tunnel_id}", {"bgp": {"customer_asn": 2}})
-    assert world.get(tunnel_id)["bgp"] == ({"customer_asn": 2, "md5_key": "k"} if kept else {"customer_asn": 2})
+    assert world.get(tunnel_id)["bgp"].get("md5_key") == ("k" if kept else None)
 
 
 def test_a_merging_put_cannot_remove_bgp_and_a_replacing_one_does(api):
-    for switches, left in (("", {"customer_asn": 1}), ("put=replace", None)):
+    for switches, left in (("", {"customer_asn": 1, "extra_prefixes": []}), ("put=replace", None)):
         world = api(switches)
         tunnel_id = world.create(bgp={"customer_asn": 1})
         world.call("PUT", f"/{tunnel_id}", world.body())
@@ -117,52 +117,164 @@ def test_create_answers_in_two_shapes(api, switch, key):
     assert key in world.call("POST", "", world.body())[1]["result"]
 
 
-UNSET = (
-    "description",
-    "customer_endpoint",
-    "interface_address6",
-    "replay_protection",
-    "custom_remote_identities",
-    "bgp",
-)
+UNSET = ("description", "customer_endpoint", "interface_address6", "custom_remote_identities", "bgp")
+TEXT = UNSET[:3]
+OBJECTS = UNSET[3:]
+FLAGS = ("replay_protection", "automatic_return_routing")
+EVERY = {
+    "unset_text": {"absent": {}, "null": dict.fromkeys(TEXT), "empty": dict.fromkeys(TEXT, "")},
+    "unset_object": {
+        "absent": {},
+        "null": dict.fromkeys(OBJECTS),
+        "zero": {
+            "custom_remote_identities": {"fqdn_id": ""},
+            "bgp": {"customer_asn": 0, "extra_prefixes": [], "md5_key": ""},
+        },
+    },
+    "unset_flag": {"absent": {}, "null": dict.fromkeys(FLAGS), "false": dict.fromkeys(FLAGS, False)},
+}
+
+
+@pytest.mark.parametrize(("switch", "value"), [(switch, value) for switch in EVERY for value in EVERY[switch]])
+def test_what_is_unset_is_listed_as_its_switch_says_and_the_rest_is_absent(api, switch, value):
+    world = api(f"{switch}={value}")
+    tunnel = world.get(world.create())
+    assert {name: tunnel[name] for name in (*UNSET, *FLAGS) if name in tunnel} == EVERY[switch][value]
 
 
 @pytest.mark.parametrize(
-    ("switch", "values", "prefixes"),
+    ("switches", "bgp"),
     [
-        ("absent", {}, {}),
-        ("null", dict.fromkeys(UNSET), {"extra_prefixes": None, "md5_key": None}),
+        ("", {"customer_asn": 1, "extra_prefixes": []}),
+        ("unset_prefixes=absent", {"customer_asn": 1}),
+        ("unset_prefixes=null", {"customer_asn": 1, "extra_prefixes": None}),
         (
-            "explicit",
+            "unset_text=null",
             {
-                "description": "",
-                "customer_endpoint": "",
-                "interface_address6": "",
-                "replay_protection": False,
-                "custom_remote_identities": {"fqdn_id": ""},
+                "customer_asn": 1,
+                "extra_prefixes": [],
+                "md5_key": None,
+                "import_filter_id": None,
+                "export_filter_id": None,
             },
-            {"extra_prefixes": [], "md5_key": ""},
+        ),
+        (
+            "unset_text=empty",
+            {"customer_asn": 1, "extra_prefixes": [], "md5_key": "", "import_filter_id": "", "export_filter_id": ""},
         ),
     ],
 )
-def test_unset_values_are_absent_null_or_explicit(api, switch, values, prefixes):
-    world = api(f"unset={switch}")
-    tunnel = world.get(world.create())
-    assert {name: tunnel[name] for name in UNSET if name in tunnel} == values
-    bgp = world.get(world.create("b", 1, bgp={"customer_asn": 1}))["bgp"]
-    assert {name: bgp[name] for name in ("extra_prefixes", "md5_key") if name in bgp} == prefixes
+def test_what_is_unset_inside_bgp_follows_the_switches_of_text_and_prefixes(api, switches, bgp):
+    world = api(switches)
+    assert world.get(world.create(bgp={"customer_asn": 1}))["bgp"] == bgp
 
 
-def test_an_unset_target_is_empty_or_absent(api):
-    for switch, text, target in (
-        ("empty", {"target": ""}, {"saved": "", "effective": ""}),
+@pytest.mark.parametrize(
+    ("switch", "text", "target"),
+    [
         ("absent", {}, {"effective": ""}),
+        ("null", {"target": None}, {"saved": None, "effective": ""}),
+        ("empty", {"target": ""}, {"saved": "", "effective": ""}),
+    ],
+)
+def test_an_unset_target_is_absent_null_or_empty(api, switch, text, target):
+    world = api(f"unset_target={switch}")
+    tunnel_id = world.create()
+    assert world.get(tunnel_id)["health_check"]["target"] == target
+    health = world.get(tunnel_id, x_magic_new_hc_target="false")["health_check"]
+    assert {name: health[name] for name in health if name == "target"} == text
+
+
+def test_unset_is_short_for_all_switches_of_unset_values():
+    for short, full in (
+        ("absent", "unset_text=absent,unset_object=absent,unset_flag=absent,unset_prefixes=absent,unset_target=absent"),
+        ("null", "unset_text=null,unset_object=null,unset_flag=null,unset_prefixes=null,unset_target=null"),
+        ("explicit", "unset_text=empty,unset_object=zero,unset_flag=false,unset_prefixes=empty,unset_target=empty"),
     ):
-        world = api(f"unset_target={switch}")
-        tunnel_id = world.create()
-        assert world.get(tunnel_id)["health_check"]["target"] == target
-        health = world.get(tunnel_id, x_magic_new_hc_target="")["health_check"]
-        assert {name: health[name] for name in health if name == "target"} == text
+        assert Semantics.parse(f"unset={short}") == Semantics.parse(full)
+    assert Semantics.parse("unset=null,unset_text=empty").unset_text == "empty"
+    assert Semantics.parse("unset_text=empty,unset=null").unset_text is Semantics.parse("unset=null").unset_text
+
+
+def test_an_account_without_tunnels_lists_none_or_null(api):
+    world = api("empty_list=null")
+    assert world.call("GET")[1]["result"] == {"ipsec_tunnels": None}
+    world.create()
+    assert world.names() == ["lon-a"]
+    assert api("empty_list=list").call("GET")[1]["result"] == {"ipsec_tunnels": []}
+
+
+@pytest.mark.parametrize(
+    ("switches", "status", "left"),
+    [
+        ("", 400, True),
+        ("null_object=clears", 200, False),
+        ("null_object=clears,object_put=merge", 200, False),
+        ("null_object=ignored", 200, True),
+    ],
+)
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("bgp", {"customer_asn": 1, "extra_prefixes": ["10.9.0.0/16"]}),
+        ("custom_remote_identities", {"fqdn_id": "x.1.custom.ipsec.cloudflare.com"}),
+    ],
+)
+def test_null_for_an_object_is_refused_or_clears_it_or_is_ignored(api, switches, status, left, name, value):
+    for bulk in (False, True):
+        world = api(switches)
+        tunnel_id = world.create(**{name: value})
+        item = {"id": tunnel_id, name: None}
+        answer = world.call("PUT", "", {"ipsec_tunnels": [item]}) if bulk else world.call("PUT", f"/{tunnel_id}", item)
+        assert answer[0] == status
+        assert world.get(tunnel_id).get(name) == (value if left else None)
+        assert world.call("POST", "", world.body("b", 1, **{name: None}))[0] == status
+
+
+def test_null_is_refused_for_everything_but_the_two_objects(api):
+    world = api("null_object=clears")
+    tunnel_id = world.create(bgp={"customer_asn": 1, "md5_key": "k"}, description="x")
+    for field in ("description", "customer_endpoint", "replay_protection", "health_check", "psk"):
+        assert world.call("PUT", f"/{tunnel_id}", {field: None})[0] == 400
+    assert world.call("PUT", f"/{tunnel_id}", {"bgp": {"customer_asn": 1, "md5_key": None}})[0] == 400
+    assert world.get(tunnel_id)["bgp"]["md5_key"] == "k"
+
+
+@pytest.mark.parametrize(
+    ("switch", "name"),
+    [("as_sent", "Lon-\u212b A\u030a"), ("lower", "lon-\u00e5 a\u030a"), ("nfc", "Lon-\u00c5 \u00c5")],
+)
+def test_names_are_kept_as_the_switch_says(api, switch, name):
+    world = api(f"names={switch}")
+    tunnel_id = world.create("Lon-\u212b A\u030a", description="A\u030a")
+    assert world.names() == [name]
+    assert world.get(tunnel_id)["description"] == "A\u030a"
+    world.call("PUT", f"/{tunnel_id}", {"name": "other"})
+    world.call("PUT", f"/{tunnel_id}", {"name": "Lon-\u212b A\u030a"})
+    assert world.names() == [name]
+
+
+def test_names_that_the_server_makes_equal_collide(api):
+    world = api("names=lower")
+    world.create("lon-a", 0)
+    assert world.call("POST", "", world.body("Lon-A", 1))[0] == 400
+    assert api("names=as_sent").create("Lon-A", 1)
+
+
+@pytest.mark.parametrize(
+    ("switch", "name", "description"),
+    [("as_sent", " lon-a ", "\ttext\n"), ("trimmed", "lon-a", "text")],
+)
+def test_texts_are_kept_as_sent_or_trimmed(api, switch, name, description):
+    world = api(f"text={switch}")
+    tunnel = world.get(world.create(" lon-a ", description="\ttext\n"))
+    assert (tunnel["name"], tunnel["description"]) == (name, description)
+
+
+def test_a_name_or_description_of_blanks_alone_is_empty_where_texts_are_trimmed(api):
+    world = api("text=trimmed")
+    assert world.call("POST", "", world.body(" "))[0] == 400
+    assert "description" not in world.get(world.create(description=" "))
 
 
 @pytest.mark.parametrize(
@@ -340,6 +452,7 @@ def test_switches_are_read_from_text():
         ("rate_limit=8", "rate_limit: cannot read the value"),
         ("tokens=a:admin", "tokens: cannot read the value"),
         ("put", "single_put: '' is none of merge, replace"),
+        ("unset=empty", "unset: 'empty' is none of absent, null, explicit"),
     ],
 )
 def test_wrong_switches_are_named(text, message):
@@ -352,12 +465,12 @@ def test_tokens_do_not_show():
 
 
 def test_variants_cover_every_pair_of_the_main_switches():
-    main = ("single_put", "bulk", "create_shape", "unset", "names_unique", "list_lag")
+    main = ("single_put", "bulk", "create_shape", "unset_text", "names_unique", "list_lag")
     choices = {
         "single_put": ("merge", "replace"),
         "bulk": ("atomic", "sequential", "prefix"),
         "create_shape": ("object", "collection"),
-        "unset": ("absent", "null", "explicit"),
+        "unset_text": ("absent", "null", "empty"),
         "names_unique": (True, False),
         "list_lag": (0, 1),
     }
@@ -374,3 +487,14 @@ def test_variants_cover_every_pair_of_the_main_switches():
     assert wanted - seen == set()
     assert len({v.name for v in ALL_VARIANTS}) == len(ALL_VARIANTS) >= 12
     assert len({v.semantics for v in ALL_VARIANTS}) == len(ALL_VARIANTS)
+
+
+def test_variants_cover_every_reading_of_unset_values():
+    wanted = {
+        "unset_text": {"absent", "null", "empty"},
+        "unset_object": {"absent", "null"},
+        "unset_flag": {"absent", "null", "false"},
+        "unset_prefixes": {"empty", "absent", "null"},
+        "unset_target": {"absent", "null", "empty"},
+    }
+    assert {switch: {getattr(v.semantics, switch) for v in ALL_VARIANTS} for switch in wanted} == wanted
