@@ -1,6 +1,10 @@
 """A file that is not a usual one: its value, or every problem in it, in a single pass over the parser's events."""
 
+import codecs
 import re
+from collections.abc import Callable
+
+from yaml.error import MarkedYAMLError
 
 from reconciler.core.diagnostic import Diagnostic, Location, error
 from reconciler.desired.builder import KEY_FIELDS, Builder, Stop, shown
@@ -27,19 +31,45 @@ def read_events(
         The value, places (line and column from 1) by the list's `id`, and the problems; the first two mean
         nothing when there is a problem.
     """
+    data = data.removeprefix(codecs.BOM_UTF8)  # only the pure parser counts it as a character
     comments = frozenset(data.count(b"\n", 0, found.start()) for found in _COMMENT.finditer(data))
     careful = bool(comments) or any(sign in data for sign in (b"\\", b"&", b"!"))
-    builder = Builder(events(data, pure=pure), file, careful=careful, comments=comments)
+
+    def build(part: bytes) -> Builder:
+        return Builder(events(part, pure=pure), file, careful=careful, comments=comments)
+
+    builder = build(data)
     value: Value = None
     try:
         value = builder.document()
     except Stop:
         pass
     except BROKEN as broken:
-        builder.problems.append(explain(broken, decode(data), file))
+        text = decode(data)
+        builder.problems.append(explain(broken, text, file))
+        builder = _stopped_before(broken, text, build) or builder
     if builder.repeated:
         builder.problems += _duplicates(read_positions(events(data, pure=pure)), file)
     return value, builder.starts, builder.problems
+
+
+def _stopped_before(broken: Exception, text: str, build: Callable[[bytes], Builder]) -> Builder | None:
+    """The builder that stops at what stands before a parser's error, None when nothing there stops one.
+
+    To tell keys from values a parser reads up to 1,024 characters ahead of the events it gives, and it raises an error
+    when it meets it: libyaml 0.2.6 ends at its own limit of 1,000 levels before it gives the first bracket of `[[[[…`.
+    So what stands before the error is read alone, where a file that is too deep shows itself with any parser.
+    """
+    if not isinstance(broken, MarkedYAMLError) or broken.problem_mark is None:
+        return None
+    before = build(text[: broken.problem_mark.index].encode())
+    try:
+        before.document()
+    except Stop:
+        return before
+    except BROKEN:
+        pass  # it was cut, so it need not be whole
+    return None
 
 
 def _duplicates(positions: Positions, file: str) -> list[Diagnostic]:

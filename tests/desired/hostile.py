@@ -27,6 +27,12 @@ _TABLE: tuple[tuple[str, tuple[tuple[str, bytes, int], ...]], ...] = (
             ("brackets on lines", b"[\n" * 1000, 33),
             ("braces", b"{a: " * 33 + b"}" * 33, 1),
             ("33 brackets", b"[" * 33 + b"]" * 33, 1),
+            ("1,001 brackets below a key", b"a:\n  b: " + b"[" * 1001, 2),
+            ("1,001 brackets after a mark and wide letters", "\ufeffä: é\nb: ".encode() + b"[" * 1001, 2),
+            ("more braces than a parser takes", b"{a: " * 2000, 1),
+            ("lists below braces", b"{a: [" * 600, 1),
+            ("900 brackets and a bad character", b"[" * 900 + b"@", 1),
+            ("33 brackets and a bad character", b"a: b\nc: " + b"[" * 33 + b"@", 2),
             ("dashes", b"- " * 1000 + b"x", 1),
             ("indented keys", b"".join(b" " * n + b"a:\n" for n in range(40)), 33),
             (
