@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 
-from reconciler.api.call import Denied, Step
+from reconciler.api.call import Answered, Denied, Step
 from reconciler.api.call import Outcome as CallOutcome
 from reconciler.cli.approval import require_approval
 from reconciler.cli.context import Context, halt
@@ -38,17 +38,17 @@ def run(ctx: Context) -> Report:
         require(ctx, (*problems, *wrong))
         _approve(ctx, remote, desired, targets)
         send = remote.carry(desired.account)
-        denied: list[Denied] = []
+        seen: list[CallOutcome] = []
 
         def noting(step: Step) -> tuple[CallOutcome, ...]:
             outcomes = send(step)
-            denied.extend(o for o in outcomes if isinstance(o, Denied))
+            seen.extend(outcomes)
             return outcomes
 
         carry = key_carrier(ctx, ring, sinks, noting)
         protocol = set_keys(targets) if ctx.options.action == "set" else rotate(targets)
         verdicts: dict[str, Verdict] = drive(protocol, carry)
-    return _report(ctx, desired, targets, verdicts, denied=bool(denied))
+    return _report(ctx, desired, targets, verdicts, seen)
 
 
 def _require_declared(names: Sequence[str], every: Sequence[Desired]) -> None:
@@ -109,9 +109,16 @@ def _keys(targets: Sequence[Declared], verdicts: Mapping[str, Verdict]) -> tuple
 
 
 def _report(
-    ctx: Context, desired: Desired, targets: Sequence[Declared], verdicts: Mapping[str, Verdict], *, denied: bool
+    ctx: Context,
+    desired: Desired,
+    targets: Sequence[Declared],
+    verdicts: Mapping[str, Verdict],
+    seen: Sequence[CallOutcome],
 ) -> Report:
-    written = any(v.result in (Result.APPLIED, Result.UNKNOWN) for v in verdicts.values())
+    # Where a sink fails after Cloudflare took the key, the verdict is `failed`; only the answer tells of the write.
+    changed = any(isinstance(o, Answered) and (o.result.get("applied") or o.result.get("key")) for o in seen)
+    written = changed or any(v.result in (Result.APPLIED, Result.UNKNOWN) for v in verdicts.values())
+    denied = any(isinstance(o, Denied) for o in seen)
     outcome: Outcome = "ok"
     if any(v != APPLIED for v in verdicts.values()):
         outcome = "partial" if written else "auth" if denied else _unwritten(ctx, verdicts)

@@ -32,6 +32,8 @@ class Applied:
         live: The latest trusted list.
         notes: What the report should say about how it went.
         stop: Why the account stopped early, or None.
+        answered: Whether any answer said that a write was done, whatever became of its change later: a tunnel that was
+            parked and could not be brought to its end is a failed change, and the account is not what it was.
     """
 
     verdicts: Mapping[str, Verdict]
@@ -39,11 +41,12 @@ class Applied:
     live: Live
     notes: tuple[str, ...]
     stop: Denied | NotSent | Problem | None
+    answered: bool = False
 
     @property
     def written(self) -> bool:
         """True when anything was, or may have been, written."""
-        return any(v.result in (Result.APPLIED, Result.UNKNOWN) for v in self.verdicts.values())
+        return self.answered or any(v.result in (Result.APPLIED, Result.UNKNOWN) for v in self.verdicts.values())
 
     @property
     def converged(self) -> bool:
@@ -74,7 +77,8 @@ def apply(plan: Plan, keyed: frozenset[str] = frozenset()) -> Protocol[Applied]:
     yield from create(run, plan.phases.creates)
     yield from _last_deletes(run)
     left = () if not plan.changes else (yield from verify(run)) if run.touched and run.stop is None else None
-    return Applied(run.verdicts, left, run.live, tuple(run.notes), run.stop)
+    # A change in `final` has its tunnel, though a list told of it and no answer did.
+    return Applied(run.verdicts, left, run.live, tuple(run.notes), run.stop, run.wrote or bool(run.final))
 
 
 def _last_deletes(run: Run) -> Protocol[None]:

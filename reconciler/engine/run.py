@@ -53,6 +53,7 @@ class Run:
         notes: What the report should say about how it went.
         stop: Why nothing more is sent, or None.
         touched: True once a write may have been carried out.
+        wrote: True once an answer said that a write was done.
         answered: Tunnel id to the settings that the last answer to an update gave.
         passing: Change key to the borrowed settings a tunnel passes through while a cycle is broken.
     """
@@ -68,6 +69,7 @@ class Run:
         self.notes: list[str] = []
         self.stop: Denied | NotSent | Problem | None = None
         self.touched = False
+        self.wrote = False
         self.passing: dict[str, Settings] = {}
         self.answered: dict[str, Settings] = {}
         self._mates = {c.key: frozenset(m.key for m in g) - {c.key} for g in plan.phases.updates for c in g}
@@ -87,6 +89,7 @@ class Run:
                 self.stop = self.stop or outcome
             elif call.verb is not Verb.LIST:
                 self.touched = True
+                self.wrote = self.wrote or isinstance(outcome, Answered)
             if isinstance(outcome, Answered):
                 self._remember(outcome.result.get("tunnels", {}))
         return outcomes

@@ -128,6 +128,41 @@ def test_unapplied_keys_are_failures_with_reasons(world: World) -> None:
     assert world.key("t001") == "key-one"
 
 
+STORE = """
+import os, sys
+op = os.environ["RECONCILER_KEY_OP"]
+if op == "put":
+    open("pending", "wb").write(sys.stdin.buffer.read())
+if op == "get" and os.path.exists("pending"):
+    sys.stdout.buffer.write(open("pending", "rb").read())
+if op == "promote":
+    sys.exit(1)
+"""
+
+
+@pytest.mark.parametrize("maker", [True, "cloudflare"])
+def test_a_key_that_cloudflare_has_and_no_sink_made_current_is_a_partial_end(world: World, maker: object) -> None:
+    world.live(tunnel(1))
+    sink = {"command": [sys.executable, "-c", STORE]}
+    world.declare(tunnel(1, psk={"generate": maker, "deliver_to": sink}))
+    ran = world.run("psk", "rotate", "t001", "--auto-approve", "--allow-commands", "-o", "json")
+    assert (ran.code, ran.json["outcome"]) == (7, "partial")
+    assert world.read("tunnels/prod/pending") == world.key("t001")
+    (key,) = ran.account["keys"]
+    assert (key["outcome"], key["error"]["code"]) == ("failed", "sink-failed")
+    assert "psk rotate t001" in key["error"]["remedy"]
+
+
+@pytest.mark.parametrize("action", ["set", "rotate"])
+def test_keys_that_cloudflare_refuses_are_an_error_and_nothing_was_written(world: World, action: str) -> None:
+    world.become(psk_refusals=frozenset({"t001"}))
+    world.live(tunnel(1))
+    world.declare(tunnel(1, psk={"env": "KEY_A"} if action == "set" else GENERATED))
+    world.write("tunnels/prod/sink/.keep", "")
+    ran = world.run("psk", action, "t001", "--auto-approve", env={"KEY_A": "key-one"})
+    assert (ran.code, world.key("t001")) == (1, None)
+
+
 @pytest.mark.parametrize("action", ["set", "rotate"])
 def test_nobody_approved(world: World, action: str) -> None:
     world.live(tunnel(1))

@@ -1,4 +1,4 @@
-from reconciler.api.call import ApiError, Refused, Verb
+from reconciler.api.call import ApiError, Denied, Refused, Verb
 from tests.build import ACCOUNT_ID, account, desired, settings, tunnel
 from tests.engine.harness import LOST, World, results
 from tests.strangers import foreign_create, foreign_edit
@@ -74,6 +74,14 @@ def test_an_adopted_tunnel_without_its_key_is_a_failure():
     (verdict,) = ended.verdicts.values()
     assert (verdict.result, verdict.problem.code) == ("failed", "key-not-set")
     assert not ended.converged
+
+
+def test_an_adopted_tunnel_was_written_even_when_the_token_is_refused_before_its_key_is_set():
+    world = world_with_key("a")
+    world.after = {(Verb.CREATE, 0): LOST}
+    world.instead = {(Verb.SET_KEYS, 0): Denied(403, (ApiError("10000", "no"),))}
+    ended = world.apply(desired(*WISH), KEYED)
+    assert (results(ended), ended.written) == (["failed"], True)
 
 
 def test_a_tunnel_that_was_there_before_is_not_taken_for_the_one_sent_and_keeps_its_key():

@@ -1,6 +1,7 @@
 import pytest
 
-from reconciler.api.call import ApiError, Refused, Verb
+from reconciler.api.call import ApiError, NotSent, Refused, Verb
+from reconciler.reports.accounts import applied
 from tests.build import desired, tunnel
 from tests.engine.harness import LOST, World, results
 from tests.strangers import foreign_edit
@@ -111,6 +112,24 @@ def test_a_parked_tunnel_gets_its_address_back_when_the_other_one_is_refused():
         "a": "10.0.0.0/31",
         "b": "10.0.0.2/31",
     }
+
+
+def test_a_parked_tunnel_that_a_stop_leaves_there_was_written_to():
+    world = World("a", "b", semantics="bulk=sequential", **SWAP)
+    world.instead = {(Verb.UPDATE_ONE, 1): NotSent("deadline", "no time left")}
+    ended = swap(world)
+    assert sorted(results(ended)) == ["failed", "skipped"]
+    assert (ended.written, ended.left) == (True, None)
+    assert applied(world.plan(desired("a", "b")), ended).outcome == "partial"
+
+
+def test_nothing_was_written_where_every_call_was_refused_or_not_sent():
+    world = World("a")
+    world.instead = {
+        (Verb.UPDATE, 0): Refused(400, (ApiError("1022", "no"),)),
+        (Verb.UPDATE_ONE, 0): NotSent("deadline", "no time left"),
+    }
+    assert world.apply(changed("a")).written is False
 
 
 def test_what_needs_a_refused_update_is_skipped():
