@@ -9,6 +9,7 @@ from reconciler.cli.approval import require_approval
 from reconciler.cli.context import Context, Halt, halt
 from reconciler.cli.files import load_files
 from reconciler.cli.keys import Keys
+from reconciler.cli.lock import lock_accounts
 from reconciler.cli.plan import server_check, stale, too_strict
 from reconciler.cli.planning import Found, Planned, Unplanned, plan_account, plan_all, plans_of, side_by_side
 from reconciler.cli.progress import Progress
@@ -40,7 +41,8 @@ def run(ctx: Context) -> Report:
     saved_text = read_input("--plan", ctx.options.plan) if ctx.options.plan else None
     every = load_files(ctx)
     saved = None if saved_text is None else _parsed(saved_text)
-    with Remote(ctx, [d.account for d in every]) as remote:
+    accounts = [d.account for d in every]
+    with Remote(ctx, accounts) as remote, lock_accounts(ctx, accounts):
         found = plan_all(ctx, remote, every)
         ctx.diagnostics = (*ctx.diagnostics, *stale(found))
         _require_strict(ctx, found)

@@ -76,6 +76,10 @@ class Context:
         """Whether the built-in simulator stands in for Cloudflare."""
         return self.options.sandbox is not None
 
+    def left(self) -> float:
+        """Seconds until the deadline of the run."""
+        return float(self.options.timeout) - (time.monotonic() - self.started)
+
     def now(self) -> datetime:
         """The time, UTC."""
         return datetime.fromtimestamp(time.time(), UTC)

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from reconciler.cli.remote import Remote
 
 
-_NO_FAULT = frozenset({"baseline-invalid", "sandbox-key"})
-"""Warnings that nobody can mend here: what repairs a wrong baseline has to pass, and a sandbox is one."""
+_NO_FAULT = frozenset({"baseline-invalid", "sandbox-key", "no-lock"})
+"""Warnings that no change of the files can mend: what repairs a wrong baseline has to pass, and a sandbox is one."""
 
 
 def run(ctx: Context) -> Report:

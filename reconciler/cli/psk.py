@@ -9,6 +9,7 @@ from reconciler.cli.approval import require_approval
 from reconciler.cli.context import Context, halt
 from reconciler.cli.files import load_files
 from reconciler.cli.keys import key_carrier, require, resolved, sinks_of
+from reconciler.cli.lock import lock_accounts
 from reconciler.cli.options import UsageError
 from reconciler.cli.planning import observe, side_by_side
 from reconciler.cli.remote import Remote
@@ -31,7 +32,7 @@ def run(ctx: Context) -> Report:
     if ctx.options.action == "status":
         return _status(ctx, every, frozenset(names))
     desired, targets = _targets(names, every)
-    with Remote(ctx, [desired.account]) as remote:
+    with Remote(ctx, [desired.account]) as remote, lock_accounts(ctx, [desired.account]):
         ring = remote.ring(desired.account)
         problems = resolved(ctx, ring, targets) if ctx.options.action == "set" else ()
         sinks, wrong = sinks_of(ctx, desired.account, targets)

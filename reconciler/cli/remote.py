@@ -134,8 +134,7 @@ class Remote:
             if isinstance(port, LoggedPort):
                 port.tell = partial(log, self._ctx, "request")
             keys = KeyAccess(self._reveal, self._wrap, (token,), hider_of)
-            left = options.timeout - (time.monotonic() - self._ctx.started)
-            self._lines[token] = port, Session(port.now() + left, keys)
+            self._lines[token] = port, Session(port.now() + self._ctx.left(), keys)
         return self._lines[token]
 
 
@@ -162,12 +161,13 @@ class _Sandbox:
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
+        from reconciler.cli.lock import lock
         from reconciler.simulator import sandbox
         from reconciler.simulator.semantics import DEFAULT
         from reconciler.simulator.transport import SimulatorTransport
 
         try:
-            self._stack.enter_context(sandbox.locked(self._path))
+            self._stack.enter_context(lock(self._ctx, sandbox.lock_of(self._path), f"in the sandbox {self._path}"))
             self._simulator = sandbox.load(self._path, DEFAULT, time.time)
         except (ValueError, OSError) as refused:
             self._stack.close()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from reconciler.cli.context import Context, halt
+from reconciler.cli.lock import lock
 from reconciler.cli.options import UsageError
 from reconciler.core.diagnostic import error
 from reconciler.core.report import EXIT_CODES
@@ -54,7 +55,7 @@ def _with_state(ctx: Context, semantics: Semantics, answer: Answer, stack: ExitS
     if ctx.options.state is None:
         return Simulator(semantics, time.time), answer
     path = Path(ctx.options.state)
-    stack.enter_context(sandbox.locked(path))
+    stack.enter_context(lock(ctx, sandbox.lock_of(path), f"with the state {path}"))
     return sandbox.load(path, semantics, time.time), _telling(ctx, sandbox.saving(path, answer))
 
 

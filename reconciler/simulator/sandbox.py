@@ -1,12 +1,10 @@
 """The sandbox file: the simulator's state on disk. It holds pre-shared keys: only its owner may read it."""
 
-import fcntl
 import json
 import os
 import stat
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 from reconciler.simulator.message import Reply, Request
@@ -56,7 +54,7 @@ def save(path: Path, simulator: Simulator) -> None:
     """Writes a sandbox file: a new file with mode 0600, flushed to disk, then put in place.
 
     Args:
-        path: The file; missing parent folders are made with mode 0700.
+        path: The file; missing folders are made, its own with mode 0700.
         simulator: The state to write.
 
     Raises:
@@ -64,7 +62,7 @@ def save(path: Path, simulator: Simulator) -> None:
         OSError: It cannot be written; an older file is then still whole.
     """
     _refuse_symlink(path)
-    _make_parent(path)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     text = json.dumps(simulator.snapshot(), ensure_ascii=False, separators=(",", ":"))
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mkstemp makes it 0600
     try:
@@ -99,35 +97,15 @@ def saving(path: Path, answer: Answer = Simulator.handle) -> Answer:
     return answer_and_save
 
 
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Holds the lock of a sandbox file, so that two processes do not lose each other's writes.
-
-    Args:
-        path: The sandbox file; the lock is a sibling whose name ends in `.lock` and is never deleted.
-
-    Yields:
-        Nothing; the lock is held meanwhile. Waits for another holder.
+def lock_of(path: Path) -> Path:
+    """The file to lock from `load` to `save`, so that two processes do not lose each other's writes.
 
     Raises:
-        ValueError: The lock file is a symlink.
-        OSError: It cannot be made.
+        ValueError: It is a symlink.
     """
     lock = path.with_name(f"{path.name}.lock")
     _refuse_symlink(lock)
-    _make_parent(path)
-    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _make_parent(path: Path) -> None:
-    missing = [folder for folder in path.parents if not folder.exists()]
-    for folder in reversed(missing):
-        folder.mkdir(mode=0o700, exist_ok=True)
+    return lock
 
 
 def _refuse_symlink(path: Path) -> None:

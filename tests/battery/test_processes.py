@@ -55,7 +55,11 @@ def start(files: Path, base_url: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(  # noqa: S603 - our own program
         [sys.executable, "-m", "reconciler", *command],
         cwd=ROOT,
-        env={"PATH": os.environ["PATH"], "CLOUDFLARE_API_TOKEN": "token"},
+        env={
+            "PATH": os.environ["PATH"],
+            "CLOUDFLARE_API_TOKEN": "token",
+            "XDG_STATE_HOME": str(files.parent / "state"),
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )

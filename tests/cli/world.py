@@ -97,6 +97,11 @@ class World:
         if self.server is not None:
             self.server.shutdown()
 
+    @property
+    def state(self) -> str:
+        """The user's folder for state, with the locks; another one stands for another machine."""
+        return str(self.root / ".state")
+
     # files
 
     def account(self, name: str = "prod", **fields: Any) -> None:
@@ -165,7 +170,7 @@ class World:
             patch.chdir(self.root)
             for name in ("GITHUB_ACTIONS", "NO_COLOR", "CLOUDFLARE_API_TOKEN"):
                 patch.delenv(name, raising=False)
-            for name, value in {**self.env, **(env or {})}.items():
+            for name, value in {"XDG_STATE_HOME": self.state, **self.env, **(env or {})}.items():
                 patch.delenv(name, raising=False) if value is None else patch.setenv(name, value)
             for name, stream in (("stdout", out), ("stderr", err), ("stdin", given)):
                 patch.setattr(sys, name, stream)
@@ -181,7 +186,7 @@ class World:
     def child(self) -> dict[str, str]:
         """The environment of a real process."""
         keep = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "COVERAGE_PROCESS_START")}
-        return keep | self.env
+        return keep | {"XDG_STATE_HOME": self.state} | self.env
 
 
 def _file(root: Path) -> Any:

@@ -52,6 +52,7 @@ class Step:
             "PATH": f"{tool}:{HERE / 'bin'}:{os.environ['PATH']}",
             "STUB": str(self.stub),
             "RUNNER_TEMP": str(self.temp),
+            "XDG_STATE_HOME": str(folder / "state"),
             "GITHUB_REPOSITORY": "acme/estate",
             "GITHUB_SERVER_URL": "https://github.example",
             "GITHUB_RUN_ID": "7",

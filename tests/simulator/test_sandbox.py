@@ -1,17 +1,16 @@
 import json
 import os
 import stat
-import threading
 from functools import partial
 
 import pytest
 
 from reconciler.simulator.faults import Ambiguous, FaultKind, apply_fault
 from reconciler.simulator.message import Request
-from reconciler.simulator.sandbox import load, locked, save, saving
+from reconciler.simulator.sandbox import load, lock_of, save, saving
 from reconciler.simulator.semantics import DEFAULT
 from reconciler.simulator.server import Simulator
-from tests.strangers import foreign_create, foreign_edit
+from tests.strangers import foreign_edit
 
 
 def clock():
@@ -43,12 +42,11 @@ def test_only_the_owner_may_read_it(tmp_path, world):
     path = tmp_path / "new" / "sandbox.json"
     old = os.umask(0)
     try:
-        with locked(path):
-            save(path, world.simulator)
+        save(path, world.simulator)
     finally:
         os.umask(old)
-    modes = [stat.S_IMODE(file.stat().st_mode) for file in (path.parent, path, path.with_name("sandbox.json.lock"))]
-    assert modes == [0o700, 0o600, 0o600]
+    modes = [stat.S_IMODE(file.stat().st_mode) for file in (path.parent, path)]
+    assert modes == [0o700, 0o600]
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 9}', "\ud800", "[" * 100_000])
@@ -90,29 +88,10 @@ def test_a_failed_save_leaves_the_old_file_and_no_litter(tmp_path, world):
     assert [file.name for file in tmp_path.iterdir()] == ["sandbox.json"]
 
 
-def test_the_lock_lets_no_write_be_lost(tmp_path, api):
-    path = tmp_path / "sandbox.json"
-    world = api()
-
-    def add(number):
-        with locked(path):
-            simulator = load(path, DEFAULT, clock)
-            foreign_create(simulator, world.account, world.body(f"t{number}", number))
-            save(path, simulator)
-
-    threads = [threading.Thread(target=add, args=(number,)) for number in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(load(path, DEFAULT, clock).tunnels(world.account)) == 8
-
-
 def test_the_lock_file_may_be_no_symlink(tmp_path):
     (tmp_path / "sandbox.json.lock").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(ValueError, match="symbolic link"), locked(tmp_path / "sandbox.json"):
-        pass
-    assert not (tmp_path / "elsewhere").exists()
+    with pytest.raises(ValueError, match="symbolic link"):
+        lock_of(tmp_path / "sandbox.json")
 
 
 def test_a_write_whose_answer_is_lost_is_saved_too(tmp_path, world):
