@@ -52,6 +52,6 @@ def _concerning(ctx: Context, tree: Tree, loaded: Loaded) -> tuple[Diagnostic, .
         file.path
         for account in tree.accounts
         if account.name not in ctx.options.account
-        for file in (*account.files, *((account.account_file,) if account.account_file else ()))
+        for file in (*account.files, *account.unread, *((account.account_file,) if account.account_file else ()))
     }
     return tuple(d for d in loaded.diagnostics if d.location is None or d.location.file not in others)

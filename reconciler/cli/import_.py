@@ -132,7 +132,8 @@ def _require_valid(ctx: Context, files: AccountFiles, texts: Mapping[Path, str],
     if account_file is not None:
         own = SourceFile(str(Path(files.folder) / "account.yaml"), account_file.encode())
     sources = (*files.files, *(SourceFile(str(path), text.encode()) for path, text in texts.items()))
-    found = load(Tree((replace(files, account_file=own, files=sources),), ()), ctx.now().date())
+    tree = Tree((replace(files, account_file=own, files=sources, unread=()),), ())
+    found = load(tree, ctx.now().date())
     if has_errors(found.diagnostics):
         raise Halt("invalid", [d for d in found.diagnostics if d.severity == "error"])
 

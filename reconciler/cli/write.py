@@ -146,7 +146,8 @@ def _replace(path: Path, text: str, *, private: bool) -> None:
     import tempfile
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", dir=path.parent)
+    # Without the suffix: what a kill leaves behind must not look like a file that was meant to be read.
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.stem[:40]}.", dir=path.parent)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)

@@ -38,6 +38,7 @@ CODES: dict[str, str] = {
     "unknown-field": "An ignore rule names a field that does not exist.",
     "unknown-key": "A key is not known where it stands.",
     "unknown-value": "Text is not one of the words that a field can have.",
+    "unread-file": "A file is not read, but its name says that it was meant to be.",
     "wrong-type": "A value is not of its field's type.",
 }
 """Every code of `rules`, `schema` and `load`, with what it means."""

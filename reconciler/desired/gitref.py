@@ -13,7 +13,18 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from reconciler.core.diagnostic import Diagnostic, Location, error, in_order
-from reconciler.desired.tree import MAX_FILES, MAX_TOTAL, SourceFile, Tree, is_hidden, is_yaml, read_tree, safe_path
+from reconciler.desired.tree import (
+    MAX_FILES,
+    MAX_TOTAL,
+    SourceFile,
+    Tree,
+    Unread,
+    belongs_to_a_program,
+    is_read,
+    read_tree,
+    safe_path,
+    was_meant,
+)
 
 TIMEOUT = 60.0
 """Seconds for one call of git."""
@@ -87,31 +98,41 @@ def _line(place: Path, *words: str, remedy: str) -> str:
 
 
 def _blobs(place: Path, spec: str) -> list[_Blob]:
-    """The YAML files and the links of a git tree."""
+    """The links and files of a git tree that are read or were meant to be."""
     listing = _output(place, "ls-tree", "-r", "-z", "-l", spec, remedy="Check the repository with git fsck")
     out = []
     for entry in listing.split(b"\0")[:-1]:
         facts, _, path = entry.partition(b"\t")
         mode, _, blob, size = facts.decode("ascii").split()
         name = os.fsdecode(path)
-        wanted = mode == _LINK or (mode in _FILES and is_yaml(name))
-        if wanted and not any(map(is_hidden, name.split("/"))):
+        if (mode == _LINK or mode in _FILES) and _counts(name.split("/"), link=mode == _LINK):
             out.append(_Blob(mode, blob, int(size), name))
-    if len(out) > MAX_FILES or sum(blob.size for blob in out) > MAX_TOTAL:
+    if len(out) > MAX_FILES or sum(blob.size for blob in out if is_read(blob.path.split("/"))) > MAX_TOTAL:
         raise GitError("the folder is too large at that ref. Is this the right folder?")
     return out
 
 
+def _counts(parts: list[str], *, link: bool) -> bool:
+    """True for a file that the working tree's reader would look at, and for a link that might stand for one."""
+    if is_read(parts):
+        return True
+    if any(map(belongs_to_a_program, parts)):
+        return False
+    return was_meant(parts[-1]) or (link and not any(part.startswith(".") for part in parts))
+
+
 def _laid_out(place: Path, blobs: list[_Blob], root: Path) -> Tree:
-    """The tree of the files among the blobs, with a problem for each link."""
-    files = [blob for blob in blobs if blob.mode != _LINK]
+    """The tree of the files among the blobs, with a problem for each link. What is not read needs no content."""
     links = [_linked(safe_path(root / blob.path)) for blob in blobs if blob.mode == _LINK]
+    files = [blob for blob in blobs if blob.mode != _LINK]
+    read = [blob for blob in files if is_read(blob.path.split("/"))]
+    contents = dict(zip(read, _contents(place, read), strict=True))
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        for blob, data in zip(files, _contents(place, files), strict=True):
+        for blob in files:
             path = folder / blob.path
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data)
+            path.write_bytes(contents.get(blob, b""))
         tree = read_tree(folder)
         return _moved(tree, links, safe_path(folder), safe_path(root))
 
@@ -152,6 +173,7 @@ def _moved(tree: Tree, links: list[Diagnostic], old: str, new: str) -> Tree:
             folder=path(account.folder),
             account_file=source(account.account_file) if account.account_file else None,
             files=tuple(map(source, account.files)),
+            unread=tuple(Unread(path(u.path), os.path.abspath(path(u.path))) for u in account.unread),  # noqa: PTH100
         )
         for account in tree.accounts
     )

@@ -1,7 +1,8 @@
 """The texts of all files to desired state: parsed, typed, defaults merged, canonical, checked."""
 
 import posixpath
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import starmap
@@ -30,10 +31,12 @@ from reconciler.desired.references import EXTERNAL
 from reconciler.desired.rules import Entry, Group, check
 from reconciler.desired.shapes import Record, validator
 from reconciler.desired.tree import AccountFiles, SourceFile, Tree
+from reconciler.desired.values import shown
 
 _NOTHING: frozenset[str] = frozenset()
 REQUIRED = ("name", "cloudflare_endpoint", "interface_address")
 _ASN = ("bgp", "customer_asn")
+_TEMPORARY = re.compile(r"\.[0-9a-f]{8}\.new\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,7 @@ def load(tree: Tree, today: date) -> Loaded:
     """
     problems: list[Diagnostic] = list(tree.diagnostics)
     groups = [_group(files, problems) for files in tree.accounts]
+    problems += _unread(tree, groups)
     problems += check(groups, today)
     desired = tuple(
         Desired(g.account, {e.declared.name: e.declared for e in sorted(g.entries, key=_name)}) for g in groups
@@ -80,6 +84,39 @@ def _name(entry: Entry) -> str:
     return entry.declared.name
 
 
+def _unread(tree: Tree, groups: list[Group]) -> Iterator[Diagnostic]:
+    """An error for each file with a name like a tunnel file's that is neither read nor a key's, nor kept beside a key.
+
+    Where a reference is not known, a record in JSON may be a key's, and nobody shall be told to move it.
+    """
+    found = [unread for files in tree.accounts for unread in files.unread]
+    if not found:
+        return
+    keys = {path for group in groups for entry in group.entries if (path := _key_file(entry.declared.key))}
+    sure = not tree.diagnostics and all(group.whole for group in groups)
+    for unread in found:
+        is_key = any(_is_key(path, keys) for path in (posixpath.normpath(unread.path), unread.absolute))
+        if not is_key and (sure or not _TEMPORARY.sub("", unread.path).endswith(".json")):
+            yield error(
+                "unread-file",
+                f"{shown(posixpath.basename(unread.path))} is not read, but has a name like a file of tunnels",
+                "What is not read is not declared, and a tunnel that nobody declares may be deleted. Let its name end "
+                "in .yaml, without a dot in front, or move it out of the account's folder.",
+                Location(unread.path),
+            )
+
+
+def _key_file(key: KeyRef | None) -> str | None:
+    place = key.deliver_to if isinstance(key, Generated) else key
+    return place.path if isinstance(place, FileRef) else None
+
+
+def _is_key(path: str, keys: Collection[str]) -> bool:
+    """True for a key's file, and for what a sink keeps beside it: a pending key, a record, a file not yet renamed."""
+    path = _TEMPORARY.sub("", path)
+    return any(name in keys for name in (path, path.removesuffix(".json"), path.removesuffix(".pending")))
+
+
 def _group(files: AccountFiles, problems: list[Diagnostic]) -> Group:
     """One account with its tunnels; what is wrong is added to `problems`."""
     read = _read(files.account_file, schema.ACCOUNT_FILE, problems)
@@ -88,11 +125,13 @@ def _group(files: AccountFiles, problems: list[Diagnostic]) -> Group:
     gone = read.gone.get("defaults", set()) | read.gone.get("", set()) if read else set(REQUIRED)
     defaults = merge({}, value.get("defaults") or {})
     entries: list[Entry] = []
+    whole = True
     for source in files.files:
         tunnels = _read(source, schema.TUNNEL_FILE, problems)
         if tunnels:
             entries += _entries(tunnels, defaults, gone, problems)
-    return Group(account, tuple(entries))
+        whole = whole and tunnels is not None and not any({"psk", "*", "tunnels"} & g for g in tunnels.gone.values())
+    return Group(account, tuple(entries), whole)
 
 
 def _read(source: SourceFile | None, root: Record, problems: list[Diagnostic]) -> _Read | None:

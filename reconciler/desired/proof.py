@@ -52,7 +52,7 @@ def prove(
     """
     texts = {d.sheet.source.path: d.text.encode() for d in drafts}
     sources = tuple(SourceFile(f.path, texts.get(f.path, f.data)) for f in files.files)
-    loaded = load(Tree((replace(files, files=sources),), ()), today)
+    loaded = load(Tree((replace(files, files=sources, unread=()),), ()), today)
     errors = [d for d in loaded.diagnostics if d.severity is Severity.ERROR]
     if not errors:
         return _unequal(desired, chosen, {n: t.settings for n, t in loaded.desired[0].tunnels.items()})

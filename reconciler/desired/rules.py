@@ -48,10 +48,15 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """An account and its tunnels in the order of files and lines, duplicates included."""
+    """An account and its tunnels in the order of files and lines, duplicates included.
+
+    Attributes:
+        whole: False when a tunnel or its reference to a key could not be read.
+    """
 
     account: Account
     entries: tuple[Entry, ...]
+    whole: bool = True
 
 
 def check(groups: Iterable[Group], today: date) -> Iterator[Diagnostic]:

@@ -1,14 +1,16 @@
 """Reads the files below the desired state's folder and sorts them to accounts.
 
-Names decide alone what is read: `.yaml` and `.yml` in any case, but no name that begins with a dot or is an editor's
-backup. Whatever else keeps such a file from being read is an error, since a file that is silently missing would look
-like tunnels that nobody wants any more. Symbolic links may point to files inside the folder, never out of it; links to
-folders are not followed at all.
+Names decide alone what is read: `.yaml` and `.yml` in any case, but nothing whose path holds a name that begins with a
+dot. A file that is silently missing would look like tunnels that nobody wants any more. So whatever else keeps such a
+file from being read is an error, and below an account a name that was probably meant to be read (`lon.ymal`,
+`lon.yaml.bak`, `.lon.yaml`) is handed on as unread. Symbolic links may point to files inside the folder, never out of
+it; links to folders are not followed at all.
 """
 
 import os
+import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,6 +27,12 @@ DEFAULT_ACCOUNT = "default"
 """The name of an account whose files stand directly in the root."""
 
 _SUFFIXES = (".yaml", ".yml")
+_EDITORS = re.compile(r"\.#.+|\.~lock\..+#|\..+\.(?:sw[a-p]|kate-swp|un~)")
+"""Locks, swap files and undo files that an editor keeps beside an open file, in its own format."""
+_TOOLS = frozenset(
+    (".git", ".github", ".gitlab", ".circleci", ".hg", ".svn", ".jj", ".vscode", ".idea", ".venv", ".reconciler")
+)
+"""Folders of programs that hold YAML or JSON of their own, where an account stands in a repository's root."""
 _OPEN = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 _ALL = "Every file has to be read: one that is missing would look like tunnels to delete."
 
@@ -46,12 +54,22 @@ class AccountFiles:
         folder: The folder's path as messages show it.
         account_file: What says which account it is; None when it is there and could not be read.
         files: The tunnel files, sorted by path.
+        unread: Files below the folder that are not read and were probably meant to be, as `Unread`.
     """
 
     name: str
     folder: str
     account_file: SourceFile | None
     files: tuple[SourceFile, ...]
+    unread: tuple["Unread", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A file with a name like a tunnel file's: its path as messages show it, and the absolute one."""
+
+    path: str
+    absolute: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +121,7 @@ def read_tree(root: Path) -> Tree:
         return Tree((), (_no_root(f"the folder {safe_path(root)} {what}"),))
     walk = _Walk(root, os.path.realpath(root))
     try:
-        for parts in _names(walk, ()):
+        for parts in _names(walk, (), inside=False):
             _count(walk, parts)
         found = [_account(walk, home, names) for home, names in _homes(walk).items()]
         accounts = tuple(sorted(found, key=lambda account: account.name))
@@ -119,15 +137,21 @@ def _no_root(summary: str) -> Diagnostic:
 
 
 def _count(walk: _Walk, parts: tuple[str, ...]) -> None:
-    """Adds a file to those that will be read."""
+    """Adds a file to those that will be read, or that should have been."""
     walk.names.append(parts)
     if len(walk.names) > MAX_FILES:
         walk.problem((), "too-many-files", f"more than {MAX_FILES:,} files", "Is this the right folder?")
         raise _Full
 
 
-def _names(walk: _Walk, folder: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    """The YAML files below a folder, as parts of their paths below the root."""
+def _names(walk: _Walk, folder: tuple[str, ...], *, inside: bool) -> Iterator[tuple[str, ...]]:
+    """The files below a folder that are read or were meant to be, as parts of their paths below the root.
+
+    Args:
+        walk: What is found goes there.
+        folder: Where to look.
+        inside: Whether the folder lies below an account. Elsewhere nothing is declared, so hidden folders are skipped.
+    """
     if len(folder) > MAX_LEVELS:
         walk.problem(folder, "unreadable", f"folders nested deeper than {MAX_LEVELS} levels")
         return
@@ -137,14 +161,16 @@ def _names(walk: _Walk, folder: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     except OSError as broken:
         walk.problem(folder, "unreadable", f"the folder can't be read ({broken.strerror})")
         return
+    inside = inside or any(entry.name in ACCOUNT_FILES for entry in found)
     for entry in found:
-        parts = (*folder, entry.name)
-        if is_hidden(entry.name):
+        if belongs_to_a_program(entry.name) or (entry.name.startswith(".") and not inside):
             continue
-        if is_yaml(entry.name):
+        parts = (*folder, entry.name)
+        folder_here = entry.is_dir(follow_symlinks=False)
+        if is_read(parts) or (inside and not folder_here and was_meant(entry.name)):
             yield parts
-        elif entry.is_dir(follow_symlinks=False):
-            yield from _names(walk, parts)
+        elif folder_here:
+            yield from _names(walk, parts, inside=inside)
         elif entry.is_symlink() and os.path.isdir(entry.path):  # noqa: PTH112 - a loop of links is no folder
             walk.problem(
                 parts,
@@ -154,28 +180,50 @@ def _names(walk: _Walk, folder: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
             )
 
 
-def is_hidden(name: str) -> bool:
-    """True for a file or folder that is never looked at."""
-    return name.startswith(".")
+def is_read(parts: Sequence[str]) -> bool:
+    """True for the path of a file that must be read."""
+    return parts[-1].lower().endswith(_SUFFIXES) and not any(part.startswith(".") for part in parts)
 
 
-def is_yaml(name: str) -> bool:
-    """True for a file that must be read; backups like `x.yaml~`, `x.yaml.bak` and `#x.yaml#` end otherwise."""
-    return name.lower().endswith(_SUFFIXES)
+def belongs_to_a_program(name: str) -> bool:
+    """True for a file or folder that is never looked at, whatever it is.
+
+    (Kubernetes keeps the files of a mounted volume in folders whose names begin with two dots, behind links.)
+    """
+    return name in _TOOLS or name.startswith("..") or _EDITORS.fullmatch(name) is not None
+
+
+def was_meant(name: str) -> bool:
+    """True for a name that somebody gave to a file that should be read, or to a copy or a template of one."""
+    name = name.lower().strip()
+    if any(suffix in name for suffix in _SUFFIXES) or name.endswith(".json"):
+        return True
+    _, dot, extension = name.rpartition(".")
+    return bool(dot) and any(_one_edit(extension, suffix[1:]) for suffix in _SUFFIXES)
+
+
+def _one_edit(one: str, other: str) -> bool:
+    """True when one letter too many, too few or wrong, or two neighbours swapped, is all that differs."""
+    short, long = sorted((one, other), key=len)
+    same = next((i for i, letter in enumerate(short) if letter != long[i]), len(short))
+    short, long = short[same:], long[same:]
+    if len(short) < len(long):
+        return short == long[1:]
+    return short[1:] == long[1:] or (short[:2] == long[1::-1] and short[2:] == long[2:])
 
 
 def _homes(walk: _Walk) -> dict[tuple[str, ...], list[tuple[str, ...]]]:
     """The folders of accounts, each with its files; problems for files and folders that fit nowhere."""
-    claimed = {parts[:-1] for parts in walk.names if parts[-1] in ACCOUNT_FILES}
+    claimed = {parts[:-1] for parts in walk.names if _is_account(parts)}
     homes: dict[tuple[str, ...], list[tuple[str, ...]]] = {}
     for parts in walk.names:
         folder = parts[:-1]
         claims = [folder[:n] for n in range(len(folder) + 1) if folder[:n] in claimed]
-        if not claims:
+        if not claims:  # never a file that is not read: it was found below an account
             walk.problem(parts, "no-account", "this file belongs to no account", _WHERE_ACCOUNT)
-        elif len(claims) == 1:
+        elif len(claims) == 1 or not is_read(parts):
             homes.setdefault(claims[0], []).append(parts)
-        elif parts[-1] in ACCOUNT_FILES:
+        elif _is_account(parts):
             above = walk.shown((*claims[0], ACCOUNT_FILES[0]))
             detail = f"{above} claims this folder. {_MOVE}"
             walk.problem(parts, "nested-account", "an account inside another account", detail)
@@ -191,8 +239,9 @@ _NO_TUNNELS = "Without a tunnel file it would declare nothing. Write 'tunnels: [
 
 def _account(walk: _Walk, home: tuple[str, ...], names: list[tuple[str, ...]]) -> AccountFiles:
     """Reads the files of one account."""
-    own = [parts for parts in names if parts[-1] in ACCOUNT_FILES]
-    tunnels = [parts for parts in names if parts[-1] not in ACCOUNT_FILES]
+    own = [parts for parts in names if _is_account(parts)]
+    tunnels = [parts for parts in names if is_read(parts) and not _is_account(parts)]
+    unread = [parts for parts in names if not is_read(parts)]
     if len(own) > 1:
         walk.problem(own[1], "two-account-files", "account.yaml and account.yml in one folder", "Keep one of them.")
     if not tunnels and home not in walk.crowded:
@@ -203,7 +252,12 @@ def _account(walk: _Walk, home: tuple[str, ...], names: list[tuple[str, ...]]) -
         walk.shown(home),
         _read(walk, own[0]),
         tuple(read),
+        tuple(Unread(walk.shown(parts), os.path.abspath(walk.root.joinpath(*parts))) for parts in unread),  # noqa: PTH100 - links stay
     )
+
+
+def _is_account(parts: Sequence[str]) -> bool:
+    return parts[-1] in ACCOUNT_FILES and is_read(parts)
 
 
 def _read(walk: _Walk, parts: tuple[str, ...]) -> SourceFile | None:

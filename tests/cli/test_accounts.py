@@ -106,6 +106,18 @@ def test_one_invalid_account_stops_all_that_were_selected(world: World) -> None:
     assert world.run("apply", "--auto-approve", "--account", "prod", "--account", "lab").code == 3
 
 
+def test_a_file_that_is_misspelt_deletes_nothing_and_stops_its_account_alone(world: World) -> None:
+    two(world)
+    assert world.run("apply", "--auto-approve").code == 0
+    (world.root / "tunnels/lab/a.yaml").rename(world.root / "tunnels/lab/a.ymal")
+    world.write("tunnels/lab/rest.yaml", "tunnels: []\n")
+    ran = world.run("apply", "--auto-approve", "-o", "json")
+    assert (ran.code, world.calls) == (3, [])
+    assert [(d["code"], d["file"]) for d in ran.json["diagnostics"]] == [("unread-file", "tunnels/lab/a.ymal")]
+    assert world.run("plan", "--account", "prod").code == 0
+    assert world.run("import", "--account", "lab").code == 3
+
+
 def test_the_accounts_for_a_matrix(world: World) -> None:
     two(world, token={"env": "LAB_TOKEN"})
     ran = world.bare("accounts", "-o", "json", env={"CLOUDFLARE_API_TOKEN": None})

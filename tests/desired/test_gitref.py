@@ -63,19 +63,47 @@ def test_the_root_of_the_repository_can_be_the_folder(root: Path):
 
 
 def test_the_same_names_are_read_as_in_the_working_tree(root: Path):
-    for name in ("prod/#x.yaml", "prod/y.YML", "prod/.z.yaml", "prod/v.yaml~", "prod/w.yaml.bak"):
-        (root / name).write_text("tunnels: []\n")
+    names = ("#x.yaml", "y.YML", ".z.yaml", "v.yaml~", "w.yaml.bak", "u.json", "t.ymal", ".old/s.yaml", ".r.yaml.swp")
+    for name in (*names, ".git2/x", ".github/q.yml", "README.md"):
+        (root / "prod" / name).parent.mkdir(exist_ok=True)
+        (root / "prod" / name).write_text("tunnels: []\n")
     git(root, "add", ".")
     git(root, "commit", "-m", "names")
+    tree = read_tree_at("HEAD", root)
+    assert tree == read_tree(root)
+    assert [Path(u.path).name for u in tree.accounts[0].unread] == [
+        "s.yaml",
+        ".z.yaml",
+        "t.ymal",
+        "u.json",
+        "v.yaml~",
+        "w.yaml.bak",
+    ]
+
+
+def test_what_is_not_read_may_be_large(root: Path, monkeypatch: pytest.MonkeyPatch):
+    (root / "prod" / "notes.json").write_text("x" * 5_000)
+    git(root, "add", ".")
+    git(root, "commit", "-m", "large")
+    monkeypatch.setattr("reconciler.desired.gitref.MAX_TOTAL", 4_000)
     assert read_tree_at("HEAD", root) == read_tree(root)
 
 
-def test_links_are_refused(root: Path):
-    (root / "prod" / "link.yaml").symlink_to("new.yaml")
+@pytest.mark.parametrize("name", ["link.yaml", "link", ".link.yaml", "link.yaml.bak"])
+def test_links_are_refused(root: Path, name: str):
+    (root / "prod" / name).symlink_to("new.yaml")
     git(root, "add", ".")
     git(root, "commit", "-m", "link")
     (problem,) = read_tree_at("HEAD", root).diagnostics
-    assert (problem.code, str(problem.location)) == ("linked-file", f"{root}/prod/link.yaml:1:1")
+    assert (problem.code, str(problem.location)) == ("linked-file", f"{root}/prod/{name}:1:1")
+
+
+@pytest.mark.parametrize("name", [".#lon.yaml", ".link"])
+def test_other_hidden_links_are_nobodys_business(root: Path, name: str):
+    (root / "prod" / name).symlink_to("somebody@host.1234")
+    git(root, "add", ".")
+    git(root, "commit", "-m", "link")
+    assert read_tree_at("HEAD", root).diagnostics == ()
 
 
 @pytest.mark.parametrize("ref", ["--help", "-h", "", "a b", "HEAD:tunnels", "x\ny"])

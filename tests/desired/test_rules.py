@@ -6,7 +6,7 @@ import pytest
 
 from reconciler.desired.load import Loaded, load
 from reconciler.desired.rules import CODES
-from reconciler.desired.tree import AccountFiles, SourceFile, Tree
+from reconciler.desired.tree import AccountFiles, SourceFile, Tree, Unread
 
 TODAY = date(2026, 5, 4)
 ID = "023e105f4ecef8ad9ca31a8372d0c353"
@@ -173,9 +173,55 @@ def test_an_account_id_stands_once():
     assert found(two_accounts()) == ["prod/account.yaml:1:13 error duplicate-account"]
 
 
+def with_unread(*names: str, text: str = "tunnels: []\n") -> Loaded:
+    own, file = SourceFile("t/account.yaml", ACCOUNT.encode()), SourceFile("t/a.yaml", text.encode())
+    unread = tuple(Unread(f"t/{name}", f"/repo/t/{name}") for name in names)
+    return load(Tree((AccountFiles("default", "t", own, (file,), unread),), ()), TODAY)
+
+
+def test_a_file_that_was_meant_to_be_read_is_an_error():
+    (problem,) = with_unread("lon.yaml ").diagnostics
+    assert str(problem) == (
+        't/lon.yaml :1:1: error: "lon.yaml " is not read, but has a name like a file of tunnels. What is not read is '
+        "not declared, and a tunnel that nobody declares may be deleted. Let its name end in .yaml, without a dot in "
+        "front, or move it out of the account's folder. [unread-file]"
+    )
+
+
+KEPT = ("keys/a.json", "keys/a.json.0123abcd.new", "keys/b.yaml.key", "keys/b.yaml.key.pending", "keys/b.yaml.key.json")
+
+
+@pytest.mark.parametrize(
+    "psk",
+    [
+        ("{file: keys/a}", "{generate: true, deliver_to: {file: ./keys/b.yaml.key}}"),
+        ("{file: /repo/t/keys/a}", "{generate: cloudflare, deliver_to: {file: ../t/keys/b.yaml.key}}"),
+    ],
+)
+def test_a_key_and_what_a_sink_keeps_beside_it_are_no_unread_files(psk: tuple[str, str]):
+    text = "tunnels:\n" + tunnel("a", 1, psk=psk[0]) + tunnel("b", 2, psk=psk[1])
+    assert found(with_unread(*KEPT, "keys/b.yaml.key.pending.0123abcd.new", text=text)) == []
+    others = ("keys/c.json", "keys/a.yaml.json", "keys/b.yaml.key.bak", "b.yaml.key")
+    assert found(with_unread(*others, text=text)) == [f"t/{name}:1:1 error unread-file" for name in sorted(others)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["tunnels:\n" + tunnel("a", 1, psk="{file: keys/a, of: b}"), "tunnels: [x]\n", "tunnels: {}\n", "tunnels: [\n"],
+)
+def test_nobody_is_told_to_move_a_record_while_the_reference_to_its_key_is_wrong(text: str):
+    problems = found(with_unread("keys/a.json", "keys/a.json.0123abcd.new", "lon.yaml~", text=text))
+    assert [p for p in problems if "unread-file" in p] == ["t/lon.yaml~:1:1 error unread-file"]
+    assert len(problems) == 2
+
+
 def test_every_code_is_produced():
     runs = [files(*t) for t, _ in TUNNEL_CASES] + [files(*a(), account=t) for t, _ in ACCOUNT_CASES]
-    runs += [texts({"a.yaml": t}) for t, _ in FILE_CASES] + [two_accounts(), with_unknown_keys(10_001)]
+    runs += [texts({"a.yaml": t}) for t, _ in FILE_CASES] + [
+        two_accounts(),
+        with_unknown_keys(10_001),
+        with_unread("lon.yaml~"),
+    ]
     assert {d.code for run in runs for d in run.diagnostics} == set(CODES)
 
 

@@ -70,22 +70,116 @@ def test_paths_are_shown_as_the_root_was_given(tmp_path: Path, monkeypatch: pyte
         (("account.yaml", "a.yaml", "p/account.yaml"), ["nested-account"]),
         (("account.yaml", "p/account.yaml", "p/a.yaml"), ["nested-account"]),
         (("p/account.yaml", "p/a.yaml", "p/q/account.yaml", "p/q/r/account.yaml"), ["nested-account"] * 2),
-        (
-            (
-                "p/account.yaml",
-                "p/a.yaml",
-                "p/.x.yaml",
-                ".git/y.yaml",
-                "p/a.yaml~",
-                "p/b.yaml.bak",
-                "p/#c.yaml#",
-            ),
-            [],
-        ),
     ],
 )
 def test_layout(tmp_path: Path, names: tuple[str, ...], expected: list[str]):
     assert codes(read_tree(plant(tmp_path, *names))) == expected
+
+
+MEANT = [
+    "lon.ymal",
+    "lon.yaml.bak",
+    "lon.yaml~",
+    ".lon.yaml",
+    "lon.json",
+    "lon.yaml.j2",
+    "lon.YAML.txt",
+    "lon.yaml ",
+    "#lon.yaml#",
+    "lon.yaml.orig",
+    "lon.yml.disabled",
+    ".lon.yml",
+    "LON.JSON",
+    "lon.yam",
+    "lon.yamll",
+    "lon.yaaml",
+    "lon.aml",
+    "lon.yanl",
+    "lon.yalm",
+    "lon.ayml",
+    "lon.ml",
+    "lon.ymll",
+    "lon.yl",
+    "lon.myl",
+    "lon.YAM",
+    "lon.y\u0430ml",
+    "eu/lon.ymal",
+    ".eu/lon.yaml",
+    "eu/.old/uk/lon.yaml",
+    ".eu/account.yaml",
+]
+OTHERS = [
+    "README.md",
+    ".gitkeep",
+    ".gitignore",
+    "lon.txt",
+    "lon",
+    "yaml",
+    "yml",
+    "lon.toml",
+    "lon.html",
+    "lon.yield",
+    "lon.lmay",
+    "notes about yaml.md",
+    ".lon.yaml.swp",
+    ".lon.yaml.swo",
+    ".lon.yaml.un~",
+    ".#lon.yaml",
+    ".~lock.lon.yaml#",
+    ".lon.yaml.kate-swp",
+    ".git/config.yaml",
+    ".github/workflows/plan.yml",
+    ".vscode/settings.json",
+    "..2026_05_04/lon.yaml",
+]
+
+
+@pytest.mark.parametrize("name", MEANT)
+def test_a_name_that_was_meant_to_be_read_is_unread(tmp_path: Path, name: str):
+    plant(tmp_path, "p/account.yaml", "p/a.yaml", f"p/{name}")
+    (account,) = read_tree(tmp_path).accounts
+    assert [(u.path, u.absolute) for u in account.unread] == [(f"{tmp_path}/p/{name}",) * 2]
+    assert [file.path for file in account.files] == [f"{tmp_path}/p/a.yaml"]
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_other_names_are_nobodys_business(tmp_path: Path, name: str):
+    plant(tmp_path, "p/account.yaml", "p/a.yaml", f"p/{name}")
+    tree = read_tree(tmp_path)
+    assert (tree.accounts[0].unread, tree.diagnostics) == ((), ())
+
+
+@pytest.mark.parametrize("name", MEANT)
+def test_only_what_lies_below_an_account_can_be_unread(tmp_path: Path, name: str):
+    tree = read_tree(plant(tmp_path, "p/account.yaml", "p/a.yaml", f"q/{name}"))
+    assert (tree.accounts[0].unread, tree.diagnostics) == ((), ())
+
+
+def test_an_unread_file_in_the_root_belongs_to_the_only_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    plant(tmp_path, "t/account.yaml", "t/a.yaml", "t/b.yaml.bak")
+    monkeypatch.chdir(tmp_path)
+    (account,) = read_tree(Path("t")).accounts
+    assert [(u.path, u.absolute) for u in account.unread] == [("t/b.yaml.bak", f"{tmp_path}/t/b.yaml.bak")]
+
+
+@pytest.mark.parametrize("kind", ["link to a file", "link to nothing", "link to a folder", "pipe"])
+def test_an_unread_name_counts_whatever_stands_behind_it(tmp_path: Path, kind: str):
+    path = plant(tmp_path, "p/account.yaml", "p/a.yaml") / "p/lon.yaml.bak"
+    targets = {"link to a file": "a.yaml", "link to nothing": "nothing", "link to a folder": "."}
+    path.symlink_to(targets[kind]) if kind in targets else os.mkfifo(path)
+    assert [u.path for u in read_tree(tmp_path).accounts[0].unread] == [str(path)]
+
+
+def test_a_hidden_link_to_a_folder_is_refused_below_an_account_only(tmp_path: Path):
+    plant(tmp_path, "p/account.yaml", "p/a.yaml")
+    (tmp_path / "p/.more").symlink_to("..")
+    (tmp_path / ".more").symlink_to("p")
+    assert [str(d.location) for d in read_tree(tmp_path).diagnostics] == [f"{tmp_path}/p/.more:1:1"]
+
+
+def test_a_folder_is_looked_into_whatever_its_name_is(tmp_path: Path):
+    plant(tmp_path, "p/account.yaml", "p/lon.json/a.yaml", "p/lon.yaml.d/b.yaml")
+    assert shape(read_tree(tmp_path)) == {"p": ["p/lon.json/a.yaml", "p/lon.yaml.d/b.yaml"]}
 
 
 def test_files_of_a_nested_account_are_nobodys(tmp_path: Path):
