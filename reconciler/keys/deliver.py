@@ -96,7 +96,7 @@ def carry_out(step: SinkStep, sinks: Mapping[str, Sink], ring: KeyRing, learn: C
     sink, name = sinks[step.tunnel], step.tunnel
     try:
         match step.op:
-            case SinkOp.PROBE | SinkOp.NOTE:
+            case SinkOp.PROBE | SinkOp.NOTE | SinkOp.RELEASE:
                 _prepare(sink, step)
             case SinkOp.PENDING:
                 found = sink.get(name)
@@ -116,10 +116,13 @@ def carry_out(step: SinkStep, sinks: Mapping[str, Sink], ring: KeyRing, learn: C
 
 
 def _prepare(sink: Sink, step: SinkStep) -> None:
-    if step.op is SinkOp.PROBE:
-        sink.probe(step.tunnel)
-    else:
-        sink.note(step.tunnel, step.before)
+    match step.op:
+        case SinkOp.PROBE:
+            sink.probe(step.tunnel)
+        case SinkOp.NOTE:
+            sink.note(step.tunnel, step.before)
+        case _:
+            sink.release(step.tunnel)
 
 
 def _take(secret: Secret | None, name: str, ring: KeyRing, learn: Callable[[Secret], None]) -> bool:

@@ -202,6 +202,7 @@ def _generate(tunnels: Iterable[LiveTunnel]) -> KeySteps:
             continue
         made = yield from generate_key(tunnel)
         verdicts[tunnel.name] = made if isinstance(made, Verdict) else (yield from _keep(tunnel.name, made))
+        yield SinkStep(SinkOp.RELEASE, tunnel.name)
     return verdicts
 
 

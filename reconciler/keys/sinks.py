@@ -5,6 +5,7 @@ import math
 import os
 import secrets
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -13,6 +14,10 @@ from reconciler.core.desired import CommandRef
 from reconciler.keys.program import CommandError, Program, run
 from reconciler.keys.resolve import read_private, strip_line_end
 from reconciler.keys.secret import Secret, reveal
+
+ROOM = 4096
+"""Bytes that are tried, or set aside, for a key and as many for a record: more than either needs. (API: keys that
+Cloudflare makes have 32 characters.)"""
 
 
 class SinkError(Exception):
@@ -38,7 +43,13 @@ class Sink(Protocol):
         """Make the pending key the current one."""
 
     def note(self, tunnel: str, before: str) -> None:
-        """Note, durably if it can, that Cloudflare is asked for a key, and when it made one before."""
+        """Note, durably if it can, that Cloudflare is asked for a key, and when it made one before.
+
+        Sets aside, if it can, what the key will need: Cloudflare gives it once, and a full disk must not lose it.
+        """
+
+    def release(self, tunnel: str) -> None:
+        """Give back what `note` set aside and nothing used."""
 
     def noted(self, tunnel: str) -> str | None:
         """What was noted and not followed by a promotion; None when there is nothing, or it is not kept."""
@@ -60,20 +71,30 @@ class FileSink:
         self._pending = Path(f"{path}.pending")
         self._record = Path(f"{path}.json")
         self._clock = clock
+        self._reserved: dict[Path, Path] = {}
 
     def probe(self, tunnel: str) -> None:
-        """Write and remove a file beside it, and look at what is there."""
+        """Do with trial files what a key will need, and look at what is there.
+
+        They are as long as a key and its record, since a full disk takes an empty file.
+        """
         if not self._path.parent.is_dir():
             raise SinkError(f"the folder {self._path.parent} does not exist: create it with mode 0700")
         owner = self._read_record().get("tunnel", tunnel)
         if owner != tunnel:
             raise SinkError(f"{self._path} holds the key of {owner!r}: give each tunnel its own file")
-        if self._path.is_dir():
-            raise SinkError(f"{self._path} is a folder")
+        for path in (self._path, self._record):
+            if path.is_dir():
+                raise SinkError(f"{path} is a folder")
         try:
-            self._temporary(self._path, b"").unlink()
+            self._reserve()
+            trial = Path(f"{self._reserved[self._pending]}.link")
+            trial.hardlink_to(self._reserved[self._pending])
+            trial.unlink()
         except OSError as failed:
             raise SinkError(f"{self._path.parent}: {failed.strerror}") from None
+        finally:
+            self.release(tunnel)
         self.get(tunnel)
 
     def put(self, tunnel: str, secret: Secret) -> None:
@@ -112,14 +133,23 @@ class FileSink:
             raise SinkError(f"{self._pending}: {failed.strerror}") from None
 
     def note(self, tunnel: str, before: str) -> None:
-        """Put it into the record, which the promotion writes anew without it.
+        """Put it into the record, which the promotion writes anew without it, and reserve the space of both files.
 
         An older note stays: a key made since then was never delivered, whatever comes of the next.
         """
         try:
             self._write_record({"asked_after": before, **self._read_record(), "tunnel": tunnel})
+            self._reserve()
         except OSError as failed:
+            self.release(tunnel)
             raise SinkError(f"{self._record}: {failed.strerror}") from None
+
+    def release(self, tunnel: str) -> None:  # noqa: ARG002 - one file, one tunnel
+        """Remove the reserved files that became neither key nor record."""
+        for path in self._reserved.values():
+            with suppress(OSError):  # a file too many does no harm
+                path.unlink()
+        self._reserved.clear()
 
     def noted(self, tunnel: str) -> str | None:
         """As it stands in the record."""
@@ -148,13 +178,21 @@ class FileSink:
         self._temporary(self._record, json.dumps(record).encode()).replace(self._record)
         self._sync()
 
+    def _reserve(self) -> None:
+        """Have files of `ROOM` bytes on disk, which the next key and the next record will be written into."""
+        for beside in (self._pending, self._record):
+            self._reserved[beside] = self._temporary(beside, b" " * ROOM)
+
     def _temporary(self, beside: Path, data: bytes) -> Path:
-        """A new file of mode 0600 with this content, on disk."""
-        path = Path(f"{beside}.{secrets.token_hex(4)}.new")
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        """A file of mode 0600 with this content, on disk: the reserved one if there is one, else a new one."""
+        path = self._reserved.pop(beside, None)
+        new = os.O_CREAT | os.O_EXCL if path is None else 0
+        path = path or Path(f"{beside}.{secrets.token_hex(4)}.new")
+        descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC | new, 0o600)
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(data)
+                file.truncate()  # after the data is written, so that it goes where space was reserved
                 file.flush()
                 os.fsync(descriptor)
         except OSError:
@@ -217,6 +255,9 @@ class CommandSink:
 
     def note(self, tunnel: str, before: str) -> None:
         """Nothing: the store keeps keys only."""
+
+    def release(self, tunnel: str) -> None:
+        """Nothing was set aside."""
 
     def noted(self, tunnel: str) -> str | None:  # noqa: ARG002 - nothing is kept
         """None."""

@@ -1,5 +1,6 @@
 import argparse
 import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import TextIO
@@ -9,6 +10,7 @@ import pytest
 from reconciler.cli.context import Context
 from reconciler.keys.redact import Redactor
 from reconciler.keys.secret import Secret
+from reconciler.simulator.message import Reply
 from tests.cli.world import ID, World, tunnel
 
 KEYS = ["0123", "1_000", "yes", " lead", "q\"'$x", "%s", "{0}", "k" * 65536, "null", "1e3", "é\u00fc"]
@@ -101,6 +103,41 @@ def test_a_sink_that_can_not_be_written_stops_everything(world: World, generate:
     ran = world.run("apply", "--auto-approve")
     assert ran.code in (1, 3)
     assert world.calls == ["GET"]
+
+
+# Run with -B: else byte code, cut at the limit, would be written beside the source.
+LITTLE_ROOM = """
+import resource
+resource.setrlimit(resource.RLIMIT_FSIZE, (50, 50))
+from reconciler.cli.main import run
+run()
+"""
+
+
+@pytest.mark.parametrize("generate", [True, "cloudflare"])
+def test_a_disk_without_room_for_the_key_and_its_record_stops_everything(world: World, generate: object) -> None:
+    world.live(tunnel(2))
+    world.declare(tunnel(1, psk=GENERATED | {"generate": generate}), tunnel(2, description="x"))
+    world.write("tunnels/prod/sink/.keep", "")
+    argv = [sys.executable, "-B", "-c", LITTLE_ROOM, "apply", "--auto-approve", "--base-url", world.base_url]
+    ran = subprocess.run(argv, cwd=world.root, env=world.child(), capture_output=True, text=True, check=False)  # noqa: S603
+    assert ran.returncode == 1
+    assert "tunnels/prod/sink: File too large. Nothing was written." in ran.stdout
+    assert world.calls == ["GET"]
+    assert [p.name for p in (world.root / "tunnels/prod/sink").iterdir()] == [".keep"]
+
+
+def test_a_sink_is_as_it_was_when_cloudflare_makes_no_key(world: World) -> None:
+    world.live(tunnel(1))
+    world.declare(tunnel(1, psk=GENERATED | {"generate": "cloudflare"}))
+    world.write("tunnels/prod/sink/.keep", "")
+    refusal = Reply(
+        400, {"content-type": "application/json"}, b'{"success":false,"errors":[{"code":1,"message":"no"}]}'
+    )
+    usual = world.answer
+    world.answer = lambda sim, request: refusal if request.path.endswith("psk_generate") else usual(sim, request)
+    assert world.run("psk", "rotate", "t001", "--auto-approve").code == 1
+    assert sorted(p.name for p in (world.root / "tunnels/prod/sink").iterdir()) == [".keep", "t001.json"]
 
 
 def test_a_key_that_cloudflare_makes_is_delivered(world: World) -> None:

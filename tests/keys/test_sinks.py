@@ -1,6 +1,9 @@
 import math
 import os
 import stat
+import subprocess
+import sys
+import textwrap
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -79,6 +82,7 @@ def test_the_record_tells_tunnel_and_time_and_nothing_of_the_key(tmp_path: Path)
     assert sink.age("lon-a", NOW + timedelta(days=90)) == 90
     assert sink.age("other", NOW) is None
     sink.note("lon-a", "before")
+    sink.release("lon-a")
     sink.note("lon-a", "later")
     assert (sink.noted("lon-a"), sink.noted("other"), sink.age("lon-a", NOW)) == ("before", None, 0)
     sink.put("lon-a", Secret("k2"))
@@ -106,6 +110,9 @@ def test_probes_say_what_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "folder.key").mkdir()
     with pytest.raises(SinkError, match="is a folder"):
         FileSink(str(tmp_path / "folder.key"), lambda: NOW).probe("lon-a")
+    (tmp_path / "record.json").mkdir()
+    with pytest.raises(SinkError, match=r"record\.json is a folder"):
+        FileSink(str(tmp_path / "record"), lambda: NOW).probe("lon-a")
     sink = file_sink(tmp_path)
     sink.put("lon-a", Secret("k"))
     (tmp_path / "lon-a.key.pending").chmod(0o644)
@@ -116,12 +123,99 @@ def test_probes_say_what_is_wrong(tmp_path: Path) -> None:
         sink.probe("lon-b")
 
 
+def in_a_child(script: str, tmp_path: Path, *before: str) -> str:
+    """What a script prints in a process of its own, which limits itself and nobody else."""
+    # Without -B it would write its modules' byte code, cut at the limit, beside the source.
+    child = [*before, sys.executable, "-B", "-c", textwrap.dedent(script), str(tmp_path / "lon-a.key")]
+    return subprocess.run(child, check=True, capture_output=True, text=True, timeout=60).stdout  # noqa: S603
+
+
+PROBE_WITH_LITTLE_ROOM = """
+import resource, sys
+from datetime import UTC, datetime
+from reconciler.keys.sinks import FileSink, SinkError
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (30, 30))
+try:
+    FileSink(sys.argv[1], lambda: datetime.now(UTC)).probe("lon-a")
+except SinkError as refused:
+    print(refused)
+"""
+
+
+def test_a_probe_needs_room_for_the_key_and_not_only_for_an_empty_file(tmp_path: Path) -> None:
+    assert in_a_child(PROBE_WITH_LITTLE_ROOM, tmp_path) == f"{tmp_path}: File too large\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_key_and_the_record_go_into_the_space_that_the_note_reserved(tmp_path: Path) -> None:
+    sink = file_sink(tmp_path)
+    sink.note("lon-a", "")
+    reserved = {p.name.removesuffix(".new")[: -len(".12345678")]: p.stat() for p in tmp_path.glob("*.new")}
+    assert {name: status.st_size for name, status in reserved.items()} == {
+        "lon-a.key.pending": 4096,
+        "lon-a.key.json": 4096,
+    }
+    sink.put("lon-a", Secret("their key"))
+    assert (tmp_path / "lon-a.key.pending").read_bytes() == b"their key"
+    assert (tmp_path / "lon-a.key.pending").stat().st_ino == reserved["lon-a.key.pending"].st_ino
+    sink.promote("lon-a")
+    assert (tmp_path / "lon-a.key.json").stat().st_ino == reserved["lon-a.key.json"].st_ino
+    assert {p.name for p in tmp_path.iterdir()} == {"lon-a.key", "lon-a.key.json"}
+    assert (sink.age("lon-a", NOW), sink.noted("lon-a")) == (0, None)
+
+
+FILL_THE_DISK = """
+import itertools, pathlib, sys
+from datetime import UTC, datetime
+from reconciler.keys.secret import Secret
+from reconciler.keys.sinks import FileSink, SinkError
+
+sink = FileSink(sys.argv[1], lambda: datetime.now(UTC))
+sink.note("lon-a", "")
+folder = pathlib.Path(sys.argv[1]).parent
+try:
+    for number in itertools.count():
+        (folder / f"other{number}").write_bytes(b"x" * 4096)
+except OSError as full:
+    print(full.strerror)
+sink.put("lon-a", Secret("their key"))
+sink.promote("lon-a")
+print(pathlib.Path(sys.argv[1]).read_text(), sink.noted("lon-a"))
+try:
+    FileSink(sys.argv[1], lambda: datetime.now(UTC)).probe("lon-a")
+except SinkError as refused:
+    print(str(refused).removeprefix(str(folder)))
+"""
+SMALL_DISK = 'mount -t tmpfs -o size=64k none "$0" && exec "$@"'
+
+
+def test_a_disk_that_fills_up_after_the_note_still_takes_the_key(tmp_path: Path) -> None:
+    alone = ("unshare", "--map-root-user", "--mount", "sh", "-c", SMALL_DISK, str(tmp_path))
+    if subprocess.run([*alone, "true"], capture_output=True, check=False).returncode:  # noqa: S603
+        pytest.skip("no small disk can be mounted here")
+    said = in_a_child(FILL_THE_DISK, tmp_path, *alone)
+    assert said == "No space left on device\ntheir key None\n: No space left on device\n"
+
+
+def test_what_was_reserved_and_not_used_is_given_back(tmp_path: Path) -> None:
+    sink = file_sink(tmp_path)
+    sink.note("lon-a", "")
+    sink.release("lon-a")
+    assert {p.name for p in tmp_path.iterdir()} == {"lon-a.key.json"}
+    sink.put("lon-a", Secret("k"))
+    sink.promote("lon-a")
+    assert (tmp_path / "lon-a.key").read_text() == "k"
+
+
 def test_a_folder_that_is_gone_is_a_sink_error_at_every_operation(tmp_path: Path) -> None:
     sink = FileSink(str(tmp_path / "none" / "k"), lambda: NOW)
     with pytest.raises(SinkError, match="No such file"):
         sink.put("a", Secret("k"))
     with pytest.raises(SinkError, match="No such file"):
         sink.promote("a")
+    with pytest.raises(SinkError, match="No such file"):
+        sink.note("a", "")
 
 
 def test_a_command_is_told_what_to_do_and_never_the_key_in_its_arguments(tmp_path: Path) -> None:
