@@ -1,5 +1,6 @@
 """`reconciler simulate`: the built-in API simulator as an HTTP server on loopback."""
 
+import errno
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -35,12 +36,18 @@ def run(ctx: Context) -> int:
             simulator, answer = _with_state(ctx, semantics, answer, stack)
             server = stack.enter_context(serve(simulator, ctx.options.port, answer))
         except (OSError, ValueError, OverflowError) as refused:
-            raise halt("error", "simulate", "the simulator can't be started", f"{refused}.") from None
+            raise halt("error", "simulate", "the simulator can't be started", _why(refused, ctx.options.port)) from None
         ctx.stdout.write(f"Simulating the API on {server.base_url} (any token may write unless --semantics says so)\n")
         ctx.stdout.flush()
         while not ctx.stop.wait(1.0):
             continue
     return EXIT_CODES["error" if ctx.late else "ok"]
+
+
+def _why(refused: Exception, port: int) -> str:
+    if isinstance(refused, OSError) and refused.errno == errno.EADDRINUSE:
+        return f"Port {port} is in use by another program. Choose another with --port; 0 picks a free one."
+    return f"{refused}."
 
 
 def _parsed(option: str, parse: Callable[[str], T], text: str) -> T:

@@ -1,6 +1,7 @@
 """The simulator as an HTTP server on loopback. It prints nothing and logs nothing."""
 
 import threading
+from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -16,7 +17,7 @@ _IDLE_SECONDS = 60
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
-    allow_reuse_address = False
+    allow_reuse_address = True  # a port that is listened on is refused all the same, one that was just left is not
     request_queue_size = 128
 
     def __init__(self, port: int, simulator: Simulator, answer: Answer) -> None:
@@ -79,7 +80,16 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(reply.body)
 
-    do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = _answer  # noqa: N815
+    def __getattr__(self, name: str) -> Callable[[], None]:
+        """Takes every method, known or not: what it may do is the simulator's to say, in the API's envelope."""
+        if name.startswith("do_"):
+            return self._answer
+        raise AttributeError(name)
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
+        """Refuses in the envelope what is not HTTP at all; the base class would answer in HTML."""
+        self.request_version = self.protocol_version  # it may not have been read, and an answer needs a status line
+        self._refuse(failure(code, 1022, f"Invalid Request: {message or HTTPStatus(code).phrase}"))
 
 
 class RunningServer:

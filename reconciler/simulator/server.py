@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
 
 from reconciler.simulator.account import Account, restored
 from reconciler.simulator.calls import Call
@@ -16,6 +17,7 @@ from reconciler.simulator.semantics import DEFAULT, Semantics
 from reconciler.simulator.tunnels import shown
 
 FORMAT = 1
+_FORM = "x-magic-new-hc-target"
 _EPOCH = 1_767_225_600.0
 
 
@@ -93,8 +95,9 @@ class Simulator:
 
     def _call(self, found: Route, request: Request, body: Any) -> Call:
         account = self.account(found.account_id)
-        dry = _flag(request.query, "validate_only")
-        object_form = request.headers.get("x-magic-new-hc-target", "").lower() == "true"
+        query = parse_qsl(request.query, keep_blank_values=True)
+        dry = _boolean("validate_only", [value for name, value in query if name == "validate_only"])
+        object_form = _boolean(_FORM, [request.headers[_FORM]] if _FORM in request.headers else [])
         return Call(account, found.tunnel_id, body, object_form, dry)
 
     def account(self, account_id: str) -> Account:
@@ -194,8 +197,11 @@ Answer = Callable[[Simulator, Request], Reply]
 """What answers a request: `Simulator.handle`, or something in its place that adds faults or saves the state."""
 
 
-def _flag(query: str, name: str) -> bool:
-    return any(part.lower() == f"{name}=true" for part in query.split("&")) if query else False
+def _boolean(name: str, values: list[str]) -> bool:
+    """Returns the value of an optional parameter: a client that means a dry run must never get a real one."""
+    if values not in ([], ["true"], ["false"]):
+        raise RefusedError(f'Invalid Request: "{name}" must be true or false, once')
+    return values == ["true"]
 
 
 def _named(found: Route, body: Any) -> tuple[str, ...]:

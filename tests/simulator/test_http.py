@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import socket
 
 import httpx
 import pytest
@@ -15,6 +16,7 @@ from tests.strangers import foreign_create
 from tests.variants import ALL_VARIANTS
 
 ACCOUNT = "023e105f4ecef8ad9ca31a8372d0c353"
+PATH = f"/client/v4/accounts/{ACCOUNT}/magic/ipsec_tunnels"
 WORD = "secret"
 HEADERS = {"Authorization": f"Bearer {WORD}"}
 
@@ -177,3 +179,49 @@ def test_a_stopped_server_is_gone():
         url = running.base_url
     with Cloudflare(api_token=WORD, base_url=url, max_retries=0) as client, pytest.raises(APIConnectionError):
         client.magic_transit.ipsec_tunnels.list(account_id=ACCOUNT)
+
+
+def test_a_port_can_be_used_again_at_once(server):
+    connection = http.client.HTTPConnection("127.0.0.1", server[0].port, timeout=5)
+    connection.request("GET", PATH, headers={**HEADERS, "connection": "close"})  # the server closes first
+    assert connection.getresponse().read()
+    connection.close()
+    server[0].shutdown()
+    with serve(Simulator(), server[0].port) as again:
+        assert httpx.get(f"{again.base_url}/accounts/{ACCOUNT}/magic/ipsec_tunnels", headers=HEADERS).status_code == 200
+
+
+def test_a_port_that_is_in_use_is_refused(server):
+    with pytest.raises(OSError, match="in use"):
+        serve(Simulator(), server[0].port)
+
+
+@pytest.mark.parametrize("method", ["PATCH", "FOO", "get", "OPTIONS", "TRACE"])
+def test_an_unknown_method_is_answered_in_the_envelope(server, method):
+    connection = http.client.HTTPConnection("127.0.0.1", server[0].port, timeout=5)
+    try:
+        connection.request(method, PATH, body=b"{}", headers=HEADERS)
+        reply = connection.getresponse()
+        answer = json.loads(reply.read())
+        assert (reply.status, reply.headers["content-type"]) == (405, "application/json")
+        assert answer["success"] is False
+        assert answer["errors"] == [{"code": 7001, "message": f"method {method} is not allowed here"}]
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize(
+    ("request_line", "status"),
+    [
+        (b"GET", 400),
+        (b"GET / HTTP/x", 400),
+        (b"GET / HTTP/2.0", 505),
+        (b"GET /" + b"x" * 70_000 + b" HTTP/1.1", 414),
+    ],
+)
+def test_what_is_not_http_is_answered_in_the_envelope(server, request_line, status):
+    with socket.create_connection(("127.0.0.1", server[0].port), timeout=5) as client:
+        client.sendall(request_line + b"\r\n\r\n")
+        head, _, body = client.makefile("rb").read().partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 %d " % status)
+    assert (json.loads(body)["success"], json.loads(body)["errors"][0]["code"]) == (False, 1022)

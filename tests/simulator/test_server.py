@@ -460,3 +460,33 @@ def test_a_snapshot_restores_the_same_world(api):
 def test_a_wrong_snapshot_is_refused(api, state):
     with pytest.raises(ValueError, match="not a state of the simulator"):
         type(api().simulator).restore(state)
+
+
+@pytest.mark.parametrize("text", ["yes", "1", "TRUE", "", "true "])
+def test_a_parameter_that_is_neither_true_nor_false_is_refused_and_has_no_effect(api, text):
+    world = api()
+    tunnel_id = world.create()
+    before = world.simulator.snapshot()["accounts"]
+    query = f"?other=x&validate_only={text.replace(' ', '%20')}"
+    header = {"x_magic_new_hc_target": text}
+    for method, tail, body in (
+        ("POST", "", world.body("b", 1)),
+        ("PUT", "", {"ipsec_tunnels": [{"id": tunnel_id, "name": "c"}]}),
+        ("PUT", f"/{tunnel_id}", {"name": "d"}),
+        ("DELETE", f"/{tunnel_id}", None),
+        ("POST", "/psk", {"psks": [{"id": tunnel_id, "psk": "x"}]}),
+        ("POST", f"/{tunnel_id}/psk_generate", None),
+    ):
+        assert refusal(world.call(method, tail + query, body)) == REFUSED
+        assert refusal(world.call(method, tail, body, **header)) == REFUSED
+    assert refusal(world.call("GET", "", **header)) == REFUSED
+    assert world.simulator.snapshot()["accounts"] == before
+
+
+def test_a_parameter_of_another_spelling_still_is_the_parameter(api):
+    world = api()
+    assert world.call("POST", "?validate%5Fonly=%74rue", world.body())[0] == 200
+    assert world.names() == []
+    assert refusal(world.call("POST", "?validate_only=false&validate_only=true", world.body())) == REFUSED
+    assert world.call("POST", "?validate_only=false", world.body())[0] == 200
+    assert world.names() == ["lon-a"]
