@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import select
 import signal
 import stat
@@ -109,13 +110,24 @@ class Context:
         return wanted and stream.isatty()
 
 
+_VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|\$.*|%\w+%", re.DOTALL)
+
+
+def is_variable(text: str) -> bool:
+    """True for what looks like the name of a variable, where its value should be: `API_TOKEN`, `$X`, `%X%`."""
+    return _VARIABLE.fullmatch(text) is not None
+
+
 def tokens(*texts: str) -> list[Secret]:
-    """Secrets of those texts that can be tokens: what is no UTF-8 is none, and can't be hidden in text either."""
+    """Secrets of those texts that can be tokens.
+
+    What is no UTF-8 is none, and can't be hidden in text either; a variable's name is none, and messages need it.
+    """
     found = []
     for text in dict.fromkeys(texts):
         with suppress(UnicodeEncodeError):
             text.encode()
-            found += [Secret(text)] if text else []
+            found += [Secret(text)] if text and not is_variable(text) else []
     return found
 
 

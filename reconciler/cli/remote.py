@@ -1,5 +1,6 @@
 """The way to Cloudflare, or to the sandbox: tokens, sessions, one client per account."""
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -14,7 +15,7 @@ from reconciler.api.client import Client
 from reconciler.api.exchange import KeyAccess, Session
 from reconciler.api.hiding import hider
 from reconciler.api.transport import HttpPort
-from reconciler.cli.context import SANDBOX, Context, Halt, base_of, halt
+from reconciler.cli.context import SANDBOX, Context, Halt, base_of, halt, is_variable
 from reconciler.cli.context import tokens as secrets
 from reconciler.cli.log import Carry, log, logged
 from reconciler.cli.wirelog import LoggedPort
@@ -25,6 +26,10 @@ from reconciler.keys.secret import Secret
 
 if TYPE_CHECKING:
     from reconciler.keys.resolve import KeyRing
+
+
+_QUOTES = "\"'`\u2018\u2019\u201c\u201d"
+_HEADER = re.compile(r"(?:authorization|bearer)(?:[\s:=]|$)", re.IGNORECASE)
 
 
 class Remote:
@@ -100,24 +105,19 @@ class Remote:
     def _find_tokens(self, accounts: Iterable[Account]) -> dict[str, str]:
         if self._ctx.sandbox:
             return {a.name: SANDBOX for a in accounts}
-        tokens = {a.name: self._ctx.env.get(a.token_env, "").strip() for a in accounts}
-        missing: dict[str, list[str]] = {}
+        users: dict[str, list[str]] = {}
         for account in accounts:
-            if not tokens[account.name]:
-                missing.setdefault(account.token_env, []).append(account.name)
-        if missing:
-            remedy = "Set it to a Cloudflare API token, or try the tool without one: add --sandbox."
-            problems = [
-                error(
-                    "no-token",
-                    f"the environment variable {name} is not set",
-                    f"{_needing(who)} it. {remedy}",
-                )
-                for name, who in sorted(missing.items())
-            ]
+            users.setdefault(account.token_env, []).append(account.name)
+        found = {variable: self._ctx.env.get(variable, "").strip() for variable in users}
+        problems = [
+            error(code, summary, f"{_needing(users[variable])} it. {remedy}")
+            for variable in sorted(users)
+            for code, summary, remedy in _token_faults(found[variable], variable)
+        ]
+        if problems:
             raise Halt("auth", problems)
-        self._ctx.learn(*secrets(*tokens.values()))
-        return tokens
+        self._ctx.learn(*secrets(*found.values()))
+        return {name: found[variable] for variable, names in users.items() for name in names}
 
     def _line(self, token: str) -> tuple[HttpPort, Session]:
         if token not in self._lines:
@@ -146,6 +146,23 @@ def hider_of(secrets: tuple[str, ...]) -> Callable[[str], str]:
         return Redactor(Secret(secret) for secret in secrets if secret).clean(plainly(text))
 
     return hide
+
+
+def _token_faults(token: str, variable: str) -> list[tuple[str, str, str]]:
+    """What keeps the value of a variable from being a token: code, summary and remedy. They never hold the value."""
+    if not token:
+        remedy = "Set it to a Cloudflare API token, or try the tool without one: add --sandbox."
+        return [("no-token", f"the environment variable {variable} is not set", remedy)]
+    summary, remedy = "", ""
+    if token[0] in _QUOTES or token[-1] in _QUOTES:
+        summary, remedy = "stands in quotes", "The quotes are part of the value: set it without them."
+    elif token == variable or is_variable(token):
+        summary, remedy = "is the name of a variable", "Set it to the token itself."
+    elif _HEADER.match(token):
+        summary, remedy = "begins like a header", "Set it to the token alone, without what stands before it."
+    elif not token.isascii() or not token.isprintable() or " " in token:
+        summary, remedy = "holds blanks or other characters that no token has", "Was it copied whole? Set it again."
+    return [("bad-token", f"the value of {variable} {summary}", remedy)] if summary else []
 
 
 def _needing(accounts: list[str]) -> str:

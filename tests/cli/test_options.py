@@ -431,14 +431,59 @@ def test_a_token_that_is_no_text_bothers_nobody_offline(world: World, argv: list
     assert world.bare(*argv, env={"CLOUDFLARE_API_TOKEN": NOT_TEXT}).code == 0
 
 
-@pytest.mark.parametrize("token", [NOT_TEXT, "töken", "to\nken"])
+NO_TOKENS = {
+    NOT_TEXT: "the value of CLOUDFLARE_API_TOKEN holds blanks or other characters that no token has",
+    "töken": "the value of CLOUDFLARE_API_TOKEN holds blanks or other characters that no token has",
+    "to\nken": "the value of CLOUDFLARE_API_TOKEN holds blanks or other characters that no token has",
+    "tok en": "the value of CLOUDFLARE_API_TOKEN holds blanks or other characters that no token has",
+    '"secret-token"': "the value of CLOUDFLARE_API_TOKEN stands in quotes",
+    "'secret-token'": "the value of CLOUDFLARE_API_TOKEN stands in quotes",
+    "secret-token'": "the value of CLOUDFLARE_API_TOKEN stands in quotes",
+    "“secret-token”": "the value of CLOUDFLARE_API_TOKEN stands in quotes",
+    "CLOUDFLARE_API_TOKEN": "the value of CLOUDFLARE_API_TOKEN is the name of a variable",
+    "OUR_TOKEN_2": "the value of CLOUDFLARE_API_TOKEN is the name of a variable",
+    "$X": "the value of CLOUDFLARE_API_TOKEN is the name of a variable",
+    "${CLOUDFLARE_API_TOKEN}": "the value of CLOUDFLARE_API_TOKEN is the name of a variable",
+    "${{ secrets.CLOUDFLARE_API_TOKEN }}": "the value of CLOUDFLARE_API_TOKEN is the name of a variable",
+    "%CLOUDFLARE_API_TOKEN%": "the value of CLOUDFLARE_API_TOKEN is the name of a variable",
+    "Bearer secret-token": "the value of CLOUDFLARE_API_TOKEN begins like a header",
+    "bearer:secret-token": "the value of CLOUDFLARE_API_TOKEN begins like a header",
+    "Authorization: Bearer secret-token": "the value of CLOUDFLARE_API_TOKEN begins like a header",
+}
+
+
+@pytest.mark.parametrize("token", NO_TOKENS)
 @pytest.mark.parametrize("command", [["plan"], ["drift"], ["apply", "--auto-approve"], ["psk", "status"]], ids=str)
 def test_a_token_that_can_be_none_is_refused_before_any_call(world: World, command: list[str], token: str) -> None:
     world.declare(tunnel(1))
     ran = world.run(*command, "-o", "json", env={"CLOUDFLARE_API_TOKEN": token})
     assert (ran.code, ran.json["outcome"], world.calls) == (9, "auth", [])
-    assert [d["code"] for d in ran.json["diagnostics"]] == ["bad-token"]
+    assert [(d["code"], d["summary"]) for d in ran.json["diagnostics"]] == [("bad-token", NO_TOKENS[token])]
+    assert "secret-token" not in ran.out + ran.err
     assert "Traceback" not in ran.err
+
+
+@pytest.mark.parametrize("token", ["CLOUDFLARE_API_TOKEN", "'secret-token'"])
+def test_the_message_of_a_token_that_can_be_none_is_whole_in_text_too(world: World, token: str) -> None:
+    world.declare(tunnel(1))
+    ran = world.run("plan", env={"CLOUDFLARE_API_TOKEN": token})
+    assert f"error: {NO_TOKENS[token]}. Account prod needs it. " in ran.out
+
+
+@pytest.mark.parametrize("token", ["TOKEN", "-_aB3" * 8, "cfut_" + "aB3" * 13, "BEARER-1", "tokens", "A_b"])
+def test_what_can_be_a_token_is_sent(world: World, token: str) -> None:
+    world.declare(tunnel(1))
+    assert world.run("plan", env={"CLOUDFLARE_API_TOKEN": token}).code == 0
+
+
+def test_a_wrong_token_stops_the_accounts_with_a_right_one_before_any_call(world: World) -> None:
+    world.account("lab", account_id="9a7806061c88ada191ed06f989cc3dac", token={"env": "LAB_TOKEN"})
+    world.account("old", account_id="0a7806061c88ada191ed06f989cc3dac", token={"env": "OLD_TOKEN"})
+    for number, name in enumerate(("prod", "lab", "old")):
+        world.declare(tunnel(number), file=f"{name}/a.yaml")
+    ran = world.run("apply", "--auto-approve", "-o", "json", env={"LAB_TOKEN": "'secret-token'", "OLD_TOKEN": None})
+    assert (ran.code, world.calls) == (9, [])
+    assert [d["code"] for d in ran.json["diagnostics"]] == ["bad-token", "no-token"]
 
 
 def test_certificates_that_can_not_be_read_are_no_bug(world: World) -> None:
