@@ -15,6 +15,7 @@ from threading import Event
 from typing import TextIO
 
 from reconciler.api.baseurl import CLOUDFLARE
+from reconciler.core.desired import Desired
 from reconciler.core.diagnostic import Diagnostic, error
 from reconciler.core.report import AccountReport, Outcome
 from reconciler.keys.redact import Redactor, mask_commands
@@ -55,6 +56,7 @@ class Context:
     """One run's surroundings.
 
     Attributes:
+        every: What the files of all accounts declare, also of those that this run is not about; empty until loaded.
         diagnostics: What was found wrong by now, for the report.
         late: Errors of leaving what the run had opened, when its report may be made already.
     """
@@ -69,6 +71,7 @@ class Context:
     raw_stderr: TextIO
     stop: Event = field(default_factory=Event)
     started: float = field(default_factory=time.monotonic)
+    every: tuple[Desired, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
     late: tuple[Diagnostic, ...] = ()
 

@@ -20,6 +20,7 @@ def load_files(ctx: Context) -> tuple[Desired, ...]:
     tree = read_tree(Path(ctx.options.dir))
     loaded = load(tree, ctx.now().date())
     ctx.diagnostics = _concerning(ctx, tree, loaded)
+    ctx.every = loaded.desired
     strict = getattr(ctx.options, "strict", False) and ctx.diagnostics
     if strict or has_errors(ctx.diagnostics):
         raise Halt("invalid", ctx.diagnostics)

@@ -17,7 +17,7 @@ from reconciler.core.verdict import APPLIED, Result, Verdict
 from reconciler.engine.apply import Applied
 from reconciler.engine.drive import drive
 from reconciler.keys.deliver import carry_out, open_sinks, sandbox_sinks
-from reconciler.keys.resolve import KeyRing, resolve
+from reconciler.keys.resolve import KeyRing, command_environment, resolve
 from reconciler.keys.rotate import prepare, promote, rotate
 from reconciler.keys.sinks import Sink
 from reconciler.keys.steps import SinkStep
@@ -26,7 +26,9 @@ from reconciler.keys.steps import SinkStep
 def resolved(ctx: Context, ring: KeyRing, targets: Iterable[Declared]) -> tuple[Diagnostic, ...]:
     """Put the keys that references hold into the ring; returns what is wrong with them."""
     refs = {t.name: (t.key, t.location) for t in targets if isinstance(t.key, (EnvRef, FileRef, CommandRef))}
-    found, problems = resolve(refs, ctx.env, allow_commands=ctx.options.allow_commands)
+    found, problems = resolve(
+        refs, ctx.env, command_environment(ctx.env, ctx.every), allow_commands=ctx.options.allow_commands
+    )
     keys = {name: found.secret(name) for name in found.names()}
     ctx.learn(*keys.values())
     for name, secret in keys.items():
@@ -51,7 +53,7 @@ def sinks_of(
     """The sinks of an account's tunnels whose key is generated; in the sandbox files of its own in their place."""
     refs = {t.name: (t.key, t.location) for t in targets if isinstance(t.key, Generated)}
     allow = getattr(ctx.options, "allow_commands", False)
-    sinks, problems = open_sinks(refs, ctx.env, ctx.now, allow_commands=allow)
+    sinks, problems = open_sinks(refs, command_environment(ctx.env, ctx.every), ctx.now, allow_commands=allow)
     if not ctx.sandbox:
         return sinks, problems
     instead, told = sandbox_sinks(refs, f"{ctx.options.sandbox}.keys/{account.account_id}", ctx.now)

@@ -7,6 +7,9 @@ from datetime import date
 from reconciler.core.diagnostic import Location
 from reconciler.core.tunnel import Settings
 
+TOKEN_ENV = "CLOUDFLARE_API_TOKEN"  # noqa: S105 - the name of a variable
+"""Where an account's token is, unless its file names another variable."""
+
 
 @dataclass(frozen=True, slots=True)
 class EnvRef:
@@ -82,7 +85,7 @@ class Account:
     account_id: str
     prune: bool
     location: Location
-    token_env: str = "CLOUDFLARE_API_TOKEN"  # noqa: S105 - the name of a variable
+    token_env: str = TOKEN_ENV
     removed: Mapping[str, Location] = field(default_factory=dict)
     protect: Mapping[str, Location] = field(default_factory=dict)
     paused: str | None = None

@@ -2,10 +2,10 @@
 
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import final
 
-from reconciler.core.desired import CommandRef, EnvRef, FileRef, KeyRef
+from reconciler.core.desired import TOKEN_ENV, CommandRef, Desired, EnvRef, FileRef, KeyRef
 from reconciler.core.diagnostic import Diagnostic, Location, error, warning
 from reconciler.keys.forms import MIN_LENGTH
 from reconciler.keys.program import MAX_BYTES, CommandError, Program, run
@@ -61,14 +61,36 @@ class _MissingError(Exception):
         self.code, self.summary, self.remedy = code, summary, remedy
 
 
+def command_environment(env: Mapping[str, str], every: Iterable[Desired]) -> dict[str, str]:
+    """What commands get of the environment: all but the variables that files name for a token or a key.
+
+    A command that serves one tunnel has no business with Cloudflare's token and the keys of others. It needs more than
+    can be listed, though: search path, home, proxies, and what its own secret store wants.
+
+    Args:
+        env: The process's environment.
+        every: All accounts, also those that this run is not about.
+    """
+    private = {TOKEN_ENV}
+    for desired in every:
+        private.add(desired.account.token_env)
+        private.update(t.key.name for t in desired.tunnels.values() if isinstance(t.key, EnvRef))
+    return {name: value for name, value in env.items() if name not in private}
+
+
 def resolve(
-    refs: Mapping[str, tuple[KeyRef, Location]], env: Mapping[str, str], *, allow_commands: bool
+    refs: Mapping[str, tuple[KeyRef, Location]],
+    env: Mapping[str, str],
+    command_env: Mapping[str, str],
+    *,
+    allow_commands: bool,
 ) -> tuple[KeyRing, tuple[Diagnostic, ...]]:
     """The keys that environment, files and commands hold; other references are left out.
 
     Args:
         refs: By tunnel name: the reference and where it is declared.
         env: The process's environment.
+        command_env: What of it commands get.
         allow_commands: Whether `{command: …}` may run.
 
     Returns:
@@ -82,7 +104,7 @@ def resolve(
         if not isinstance(ref, (EnvRef, FileRef, CommandRef)):
             continue
         if ref not in read:
-            read[ref] = _read(ref, env, allow_commands=allow_commands)
+            read[ref] = _read(ref, env, command_env, allow_commands=allow_commands)
         found = read[ref]
         if isinstance(found, Secret):
             ring.add(name, found)
@@ -104,7 +126,7 @@ _SHORT = (
 
 
 def _read(
-    ref: EnvRef | FileRef | CommandRef, env: Mapping[str, str], *, allow_commands: bool
+    ref: EnvRef | FileRef | CommandRef, env: Mapping[str, str], command_env: Mapping[str, str], *, allow_commands: bool
 ) -> Secret | _MissingError:
     try:
         match ref:
@@ -113,7 +135,7 @@ def _read(
             case FileRef():
                 return _from_file(ref)
             case CommandRef() if allow_commands:
-                return _from_command(ref, env)
+                return _from_command(ref, command_env)
             case CommandRef():
                 return _MissingError(
                     "commands-not-allowed",

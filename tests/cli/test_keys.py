@@ -1,4 +1,5 @@
 import argparse
+import json
 import os
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from reconciler.cli.context import Context
 from reconciler.keys.redact import Redactor
 from reconciler.keys.secret import Secret
 from reconciler.simulator.message import Reply
-from tests.cli.world import ID, World, tunnel
+from tests.cli.world import ID, TOKEN, World, tunnel
 
 KEYS = ["0123", "1_000", "yes", " lead", "q\"'$x", "%s", "{0}", "k" * 65536, "null", "1e3", "é\u00fc"]
 
@@ -76,6 +77,39 @@ def test_commands_run_only_when_they_are_allowed(world: World) -> None:
     assert world.run("apply", "--auto-approve", "--allow-commands").code == 0
     assert world.key("t001") == "key from a command"
     assert world.run("plan", "--allow-commands").code == 64
+
+
+TELL = """
+import json, os, sys
+op = os.environ.get("RECONCILER_KEY_OP", "reference")
+json.dump(dict(os.environ), open(f"env-{op}", "w"))
+if op == "put":
+    open("pending", "w").write(sys.stdin.read())
+if op == "reference" or (op == "get" and os.path.exists("pending")):
+    print("key from a command" if op == "reference" else open("pending").read())
+"""
+
+
+def test_commands_get_neither_the_token_nor_the_keys_of_others(world: World) -> None:
+    told = [sys.executable, "-c", TELL]
+    world.account(token={"env": "PROD_TOKEN"})
+    world.live(tunnel(2))
+    world.declare(
+        tunnel(1, psk={"command": told}),
+        tunnel(2, psk={"generate": True, "deliver_to": {"command": told}}),
+        tunnel(3, psk={"env": "KEY_OF_T003"}),
+    )
+    world.account("lab", account_id="f" * 32, token={"env": "LAB_TOKEN"})
+    world.declare(tunnel(4, psk={"env": "KEY_OF_T004"}), file="lab/a.yaml")
+    secret = {"PROD_TOKEN": TOKEN, "LAB_TOKEN": "l" * 40, "KEY_OF_T003": "key-three", "KEY_OF_T004": "key-four"}
+    needed = {"VAULT_TOKEN": "their own", "OP_SERVICE_ACCOUNT_TOKEN": "their own", "HTTPS_PROXY": "http://127.0.0.1:9"}
+    for argv in (["apply"], ["psk", "rotate", "t002"]):
+        world.run(*argv, "--account", "prod", "--auto-approve", "--allow-commands", env={**secret, **needed})
+    for op in ("reference", "probe", "put", "get", "promote"):
+        env = json.loads(world.read(f"tunnels/prod/env-{op}"))
+        assert [name for name in (*secret, "CLOUDFLARE_API_TOKEN") if name in env] == []
+        assert {name: env.get(name) for name in needed} == needed
+        assert env["PATH"] == os.environ["PATH"]
 
 
 GENERATED = {"generate": True, "deliver_to": {"file": "sink/t001"}}

@@ -31,7 +31,7 @@ KEYS = {
 
 def only(ref: KeyRef, env: dict[str, str] | None = None, *, commands: bool = True) -> str | Diagnostic:
     """The one key, or why there is none."""
-    ring, problems = resolve({"lon-a": (ref, HERE)}, env or {}, allow_commands=commands)
+    ring, problems = resolve({"lon-a": (ref, HERE)}, env or {}, {}, allow_commands=commands)
     return ring.reveal("lon-a") if "lon-a" in ring else problems[0]
 
 
@@ -75,7 +75,7 @@ def test_one_line_end_is_stripped_from_a_file_and_nothing_else(data: bytes, key:
     ("key", "expected"), [("abc", ["short-key"]), ("     ", ["short-key"]), ("a\nbc", []), ("abcd", [])]
 )
 def test_a_key_that_no_output_can_hide_is_sent_and_warned_of(key: str, expected: list[str]) -> None:
-    ring, problems = resolve({"lon-a": (EnvRef("K"), HERE)}, {"K": key}, allow_commands=False)
+    ring, problems = resolve({"lon-a": (EnvRef("K"), HERE)}, {"K": key}, {}, allow_commands=False)
     assert (ring.reveal("lon-a"), [(p.code, p.severity) for p in problems]) == (key, [(c, "warning") for c in expected])
     assert key not in "".join(map(str, problems))
 
@@ -192,7 +192,7 @@ def test_every_missing_key_is_named_with_its_place_and_no_value_is_shown() -> No
         "d": (External(), HERE),
         "e": (Generated("local", FileRef("x")), HERE),
     }
-    ring, problems = resolve(refs, {"C": "s3cret"}, allow_commands=False)
+    ring, problems = resolve(refs, {"C": "s3cret"}, {}, allow_commands=False)
     assert ring.names() == ("c",)
     assert [str(p.location) for p in problems] == ["t.yaml:4:1", "t.yaml:9:1"]
     assert ["'a'" in problems[0].detail, "'b'" in problems[1].detail] == [True, True]
@@ -201,13 +201,13 @@ def test_every_missing_key_is_named_with_its_place_and_no_value_is_shown() -> No
 
 def test_a_command_that_tunnels_share_runs_once(tmp_path: Path) -> None:
     ref = shell(f"echo x >> {tmp_path}/ran; echo k")
-    ring, _ = resolve({"a": (ref, HERE), "b": (ref, HERE)}, {}, allow_commands=True)
+    ring, _ = resolve({"a": (ref, HERE), "b": (ref, HERE)}, {}, {}, allow_commands=True)
     assert ring.reveal("a") == ring.reveal("b") == "k"
     assert (tmp_path / "ran").read_text() == "x\n"
 
 
 def test_a_key_ring_shows_only_how_many_it_holds() -> None:
-    ring, _ = resolve({"a": (EnvRef("K"), HERE)}, {"K": "s3cret"}, allow_commands=False)
+    ring, _ = resolve({"a": (EnvRef("K"), HERE)}, {"K": "s3cret"}, {}, allow_commands=False)
     assert repr(ring) == "<KeyRing of 1>"
     assert repr(ring.secret("a")) == "<Secret>"
     with pytest.raises(KeyError):
