@@ -182,10 +182,9 @@ def test_a_stopped_server_is_gone():
 
 
 def test_a_port_can_be_used_again_at_once(server):
-    connection = http.client.HTTPConnection("127.0.0.1", server[0].port, timeout=5)
-    connection.request("GET", PATH, headers={**HEADERS, "connection": "close"})  # the server closes first
-    assert connection.getresponse().read()
-    connection.close()
+    with socket.create_connection(("127.0.0.1", server[0].port), timeout=5) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nconnection: close\r\n\r\n")
+        assert client.makefile("rb").read().startswith(b"HTTP/1.1 404")  # to the end: the server closed first
     server[0].shutdown()
     with serve(Simulator(), server[0].port) as again:
         assert httpx.get(f"{again.base_url}/accounts/{ACCOUNT}/magic/ipsec_tunnels", headers=HEADERS).status_code == 200
