@@ -24,3 +24,6 @@ class Verdict:
 
 
 APPLIED = Verdict(Result.APPLIED)
+
+THERE = Verdict(Result.SKIPPED, Problem("already-there", "somebody made it meanwhile, just as declared"))
+"""Of a create that a list shows as done, though no answer said that this run did it: all is well, and not counted."""

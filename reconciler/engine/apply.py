@@ -8,7 +8,7 @@ from reconciler.core.change import Change
 from reconciler.core.live import Live
 from reconciler.core.plan import Plan
 from reconciler.core.report import Problem
-from reconciler.core.verdict import APPLIED, Result, Verdict
+from reconciler.core.verdict import APPLIED, THERE, Result, Verdict
 from reconciler.engine.creates import create
 from reconciler.engine.deletes import delete
 from reconciler.engine.run import Run
@@ -50,8 +50,8 @@ class Applied:
 
     @property
     def converged(self) -> bool:
-        """True only when the last list was trusted, nothing differs and every change is applied."""
-        return self.left == () and all(v == APPLIED for v in self.verdicts.values())
+        """True only when the last list was trusted, nothing differs and every change is applied, by whomever."""
+        return self.left == () and all(v in (APPLIED, THERE) for v in self.verdicts.values())
 
 
 def apply(plan: Plan, keyed: frozenset[str] = frozenset()) -> Protocol[Applied]:

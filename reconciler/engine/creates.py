@@ -82,8 +82,7 @@ def _find(run: Run, unsure: _Unsure, *, again: bool) -> Protocol[list[Change]]:
     for last in (False, True):
         live = yield from run.observe()
         if live is None:
-            _give_up(run, unsure)
-            return []
+            break
         unsure = [(c, o) for c, o in unsure if not _recognise(run, c, o, live, adopted)]
         if unsure and not last:
             yield Pause(AGREEMENT_SECONDS, "before a second list that must agree with the first")
@@ -133,15 +132,15 @@ def _taken(change: Change) -> Problem:
 
 
 def _send_keys(run: Run, adopted: dict[str, Change]) -> Protocol[None]:
-    """Set the keys of adopted tunnels again: setting the same value twice is harmless, a missing key is an outage."""
+    """Set the keys of adopted tunnels again: setting the same value twice is harmless, a missing key is an outage.
+
+    It also settles whose key a tunnel has that was, after all, made by somebody else at the same time.
+    """
     keys = {tunnel_id: key for tunnel_id, c in adopted.items() if (key := run.key_of(c))}
-    if not keys or run.stop is not None:
-        return
-    verdicts = yield from send_keys(keys, run.send)
+    verdicts = {} if run.stop is not None else (yield from send_keys(keys, run.send))
     for tunnel_id, key in sorted(keys.items()):
-        problem = verdicts[key].problem
+        problem = verdicts[key].problem if key in verdicts else run.stopped()
         if problem is not None:
             change = adopted[tunnel_id]
-            remedy = f"The tunnel exists; set its key with: reconciler psk set {change.name}"
-            run.decide([change], Verdict(Result.FAILED, Problem("key-not-set", problem.message, remedy)))
+            run.unproved(change, f"the answer to its create was lost, and its key was not set again: {problem.message}")
             run.final.add(change.key)

@@ -19,11 +19,12 @@ from reconciler.api.call import (
 )
 from reconciler.api.outcome import problem_of
 from reconciler.core.change import Change
+from reconciler.core.desired import External, Generated
 from reconciler.core.live import Live
 from reconciler.core.plan import Plan
 from reconciler.core.report import Problem
 from reconciler.core.tunnel import Malformed, Settings, canonical
-from reconciler.core.verdict import APPLIED, Result, Verdict
+from reconciler.core.verdict import APPLIED, THERE, Result, Verdict
 
 TRIES = 4
 """How often one write is sent in all when its outcome stays ambiguous."""
@@ -131,6 +132,29 @@ class Run:
         """Their write may have been carried out and no list could tell."""
         remedy = "Run apply again: it lists the account first and continues from what is there."
         self.decide(changes, Verdict(Result.UNKNOWN, problem_of(outcome, remedy)))
+
+    def unproved(self, change: Change, why: str) -> None:
+        """A tunnel to create that a list shows, while no answer says that this run made it, or set its key.
+
+        Whoever made it may have given it another key: the one that is meant for it must not be taken for the one it
+        has. So a create is `applied` only if the key that went with it is surely in force.
+
+        Args:
+            change: The create.
+            why: What is known of it, without a full stop.
+        """
+        key = change.declared.key if change.declared else None
+        if key is None or isinstance(key, External):
+            self.verdicts[change.key] = THERE
+            return
+        if not isinstance(key, Generated):
+            message, remedy = f"{why}, so it may have another key", f"Set its key: reconciler psk set {change.name}"
+            self.verdicts[change.key] = Verdict(Result.UNKNOWN, Problem("key-not-set", message, remedy))
+            return
+        again = "Run apply again: it has Cloudflare make the key if nobody has had it made."
+        rotate = f"Give it the key of its sink, and its device too: reconciler psk rotate {change.name}"
+        message, remedy = f"{why}, so its key may be in no sink", again if key.by == "cloudflare" else rotate
+        self.verdicts[change.key] = Verdict(Result.UNKNOWN, Problem("key-not-in-sink", message, remedy))
 
     def ready(self, changes: Iterable[Change], together: frozenset[str] = frozenset()) -> list[Change]:
         """Those that may be sent now; the others are skipped with the reason.

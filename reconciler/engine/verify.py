@@ -78,14 +78,12 @@ def _correct(run: Run, differing: Mapping[str, Change]) -> None:
     for change in run.plan.changes:
         one = differing.get(change.key)
         if one is None and change.key not in run.final:
-            if run.verdicts.get(change.key) != APPLIED and run.key_of(change):
-                run.notes.append(_KEYLESS.format(change.name))
-            run.verdicts[change.key] = APPLIED
+            if change.action is Action.CREATE and run.verdicts.get(change.key) != APPLIED:
+                run.unproved(change, "a list shows the tunnel, but no answer said that this run made it")
+            else:
+                run.verdicts[change.key] = APPLIED
         elif one is not None and _undecided(run.verdicts.get(change.key), one):
             run.verdicts[change.key] = Verdict(Result.FAILED, _why(one))
-
-
-_KEYLESS = "{0} is there, but not surely made by this run, so its key may be another: reconciler psk set {0}"
 
 
 def _undecided(verdict: Verdict | None, left: Change) -> bool:

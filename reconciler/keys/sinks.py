@@ -39,8 +39,8 @@ class Sink(Protocol):
     def get(self, tunnel: str) -> Secret | None:
         """The pending key, or None."""
 
-    def promote(self, tunnel: str) -> None:
-        """Make the pending key the current one."""
+    def promote(self, tunnel: str, secret: Secret) -> None:
+        """Make the pending key the current one; refused unless it is this one: another run may have put its own."""
 
     def note(self, tunnel: str, before: str) -> None:
         """Note, durably if it can, that Cloudflare is asked for a key, and when it made one before.
@@ -114,17 +114,24 @@ class FileSink:
 
     def get(self, tunnel: str) -> Secret | None:  # noqa: ARG002 - one file, one tunnel
         """The bytes of the pending file."""
+        return self._key(self._pending)
+
+    def _key(self, path: Path) -> Secret | None:
         try:
-            return Secret.from_bytes(read_private(str(self._pending)))
+            return Secret.from_bytes(read_private(str(path)))
         except FileNotFoundError:
             return None
         except OSError as failed:
-            raise SinkError(f"{self._pending} {failed.strerror}") from None
+            raise SinkError(f"{path} {failed.strerror}") from None
         except ValueError:
-            raise SinkError(f"{self._pending} holds no key: remove it if it is empty") from None
+            raise SinkError(f"{path} holds no key: remove it if it is empty") from None
 
-    def promote(self, tunnel: str) -> None:
-        """Rename the pending file over the current one and note the time."""
+    def promote(self, tunnel: str, secret: Secret) -> None:
+        """Rename the pending file over the current one and note the time; done if another run has made it current."""
+        if self.get(tunnel) != secret:
+            if self._key(self._path) != secret:
+                raise SinkError(f"{self._pending} holds the key no more that was put there: another run was here")
+            return
         try:
             self._pending.replace(self._path)
             self._sync()
@@ -249,8 +256,10 @@ class CommandSink:
         except ValueError:
             raise SinkError(f"{self._ref.argv[0]} get printed something that is not UTF-8 text") from None
 
-    def promote(self, tunnel: str) -> None:
-        """Run `promote`."""
+    def promote(self, tunnel: str, secret: Secret) -> None:
+        """Run `promote`, if `get` still gives the key."""
+        if self.get(tunnel) != secret:
+            raise SinkError(f"the sink command {self._ref.argv[0]!r} (get) gives the key no more that was put there")
         self._run("promote", tunnel)
 
     def note(self, tunnel: str, before: str) -> None:

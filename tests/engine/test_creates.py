@@ -1,10 +1,15 @@
-from reconciler.api.call import ApiError, Denied, Refused, Verb
+import pytest
+
+from reconciler.api.call import ApiError, Denied, NotSent, Refused, Verb
+from reconciler.core.desired import EnvRef, External, FileRef, Generated
 from tests.build import ACCOUNT_ID, account, desired, settings, tunnel
 from tests.engine.harness import LOST, World, results
 from tests.strangers import foreign_create, foreign_edit
 
 KEYED = frozenset({"b"})
-WISH = (tunnel("a"), tunnel("b"))
+WISH = (tunnel("a"), tunnel("b", key=EnvRef("B_PSK")))
+LOCAL = Generated("local", FileRef("keys/b"))
+CLOUDFLARE = Generated("cloudflare", FileRef("keys/b"))
 
 
 def world_with_key(*names, **options):
@@ -67,12 +72,27 @@ def test_a_create_that_landed_late_is_adopted_when_the_second_one_is_refused():
     assert world.simulator.created(ACCOUNT_ID) == {"b": 1}
 
 
-def test_an_adopted_tunnel_without_its_key_is_a_failure():
+def outcome(ended, key="+b"):
+    verdict = ended.verdicts[key]
+    return (verdict.result, verdict.problem and verdict.problem.code)
+
+
+def remedy(ended):
+    return ended.verdicts["+b"].problem.remedy
+
+
+@pytest.mark.parametrize(
+    ("key", "code", "command"),
+    [(EnvRef("B_PSK"), "key-not-set", "psk set b"), (LOCAL, "key-not-in-sink", "psk rotate b")],
+)
+def test_an_adopted_tunnel_whose_key_is_not_surely_set_again_is_unknown(key, code, command):
     world = world_with_key("a", semantics="psk_refusals=b")
     world.after = {(Verb.CREATE, 0): LOST}
-    ended = world.apply(desired(*WISH), KEYED)
-    (verdict,) = ended.verdicts.values()
-    assert (verdict.result, verdict.problem.code) == ("failed", "key-not-set")
+
+    ended = world.apply(desired(tunnel("a"), tunnel("b", key=key)), KEYED)
+
+    assert outcome(ended) == ("unknown", code)
+    assert remedy(ended).endswith(command)
     assert not ended.converged
 
 
@@ -81,7 +101,47 @@ def test_an_adopted_tunnel_was_written_even_when_the_token_is_refused_before_its
     world.after = {(Verb.CREATE, 0): LOST}
     world.instead = {(Verb.SET_KEYS, 0): Denied(403, (ApiError("10000", "no"),))}
     ended = world.apply(desired(*WISH), KEYED)
-    assert (results(ended), ended.written) == (["failed"], True)
+    assert (results(ended), ended.written) == (["unknown"], True)
+
+
+def test_an_adopted_tunnel_keeps_no_good_word_when_the_run_stops_before_its_key_is_set():
+    world = world_with_key("a")
+    world.after = {(Verb.CREATE, 0): LOST}
+    world.instead = {(Verb.CREATE, 1): LOST, (Verb.LIST, 1): NotSent("interrupted", "stopped by a signal")}
+
+    ended = world.apply(desired(*WISH, tunnel("c")), KEYED)
+
+    assert world.verbs == ["create", "create", "list", "list"]
+    assert outcome(ended) == ("unknown", "key-not-set")
+
+
+@pytest.mark.parametrize(
+    ("key", "result", "code", "converged"),
+    [
+        (None, "skipped", "already-there", True),
+        (External(), "skipped", "already-there", True),
+        (EnvRef("B_PSK"), "unknown", "key-not-set", False),
+        (LOCAL, "unknown", "key-not-in-sink", False),
+        (CLOUDFLARE, "unknown", "key-not-in-sink", False),
+    ],
+)
+def test_a_refused_create_whose_tunnel_is_there_is_not_called_applied(key, result, code, converged):
+    world = world_with_key("a")
+    real = world.carry
+
+    def carry(step):
+        if not world.verbs:
+            foreign_create(world.simulator, ACCOUNT_ID, settings("b") | {"psk": "theirs"})
+        return real(step)
+
+    world.carry = carry
+    keyed = KEYED if key in (EnvRef("B_PSK"), LOCAL) else frozenset()
+    ended = world.apply(desired(tunnel("a"), tunnel("b", key=key)), keyed)
+
+    assert world.verbs == ["create", "list", "list"]
+    assert outcome(ended) == (result, code)
+    assert (ended.converged, ended.left) == (converged, ())
+    assert list(world.simulator.keys(ACCOUNT_ID).values()) == ["theirs"]
 
 
 def test_a_tunnel_that_was_there_before_is_not_taken_for_the_one_sent_and_keeps_its_key():
@@ -96,9 +156,9 @@ def test_a_tunnel_that_was_there_before_is_not_taken_for_the_one_sent_and_keeps_
         return outcomes
 
     world.carry = carry
-    ended = world.apply(desired(tunnel("b", interface_address="10.200.0.0/31"), of=account(prune=False)), KEYED)
+    wanted = tunnel("b", interface_address="10.200.0.0/31", key=EnvRef("B_PSK"))
+    ended = world.apply(desired(wanted, of=account(prune=False)), KEYED)
     assert "set_keys" not in world.verbs
     assert world.simulator.keys(ACCOUNT_ID) == {}
-    assert ended.notes == (
-        "b is there, but not surely made by this run, so its key may be another: reconciler psk set b",
-    )
+    assert outcome(ended) == ("unknown", "key-not-set")
+    assert remedy(ended) == "Set its key: reconciler psk set b"

@@ -102,7 +102,7 @@ def test_a_recipe_keeps_the_contract_twice_over(recipe: str, env: dict[str, str]
         assert sink.get("lon-a") == Secret(text)
         sink.probe("lon-a")
         assert sink.get("lon-a") == Secret(text)
-        sink.promote("lon-a")
+        sink.promote("lon-a", Secret(text))
         assert sink.get("lon-a") is None
         shown = subprocess.run(  # noqa: S603 - the table above
             ["/bin/sh", "-c", CURRENT[recipe]], cwd=tmp_path, env=env, capture_output=True, check=True

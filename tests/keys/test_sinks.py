@@ -52,12 +52,30 @@ def test_a_key_is_pending_then_current(make: type[Sink], tmp_path: Path) -> None
     assert sink.get("lon-a") is None
     sink.put("lon-a", Secret("q\"'$x ä"))
     assert sink.get("lon-a") == Secret("q\"'$x ä")
-    sink.promote("lon-a")
+    sink.promote("lon-a", Secret("q\"'$x ä"))
     assert sink.get("lon-a") is None
     [current] = [p for p in tmp_path.iterdir() if p.name in {"current", "lon-a.key"}]
     assert current.read_bytes() == "q\"'$x ä".encode()
-    with pytest.raises(SinkError):
-        sink.promote("lon-a")
+
+
+@pytest.mark.parametrize("make", [file_sink, command_sink])
+def test_only_the_key_that_was_put_there_becomes_current(make: type[Sink], tmp_path: Path) -> None:
+    sink = make(tmp_path)  # type: ignore[call-arg]
+    with pytest.raises(SinkError, match="no more"):
+        sink.promote("lon-a", Secret("ours"))
+    sink.put("lon-a", Secret("theirs"))
+    with pytest.raises(SinkError, match="no more"):
+        sink.promote("lon-a", Secret("ours"))
+    assert sink.get("lon-a") == Secret("theirs")
+
+
+def test_a_key_that_another_run_has_made_current_is_current(tmp_path: Path) -> None:
+    sink = file_sink(tmp_path)
+    sink.put("lon-a", Secret("ours"))
+    sink.promote("lon-a", Secret("ours"))
+    sink.put("lon-a", Secret("theirs"))
+    sink.promote("lon-a", Secret("ours"))
+    assert (sink.get("lon-a"), (tmp_path / "lon-a.key").read_text()) == (Secret("theirs"), "ours")
 
 
 def test_the_files_are_private_and_nothing_else_is_left(tmp_path: Path) -> None:
@@ -66,7 +84,7 @@ def test_the_files_are_private_and_nothing_else_is_left(tmp_path: Path) -> None:
     sink.probe("lon-a")
     sink.put("lon-a", Secret("k1"))
     assert {p.name for p in tmp_path.iterdir()} == {"lon-a.key.pending"}
-    sink.promote("lon-a")
+    sink.promote("lon-a", Secret("k1"))
     assert {p.name: stat.S_IMODE(p.stat().st_mode) for p in tmp_path.iterdir()} == {
         "lon-a.key": 0o600,
         "lon-a.key.json": 0o600,
@@ -76,7 +94,7 @@ def test_the_files_are_private_and_nothing_else_is_left(tmp_path: Path) -> None:
 def test_the_record_tells_tunnel_and_time_and_nothing_of_the_key(tmp_path: Path) -> None:
     sink = file_sink(tmp_path)
     sink.put("lon-a", Secret("k1"))
-    sink.promote("lon-a")
+    sink.promote("lon-a", Secret("k1"))
     record = (tmp_path / "lon-a.key.json").read_text()
     assert record == '{"tunnel": "lon-a", "set_on": "2026-05-01T12:00:00+00:00"}'
     assert sink.age("lon-a", NOW + timedelta(days=90)) == 90
@@ -86,7 +104,7 @@ def test_the_record_tells_tunnel_and_time_and_nothing_of_the_key(tmp_path: Path)
     sink.note("lon-a", "later")
     assert (sink.noted("lon-a"), sink.noted("other"), sink.age("lon-a", NOW)) == ("before", None, 0)
     sink.put("lon-a", Secret("k2"))
-    sink.promote("lon-a")
+    sink.promote("lon-a", Secret("k2"))
     assert sink.noted("lon-a") is None
     (tmp_path / "lon-a.key.json").write_text("[")
     assert sink.age("lon-a", NOW) is None
@@ -118,7 +136,8 @@ def test_probes_say_what_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "lon-a.key.pending").chmod(0o644)
     with pytest.raises(SinkError, match="read or changed by others"):
         sink.probe("lon-a")
-    sink.promote("lon-a")
+    (tmp_path / "lon-a.key.pending").chmod(0o600)
+    sink.promote("lon-a", Secret("k"))
     with pytest.raises(SinkError, match="holds the key of 'lon-a'"):
         sink.probe("lon-b")
 
@@ -159,7 +178,7 @@ def test_the_key_and_the_record_go_into_the_space_that_the_note_reserved(tmp_pat
     sink.put("lon-a", Secret("their key"))
     assert (tmp_path / "lon-a.key.pending").read_bytes() == b"their key"
     assert (tmp_path / "lon-a.key.pending").stat().st_ino == reserved["lon-a.key.pending"].st_ino
-    sink.promote("lon-a")
+    sink.promote("lon-a", Secret("their key"))
     assert (tmp_path / "lon-a.key.json").stat().st_ino == reserved["lon-a.key.json"].st_ino
     assert {p.name for p in tmp_path.iterdir()} == {"lon-a.key", "lon-a.key.json"}
     assert (sink.age("lon-a", NOW), sink.noted("lon-a")) == (0, None)
@@ -180,7 +199,7 @@ try:
 except OSError as full:
     print(full.strerror)
 sink.put("lon-a", Secret("their key"))
-sink.promote("lon-a")
+sink.promote("lon-a", Secret("their key"))
 print(pathlib.Path(sys.argv[1]).read_text(), sink.noted("lon-a"))
 try:
     FileSink(sys.argv[1], lambda: datetime.now(UTC)).probe("lon-a")
@@ -204,7 +223,7 @@ def test_what_was_reserved_and_not_used_is_given_back(tmp_path: Path) -> None:
     sink.release("lon-a")
     assert {p.name for p in tmp_path.iterdir()} == {"lon-a.key.json"}
     sink.put("lon-a", Secret("k"))
-    sink.promote("lon-a")
+    sink.promote("lon-a", Secret("k"))
     assert (tmp_path / "lon-a.key").read_text() == "k"
 
 
@@ -212,8 +231,8 @@ def test_a_folder_that_is_gone_is_a_sink_error_at_every_operation(tmp_path: Path
     sink = FileSink(str(tmp_path / "none" / "k"), lambda: NOW)
     with pytest.raises(SinkError, match="No such file"):
         sink.put("a", Secret("k"))
-    with pytest.raises(SinkError, match="No such file"):
-        sink.promote("a")
+    with pytest.raises(SinkError, match="no more"):
+        sink.promote("a", Secret("k"))
     with pytest.raises(SinkError, match="No such file"):
         sink.note("a", "")
 
