@@ -41,6 +41,10 @@ class Call:
     validate_only: bool = False
 
 
+UNKNOWN = "unknown"
+"""Code of an error that has none."""
+
+
 @dataclass(frozen=True, slots=True)
 class ApiError:
     """One entry of the envelope's `errors`, or one of ours for an answer that has none."""

@@ -2,17 +2,18 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import isinf
 from typing import Any
 
-from reconciler.api.call import ApiError
+from reconciler.api.call import UNKNOWN, ApiError
 
 MAX_BODY = 32 * 1024 * 1024
 """Longest answer that is read, in bytes after decoding."""
 
 _MAX_DEPTH = 64
+_MAX_CODE = 64
 _MAX_MESSAGE = 500
 _MAX_ERRORS = 20
 _CONTAINERS = frozenset((dict, list))
@@ -98,23 +99,20 @@ def open_envelope(body: bytes) -> Envelope:
     return Envelope(*(value.get(key) for key in ("success", "errors", "result", "result_info")))
 
 
-def clip(text: str, hide: Callable[[str], str]) -> str:
-    """Text of the server, secrets hidden before it is cut to 500 characters (half a secret is not found)."""
-    return hide(text)[:_MAX_MESSAGE]
-
-
-def _api_error(entry: object, hide: Callable[[str], str]) -> ApiError:
+def _api_error(entry: object) -> ApiError:
     fields = entry if isinstance(entry, dict) else {}
     code, message = fields.get("code"), fields.get("message")
     known = isinstance(code, str) or (isinstance(code, int) and not isinstance(code, bool))
-    return ApiError(
-        clip(str(code), hide)[:64] if known else "unknown",
-        clip(message, hide) if isinstance(message, str) else "no message",
-    )
+    return ApiError(str(code) if known else UNKNOWN, message if isinstance(message, str) else "no message")
 
 
-def api_errors(errors: object, hide: Callable[[str], str]) -> tuple[ApiError, ...]:
-    """The entries of `errors`, verbatim but for `hide` and length (API: code and message may be missing)."""
+def api_errors(errors: object) -> tuple[ApiError, ...]:
+    """The entries of `errors`, verbatim (API: code and message may be missing)."""
     if not isinstance(errors, list):
         return ()
-    return tuple(_api_error(entry, hide) for entry in errors[:_MAX_ERRORS])
+    return tuple(_api_error(entry) for entry in errors[:_MAX_ERRORS])
+
+
+def clipped(errors: Iterable[ApiError]) -> tuple[ApiError, ...]:
+    """The same, none longer than anybody reads. Not before secrets were looked for: half a secret is not found."""
+    return tuple(ApiError(error.code[:_MAX_CODE], error.message[:_MAX_MESSAGE]) for error in errors)

@@ -1,13 +1,13 @@
 """One call to its outcome: pacing, deadline, retries; over the network as over a virtual clock."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from threading import Lock
 from typing import Any, Protocol
 
 from reconciler.api.call import Ambiguous, Call, Denied, NotSent, Outcome
-from reconciler.api.hiding import hider, md5_keys
+from reconciler.api.hiding import WITHHELD, Quotes
 from reconciler.api.ratelimit import Pacer
 from reconciler.api.retry import next_delay, parse_retry_after
 from reconciler.api.wire import Reply, Request, Unsettled, decode, encode
@@ -55,14 +55,12 @@ class KeyAccess:
     Attributes:
         reveal: Text of a key by its name.
         wrap: Makes a secret of the text of a generated key.
-        secrets: More texts to hide in messages of the server, such as the token.
-        hider: Makes of texts what hides them in a message of the server.
+        quotes: Tells whether a text holds a key or the token, in whatever spelling.
     """
 
     reveal: Callable[[str], str]
     wrap: Callable[[str], Any]
-    secrets: tuple[str, ...] = field(default=(), repr=False)
-    hider: Callable[[tuple[str, ...]], Callable[[str], str]] = hider
+    quotes: Quotes
 
 
 class Session:
@@ -153,18 +151,19 @@ def _gate(session: Session, port: Port, last: Unsettled | None) -> NotSent | Non
         port.sleep(wait)
 
 
-def _try(call: Call, request: Request, session: Session, port: Port, hide: Callable[[str], str]) -> Outcome | Unsettled:
+def _try(call: Call, request: Request, session: Session, port: Port) -> Outcome | Unsettled:
+    quotes = session.keys.quotes
     timeout = min(READ_TIMEOUT, max(0.001, session.left(port.now())))
     try:
         reply = port.send(request, timeout)
     except NotSentError as problem:
         session.lost()
-        return Unsettled("unreachable", hide(str(problem)), maybe_done=False)
+        return Unsettled("unreachable", WITHHELD if quotes(str(problem)) else str(problem), maybe_done=False)
     except AmbiguousError as problem:
         session.lost()
-        return Unsettled("no-answer", hide(str(problem)))
+        return Unsettled("no-answer", WITHHELD if quotes(str(problem)) else str(problem))
     session.note(reply, port.now(), port.epoch())
-    return decode(call, reply, session.keys.wrap, hide)
+    return decode(call, reply, session.keys.wrap, quotes)
 
 
 def _final(failure: Unsettled, code: str | None = None) -> Outcome:
@@ -199,15 +198,7 @@ def exchange(call: Call, account_id: str, session: Session, port: Port) -> Outco
         session: Shared by all calls of the token.
         port: Carries requests out and keeps the time.
     """
-    revealed = [*session.keys.secrets, *md5_keys(call.body)]
-
-    def reveal(name: str) -> str:
-        text = session.keys.reveal(name)
-        revealed.append(text)
-        return text
-
-    request = encode(call, account_id, reveal)
-    hide = session.keys.hider(tuple(revealed))
+    request = encode(call, account_id, session.keys.reveal)
     last: Unsettled | None = None
     attempt = 0
     while True:
@@ -215,7 +206,7 @@ def exchange(call: Call, account_id: str, session: Session, port: Port) -> Outco
         if stopped is not None:
             return stopped
         attempt += 1
-        settled = _try(call, request, session, port, hide)
+        settled = _try(call, request, session, port)
         if not isinstance(settled, Unsettled):
             # A token that may only read is told so by a check, which must not stop the reading.
             if isinstance(settled, Denied) and not (call.validate_only and settled.status == HTTPStatus.FORBIDDEN):

@@ -1,30 +1,47 @@
-"""Keeps secrets out of text that a server wrote, since a refusal may quote what was sent."""
+"""Withholds the server's words where they may quote a key.
 
-import json
-from collections.abc import Callable, Iterator, Mapping
+A server may spell what it quotes in any way: in hexadecimal, as numbers, in pieces. So nothing is looked for in the
+answer to a call that carried a key: of such an answer only codes are kept, and the names of our own fields.
+"""
+
+import re
+from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import quote
 
-_HIDDEN = "[hidden]"
+from reconciler.api.call import UNKNOWN, ApiError, Call, Verb
 
+Quotes = Callable[[str], bool]
+"""Whether a text holds a key or token, whatever its spelling."""
 
-def md5_keys(body: Mapping[str, Any]) -> Iterator[str]:
-    """The BGP keys in a call's body, of one tunnel or of many under `items`."""
-    for tunnel in (body, *body.get("items", ())):
-        bgp = tunnel.get("bgp")
-        key = bgp.get("md5_key") if isinstance(bgp, Mapping) else None
-        if isinstance(key, str) and key:
-            yield key
+WITHHELD = "Cloudflare's message is withheld, since it may quote a key"
+_ASK = f"{WITHHELD}; `reconciler plan --server-check` asks without the pre-shared key, and shows what it says"
+_CODE = re.compile(r"\d{1,6}", re.ASCII)
+"""What Cloudflare's codes look like. Anything else that stands in the place of one could be a key."""
 
 
-def hider(secrets: tuple[str, ...]) -> Callable[[str], str]:
-    """A function that hides these texts, also as JSON or a URL would spell them; longest first."""
-    spelled = {form for text in secrets if text for form in (text, json.dumps(text)[1:-1], quote(text, safe=""))}
-    forms = sorted(spelled, key=lambda form: (-len(form), form))
+def carries_key(call: Call) -> bool:
+    """Whether a call or its answer holds a key: a pre-shared key, a generated one, or a BGP key of any tunnel in it.
 
-    def hide(text: str) -> str:
-        for form in forms:
-            text = text.replace(form, _HIDDEN)
-        return text
+    (Of a bulk update that is refused, the one tunnel at fault is found by sending parts of it: what is said of that
+    one is withheld only if it has a BGP key itself.)
+    """
+    if call.keys or call.verb in (Verb.SET_KEYS, Verb.GENERATE_KEY):
+        return True
+    return any(map(_has_md5_key, (call.body, *call.body.get("items", ()))))
 
-    return hide
+
+def _has_md5_key(tunnel: Mapping[str, Any]) -> bool:
+    bgp = tunnel.get("bgp")
+    return isinstance(bgp, Mapping) and bool(bgp.get("md5_key"))
+
+
+def withheld(call: Call, errors: tuple[ApiError, ...], quotes: Quotes) -> tuple[ApiError, ...]:
+    """What the server said of a call, without the words that may quote a key."""
+    if carries_key(call):
+        ask = call.verb is Verb.CREATE and not _has_md5_key(call.body)
+        return tuple(_silenced(error, _ASK if ask else WITHHELD) for error in errors)
+    return tuple(_silenced(e, WITHHELD) if quotes(e.code) or quotes(e.message) else e for e in errors)
+
+
+def _silenced(error: ApiError, sentence: str) -> ApiError:
+    return ApiError(error.code if _CODE.fullmatch(error.code) else UNKNOWN, sentence)

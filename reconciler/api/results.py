@@ -4,13 +4,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from reconciler.api.call import Answered, Call, Verb
-from reconciler.api.envelope import Envelope, UnreadableError, clip
+from reconciler.api.envelope import Envelope, UnreadableError
 from reconciler.core.live import ListUntrusted, live_from_result
 
 Wrap = Callable[[str], Any]
-Hide = Callable[[str], str]
 
-_NO_REASON = "refused without a reason"
+_REASON = "Cloudflare does not take it; the reason is withheld, since it may quote the key"
 
 
 class NotDoneError(Exception):
@@ -96,21 +95,17 @@ def _single(call: Call, result: dict[str, Any], flag: str, code: str) -> Answere
     return Answered(result={"tunnels": {found: tunnel}} if found and flag == "modified" else {})
 
 
-def _keys_set(call: Call, result: dict[str, Any], hide: Hide) -> Answered:
+def _keys_set(call: Call, result: dict[str, Any]) -> Answered:
     applied, unapplied = result.get("successfully_applied_psks"), result.get("unapplied_psks")
     if not isinstance(applied, dict) and not isinstance(unapplied, dict):
         raise UnreadableError("the answer does not say which keys were set")
     done = applied if isinstance(applied, dict) else {}
     reasons = unapplied if isinstance(unapplied, dict) else {}
-    refused = {i: _reason(reasons[i], hide) for i in call.keys if i in reasons}
+    refused = {i: _REASON for i in call.keys if i in reasons}
     # Of a tunnel that stands in neither nothing is known: silence about a write is no refusal.
     return Answered(
         result={"applied": tuple(i for i in call.keys if i in done and i not in refused), "refused": refused}
     )
-
-
-def _reason(value: object, hide: Hide) -> str:
-    return clip(value, hide) if isinstance(value, str) and value else _NO_REASON
 
 
 def _key_made(call: Call, result: dict[str, Any], wrap: Wrap) -> Answered:
@@ -122,14 +117,13 @@ def _key_made(call: Call, result: dict[str, Any], wrap: Wrap) -> Answered:
     return Answered(result={"key": wrap(key)})
 
 
-def checked(call: Call, envelope: Envelope, wrap: Wrap, hide: Hide) -> Answered:
+def checked(call: Call, envelope: Envelope, wrap: Wrap) -> Answered:
     """The answer to `call`, its success already seen to be true, as the engine wants it.
 
     Args:
         call: What was sent.
         envelope: What came back.
         wrap: Makes a secret of a key's text.
-        hide: Hides secrets in text of the server.
 
     Raises:
         NotDoneError: It says that nothing was done.
@@ -142,14 +136,14 @@ def checked(call: Call, envelope: Envelope, wrap: Wrap, hide: Hide) -> Answered:
         return Answered()
     if call.verb is Verb.CREATE:
         return _created(call, envelope.result)
-    return _written(call, _object(envelope.result), wrap, hide)
+    return _written(call, _object(envelope.result), wrap)
 
 
-def _written(call: Call, result: dict[str, Any], wrap: Wrap, hide: Hide) -> Answered:
+def _written(call: Call, result: dict[str, Any], wrap: Wrap) -> Answered:
     if call.verb is Verb.UPDATE:
         return _updated(result)
     if call.verb is Verb.UPDATE_ONE:
         return _single(call, result, "modified", "not-modified")
     if call.verb is Verb.DELETE:
         return _single(call, result, "deleted", "not-deleted")
-    return _keys_set(call, result, hide) if call.verb is Verb.SET_KEYS else _key_made(call, result, wrap)
+    return _keys_set(call, result) if call.verb is Verb.SET_KEYS else _key_made(call, result, wrap)

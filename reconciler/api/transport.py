@@ -239,4 +239,7 @@ class HttpPort:
 
 def _reason(problem: Exception) -> str:
     """The kind of fault and the system's words for it, which hold neither headers nor bodies."""
-    return f"{type(problem).__name__}: {str(problem)[:200]}" if str(problem) else type(problem).__name__
+    words = str(problem)[:200]
+    if isinstance(problem, httpx.RemoteProtocolError):
+        words = words.partition(":")[0]  # behind it the server is quoted, and it may quote what it was sent
+    return f"{type(problem).__name__}: {words}" if words else type(problem).__name__

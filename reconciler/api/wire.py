@@ -9,8 +9,9 @@ from typing import Any
 from urllib.parse import quote
 
 from reconciler.api.call import Answered, ApiError, Call, Denied, Outcome, Refused, Verb
-from reconciler.api.envelope import Envelope, UnreadableError, api_errors, open_envelope
-from reconciler.api.results import Hide, NotDoneError, Wrap, checked
+from reconciler.api.envelope import Envelope, UnreadableError, api_errors, clipped, open_envelope
+from reconciler.api.hiding import Quotes, withheld
+from reconciler.api.results import NotDoneError, Wrap, checked
 from reconciler.core.live import ListUntrusted
 
 UNTRUSTED = "list-untrusted"
@@ -141,18 +142,14 @@ def encode(call: Call, account_id: str, reveal: Callable[[str], str]) -> Request
     return Request(_METHODS[call.verb], _path(call, account_id), query, headers, body)
 
 
-def _plain(text: str) -> str:
-    return text
-
-
-def decode(call: Call, reply: Reply, wrap: Wrap, hide: Hide = _plain) -> Outcome | Unsettled:
+def decode(call: Call, reply: Reply, wrap: Wrap, quotes: Quotes) -> Outcome | Unsettled:
     """What a reply means for its call, by status first.
 
     Args:
         call: What was sent.
         reply: What came back.
         wrap: Makes a secret of the text of a key that Cloudflare generated.
-        hide: Hides secrets in Cloudflare's messages.
+        quotes: Tells whether a message quotes a key or token.
 
     Returns:
         An outcome, or `Unsettled` when a try more might give one.
@@ -162,10 +159,10 @@ def decode(call: Call, reply: Reply, wrap: Wrap, hide: Hide = _plain) -> Outcome
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return Unsettled("rate-limited", "too many calls (HTTP 429)", ray, maybe_done=False)
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        return Denied(status, _errors(reply, hide), ray)
+        return Denied(status, _told(call, reply, quotes, _said(reply)), ray)
     if status in _MAYBE_DONE or kind not in _DECODERS:
         return Unsettled(f"http-{status}", f"HTTP {status}", ray)
-    return _DECODERS[kind](call, reply, wrap, hide)
+    return _DECODERS[kind](call, reply, wrap, quotes)
 
 
 def ray_of(reply: Reply) -> str | None:
@@ -178,7 +175,7 @@ def ray_of(reply: Reply) -> str | None:
     return ray if _RAY.fullmatch(ray) else None
 
 
-def _redirected(call: Call, reply: Reply, _wrap: Wrap, _hide: Hide) -> Outcome | Unsettled:
+def _redirected(call: Call, reply: Reply, _wrap: Wrap, _quotes: Quotes) -> Outcome | Unsettled:
     status, ray = reply.status, ray_of(reply)
     message = f"HTTP {status}: a redirect, which is never followed; is the base URL right?"
     if call.verb is Verb.LIST:
@@ -186,42 +183,41 @@ def _redirected(call: Call, reply: Reply, _wrap: Wrap, _hide: Hide) -> Outcome |
     return Unsettled("redirect", message, ray)
 
 
-def _errors(reply: Reply, hide: Hide) -> tuple[ApiError, ...]:
-    """Cloudflare's errors, or one of ours when the body has none that can be read."""
+def _said(reply: Reply) -> tuple[ApiError, ...]:
+    """Cloudflare's errors in its own words; none when the body has none that can be read."""
     try:
-        found = api_errors(open_envelope(reply.body).errors, hide)
+        return api_errors(open_envelope(reply.body).errors)
     except UnreadableError:
-        found = ()
-    return found or (ApiError(f"http-{reply.status}", f"HTTP {reply.status} without an error that can be read"),)
+        return ()
 
 
-def _decode_refusal(call: Call, reply: Reply, _wrap: Wrap, hide: Hide) -> Outcome | Unsettled:
-    errors, ray = _errors(reply, hide), ray_of(reply)
-    if any(error.code in _TOKEN_REFUSED for error in errors):
-        return Denied(reply.status, errors, ray)
-    if call.verb is Verb.DELETE and reply.status == HTTPStatus.NOT_FOUND:
-        return _gone(errors, ray)
-    too_large = call.verb is not Verb.LIST and any(_TOO_LARGE.search(error.message) for error in errors)
-    return Refused(413 if too_large else reply.status, errors, ray)
+def _told(call: Call, reply: Reply, quotes: Quotes, said: tuple[ApiError, ...]) -> tuple[ApiError, ...]:
+    """What may be told of Cloudflare's errors, or one of ours when there is none."""
+    ours = ApiError(f"http-{reply.status}", f"HTTP {reply.status} without an error that can be read")
+    return clipped(withheld(call, said, quotes)) or (ours,)
 
 
-def _gone(errors: tuple[ApiError, ...], ray: str | None) -> Outcome | Unsettled:
-    """A 404 on DELETE is what was wanted, if it is the API that speaks (not a proxy, not its router)."""
-    if errors[0].code.startswith("http-"):
-        return Unsettled("http-404", "HTTP 404 without an error that can be read", ray)
-    if any(error.code == _NO_ROUTE for error in errors):
-        return Refused(404, errors, ray)
-    return Answered()
+def _decode_refusal(call: Call, reply: Reply, _wrap: Wrap, quotes: Quotes) -> Outcome | Unsettled:
+    status, said, ray = reply.status, _said(reply), ray_of(reply)
+    errors = _told(call, reply, quotes, said)
+    codes = {error.code for error in said}
+    if codes & _TOKEN_REFUSED:
+        return Denied(status, errors, ray)
+    # A 404 on DELETE is what was wanted, if it is the API that speaks (not a proxy, not its router).
+    if call.verb is Verb.DELETE and status == HTTPStatus.NOT_FOUND and _NO_ROUTE not in codes:
+        return Answered() if said else Unsettled("http-404", errors[0].message, ray)
+    too_large = call.verb is not Verb.LIST and any(_TOO_LARGE.search(error.message) for error in said)
+    return Refused(413 if too_large else status, errors, ray)
 
 
-def _decode_success(call: Call, reply: Reply, wrap: Wrap, hide: Hide) -> Outcome | Unsettled:
+def _decode_success(call: Call, reply: Reply, wrap: Wrap, quotes: Quotes) -> Outcome | Unsettled:
     status, ray = reply.status, ray_of(reply)
     if call.verb is Verb.LIST and status != HTTPStatus.OK:
         return Refused(status, (ApiError(UNTRUSTED, f"HTTP {status} is no answer to a list"),), ray)
     try:
         envelope = open_envelope(reply.body)
-        errors = _unsuccessful(call, envelope, hide)
-        return Refused(status, errors, ray) if errors else checked(call, envelope, wrap, hide)
+        errors = _unsuccessful(call, envelope, quotes)
+        return Refused(status, errors, ray) if errors else checked(call, envelope, wrap)
     except UnreadableError as problem:
         return Unsettled("unreadable", f"{problem} (HTTP {status})", ray)
     except NotDoneError as problem:
@@ -230,9 +226,9 @@ def _decode_success(call: Call, reply: Reply, wrap: Wrap, hide: Hide) -> Outcome
         return Refused(status, (ApiError(UNTRUSTED, str(problem)),), ray)
 
 
-def _unsuccessful(call: Call, envelope: Envelope, hide: Hide) -> tuple[ApiError, ...]:
+def _unsuccessful(call: Call, envelope: Envelope, quotes: Quotes) -> tuple[ApiError, ...]:
     """Why an answer with a good status is no success; empty when it is one."""
-    errors = api_errors(envelope.errors, hide)
+    errors = clipped(withheld(call, api_errors(envelope.errors), quotes))
     if envelope.success is True and (envelope.errors is None or envelope.errors == []):
         return ()
     if call.verb is Verb.LIST:

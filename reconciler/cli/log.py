@@ -24,7 +24,11 @@ def _logger(ctx: Context) -> Any:
     from reconciler.render.safe import log as inert
 
     def make_inert(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
-        return {key: inert(value) if isinstance(value, str) else value for key, value in event.items()}
+        # Before anything is escaped: that would hide a key from the stream, which looks for it once more.
+        return {
+            key: value if isinstance(value, int | float) else inert(ctx.redactor.clean(str(value)))
+            for key, value in event.items()
+        }
 
     last = (
         structlog.processors.JSONRenderer()

@@ -3,7 +3,7 @@
 import re
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Self
 from reconciler.api.baseurl import CLOUDFLARE
 from reconciler.api.client import Client
 from reconciler.api.exchange import KeyAccess, Session
-from reconciler.api.hiding import hider
 from reconciler.api.transport import HttpPort
 from reconciler.cli.context import SANDBOX, Context, Halt, base_of, halt, is_variable
 from reconciler.cli.context import tokens as secrets
@@ -21,7 +20,6 @@ from reconciler.cli.log import Carry, log, logged
 from reconciler.cli.wirelog import LoggedPort
 from reconciler.core.desired import Account
 from reconciler.core.diagnostic import error
-from reconciler.keys.redact import Redactor
 from reconciler.keys.secret import Secret
 
 if TYPE_CHECKING:
@@ -133,19 +131,9 @@ class Remote:
                 raise halt("error", "no-certificates", "the TLS certificates can't be read", detail) from None
             if isinstance(port, LoggedPort):
                 port.tell = partial(log, self._ctx, "request")
-            keys = KeyAccess(self._reveal, self._wrap, (token,), hider_of)
+            keys = KeyAccess(self._reveal, self._wrap, self._ctx.redactor.quotes)
             self._lines[token] = port, Session(port.now() + self._ctx.left(), keys)
         return self._lines[token]
-
-
-def hider_of(secrets: tuple[str, ...]) -> Callable[[str], str]:
-    """Hides secrets in a message of the server, in every shape, before the message is cut."""
-    plainly = hider(secrets)
-
-    def hide(text: str) -> str:
-        return Redactor(Secret(secret) for secret in secrets if secret).clean(plainly(text))
-
-    return hide
 
 
 def _token_faults(token: str, variable: str) -> list[tuple[str, str, str]]:

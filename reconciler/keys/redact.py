@@ -1,8 +1,9 @@
-"""Replaces every shape of every known secret in text; `keys.streams` puts it in front of every output.
+"""Knows the secrets of a run and takes them out of text; `keys.streams` puts it in front of every output.
 
-This is the second layer. The first is that secrets are `Secret` values and never reach a text; what this
-layer finds is mostly text from outside (an API error that echoes a key, a library's traceback). Secrets of
-fewer than four characters and blank ones can't be found this way (`can_hide`).
+This is the second fence. The first is that secrets are `Secret` values and never reach a text; what this one finds is
+mostly text from outside: a library's traceback, a live tunnel that is named like a key. A message of the server is
+not patched, but withheld as a whole where it quotes a secret (`quotes`). Secrets of fewer than four characters and
+blank ones can't be found (`can_hide`).
 """
 
 import re
@@ -11,15 +12,11 @@ from collections.abc import Callable, Iterable
 from threading import Lock
 from typing import Any
 
-from reconciler.keys.escapes import Undone, has_escapes, open_run, runs, undone, undone_key
-from reconciler.keys.forms import MIN_LENGTH, forms
+from reconciler.keys.forms import MIN_LENGTH, bare, bare_forms, forms
 from reconciler.keys.secret import Secret, reveal
 
 MASK = "***"
 """What stands in a secret's place: valid inside JSON, HTML, Markdown and URLs."""
-
-_LONGEST_ESCAPE = 16
-"""Characters that one character of a secret may become, two layers of escapes deep."""
 
 
 class _Table:
@@ -74,13 +71,11 @@ class _Table:
 
 
 class Redactor:
-    """Knows the secrets of a run and takes them out of text.
-
-    It looks for their shapes in a text as it stands, and in the text with its escapes undone.
-    """
+    """Knows the secrets of a run and takes them out of text."""
 
     def __init__(self, secrets: Iterable[Secret] = ()) -> None:
         self._forms: set[str] = set()
+        self._bare: set[str] = set()
         self._tables: tuple[_Table, _Table] | None = None
         self._lock = Lock()  # one account may learn a key while another one writes
         self.add(*secrets)
@@ -96,11 +91,23 @@ class Redactor:
         new = {form for secret in secrets for form in forms(reveal(secret))}
         with self._lock:
             self._forms |= new
+            self._bare |= bare_forms(new)
             self._tables = None  # made anew for the next text: keys often come one by one
+
+    def watch(self, *texts: str) -> None:
+        """Make texts known to `quotes` alone: BGP keys, which may be words that outputs can't do without."""
+        with self._lock:
+            self._bare |= bare_forms(texts)
+            self._tables = None
+
+    def quotes(self, text: str) -> bool:
+        """Whether a text holds a secret, or most of it, whatever its case and whatever stands between its letters."""
+        written, stripped = self._known()
+        return bool(written.spans(text) or stripped.spans(bare(text)))
 
     def clean(self, text: str) -> str:
         """The text with every shape of every known secret replaced."""
-        return _cut(text, self._spans(text)) if self._forms else text
+        return _cut(text, self._known()[0].spans(text)) if self._forms else text
 
     def clean_value(self, value: Any, fixed: frozenset[str] = frozenset()) -> Any:
         """The same for all text inside dataclasses, mappings (not their keys), lists and tuples.
@@ -120,58 +127,17 @@ class Redactor:
         """What of a stream's text can be written now, cleaned, and its raw rest that may begin a secret."""
         if not self._forms:
             return text, ""
-        spans = self._spans(text)
-        keep = self._beginning(text)
-        for start, end in spans:
-            if start < keep < end:
-                keep = start
-        ready = text[:keep]
-        return _cut(ready, [s for s in spans if s[1] <= keep]), text[keep:]
+        table = self._known()[0]
+        spans, keep = table.spans(text), table.beginning(text)
+        keep = next((start for start, end in spans if start < keep < end), keep)
+        return _cut(text[:keep], [s for s in spans if s[1] <= keep]), text[keep:]
 
     def _known(self) -> tuple[_Table, _Table]:
-        """What is looked for in a text, and in a text with its escapes undone."""
+        """What is looked for in a text as it stands, and in one of which only letters and digits are left."""
         with self._lock:
             if self._tables is None:
-                plain = {shape for form in self._forms for shape in undone_key(form)}
-                self._tables = (
-                    _Table(frozenset(self._forms)),
-                    _Table(frozenset(form for form in plain if len(form) >= MIN_LENGTH and not form.isspace())),
-                )
+                self._tables = _Table(frozenset(self._forms)), _Table(frozenset(self._bare))
             return self._tables
-
-    def _spans(self, text: str, layers: int = 2) -> list[tuple[int, int]]:
-        """Where secrets stand, in order; what may be hexadecimal or base64 is looked into so many times."""
-        written, plain = self._known()
-        spans = written.spans(text)
-        simple = undone(text) if has_escapes(text) else text
-        found = plain.spans(simple) if simple is not text else []
-        if layers:
-            found += [
-                (start, end) for start, end, inner in runs(simple) if any(self._spans(i, layers - 1) for i in inner)
-            ]
-        if not found:
-            return spans
-        origin = Undone(text).origin
-        return _joined(sorted([*spans, *((origin(start), origin(end)) for start, end in found)]))
-
-    def _beginning(self, text: str) -> int:
-        written, plain = self._known()
-        first = max(0, len(text) - plain.longest * _LONGEST_ESCAPE)
-        end = Undone(text[first:], open_end=True)
-        begun = min(plain.beginning(end.text), open_run(end.text))
-        settled = first + (end.settled if begun == len(end.text) else end.origin(begun))
-        return min(settled, written.beginning(text))
-
-
-def _joined(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Spans in order, those that overlap made one."""
-    joined: list[tuple[int, int]] = []
-    for start, end in spans:
-        if joined and start < joined[-1][1]:
-            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
-        else:
-            joined.append((start, end))
-    return joined
 
 
 def _alternation(heads: list[str]) -> str:

@@ -94,7 +94,7 @@ class Port:
 
 
 def client(port, parallelism=4):
-    return Client("acc", Session(5.0, KeyAccess(str, str)), port, parallelism)
+    return Client("acc", Session(5.0, KeyAccess(str, str, lambda _: False)), port, parallelism)
 
 
 def creates(*names):

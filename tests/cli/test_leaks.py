@@ -15,7 +15,6 @@ from reconciler.simulator.message import Reply, failure
 from tests.cli.test_accounts import git
 from tests.cli.world import ID, Ran, World, tunnel
 from tests.keys.canary import leaks
-from tests.keys.test_redact import go_json
 
 KEY = "c4nary-PSK 'q\"<&>%s {0} *_`|~ \\key"
 MD5 = "Md5=Canary&<x>_y"
@@ -137,6 +136,14 @@ def token_in_the_base_url(world: World) -> list[Ran]:
     return [world.bare("plan", "--base-url", url) for url in urls]
 
 
+def go_json(text: str) -> str:
+    """As Go's encoding/json writes a string."""
+    text = json.dumps(text, ensure_ascii=False)
+    for sign in "<>&\u2028\u2029":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return text
+
+
 SPELLINGS: dict[str, Callable[[str], str]] = {
     "as it is": str,
     "as json": lambda key: json.dumps({"psk": key}),
@@ -151,12 +158,24 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
     "as json in json": lambda key: json.dumps(json.dumps(key)),
     "as html in json": lambda key: json.dumps(html.escape(key)),
     "in another character set": lambda key: f"é{key}".encode().decode("latin-1"),
+    "in decimal bytes": lambda key: str(list(key.encode())),
+    "in hexadecimal with colons": lambda key: key.encode().hex(":"),
+    "in hexadecimal of utf-16": lambda key: key.encode("utf-16-be").hex(),
+    "in capitals": str.upper,
+    "letter by letter": " ".join,
+    "in lines": lambda key: "\n".join(key[i : i + 5] for i in range(0, len(key), 5)),
+    "without its beginning": lambda key: key[3:],
+    "without its end": lambda key: key[:-3],
 }
+BY_CODE_POINTS = ("as json of code points", "in decimal bytes", "in hexadecimal of utf-16")
+"""Spellings in which a token is not found; as it goes with every call, not every message can be withheld."""
 
 
-def echo(world: World, message: str, method: str, status: int = 400) -> None:
+def echo(world: World, message: str, method: str, status: int = 400, holding: str = "") -> None:
+    """Refuses calls of a method whose body holds a text, and says the message."""
+
     def answer(sim, request):
-        if request.method == method:
+        if request.method == method and holding.encode() in request.body:
             sim.note(request, status)
             return failure(status, 1022, f"refused: {message}!")
         return sim.handle(request)
@@ -181,15 +200,33 @@ def echoed(spelling: str) -> None:
         echo(world, SPELLINGS[spelling](TOKEN), "GET", 401)
         return each(world, "plan")
 
+    def bgp_key(world: World) -> list[Ran]:
+        world.live(tunnel(1), tunnel(2, **BGP))
+        world.declare(tunnel(1, description="x"), tunnel(2, **BGP, description="x"), tunnel(3, **BGP))
+        echo(world, SPELLINGS[spelling](MD5), "PUT", holding=MD5)
+        runs = [world.run("apply", "--auto-approve", "-vv")]
+        echo(world, SPELLINGS[spelling](MD5), "POST", holding=MD5)
+        return [*runs, world.run("plan", "--server-check", "-v"), world.run("apply", "--auto-approve", "-o", "json")]
+
     PATHS[f"create refused with the key {spelling}"] = create
     PATHS[f"psk set refused with the key {spelling}"] = set_key
-    PATHS[f"401 with the token {spelling}"] = list_token
-    if spelling in ("in base64", "in hexadecimal", "as json of code points"):
-        REDACTED.update(PATHS.keys() & {f"create refused with the key {spelling}", f"401 with the token {spelling}"})
+    PATHS[f"update and create refused with the md5 key {spelling}"] = bgp_key
+    if spelling not in BY_CODE_POINTS:
+        PATHS[f"401 with the token {spelling}"] = list_token
+    if spelling in ("in base64", "in hexadecimal", "in capitals"):
+        REDACTED.add(f"401 with the token {spelling}")
 
 
 for spelling in SPELLINGS:
     echoed(spelling)
+
+
+@path()
+def update_refused_with_the_md5_key_of_another_tunnel(world: World) -> list[Ran]:
+    world.live(tunnel(1), tunnel(2, **BGP))
+    world.declare(tunnel(1, description="x"))
+    echo(world, f"as {MD5.lower()} says", "PUT")
+    return each(world, "apply", "--auto-approve")
 
 
 @path()

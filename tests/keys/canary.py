@@ -32,6 +32,13 @@ def _hex_runs(data: bytes) -> Iterator[bytes]:
             yield bytes.fromhex(part[: len(part) // 2 * 2].decode())
 
 
+def _bytes_apart(data: bytes) -> Iterator[bytes]:
+    """Bytes that are written one by one: `[81, 119]`, `51:77`, `0x51, 0x77`, `\\u0051\\u0077`."""
+    yield bytes(int(n) for n in re.findall(rb"(?<!\d)\d{1,3}(?!\d)", data) if int(n) <= 255)
+    hexadecimal = re.findall(rb"(?<![0-9a-fA-F])(?:0x|u?00)?([0-9a-fA-F]{2})(?![0-9a-fA-F])", data)
+    yield bytes.fromhex(b"".join(hexadecimal).decode())
+
+
 def _unescaped(data: bytes) -> Iterator[bytes]:
     yield re.sub(rb"\\x([0-9a-f]{2})|\\([\\'\"])", lambda m: bytes.fromhex(m[1].decode()) if m[1] else m[2], data)
 
@@ -65,6 +72,8 @@ DECODERS: dict[str, Callable[[bytes], Iterator[bytes]]] = {
     "json in html": lambda data: _unjson(html.unescape(data.decode("utf-8", "replace")).encode()),
     "base64": _base64_runs,
     "hex": _hex_runs,
+    "utf-16 in hex": lambda data: (run.replace(b"\0", b"") for run in _hex_runs(data)),
+    "bytes apart": _bytes_apart,
     "repr": _unescaped,
     "markdown": lambda data: iter([re.sub(rb"\\([!-/:-@\[-`{-~])", rb"\1", data)]),
     "utf-16": lambda data: iter([data.replace(b"\0", b"")]),
@@ -74,11 +83,24 @@ DECODERS: dict[str, Callable[[bytes], Iterator[bytes]]] = {
 """By name: what undoes one way of writing text, as candidates to look for the secret in."""
 
 
+_WHOLE = 12
+"""Letters and digits of a secret from which on most of them are as bad as all."""
+
+
+def _bare(data: bytes) -> bytes:
+    return re.sub(rb"[^a-z0-9]", b"", data.lower())
+
+
 def leaks(data: bytes, *secrets: str) -> list[str]:
-    """The names of the encodings in which one of the secrets stands in the data; empty when there is none."""
+    """The names of the encodings in which one of the secrets stands in the data; empty when there is none.
+
+    So does one of which only case, what is no letter or digit, or three characters at either end differ.
+    """
     needles = [s.encode() for s in secrets]
-    return [
-        name
-        for name, decode in DECODERS.items()
-        if any(needle in candidate for candidate in decode(data) for needle in needles)
-    ]
+    cores = [_bare(needle)[3:-3] for needle in needles if len(_bare(needle)) >= _WHOLE]
+
+    def holds(candidate: bytes) -> bool:
+        bare = _bare(candidate) if cores else b""
+        return any(n in candidate for n in needles) or any(core in bare for core in cores)
+
+    return [name for name, decode in DECODERS.items() if any(map(holds, decode(data)))]

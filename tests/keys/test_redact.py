@@ -1,7 +1,6 @@
 import base64
 import html
 import json
-import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,19 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.keys.escapes import undone_key
 from reconciler.keys.redact import MASK, Redactor, mask_commands
 from reconciler.keys.secret import Secret
 from tests.keys.canary import leaks
-
-
-def go_json(text: str) -> str:
-    """As Go's encoding/json writes a string."""
-    text = json.dumps(text, ensure_ascii=False)
-    for sign in "<>&\u2028\u2029":
-        text = text.replace(sign, f"\\u{ord(sign):04x}")
-    return text
-
 
 KEY = "q\"'$x<&>\\ ä%/+end"
 
@@ -47,16 +36,8 @@ ENCODINGS: dict[str, Callable[[str], str]] = {
     "base64": lambda s: base64.b64encode(s.encode()).decode(),
     "base64 offset 1": lambda s: base64.b64encode(b"-" + s.encode() + b"-").decode(),
     "base64 offset 2": lambda s: base64.b64encode(b"--" + s.encode()).decode(),
-    "go json": go_json,
-    "json as lower hexadecimal": lambda s: re.sub("(....)", r"\\u\1", s.encode("utf-16-be").hex()),
-    "json as upper hexadecimal": lambda s: re.sub("(....)", r"\\u\1", s.encode("utf-16-be").hex().upper()),
-    "json with slashes": lambda s: json.dumps(s).replace("/", "\\/"),
-    "latin-1": lambda s: s.encode().decode("latin-1"),
-    "cp1252": lambda s: "".join(bytes([b]).decode("cp1252", "ignore") or chr(b) for b in s.encode()),
     "basic auth": lambda s: base64.urlsafe_b64encode(b"u:" + s.encode() + b"\xff\xff").decode(),
 }
-
-ESCAPES = sorted(name for name in ENCODINGS if not any(word in name.lower() for word in ("hex", "64", "basic")))
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
@@ -70,31 +51,15 @@ def test_every_shape_of_a_key_is_replaced(key: str, encoding: str) -> None:
     assert cleaned.endswith(" after")
 
 
-@settings(derandomize=True, max_examples=500, deadline=None)
-@given(
-    st.text("ab1%&\\<>\"'/+;u0é€😀 ", min_size=6, max_size=16).filter(lambda key: len(undone_key(key.strip())[1]) > 3),
-    st.sampled_from(sorted(ENCODINGS)),
-    st.sampled_from(sorted(ENCODINGS)),
-)
-def test_a_key_in_two_encodings_is_replaced(key: str, inner: str, outer: str) -> None:
-    text = f"before {ENCODINGS[outer](ENCODINGS[inner](key))} after"
-    cleaned = Redactor([Secret(key)]).clean(text)
-    assert MASK in cleaned
-    assert leaks(cleaned.encode(), key) == []
-
-
 @settings(derandomize=True, max_examples=300, deadline=None)
 @given(
     st.text("ab1%&\\<>\"'/+;u0é€ ", min_size=6, max_size=14).filter(str.strip),
-    st.sampled_from(ESCAPES),
-    st.sampled_from(ESCAPES),
+    st.sampled_from(sorted(ENCODINGS)),
     st.lists(st.integers(1, 9), min_size=1),
 )
-def test_an_escaped_key_that_is_written_in_parts_is_replaced(
-    key: str, inner: str, outer: str, sizes: list[int]
-) -> None:
+def test_a_key_that_is_written_in_parts_is_replaced(key: str, encoding: str, sizes: list[int]) -> None:
     redactor = Redactor([Secret(key)])
-    text = rest = f"before {ENCODINGS[outer](ENCODINGS[inner](key))} after"
+    text = rest = f"before {ENCODINGS[encoding](key)} after"
     written = held = ""
     for size in cycle(sizes):
         ready, held = redactor.split(held + rest[:size])
@@ -104,12 +69,40 @@ def test_an_escaped_key_that_is_written_in_parts_is_replaced(
     assert written + redactor.clean(held) == redactor.clean(text)
 
 
-@pytest.mark.parametrize("third", ["json", "html", "url", "repr"])
-def test_a_log_line_around_a_message_hides_no_key(third: str) -> None:
-    for one in ("go json", "html", "json", "latin-1"):
-        cleaned = Redactor([Secret(KEY)]).clean(ENCODINGS[third](ENCODINGS["json"](f"no: {ENCODINGS[one](KEY)}!")))
-        assert MASK in cleaned
-        assert not {"end", "$x"} & set(re.findall(r"\$x|end", cleaned))
+LONG = "Qw7-hunter2_xyz+09 Ab"
+
+
+@pytest.mark.parametrize(
+    "spelt",
+    [
+        LONG,
+        LONG.swapcase(),
+        " ".join(LONG),
+        "Qw7\r\n  hunter2\r\n  xyz+09\r\n  Ab",
+        "Qw7...hunter2...xyz...09...Ab",
+        LONG[3:],
+        LONG[:-3],
+        LONG.encode().hex(":").upper(),
+        base64.encodebytes(f"Bearer {LONG}".encode() * 3).decode(),
+        quote(LONG, safe="").lower(),
+    ],
+)
+def test_a_message_quotes_a_key_whatever_its_case_and_what_stands_between_its_letters(spelt: str) -> None:
+    redactor = Redactor([Secret("another"), Secret(LONG)])
+    assert redactor.quotes(f"what is <{spelt}>?")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "Qw7-hunter2", "the interface address overlaps that of lon-a", str(list(LONG.encode())), LONG[::-1]]
+)
+def test_a_message_that_holds_no_shape_of_a_key_quotes_none(text: str) -> None:
+    assert not Redactor([Secret(LONG)]).quotes(text)
+    assert not Redactor().quotes(text)
+
+
+@pytest.mark.parametrize(("text", "quoted"), [("is abc-d ok", True), ("is abcd ok", False), ("is ABC-D ok", False)])
+def test_a_short_key_is_only_found_as_it_is(text: str, *, quoted: bool) -> None:
+    assert Redactor([Secret("abc-d")]).quotes(text) is quoted
 
 
 @pytest.mark.parametrize("line", ["first line", "second"])
@@ -161,13 +154,15 @@ def test_megabytes_stay_fast_with_a_thousand_keys() -> None:
     assert time.process_time() - began < 3
 
 
-def test_escaped_megabytes_stay_fast_with_a_thousand_keys() -> None:
-    redactor = Redactor(Secret(f"{i:04}-{i * 7919 % 10007:05}-kKeEyY{i}") for i in range(1000))
-    text = '{"id": "023e105f4ecef8ad9ca31a8372d0c353", "name": "lon-a"}\\n\\u003c%20&amp;lt;' * 35_000
+@pytest.mark.parametrize("piece", ["a", "A1", "\\", "%25", "&#", "a/", "abcdefghijkl ", "\n", "a-key-of-some-lengt"])
+def test_no_text_takes_long(piece: str) -> None:
+    redactor = Redactor([Secret("a-key-of-some-length"), Secret("\\" * 5000), Secret("%2525" * 50)])
+    text = piece * (200_000 // len(piece))
     began = time.process_time()
-    assert redactor.clean(text) == text
-    assert redactor.clean(text + "\\u003c0007-05398-kKeEyY7") == text + "\\u003c" + MASK
-    assert time.process_time() - began < 5
+    redactor.clean(text)
+    redactor.split(text)
+    redactor.quotes(text)
+    assert time.process_time() - began < 3
 
 
 @pytest.mark.parametrize(
