@@ -73,8 +73,8 @@ def plan_account(ctx: Context, remote: "Remote", desired: Desired) -> Found:
     found = observe(remote, desired.account)
     if not isinstance(found, Live):
         return Unplanned(desired.account, unread(desired.account, found))
-    every = (*desired.tunnels.values(), *found.tunnels.values())
-    ctx.redactor.watch(*{str(tunnel.settings.get("bgp.md5_key", "")) for tunnel in every})
+    every = [*(t.settings for t in desired.tunnels.values()), *(t.settings for t in found.tunnels.values())]
+    ctx.redactor.watch(*{str(settings.get("bgp.md5_key", "")) for settings in every})
     return Planned(build_plan(desired, found, options_of(ctx, remote.base)), listed_at)
 
 
