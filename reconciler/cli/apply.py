@@ -38,7 +38,7 @@ class Done:
 
 def run(ctx: Context) -> Report:
     """Converge every selected account that no guard blocks; accounts fail independently."""
-    saved_text = read_input("--plan", ctx.options.plan) if ctx.options.plan else None
+    saved_text = read_input(ctx, "--plan", ctx.options.plan) if ctx.options.plan else None
     every = load_files(ctx)
     saved = None if saved_text is None else _parsed(saved_text)
     accounts = [d.account for d in every]

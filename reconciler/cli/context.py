@@ -147,14 +147,16 @@ def base_of(ctx: Context) -> str:
 
 
 @contextmanager
-def stop_on_signals(stop: Event) -> Iterator[None]:
+def stop_on_signals(stop: Event, command: str) -> Iterator[None]:
     """Meanwhile SIGINT and SIGTERM ask the run to stop; the second one ends it at once."""
+    calling = command in ("plan", "apply", "drift", "import", "psk")
+    said = b": the call in flight is finished, nothing more is sent" if calling else b""
 
     def ask(number: int, _frame: object) -> None:
         signal.signal(number, signal.SIG_DFL)
         stop.set()
         with suppress(OSError):  # past the buffers: a signal may come in the middle of a write to them
-            os.write(2, b"\nStopping: the call in flight is finished, nothing more is sent.\n")
+            os.write(2, b"\nStopping" + said + b".\n")
 
     before = [(number, signal.signal(number, ask)) for number in (signal.SIGINT, signal.SIGTERM)]
     try:

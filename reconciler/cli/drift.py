@@ -25,7 +25,7 @@ from reconciler.reports.drift import drift_report, with_history
 def run(ctx: Context) -> Report:
     """The drift of every selected account, aged against `--previous`."""
     path = ctx.options.previous
-    before = read_input("--previous", path) if path else None
+    before = read_input(ctx, "--previous", path) if path else None
     every = load_files(ctx)
     baseline = baseline_of(ctx)
     previous = None if before is None else parsed_report(path, before)

@@ -71,7 +71,7 @@ def _command(options: "Namespace") -> int:
     undo = install(redactor, raw_stdout, raw_stderr)
     try:
         ctx = Context(options, os.environ, sys.stdin, sys.stdout, sys.stderr, redactor, raw_stdout, raw_stderr)
-        with stop_on_signals(ctx.stop):
+        with stop_on_signals(ctx.stop, options.command):
             code = _run(ctx)
             ctx.stdout.flush()
             return code or (_ERROR if steady.failed else code)

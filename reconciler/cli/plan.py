@@ -29,7 +29,7 @@ _NO_FAULT = frozenset({"baseline-invalid", "sandbox-key", "no-lock"})
 
 def run(ctx: Context) -> Report:
     """The plan of every selected account; saved with `--out`, checked with `--server-check`."""
-    saved = read_input("--live", ctx.options.live) if ctx.options.live else None
+    saved = read_input(ctx, "--live", ctx.options.live) if ctx.options.live else None
     every = load_files(ctx)
     baseline = baseline_of(ctx)
     if saved is not None:

@@ -10,7 +10,7 @@ from reconciler.render.reader import report_from_json
 def run(ctx: Context) -> int:
     """Draw it. The exit code is that of the drawing, not the one that the report speaks of."""
     path = ctx.options.report
-    lost = show(ctx, parsed_report(path, read_input("the report", path)), ours=False)
+    lost = show(ctx, parsed_report(path, read_input(ctx, "the report", path)), ours=False)
     return EXIT_CODES["error" if lost else "ok"]
 
 

@@ -138,6 +138,38 @@ def test_a_question_can_be_interrupted(world: World) -> None:
     assert world.names() == {}
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["apply", "--plan"], "\nStopping: the call in flight is finished, nothing more is sent.\n"),
+        (["plan", "--live"], "\nStopping: the call in flight is finished, nothing more is sent.\n"),
+        (["drift", "--previous"], "\nStopping: the call in flight is finished, nothing more is sent.\n"),
+        (["render"], "\nStopping.\n"),
+    ],
+    ids=lambda v: v[0] if isinstance(v, list) else None,
+)
+def test_the_wait_for_a_pipe_that_nobody_writes_obeys_the_first_signal(
+    world: World, argv: list[str], said: str, number: int
+) -> None:
+    world.declare(tunnel(1))
+    os.mkfifo(world.root / "pipe")
+    with start(world, *argv, "pipe", "-o", "json") as process, (world.root / "pipe").open("w"):
+        process.send_signal(number)  # it has opened the pipe by now, and waits for its end
+        out, err = process.communicate(timeout=30)
+    assert (process.returncode, json.loads(out)["diagnostics"][0]["code"], err) == (8, "interrupted", said)
+    assert world.calls == []
+
+
+def test_the_wait_for_a_pipe_ends_at_the_deadline(world: World) -> None:
+    world.declare(tunnel(1))
+    os.mkfifo(world.root / "pipe")
+    ran = world.run("apply", "--plan", "pipe", "--timeout", "0.01", "-o", "json")
+    assert (ran.code, ran.json["diagnostics"][0]["code"], world.calls) == (1, "unreadable", [])
+    with (world.root / "pipe").open("w"):  # lets go of what still waits there
+        pass
+
+
 INTERRUPTED_AT = """
 import os, signal, sys
 from reconciler.cli import main

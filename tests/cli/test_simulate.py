@@ -29,13 +29,15 @@ def test_the_tool_converges_through_faults_and_the_state_survives(world: World) 
         cwd=world.root,
         env=world.child(),
         stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
     ) as simulator:
         assert simulator.stdout is not None
         (base_url,) = re.findall(r"http://\S+", simulator.stdout.readline())
         ran = world.bare("apply", "--auto-approve", "--parallelism", "1", "-o", "json", "--base-url", base_url)
         simulator.send_signal(signal.SIGTERM)
-        assert simulator.wait(20) == 0
+        out, err = simulator.communicate(timeout=20)
+    assert (simulator.returncode, out, err) == (0, "", "\nStopping.\n")
     assert (ran.code, {c["outcome"] for c in ran.account["changes"]}) == (0, {"applied"})
     kept = json.loads(world.read("state.json"))["accounts"][ID]
     assert kept["created"] == {"t001": 1, "t002": 1}
