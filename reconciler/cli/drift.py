@@ -26,10 +26,10 @@ def run(ctx: Context) -> Report:
     """The drift of every selected account, aged against `--previous`."""
     path = ctx.options.previous
     before = read_input(ctx, "--previous", path) if path else None
-    every = load_files(ctx)
+    tree = read_tree(Path(ctx.options.dir))
+    every = load_files(ctx, tree)
     baseline = baseline_of(ctx)
     previous = None if before is None else parsed_report(path, before)
-    tree = read_tree(Path(ctx.options.dir))
     # `git apply` takes paths below the working directory only.
     here = f"{Path.cwd()}/" if Path(ctx.options.dir).is_absolute() else ""
 

@@ -10,14 +10,18 @@ from reconciler.desired.load import Loaded, load
 from reconciler.desired.tree import Tree, read_tree
 
 
-def load_files(ctx: Context) -> tuple[Desired, ...]:
+def load_files(ctx: Context, tree: Tree | None = None) -> tuple[Desired, ...]:
     """Desired state of the selected accounts; their diagnostics go to the context.
+
+    Args:
+        ctx: Surroundings.
+        tree: The files, for who needs them for more than this: they are read once, since somebody may edit them.
 
     Raises:
         Halt: `invalid` when the files of a selected account are wrong.
         UsageError: `--account` names none.
     """
-    tree = read_tree(Path(ctx.options.dir))
+    tree = read_tree(Path(ctx.options.dir)) if tree is None else tree
     loaded = load(tree, ctx.now().date())
     ctx.diagnostics = _concerning(ctx, tree, loaded)
     ctx.every = loaded.desired

@@ -1,6 +1,8 @@
 """Several accounts: precedence of outcomes, independence, shared tokens; and what reads only."""
 
 import json
+import os
+import shutil
 import subprocess
 from itertools import product
 
@@ -245,6 +247,20 @@ def test_the_patch_of_a_drift_report_ends_the_drift(world: World) -> None:
     patch = world.write("p.patch", ran.account["ways_out"]["accept"])
     subprocess.run(["git", "apply", str(patch)], cwd=world.root, check=True)  # noqa: S603, S607
     assert world.run("drift").code == 0
+
+
+def test_plan_and_patch_of_a_drift_report_are_about_the_same_files(world: World) -> None:
+    world.live(tunnel(1, description="by hand"))
+    world.declare(tunnel(1))
+    git(world)
+    undisturbed = world.run("drift", "--baseline", "HEAD", "-o", "json").account["ways_out"]["accept"]
+    real = shutil.which("git")
+    edit = f"echo '# edited meanwhile' >>{world.root}/tunnels/prod/a.yaml"
+    world.write("bin/git", f'#!/bin/sh\n{edit}\nexec {real} "$@"\n', 0o755)
+    path = f"{world.root / 'bin'}:{os.environ['PATH']}"
+    ran = world.run("drift", "--baseline", "HEAD", "-o", "json", env={"PATH": path})
+    assert "# edited meanwhile" in world.read("tunnels/prod/a.yaml")
+    assert ran.account["ways_out"]["accept"] == undisturbed
 
 
 def test_a_saved_report_is_drawn_again(world: World) -> None:
