@@ -28,12 +28,13 @@ def _items(header: str) -> list[dict[str, int]]:
     return [{key: int(number) for key, number in _PARAMETER.findall(item)} for item in header.split(",")]
 
 
-def _number(headers: Mapping[str, str], *names: str) -> int | None:
+def _numbers(headers: Mapping[str, str], *names: str) -> list[int]:
+    """The numbers in the first of these headers that has any; it may stand there several times."""
     for name in names:
-        text = headers.get(name, "").strip()
-        if _NUMBER.fullmatch(text):
-            return int(text)
-    return None
+        found = [int(text) for text in map(str.strip, headers.get(name, "").split(",")) if _NUMBER.fullmatch(text)]
+        if found:
+            return found
+    return []
 
 
 def parse_quota(headers: Mapping[str, str], epoch: float) -> Quota | None:
@@ -46,11 +47,11 @@ def parse_quota(headers: Mapping[str, str], epoch: float) -> Quota | None:
     found = [Quota(i["r"], i["t"]) for i in _items(headers.get("ratelimit", "")) if "r" in i and "t" in i]
     if found:
         return min(found, key=lambda quota: quota.remaining)
-    remaining = _number(headers, "x-ratelimit-remaining", "ratelimit-remaining")
-    reset = _number(headers, "x-ratelimit-reset", "ratelimit-reset")
-    if remaining is None or reset is None:
+    remaining = _numbers(headers, "x-ratelimit-remaining", "ratelimit-remaining")
+    resets = _numbers(headers, "x-ratelimit-reset", "ratelimit-reset")
+    if not remaining or not resets:
         return None
-    return Quota(remaining, max(0.0, reset - epoch) if reset > _EPOCHS_FROM else float(reset))
+    return Quota(min(remaining), max(max(0.0, at - epoch) if at > _EPOCHS_FROM else float(at) for at in resets))
 
 
 def parse_policies(headers: Mapping[str, str]) -> tuple[tuple[int, float], ...]:

@@ -11,6 +11,7 @@ _LONGEST = 60.0
 _TRIES = 6
 _TRIES_LIMITED = 12
 _SECONDS = re.compile(r"\d+(\.\d+)?", re.ASCII)
+_ONE_OF_SEVERAL = re.compile(r"(?:\s*(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,)?[^,]+")
 _FOREVER = 1e9
 """Seconds that no run lasts."""
 
@@ -36,13 +37,19 @@ def next_delay(call: Call, failure: Unsettled, attempt: int, draw: float) -> flo
 
 
 def parse_retry_after(value: str | None, epoch: float) -> float | None:
-    """Seconds that a `Retry-After` header asks for, or None when it is absent or not understood.
+    """Seconds that `Retry-After` headers ask for, or None when there is none that is understood.
+
+    An answer may carry several, of the API and of a proxy before it. Each is to be obeyed, so the longest counts.
 
     Args:
-        value: A number of seconds or an HTTP date.
+        value: Numbers of seconds or HTTP dates, with commas between them.
         epoch: Seconds since 1970 now. A date that has passed gives 0.
     """
-    text = (value or "").strip()
+    asked = [_seconds(one.strip(), epoch) for one in _ONE_OF_SEVERAL.findall(value or "")]
+    return max((seconds for seconds in asked if seconds is not None), default=None)
+
+
+def _seconds(text: str, epoch: float) -> float | None:
     if _SECONDS.fullmatch(text):
         return min(float(text), _FOREVER)
     return _until_date(text, epoch) if text[:1].isalpha() and len(text) < 64 else None  # noqa: PLR2004

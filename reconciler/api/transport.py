@@ -11,12 +11,15 @@ from collections.abc import Callable, Iterable
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from ssl import PROTOCOL_TLS_CLIENT, SSLContext
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import httpcore
 
 from reconciler import __version__
 from reconciler.api.envelope import MAX_BODY
 from reconciler.api.exchange import AmbiguousError, NotSentError
+from reconciler.api.proxy import check_proxy, proxy_scheme
 from reconciler.api.wire import Reply, Request
 
 # httpx imports its own command line, with click, rich and pygments, wherever these are installed: a fifth of the start.
@@ -24,6 +27,7 @@ sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
 import httpx  # noqa: E402
 
 _CONNECT_TIMEOUT = 10.0
+_PIECE = 16 * 1024
 _SLICE = 0.05
 _GZIP = 16 + zlib.MAX_WBITS
 _NOT_SENT = (
@@ -36,6 +40,20 @@ _NOT_SENT = (
 )
 
 
+class BadProxyError(Exception):
+    """The proxy that the environment names can't be used.
+
+    Attributes:
+        variable: Where it is named.
+        why: What is wrong and what to do, without the proxy's URL.
+    """
+
+    def __init__(self, variable: str, why: str) -> None:
+        super().__init__(variable, why)
+        self.variable = variable
+        self.why = why
+
+
 class _Stream(httpcore.NetworkStream):
     """A stream that keeps to one end for all: httpx's own time-outs begin anew with every packet."""
 
@@ -44,13 +62,14 @@ class _Stream(httpcore.NetworkStream):
         self._left = left
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        left = self._left()
-        if left <= 0:
-            raise httpcore.ReadTimeout("the answer took too long")
-        return self._inner.read(max_bytes, left if timeout is None else min(left, timeout))
+        late = httpcore.ReadTimeout("the answer took too long")
+        return self._inner.read(max_bytes, _within(self._left(), timeout, late))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._inner.write(buffer, timeout)
+        # In pieces: one large write has no end of its own where the other side takes a little at a time.
+        late = httpcore.WriteTimeout("the request took too long")
+        for start in range(0, len(buffer), _PIECE):
+            self._inner.write(buffer[start : start + _PIECE], _within(self._left(), timeout, late))
 
     def close(self) -> None:
         self._inner.close()
@@ -58,10 +77,17 @@ class _Stream(httpcore.NetworkStream):
     def start_tls(
         self, ssl_context: SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
+        timeout = _within(self._left(), timeout, httpcore.ConnectTimeout("the connection took too long"))
         return _Stream(self._inner.start_tls(ssl_context, server_hostname, timeout), self._left)
 
     def get_extra_info(self, info: str) -> Any:
         return self._inner.get_extra_info(info)
+
+
+def _within(left: float, timeout: float | None, late: Exception) -> float:
+    if left <= 0:
+        raise late
+    return left if timeout is None else min(left, timeout)
 
 
 class _Backend(httpcore.NetworkBackend):
@@ -92,6 +118,30 @@ def _tls(base_url: str) -> SSLContext:
     if base_url.startswith("https:"):
         return httpx.create_ssl_context()
     return SSLContext(PROTOCOL_TLS_CLIENT)  # trusts nobody, and saves reading the certificates for plain loopback
+
+
+def _proxy(base_url: str) -> httpx.Proxy | None:
+    """The proxy that the environment names for the API, None to go there directly.
+
+    Raises:
+        BadProxyError: It can't be used.
+    """
+    found = getproxies()
+    scheme = proxy_scheme(found)
+    if scheme is None or proxy_bypass(urlsplit(base_url).hostname or ""):
+        return None
+    try:
+        return httpx.Proxy(check_proxy(found[scheme]))
+    except httpx.InvalidURL:
+        raise BadProxyError(_variable(scheme), "It is not the URL of a proxy. Correct it, or unset it.") from None
+    except ValueError as refused:
+        raise BadProxyError(_variable(scheme), str(refused)) from None
+
+
+def _variable(scheme: str) -> str:
+    # The lower-case spelling is preferred by getproxies too.
+    names = sorted((name for name in os.environ if name.lower() == f"{scheme}_proxy"), reverse=True)
+    return next((name for name in names if os.environ[name]), "the system's settings")
 
 
 def _check_token(token: str) -> str:
@@ -144,6 +194,7 @@ class HttpPort:
 
     Raises:
         ValueError: The token can't be one.
+        BadProxyError: The environment names a proxy that can't be used.
     """
 
     def __init__(
@@ -169,7 +220,8 @@ class HttpPort:
             verify=_tls(base_url),
             limits=httpx.Limits(max_connections=parallelism, max_keepalive_connections=parallelism),
             follow_redirects=False,
-            trust_env=not local,  # proxies; what stays on this machine needs none
+            proxy=None if local else _proxy(base_url),  # what stays on this machine needs none
+            trust_env=False,
             transport=transport,
         )
         self._cap_time()
@@ -195,7 +247,7 @@ class HttpPort:
             return self._exchange(request, timeout)
         except _NOT_SENT as problem:
             raise NotSentError(f"no connection to Cloudflare ({_reason(problem)})") from None
-        except (httpx.HTTPError, httpx.StreamError, OSError, zlib.error) as problem:
+        except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError, UnicodeError, zlib.error) as problem:
             raise AmbiguousError(f"no whole answer from Cloudflare ({_reason(problem)})") from None
 
     def _exchange(self, request: Request, timeout: float) -> Reply:
@@ -242,4 +294,6 @@ def _reason(problem: Exception) -> str:
     words = str(problem)[:200]
     if isinstance(problem, httpx.RemoteProtocolError):
         words = words.partition(":")[0]  # behind it the server is quoted, and it may quote what it was sent
+    if isinstance(problem, httpx.ProxyError):
+        words = words.partition(" ")[0]  # the status; the proxy's words behind it may quote its password
     return f"{type(problem).__name__}: {words}" if words else type(problem).__name__

@@ -83,11 +83,12 @@ def _command(options: "Namespace") -> int:
 
 
 def _redactor() -> "Redactor":
-    """Knows the usual token from the start, since it may stand on a wrong command line."""
+    """Knows the usual token and the proxies' passwords from the start: they may stand on a wrong command line."""
+    from reconciler.api.proxy import proxy_passwords
     from reconciler.cli.context import tokens
     from reconciler.keys.redact import Redactor
 
-    return Redactor(tokens(os.environ.get("CLOUDFLARE_API_TOKEN", "").strip()))
+    return Redactor(tokens(os.environ.get("CLOUDFLARE_API_TOKEN", "").strip(), *proxy_passwords(os.environ)))
 
 
 def _run(ctx: "Context") -> int:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Self
 from reconciler.api.baseurl import CLOUDFLARE
 from reconciler.api.client import Client
 from reconciler.api.exchange import KeyAccess, Session
-from reconciler.api.transport import HttpPort
+from reconciler.api.proxy import proxy_passwords
+from reconciler.api.transport import BadProxyError, HttpPort
 from reconciler.cli.context import SANDBOX, Context, Halt, base_of, halt, is_variable
 from reconciler.cli.context import tokens as secrets
 from reconciler.cli.log import Carry, log, logged
@@ -114,7 +115,7 @@ class Remote:
         ]
         if problems:
             raise Halt("auth", problems)
-        self._ctx.learn(*secrets(*found.values()))
+        self._ctx.learn(*secrets(*found.values(), *proxy_passwords(self._ctx.env)))
         return {name: found[variable] for variable, names in users.items() for name in names}
 
     def _line(self, token: str) -> tuple[HttpPort, Session]:
@@ -124,6 +125,8 @@ class Remote:
             kind = LoggedPort if options.verbose > 1 else HttpPort
             try:
                 port = kind(base, token, options.parallelism, self._ctx.stop.is_set, self._transport)
+            except BadProxyError as bad:
+                raise halt("error", "bad-proxy", f"the proxy in {bad.variable} can't be used", bad.why) from None
             except ValueError as refused:
                 raise halt("auth", "bad-token", "the API token can't be used", f"{refused}") from None
             except OSError as wrong:

@@ -12,8 +12,8 @@ from reconciler.api.exchange import AmbiguousError, NotSentError
 from reconciler.api.transport import HttpPort
 from reconciler.api.wire import Reply, Request, ray_of
 
-_WAIT = re.compile(r"[\w ,:+-]{1,40}", re.ASCII)
-"""What a `retry-after` may be: seconds, or a date."""
+_WAIT = re.compile(r"[\w ,:+-]{1,80}", re.ASCII)
+"""What a `retry-after` may be: seconds or a date, or several."""
 
 
 class LoggedPort(HttpPort):

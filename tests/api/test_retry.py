@@ -58,7 +58,14 @@ def test_other_failures_end_after_six_tries():
         ("inf", None),
         ("1e9", None),
         ("soon", None),
-        ("3, 5", None),
+        ("3, 5", 5),
+        ("30, 5", 30),
+        ("30,soon", 30),
+        ("soon, 30", 30),
+        ("5, Fri, 15 Jan 2027 08:00:30 GMT", 30),
+        ("Fri, 15 Jan 2027 08:00:30 GMT,5", 30),
+        ("Friday, 15-Jan-27 08:00:30 GMT, Fri, 15 Jan 2027 08:01:00 GMT", 60),
+        ("Fri Jan 15 08:00:30 2027, 5", 30),
         ("٣", None),
         ("9" * 25, 1e9),
         ("9" * 5000, 1e9),
@@ -68,7 +75,7 @@ def test_other_failures_end_after_six_tries():
         ("a" * 1000, None),
     ],
 )
-def test_retry_after_is_seconds_or_a_date(value, seconds):
+def test_retry_after_is_the_longest_of_seconds_and_dates(value, seconds):
     assert parse_retry_after(value, NOW) == seconds
 
 

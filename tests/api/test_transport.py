@@ -1,5 +1,7 @@
+import contextlib
 import gzip
 import logging
+import os
 import socket
 import threading
 import time
@@ -8,7 +10,8 @@ import httpx
 import pytest
 
 from reconciler.api.exchange import AmbiguousError, NotSentError
-from reconciler.api.transport import HttpPort
+from reconciler.api.retry import parse_retry_after
+from reconciler.api.transport import BadProxyError, HttpPort
 from reconciler.api.wire import Reply, Request
 
 GET = Request("GET", "/accounts/a/magic/ipsec_tunnels", {}, {"accept": "application/json"})
@@ -148,6 +151,46 @@ def test_a_drip_ends_with_the_time_of_the_answer(serve, pieces):
     assert time.monotonic() - begun < 1.0
 
 
+def test_of_two_waits_that_are_asked_for_both_arrive(serve):
+    server = serve(answer(status=b"429 Too Many Requests", Retry_After="3", retry_after="30"))
+    assert parse_retry_after(send(server.url).headers["retry-after"], 0.0) == 30
+
+
+class Sink:
+    """Takes one connection and reads a little of the request at a time, or nothing."""
+
+    def __init__(self, size):
+        self.size = size
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
+        self.thread = threading.Thread(target=self._read)
+        self.ended = threading.Event()
+        self.thread.start()
+
+    def _read(self):
+        connection, _ = self.socket.accept()
+        with connection, contextlib.suppress(ConnectionError):
+            while not self.ended.wait(0.01):
+                if self.size and not connection.recv(self.size):
+                    return
+
+    def close(self):
+        self.ended.set()
+        self.thread.join()
+        self.socket.close()
+
+
+@pytest.mark.parametrize("size", [0, 256 * 1024], ids=["nothing", "little"])
+def test_the_time_of_the_answer_ends_an_upload_that_is_read_slowly(size):
+    sink = Sink(size)
+    request = Request("PUT", "/x", {}, {"content-type": "application/json"}, bytes(32 * 1024 * 1024))
+    try:
+        with pytest.raises(AmbiguousError, match="WriteTimeout"):
+            send(sink.url, request, timeout=0.3)
+    finally:
+        sink.close()
+
+
 def test_silence_is_ambiguous():
     with socket.create_server(("127.0.0.1", 0)) as deaf, pytest.raises(AmbiguousError):
         send(f"http://127.0.0.1:{deaf.getsockname()[1]}", timeout=0.1)
@@ -192,6 +235,61 @@ def test_a_proxy_that_refuses_means_not_sent(serve, monkeypatch):
     with pytest.raises(NotSentError):
         send("https://api.invalid")
     assert proxy.requests[0].startswith(b"CONNECT api.invalid:443")
+    assert b"t0ken" not in proxy.requests[0]
+
+
+@pytest.fixture
+def proxies(monkeypatch):
+    """Sets these variables and no other about proxies."""
+
+    def only(**chosen):
+        for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+            monkeypatch.delenv(name)
+        for name, value in chosen.items():
+            monkeypatch.setenv(name, value)
+
+    return only
+
+
+@pytest.mark.parametrize(
+    ("chosen", "variable"),
+    [
+        ({"HTTPS_PROXY": "socks5://127.0.0.1:9"}, "HTTPS_PROXY"),
+        ({"https_proxy": "socks5h://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9"}, "https_proxy"),
+        ({"ALL_PROXY": "ftp://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9"}, "ALL_PROXY"),
+        ({"all_proxy": "http://127.0.0.1:port"}, "all_proxy"),
+        ({"Https_Proxy": "http://[::1"}, "Https_Proxy"),
+    ],
+    ids=str,
+)
+def test_a_proxy_that_can_not_be_used_is_an_error_that_names_its_variable(proxies, chosen, variable):
+    proxies(**chosen)
+    with pytest.raises(BadProxyError) as bad:
+        HttpPort("https://127.0.0.1:9", "t0ken", 1, lambda: False)
+    assert bad.value.variable == variable
+
+
+@pytest.mark.parametrize(
+    "unused",
+    [
+        {"HTTP_PROXY": "socks5://127.0.0.1:9"},
+        {"FTP_PROXY": "nonsense://"},
+        {"ALL_PROXY": "socks5://127.0.0.1:9", "NO_PROXY": "api.invalid"},
+        {"ALL_PROXY": "socks5://127.0.0.1:9", "no_proxy": "localhost, *"},
+    ],
+    ids=str,
+)
+def test_a_proxy_that_is_not_on_the_way_is_nobodys_business(proxies, unused):
+    proxies(**unused)
+    HttpPort("https://api.invalid", "t0ken", 1, lambda: False).close()
+
+
+def test_the_proxy_for_https_is_used_and_told_its_password_alone(serve, proxies):
+    proxy = serve(answer(status=b"407 Proxy Authentication Required"))
+    proxies(HTTPS_PROXY=proxy.url.replace("//", "//user:p%40ss@"), ALL_PROXY="socks5://127.0.0.1:9")
+    with pytest.raises(NotSentError, match=r"ProxyError: 407\)"):
+        send("https://api.invalid")
+    assert b"\r\nProxy-Authorization: Basic dXNlcjpwQHNz\r\n" in proxy.requests[0]
     assert b"t0ken" not in proxy.requests[0]
 
 
