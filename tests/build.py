@@ -31,7 +31,8 @@ def settings(name: str = "a", **fields: Any) -> dict[str, Any]:
 def tunnel(name: str = "a", *, line: int = 1, **fields: Any) -> Declared:
     """A declared tunnel. `key`, `renamed_from`, `protect`, `rotate_after_days` go to the declaration."""
     own = {k: fields.pop(k) for k in ("key", "renamed_from", "protect", "rotate_after_days") if k in fields}
-    return Declared(name, canonical(settings(name, **fields)), Location("tunnels/prod/a.yaml", line), **own)
+    wanted = canonical(settings(name, **fields))
+    return Declared(str(wanted["name"]), wanted, Location("tunnels/prod/a.yaml", line), **own)
 
 
 def raw(name: str = "a", *, id: str | None = None, **fields: Any) -> dict[str, Any]:  # noqa: A002 - the API's word

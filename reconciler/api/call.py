@@ -47,10 +47,15 @@ UNKNOWN = "unknown"
 
 @dataclass(frozen=True, slots=True)
 class ApiError:
-    """One entry of the envelope's `errors`, or one of ours for an answer that has none."""
+    """One entry of the envelope's `errors`, or one of ours for an answer that has none.
+
+    Attributes:
+        remedy: What to do about it, where an error of ours knows that.
+    """
 
     code: str
     message: str
+    remedy: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import isinf
 from typing import Any
@@ -26,12 +26,13 @@ class UnreadableError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """The parts of an answer, unchecked: `success` and `errors` may be of any JSON type."""
+    """The parts of an answer, unchecked: `success` and `errors` may be of any JSON type. `beside` is all the rest."""
 
     success: object
     errors: object
     result: object
     result_info: object
+    beside: Mapping[str, object]
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -96,7 +97,8 @@ def open_envelope(body: bytes) -> Envelope:
         raise UnreadableError("the answer is not a JSON object")
     _check_depth(value)
     _check_text(text, value)
-    return Envelope(*(value.get(key) for key in ("success", "errors", "result", "result_info")))
+    named = {key: value.pop(key, None) for key in ("success", "errors", "result", "result_info")}
+    return Envelope(**named, beside=value)
 
 
 def _api_error(entry: object) -> ApiError:

@@ -12,7 +12,7 @@ def problem_of(outcome: Outcome, remedy: str | None = None) -> Problem:
         return Problem(outcome.code, outcome.message, remedy, outcome.ray)
     first, *more = outcome.errors or (ApiError(f"http-{outcome.status}", f"HTTP status {outcome.status}"),)
     message = "; ".join([first.message, *(f"{e.message} ({e.code})" for e in more)])
-    return Problem(first.code, message, remedy, outcome.ray)
+    return Problem(first.code, message, remedy or first.remedy, outcome.ray)
 
 
 def contradicts(outcome: Outcome) -> bool:

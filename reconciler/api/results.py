@@ -1,11 +1,12 @@
 """What a 2xx answer to each call must hold before it counts as done."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from reconciler.api.call import Answered, Call, Verb
 from reconciler.api.envelope import Envelope, UnreadableError
-from reconciler.core.live import ListUntrusted, live_from_result
+from reconciler.core.live import ListIsNull, ListUntrusted, live_from_result
 
 Wrap = Callable[[str], Any]
 
@@ -44,25 +45,65 @@ def _check_flag(result: Mapping[str, Any], flag: str, code: str) -> bool:
     return value is True
 
 
-def _count_mismatch(info: Mapping[str, Any], found: int) -> bool:
-    for key in ("total_count", "count"):
-        value = info.get(key)
-        if value is not None and (type(value) is not int or value != found):
-            return True
-    for key in ("total_pages", "page"):
-        value = info.get(key)
-        if value is not None and (type(value) is not int or value > 1):
-            return True
-    cursors = info.get("cursors")
-    after = cursors.get("after") if isinstance(cursors, dict) else cursors
-    return bool(after) or any(info.get(key) for key in ("cursor", "next_cursor", "next"))
+_COUNTS = ("count", "total_count")
+_PAGES = ("page", "total_pages")
+_CURSORS = ("cursor", "cursors", "next", "next_cursor")
+_KNOWN = frozenset((*_COUNTS, *_PAGES, *_CURSORS, "per_page"))
+_PAGING = re.compile(
+    "more|next|prev|page|paging|pagin|offset|cursor|(?<!ac)count|total|limit|link|partial|truncat|complete|remain|contin"
+    "|last|result_info",
+    re.IGNORECASE,
+)
+"""Names, beside the list itself, that can mean that the answer is a part of something longer."""
+
+
+def _require_whole(envelope: Envelope, found: int) -> None:
+    """Refuse a list of which anything in the answer says, or could say, that there is more.
+
+    (API: the list has no pages.) Should it get some one day, a first page must not look like the whole account,
+    whatever the words in which the answer speaks of the others.
+    """
+    result = envelope.result if isinstance(envelope.result, dict) else {}
+    for info in (envelope.result_info, result.get("result_info")):
+        if info is not None and not isinstance(info, dict):
+            raise ListUntrusted("the answer has a result_info that is not an object")
+        _check_paging(info or {}, found)
+    beside = {**envelope.beside, **result}
+    _check_paging({k: v for k, v in beside.items() if k != "result_info" and _PAGING.search(k)}, found)
+
+
+def _check_paging(info: Mapping[str, Any], found: int) -> None:
+    """Refuse words about pages that are not known, and known ones that do not say that these `found` are all."""
+    said = {key: value for key, value in info.items() if value is not None}
+    unknown = sorted(said.keys() - _KNOWN)
+    if unknown:
+        names = ", ".join(map(repr, unknown[:5]))
+        raise ListUntrusted(f"the answer says {names} of its list, and it is not known whether that means a part of it")
+    for key, value in said.items():
+        if key not in _CURSORS and (type(value) is not int or value < 0):
+            raise ListUntrusted(f"{key} of the answer is not a number")
+    if (
+        any(said.get(key, found) != found for key in _COUNTS)
+        or any(said.get(key, 1) > 1 for key in _PAGES)
+        or any(_names_a_page(said.get(key)) for key in _CURSORS)
+    ):
+        raise ListUntrusted(f"the answer says that there is more than the {found} tunnels that it holds")
+    paged = "page" in said or "per_page" in said
+    if paged and said.keys().isdisjoint(("total_count", "total_pages")) and found >= said.get("per_page", 0):
+        raise ListUntrusted(f"the answer is a page of {found} tunnels and does not say how many there are in all")
+
+
+def _names_a_page(cursor: object) -> bool:
+    return any(cursor.values()) if isinstance(cursor, dict) else bool(cursor)
 
 
 def _list(envelope: Envelope) -> Answered:
-    live = live_from_result(envelope.result)
-    info = envelope.result_info
-    if info is not None and (not isinstance(info, dict) or _count_mismatch(info, len(live.tunnels))):
-        raise ListUntrusted("the answer says that there is more than it holds")
+    try:
+        live = live_from_result(envelope.result)
+    except ListIsNull:
+        _require_whole(envelope, 0)
+        raise
+    _require_whole(envelope, len(live.tunnels))
     return Answered(live=live)
 
 

@@ -12,11 +12,15 @@ from reconciler.api.call import Answered, ApiError, Call, Denied, Outcome, Refus
 from reconciler.api.envelope import Envelope, UnreadableError, api_errors, clipped, open_envelope
 from reconciler.api.hiding import Quotes, withheld
 from reconciler.api.results import NotDoneError, Wrap, checked
-from reconciler.core.live import ListUntrusted
+from reconciler.core.live import ListIsNull, ListUntrusted
 
 UNTRUSTED = "list-untrusted"
 """Code of the error for a list that is readable and not whole."""
 
+NULL_LIST = "list-null"
+"""Code of the error for a list that is null: untrusted too, until a second one says the same (`engine.listing`)."""
+
+_UNTOLD = "the list is not whole, and what it says is withheld, since it may hold a secret"
 _MAYBE_DONE = {408, 409, 425}
 _NO_ROUTE = "7003"
 _TOKEN_REFUSED = {"1025", "6003", "9109", "10000"}
@@ -223,7 +227,9 @@ def _decode_success(call: Call, reply: Reply, wrap: Wrap, quotes: Quotes) -> Out
     except NotDoneError as problem:
         return Refused(status, (ApiError(problem.code, problem.message),), ray)
     except ListUntrusted as problem:
-        return Refused(status, (ApiError(UNTRUSTED, str(problem)),), ray)
+        code = NULL_LIST if isinstance(problem, ListIsNull) else UNTRUSTED
+        message = _UNTOLD if quotes(str(problem)) else str(problem)
+        return Refused(status, (ApiError(code, message, problem.remedy),), ray)
 
 
 def _unsuccessful(call: Call, envelope: Envelope, quotes: Quotes) -> tuple[ApiError, ...]:

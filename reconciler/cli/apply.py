@@ -92,7 +92,7 @@ def _account(ctx: Context, remote: Remote, keys: Keys, one: Found, progress: Pro
     if isinstance(one, Unplanned) or _obstacle(one.plan):
         return Done(_waiting(one, "blocked"))
     if time.monotonic() - one.listed_at > LIST_LASTS and one.plan.changes:
-        again = plan_account(ctx, remote, one.plan.desired)
+        again = plan_account(ctx, remote, one.plan.desired, one.plan.live.tunnels)
         if isinstance(again, Unplanned):
             return Done(again.report)
         if again.plan.digest != one.plan.digest:

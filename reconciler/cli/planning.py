@@ -1,17 +1,18 @@
 """Lists and plans the selected accounts, side by side."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from reconciler.api.call import Ambiguous, Answered, Call, Denied, NotSent, Refused, Send, Verb
+from reconciler.api.call import Ambiguous, Answered, Denied, NotSent, Refused
 from reconciler.cli.context import Context
 from reconciler.core.build import build_plan
 from reconciler.core.desired import Account, Desired
 from reconciler.core.live import Live
 from reconciler.core.plan import Plan, PlanOptions
 from reconciler.core.report import AccountReport
+from reconciler.core.tunnel import tunnel_name
 from reconciler.reports.accounts import unread
 
 if TYPE_CHECKING:  # slow to import, and an offline plan needs no way to Cloudflare
@@ -48,29 +49,35 @@ def plans_of(found: Iterable[Found]) -> list[Plan]:
 def options_of(ctx: Context, base: str) -> PlanOptions:
     """What the command line says about plans."""
     options = ctx.options
+    target = getattr(options, "target", None)
     return PlanOptions(
         today=ctx.now().date(),
-        target=getattr(options, "target", None),
+        target=target and tunnel_name(target),
         no_delete=getattr(options, "no_delete", False),
-        allow_delete=frozenset(getattr(options, "allow_delete", ())),
+        allow_delete=frozenset(map(tunnel_name, getattr(options, "allow_delete", ()))),
         batch_size=getattr(options, "batch_size", 100),
         base=base,
     )
 
 
-def observe(remote: "Remote", account: Account) -> Live | Denied | NotSent | Refused | Ambiguous:
-    """The account's trusted live tunnels, or why they can't be had."""
-    (outcome,) = remote.carry(account)(Send((Call(Verb.LIST),)))
+def observe(
+    remote: "Remote", account: Account, seen: Collection[str] = ()
+) -> Live | Denied | NotSent | Refused | Ambiguous:
+    """The account's trusted live tunnels, or why they can't be had; `seen` as for `read_list`."""
+    from reconciler.engine.drive import drive
+    from reconciler.engine.listing import read_list
+
+    outcome = drive(read_list(seen), remote.carry(account))
     if not isinstance(outcome, Answered):
         return outcome
     assert outcome.live is not None  # noqa: S101 - a list that was answered holds live tunnels
     return outcome.live
 
 
-def plan_account(ctx: Context, remote: "Remote", desired: Desired) -> Found:
-    """List one account and plan it."""
+def plan_account(ctx: Context, remote: "Remote", desired: Desired, seen: Collection[str] = ()) -> Found:
+    """List one account and plan it; `seen` as for `read_list`."""
     listed_at = time.monotonic()
-    found = observe(remote, desired.account)
+    found = observe(remote, desired.account, seen)
     if not isinstance(found, Live):
         return Unplanned(desired.account, unread(desired.account, found))
     every = [*(t.settings for t in desired.tunnels.values()), *(t.settings for t in found.tunnels.values())]

@@ -16,6 +16,7 @@ from reconciler.cli.remote import Remote
 from reconciler.core.desired import Declared, Desired
 from reconciler.core.live import Live
 from reconciler.core.report import AccountReport, KeyReport, Outcome, Report
+from reconciler.core.tunnel import tunnel_name
 from reconciler.core.verdict import APPLIED, Result, Verdict
 from reconciler.engine.drive import drive
 from reconciler.keys.rotate import rotate, set_keys
@@ -27,7 +28,7 @@ from reconciler.reports.accounts import report_of, unread
 def run(ctx: Context) -> Report:
     """Carry out `psk status`, `psk set` or `psk rotate`."""
     every = load_files(ctx)
-    names = list(dict.fromkeys(ctx.options.names))
+    names = list(dict.fromkeys(map(tunnel_name, ctx.options.names)))
     _require_declared(names, every)
     if ctx.options.action == "status":
         return _status(ctx, every, frozenset(names))

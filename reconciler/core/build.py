@@ -37,13 +37,14 @@ def build_plan(desired: Desired, live: Live, options: PlanOptions) -> Plan:
         phases=phases,
         guards=guards(Draft(desired, live, options, owned, changes, held_back, blocked)),
         digest=plan_digest(desired.account.account_id, options.base, changes),
-        api_calls=_api_calls(phases, options.batch_size),
+        api_calls=_api_calls(phases, options.batch_size, live.lists),
         unmanaged=owned.unmanaged,
         ignored=_ignored(owned),
         held_back=held_back,
         notes=(*_cycle_notes(phases, around), *_route_notes(changes)),
         unchanged=len(owned.pairs) - sum(c.action is not Action.DELETE for c in changes),
         detours=around,
+        unreadable=owned.unreadable,
     )
 
 
@@ -65,11 +66,19 @@ def remaining(plan: Plan, live_now: Live) -> tuple[Change, ...]:
     return diff((p for p in owned.pairs if selected(p)), surplus)
 
 
-def _api_calls(phases: Phases, batch_size: int) -> dict[str, int]:
+def unreadable(plan: Plan, live_now: Live) -> tuple[LeftAlone, ...]:
+    """The tunnels of a plan's files that a later list shows and that can't be compared."""
+    if not any(t.unreadable for t in live_now.tunnels.values()):
+        return ()
+    return scope(plan.desired, live_now, plan.options).unreadable
+
+
+def _api_calls(phases: Phases, batch_size: int, lists: int) -> dict[str, int]:
     deletes = len(phases.freeing) + len(phases.deletes)
     updates = len(pack(phases.updates, batch_size))
     changing = updates or phases.creates or deletes
-    return {"list": 2 if changing else 1, "update": updates, "create": len(phases.creates), "delete": deletes}
+    lists += 1 if changing else 0
+    return {"list": lists, "update": updates, "create": len(phases.creates), "delete": deletes}
 
 
 def _ignored(owned: Scope) -> tuple[LeftAlone, ...]:

@@ -99,7 +99,7 @@ class Declared:
     """One declared tunnel.
 
     Attributes:
-        name: Unique in the account.
+        name: Unique in the account, as names are compared (see `tunnel_name`).
         settings: Canonical; lacks `health_check.direction` when the files leave it out.
         location: Where its item begins.
         key: Where its pre-shared key is, or None when the files don't say.

@@ -9,8 +9,9 @@ from reconciler.core.desired import Desired
 from reconciler.core.live import Live
 from reconciler.core.plan import PlanOptions
 from reconciler.core.report import GuardReport
-from reconciler.core.resources import Kind, Resource, resources
+from reconciler.core.resources import NETWORKS, Resource, resources
 from reconciler.core.scope import Scope
+from reconciler.core.tunnel import same_letters
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,7 @@ def _probable_renames(draft: Draft) -> Iterator[GuardReport]:
         for change in draft.unnamed
         if change.live
         for resource in resources(change.live.settings)
-        if resource[0] in (Kind.NETWORK, Kind.NETWORK6)
+        if resource[0] in NETWORKS
     }
     for change in draft.of(Action.CREATE) if gone else ():
         found = next((r for r in kept(change) if r in gone), None)
@@ -128,6 +129,8 @@ def _rename_report(draft: Draft, old: str, change: Change, found: Resource) -> G
         f"add the line `renamed_from: {old}` to {change.name} at {_place(change)}; if {old} is meant to go, "
         f"name it under `removed` in {draft.file}, or by --allow-delete {old}"
     )
+    if same_letters(old, change.name):
+        remedy += f"; if the name comes back like this after every apply, Cloudflare keeps it so: write `name: {old}`"
     return GuardReport("probable-rename", message, (old, change.name), remedy)
 
 
@@ -174,6 +177,8 @@ def _held_report(draft: Draft, held: Held) -> GuardReport:
 def _why_kept(draft: Draft, holder: str) -> tuple[str, str]:
     if any(t.id == holder for t in draft.scope.ignored):
         return "an ignore rule covers it", f"end the ignore rule in {draft.file}"
+    if any(t.id == holder for t in draft.scope.unreadable):
+        return f"it can't be read ({draft.live.tunnels[holder].unreadable})", "correct that at Cloudflare"
     if any(t.id == holder for t in draft.scope.unmanaged):
         name = draft.live.tunnels[holder].name
         return (

@@ -92,6 +92,8 @@ class Plan:
         unchanged: Declared tunnels that already match.
         detours: By the key of a cycle's first change, the way out when the server refuses the cycle as a
             whole; None when there is none.
+        unreadable: Tunnels that these files are about and that can't be compared, with the reason: no change is about
+            them, and an account with one has not converged.
     """
 
     desired: Desired
@@ -108,3 +110,4 @@ class Plan:
     notes: tuple[str, ...]
     unchanged: int
     detours: Mapping[str, Detour | None] = field(default_factory=dict)
+    unreadable: tuple[LeftAlone, ...] = ()

@@ -20,6 +20,7 @@ class Kind(StrEnum):
 
 
 ALL = frozenset(Kind)
+NETWORKS = frozenset({Kind.NETWORK, Kind.NETWORK6})
 
 Resource = tuple[Kind, str | Network]
 """A kind with its value. Networks are the same resource when they overlap, all others when they are equal."""

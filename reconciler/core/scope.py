@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from fnmatch import fnmatchcase
 
@@ -42,6 +42,8 @@ class Scope:
         unmanaged: Live tunnels that no file declares, under `prune: false`.
         ignored: Live tunnels under a whole-tunnel rule.
         counted: Number of live tunnels that are not ignored: what percentages refer to.
+        unreadable: Live tunnels that these files are about and that can't be compared, with the reason. They stand in
+            neither `pairs` nor `surplus`: what can't be read is neither changed nor deleted.
     """
 
     pairs: tuple[Pair, ...]
@@ -49,6 +51,7 @@ class Scope:
     unmanaged: tuple[LeftAlone, ...]
     ignored: tuple[LeftAlone, ...]
     counted: int
+    unreadable: tuple[LeftAlone, ...] = ()
 
 
 def matches(target: str | None, *names: str | None) -> bool:
@@ -135,7 +138,22 @@ def scope(desired: Desired, live: Live, options: PlanOptions) -> Scope:
     surplus = tuple(t for t in rest if matches(options.target, t.name)) if desired.account.prune else ()
     if options.target is not None:
         pairs = tuple(p for p in pairs if matches(options.target, p.declared.name, p.live.name if p.live else None))
-    return Scope(pairs, surplus, unmanaged, tuple(ignored), len(ours))
+    found = Scope(pairs, surplus, unmanaged, tuple(ignored), len(ours))
+    return _set_apart(found, options) if any(t.unreadable for t in ours.values()) else found
+
+
+def _set_apart(found: Scope, options: PlanOptions) -> Scope:
+    """The scope without the tunnels that can't be read; a delete that is left out anyway needs no reading."""
+    declared = [p.live for p in found.pairs if p.live and p.live.unreadable]
+    surplus = [t for t in found.surplus if t.unreadable and not options.no_delete]
+    apart = sorted((*declared, *surplus), key=lambda t: t.name)
+    ids = {t.id for t in apart}
+    return replace(
+        found,
+        pairs=tuple(p for p in found.pairs if p.live is None or p.live.id not in ids),
+        surplus=tuple(t for t in found.surplus if t.id not in ids),
+        unreadable=tuple(LeftAlone(t.name, f"it can't be read: {t.unreadable}", t.id) for t in apart),
+    )
 
 
 def _undeclared(tunnel: LiveTunnel) -> LeftAlone:

@@ -1,14 +1,17 @@
 """One tunnel's settings as a flat canonical mapping, made alike from YAML and from the API's JSON.
 
 Equality of meaning is then `==`: addresses are parsed, IPv6 has one spelling, prefixes are sorted, absent, null and
-empty are the same, a health-check target is the same in string and object form.
+empty are the same, a health-check target is the same in string and object form, names are in Unicode's NFC, texts have
+no blanks and line ends at their ends.
 """
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 from typing import Any
+from unicodedata import normalize
 
 from reconciler.core.fields import BGP_PATHS, FIELDS, READ_ONLY, Value
 
@@ -18,7 +21,17 @@ says it; the `bgp.*` paths are present together when the tunnel has BGP, else no
 
 
 class Malformed(ValueError):
-    """A known field of a live tunnel has a JSON type that it can't have."""
+    """A known field of a live tunnel has a JSON type that it can't have.
+
+    Attributes:
+        path: The field.
+        found: The type of its value. The value itself may be a secret.
+    """
+
+    def __init__(self, path: str, value: object) -> None:
+        self.path = path
+        self.found = _JSON_TYPES.get(type(value), "a number")
+        super().__init__(f"{path} is {self.found}")
 
 
 def address(text: str) -> str:
@@ -58,15 +71,32 @@ def prefix(text: str) -> str:
 
 
 _NOTHING: Mapping[str, Any] = {}
+_DIGITS = re.compile(r"\d{1,10}", re.ASCII)
+_JSON_TYPES = {type(None): "null", bool: "a boolean", str: "a string", list: "a list", dict: "an object"}
 
 
-def _text(value: Any) -> str:
+def tunnel_name(text: str) -> str:
+    """A tunnel's name in the one form in which names are compared and sent.
+
+    The same letters can be written in several ways (`é` as one character, or as `e` with an accent), and editors and
+    file systems change one into the other. NFC is the usual form; a server that keeps it must not look like drift.
+    """
+    text = text.strip()
+    return text if text.isascii() else normalize("NFC", text)
+
+
+def same_letters(name: str, other: str) -> bool:
+    """True for names that only a server which keeps names in a form of its own would take for one another."""
+    return normalize("NFKC", name).casefold() == normalize("NFKC", other).casefold()
+
+
+def _text(value: Any, path: str) -> str:
     if type(value) is str:
         return value
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise Malformed
+        raise Malformed(path, value)
     return value
 
 
@@ -75,67 +105,109 @@ def _flag(value: Any, path: str) -> bool:
         return value
     if value is None:
         return FIELDS[path].default is True
-    raise Malformed
+    raise Malformed(path, value)
 
 
-def _object(value: Any) -> Mapping[str, Any]:
+def _object(value: Any, path: str) -> Mapping[str, Any]:
     if value is None:
         return _NOTHING
     if not isinstance(value, dict):
-        raise Malformed
+        raise Malformed(path, value)
+    return value
+
+
+def _number(value: Any, path: str) -> int:
+    """A whole number; some servers put it in quotes, and JSON has one type for `5` and `5.0`."""
+    if isinstance(value, str) and _DIGITS.fullmatch(value):
+        return int(value)
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise Malformed(path, value)
     return value
 
 
 def _target(value: Any) -> str:
-    return address(value) if isinstance(value, str) else address(_text(_object(value).get("saved")))
+    path = "health_check.target"
+    if isinstance(value, str):
+        return address(value)
+    return address(_text(_object(value, path).get("saved"), f"{path}.saved"))
 
 
 def _bgp(value: Mapping[str, Any]) -> dict[str, Value]:
+    """The `bgp.*` settings; none for an object in which nothing is set.
+
+    Servers written in Go list an object that is unset with zeros in it. AS 0 is reserved (RFC 7607), so no session can
+    have it: a zero with nothing beside it says that there is no BGP.
+    """
+    prefixes = value.get("extra_prefixes")
+    if prefixes is not None and not isinstance(prefixes, (list, tuple)):
+        raise Malformed("bgp.extra_prefixes", prefixes)
     asn = value.get("customer_asn")
-    if isinstance(asn, bool) or not isinstance(asn, int):
-        raise Malformed
-    prefixes = value.get("extra_prefixes") or []
-    if not isinstance(prefixes, (list, tuple)):
-        raise Malformed
-    return {
-        "bgp.customer_asn": asn,
-        "bgp.extra_prefixes": tuple(sorted({prefix(_text(p)) for p in prefixes})),
-        "bgp.md5_key": _text(value.get("md5_key")),
-        "bgp.import_filter_id": _text(value.get("import_filter_id")),
-        "bgp.export_filter_id": _text(value.get("export_filter_id")),
+    settings: dict[str, Value] = {
+        "bgp.customer_asn": 0 if asn is None else _number(asn, "bgp.customer_asn"),
+        "bgp.extra_prefixes": tuple(sorted({prefix(_text(p, "bgp.extra_prefixes")) for p in prefixes or ()})),
+        "bgp.md5_key": _text(value.get("md5_key"), "bgp.md5_key"),
+        "bgp.import_filter_id": _text(value.get("import_filter_id"), "bgp.import_filter_id").strip(),
+        "bgp.export_filter_id": _text(value.get("export_filter_id"), "bgp.export_filter_id").strip(),
     }
+    if not any(settings.values()):
+        return {}
+    if asn is None:
+        raise Malformed("bgp.customer_asn", asn)
+    return settings
 
 
 def canonical(tunnel: Mapping[str, Any]) -> dict[str, Value]:
     """The canonical settings of a tunnel in the API's nested form (JSON, or validated YAML).
 
+    An MD5 key is taken as it is: a blank at its end is part of it.
+
     Raises:
         Malformed: A known field has an impossible JSON type.
     """
     get = tunnel.get
-    health = _object(get("health_check")).get
-    bgp = _object(get("bgp"))
+    health = _object(get("health_check"), "health_check").get
+    bgp = _object(get("bgp"), "bgp")
+    identities = _object(get("custom_remote_identities"), "custom_remote_identities")
     settings: dict[str, Value] = {
-        "name": _text(get("name")),
-        "cloudflare_endpoint": address(_text(get("cloudflare_endpoint"))),
-        "customer_endpoint": address(_text(get("customer_endpoint"))),
-        "interface_address": address(_text(get("interface_address"))),
-        "interface_address6": address(_text(get("interface_address6"))),
-        "description": _text(get("description")),
+        "name": tunnel_name(_text(get("name"), "name")),
+        "cloudflare_endpoint": address(_text(get("cloudflare_endpoint"), "cloudflare_endpoint")),
+        "customer_endpoint": address(_text(get("customer_endpoint"), "customer_endpoint")),
+        "interface_address": address(_text(get("interface_address"), "interface_address")),
+        "interface_address6": address(_text(get("interface_address6"), "interface_address6")),
+        "description": _text(get("description"), "description").strip(),
         "replay_protection": _flag(get("replay_protection"), "replay_protection"),
         "automatic_return_routing": _flag(get("automatic_return_routing"), "automatic_return_routing"),
-        "custom_remote_identities.fqdn_id": _text(_object(get("custom_remote_identities")).get("fqdn_id")),
+        "custom_remote_identities.fqdn_id": _text(
+            identities.get("fqdn_id"), "custom_remote_identities.fqdn_id"
+        ).strip(),
         "health_check.enabled": _flag(health("enabled"), "health_check.enabled"),
-        "health_check.rate": _text(health("rate")).lower() or "mid",
-        "health_check.type": _text(health("type")).lower() or "reply",
+        "health_check.rate": _text(health("rate"), "health_check.rate").lower() or "mid",
+        "health_check.type": _text(health("type"), "health_check.type").lower() or "reply",
         "health_check.target.saved": _target(health("target")),
     }
-    direction = _text(health("direction")).lower()
+    direction = _text(health("direction"), "health_check.direction").lower()
     if direction:
         settings["health_check.direction"] = direction
     if bgp:
         settings.update(_bgp(bgp))
     return settings
+
+
+def readable(tunnel: Mapping[str, Any]) -> tuple[dict[str, Value], str]:
+    """The settings of a live tunnel as far as they can be read, and what can't: `bgp is a list`, or nothing.
+
+    A field of an impossible type is taken for unset, and so is the whole object that it stands in.
+    """
+    wrong: list[str] = []
+    while True:
+        try:
+            return canonical(tunnel), ", ".join(wrong)
+        except Malformed as odd:
+            wrong.append(str(odd))
+            whole = odd.path.partition(".")[0]
+            tunnel = {key: value for key, value in tunnel.items() if key != whole}
 
 
 def _nest(settings: Settings, paths: tuple[str, ...] | None = None) -> dict[str, Any]:
@@ -166,7 +238,7 @@ def update_body(observed: Mapping[str, Any], settings: Settings) -> dict[str, An
     The key (`psk`) is never part of it.
     """
     body: dict[str, Any] = _without_null({k: v for k, v in observed.items() if k not in READ_ONLY and k != "psk"})
-    health = dict(_object(body.get("health_check")))
+    health = dict(_object(body.get("health_check"), "health_check"))
     target = health.pop("target", None)
     if isinstance(target, dict) and (kept := {k: v for k, v in target.items() if k != "effective"}):
         health["target"] = kept
@@ -198,7 +270,7 @@ def _without_null(value: Any) -> Any:
 def _overlay(body: dict[str, Any], overlay: Mapping[str, Any]) -> None:
     for key, value in overlay.items():
         if isinstance(value, dict):
-            inner = dict(_object(body.get(key)))
+            inner = dict(_object(body.get(key), key))
             _overlay(inner, value)
             body[key] = inner
         else:

@@ -93,7 +93,8 @@ def dump(
             for name, settings in wanted.items()
             if name not in account.removed and not any(matches(name) for matches in globs)
         }
-    refused = {name: _UNWRITABLE for name, settings in wanted.items() if not _writable(settings)}
+    refused = {t.name: t.unreadable for t in live.tunnels.values() if t.unreadable and t.name in wanted}
+    refused |= {name: _UNWRITABLE for name, settings in wanted.items() if not _writable(settings)}
     items = {name: _item(settings) for name, settings in wanted.items() if name not in refused}
     while True:
         files = _files({name: text for name, text in items.items() if name not in refused}, defaults)

@@ -24,7 +24,7 @@ from reconciler.core.desired import (
     Limits,
 )
 from reconciler.core.diagnostic import Diagnostic, Location, error, in_order
-from reconciler.core.tunnel import canonical
+from reconciler.core.tunnel import canonical, tunnel_name
 from reconciler.desired import schema
 from reconciler.desired.document import Document, DocumentError, Parsed, Plain, parse
 from reconciler.desired.references import EXTERNAL
@@ -178,8 +178,8 @@ def _account(files: AccountFiles, read: _Read | None) -> Account:
         account_id="" if wrong & {"", "account_id"} else value["account_id"],
         prune=value["prune"],
         location=parsed.document.location(("account_id",)),
-        removed=dict(zip(value.get("removed") or (), parsed.item_locations("removed"), strict=False)),
-        protect=dict(zip(value.get("protect") or (), parsed.item_locations("protect"), strict=False)),
+        removed=_names(read, "removed"),
+        protect=_names(read, "protect"),
         paused=paused["reason"] if paused else None,
         ignore=tuple(starmap(_rule, zip(value.get("ignore") or (), parsed.item_locations("ignore"), strict=False))),
         limits=Limits(**(value.get("limits") or {})),
@@ -187,8 +187,15 @@ def _account(files: AccountFiles, read: _Read | None) -> Account:
     )
 
 
+def _names(read: _Read, key: str) -> dict[str, Location]:
+    """A list of tunnels' names, each with its place."""
+    places = read.parsed.item_locations(key)
+    return {tunnel_name(name): place for name, place in zip(read.value.get(key) or (), places, strict=False)}
+
+
 def _rule(rule: Mapping[str, Any], place: Location) -> IgnoreRule:
-    return IgnoreRule(rule["name"], tuple(rule.get("fields", ())), rule["reason"], rule.get("until"), place)
+    name, fields = tunnel_name(rule["name"]), tuple(rule.get("fields", ()))
+    return IgnoreRule(name, fields, rule["reason"], rule.get("until"), place)
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -263,12 +270,14 @@ def _missing(document: Document, index: int, lacking: list[tuple[str, ...]], wro
 def _declared(tunnel: Mapping[str, Any], place: Location, folder: str) -> Declared:
     """One tunnel's declaration from its merged and typed fields."""
     psk = tunnel.get("psk")
+    old = tunnel.get("renamed_from")
+    settings = canonical(tunnel)
     return Declared(
-        tunnel.get("name", ""),
-        canonical(tunnel),
+        str(settings["name"]),
+        settings,
         place,
         _key(psk, folder) if psk else None,
-        tunnel.get("renamed_from"),
+        old and tunnel_name(old),
         tunnel.get("protect") is True,
         psk.get("rotate_after") if psk else None,
     )

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from reconciler.api.call import Denied, NotSent, Protocol
+from reconciler.core.build import unreadable
 from reconciler.core.change import Change
 from reconciler.core.live import Live
 from reconciler.core.plan import Plan
-from reconciler.core.report import Problem
+from reconciler.core.report import LeftAlone, Problem
 from reconciler.core.verdict import APPLIED, THERE, Result, Verdict
 from reconciler.engine.creates import create
 from reconciler.engine.deletes import delete
@@ -34,6 +35,7 @@ class Applied:
         stop: Why the account stopped early, or None.
         answered: Whether any answer said that a write was done, whatever became of its change later: a tunnel that was
             parked and could not be brought to its end is a failed change, and the account is not what it was.
+        unreadable: Tunnels of these files that the latest list shows and that can't be compared.
     """
 
     verdicts: Mapping[str, Verdict]
@@ -42,6 +44,7 @@ class Applied:
     notes: tuple[str, ...]
     stop: Denied | NotSent | Problem | None
     answered: bool = False
+    unreadable: tuple[LeftAlone, ...] = ()
 
     @property
     def written(self) -> bool:
@@ -50,8 +53,9 @@ class Applied:
 
     @property
     def converged(self) -> bool:
-        """True only when the last list was trusted, nothing differs and every change is applied, by whomever."""
-        return self.left == () and all(v in (APPLIED, THERE) for v in self.verdicts.values())
+        """True only when the last list was trusted and readable, nothing differs and all is applied, by whomever."""
+        done = all(v in (APPLIED, THERE) for v in self.verdicts.values())
+        return self.left == () and not self.unreadable and done
 
 
 def apply(plan: Plan, keyed: frozenset[str] = frozenset()) -> Protocol[Applied]:
@@ -78,7 +82,8 @@ def apply(plan: Plan, keyed: frozenset[str] = frozenset()) -> Protocol[Applied]:
     yield from _last_deletes(run)
     left = () if not plan.changes else (yield from verify(run)) if run.touched and run.stop is None else None
     # A change in `final` has its tunnel, though a list told of it and no answer did.
-    return Applied(run.verdicts, left, run.live, tuple(run.notes), run.stop, run.wrote or bool(run.final))
+    written = run.wrote or bool(run.final)
+    return Applied(run.verdicts, left, run.live, tuple(run.notes), run.stop, written, unreadable(plan, run.live))
 
 
 def _last_deletes(run: Run) -> Protocol[None]:

@@ -11,6 +11,7 @@ from reconciler.core.live import Live
 from reconciler.core.plan import Plan
 from reconciler.core.report import Problem
 from reconciler.core.tunnel import nested, update_body
+from reconciler.engine.listing import read_list
 
 _AS_A_WHOLE = "only valid together with other changes: it needs something that another tunnel still holds"
 _DELETE = "a delete is never sent, not even to be checked"
@@ -111,7 +112,7 @@ def _note(seen: Checked, changes: Sequence[Change], outcome: Outcome) -> None:
 
 
 def _look_again(seen: Checked, before: Live) -> Protocol[None]:
-    (outcome,) = yield Send((Call(Verb.LIST),))
+    outcome = yield from read_list(before.tunnels)
     if isinstance(outcome, Answered) and outcome.live is not None:
         now = outcome.live.tunnels
         seen.moved = now.keys() != before.tunnels.keys() or any(

@@ -8,15 +8,21 @@ from reconciler.core.change import Change
 from reconciler.core.diff import wanted
 from reconciler.core.live import Live, LiveTunnel
 from reconciler.core.report import Problem
-from reconciler.core.tunnel import nested
+from reconciler.core.tunnel import nested, same_letters
 from reconciler.core.verdict import APPLIED, Result, Verdict
-from reconciler.engine.run import AGREEMENT_SECONDS, TRIES, Run
+from reconciler.engine.listing import AGREEMENT_SECONDS
+from reconciler.engine.run import TRIES, Run, name_changed
 from reconciler.engine.setkeys import send_keys
 
 _IDENTITY = ("name", "interface_address", "cloudflare_endpoint", "customer_endpoint")
 _MADE = Problem(
     "name-taken",
     "somebody else made a tunnel of this name since the plan was made",
+    "Look at it, then run plan: it says what apply would make of it.",
+)
+_TAKEN = Problem(
+    "network-taken",
+    "somebody else made a tunnel on its interface network since the plan was made",
     "Look at it, then run plan: it says what apply would make of it.",
 )
 _Unsure = list[tuple[Change, Ambiguous | Refused]]
@@ -46,12 +52,15 @@ def create(run: Run, changes: Iterable[Change]) -> Protocol[None]:
 
 
 def _untaken(run: Run, changes: Iterable[Change]) -> list[Change]:
-    """Those whose name the latest list does not show; somebody else made the others since the plan was made."""
+    """Those whose name and network the latest list shows with nobody else, who came since the plan was made."""
     if not run.looked_again:
         return list(changes)
     names = {t.name for t in run.live.tunnels.values() if t.id not in run.plan.live.tunnels}
     run.decide((c for c in changes if c.name in names), Verdict(Result.FAILED, _MADE))
-    return [c for c in changes if c.name not in names]
+    free = [c for c in changes if c.name not in names]
+    on_theirs = {c.key for c in free if run.stand_in(c, run.live)}
+    run.decide((c for c in free if c.key in on_theirs), Verdict(Result.FAILED, _TAKEN))
+    return [c for c in free if c.key not in on_theirs]
 
 
 def _call(run: Run, change: Change) -> Call:
@@ -104,10 +113,13 @@ def _give_up(run: Run, unsure: _Unsure) -> None:
 
 
 def _recognise(run: Run, change: Change, outcome: Ambiguous | Refused, live: Live, adopted: dict[str, Change]) -> bool:
-    """True when the list decides this lost create: adopted, or its name is taken by something else."""
+    """True when the list decides this lost create: adopted, or its name or network is taken by something else."""
     named = [t for t in live.tunnels.values() if t.name == change.name]
     if not named:
-        return False
+        other = run.stand_in(change, live)
+        if other is not None:
+            run.decide([change], Verdict(Result.UNKNOWN, _renamed(change, other)))
+        return other is not None
     ours = [t for t in named if _ours(run, change, t)]
     if len(ours) == 1:
         adopted[ours[0].id] = change
@@ -129,6 +141,14 @@ def _taken(change: Change) -> Problem:
         f"the answer to the create was lost, and the list now holds a tunnel {change.name!r} that is not the one sent",
         "Somebody else made a tunnel of this name meanwhile: look at it, then run plan.",
     )
+
+
+def _renamed(change: Change, other: LiveTunnel) -> Problem:
+    message = f"the answer to the create was lost, and the list now holds {other.name!r} on its interface network"
+    if same_letters(change.name, other.name):
+        return name_changed(change, other.name, message)
+    remedy = "Look whether that is the tunnel that was sent or somebody else's, rename or move it, then run plan."
+    return Problem("network-taken", message, remedy)
 
 
 def _send_keys(run: Run, adopted: dict[str, Change]) -> Protocol[None]:

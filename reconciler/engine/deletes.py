@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from reconciler.api.call import Ambiguous, Answered, Call, Denied, NotSent, Outcome, Protocol, Refused, Verb
 from reconciler.api.outcome import contradicts, problem_of
 from reconciler.core.change import Change
+from reconciler.core.live import LiveTunnel
 from reconciler.core.report import Problem
 from reconciler.core.verdict import APPLIED, Result, Verdict
 from reconciler.engine.run import TRIES, Run
@@ -48,9 +49,13 @@ def _as_planned(run: Run, changes: Iterable[Change]) -> list[Change]:
     pending = list(changes)
     if not run.looked_again:
         return pending
-    edited = [c for c in pending if c.live and (t := run.live.tunnels.get(c.key)) and t.settings != c.live.settings]
+    edited = [c for c in pending if c.live and (t := run.live.tunnels.get(c.key)) and _differs(t, c.live)]
     run.decide(edited, Verdict(Result.FAILED, _EDITED))
     return [c for c in pending if c not in edited]
+
+
+def _differs(now: LiveTunnel, before: LiveTunnel) -> bool:
+    return bool(now.unreadable) or now.settings != before.settings
 
 
 def _settle(run: Run, answers: Iterable[tuple[Change, Outcome]]) -> list[tuple[Change, Ambiguous | Refused]]:

@@ -17,14 +17,17 @@ from reconciler.api.call import (
     Send,
     Verb,
 )
-from reconciler.api.outcome import problem_of
+from reconciler.api.outcome import contradicts, problem_of
 from reconciler.core.change import Change
 from reconciler.core.desired import External, Generated
-from reconciler.core.live import Live
+from reconciler.core.diff import wanted
+from reconciler.core.live import Live, LiveTunnel
 from reconciler.core.plan import Plan
 from reconciler.core.report import Problem
+from reconciler.core.resources import NETWORKS, resources, same
 from reconciler.core.tunnel import Malformed, Settings, canonical
 from reconciler.core.verdict import APPLIED, THERE, Result, Verdict
+from reconciler.engine.listing import read_list
 
 TRIES = 4
 """How often one write is sent in all when its outcome stays ambiguous."""
@@ -32,8 +35,12 @@ TRIES = 4
 BACKOFF = (2.0, 4.0, 8.0)
 """Seconds between looking at the list and sending an ambiguous write again."""
 
-AGREEMENT_SECONDS = 5.0
-"""Time between two lists that must agree before either is believed."""
+
+def name_changed(change: Change, kept: str, message: str) -> Problem:
+    """The server keeps a tunnel's name in another form than it was sent: only the file can change that."""
+    place = f" at {change.location.file}:{change.location.line}" if change.location else ""
+    remedy = f"Cloudflare seems to keep names in another form: write `name: {kept}`{place}, then run plan."
+    return Problem("name-changed", message, remedy)
 
 
 class Run:
@@ -73,6 +80,8 @@ class Run:
         self.wrote = False
         self.passing: dict[str, Settings] = {}
         self.answered: dict[str, Settings] = {}
+        self._seen = set(plan.live.tunnels)
+        self._deleted: set[str | None] = set()
         self._mates = {c.key: frozenset(m.key for m in g) - {c.key} for g in plan.phases.updates for c in g}
 
     def key_of(self, change: Change) -> str | None:
@@ -88,9 +97,11 @@ class Run:
         for call, outcome in zip(calls, outcomes, strict=True):
             if isinstance(outcome, (Denied, NotSent)):
                 self.stop = self.stop or outcome
-            elif call.verb is not Verb.LIST:
+            else:
                 self.touched = True
                 self.wrote = self.wrote or isinstance(outcome, Answered)
+            if call.verb is Verb.DELETE and (isinstance(outcome, (Answered, Ambiguous)) or contradicts(outcome)):
+                self._deleted.add(call.tunnel_id)
             if isinstance(outcome, Answered):
                 self._remember(outcome.result.get("tunnels", {}))
         return outcomes
@@ -106,13 +117,23 @@ class Run:
 
         Without a list nobody knows what is there, and whatever were sent next could repeat or undo something.
         """
-        (outcome,) = yield from self.send([Call(Verb.LIST)])
+        outcome = yield from read_list(self._seen - self._deleted)
         if isinstance(outcome, Answered) and outcome.live is not None:
             self.live = outcome.live
+            self._seen |= self.live.tunnels.keys()
             return outcome.live
-        if self.stop is None and not isinstance(outcome, Answered):
-            self.stop = problem_of(outcome)
+        self.stop = self.stop or (outcome if isinstance(outcome, (Denied, NotSent)) else problem_of(outcome))
         return None
+
+    def stand_in(self, change: Change, live: Live) -> LiveTunnel | None:
+        """A tunnel of another name on the interface network of a tunnel to be made, which the plan's list did not show.
+
+        A server may keep names in another form than they are sent (in lower case, say). So this may be the very tunnel
+        that was sent; in any case a list that shows it is not a list that lacks the tunnel.
+        """
+        wants = list(resources(wanted(change), NETWORKS))
+        new = (t for i, t in live.tunnels.items() if i not in self.plan.live.tunnels and t.name != change.name)
+        return next((t for t in new if any(same(a, b) for a in wants for b in resources(t.settings, NETWORKS))), None)
 
     @property
     def looked_again(self) -> bool:

@@ -86,6 +86,9 @@ def _judge(run: Run, change: Change, now: LiveTunnel | None) -> Verdict | None:
     if now is None:
         message = "the tunnel was deleted by somebody else meanwhile"
         return Verdict(Result.FAILED, Problem("gone", message, "Run plan again and look."))
+    if now.unreadable:
+        message = f"it can't be read any more: {now.unreadable}"
+        return Verdict(Result.FAILED, Problem("unreadable-tunnel", message, "Look at the tunnel, then run plan."))
     if now.settings == wanted(change):
         return APPLIED
     before = change.live.settings if change.live else {}

@@ -3,13 +3,15 @@
 from collections.abc import Collection, Mapping
 
 from reconciler.api.call import Pause, Protocol
-from reconciler.core.build import remaining
+from reconciler.core.build import remaining, unreadable
 from reconciler.core.change import Action, Change
 from reconciler.core.diff import wanted
-from reconciler.core.live import Live
+from reconciler.core.live import Live, LiveTunnel
 from reconciler.core.report import Problem
-from reconciler.core.verdict import APPLIED, Result, Verdict
-from reconciler.engine.run import AGREEMENT_SECONDS, Run
+from reconciler.core.tunnel import same_letters
+from reconciler.core.verdict import APPLIED, THERE, Result, Verdict
+from reconciler.engine.listing import AGREEMENT_SECONDS
+from reconciler.engine.run import Run, name_changed
 
 PATIENCE = (1.0, 2.0, 4.0, 8.0, 15.0)
 """Seconds between readings while a list may lag behind what this run wrote: 30 in all."""
@@ -40,8 +42,9 @@ def verify(run: Run) -> Protocol[tuple[Change, ...] | None]:
         ours = _origins(run, left)
         names = live.by_name().keys()
         if wait is None or not any(_may_lag(run, change, live, names) for change, _ in ours):
-            _correct(run, {change.key: one for change, one in ours})
-            return left
+            _correct(run, live, {change.key: one for change, one in ours})
+            renamed = {t.id for c in left if (t := _renamed(run, c, live))}
+            return tuple(c for c in left if c.id not in renamed)
         yield Pause(wait, "until the list shows what was written")
     return None
 
@@ -64,26 +67,36 @@ def _may_lag(run: Run, change: Change, live: Live, names: Collection[str]) -> bo
         return False
     now = live.tunnels.get(change.key)
     if change.live is None or now is None:
-        return change.name not in names
+        return change.name not in names and _renamed(run, change, live) is None
     if run.answered.get(change.key) == now.settings:
         return False
     return now.modified_on == change.live.modified_on
 
 
-def _correct(run: Run, differing: Mapping[str, Change]) -> None:
+def _renamed(run: Run, change: Change, live: Live) -> LiveTunnel | None:
+    """The tunnel that a create made, when the server keeps its name in another form."""
+    other = run.stand_in(change, live) if change.action is Action.CREATE else None
+    return other if other and same_letters(other.name, change.name) else None
+
+
+def _correct(run: Run, live: Live, differing: Mapping[str, Change]) -> None:
     """The list decides: what it shows as done is applied, what it still shows as different is not.
 
     Where the answer already said why something was not done, its words stay: they are Cloudflare's own.
     """
+    dark = {key: t.reason for t in unreadable(run.plan, live) for key in (t.id, f"+{t.name}")}
     for change in run.plan.changes:
         one = differing.get(change.key)
-        if one is None and change.key not in run.final:
+        if change.key in dark:
+            if run.verdicts.get(change.key) in (APPLIED, THERE):
+                run.verdicts[change.key] = Verdict(Result.UNKNOWN, Problem("unreadable-tunnel", dark[change.key]))
+        elif one is None and change.key not in run.final:
             if change.action is Action.CREATE and run.verdicts.get(change.key) != APPLIED:
                 run.unproved(change, "a list shows the tunnel, but no answer said that this run made it")
             else:
                 run.verdicts[change.key] = APPLIED
         elif one is not None and _undecided(run.verdicts.get(change.key), one):
-            run.verdicts[change.key] = Verdict(Result.FAILED, _why(one))
+            run.verdicts[change.key] = Verdict(Result.FAILED, _why(run, live, one))
 
 
 def _undecided(verdict: Verdict | None, left: Change) -> bool:
@@ -100,8 +113,12 @@ def _kept(left: Change) -> bool:
     )
 
 
-def _why(left: Change) -> Problem:
+def _why(run: Run, live: Live, left: Change) -> Problem:
     paths = ", ".join(f.path for f in left.fields)
+    other = _renamed(run, left, live)
+    kept = other.name if other else left.previous_name if paths == "name" else None
+    if kept and same_letters(kept, left.name):
+        return name_changed(left, kept, f"it was sent as {left.name!r}, and the list shows {kept!r}")
     if _kept(left):
         remedy = "The API documents no way to remove it: declare it, ignore the field, or replace the tunnel by hand."
         return Problem("not-cleared", f"the server keeps {paths} although it was taken away", remedy)

@@ -7,7 +7,8 @@ from reconciler.api.outcome import contradicts
 from reconciler.core.change import Change
 from reconciler.core.live import LiveTunnel
 from reconciler.core.verdict import APPLIED, Verdict
-from reconciler.engine.run import AGREEMENT_SECONDS, TRIES, Run
+from reconciler.engine.listing import AGREEMENT_SECONDS
+from reconciler.engine.run import TRIES, Run
 
 Judge = Callable[[Change, LiveTunnel | None], Verdict | None]
 """After an ambiguous write and a new list: the change's verdict, or None when it must be sent again."""
@@ -90,8 +91,11 @@ def look(run: Run, pending: Sequence[Change], outcome: Ambiguous | Refused, judg
         return []
     again = []
     for change in pending:
-        verdict = judge(change, live.tunnels.get(change.live.id) if change.live else None)
-        if verdict is None:
+        now = live.tunnels.get(change.live.id) if change.live else None
+        verdict = judge(change, now)
+        if now and now.unreadable:
+            run.unknown([change], outcome)
+        elif verdict is None:
             again.append(change)
         else:
             run.verdicts[change.key] = verdict

@@ -7,12 +7,13 @@ pending key: another key must not take its place, since Cloudflare may have it a
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from reconciler.api.call import Answered, Call, Pause, Send, Verb
+from reconciler.api.call import Answered, Pause
 from reconciler.api.outcome import problem_of
 from reconciler.core.desired import CommandRef, Declared, EnvRef, External, FileRef, Generated
 from reconciler.core.live import LiveTunnel
 from reconciler.core.report import Problem
 from reconciler.core.verdict import APPLIED, Result, Verdict
+from reconciler.engine.listing import read_list
 from reconciler.engine.setkeys import send_keys
 from reconciler.keys.generate import generate_key
 from reconciler.keys.secret import Secret
@@ -160,7 +161,7 @@ def _probe(names: Iterable[str]) -> KeyProtocol[dict[str, Problem | None]]:
 
 def _listed(targets: Sequence[Declared], wrong: dict[str, Problem | None]) -> KeyProtocol[dict[str, LiveTunnel]]:
     """Live tunnels by name; puts into `wrong` what is missing."""
-    (outcome,) = yield Send((Call(Verb.LIST),))
+    outcome = yield from read_list()
     if not isinstance(outcome, Answered) or outcome.live is None:
         wrong.update({t.name: problem_of(outcome) for t in targets})
         return {}

@@ -17,7 +17,10 @@ if TYPE_CHECKING:  # validate plans nothing, and a plan needs no engine
 
     Stop = Denied | NotSent | Refused | Ambiguous | Problem
 
-_UNTRUSTED = "Nothing was written: a list that can't be trusted must never look like an empty account."
+_UNTRUSTED = (
+    "Nothing is written on the strength of such a list, since it must never look like an empty account. Run it again; "
+    "if it stays so, look at the account in Cloudflare's dashboard."
+)
 _REMEDIES = {
     "list-untrusted": _UNTRUSTED,
     "unreadable": _UNTRUSTED,
@@ -25,6 +28,7 @@ _REMEDIES = {
     "deadline": "Raise --timeout, or run it again later.",
     "rate-limited": "Run it again later, or raise --timeout so that it can wait.",
 }
+_SHOWN = 5
 _STOPPED: dict[str, Outcome] = {"interrupted": "interrupted", "auth-stopped": "auth"}
 _TOKEN_REMEDY = "Check the token and its permission: Magic Transit or Magic WAN, read to plan, write to apply."  # noqa: S105
 
@@ -63,23 +67,43 @@ def unread(account: Account, stop: "Stop") -> AccountReport:
 
 def planned(plan: "Plan", outcome: Outcome) -> AccountReport:
     """An account's plan."""
+    return _planned(plan, outcome, plan.unreadable)
+
+
+def _planned(plan: "Plan", outcome: Outcome, unreadable: tuple[LeftAlone, ...]) -> AccountReport:
     account = plan.desired.account
     return AccountReport(
         account.name,
         account.account_id,
-        outcome,
+        worst((outcome, "error")) if unreadable else outcome,
         digest=plan.digest,
         api_calls=dict(plan.api_calls),
         guards=plan.guards,
         changes=tuple(change_report(c) for c in plan.changes),
         unmanaged=plan.unmanaged,
         ignored=plan.ignored,
+        not_checked=unreadable,
         notes=(*plan.notes, *_held_back_note(plan)),
+        error=_unreadable(unreadable),
         paused=account.paused,
         total=len(plan.live.tunnels),
         managed=len(plan.desired.tunnels),
         unchanged=plan.unchanged,
     )
+
+
+def _unreadable(tunnels: tuple[LeftAlone, ...]) -> Problem | None:
+    if not tunnels:
+        return None
+    named = "; ".join(f"{t.name}: {t.reason}" for t in tunnels[:_SHOWN])
+    more = f"; and {len(tunnels) - _SHOWN:,} more" if len(tunnels) > _SHOWN else ""
+    return Problem("unreadable-tunnel", f"{named}{more}", _ODD_FIELD)
+
+
+_ODD_FIELD = (
+    "It is neither changed nor deleted until then. Correct the field at Cloudflare (save the tunnel anew in the "
+    "dashboard), or put the tunnel under `ignore`."
+)
 
 
 def _held_back_note(plan: "Plan") -> list[str]:
@@ -98,9 +122,13 @@ def checked(plan: "Plan", found: "Checked") -> AccountReport:
         )
     return replace(
         report,
+        outcome=_checked_outcome(found),
         changes=checked_reports(plan.changes, found),
-        not_checked=tuple(LeftAlone(names[k].name, why, names[k].id) for k, why in sorted(found.not_checked.items())),
-        error=problem,
+        not_checked=(
+            *plan.unreadable,
+            *(LeftAlone(names[k].name, why, names[k].id) for k, why in sorted(found.not_checked.items())),
+        ),
+        error=problem or report.error,
     )
 
 
@@ -114,10 +142,10 @@ def _checked_outcome(found: "Checked") -> Outcome:
 
 def applied(plan: "Plan", ended: "Applied") -> AccountReport:
     """An account after apply: a verdict per change, and whether it converged."""
-    report = planned(plan, _applied_outcome(ended))
+    report = _planned(plan, _applied_outcome(ended), ended.unreadable)
     strangers = _strangers(plan, ended)
     notes = (*report.notes, *ended.notes, *strangers)
-    problem = _stop_problem(ended.stop) if ended.stop is not None else None
+    problem = _stop_problem(ended.stop) if ended.stop is not None else report.error
     return replace(
         report,
         changes=applied_reports(plan.changes, ended.verdicts, plan.held_back),
@@ -131,7 +159,7 @@ def _applied_outcome(ended: "Applied") -> Outcome:
     if ended.converged:
         return "ok"
     if ended.stop is None:
-        return "partial"
+        return "partial" if ended.verdicts else "error"  # without a change only what can't be read is left
     outcome = _stop_outcome(ended.stop)
     return "partial" if ended.written and outcome != "interrupted" else outcome
 

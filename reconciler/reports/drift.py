@@ -49,7 +49,7 @@ def drift_report(
         changes=tuple(_difference(c) for c in plan.changes),
         notes=tuple(f"Not in the patch: {name}: {why}" for name, why in accepted.left_out) if accepted else (),
         drifted=len(drifted),
-        not_checked=not_checked,
+        not_checked=(*report.not_checked, *not_checked),
         ways_out=Patch(_revert(plan, drifted) + options, accepted.patch) if accepted else None,
     )
 

@@ -149,6 +149,20 @@ def test_a_paired_surrogate_escape_is_a_character():
     assert decode(LIST, Reply(200, {}, body)).live.tunnels[ID].raw["description"] == "\U0001f600"
 
 
+PARTS = (
+    {"has_more": True},
+    {"hasMore": False},
+    {"total": 1},
+    {"pages": 1},
+    {"links": {"next": "/x"}},
+    {"offset": 0},
+    {"next_page": 2},
+    {"nextPageToken": "x"},
+    {"complete": False},
+    {"is_truncated": True},
+    {"total_count": 2},
+    {"cursor": "x"},
+)
 UNTRUSTED = [
     b"{}",
     ERROR,
@@ -159,7 +173,6 @@ UNTRUSTED = [
     good([TUNNEL]),
     good({}),
     good("ipsec_tunnels"),
-    good({"ipsec_tunnels": None}),
     good({"ipsec_tunnels": {}}),
     good({"ipsec_tunnels": ""}),
     good({"ipsec_tunnel": TUNNEL}),
@@ -202,6 +215,20 @@ UNTRUSTED = [
     listed(TUNNEL, result_info={"cursors": {"after": "x"}}),
     listed(TUNNEL, result_info=[]),
     listed(TUNNEL, result_info="all"),
+    *(listed(TUNNEL, result_info=info) for info in PARTS),
+    *(good({"ipsec_tunnels": [TUNNEL], "result_info": info}) for info in PARTS),
+    *(good({"ipsec_tunnels": [TUNNEL], **info}) for info in PARTS),
+    *(listed(TUNNEL, **info) for info in PARTS),
+    listed(TUNNEL, result_info={"took_ms": 3}),
+    listed(TUNNEL, result_info={"page": 1}),
+    listed(TUNNEL, result_info={"per_page": 1}),
+    listed(TUNNEL, result_info={"page": 1, "per_page": 1, "count": 1}),
+    listed(TUNNEL, result_info={"per_page": "25"}),
+    listed(TUNNEL, result_info={"per_page": -1}),
+    listed(TUNNEL, result_info={"cursors": {"before": "x"}}),
+    good({"ipsec_tunnels": [TUNNEL], "result_info": [1]}),
+    good({"ipsec_tunnels": None}, result_info={"total_count": 2}),
+    good({"ipsec_tunnels": None, "total_count": 2}),
 ]
 
 
@@ -210,6 +237,21 @@ def test_a_list_that_is_not_whole_is_untrusted(body):
     settled = decode(LIST, Reply(200, {"cf-ray": RAY}, body))
     assert isinstance(settled, Refused)
     assert (settled.status, settled.errors[0].code, settled.ray) == (200, "list-untrusted", RAY)
+
+
+def test_a_list_of_null_waits_for_a_second_one():
+    settled = decode(LIST, Reply(200, {"cf-ray": RAY}, good({"ipsec_tunnels": None})), str)
+    assert (settled.status, settled.errors[0].code, settled.ray) == (200, "list-null", RAY)
+
+
+def test_doubles_are_told_with_what_to_do_unless_a_name_is_a_secret():
+    body = listed(TUNNEL, {**TUNNEL, "id": OTHER})
+    (told,) = decode(LIST, Reply(200, {}, body)).errors
+    assert told.message == f"2 tunnels have the name '{TUNNEL['name']}' (ids {ID}, {OTHER})"
+    assert told.remedy.startswith("Rename or delete all but one of them by hand")
+    (told,) = decode(LIST, Reply(200, {}, body), quotes=lambda text: OTHER in text).errors
+    assert OTHER not in told.message
+    assert told.message.endswith("is withheld, since it may hold a secret")
 
 
 @pytest.mark.parametrize("status", [201, 202, 203, 204, 206, 301, 302, 303, 307, 308, 304])
@@ -226,6 +268,12 @@ def test_only_a_200_is_a_list(status):
         listed(TUNNEL, result_info=None),
         listed(TUNNEL, result_info={}),
         listed(TUNNEL, result_info={"count": 1, "page": 1, "total_count": 1, "total_pages": 1, "cursors": {}}),
+        listed(TUNNEL, result_info={"page": 1, "per_page": 1, "total_count": 1}),
+        listed(TUNNEL, result_info={"page": 1, "per_page": 1, "total_pages": 1}),
+        listed(TUNNEL, result_info={"page": 1, "per_page": 2, "count": 1}),
+        listed(TUNNEL, result_info={"count": 1, "next": None, "cursor": "", "has_more": None}),
+        listed(TUNNEL, account_id="a", request_id="b"),
+        good({"ipsec_tunnels": [TUNNEL], "total_count": 1, "account_id": "a", "links": None}),
         listed({**TUNNEL, "new_field": [1, {"x": None}]}),
         json.dumps({"success": True, "result": {"ipsec_tunnels": [TUNNEL]}}).encode(),
     ],

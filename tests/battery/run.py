@@ -6,7 +6,7 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from reconciler.api.call import Answered, Call, Denied, Outcome, Pause, Send, Step, Verb
+from reconciler.api.call import Answered, Denied, Outcome, Pause, Step
 from reconciler.api.exchange import KeyAccess, Session, exchange
 from reconciler.core import build as core
 from reconciler.core.live import Live
@@ -14,6 +14,7 @@ from reconciler.core.plan import Plan
 from reconciler.core.tunnel import nested
 from reconciler.core.verdict import APPLIED
 from reconciler.engine import apply as engine
+from reconciler.engine.listing import read_list
 from reconciler.simulator.message import RefusedError
 from reconciler.simulator.server import Simulator
 from tests.battery.guarded import Guarded
@@ -39,7 +40,7 @@ Protocol = Generator[Step, tuple[Outcome, ...], Ending]
 
 def tool(world: World, guarded: Guarded) -> Protocol:
     """What `apply --auto-approve` does for one account: list, plan, guards, carry out, prove."""
-    (outcome,) = yield Send((Call(Verb.LIST),))
+    outcome = yield from read_list()
     if isinstance(outcome, Denied):
         return Ending("auth")
     if not isinstance(outcome, Answered) or outcome.live is None:

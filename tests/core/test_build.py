@@ -84,3 +84,20 @@ def test_left_out_deletes_do_not_remain():
 def test_renamed_tunnel_stays_in_the_target_of_its_old_name():
     found = plan(desired(tunnel("b", renamed_from="a", description="x"), "c"), live("a"), target="a")
     assert [c.name for c in remaining(found, live(raw("b", id=found.changes[0].id)))] == ["b"]
+
+
+def test_a_tunnel_that_cant_be_read_blocks_only_itself():
+    now = live(raw("a") | {"bgp": "?"}, "b", "c")
+    found = plan(desired(tunnel("a", description="x"), tunnel("b", description="x"), "d"), now)
+    assert [(c.action.value, c.name) for c in found.changes] == [("update", "b"), ("delete", "c"), ("create", "d")]
+    assert [(t.name, t.reason) for t in found.unreadable] == [("a", "it can't be read: bgp is a string")]
+    assert found.guards == ()
+
+
+def test_what_a_tunnel_holds_that_cant_be_read_is_not_free():
+    odd = raw("a", interface_address="10.0.0.0/31") | {"bgp": "?"}
+    found = plan(desired("a", tunnel("b", interface_address="10.0.0.1/31")), live(odd))
+    (guard,) = found.guards
+    assert guard.message == (
+        "b wants the interface network 10.0.0.0/31, which a holds and keeps: it can't be read (bgp is a string)"
+    )

@@ -74,7 +74,7 @@ def test_equal_meaning_is_no_change(declared, now):
             {},
             [("bgp", None, {"customer_asn": 65010, "extra_prefixes": ["10.9.0.0/16"], "md5_key": None})],
         ),
-        ({}, {"bgp": {"customer_asn": 0}}, [("bgp", {"customer_asn": 0}, None)]),
+        ({}, {"bgp": {"customer_asn": 1}}, [("bgp", {"customer_asn": 1}, None)]),
     ],
 )
 def test_differing_fields_are_named_with_both_values(declared, now, expected):

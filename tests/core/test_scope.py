@@ -110,3 +110,29 @@ def test_globs_are_case_sensitive():
 def test_target_selects_by_old_and_new_name_and_prunes_nothing_else(target, expected):
     declared = desired(tunnel("new", renamed_from="old"), "k")
     assert owned(declared, live("old", "s", "xx"), target=target) == expected
+
+
+ODD = {"bgp": "?"}
+
+
+@pytest.mark.parametrize(
+    ("declared", "fields", "apart"),
+    [
+        (desired("a"), {}, ["a"]),  # declared
+        (desired(tunnel("c", renamed_from="a")), {}, ["a"]),
+        (desired(), {}, ["a"]),  # would be deleted
+        (desired("a"), {"target": "b*"}, []),
+        (desired(), {"target": "b*"}, []),
+        (desired(), {"no_delete": True}, []),
+        (desired(of=account(prune=False)), {}, []),
+        (desired("a", of=account(prune=False)), {}, ["a"]),
+        (desired(of=account(ignore=[rule("a")])), {}, []),
+    ],
+)
+def test_a_tunnel_that_cant_be_read_is_set_apart_where_it_concerns_these_files(declared, fields, apart):
+    found = scope(declared, live(raw("a") | ODD, "b"), options(**fields))
+    assert [t.name for t in found.unreadable] == apart
+    assert [t.reason for t in found.unreadable] == ["it can't be read: bgp is a string"] * len(apart)
+    assert not {p.live.name for p in found.pairs if p.live} & set(apart)
+    assert not {t.name for t in found.surplus} & set(apart)
+    assert "a" not in {p.declared.name for p in found.pairs} or not apart

@@ -2,7 +2,7 @@
 
 import pytest
 
-from reconciler.core.tunnel import canonical, update_body
+from reconciler.core.tunnel import canonical, nested, update_body
 from tests.build import raw
 
 LIVE = {
@@ -56,3 +56,53 @@ def test_the_target_keeps_all_but_what_is_effective(live: object, wanted: object
 
 def test_a_key_that_a_server_lists_is_never_sent_back():
     assert "psk" not in update_body(raw("a") | {"psk": "0123"}, canonical(raw("a")))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"name": "cafe\u0301"}, {"name": "caf\xe9"}),
+        ({"name": " lon-a\n"}, {"name": "lon-a"}),
+        ({"description": "\t London\r\n"}, {"description": "London"}),
+        ({"description": " \n"}, {}),
+        ({"custom_remote_identities": {"fqdn_id": "a.b \n"}}, {"custom_remote_identities": {"fqdn_id": "a.b"}}),
+        ({"bgp": {"customer_asn": "65010"}}, {"bgp": {"customer_asn": 65010}}),
+        ({"bgp": {"customer_asn": 65010.0}}, {"bgp": {"customer_asn": 65010}}),
+        ({"bgp": {"customer_asn": 0, "extra_prefixes": [], "md5_key": ""}}, {}),
+        ({"bgp": {"customer_asn": None, "extra_prefixes": None, "md5_key": None}}, {"bgp": None}),
+        ({"bgp": {"customer_asn": "0", "import_filter_id": "", "new": False}}, {"bgp": {}}),
+    ],
+)
+def test_what_means_the_same_is_equal(one: dict[str, object], other: dict[str, object]) -> None:
+    assert canonical({**LIVE, **one}) == canonical({**LIVE, **other})
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"description": "cafe\u0301"}, {"description": "caf\xe9"}),
+        ({"description": "a  b"}, {"description": "a b"}),
+        ({"name": "Lon"}, {"name": "lon"}),
+        ({"bgp": {"customer_asn": 5, "md5_key": " k"}}, {"bgp": {"customer_asn": 5, "md5_key": "k"}}),
+        ({"bgp": {"customer_asn": 0, "extra_prefixes": ["10.0.0.0/8"]}}, {}),
+        ({"bgp": {"customer_asn": 0, "md5_key": "k"}}, {}),
+        ({"bgp": {"customer_asn": 0, "export_filter_id": "f"}}, {}),
+    ],
+)
+def test_what_differs_in_meaning_is_not_equal(one: dict[str, object], other: dict[str, object]) -> None:
+    assert canonical({**LIVE, **one}) != canonical({**LIVE, **other})
+
+
+def test_texts_are_sent_as_a_server_keeps_them():
+    wanted = canonical({**LIVE, "name": " cafe\u0301 ", "description": "London\n"})
+    assert nested(wanted)["name"] == "caf\xe9"
+    assert update_body(LIVE, wanted)["description"] == "London"
+
+
+def test_bgp_of_zeros_is_not_sent_back():
+    live = {**LIVE, "bgp": {"customer_asn": 0, "extra_prefixes": [], "md5_key": ""}}
+    assert "bgp" not in update_body(live, canonical(live))
+    assert update_body(live, canonical({**live, "bgp": {"customer_asn": 5}}))["bgp"] == {
+        "customer_asn": 5,
+        "extra_prefixes": [],
+    }

@@ -202,3 +202,18 @@ def test_the_sample_estate_is_clean():
     loaded = load(read_tree(Path(__file__).parents[2] / "tunnels"), TODAY)
     assert [str(d) for d in loaded.diagnostics] == []
     assert {d.account.name: len(d.tunnels) for d in loaded.desired} == {"lab": 2, "prod": 7}
+
+
+def test_names_are_compared_in_one_form():
+    loaded = texts(
+        "tunnels:\n"
+        "  - {name: 'cafe\u0301 ', cloudflare_endpoint: 203.0.113.1, interface_address: 10.0.0.0/31, psk: external,"
+        " renamed_from: ' ole\u0301'}\n",
+        f"{ACCOUNT}removed: ['go\u0301ne']\nprotect: [\"cafe\u0301\"]\nignore: [{{name: 'app\u0301-*', reason: x}}]\n",
+    )
+    (desired,) = loaded.desired
+    assert [(key, t.name, t.settings["name"], t.renamed_from) for key, t in desired.tunnels.items()] == [
+        ("caf\xe9", "caf\xe9", "caf\xe9", "ol\xe9")
+    ]
+    assert (list(desired.account.removed), list(desired.account.protect)) == (["g\xf3ne"], ["caf\xe9"])
+    assert desired.account.ignore[0].name == "ap\u1e55-*"

@@ -58,7 +58,7 @@ class World:
         query = "&".join(f"{k}={v}" for k, v in request.query.items())
         headers = {"authorization": "Bearer t", **{k.lower(): v for k, v in request.headers.items()}}
         reply = self.simulator.handle(Request(request.method, request.path, query, headers, request.body))
-        found = decode(call, reply, str)
+        found = decode(call, reply, str, lambda _: False)
         if (call.verb, number) in self.after:
             return self.after[call.verb, number]
         return Ambiguous(found.code, found.message) if isinstance(found, Unsettled) else found

@@ -162,3 +162,77 @@ def test_a_tunnel_that_was_there_before_is_not_taken_for_the_one_sent_and_keeps_
     assert world.simulator.keys(ACCOUNT_ID) == {}
     assert outcome(ended) == ("unknown", "key-not-set")
     assert remedy(ended) == "Set its key: reconciler psk set b"
+
+
+MIXED = "names=lower,names_unique=false,addresses_unique=false"
+
+
+@pytest.mark.parametrize("prune", [True, False])
+def test_a_lost_create_that_the_list_holds_under_another_form_of_its_name_is_not_sent_again(prune):
+    world = world_with_key("a", semantics=MIXED)
+    world.after = {(Verb.CREATE, 0): LOST}
+    ended = world.apply(desired(tunnel("a"), tunnel("Lon", line=7), of=account(prune=prune)))
+    (verdict,) = ended.verdicts.values()
+    assert world.simulator.created(ACCOUNT_ID) == {"lon": 1}
+    assert (verdict.result, verdict.problem.code) == ("unknown", "name-changed")
+    assert verdict.problem.message == (
+        "the answer to the create was lost, and the list now holds 'lon' on its interface network"
+    )
+    assert verdict.problem.remedy == (
+        "Cloudflare seems to keep names in another form: write `name: lon` at tunnels/prod/a.yaml:7, then run plan."
+    )
+    assert [(c.action.value, c.name) for c in ended.left] == [("create", "Lon")]
+    assert not ended.converged
+
+
+def test_a_created_tunnel_whose_name_the_server_changes_is_named_without_waiting_for_the_list():
+    world = World("a", semantics=MIXED)
+    ended = world.apply(desired(tunnel("a"), tunnel("Lon")))
+    (verdict,) = ended.verdicts.values()
+    assert (verdict.result, verdict.problem.code) == ("failed", "name-changed")
+    assert (world.verbs, world.pauses) == (["create", "list"], [])
+    assert [(c.action.value, c.name) for c in ended.left] == [("create", "Lon")]
+    assert ended.written
+
+
+def test_a_rename_that_the_server_changes_back_is_named():
+    world = World("a", semantics="names=lower")
+    ended = world.apply(desired(tunnel("A", interface_address=settings("a")["interface_address"], renamed_from="a")))
+    (verdict,) = ended.verdicts.values()
+    assert (verdict.result, verdict.problem.code) == ("failed", "name-changed")
+    assert verdict.problem.message == "it was sent as 'A', and the list shows 'a'"
+
+
+@pytest.mark.parametrize("theirs", ["cafe\u0301", "other"])
+def test_a_lost_create_is_not_sent_again_while_somebody_elses_tunnel_is_on_its_network(theirs):
+    world = World("a", semantics=MIXED)
+    world.instead = {(Verb.CREATE, 0): LOST}
+    real = world.carry
+
+    def carry(step):
+        outcomes = real(step)
+        if world.verbs == ["create"]:
+            foreign_create(world.simulator, ACCOUNT_ID, settings(theirs, interface_address="10.200.0.0/30"))
+        return outcomes
+
+    world.carry = carry
+    ended = world.apply(desired(tunnel("a"), tunnel("b", interface_address="10.200.0.0/31")))
+    (verdict,) = ended.verdicts.values()
+    assert (verdict.result, verdict.problem.code) == ("unknown", "network-taken")
+    assert world.verbs.count("create") == 1
+
+
+def test_a_tunnel_that_was_there_before_takes_no_network_of_a_create():
+    world = World("a", "x", semantics=MIXED, x={"interface_address": "10.200.0.0/31"})
+    world.instead = {(Verb.CREATE, 0): LOST}
+    wish = desired(tunnel("a"), tunnel("b", interface_address="10.200.0.0/31"), of=account(removed=["x"]))
+    assert world.apply(wish).converged
+
+
+def test_names_that_a_server_keeps_in_nfc_and_texts_that_it_trims_converge():
+    world = World(semantics="names=nfc,text=trimmed")
+    wish = desired(tunnel("cafe\u0301 ", description=" x\n"))
+    assert world.apply(wish).converged
+    assert world.plan(wish).changes == ()
+    world.simulator.semantics = type(world.simulator.semantics)()
+    assert world.plan(wish).changes == ()

@@ -124,3 +124,16 @@ def test_the_last_leg_of_a_detour_is_sent_again_when_it_did_not_arrive():
 
     assert world.apply(desired(tunnel("a", **ends["b"]), tunnel("b", **ends["a"]))).converged
     assert world.verbs == ["update", "list", *["update_one"] * 3, "list", "update_one", "list"]
+
+
+def test_a_create_takes_no_network_that_a_list_on_the_way_showed_to_be_taken():
+    world = meddling(
+        World("a"),
+        Verb.UPDATE,
+        lambda server: foreign_create(server, ACCOUNT_ID, settings("theirs", interface_address="10.200.0.0/30")),
+    )
+
+    ended = world.apply(desired(tunnel("a", description="x"), tunnel("b", interface_address="10.200.0.0/31")))
+
+    assert ended.verdicts["+b"].problem.code == "network-taken"
+    assert "create" not in world.verbs

@@ -21,7 +21,8 @@ FAILED = Verdict(Result.FAILED, Problem("1000", "no"))
         (NotSent("deadline", "x"), "error", "Raise --timeout"),
         (NotSent("unreachable", "x"), "error", "Check the network"),
         (Refused(404, ERRORS), "error", None),
-        (Ambiguous("unreadable", "x"), "error", "Nothing was written"),
+        (Ambiguous("unreadable", "x"), "error", "Nothing is written on the strength of such a list"),
+        (Refused(200, (ApiError("list-untrusted", "x", "Rename one"),)), "error", "Rename one"),
     ],
 )
 def test_why_a_list_could_not_be_read_decides_the_outcome(stop, outcome, remedy):

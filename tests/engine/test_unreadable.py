@@ -1,0 +1,79 @@
+"""A tunnel that a later list shows with a field of an impossible type: nothing is guessed about it."""
+
+import pytest
+
+from reconciler.api.call import Answered, Verb
+from tests.build import ACCOUNT_ID, account, desired, live, raw, tunnel
+from tests.engine.harness import LOST, World
+
+WISH = desired(tunnel("a", description="x"), tunnel("b", description="x"))
+GONE = desired("b", of=account(removed=["a"]))
+
+
+def world(odd="a"):
+    """Two tunnels; from the first list on, one of them can't be read."""
+    one = World("a", "b")
+    real = one._call  # noqa: SLF001 - the harness answers call by call
+
+    def call(asked):
+        outcome = real(asked)
+        if asked.verb is not Verb.LIST:
+            return outcome
+        shown = [dict(t.raw) | ({"bgp": "?"} if t.name == odd else {}) for t in outcome.live.tunnels.values()]
+        return Answered(live=live(*shown))
+
+    one._call = call  # noqa: SLF001
+    return one
+
+
+def by_name(one, ended):
+    names = {t["id"]: t["name"] for t in one.simulator.tunnels(ACCOUNT_ID)}
+    found = {names.get(key, key): verdict for key, verdict in ended.verdicts.items()}
+    return {name: (v.result.value, v.problem.code if v.problem else None) for name, v in found.items()}
+
+
+def test_a_change_that_no_list_can_prove_is_unknown_and_the_others_are_proved():
+    one = world()
+    ended = one.apply(WISH)
+    assert by_name(one, ended) == {"a": ("unknown", "unreadable-tunnel"), "b": ("applied", None)}
+    assert [t.name for t in ended.unreadable] == ["a"]
+    assert (ended.left, ended.converged) == ((), False)
+
+
+def test_a_lost_update_of_it_is_not_sent_again():
+    one = world()
+    one.after = {(Verb.UPDATE, 0): LOST}
+    ended = one.apply(WISH)
+    assert by_name(one, ended) == {"a": ("unknown", "no-answer"), "b": ("applied", None)}
+    assert one.verbs.count("update") == 1
+
+
+def test_an_update_is_not_sent_once_a_list_on_the_way_showed_it():
+    one = world("b")
+    one.after = {(Verb.UPDATE, 0): LOST}
+    ended = one.apply(WISH, batch_size=1)
+    assert by_name(one, ended) == {"a": ("applied", None), "b": ("failed", "unreadable-tunnel")}
+    assert one.verbs.count("update") == 1
+
+
+def test_a_lost_delete_of_it_is_not_sent_again():
+    one = world()
+    one.instead = {(Verb.DELETE, 0): LOST}
+    ended = one.apply(GONE)
+    assert by_name(one, ended) == {"a": ("failed", "changed-meanwhile")}
+    assert one.verbs.count("delete") == 1
+    assert not ended.converged
+
+
+@pytest.mark.parametrize("declared", [desired("a", "b"), desired("b"), desired(tunnel("c", renamed_from="a"), "b")])
+def test_an_account_with_one_has_not_converged_even_without_a_change(declared):
+    one = World()
+    odd = live(raw("a") | {"bgp": "?"}, raw("b"))
+    one.live = lambda: odd
+    ended = one.apply(declared)
+    assert (one.verbs, ended.converged, [t.name for t in ended.unreadable]) == ([], False, ["a"])
+
+
+def test_one_that_is_nobodys_business_blocks_nothing():
+    one = world()
+    assert one.apply(desired(tunnel("b", description="x"), of=account(prune=False))).converged
