@@ -103,3 +103,7 @@ def test_readings_that_make_the_plan_of_the_acceptance_test_not_empty(api, switc
     for tunnel in answers(api(switches), SENT):
         assert settings(tunnel)[section] == found
         assert settings(tunnel) != LISTED
+
+
+def test_a_create_answers_with_the_tunnel_itself_since_the_provider_reads_no_list(api):
+    assert api().call("POST", "", SENT)[1]["result"]["name"] == "acceptance"
