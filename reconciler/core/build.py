@@ -8,14 +8,16 @@ from reconciler.core.change import Action, Change
 from reconciler.core.conflict import conflicts
 from reconciler.core.desired import Desired
 from reconciler.core.detour import detours
-from reconciler.core.diff import diff, left_fields
+from reconciler.core.diff import diff, left_fields, wanted
 from reconciler.core.digest import plan_digest
+from reconciler.core.fields import BGP, FIELDS
 from reconciler.core.guard import Draft, guards
 from reconciler.core.live import Live
 from reconciler.core.order import order
 from reconciler.core.plan import Detour, Phases, Plan, PlanOptions
 from reconciler.core.report import LeftAlone
 from reconciler.core.scope import Pair, Scope, matches, scope
+from reconciler.core.tunnel import has_bgp
 
 _SHOWN = 10
 
@@ -41,7 +43,7 @@ def build_plan(desired: Desired, live: Live, options: PlanOptions) -> Plan:
         unmanaged=owned.unmanaged,
         ignored=_ignored(owned),
         held_back=held_back,
-        notes=(*_cycle_notes(phases, around), *_route_notes(changes)),
+        notes=(*removal_notes(changes), *_cycle_notes(phases, around), *_route_notes(changes)),
         unchanged=len(owned.pairs) - sum(c.action is not Action.DELETE for c in changes),
         detours=around,
         unreadable=owned.unreadable,
@@ -97,6 +99,27 @@ def _listed(names: Iterable[str]) -> str:
     every = sorted(names)
     more = f" and {len(every) - _SHOWN} more" if len(every) > _SHOWN else ""
     return ", ".join(every[:_SHOWN]) + more
+
+
+def removal_notes(changes: Iterable[Change]) -> list[str]:
+    """What these changes take away by leaving it out of the update, which a server that merges would keep.
+
+    (API: no way to remove it is documented, so only the list afterwards tells.)
+    """
+    names: dict[str, list[str]] = {}
+    for change in changes:
+        if change.action is not Action.UPDATE:
+            continue
+        goal = wanted(change)
+        for path in (f.path for f in change.fields):
+            gone = not has_bgp(goal) if path == BGP else FIELDS[path].clear_by_omission and not goal.get(path)
+            if gone:
+                names.setdefault(path, []).append(change.name)
+    return [
+        f"Removing {path} may not be possible, as the API documents no way to: if it is still there afterwards, apply "
+        f"says so (not-cleared) and ends as partial. Concerns {_listed(who)}."
+        for path, who in sorted(names.items())
+    ]
 
 
 def _cycle_notes(phases: Phases, around: Mapping[str, Detour | None]) -> list[str]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from shlex import quote
 
+from reconciler.core.build import removal_notes
 from reconciler.core.change import Action, Change
 from reconciler.core.fields import Concern, concern_of
 from reconciler.core.plan import Plan
@@ -42,12 +43,13 @@ def drift_report(
     drifted = [c for c in plan.changes if c.cause != "git"]
     report = planned(plan, "changes" if drifted else "ok")
     accepted = accept(plan) if drifted else None
+    left_out = [f"Not in the patch: {name}: {why}" for name, why in accepted.left_out] if accepted else []
     return replace(
         report,
         guards=(),
         api_calls={"list": 1},
         changes=tuple(_difference(c) for c in plan.changes),
-        notes=tuple(f"Not in the patch: {name}: {why}" for name, why in accepted.left_out) if accepted else (),
+        notes=(*removal_notes(drifted), *left_out),
         drifted=len(drifted),
         not_checked=(*report.not_checked, *not_checked),
         ways_out=Patch(_revert(plan, drifted) + options, accepted.patch) if accepted else None,

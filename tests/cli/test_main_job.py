@@ -101,6 +101,17 @@ def test_a_line_taken_out_of_yaml_is_taken_out_live(world: World, field: str, pu
     assert now.get(field, "") in ("", False) or {k: now[field][k] for k in default} == default
 
 
+@pytest.mark.parametrize("argv", [["plan"], ["drift"], ["apply", "--auto-approve"]], ids=lambda argv: argv[0])
+def test_every_format_says_that_bgp_may_not_be_possible_to_remove(world: World, argv: list[str]) -> None:
+    world.become(bulk_put="replace")
+    world.live(tunnel(1, bgp={"customer_asn": 65000}))
+    world.declare(tunnel(1))
+    files = [part for name in ("text", "markdown", "html", "json") for part in ("-o", f"{name}=out/{name}")]
+    assert world.run(*argv, *files).code == (2 if argv == ["drift"] else 0)
+    for name in ("text", "markdown", "html", "json"):
+        assert "Removing bgp may not be possible" in world.read(f"out/{name}")
+
+
 def test_bgp_goes_on_a_server_that_replaces(world: World) -> None:
     world.become(bulk_put="replace")
     world.live(tunnel(1, bgp={"customer_asn": 65000}))

@@ -101,3 +101,43 @@ def test_what_a_tunnel_holds_that_cant_be_read_is_not_free():
     assert guard.message == (
         "b wants the interface network 10.0.0.0/31, which a holds and keeps: it can't be read (bgp is a string)"
     )
+
+
+BGP = {"customer_asn": 65010, "extra_prefixes": ["10.9.0.0/16"], "md5_key": "s0me key"}
+WITHOUT_KEY = {**BGP, "md5_key": ""}
+
+
+@pytest.mark.parametrize(
+    ("declared", "now", "paths"),
+    [
+        ({}, {"bgp": BGP}, ["bgp"]),
+        ({"bgp": WITHOUT_KEY}, {"bgp": BGP}, ["bgp.md5_key"]),
+        ({"bgp": {**BGP, "md5_key": "another"}}, {"bgp": BGP}, []),
+        ({"bgp": {**BGP, "extra_prefixes": []}}, {"bgp": BGP}, []),
+        ({"bgp": BGP}, {"bgp": WITHOUT_KEY}, []),
+        ({"bgp": BGP}, {}, []),
+        ({}, {"description": "x", "custom_remote_identities": {"fqdn_id": "a.example"}}, []),
+    ],
+    ids=str,
+)
+def test_a_plan_says_what_may_not_be_possible_to_remove(declared, now, paths):
+    notes = plan(desired(tunnel("a", **declared)), live(raw("a", **now))).notes
+    assert [note.partition(" may not be possible")[0] for note in notes] == [f"Removing {path}" for path in paths]
+
+
+def test_all_tunnels_that_lose_their_bgp_are_named_together_and_first():
+    now = live(raw("a", bgp=BGP, interface_address="10.0.0.0/31"), raw("b", bgp=BGP), raw("c", bgp=BGP))
+    notes = plan(desired(tunnel("a", interface_address="10.0.0.2/31"), "b", tunnel("c", bgp=BGP)), now).notes
+    assert notes == (
+        (
+            "Removing bgp may not be possible, as the API documents no way to: if it is still there afterwards, apply "
+            "says so (not-cleared) and ends as partial. Concerns a, b."
+        ),
+        "Static routes through a are not checked.",
+    )
+
+
+def test_a_deleted_tunnel_and_an_ignored_bgp_take_nothing_away():
+    assert plan(desired(), live(raw("a", bgp=BGP))).notes == ("Static routes through a are not checked.",)
+    ignoring = account(ignore=[rule("a", "bgp")])
+    assert plan(desired(tunnel("a", description="x"), of=ignoring), live(raw("a", bgp=BGP))).notes == ()
