@@ -64,12 +64,19 @@ class Document:
             here = re.search(rf"^{path[0]}: +(?=[^ \n#])".encode(), self.text, re.MULTILINE)
             if here:
                 return self.text.count(b"\n", 0, here.start()) + 1, here.end() - here.start() + 1
+        return self._all_positions().find(path, key=key)
+
+    def holds(self, path: Path) -> bool:
+        """True when something stands at a path, or an alias on the way to it."""
+        return self._all_positions().holds(path)
+
+    def _all_positions(self) -> "Positions":
         if self._positions is None:
             from reconciler.desired.positions import read_positions
             from reconciler.desired.syntax import events
 
             self._positions = read_positions(events(self.text, pure=self._reader == "pure"))
-        return self._positions.find(path, key=key)
+        return self._positions
 
     def location(self, path: Path, *, key: bool = False) -> Location:
         """As `locate`, with the file's name."""

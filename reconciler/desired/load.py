@@ -27,6 +27,7 @@ from reconciler.core.diagnostic import Diagnostic, Location, error, in_order
 from reconciler.core.tunnel import canonical, tunnel_name
 from reconciler.desired import schema
 from reconciler.desired.document import Document, DocumentError, Parsed, Plain, parse
+from reconciler.desired.guides import warnings
 from reconciler.desired.references import EXTERNAL
 from reconciler.desired.rules import Entry, Group, check
 from reconciler.desired.shapes import Record, validator
@@ -73,7 +74,8 @@ def load(tree: Tree, today: date) -> Loaded:
     problems: list[Diagnostic] = list(tree.diagnostics)
     groups = [_group(files, problems) for files in tree.accounts]
     problems += _unread(tree, groups)
-    problems += check(groups, today)
+    problems += check(groups)
+    problems += warnings(groups, today)
     desired = tuple(
         Desired(g.account, {e.declared.name: e.declared for e in sorted(g.entries, key=_name)}) for g in groups
     )
@@ -131,7 +133,7 @@ def _group(files: AccountFiles, problems: list[Diagnostic]) -> Group:
         if tunnels:
             entries += _entries(tunnels, defaults, gone, problems)
         whole = whole and tunnels is not None and not any({"psk", "*", "tunnels"} & g for g in tunnels.gone.values())
-    return Group(account, tuple(entries), whole)
+    return Group(account, tuple(entries), read.parsed.document if read else None, whole)
 
 
 def _read(source: SourceFile | None, root: Record, problems: list[Diagnostic]) -> _Read | None:

@@ -81,6 +81,19 @@ class Positions:
             place = at if key else _start(node)
         return _unpack(place)
 
+    def holds(self, path: Path) -> bool:
+        """True when a node stands at a path, or an alias on the way to it."""
+        node = self.root
+        for part in path:
+            match node, part:
+                case _Mapping(), str() if part in node.entries:
+                    node = node.entries[part][1]
+                case _Sequence(), int() if 0 <= part < len(node.items):
+                    node = node.items[part]
+                case _:
+                    return isinstance(node, int)
+        return True
+
 
 def read_positions(get: NextEvent) -> Positions:
     """Reads the places of all nodes, as far as the text can be parsed and is not nested too deeply.

@@ -1,28 +1,18 @@
-"""Rules across the tunnels of an account and across accounts."""
+"""Errors across the tunnels of an account and across accounts; what is only unwise is for `guides` to say."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from fnmatch import translate
 from socket import AF_INET, AF_INET6, inet_pton
 
 from reconciler.core.desired import Account, Declared
-from reconciler.core.diagnostic import Diagnostic, Location, error, warning
-from reconciler.desired.codes import CODES
+from reconciler.core.diagnostic import Diagnostic, Location, error
 from reconciler.desired.document import Document
 from reconciler.desired.values import shown
 
-__all__ = ["CODES", "Entry", "Group", "check"]
-
-MAX_NAME = 15
-_NAME = re.compile(r"[A-Za-z0-9_.-]*")
 _RESTS = {"127": 1, "31": 1, "30": 3}
 """Host bits of an interface address by its length."""
-_PRIVATE = tuple(
-    (int.from_bytes(inet_pton(AF_INET, host)) >> (32 - length), 32 - length)
-    for host, length in (("172.16.0.0", 12), ("169.254.240.0", 20))
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,22 +41,18 @@ class Group:
     """An account and its tunnels in the order of files and lines, duplicates included.
 
     Attributes:
+        document: The account's own file; None when it could not be read.
         whole: False when a tunnel or its reference to a key could not be read.
     """
 
     account: Account
     entries: tuple[Entry, ...]
+    document: Document | None = None
     whole: bool = True
 
 
-def check(groups: Iterable[Group], today: date) -> Iterator[Diagnostic]:
-    """All problems that need more than one value to be seen.
-
-    Args:
-        groups: The accounts.
-        today: The day (UTC) on which rules with an end are judged.
-    """
-    groups = tuple(groups)
+def check(groups: Sequence[Group]) -> Iterator[Diagnostic]:
+    """All errors that need more than one value to be seen."""
     yield from _account_ids(groups)
     for group in groups:
         named = {entry.declared.name: entry for entry in reversed(group.entries) if entry.declared.name}
@@ -76,9 +62,6 @@ def check(groups: Iterable[Group], today: date) -> Iterator[Diagnostic]:
         yield from _identities(group.entries)
         yield from _renames(group.entries)
         yield from _ownership(group.account, named)
-        yield from _expired(group.account, today)
-        yield from _warnings(group.entries)
-        yield from _pairs(group.entries)
 
 
 def _account_ids(groups: Iterable[Group]) -> Iterator[Diagnostic]:
@@ -210,60 +193,3 @@ def _ownership(account: Account, named: Mapping[str, Entry]) -> Iterator[Diagnos
                     f"The rule at {rule.location} leaves it to somebody else. Remove one of the two.",
                     entry.at("name"),
                 )
-
-
-def _expired(account: Account, today: date) -> Iterator[Diagnostic]:
-    for rule in account.ignore:
-        if rule.until is None or today <= rule.until:
-            continue
-        effect = "Its fields are compared again" if rule.fields else "It still protects its tunnels"
-        yield warning(
-            "expired-rule",
-            f"the rule for {shown(rule.name)} ended on {rule.until}",
-            f"{effect}. Remove the rule, or give it a later end.",
-            rule.location,
-        )
-
-
-def _warnings(entries: Iterable[Entry]) -> Iterator[Diagnostic]:
-    for entry in entries:
-        declared = entry.declared
-        name, inner = declared.name, declared.settings["interface_address"]
-        if len(name) > MAX_NAME:
-            detail = f"Cloudflare's documentation allows {MAX_NAME}. Choose a shorter one."
-            yield warning("long-name", f"the name {shown(name)} has {len(name)} characters", detail, entry.at("name"))
-        if not _NAME.fullmatch(name):
-            detail = "Cloudflare's documentation allows neither spaces nor special characters. Use letters, digits, -."
-            yield warning("odd-name", f"the name {shown(name)} has special characters", detail, entry.at("name"))
-        if inner and not _private(str(inner)):
-            detail = "Cloudflare documents 10/8, 172.16/12, 192.168/16 and 169.254.240.0/20 only. Use one of them."
-            summary = f"{shown(str(inner))} lies outside the documented ranges"
-            yield warning("public-interface", summary, detail, entry.at("interface_address"))
-        if declared.key is None and "psk" not in entry.wrong:
-            detail = "A tunnel without a key does not come up. Add psk: {env: NAME}, or psk: external."
-            summary = f"the tunnel {shown(name)} declares no pre-shared key"
-            yield warning("no-psk", summary, detail, declared.location)
-
-
-def _private(text: str) -> bool:
-    if text.startswith(("10.", "192.168.")):
-        return True
-    number = int.from_bytes(inet_pton(AF_INET, text.partition("/")[0]))
-    return any(number >> shift == start for start, shift in _PRIVATE)
-
-
-def _pairs(entries: Iterable[Entry]) -> Iterator[Diagnostic]:
-    first: dict[tuple[object, object], Entry] = {}
-    for entry in entries:
-        pair = entry.declared.settings["cloudflare_endpoint"], entry.declared.settings["customer_endpoint"]
-        if not all(pair):
-            continue
-        other = first.setdefault(pair, entry)
-        if other is not entry:
-            yield warning(
-                "same-endpoint-pair",
-                "two tunnels with the same two endpoints",
-                f"{shown(other.declared.name)} at {other.at('customer_endpoint')} has them too. They can "
-                "only be told apart by identities. Change an endpoint if that is not meant.",
-                entry.at("customer_endpoint"),
-            )
