@@ -16,6 +16,7 @@ CODES: dict[str, str] = {
     "duplicate-name": "Two tunnels of an account have the same name.",
     "empty-value": "Text or a list is empty where something is needed.",
     "expired-rule": "An ignore rule is past its end (warning).",
+    "glued-comment": "A comment may be meant as a part of the text before it (warning).",
     "host-bits": "A prefix has bits set behind its length.",
     "ignored-and-declared": "A tunnel is declared and matches an ignore rule for whole tunnels.",
     "literal-psk": "A pre-shared key stands in the file instead of a reference.",

@@ -1,4 +1,4 @@
-"""What is refused before any YAML is read: size, encoding, characters, tabs, directives.
+"""What is refused before any YAML is read: size, encoding, characters, tabs, directives, merge conflicts.
 
 Everything here looks at the whole file at once, so each check names every line that breaks it.
 """
@@ -34,6 +34,8 @@ _FORBIDDEN = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\u
 # The two parsers disagree on tabs between tokens, so they are only welcome inside quotes and comments.
 _TAB = re.compile(r"""^(?:[^\t\n\r"'#]|(?<![ \n\r])\#|"(?:\\.|[^"\\\n\r])*+"|'[^'\n\r]*+')*+\t""", re.MULTILINE)
 _DIRECTIVE = re.compile(r"(?:[ ]*+(?:\#[^\r\n]*+)?[\r\n]|%YAML[ ]+1\.[12][ ]*+(?:[ ]\#[^\r\n]*+)?[\r\n])*+(%)")
+_CONFLICT = re.compile(r"(?:<{7}|\|{7}|>{7})(?: .*)?|={7}")
+"""A line that git writes around the two sides of a conflict."""
 
 
 def screen(data: bytes, file: str) -> tuple[Diagnostic, ...]:
@@ -59,6 +61,8 @@ def screen(data: bytes, file: str) -> tuple[Diagnostic, ...]:
         found += _per_line(_TAB, text, lambda _, at: _tab(at), file)
     if b"%" in data and (match := _DIRECTIVE.match(text)):
         found.append(_directive(_place(text, match.start(1), file)))
+    if any(sign * 7 in data for sign in (b"<", b"|", b"=", b">")):
+        found += _conflicts(text, file)
     return tuple(found)
 
 
@@ -103,6 +107,23 @@ def _per_line(
     for number, line in enumerate(split_lines(text), 1):
         if match := pattern.search(line):
             yield problem(match, Location(file, number, match.end()))
+
+
+def _conflicts(text: str, file: str) -> Iterator[Diagnostic]:
+    """One problem for each conflict, at its first line; a line that was forgotten is one too."""
+    inside = False
+    for number, line in enumerate(split_lines(text), 1):
+        if _CONFLICT.fullmatch(line):
+            begins, ends = line.startswith("<"), line.startswith(">")
+            if begins or not inside:
+                yield error(
+                    "merge-conflict",
+                    "a merge conflict that is not resolved",
+                    "Lines like <<<<<<<, ======= and >>>>>>> stand around the two sides. Keep what should hold, and "
+                    "remove these lines.",
+                    Location(file, number),
+                )
+            inside = begins or (inside and not ends)
 
 
 def _too_large(size: int, file: str) -> Diagnostic:

@@ -37,6 +37,8 @@ from reconciler.desired.values import shown
 _NOTHING: frozenset[str] = frozenset()
 REQUIRED = ("name", "cloudflare_endpoint", "interface_address")
 _ASN = ("bgp", "customer_asn")
+_COMMENT = re.compile(rb"^[ \t]*[^\s#].*[ \t]#[^\s#]", re.MULTILINE)
+"""A comment without a blank behind its sign, that something stands before."""
 _TEMPORARY = re.compile(r"\.[0-9a-f]{8}\.new\Z")
 
 
@@ -145,6 +147,10 @@ def _read(source: SourceFile | None, root: Record, problems: list[Diagnostic]) -
     except DocumentError as refused:
         problems += refused.diagnostics
         return None
+    if _COMMENT.search(source.data):
+        from reconciler.desired.comments import glued_comments
+
+        problems += glued_comments(source.data, source.path)
     value = {} if parsed.value is None else parsed.value
     try:
         return _Read(parsed, validator(root).validate_python(value))

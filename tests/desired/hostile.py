@@ -244,6 +244,20 @@ _TABLE: tuple[tuple[str, tuple[tuple[str, bytes, int], ...]], ...] = (
         ),
     ),
     (
+        "merge-conflict",
+        (
+            ("both sides", b"a: 1\n<<<<<<< HEAD\nb: 2\n=======\nb: 3\n>>>>>>> x\n", 2),
+            ("with the base", b"<<<<<<< ours\nb: 2\n||||||| base\nb: 1\n=======\nb: 3\n>>>>>>> x", 1),
+            ("without labels", b"<<<<<<<\nb: 2\n=======\nb: 3\n>>>>>>>\n", 1),
+            ("Windows", b"a: 1\r\n<<<<<<< HEAD\r\nb: 2\r\n=======\r\n>>>>>>> x\r\n", 2),
+            ("only the end", b"a: 1\nb: 2\n>>>>>>> x\n", 3),
+            ("only the middle", b"a: 1\n=======\nb: 2\n", 2),
+            ("after a mark", b"\xef\xbb\xbf<<<<<<< HEAD\n", 1),
+            ("inside quotes", b"a: 'x\n<<<<<<< HEAD\ny'\n", 2),
+            ("in a comment", b"# x\n<<<<<<< HEAD\n# y\n=======\n# z\n>>>>>>> x\n", 2),
+        ),
+    ),
+    (
         "file-too-large",
         (("one byte over", b"#" * ((1 << 20) + 1), 1), ("many lines", b"a: 1\n" * 300_000, 1)),
     ),
@@ -272,7 +286,6 @@ _TABLE: tuple[tuple[str, tuple[tuple[str, bytes, int], ...]], ...] = (
             ("text after quotes", b"a: 'b' c", 1),
             ("comma missing", b"a: {b: 1 c: 2}", 1),
             ("long key", b"a" * 1100 + b": 1", 1),
-            ("merge conflict", b"a: 1\n<<<<<<< HEAD\nb: 2\n=======\n", 3),
         ),
     ),
 )

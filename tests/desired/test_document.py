@@ -145,6 +145,23 @@ def test_other_comments_are_comments(text: str, reader: Reader):
     parse(text.encode(), "f", reader=reader)
 
 
+def test_each_merge_conflict_is_told_once_with_the_other_problems():
+    one = b"<<<<<<< HEAD\nb: 2\n=======\nb: 3\n>>>>>>> x\n"
+    assert problems(b"a: 1\n" + one + b"c:\t1\n" + one + b"=======\n") == [
+        ("tab", 7),
+        ("merge-conflict", 2),
+        ("merge-conflict", 8),
+        ("merge-conflict", 13),
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", ["a: |\n  <<<<<<< HEAD\n  =======\n", "a: <<<<<<< b", "#<<<<<<< HEAD", "a: 1 # =======", "========: 1"]
+)
+def test_what_git_does_not_write_is_no_conflict(text: str):
+    parse(text.encode(), "f")
+
+
 def test_a_duplicate_names_the_first_line():
     with pytest.raises(DocumentError, match=r"f:3:1: error: the key 'a' .* line 1 already"):
         parse(b"a: 1\nb: 2\na: 3", "f")

@@ -75,6 +75,19 @@ GUIDES = [
         a(interface_address6="fd00::/127", health_check=REQUEST % "'fd00:0::'"),
         "7:70 warning target-is-own-side",
     ),
+    (a(description="rack #7"), "6:23 warning glued-comment"),
+    (a(description="rack 4  #7 # why"), "6:26 warning glued-comment"),
+    (a(description="#7"), "6:18 warning glued-comment"),
+    (a(description="7 #8"), "6:20 warning glued-comment"),
+    (a(description="büro #7"), "6:23 warning glued-comment"),
+    (a(description="&x rack #7"), "6:26 warning glued-comment"),
+    (a(description="rack\n      two #7"), "7:11 warning glued-comment"),
+    (a(name="a #b"), "2:13 warning glued-comment"),
+    (a(renamed_from="b #c"), "6:21 warning glued-comment"),
+    (a(psk="{file: keys/a #1\n    }"), "6:24 warning glued-comment"),
+    (a(psk="{command: [pass, show #1\n    ]}"), "6:32 warning glued-comment"),
+    (a(bgp="{customer_asn: 1, md5_key: a #b\n    }"), "6:39 warning glued-comment"),
+    (a(bgp="\n      md5_key: a #b\n      customer_asn: 1 #c"), "7:18 warning glued-comment"),
     ((tunnel("lon-a", 1), tunnel("Lon-A", 2)), "7:11 warning similar-name"),
     ((tunnel("gross", 1), tunnel("GROSS", 2), tunnel("x", 3)), "7:11 warning similar-name"),
 ]
@@ -119,6 +132,18 @@ FINE = [
     a(health_check="{direction: bidirectional}"),
     a(health_check="{type: reply, target: ''}"),
     (tunnel("lon-a", 1), tunnel("lon-b", 2)),
+    a(description="rack # 7"),
+    a(description="rack#7"),
+    a(description="rack ## 7"),
+    a(description="rack #"),
+    a(description="'rack' #7"),
+    a(description="'rack #7'"),
+    a(description="|\n      rack #7"),
+    a(description="''\n    #name: b"),
+    a(interface_address="10.0.1.0/31 #own"),
+    a(replay_protection="true #yes"),
+    a(psk="external #why"),
+    a(bgp="{customer_asn: 1} #why"),
 ]
 
 
@@ -178,6 +203,20 @@ def test_what_a_tunnel_has_instead_of_a_default_is_warned_of_there():
 )
 def test_what_comes_through_an_alias_or_a_merge_is_told_where_it_is_used(head: str, bgp: str, place: str):
     assert found(files(*a(bgp=bgp), head=head)) == [f"a.yaml:{place} warning reserved-asn"]
+
+
+def test_a_comment_glued_to_a_text_of_an_account_is_warned_of():
+    account = (
+        ACCOUNT + "protect: [x, a #b\n]\nremoved:\n- y #z\n#- z\nignore:\n- {name: v, reason: w}  #x\n- name: q #r\n"
+    )
+    assert found(files(*a(), account=account + "  reason: s #t\n")) == [
+        f"account.yaml:{place} warning glued-comment" for place in ("3:16", "6:5", "10:11", "11:13")
+    ]
+
+
+def test_a_comment_that_may_be_a_key_is_not_shown():
+    (problem,) = files(*a(bgp="{customer_asn: 1, md5_key: hunter2 #hunter3\n    }")).diagnostics
+    assert "hunter" not in str(problem)
 
 
 def test_a_warning_says_what_to_do():
