@@ -148,10 +148,12 @@ def _not_public(text: str) -> str:
 
 
 def _asn(group: Group, entry: Entry) -> Iterator[Diagnostic]:
-    asn = entry.declared.settings.get("bgp.customer_asn")
+    asn = entry.asn
     if asn == CLOUDFLARE_ASN or any(asn in reserved for reserved in _RESERVED_ASNS):
         summary = f"the AS number {asn} is {_CLOUDFLARES if asn == CLOUDFLARE_ASN else 'reserved'}"
         detail = "customer_asn is the device's. Write your own, or a private one like 64512 to 65534."
+        if asn == 0:
+            detail += " A 0 alone is taken for no BGP at all."
         yield warning("reserved-asn", summary, detail, _origin(group, entry, "bgp", "customer_asn"))
 
 

@@ -245,7 +245,8 @@ def _entries(read: _Read, defaults: Mapping[str, Any], gone: set[str], problems:
         if _ASN in lacking:
             tunnel = {**tunnel, "bgp": None}
         declared = _declared(tunnel, places[index], folder)
-        entries.append(Entry(declared, document, index, wrong))
+        bgp = tunnel.get("bgp")
+        entries.append(Entry(declared, document, index, wrong, bgp["customer_asn"] if bgp else None))
     return entries
 
 

@@ -24,12 +24,14 @@ class Entry:
         document: The file that declares it.
         index: Its index in the file's list.
         wrong: Its top-level keys that are missing from `declared` because they are wrong.
+        asn: The AS number as it is written. A zero alone is no BGP, and then the settings hold none.
     """
 
     declared: Declared
     document: Document
     index: int
     wrong: frozenset[str] = frozenset()
+    asn: int | None = None
 
     def at(self, *path: str) -> Location:
         """The place of a field, or of the tunnel when the field is inherited."""
