@@ -2,15 +2,15 @@
 
 import pytest
 
-from tests.api.test_transport import Server, answer
 from tests.cli.world import World, tunnel
 
 NO_OTHER = dict.fromkeys(
     ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy")
 )
 API = ("--base-url", "https://127.0.0.1:9")
-PASSWORD = "pr0xy-S3cret/+ä"  # noqa: S105
 IN_URL = "pr0xy-S3cret%2F%2B%C3%A4"
+PASSWORD = "pr0xy-S3cret/+ä"  # noqa: S105 - the same, decoded
+HEADER = "dXNlcjpwcjB4eS1TM2NyZXQvK8Ok"  # what the proxy gets: user and password in base64
 
 
 @pytest.mark.parametrize("argv", [["plan"], ["apply", "--auto-approve"], ["drift"], ["psk", "status"]], ids=str)
@@ -39,25 +39,11 @@ def test_the_sandbox_needs_no_proxy(world: World) -> None:
     assert world.bare("plan", "--sandbox=box.json", env={**NO_OTHER, "ALL_PROXY": "socks5://127.0.0.1:9"}).code == 0
 
 
-def test_the_password_of_a_proxy_is_hidden_in_what_the_proxy_says(world: World) -> None:
+@pytest.mark.parametrize("shape", [IN_URL, PASSWORD, HEADER])
+def test_the_password_of_a_proxy_is_hidden_wherever_it_is_repeated(world: World, shape: str) -> None:
     world.declare(tunnel(1))
-    said = f"407 No {IN_URL} nor dXNlcjpwcjB4eS1TM2NyZXQvK8Ok".encode()
-    proxy = Server([answer(status=said)])
-    try:
-        url = proxy.url.replace("//", f"//user:{IN_URL}@")
-        ran = world.bare("plan", *API, "--timeout", "1", "-vv", env={**NO_OTHER, "HTTPS_PROXY": url})
-    finally:
-        proxy.close()
-    assert ran.code == 1
-    assert b"Basic dXNlcjpwcjB4eS1TM2NyZXQvK8Ok" in proxy.requests[0]
-    assert "(ProxyError: 407)" in ran.out
-    for shape in (IN_URL, PASSWORD, "dXNlcjpwcjB4eS1TM2NyZXQvK8Ok"):
-        assert shape not in ran.out + ran.err
-
-
-def test_the_password_of_a_proxy_is_hidden_in_a_wrong_command_line(world: World) -> None:
-    url = f"http://user:{IN_URL}@127.0.0.1:9"
-    world.declare(tunnel(1))
-    ran = world.bare("plan", "--account", url, env={**NO_OTHER, "HTTPS_PROXY": url})
+    env = {**NO_OTHER, "HTTPS_PROXY": f"http://user:{IN_URL}@127.0.0.1:9"}
+    ran = world.bare("plan", "--account", f"a {shape} b", env=env)
     assert ran.code == 64
-    assert "http://user:***@127.0.0.1:9" in ran.err
+    assert "*** b' in tunnels" in ran.err
+    assert shape not in ran.err
