@@ -23,13 +23,16 @@ ALL_VARIANTS: tuple[Variant, ...] = tuple(
         ),
         (
             "explicit",
-            "unset=explicit,unset_object=null,create_shape=collection,names_unique=false,spelling=odd,server_fields=true",
+            "unset=explicit,create_shape=collection,names_unique=false,spelling=odd,server_fields=true,names=nfc",
         ),
-        ("lag", "list_lag=1,order=shuffled,put=replace,unset=explicit,unset_object=null,server_fields=true"),
+        (
+            "lag",
+            "list_lag=1,order=shuffled,put=replace,unset=explicit,unset_object=null,server_fields=true,text=trimmed",
+        ),
         ("sequential", "bulk=sequential,list_lag=1,create_shape=collection,spelling=canonical,unset=absent"),
         (
             "sequential-replace",
-            "bulk=sequential,put=replace,unset=null,server_fields=true,unset_target=absent",
+            "bulk=sequential,put=replace,unset=null,server_fields=true,unset_target=absent,empty_list=null",
         ),
         (
             "sequential-explicit",
@@ -39,19 +42,25 @@ ALL_VARIANTS: tuple[Variant, ...] = tuple(
             "prefix",
             "bulk=prefix,create_shape=collection,names_unique=false,put=replace,spelling=odd,unset_target=empty,unset_flag=false",
         ),
-        ("prefix-null", "bulk=prefix,unset=null,list_lag=1,object_put=merge,modified_flag=effective"),
+        (
+            "prefix-null",
+            "bulk=prefix,unset=null,list_lag=1,object_put=merge,modified_flag=effective,null_object=clears",
+        ),
         (
             "prefix-explicit",
-            "bulk=prefix,unset=explicit,unset_object=null,put=replace,replaced_psk=cleared,modified_flag=false",
+            "bulk=prefix,unset=explicit,empty_list=null,put=replace,replaced_psk=cleared,modified_flag=false",
         ),
         ("no-bulk", "bulk_body=none,unset=null,unset_target=empty,server_fields=true,default_direction=bidirectional"),
-        ("array-bulk", "bulk_body=array,put=replace,list_lag=1,order=name"),
+        ("array-bulk", "bulk_body=array,put=replace,list_lag=1,order=name,null_object=ignored"),
         ("small-bulk", "bulk=sequential,bulk_limit=2,object_put=merge,read_only=refused,unset_flag=null"),
         (
             "mixed-put",
             "single_put=replace,bulk_put=merge,bulk=prefix,bulk_limit=3,bulk_limit_status=400,list_lag=2",
         ),
         ("free-for-all", "addresses_unique=false,names_unique=false,unset=null,order=shuffled,list_lag=1"),
-        ("strict", "empty_text=refused,read_only=refused,coupler_integration=false,asn_max=2147483647"),
+        (
+            "strict",
+            "unset=explicit,empty_text=refused,read_only=refused,coupler_integration=false,asn_max=2147483647",
+        ),
     )
 )

@@ -233,11 +233,13 @@ def nested(settings: Settings) -> dict[str, Any]:
 def update_body(observed: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
     """What a PUT sends so that it is right whether the server merges or replaces.
 
-    Every observed key that is neither null nor read-only, known or not, at any depth, overlaid with the wanted
+    Every observed key that is neither unset nor read-only, known or not, at any depth, overlaid with the wanted
     settings. What is set live and unset in git is cleared: text by `""`, `bgp` and its MD5 key by leaving them out.
     The key (`psk`) is never part of it.
     """
-    body: dict[str, Any] = _without_null({k: v for k, v in observed.items() if k not in READ_ONLY and k != "psk"})
+    body: dict[str, Any] = _without_unset({k: v for k, v in observed.items() if k not in READ_ONLY and k != "psk"})
+    if not body.get("custom_remote_identities"):
+        body.pop("custom_remote_identities", None)
     health = dict(_object(body.get("health_check"), "health_check"))
     target = health.pop("target", None)
     if isinstance(target, dict) and (kept := {k: v for k, v in target.items() if k != "effective"}):
@@ -258,12 +260,16 @@ def update_body(observed: Mapping[str, Any], settings: Settings) -> dict[str, An
     return body
 
 
-def _without_null(value: Any) -> Any:
-    """A copy of a JSON value without its nulls (API: a null in a request is refused)."""
+def _without_unset(value: Any, path: str = "") -> Any:
+    """A copy of a listed value without its nulls (API: a null in a request is refused) and known texts that are empty.
+
+    Some servers list what is unset as `""`, and may refuse the same `""` where they expect an address.
+    """
     if isinstance(value, dict):
-        return {k: _without_null(v) for k, v in value.items() if v is not None}
+        named = [(k, f"{path}{k}", v) for k, v in value.items() if v is not None]
+        return {k: _without_unset(v, f"{at}.") for k, at, v in named if not (v == "" and at in FIELDS)}
     if isinstance(value, list):
-        return [_without_null(v) for v in value if v is not None]
+        return [_without_unset(v, f"{path}*.") for v in value if v is not None]
     return value
 
 

@@ -16,7 +16,7 @@ SPELLED = tuple(
     Variant(
         f"{unset}-{target}-{spelling}-{order}",
         Semantics.parse(
-            f"unset={unset},unset_object=absent,unset_target={target},spelling={spelling},order={order},server_fields={fields}"
+            f"unset={unset},unset_target={target},spelling={spelling},order={order},server_fields={fields}"
         ),
     )
     for unset, target, (spelling, order, fields) in product(

@@ -38,7 +38,7 @@ def test_null_is_never_sent_at_any_depth(observed: dict[str, object], sent: dict
 @pytest.mark.parametrize(
     ("live", "wanted", "sent"),
     [
-        ({"saved": "", "effective": "192.0.2.1"}, None, {"saved": ""}),
+        ({"saved": "", "effective": "192.0.2.1"}, None, None),
         ({"saved": "192.0.2.1", "new": 1}, None, {"saved": "", "new": 1}),
         ({"saved": "192.0.2.1", "new": 1}, {"saved": "192.0.2.2"}, {"saved": "192.0.2.2", "new": 1}),
         ("192.0.2.1", {"saved": "192.0.2.1"}, {"saved": "192.0.2.1"}),
@@ -52,6 +52,33 @@ def test_the_target_keeps_all_but_what_is_effective(live: object, wanted: object
         canonical({**LIVE, "health_check": {**health, "target": wanted}}),
     )
     assert body["health_check"] == (health if sent is None else {**health, "target": sent})
+
+
+@pytest.mark.parametrize(
+    ("observed", "sent"),
+    [
+        ({"description": "", "customer_endpoint": "", "interface_address6": ""}, {}),
+        ({"custom_remote_identities": {"fqdn_id": ""}}, {}),
+        ({"custom_remote_identities": {"fqdn_id": "", "x": ""}}, {"custom_remote_identities": {"x": ""}}),
+        ({"new": "", "deep": {"name": ""}}, {"new": "", "deep": {"name": ""}}),
+        ({"new": [{"name": ""}, ""]}, {"new": [{"name": ""}, ""]}),
+        (
+            {"bgp": {"customer_asn": 5, "md5_key": "", "import_filter_id": "", "export_filter_id": "f"}},
+            {"bgp": {"customer_asn": 5, "export_filter_id": "f"}},
+        ),
+    ],
+)
+def test_a_known_text_that_is_listed_as_empty_is_not_sent_back_since_a_server_may_refuse_it(
+    observed: dict[str, object], sent: dict[str, object]
+) -> None:
+    live = {**LIVE, **observed}
+    assert update_body(live, canonical(live)) == {**SENT, **sent}
+
+
+def test_a_text_that_is_live_and_unset_in_git_is_cleared_by_an_empty_one() -> None:
+    live = {**LIVE, "description": "x", "customer_endpoint": "192.0.2.1", "custom_remote_identities": {"fqdn_id": "f"}}
+    cleared = {"description": "", "customer_endpoint": "", "custom_remote_identities": {"fqdn_id": ""}}
+    assert update_body(live, canonical(LIVE)) == {**SENT, **cleared}
 
 
 def test_a_key_that_a_server_lists_is_never_sent_back():

@@ -492,9 +492,13 @@ def test_variants_cover_every_pair_of_the_main_switches():
 def test_variants_cover_every_reading_of_unset_values():
     wanted = {
         "unset_text": {"absent", "null", "empty"},
-        "unset_object": {"absent", "null"},
+        "unset_object": {"absent", "null", "zero"},
         "unset_flag": {"absent", "null", "false"},
         "unset_prefixes": {"empty", "absent", "null"},
         "unset_target": {"absent", "null", "empty"},
+        "empty_list": {"list", "null"},
+        "null_object": {"refused", "clears", "ignored"},
+        "names": {"as_sent", "nfc"},  # under `lower` a declared name in capitals can never be live
+        "text": {"as_sent", "trimmed"},
     }
     assert {switch: {getattr(v.semantics, switch) for v in ALL_VARIANTS} for switch in wanted} == wanted
