@@ -32,7 +32,7 @@ from reconciler.desired.references import EXTERNAL
 from reconciler.desired.rules import Entry, Group, check
 from reconciler.desired.shapes import Record, validator
 from reconciler.desired.tree import AccountFiles, SourceFile, Tree
-from reconciler.desired.values import shown
+from reconciler.desired.values import ACCOUNT_ID, shown
 
 _NOTHING: frozenset[str] = frozenset()
 REQUIRED = ("name", "cloudflare_endpoint", "interface_address")
@@ -135,7 +135,14 @@ def _group(files: AccountFiles, problems: list[Diagnostic]) -> Group:
         if tunnels:
             entries += _entries(tunnels, defaults, gone, problems)
         whole = whole and tunnels is not None and not any({"psk", "*", "tunnels"} & g for g in tunnels.gone.values())
-    return Group(account, tuple(entries), read.parsed.document if read else None, whole)
+    return Group(account, tuple(entries), _id(read), read.parsed.document if read else None, whole)
+
+
+def _id(read: _Read | None) -> str:
+    """The account's id in lower case, as far as it is one."""
+    value = read.parsed.value if read else None
+    found = value.get("account_id") if isinstance(value, dict) else None
+    return found.lower() if isinstance(found, str) and ACCOUNT_ID.fullmatch(found.lower()) else ""
 
 
 def _read(source: SourceFile | None, root: Record, problems: list[Diagnostic]) -> _Read | None:

@@ -9,7 +9,7 @@ from socket import AF_INET, AF_INET6, inet_pton
 from reconciler.core.desired import Account, Declared
 from reconciler.core.diagnostic import Diagnostic, Location, error
 from reconciler.desired.document import Document
-from reconciler.desired.values import shown
+from reconciler.desired.values import shown, visible
 
 _RESTS = {"127": 1, "31": 1, "30": 3}
 """Host bits of an interface address by its length."""
@@ -43,12 +43,14 @@ class Group:
     """An account and its tunnels in the order of files and lines, duplicates included.
 
     Attributes:
+        account_id: The account's id in lower case, also where it is wrong for its case only; empty when there is none.
         document: The account's own file; None when it could not be read.
         whole: False when a tunnel or its reference to a key could not be read.
     """
 
     account: Account
     entries: tuple[Entry, ...]
+    account_id: str = ""
     document: Document | None = None
     whole: bool = True
 
@@ -58,7 +60,7 @@ def check(groups: Sequence[Group]) -> Iterator[Diagnostic]:
     yield from _account_ids(groups)
     for group in groups:
         named = {entry.declared.name: entry for entry in reversed(group.entries) if entry.declared.name}
-        yield from _names(group.entries, named)
+        yield from _names(group.entries)
         yield from _overlaps(group.entries, "interface_address", AF_INET)
         yield from _overlaps(group.entries, "interface_address6", AF_INET6)
         yield from _identities(group.entries)
@@ -68,21 +70,28 @@ def check(groups: Sequence[Group]) -> Iterator[Diagnostic]:
 
 def _account_ids(groups: Iterable[Group]) -> Iterator[Diagnostic]:
     first: dict[str, Account] = {}
-    for account in (group.account for group in groups):
-        if not account.account_id:
+    for group in groups:
+        if not group.account_id:
             continue
-        other = first.setdefault(account.account_id, account)
+        account = group.account
+        other = first.setdefault(group.account_id, account)
         if other is not account:
             detail = f"{other.location} has it too, and each would delete the other's tunnels. Merge the two."
             yield error("duplicate-account", "an account id that stands twice", detail, account.location)
 
 
-def _names(entries: Iterable[Entry], first: Mapping[str, Entry]) -> Iterator[Diagnostic]:
+def _names(entries: Iterable[Entry]) -> Iterator[Diagnostic]:
+    first: dict[str, Entry] = {}
     for entry in entries:
         name = entry.declared.name
-        if name and (other := first[name]) is not entry:
-            detail = f"{other.at('name')} declares it already. Names are unique in an account: change one of them."
-            yield error("duplicate-name", f"a second tunnel named {shown(name)}", detail, entry.at("name"))
+        if not name or (other := first.setdefault(visible(name), entry)) is entry:
+            continue
+        summary, detail = f"a second tunnel named {shown(name)}", "Names are unique in an account: change one of them."
+        if other.declared.name != name:
+            summary += f", which looks like {shown(other.declared.name)}"
+            detail = "They differ in characters that nobody sees: remove those, and change one of the names."
+        detail = f"{other.at('name')} declares it already. {detail}"
+        yield error("duplicate-name", summary, detail, entry.at("name"))
 
 
 def _span(text: str, family: int) -> tuple[int, int]:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import date
 from functools import lru_cache
 from typing import Any
+from unicodedata import category, normalize
 
 from pydantic_core import PydanticCustomError
 
@@ -31,9 +32,11 @@ _TRUE = frozenset(("true", "True", "TRUE"))
 _FALSE = frozenset(("false", "False", "FALSE"))
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,18}")
 _MD5 = re.compile(r"[ !#-<=>@-~]{1,80}")
-_ACCOUNT_ID = re.compile(r"[0-9a-f]{32}")
+ACCOUNT_ID = re.compile(r"[0-9a-f]{32}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
+"""Fillers, joiners and variation selectors; zero-width characters, soft hyphens and marks of direction are `Cf`."""
 _AGE = re.compile(r"([1-9][0-9]{0,4})([dw]?)")
 
 
@@ -71,14 +74,22 @@ def text(value: Any) -> str:
 
 
 def filled(value: Any) -> str:
-    """Text that is not empty.
+    """Text that holds something to be seen, without blanks and line ends at its ends, as a block (`|`) leaves one.
 
     Raises:
         PydanticCustomError: It is empty or no text.
     """
-    if not (found := text(value)).strip():
+    found = text(value).strip()
+    if not visible(found):
         raise wrong("empty-value", "empty text where something is needed", "Write a value.")
     return found
+
+
+def visible(name: str) -> str:
+    """A name without characters that can't be seen: two names with the same rest look the same to everybody."""
+    if name.isascii():
+        return name
+    return normalize("NFC", "".join(c for c in name if category(c) != "Cf" and not _UNSEEN.match(c)))
 
 
 def flag(value: Any) -> bool:
@@ -157,8 +168,10 @@ def account_id(value: Any) -> str:
         PydanticCustomError: It is none.
     """
     found = text(value)
-    if not _ACCOUNT_ID.fullmatch(found):
+    if not ACCOUNT_ID.fullmatch(found):
         remedy = "It is the 32 lower-case hexadecimal digits that the dashboard shows for the account."
+        if ACCOUNT_ID.fullmatch(found.lower()):
+            remedy = f"Write it in lower case: {found.lower()}."
         raise wrong("bad-account-id", f"{shown(found)} is no account id", remedy)
     return found
 

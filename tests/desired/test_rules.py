@@ -4,6 +4,7 @@ from datetime import date
 
 import pytest
 
+from reconciler.core.desired import FileRef
 from reconciler.desired.load import Loaded, load
 from reconciler.desired.tree import AccountFiles, SourceFile, Tree, Unread
 
@@ -96,6 +97,11 @@ TUNNEL_CASES = [
     (a(name="has space"), "2:11 warning odd-name"),
     (("  - lon-a\n",), "2:5 error wrong-type"),
     ((tunnel("a", 1), tunnel("a", 2)), "7:11 error duplicate-name"),
+    ((tunnel("'a '", 1), tunnel("a", 2)), "7:11 error duplicate-name"),
+    ((tunnel("|\n      a", 1), tunnel('"a"', 2)), "8:11 error duplicate-name"),
+    (a(name='"\\u200b"'), "2:11 error empty-value"),
+    (a(name="|\n     \n"), "2:11 error empty-value"),
+    (a(renamed_from="'a '"), "6:19 error rename-to-itself"),
     ((tunnel("a", 1), tunnel("b", 2, interface_address="10.0.1.1/30")), "10:24 error overlapping-network"),
     (
         (tunnel("a", 1, interface_address6="fd00::/127"), tunnel("b", 2, interface_address6="FD00:0::0/127")),
@@ -115,6 +121,8 @@ TUNNEL_CASES = [
 ]
 
 ACCOUNT_CASES = [
+    (f"account_id: {ID.upper()}\nprune: true\n", "account.yaml:1:13 error bad-account-id"),
+    (ACCOUNT + "removed: ['a ']\n", "account.yaml:3:11 error removed-and-declared"),
     ("account_id: 023E\nprune: true\n", "account.yaml:1:13 error bad-account-id"),
     (f"account_id: {ID}\n", "account.yaml:1:1 error missing-field"),
     (ACCOUNT + "token: v1.0-abc\n", "account.yaml:3:8 error literal-token"),
@@ -170,6 +178,38 @@ def two_accounts(second: str = ACCOUNT) -> Loaded:
 
 def test_an_account_id_stands_once():
     assert found(two_accounts()) == ["prod/account.yaml:1:13 error duplicate-account"]
+
+
+def test_an_account_id_in_another_case_is_the_same_and_wrong():
+    loaded = two_accounts(ACCOUNT.replace(ID, ID.upper()))
+    assert found(loaded) == [
+        "prod/account.yaml:1:13 error bad-account-id",
+        "prod/account.yaml:1:13 error duplicate-account",
+    ]
+    assert loaded.diagnostics[0].detail == f"Write it in lower case: {ID}."
+
+
+@pytest.mark.parametrize(
+    "unseen",
+    ["\u200b", "\u200d", "\u2060", "\ufeff", "\xad", "\u200f", "\u202e", "\u2066", "\u034f", "\ufe0f", "\u3164"],
+)
+def test_names_that_look_the_same_are_duplicates(unseen: str):
+    loaded = files(tunnel("lon-a", 1), tunnel(f'"lon{unseen}-a"', 2))
+    assert "a.yaml:7:11 error duplicate-name" in found(loaded)
+    (problem,) = (d for d in loaded.diagnostics if d.code == "duplicate-name")
+    assert "a.yaml:2:11 declares it already. They differ in characters that nobody sees" in problem.detail
+
+
+def test_an_unseen_character_is_shown_and_warned_of():
+    loaded = files(tunnel("lon-a", 1), tunnel('"lon-b\xad"', 2))
+    assert [d.summary for d in loaded.diagnostics] == ['the name "lon-b\\xad" has special characters']
+
+
+def test_a_line_end_of_a_block_is_no_part_of_a_name_or_path():
+    block = "|\n      %s"
+    (own,) = files(*a(name=block % "a", renamed_from=block % "b", psk=f"\n      file: {block % '  keys/a'}")).desired
+    declared = own.tunnels["a"]
+    assert (declared.name, declared.renamed_from, declared.key) == ("a", "b", FileRef("keys/a"))
 
 
 def with_unread(*names: str, text: str = "tunnels: []\n") -> Loaded:
