@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from reconciler.cli.clash import refuse_files
 from reconciler.cli.context import Context, Halt
 from reconciler.cli.options import UsageError
 from reconciler.core.desired import Account, Desired
@@ -19,10 +20,11 @@ def load_files(ctx: Context, tree: Tree | None = None) -> tuple[Desired, ...]:
 
     Raises:
         Halt: `invalid` when the files of a selected account are wrong.
-        UsageError: `--account` names none.
+        UsageError: `--account` names none, or an output is one of the files.
     """
     tree = read_tree(Path(ctx.options.dir)) if tree is None else tree
     loaded = load(tree, ctx.now().date())
+    refuse_files(ctx.options, tree, loaded.desired)
     ctx.diagnostics = _concerning(ctx, tree, loaded)
     ctx.every = loaded.desired
     strict = getattr(ctx.options, "strict", False) and ctx.diagnostics

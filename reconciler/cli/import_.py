@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from reconciler.cli.clash import refuse_files
 from reconciler.cli.context import Context, Halt, halt
 from reconciler.cli.files import selected
 from reconciler.cli.options import UsageError
@@ -72,8 +73,10 @@ def _known_accounts(ctx: Context, tree: Tree) -> list[tuple[Desired, AccountFile
 
     Raises:
         Halt: Files are wrong.
+        UsageError: An output is one of the files.
     """
     loaded = load(_without_imported(tree) if ctx.options.force else tree, ctx.now().date())
+    refuse_files(ctx.options, tree, loaded.desired)
     wrong = tuple(d for d in loaded.diagnostics if d.code not in _ONLY_WHEN_EMPTY)
     if has_errors(wrong) or not loaded.accounts:
         raise Halt("invalid", wrong or loaded.diagnostics)

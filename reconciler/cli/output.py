@@ -65,7 +65,7 @@ def _write_files(
     for name, path in files:
         text = _drawn(ctx, report, name, to_stdout=False)
         try:
-            if write_file(path, text if name == "json" else ctx.redactor.clean(text)):
+            if write_file(path, text if name == "json" else ctx.redactor.clean(text), ctx.stop):
                 whole.append((name, path))
         except Halt as stopped:
             wrong += stopped.diagnostics

@@ -49,7 +49,8 @@ def _save_live(ctx: Context, plans: Iterable[Plan]) -> None:
 
     path = Path(ctx.options.save_live)
     try:
-        mode = " with mode 0600" if write_live(path, {p.desired.account.account_id: p.live for p in plans}) else ""
+        lists = {p.desired.account.account_id: p.live for p in plans}
+        mode = " with mode 0600" if write_live(path, lists, ctx.stop) else ""
     except Halt as stopped:  # the plan is shown all the same
         ctx.late += stopped.diagnostics
         return
@@ -150,7 +151,7 @@ def _save(ctx: Context, found: Sequence[Found]) -> None:
         return
     document = ctx.redactor.clean_value(saved_plan(plans_of(found)))
     try:
-        write_file(Path(ctx.options.out), json.dumps(document, indent=2, sort_keys=True) + "\n")
+        write_file(Path(ctx.options.out), json.dumps(document, indent=2, sort_keys=True) + "\n", ctx.stop)
     except Halt as stopped:
         ctx.late += stopped.diagnostics
 

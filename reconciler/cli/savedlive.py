@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from threading import Event
 
 from reconciler.cli.context import Halt, halt
 from reconciler.cli.write import write_file
@@ -12,7 +13,7 @@ from reconciler.core.live import ListUntrusted, Live, live_from_result
 _VERSION = "1.0"
 
 
-def write_live(path: Path, lists: Mapping[str, Live]) -> bool:
+def write_live(path: Path, lists: Mapping[str, Live], stop: Event) -> bool:
     """Save lists by account id, a file with mode 0600: they may hold BGP MD5 keys. Returns whether it is a file.
 
     Raises:
@@ -20,7 +21,7 @@ def write_live(path: Path, lists: Mapping[str, Live]) -> bool:
     """
     accounts = {i: {"ipsec_tunnels": [dict(t.raw) for t in live.tunnels.values()]} for i, live in lists.items()}
     document = {"format_version": _VERSION, "kind": "saved-live", "accounts": accounts}
-    return write_file(path, json.dumps(document, indent=2, sort_keys=True) + "\n", private=True)
+    return write_file(path, json.dumps(document, indent=2, sort_keys=True) + "\n", stop, private=True)
 
 
 def read_live(path: Path, data: bytes, every: Iterable[Desired]) -> dict[str, Live]:

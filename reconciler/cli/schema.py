@@ -27,5 +27,5 @@ def run(ctx: Context) -> int:
         if path is None:
             ctx.stdout.write(text)
         else:
-            write_file(Path(path), text)
+            write_file(Path(path), text, ctx.stop)
     return 0

@@ -4,17 +4,21 @@ import os
 import re
 import stat
 from argparse import Namespace
-from collections.abc import Iterator
 from contextlib import suppress
+from errno import ENXIO
 from pathlib import Path
+from threading import Event
 
+from reconciler.cli.clash import outputs, refuse_inputs
 from reconciler.cli.context import halt
 from reconciler.cli.options import UsageError
 
+_LOOK = 0.1
+_WRITE = os.O_WRONLY | os.O_CLOEXEC | os.O_NOCTTY
 _DESCRIPTOR = re.compile(r"(?:/dev|/proc/self)/fd/(\d{1,6})|/dev/std(out|err)", re.ASCII)
 
 
-def write_file(path: Path, text: str, *, private: bool = False) -> bool:
+def write_file(path: Path, text: str, stop: Event, *, private: bool = False) -> bool:
     """Write a file that the command line names.
 
     A regular file, also one that links lead to, is replaced as a whole, and the links stay. What else stands there (a
@@ -23,7 +27,8 @@ def write_file(path: Path, text: str, *, private: bool = False) -> bool:
     Args:
         path: Where.
         text: What.
-        private: Whether a regular file gets mode 0600.
+        stop: Ends the wait for somebody who reads a pipe.
+        private: Whether a regular file gets mode 0600, and what others could read is refused.
 
     Returns:
         Whether a regular file holds it now.
@@ -32,11 +37,12 @@ def write_file(path: Path, text: str, *, private: bool = False) -> bool:
         Halt: It can't be written.
     """
     try:
-        handle = _opened(path)
+        handle = _opened(path, stop)
         if handle is None:
             _replace(Path(os.path.realpath(path)), text, private=private)
             return True
         with suppress(BrokenPipeError), os.fdopen(handle, "wb") as stream:  # nobody may read it any more
+            _require_closed(os.fstat(handle), private=private)
             stream.write(text.encode("utf-8", "backslashreplace"))
     except OSError as wrong:
         raise _unwritable(path, wrong) from None
@@ -59,47 +65,39 @@ def probe(options: Namespace) -> None:
     """Make sure, before anything is read or sent, that what the command line names can be written.
 
     Raises:
-        UsageError: Something can't be, or two outputs are the same file.
+        UsageError: Something can't be, or must not be since it is read.
     """
+    refuse_inputs(options)
     seen: dict[str, str] = {}
-    for option, name in _named(options):
+    for option, name in outputs(options):
         path = Path(name)
+        if option.startswith("--save-live") and _descriptor(path) in (1, 2):
+            raise UsageError(f"{option}: the list may hold BGP MD5 keys, which belong in no log. Give a file.")
         try:
-            regular = _try(path)
+            regular = _try(path, private=option.startswith("--save-live"))
         except OSError as wrong:
             why = wrong.strerror or type(wrong).__name__
             raise UsageError(f"{option} can't be written: {why}. Choose another file.") from None
-        if option.startswith("--save-live") and _descriptor(path) in (1, 2):
-            raise UsageError(f"{option}: the list may hold BGP MD5 keys, which belong in no log. Give a file.")
         target = os.path.realpath(path)
         if regular and target in seen:
             raise UsageError(f"{seen[target]} and {option} are the same file. Give each a file of its own.")
         seen[target] = option
 
 
-def _named(options: Namespace) -> Iterator[tuple[str, str]]:
-    """Options with the files that they name for writing."""
-    for form, path in options.output:
-        if path is not None:
-            yield f"-o {form}={path}", path
-    for option in ("out", "save_live"):
-        if path := getattr(options, option, None):
-            yield f"--{option.replace('_', '-')} {path}", path
-
-
-def _try(path: Path) -> bool:
+def _try(path: Path, *, private: bool) -> bool:
     """Whether it is, or will be, a regular file; raises OSError when it can't be written. Leaves nothing behind."""
     number = _descriptor(path)
     if number is not None:
-        os.fstat(number)
+        _require_closed(os.fstat(number), private=private)
         return False
     with suppress(FileNotFoundError):
-        kind = path.stat().st_mode
-        if stat.S_ISDIR(kind):
+        found = path.stat()
+        if stat.S_ISDIR(found.st_mode):
             raise IsADirectoryError(0, "it is a folder")
         if not os.access(path, os.W_OK):
             raise PermissionError(0, "permission denied")
-        if not stat.S_ISREG(kind):
+        if not stat.S_ISREG(found.st_mode):
+            _require_closed(found, private=private)
             return False
     import tempfile
 
@@ -108,6 +106,18 @@ def _try(path: Path) -> bool:
         folder = folder.parent
     with tempfile.TemporaryFile(dir=folder):
         return True
+
+
+def _require_closed(found: os.stat_result, *, private: bool) -> None:
+    """Let keys go into no log and no pipe that others may read.
+
+    Raises:
+        OSError: They would.
+    """
+    known = stat.S_ISFIFO(found.st_mode) or stat.S_ISREG(found.st_mode)
+    ours = known and found.st_uid == os.geteuid() and not found.st_mode & 0o077
+    if private and not ours:
+        raise PermissionError(0, "BGP MD5 keys may stand in it, and others could read them there")
 
 
 def _unwritable(path: Path, wrong: OSError) -> Exception:
@@ -130,16 +140,33 @@ def _descriptor(path: Path) -> int | None:
     return None
 
 
-def _opened(path: Path) -> int | None:
+def _opened(path: Path, stop: Event) -> int | None:
     """A descriptor to write into what is no regular file; None for a regular one, and where nothing stands yet."""
     number = _descriptor(path)
     if number is not None:
         return os.dup(number)
     try:
-        regular = stat.S_ISREG(path.stat().st_mode)
+        kind = path.stat().st_mode
     except FileNotFoundError:
         return None
-    return None if regular else os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOCTTY)
+    if stat.S_ISFIFO(kind):
+        return _pipe(path, stop)
+    return None if stat.S_ISREG(kind) else os.open(path, _WRITE)
+
+
+def _pipe(path: Path, stop: Event) -> int:
+    """A pipe, once somebody reads it. No signal would end that wait in the system, so it is asked again and again."""
+    while True:
+        try:
+            handle = os.open(path, _WRITE | os.O_NONBLOCK)
+        except OSError as wrong:
+            if wrong.errno != ENXIO:
+                raise
+            if stop.wait(_LOOK):
+                raise OSError(ENXIO, "nobody reads the pipe") from None
+        else:
+            os.set_blocking(handle, True)
+            return handle
 
 
 def _replace(path: Path, text: str, *, private: bool) -> None:

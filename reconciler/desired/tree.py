@@ -185,6 +185,13 @@ def is_read(parts: Sequence[str]) -> bool:
     return parts[-1].lower().endswith(_SUFFIXES) and not any(part.startswith(".") for part in parts)
 
 
+def would_be_read(parts: Sequence[str], *, in_account: bool) -> bool:
+    """True for the path of a file that would be read, or refused as one that was meant to be."""
+    if any(belongs_to_a_program(part) for part in parts):
+        return False
+    return is_read(parts) or (in_account and was_meant(parts[-1]))
+
+
 def belongs_to_a_program(name: str) -> bool:
     """True for a file or folder that is never looked at, whatever it is.
 

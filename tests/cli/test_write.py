@@ -6,10 +6,12 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
 
+from reconciler.cli.context import Halt
 from reconciler.cli.options import UsageError, parse
 from reconciler.cli.write import probe, replace_file, write_file
 from reconciler.simulator.message import Reply, Request
@@ -32,7 +34,7 @@ def read_pipe(path: Path) -> tuple[threading.Thread, list[str]]:
 def test_a_pipe_gets_the_text_and_stays_a_pipe(world: World, option: str, name: str) -> None:
     world.declare(tunnel(1))
     pipe = world.root / "pipe"
-    os.mkfifo(pipe)
+    os.mkfifo(pipe, 0o600)
     (world.root / "link").symlink_to("pipe")
     thread, got = read_pipe(pipe)
     ran = world.run("plan", option.format(name))
@@ -53,7 +55,7 @@ def test_a_schema_goes_into_a_pipe(world: World) -> None:
 
 def test_a_device_stays_a_device() -> None:
     before = Path("/dev/null").stat().st_ino
-    assert write_file(Path("/dev/null"), "text") is False
+    assert write_file(Path("/dev/null"), "text", Event()) is False
     assert (Path("/dev/null").is_char_device(), Path("/dev/null").stat().st_ino) == (True, before)
 
 
@@ -63,7 +65,7 @@ def test_the_file_behind_links_is_replaced_and_the_links_stay(tmp_path: Path) ->
     number = (tmp_path / "deep/file").stat().st_ino
     (tmp_path / "one").symlink_to("two")
     (tmp_path / "two").symlink_to("deep/file")
-    assert write_file(tmp_path / "one", "new", private=True) is True
+    assert write_file(tmp_path / "one", "new", Event(), private=True) is True
     assert [(tmp_path / n).is_symlink() for n in ("one", "two", "deep/file")] == [True, True, False]
     assert (tmp_path / "deep/file").read_text() == "new"
     assert (tmp_path / "deep/file").stat().st_mode & 0o777 == 0o600
@@ -73,7 +75,7 @@ def test_the_file_behind_links_is_replaced_and_the_links_stay(tmp_path: Path) ->
 
 def test_a_link_to_nothing_gets_its_file(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("file")
-    write_file(tmp_path / "link", "new")
+    write_file(tmp_path / "link", "new", Event())
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "file").read_text() == "new"
 
@@ -163,6 +165,46 @@ def test_probing_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.Monke
     assert sorted(p.name for p in tmp_path.rglob("*")) == ["pipe"]
     with pytest.raises(UsageError, match="--out pipe/x can't be written: "):
         probe(parse(["plan", "--out", "pipe/x"]))
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o620, 0o602])
+def test_a_list_that_may_hold_keys_goes_into_no_pipe_that_others_may_open(world: World, mode: int) -> None:
+    world.declare(tunnel(1))
+    os.mkfifo(world.root / "pipe")
+    (world.root / "pipe").chmod(mode)
+    ran = world.run("plan", "--save-live", "pipe")
+    assert (ran.code, world.calls) == (64, [])
+    assert "others could read them there" in ran.err
+
+
+def test_a_list_that_may_hold_keys_goes_into_no_device(world: World) -> None:
+    world.declare(tunnel(1))
+    assert (world.run("plan", "--save-live", "/dev/null").code, world.calls) == (64, [])
+
+
+def test_a_pipe_that_was_opened_to_others_meanwhile_gets_no_keys(world: World) -> None:
+    world.declare(tunnel(1))
+    pipe = world.root / "pipe"
+    os.mkfifo(pipe, 0o600)
+    thread, got = read_pipe(pipe)
+
+    def answer(sim: Simulator, request: Request) -> Reply:
+        pipe.chmod(0o644)
+        return sim.handle(request)
+
+    world.answer = answer
+    ran = world.run("plan", "--save-live", "pipe", "-o", "json")
+    thread.join(10)
+    assert (ran.code, [d["code"] for d in ran.json["diagnostics"]], got) == (1, ["unwritable"], [""])
+
+
+def test_a_pipe_that_nobody_reads_does_not_hold_a_run_that_was_stopped(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    stop = Event()
+    stop.set()
+    with pytest.raises(Halt) as refused:
+        write_file(tmp_path / "pipe", "text", stop)
+    assert "pipe can't be written: nobody reads the pipe" in refused.value.diagnostics[0].summary
 
 
 def in_the_way(world: World, name: str, method: str) -> Answer:
