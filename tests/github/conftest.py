@@ -15,6 +15,6 @@ def step(tmp_path: Path) -> Step:
 @pytest.fixture
 def github(step: Step) -> Iterator[GitHub]:
     with serving() as standin:
-        step.env["GH_URL"] = standin.url
+        step.env["GH_PORT"] = str(standin.port)
         standin.pull(5, HEAD)
         yield standin

@@ -4,9 +4,9 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import StreamRequestHandler, ThreadingTCPServer
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 BOT = "github-actions[bot]"
 PAGE = 2
@@ -16,7 +16,7 @@ class GitHub:
     """Issues, comments (also those of pull requests) and the calls that changed them."""
 
     def __init__(self) -> None:
-        self.url = ""
+        self.port = 0
         self.issues: list[dict[str, Any]] = []
         self.comments: list[dict[str, Any]] = []
         self.pulls: list[dict[str, Any]] = []
@@ -86,35 +86,22 @@ class GitHub:
 def serving() -> Iterator[GitHub]:
     github = GitHub()
 
-    class Handler(BaseHTTPRequestHandler):
-        def handle_any(self) -> None:
-            parts = urlsplit(self.path)
-            query = parse_qs(parts.query)
-            length = int(self.headers.get("Content-Length") or 0)
-            result = github.answer(self.command, parts.path[1:], query, json.loads(self.rfile.read(length) or b"{}"))
-            self.send_response(200)
+    class Handler(StreamRequestHandler):
+        def handle(self) -> None:
+            method, url, body, page = json.loads(self.rfile.readline())
+            path, _, query = url.partition("?")
+            result, more = github.answer(method, path, parse_qs(query), body), False
             if isinstance(result, list):
-                start = int(query.get("start", ["0"])[0])
-                if start + PAGE < len(result):
-                    separator = "&" if parts.query else "?"
-                    base = self.path.split("&start=")[0]
-                    self.send_header("X-Next", f"{github.url}{base}{separator}start={start + PAGE}")
-                result = result[start : start + PAGE]
-            self.end_headers()
-            self.wfile.write(json.dumps(result).encode())
+                end = (page + 1) * PAGE
+                result, more = result[end - PAGE : end], end < len(result)
+            self.wfile.write(json.dumps([result, more]).encode() + b"\n")
 
-        do_GET = do_POST = do_PATCH = handle_any  # noqa: N815
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    github.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield github
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        github.port = server.server_address[1]
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield github
+        finally:
+            server.shutdown()
+            thread.join()

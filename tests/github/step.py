@@ -1,6 +1,7 @@
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -49,7 +50,8 @@ class Step:
         self.stub = folder / "stub.json"
         self.report = self.temp / "reconciler-report"
         self.env = {
-            "PATH": f"{tool}:{HERE / 'bin'}:{os.environ['PATH']}",
+            # The scripts' python3 is the one that runs the tests, whatever a machine has put in its place.
+            "PATH": f"{tool}:{HERE / 'bin'}:{sys.base_prefix}/bin:{os.environ['PATH']}",
             "STUB": str(self.stub),
             "RUNNER_TEMP": str(self.temp),
             "XDG_STATE_HOME": str(folder / "state"),

@@ -80,6 +80,12 @@ def unplanned(step: Step, github: GitHub) -> str:
     return github.bodies(5)[0]
 
 
+def shown(github: GitHub, commit: str = OLD) -> str:
+    """The comment that a plan of this commit left."""
+    marker = json.dumps({"command": "plan", "digest": "sha256:aa", "commit": commit[:12]})
+    return github.comment(5, BOT, f"<!-- reconciler {marker} -->\n## changes\n")["body"]
+
+
 def visible(body: str) -> list[str]:
     return [line for line in body.splitlines() if line and not line.startswith("<!--")]
 
@@ -95,7 +101,8 @@ def test_the_first_push_is_not_announced_so_that_the_mail_has_the_verdict(step: 
 
 
 def test_a_plan_is_folded_away_while_a_new_push_is_being_planned(step: Step, github: GitHub) -> None:
-    first = planned(step, github)
+    first = shown(github)
+    step.answers()
     push(step, github, NEW)
     assert step("planning").code == 0
     body = github.bodies(5)[0]
@@ -104,7 +111,8 @@ def test_a_plan_is_folded_away_while_a_new_push_is_being_planned(step: Step, git
 
 
 def test_announcing_twice_changes_nothing(step: Step, github: GitHub) -> None:
-    planned(step, github)
+    shown(github)
+    step.answers()
     push(step, github, NEW)
     step("planning")
     body = github.bodies(5)[0]
@@ -113,13 +121,14 @@ def test_announcing_twice_changes_nothing(step: Step, github: GitHub) -> None:
 
 
 def test_a_new_plan_takes_the_place_of_everything(step: Step, github: GitHub) -> None:
-    planned(step, github)
+    shown(github)
     push(step, github, NEW)
     assert visible(planned(step, github)) == ["## changes"]
 
 
 def test_a_second_run_on_the_same_commit_folds_nothing(step: Step, github: GitHub) -> None:
-    planned(step, github)
+    shown(github)
+    step.answers()
     step("planning")
     assert visible(github.bodies(5)[0])[1:] == [f"> ⏳ **Planning** `{OLD[:12]}`… ({RUN})", "## changes"]
     assert visible(unplanned(step, github))[1:] == [
@@ -129,7 +138,8 @@ def test_a_second_run_on_the_same_commit_folds_nothing(step: Step, github: GitHu
 
 
 def test_without_a_new_plan_the_old_one_is_outdated(step: Step, github: GitHub) -> None:
-    planned(step, github)
+    shown(github)
+    step.answers()
     push(step, github, NEW)
     assert visible(unplanned(step, github)) == [
         "> [!WARNING]",
@@ -145,7 +155,7 @@ def test_without_any_plan_there_is_no_comment(step: Step, github: GitHub) -> Non
 
 
 def test_a_plan_that_a_push_without_a_run_overtook_is_not_shown_as_current(step: Step, github: GitHub) -> None:
-    planned(step, github)
+    shown(github)
     github.pull(5, NEW)
     reported(step, digest="sha256:bb")
     assert step("comment").code == 0
@@ -158,16 +168,17 @@ def test_a_plan_that_a_push_without_a_run_overtook_is_not_shown_as_current(step:
 
 @pytest.mark.parametrize("command", ["planning", "comment"])
 def test_an_old_run_started_again_leaves_the_plan_of_the_head_alone(step: Step, github: GitHub, command: str) -> None:
-    push(step, github, NEW)
-    body = planned(step, github)
-    step.env["RECONCILER_COMMIT"] = OLD
+    github.pull(5, NEW)
+    body = shown(github, NEW)
+    reported(step)
     assert step(command).code == 0
     assert github.bodies(5) == [body]
 
 
 @pytest.mark.parametrize("command", ["planning", "comment"])
 def test_the_comment_of_a_closed_pull_request_stays(step: Step, github: GitHub, command: str) -> None:
-    body = planned(step, github)
+    body = shown(github)
+    reported(step)
     github.pull(5, HEAD, merged=SHA)
     assert step(command).code == 0
     assert github.bodies(5) == [body]
@@ -212,7 +223,7 @@ def applied(step: Step, result: str, paused: str = "0") -> Result:
 def test_the_comment_says_how_the_apply_of_the_merge_ended(
     step: Step, github: GitHub, result: str, paused: str, alert: str, line: str
 ) -> None:
-    planned(step, github)
+    shown(github)
     github.pull(4, NEW, merged="2" * 40)
     github.pull(5, HEAD, merged=SHA)
     assert applied(step, result, paused).code == 0
@@ -220,14 +231,14 @@ def test_the_comment_says_how_the_apply_of_the_merge_ended(
 
 
 def test_a_merge_of_what_was_never_planned_says_so_too(step: Step, github: GitHub) -> None:
-    planned(step, github)
+    shown(github)
     github.pull(5, NEW, merged=SHA)
     applied(step, "success")
     assert visible(github.bodies(5)[0])[2:] == FOLDED
 
 
 def test_a_second_attempt_takes_the_place_of_the_first_and_the_digest_stays(step: Step, github: GitHub) -> None:
-    planned(step, github)
+    shown(github)
     github.pull(5, HEAD, merged=SHA)
     applied(step, "failure")
     applied(step, "success")
@@ -247,7 +258,7 @@ def test_an_apply_without_a_pull_request_or_comment_of_ours_is_silent(
 
 
 def test_an_apply_that_may_not_ask_for_the_pull_request_is_silent(step: Step) -> None:
-    step.env["GH_URL"] = "http://127.0.0.1:9"
+    step.env["GH_PORT"] = "9"
     assert applied(step, "success").code == 0
 
 

@@ -7,13 +7,14 @@ from tests.github.step import Step, report
 
 
 def drift(step: Step, *names: str, account: str = "prod", size: int = 0) -> None:
-    """One run of the drift job with these tunnels drifted."""
+    """The last step of the drift job, with these tunnels drifted."""
     found = report("drift", "changes" if names else "ok", *names)
     found["padding"] = "".join(chr(33 + i * i % 89) + str(i) for i in range(size))
-    step.answers(drift={"code": 2 if names else 0, "report": found})
-    for command in ("previous", "drift", "issue"):
-        done = step(command, account=account)
-        assert done.code == 0, done.log
+    step.report.mkdir(exist_ok=True)
+    (step.report / "report.json").write_text(json.dumps(found))
+    (step.report / "report.md").write_text(f"<!-- reconciler {{}} -->\n## {found['outcome']}\n")
+    done = step("issue", account=account)
+    assert done.code == 0, done.log
 
 
 def test_without_drift_there_is_no_issue(step: Step, github: GitHub) -> None:
@@ -59,11 +60,9 @@ def test_each_run_leaves_a_heartbeat(step: Step, github: GitHub) -> None:
 
 def test_the_issue_carries_the_report_for_the_next_run(step: Step, github: GitHub) -> None:
     drift(step, "a")
-    drift(step, "b")
+    assert step("previous", account="prod").code == 0
     previous = json.loads((step.temp / "reconciler-previous.json").read_text())
     assert [c["name"] for c in previous["accounts"][0]["changes"]] == ["a"]
-    assert any("--previous" in call for call in step.calls())
-    assert len(github.issues) == 1
 
 
 def test_accounts_have_issues_of_their_own(step: Step, github: GitHub) -> None:
