@@ -1,4 +1,4 @@
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 
 from tests.battery.bugs import BUGS
 from tests.battery.machine import Account, run_machine
@@ -10,13 +10,7 @@ STEPS = {
     *("apply", "apply_twice_at_once", "let_the_clock_jump"),
 }
 
-Account.TestCase.settings = settings(
-    max_examples=60,
-    stateful_step_count=15,
-    derandomize=True,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow],
-)
+Account.TestCase.settings = settings(max_examples=60, stateful_step_count=15)
 TestAccount = Account.TestCase
 
 

@@ -12,7 +12,7 @@ from reconciler.core.tunnel import nested
 from tests.build import desired, live, options, plan, raw, tunnel
 
 NAMES = "abcdefgh"
-modest = settings(max_examples=200, derandomize=True, deadline=None)
+modest = settings(max_examples=200)
 
 
 def _address(slot, *, wide):

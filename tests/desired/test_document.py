@@ -226,7 +226,7 @@ def test_the_items_of_a_list_have_places(text: str, starts: list[tuple[int, int]
 
 
 @EACH
-@settings(max_examples=150, derandomize=True, deadline=None)
+@settings(max_examples=150)
 @given(data=st.one_of(st.binary(max_size=80), st.text("ab:-[]{}&*!|>'\"#%\\ \n\t?,~<0x1", max_size=60).map(str.encode)))
 def test_any_bytes_are_read_or_refused(data: bytes, reader: Reader):
     try:
@@ -261,7 +261,7 @@ def as_text(value: object) -> object:
 
 
 @EACH
-@settings(max_examples=100, derandomize=True, deadline=None)
+@settings(max_examples=100)
 @given(data=NESTED)
 def test_dumped_data_comes_back_as_text(data: object, reader: Reader):
     assert parse(yaml.safe_dump(data, allow_unicode=True).encode(), "f", reader=reader).value == as_text(data)

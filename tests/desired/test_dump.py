@@ -199,7 +199,7 @@ TUNNEL = optional(
 )
 
 
-@settings(max_examples=60, derandomize=True, deadline=None)
+@settings(max_examples=60)
 @given(st.dictionaries(TEXT.filter(str.strip), TUNNEL, max_size=4))
 def test_what_is_written_reads_back_equal(tunnels: dict[str, dict[str, Any]]):
     items = [

@@ -15,7 +15,7 @@ from reconciler.desired.plain import Plain, Value
 from reconciler.desired.syntax import BROKEN, events
 from tests.benchmarks.data import write_account
 
-EXAMPLES = sorted((Path(__file__).parents[2] / "tunnels").rglob("*.yaml"))
+EXAMPLES = sorted((Path(__file__).parents[1] / "estate").rglob("*.yaml"))
 
 
 def value_of(text: str) -> Value:
@@ -185,7 +185,7 @@ def places(value: Value, starts: dict[int, list[tuple[int, int]]]) -> dict[str, 
     return {k: starts[id(v)] for k, v in value.items() if id(v) in starts} if isinstance(value, dict) else {}
 
 
-@settings(max_examples=1500)
+@settings(max_examples=300)
 @given(texts())
 def test_what_is_read_is_what_libyaml_reads(text: str):
     data = text.encode()

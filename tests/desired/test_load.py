@@ -199,7 +199,7 @@ def test_an_alias_counts_where_it_is_used():
 
 
 def test_the_sample_estate_is_clean():
-    loaded = load(read_tree(Path(__file__).parents[2] / "tunnels"), TODAY)
+    loaded = load(read_tree(Path(__file__).parents[1] / "estate"), TODAY)
     assert [str(d) for d in loaded.diagnostics] == []
     assert {d.account.name: len(d.tunnels) for d in loaded.desired} == {"lab": 2, "prod": 7}
 

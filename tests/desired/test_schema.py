@@ -11,7 +11,7 @@ from reconciler.desired.document import Plain
 from reconciler.desired.schema import TUNNEL_FILE, json_schema
 from reconciler.desired.shapes import validator
 
-ESTATE = Path(__file__).parents[2] / "tunnels"
+ESTATE = Path(__file__).parents[1] / "estate"
 
 
 def valid(value: Any) -> bool:

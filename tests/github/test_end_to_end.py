@@ -13,9 +13,22 @@ from reconciler.simulator.http import serve
 from reconciler.simulator.server import Simulator
 from tests.github.standin import GitHub
 from tests.github.step import HEAD, SHA, Result, Step
+from tests.strangers import foreign_create
 
-ACCOUNT = "account_id: 023e105f4ecef8ad9ca31a8372d0c353\nprune: true\n"
+ID = "023e105f4ecef8ad9ca31a8372d0c353"
+ACCOUNT = f"account_id: {ID}\nprune: true\n"
 PLAN = {"arguments": "--baseline=HEAD^1", "without_credentials": "skip"}
+
+
+def settings(name: str, description: str = "x") -> dict[str, str]:
+    """A tunnel as the files and the API know it, with addresses of its own."""
+    return {
+        "name": name,
+        "cloudflare_endpoint": "203.0.113.1",
+        "customer_endpoint": f"198.51.100.{ord(name)}",
+        "interface_address": f"10.20.0.{2 * (ord(name) - 97)}/31",
+        "description": description,
+    }
 
 
 class Estate:
@@ -32,24 +45,11 @@ class Estate:
         subprocess.run(["git", *identity, *arguments], cwd=self.step.workspace, check=True)  # noqa: S603, S607
 
     def commit(self, *names: str, extra: str = "", description: str = "x") -> None:
-        tunnels = [
-            {
-                "name": name,
-                "cloudflare_endpoint": "203.0.113.1",
-                "customer_endpoint": f"198.51.100.{ord(name[0])}",
-                "interface_address": f"10.20.0.{2 * (ord(name[0]) - 97)}/31",
-                "description": description,
-                "psk": "external",
-            }
-            for name in names
-        ]
+        tunnels = [{**settings(name, description), "psk": "external"} for name in names]
         (self.folder / "account.yaml").write_text(ACCOUNT + extra)
         (self.folder / "tunnels.yaml").write_text(json.dumps({"tunnels": tunnels}))
         self.git("add", "--all")
         self.git("commit", "--quiet", "--allow-empty", "--message", "x")
-
-    def apply(self) -> Result:
-        return self.step("apply", account="prod", success_codes="0")
 
     def plan(self, **env: str) -> Result:
         return self.step("plan", **PLAN, **env)
@@ -65,7 +65,10 @@ class Estate:
 
 @pytest.fixture
 def estate(step: Step, tmp_path: Path) -> Iterator[Estate]:
-    with serve(Simulator()) as server:
+    simulator = Simulator()
+    for name in "abcde":
+        foreign_create(simulator, ID, settings(name))
+    with serve(simulator) as server:
         tool = tmp_path / "tool"
         tool.mkdir()
         command = f'exec {Path(sys.executable).with_name("reconciler")} --base-url {server.base_url} "$@"\n'
@@ -74,7 +77,6 @@ def estate(step: Step, tmp_path: Path) -> Iterator[Estate]:
         step.env["PATH"] = f"{tool}:{step.env['PATH']}"
         estate = Estate(step)
         estate.commit("a", "b", "c", "d", "e")
-        assert estate.apply().code == 0
         yield estate
 
 

@@ -63,6 +63,7 @@ def test_the_issue_carries_the_report_for_the_next_run(step: Step, github: GitHu
     assert step("previous", account="prod").code == 0
     previous = json.loads((step.temp / "reconciler-previous.json").read_text())
     assert [c["name"] for c in previous["accounts"][0]["changes"]] == ["a"]
+    assert len(github.issues) == 1
 
 
 def test_accounts_have_issues_of_their_own(step: Step, github: GitHub) -> None:

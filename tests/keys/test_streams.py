@@ -13,7 +13,7 @@ from reconciler.keys.secret import Secret
 from reconciler.keys.streams import RedactingStream, install, traceback_text
 
 
-@settings(derandomize=True, max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(st.text("ab\n", min_size=4, max_size=9).filter(str.strip), min_size=1, max_size=3),
     st.text("ab\n", max_size=60),

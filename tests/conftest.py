@@ -1,0 +1,14 @@
+"""What makes the suite the same on every machine, however it was started and however busy it is."""
+
+import signal
+
+from hypothesis import HealthCheck, settings
+
+# `nohup … &` starts programs that ignore signals; those that are started here would inherit it.
+for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+
+# The same examples everywhere, and none judged by the time it takes.
+settings.register_profile("suite", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
