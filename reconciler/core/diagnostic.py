@@ -1,5 +1,6 @@
 """Problems as values: what a person fixes in the files, collected and shown all at once."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -34,6 +35,7 @@ class Diagnostic:
         summary: What is wrong, one phrase without a full stop.
         detail: Why it is wrong and what to do, in sentences. Never holds a secret.
         location: Where, when the problem has a place.
+        count: How many problems it stands for.
     """
 
     severity: Severity
@@ -41,6 +43,7 @@ class Diagnostic:
     summary: str
     detail: str
     location: Location | None = None
+    count: int = 1
 
     def __str__(self) -> str:
         place = f"{self.location}: " if self.location else ""
@@ -55,6 +58,41 @@ def error(code: str, summary: str, detail: str, location: Location | None = None
 def warning(code: str, summary: str, detail: str, location: Location | None = None) -> Diagnostic:
     """A warning: shown, and fatal only with `--strict`."""
     return Diagnostic(Severity.WARNING, code, summary, detail, location)
+
+
+MAX_TOLD = 100
+"""Errors, and warnings, of one file that are told one by one; of the others only the number is."""
+MAX_TOLD_IN_ALL = 1_000
+"""The same of all files."""
+MORE = "more-problems"
+
+
+def untold(number: int, severity: Severity, location: Location | None) -> Diagnostic:
+    """Stands for problems that are not told one by one, in the file of a location or in other files."""
+    what = "problem" if severity is Severity.ERROR else "warning"
+    summary = f"{number:,} more {what if number == 1 else what + 's'} in {'this file' if location else 'other files'}"
+    return Diagnostic(
+        severity, MORE, summary, "Only so many are told. Correct these, then look again.", location, number
+    )
+
+
+def limited(problems: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """In order, the first errors and the first warnings of each file, and how many there are besides."""
+    told: list[Diagnostic] = []
+    of_file: Counter[tuple[Severity, str]] = Counter()
+    in_all: Counter[Severity] = Counter()
+    rest: dict[tuple[Severity, str], list[Diagnostic]] = {}
+    for problem in in_order(problems):
+        severity, file = problem.severity, problem.location.file if problem.location else ""
+        if problem.count == 1 and of_file[severity, file] < MAX_TOLD and in_all[severity] < MAX_TOLD_IN_ALL:
+            told.append(problem)
+            of_file[severity, file] += 1
+            in_all[severity] += 1
+        else:
+            rest.setdefault((severity, file if of_file[severity, file] else ""), []).append(problem)
+    for (severity, file), several in rest.items():
+        told.append(untold(sum(p.count for p in several), severity, several[0].location if file else None))
+    return in_order(told)
 
 
 def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from reconciler.core.desired import Account
-from reconciler.core.diagnostic import Severity
+from reconciler.core.diagnostic import MORE, Severity
 from reconciler.core.fields import BGP_PATHS, FIELDS
 from reconciler.core.live import Live
 from reconciler.core.tunnel import Settings, nested
@@ -220,7 +220,7 @@ def _refusals(files: list[_File], wanted: Mapping[str, Settings], proof: Loaded)
     out: dict[str, str] = {}
     for problem in proof.diagnostics:
         place = problem.location
-        if problem.severity is Severity.ERROR and place and place.file.isdigit():
+        if problem.severity is Severity.ERROR and problem.code != MORE and place and place.file.isdigit():
             file = files[int(place.file)]
             if index := bisect_right(file.lines, place.line):
                 out.setdefault(file.names[index - 1], problem.summary)

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from reconciler.core.diagnostic import Diagnostic, Location, error
+from reconciler.core.diagnostic import MAX_TOLD, Diagnostic, Severity, error, untold
 from reconciler.desired import schema
 from reconciler.desired.document import Document
 from reconciler.desired.references import EXTERNAL, PSK, SINK
@@ -32,9 +32,6 @@ _RECORDS = {
     "defaults": schema.DEFAULTS,
     "tunnels": schema.TUNNEL,
 }
-MAX_PROBLEMS = 10_000
-"""Problems of one file that are told one by one; of the others only the number is."""
-
 _LENGTHS = {
     "too_short": (
         "empty-value",
@@ -117,18 +114,13 @@ def explain(document: Document, errors: Sequence[Error], root: Record) -> list[D
         root: The shape of the whole file.
     """
     out = []
-    for found in errors[:MAX_PROBLEMS]:
+    for found in errors[:MAX_TOLD]:
         code, summary, detail = _words(found, root)
         key = code in ("unknown-key", "not-in-defaults", "nothing-declared")
         out.append(error(code, summary, detail, document.location(found["loc"], key=key)))
-    if rest := errors[MAX_PROBLEMS:]:
-        out.append(_untold(len(rest), document.location(rest[0]["loc"])))
+    if rest := errors[MAX_TOLD:]:
+        out.append(untold(len(rest), Severity.ERROR, document.location(rest[0]["loc"])))
     return out
-
-
-def _untold(number: int, place: Location) -> Diagnostic:
-    summary = f"{number:,} more {'problems' if number > 1 else 'problem'} in this file"
-    return error("more-problems", summary, "Only so many are told of one file. Correct these, then look again.", place)
 
 
 def without(value: Any, errors: Iterable[Error]) -> tuple[Any, dict[int | str, set[str]]]:

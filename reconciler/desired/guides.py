@@ -149,6 +149,8 @@ def _not_public(text: str) -> str:
 
 def _asn(group: Group, entry: Entry) -> Iterator[Diagnostic]:
     asn = entry.asn
+    if asn is None:  # a range looks at each of its numbers for what is no number
+        return
     if asn == CLOUDFLARE_ASN or any(asn in reserved for reserved in _RESERVED_ASNS):
         summary = f"the AS number {asn} is {_CLOUDFLARES if asn == CLOUDFLARE_ASN else 'reserved'}"
         detail = "customer_asn is the device's. Write your own, or a private one like 64512 to 65534."

@@ -23,7 +23,7 @@ from reconciler.core.desired import (
     KeyRef,
     Limits,
 )
-from reconciler.core.diagnostic import Diagnostic, Location, error, in_order
+from reconciler.core.diagnostic import Diagnostic, Location, error, limited
 from reconciler.core.tunnel import canonical, tunnel_name
 from reconciler.desired import schema
 from reconciler.desired.document import Document, DocumentError, Parsed, Plain, parse
@@ -48,7 +48,7 @@ class Loaded:
 
     Attributes:
         desired: One per account, sorted by name. Only complete when `diagnostics` holds no error.
-        diagnostics: Every problem of every file, in order.
+        diagnostics: The problems of every file, in order, and the number of those that are too many to be told.
         accounts: The accounts, in the same order.
     """
 
@@ -81,7 +81,7 @@ def load(tree: Tree, today: date) -> Loaded:
     desired = tuple(
         Desired(g.account, {e.declared.name: e.declared for e in sorted(g.entries, key=_name)}) for g in groups
     )
-    return Loaded(desired, in_order(problems), tuple(g.account for g in groups))
+    return Loaded(desired, limited(problems), tuple(g.account for g in groups))
 
 
 def _name(entry: Entry) -> str:

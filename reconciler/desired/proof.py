@@ -7,7 +7,7 @@ from datetime import date
 
 from reconciler.core.change import Action, Change
 from reconciler.core.desired import Desired
-from reconciler.core.diagnostic import Diagnostic, Severity
+from reconciler.core.diagnostic import MORE, Diagnostic, Severity
 from reconciler.core.fields import BGP
 from reconciler.core.tunnel import Settings
 from reconciler.desired import accept
@@ -53,7 +53,7 @@ def prove(
     texts = {d.sheet.source.path: d.text.encode() for d in drafts}
     sources = tuple(SourceFile(f.path, texts.get(f.path, f.data)) for f in files.files)
     loaded = load(Tree((replace(files, files=sources, unread=()),), ()), today)
-    errors = [d for d in loaded.diagnostics if d.severity is Severity.ERROR]
+    errors = [d for d in loaded.diagnostics if d.severity is Severity.ERROR and d.code != MORE]
     if not errors:
         return _unequal(desired, chosen, {n: t.settings for n, t in loaded.desired[0].tunnels.items()})
     problems: dict[str, str] = {}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from reconciler.core.diagnostic import MORE, Severity
 from reconciler.core.report import KeyReport, Report
 from reconciler.core.verdict import Result
 from reconciler.render.words import SIGNS, count, is_drift
@@ -115,11 +116,11 @@ def _key_counts(keys: list[KeyReport]) -> str:
 
 
 def _validity(report: Report) -> str:
-    errors = sum(d.severity == "error" for d in report.diagnostics)
-    warnings = len(report.diagnostics) - errors
-    more = sum(d.code == "more-problems" for d in report.diagnostics)
-    found = [f"{'more than ' if more else ''}{count(errors - more, 'error')}"] if errors else []
-    found += [count(warnings, "warning")] if warnings else []
+    found = []
+    for severity in Severity:
+        told = [d.code != MORE for d in report.diagnostics if d.severity is severity]
+        if told:
+            found.append(f"{'' if all(told) else 'more than '}{count(sum(told), severity.value)}")
     if report.outcome == "ok":
         tunnels = sum(account.managed for account in report.accounts)
         seen = [count(len(report.accounts), "account"), count(tunnels, "tunnel")]

@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler.core.diagnostic import Location, error
+from reconciler.core.diagnostic import Location, error, warning
 from reconciler.core.report import FieldReport, Report
 from reconciler.desired import schema, shapes
 from reconciler.render import problems, render
@@ -37,6 +37,13 @@ def line_of(_: str, number: int) -> str | None:
         (
             replace(INVALID, diagnostics=(error("a", "A", "A."), error("more-problems", "7 more", "More."))),
             "Invalid: more than 1 error.",
+        ),
+        (
+            replace(
+                INVALID,
+                diagnostics=(error("a", "A", "A."), warning("b", "B", "B."), warning("more-problems", "7", "M")),
+            ),
+            "Invalid: 1 error, more than 1 warning.",
         ),
         (replace(PLAN, command="apply"), "Apply complete: 0 created, 0 updated, 0 deleted."),
         (replace(NO_CHANGES, command="apply"), "No changes. Live tunnels match the files."),
