@@ -19,7 +19,7 @@ ALL_VARIANTS: tuple[Variant, ...] = tuple(
         ("default", ""),
         (
             "replace",
-            "put=replace,create_shape=collection,unset=null,order=name,list_lag=1,names_unique=false",
+            "put=replace,create_shape=collection,unset=null,order=name,list_lag=1,names_unique=false,empty_list=null",
         ),
         (
             "explicit",
@@ -27,7 +27,7 @@ ALL_VARIANTS: tuple[Variant, ...] = tuple(
         ),
         (
             "lag",
-            "list_lag=1,order=shuffled,put=replace,unset=explicit,unset_object=null,server_fields=true,text=trimmed",
+            "list_lag=1,order=shuffled,put=replace,unset=explicit,server_fields=true,text=trimmed,empty_list=null",
         ),
         ("sequential", "bulk=sequential,list_lag=1,create_shape=collection,spelling=canonical,unset=absent"),
         (
@@ -50,14 +50,23 @@ ALL_VARIANTS: tuple[Variant, ...] = tuple(
             "prefix-explicit",
             "bulk=prefix,unset=explicit,empty_list=null,put=replace,replaced_psk=cleared,modified_flag=false",
         ),
-        ("no-bulk", "bulk_body=none,unset=null,unset_target=empty,server_fields=true,default_direction=bidirectional"),
-        ("array-bulk", "bulk_body=array,put=replace,list_lag=1,order=name,null_object=ignored"),
+        (
+            "no-bulk",
+            "bulk_body=none,empty_list=null,unset=null,unset_target=empty,server_fields=true,default_direction=bidirectional",
+        ),
+        (
+            "array-bulk",
+            "bulk_body=array,put=replace,list_lag=1,order=name,null_object=ignored,names=nfc,unset_object=zero",
+        ),
         ("small-bulk", "bulk=sequential,bulk_limit=2,object_put=merge,read_only=refused,unset_flag=null"),
         (
             "mixed-put",
             "single_put=replace,bulk_put=merge,bulk=prefix,bulk_limit=3,bulk_limit_status=400,list_lag=2",
         ),
-        ("free-for-all", "addresses_unique=false,names_unique=false,unset=null,order=shuffled,list_lag=1"),
+        (
+            "free-for-all",
+            "addresses_unique=false,names_unique=false,unset=null,order=shuffled,list_lag=1,empty_list=null",
+        ),
         (
             "strict",
             "unset=explicit,empty_text=refused,read_only=refused,coupler_integration=false,asn_max=2147483647",

@@ -97,6 +97,12 @@ def nullify(envelope: dict[str, Any]) -> None:
     envelope["result"] = None
 
 
+def nullify_list(envelope: dict[str, Any]) -> None:
+    """Makes the list of tunnels null, as for an account that has none."""
+    key = _items(envelope)[0]
+    envelope["result"] = {key: None} if key else None
+
+
 def deny(envelope: dict[str, Any]) -> None:
     """Says that the call failed, with status 200."""
     envelope.update(success=False, errors=[{"code": 1000, "message": "simulated"}], result=None)

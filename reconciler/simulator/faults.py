@@ -22,6 +22,7 @@ from reconciler.simulator.bodies import (
     halve,
     mistype,
     nullify,
+    nullify_list,
     truncated,
     twice,
     with_bomb,
@@ -87,6 +88,7 @@ class FaultKind(StrEnum):
     NAN = "nan"
     WRONG_TYPE = "wrong-type"
     NULL_RESULT = "null-result"
+    NULL_LIST = "null-list"
     SUCCESS_FALSE = "success-false"
     SUCCESS_WITH_ERRORS = "success-with-errors"
     MISSING_FIELD = "missing-field"
@@ -220,6 +222,7 @@ _FAULTS: Mapping[FaultKind, Answer] = {
     FaultKind.NAN: partial(with_bytes, add_nan),
     FaultKind.WRONG_TYPE: partial(with_envelope, mistype),
     FaultKind.NULL_RESULT: partial(with_envelope, nullify),
+    FaultKind.NULL_LIST: partial(with_envelope, nullify_list),
     FaultKind.SUCCESS_FALSE: partial(with_envelope, deny),
     FaultKind.SUCCESS_WITH_ERRORS: partial(with_envelope, add_error),
     FaultKind.MISSING_FIELD: partial(with_envelope, drop_field),

@@ -23,6 +23,7 @@ QUICK = {
     "strangers": (16, 40),
     "paths": (20, 10),
     "keys": (4, 500),
+    "names": (8, 300),
     "machine": (4, 1),
 }
 LONG = {
@@ -34,6 +35,7 @@ LONG = {
     "strangers": (160, 1_000),
     "paths": (510, 10),
     "keys": (50, 500),
+    "names": (100, 1_000),
     "machine": (600, 1),
 }
 """Battery to the number of seeds, and the most stories of each."""

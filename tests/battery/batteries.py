@@ -9,6 +9,7 @@ from itertools import combinations, count, product
 from tests.battery.keys import KEY_KINDS, run_keys
 from tests.battery.machine import run_machine
 from tests.battery.memo import remembering
+from tests.battery.names import named_world, run_named
 from tests.battery.paths import run_path
 from tests.battery.port import KINDS, STRANGE
 from tests.battery.run import Result, run
@@ -42,6 +43,7 @@ _MODES: Mapping[str, Callable[[World, Mapping[int, str], int], Result]] = {
     "rivals": run_rivals,
     "path": run_path,
     "keys": run_keys,
+    "named": run_named,
     "machine": run_machine,
 }
 
@@ -188,6 +190,14 @@ def paths(seed: int) -> Iterator[tuple[Spec, World]]:
         yield ("path", seed, 0, (), draw), found
 
 
+def names(seed: int) -> Iterator[tuple[Spec, World]]:
+    """Every request of a story on a server that keeps names in a form of its own meets every kind of fault."""
+    found = named_world(seed)
+    requests = run_named(found, {}).requests
+    for index, kind in product(range(requests + 1), KINDS):
+        yield ("named", seed, 0, ((index, kind),), 0), found
+
+
 def secrets(seed: int) -> Iterator[tuple[Spec, World]]:
     """Keys set and generated, every request met by every kind of fault."""
     found = world(seed, 2)
@@ -209,6 +219,7 @@ BATTERIES: Mapping[str, Callable[[int], Iterator[tuple[Spec, World]]]] = {
     "strangers": strangers,
     "paths": paths,
     "keys": secrets,
+    "names": names,
     "machine": machines,
 }
 

@@ -7,7 +7,8 @@ from typing import Any
 from reconciler.api import exchange as edge
 from reconciler.api import results, wire
 from reconciler.api.call import Answered, Call, NotSent, Refused, Verb
-from reconciler.core import build, diff, guard, live, scope
+from reconciler.core import build, diff, guard, live, scope, tunnel
+from reconciler.core.fields import BGP_PATHS
 from reconciler.core.live import Live
 from reconciler.core.tunnel import nested
 from reconciler.core.verdict import Result, Verdict
@@ -72,6 +73,28 @@ def an_unreadable_list_is_an_empty_account() -> list[Patch]:
 @bug
 def a_redirected_list_is_an_empty_account() -> list[Patch]:
     return _lists_as_empty(lambda reply: reply.status // 100 == 3)
+
+
+@bug
+def one_list_of_null_is_an_empty_account() -> list[Patch]:
+    return _lists_as_empty(lambda reply: b'{"ipsec_tunnels":null}' in reply.body.replace(b" ", b""))
+
+
+@bug
+def a_tunnel_of_another_name_is_not_recognised() -> list[Patch]:
+    return [(run.Run, "stand_in", lambda *_: None)]
+
+
+@bug
+def names_are_compared_as_they_are_written() -> list[Patch]:
+    return [(tunnel, "tunnel_name", str)]
+
+
+@bug
+def bgp_of_zeros_is_bgp() -> list[Patch]:
+    real = tunnel._bgp  # noqa: SLF001
+    zeros = {p: () if p.endswith("prefixes") else 0 if p.endswith("asn") else "" for p in BGP_PATHS}
+    return [(tunnel, "_bgp", lambda value: real(value) or zeros)]
 
 
 @bug

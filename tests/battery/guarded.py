@@ -18,6 +18,12 @@ _WRITES_ALL = 60
 _WRITES_EACH = 40
 
 
+def _tunnels(reply: Reply | None) -> Any:
+    """What stands in an answer where a list of tunnels belongs; None also when nothing does."""
+    result = json.loads(reply.body)["result"] if reply and reply.body else None
+    return result.get("ipsec_tunnels") if isinstance(result, dict) else None
+
+
 class Guarded:
     """The oracles of one invocation of the tool: what it asks for, and when."""
 
@@ -41,6 +47,9 @@ class Guarded:
         self._unproved = False
         self._doubted = False
         self._sent: dict[str, int] = {}
+        self._nulls = 0
+        self._shown: set[str] = set()
+        self._deleted: set[str] = set()
 
     def approve(self, plan: Plan) -> None:
         """From now on this plan may be carried out."""
@@ -149,12 +158,28 @@ class Guarded:
         else:
             self.trusted = kind is None or kind.startswith(("kill", "clock", "stop", "foreign"))
         self.trusted = self.trusted and reply is not None
+        tunnels = _tunnels(reply) if self.trusted or kind == "null-list" else None
+        if tunnels is None and (self.trusted or kind == "null-list"):
+            self._null(kind)
+        elif tunnels is not None:
+            self._nulls = 0
+            self._shown |= {t["id"] for t in tunnels}
         self._lists += self.trusted
         self._unproved = self._unproved and not self.trusted
-        if self.trusted and reply is not None and (self.watch.ledger.open or self.watch.strangers):
-            self._look(reply)
+        if self.trusted and tunnels is not None and (self.watch.ledger.open or self.watch.strangers):
+            self._look(tunnels)
+
+    def _null(self, kind: str | None) -> None:
+        """A list of null is an empty account if a second one agrees and none showed tunnels that were not deleted."""
+        self._nulls += 1
+        self.trusted = self._nulls % 2 == 0 and self._shown <= self._deleted
+        if self.trusted and kind == "null-list":
+            self.untrue_list = self.untrue_last = True
+            self.watch.untrue()
 
     def _written(self, request: Request, kind: str | None) -> None:
+        if operation(request) == "delete":
+            self._deleted.add(request.path.rpartition("/")[2])
         self._unproved = True
         self._doubted = self._doubted or kind in UNTRUE or kind == "404"
         if kind in _REFUSING and operation(request) == "create":
@@ -169,12 +194,8 @@ class Guarded:
         if self.watch.ledger.open:
             self.watch.ledger.wrote(self, self._view, self._planned, self._plan)
 
-    def _look(self, reply: Reply) -> None:
+    def _look(self, tunnels: list[Any]) -> None:
         """What a list showed, by our own reading; one with two tunnels of a name is nothing to write by."""
-        tunnels = json.loads(reply.body)["result"].get("ipsec_tunnels")
-        if tunnels is None:  # an account without tunnels, of whose list a fault left nothing
-            self.trusted = False
-            return
         self._view = {t["id"]: canonical(t) for t in tunnels}
         self.trusted = len({t["name"] for t in tunnels}) == len(tunnels)
 

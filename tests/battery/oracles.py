@@ -138,7 +138,7 @@ class Watch:
         for tunnel_id in world.kept:
             if tunnel_id not in account.tunnels:
                 self.breach("S4", f"{self._first[tunnel_id]['name']} is declared and was deleted")
-        self._created(account.created)
+        self._created({world.sent.get(name, name): times for name, times in account.created.items()})
         # What happens to tunnels that are not ours or declared is S1 and S4 above.
         others = world.doomed | {self._first[i]["name"] for i in world.kept | world.alien}
         self._counts(account.deleted, others, "S2", "deleted")
@@ -167,7 +167,7 @@ class Watch:
 
     def _keys(self, account: Any) -> None:
         for tunnel_id, tunnel in account.tunnels.items():
-            name = tunnel["name"]
+            name = self.world.sent.get(tunnel["name"], tunnel["name"])
             if (
                 tunnel_id not in self._first
                 and tunnel_id not in self.strangers

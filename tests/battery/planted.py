@@ -54,6 +54,8 @@ def _stories() -> Iterator[Spec]:
             yield "rivals", seed, size, fault, rng.randrange(200)
         yield "path", seed, size, (), seed
         yield "keys", seed, 2, ((rng.randrange(4), rng.choice(KEY_KINDS)),), seed
+        yield "named", seed, 0, ((rng.randrange(6), rng.choice(KINDS)),), seed
+        yield "named", 4 * seed + 1, 0, ((rng.randrange(4), rng.choice(("reset-after", "500-after"))),), seed
 
 
 def _breaches(limit: int) -> Iterator[tuple[int, Spec, list[Breach]]]:

@@ -12,6 +12,7 @@ AMOUNTS = {
     "strangers": (16, 30),
     "paths": (12, 10),
     "keys": (2, 400),
+    "names": (8, 150),
 }
 
 

@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
+from unicodedata import normalize
 
 from reconciler.core.desired import Account, Declared, Desired, EnvRef, External, Limits
 from reconciler.core.plan import PlanOptions
@@ -46,6 +47,7 @@ class World:
         keyed: Names whose key is sent with the create.
         blocked: Whether a guard must stop the plan.
         fenced: Whether the server itself refuses a second tunnel of the same name.
+        sent: Names that the server keeps in another form than they are declared in: as kept, to as declared.
     """
 
     seed: int
@@ -62,6 +64,7 @@ class World:
     keyed: frozenset[str]
     blocked: bool
     fenced: bool
+    sent: dict[str, str] = field(default_factory=dict)
     memo: dict[Any, Any] = field(default_factory=dict, repr=False)
 
 
@@ -291,8 +294,8 @@ def worlds(seeds: Iterator[int] | range, size: int | None = None) -> Iterator[Wo
 
 
 def key_text(name: str) -> str:
-    """Text of the key that stands in the key ring under a key name."""
-    return KEY.format(name)
+    """Text of the key that stands in the key ring under a key name, in whatever form a file writes the name."""
+    return KEY.format(normalize("NFC", name).lower())
 
 
 def key_of(tunnel: str) -> str:

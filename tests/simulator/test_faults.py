@@ -161,6 +161,7 @@ def test_redirects_point_elsewhere(world, kind):
 
 def test_envelopes_are_spoiled_as_named(world):
     assert listed(FaultKind.NULL_RESULT, world)["result"] is None
+    assert listed(FaultKind.NULL_LIST, world)["result"] == {"ipsec_tunnels": None}
     assert listed(FaultKind.SUCCESS_FALSE, world)["success"] is False
     assert listed(FaultKind.SUCCESS_WITH_ERRORS, world)["errors"] != []
     assert listed(FaultKind.WRONG_TYPE, world)["result"]["ipsec_tunnels"][0] == 7
