@@ -153,6 +153,7 @@ def test_each_merge_conflict_is_told_once_with_the_other_problems():
         ("merge-conflict", 8),
         ("merge-conflict", 13),
     ]
+    assert problems(b"<<<<<<< HEAD\na: 1\n" + one) == [("merge-conflict", 1), ("merge-conflict", 3)]
 
 
 @pytest.mark.parametrize(
