@@ -7,6 +7,7 @@ from zlib import crc32
 
 from reconciler.core.desired import Account, Declared, Desired, IgnoreRule, Limits
 from reconciler.core.diagnostic import Location
+from reconciler.core.keys import Held
 from reconciler.core.live import Live, live_from_result
 from reconciler.core.plan import Plan, PlanOptions
 from reconciler.core.tunnel import canonical
@@ -85,8 +86,8 @@ def options(**fields: Any) -> PlanOptions:
     return PlanOptions(**({"today": TODAY} | fields))
 
 
-def plan(declared: Desired, now: Live, **fields: Any) -> Plan:
+def plan(declared: Desired, now: Live, held: Mapping[str, Held] | None = None, **fields: Any) -> Plan:
     """The plan for the two states; `fields` are options."""
     from reconciler.core.build import build_plan
 
-    return build_plan(declared, now, options(**fields))
+    return build_plan(declared, now, options(**fields), held or {})

@@ -19,10 +19,11 @@ from reconciler.core.diagnostic import error
 from reconciler.core.plan import Plan
 from reconciler.core.report import AccountReport, Outcome, Problem, Report, worst
 from reconciler.core.saved import check_saved
+from reconciler.core.verdict import Result
 from reconciler.engine.apply import apply
 from reconciler.engine.drive import drive
 from reconciler.keys.streams import traceback_text
-from reconciler.reports.accounts import applied, planned, report_of
+from reconciler.reports.accounts import applied, planned, report_of, with_keys
 
 LIST_LASTS = 30.0
 """Seconds for which a list may be written upon; after that it is read again."""
@@ -91,7 +92,7 @@ def _safely(ctx: Context, one: Found, work: Callable[[], Done]) -> Done:
 def _account(ctx: Context, remote: Remote, keys: Keys, one: Found, progress: Progress) -> Done:
     if isinstance(one, Unplanned) or _obstacle(one.plan):
         return Done(_waiting(one, "blocked"))
-    if time.monotonic() - one.listed_at > LIST_LASTS and one.plan.changes:
+    if time.monotonic() - one.listed_at > LIST_LASTS and not one.plan.empty:
         again = plan_account(ctx, remote, one.plan.desired, one.plan.live.tunnels)
         if isinstance(again, Unplanned):
             return Done(again.report)
@@ -103,7 +104,9 @@ def _account(ctx: Context, remote: Remote, keys: Keys, one: Found, progress: Pro
     remote.client(account).watch = progress.watch
     carry = remote.carry(account)
     ended = drive(apply(plan, keys.of(plan)), carry)
-    return Done(keys.deliver(plan, ended, applied(plan, ended), carry), ended.written)
+    verdicts = keys.deliver(plan, ended, carry)
+    report = with_keys(applied(plan, ended), plan, verdicts, stopped=ctx.stop.is_set())
+    return Done(report, ended.written or any(v.result in (Result.APPLIED, Result.UNKNOWN) for v in verdicts.values()))
 
 
 def _moved(now: Plan) -> AccountReport:
@@ -119,7 +122,7 @@ def _waiting(one: Found, outcome: Outcome) -> AccountReport:
     """The report of an account in which nothing was written."""
     if isinstance(one, Unplanned):
         return one.report
-    if outcome != "blocked" or _obstacle(one.plan) or one.plan.changes:
+    if outcome != "blocked" or _obstacle(one.plan) or not one.plan.empty:
         return planned(one.plan, outcome)
     return planned(one.plan, "ok")
 
@@ -175,8 +178,7 @@ def _approve(ctx: Context, remote: Remote, found: Sequence[Found]) -> None:
     Raises:
         Halt: Nobody approved.
     """
-    wanting = any(plan.changes for plan in _ready(found))
-    if not wanting or ctx.options.auto_approve or ctx.options.plan:
+    if all(plan.empty for plan in _ready(found)) or ctx.options.auto_approve or ctx.options.plan:
         return
     began = time.monotonic()
     accounts = [_waiting(p, "blocked") for p in found]

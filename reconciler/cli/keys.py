@@ -1,7 +1,6 @@
-"""The keys that an apply sends with its creates: resolved or made before the first write, delivered after it."""
+"""The keys of an apply: resolved or made before the first write, delivered after it."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from typing import Any
 
 from reconciler.api.call import Step
@@ -12,13 +11,13 @@ from reconciler.core.change import Action
 from reconciler.core.desired import Account, CommandRef, Declared, EnvRef, FileRef, Generated
 from reconciler.core.diagnostic import Diagnostic, has_errors
 from reconciler.core.plan import Plan
-from reconciler.core.report import AccountReport, ChangeReport
-from reconciler.core.verdict import APPLIED, Result, Verdict
+from reconciler.core.verdict import Result, Verdict
 from reconciler.engine.apply import Applied
 from reconciler.engine.drive import drive
+from reconciler.keys.created import deliver
 from reconciler.keys.deliver import carry_out, open_sinks, sandbox_sinks
 from reconciler.keys.resolve import KeyRing, command_environment, resolve
-from reconciler.keys.rotate import prepare, promote, rotate
+from reconciler.keys.rotate import prepare
 from reconciler.keys.sinks import Sink
 from reconciler.keys.steps import SinkStep
 
@@ -86,7 +85,8 @@ class Keys:
         for plan in plans:
             created = _created(plan)
             problems += resolved(ctx, remote.ring(plan.desired.account), created)
-            sinks, wrong = sinks_of(ctx, plan.desired.account, created)
+            keyless = [plan.desired.tunnels[name] for name in plan.keyless]
+            sinks, wrong = sinks_of(ctx, plan.desired.account, [*created, *keyless])
             problems += wrong
             self._sinks[plan.desired.account.account_id] = sinks
         require(ctx, problems)
@@ -115,32 +115,10 @@ class Keys:
         ring = self._remote.ring(plan.desired.account)
         return frozenset(t.name for t in _created(plan) if t.name in ring)
 
-    def deliver(self, plan: Plan, ended: Applied, report: AccountReport, carry: Carry) -> AccountReport:
-        """After the creates: keys made here become current, and Cloudflare makes those that it shall make."""
-        done = [c for c in plan.changes if c.action is Action.CREATE and ended.verdicts.get(c.key) == APPLIED]
-        generated = [c.declared for c in done if c.declared and isinstance(c.declared.key, Generated)]
-        if not generated or ended.stop is not None:
-            return report
-        both = self._carrier(plan, carry)
-        local = [t.name for t in generated if isinstance(t.key, Generated) and t.key.by == "local"]
-        verdicts: dict[str, Verdict] = drive(promote(local), both)
-        remote = [t for t in generated if t.name not in local]
-        if remote:
-            verdicts |= drive(rotate(remote), both)
-        return _with_keys(report, {n: v for n, v in verdicts.items() if v != APPLIED})
+    def deliver(self, plan: Plan, ended: Applied, carry: Carry) -> dict[str, Verdict]:
+        """After the changes: a verdict for each generated key that something had to be done about."""
+        return drive(deliver(plan, ended), self._carrier(plan, carry))
 
 
 def _created(plan: Plan) -> list[Declared]:
     return [c.declared for c in plan.changes if c.action is Action.CREATE and c.declared]
-
-
-def _with_keys(report: AccountReport, wrong: dict[str, Verdict]) -> AccountReport:
-    """The report with the tunnels that exist and whose key is not where it should be."""
-    if not wrong:
-        return report
-
-    def judged(change: ChangeReport) -> ChangeReport:
-        verdict = wrong.get(change.name) if change.action == Action.CREATE else None
-        return replace(change, outcome=verdict.result.value, error=verdict.problem) if verdict else change
-
-    return replace(report, outcome="partial", changes=tuple(judged(c) for c in report.changes))

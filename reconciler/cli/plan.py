@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.cli.context import Context, Halt, base_of
 from reconciler.cli.files import load_files
-from reconciler.cli.planning import Found, Planned, Unplanned, options_of, plan_all, plans_of, side_by_side
+from reconciler.cli.planning import Found, Planned, Unplanned, held_of, options_of, plan_all, plans_of, side_by_side
 from reconciler.cli.read import read_input
 from reconciler.cli.write import write_file
 from reconciler.core.build import build_plan
@@ -75,7 +75,7 @@ def _offline(ctx: Context, saved: bytes, every: Iterable[Desired]) -> tuple[Plan
 
     live = read_live(Path(ctx.options.live), saved, every)
     options = options_of(ctx, base_of(ctx))
-    return tuple(Planned(build_plan(d, live[d.account.account_id], options)) for d in every)
+    return tuple(Planned(build_plan(d, live[d.account.account_id], options, held_of(ctx, d))) for d in every)
 
 
 def server_check(ctx: Context, remote: "Remote", plans: Iterable[Plan]) -> list[AccountReport]:
@@ -116,7 +116,7 @@ def _outcome(ctx: Context, plan: Plan) -> Outcome:
     """The outcome of one account's plan."""
     if plan.guards:
         return "blocked"
-    return "changes" if ctx.options.detailed_exitcode and plan.changes else "ok"
+    return "changes" if ctx.options.detailed_exitcode and (plan.changes or plan.doubts) else "ok"
 
 
 def _report(

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, TypeVar
 from reconciler.api.call import Ambiguous, Answered, Denied, NotSent, Refused
 from reconciler.cli.context import Context
 from reconciler.core.build import build_plan
-from reconciler.core.desired import Account, Desired
+from reconciler.core.desired import Account, Desired, Generated
+from reconciler.core.keys import Held
 from reconciler.core.live import Live
 from reconciler.core.plan import Plan, PlanOptions
 from reconciler.core.report import AccountReport
@@ -82,7 +83,17 @@ def plan_account(ctx: Context, remote: "Remote", desired: Desired, seen: Collect
         return Unplanned(desired.account, unread(desired.account, found))
     every = [*(t.settings for t in desired.tunnels.values()), *(t.settings for t in found.tunnels.values())]
     ctx.redactor.watch(*{str(settings.get("bgp.md5_key", "")) for settings in every})
-    return Planned(build_plan(desired, found, options_of(ctx, remote.base)), listed_at)
+    return Planned(build_plan(desired, found, options_of(ctx, remote.base), held_of(ctx, desired)), listed_at)
+
+
+def held_of(ctx: Context, desired: Desired) -> dict[str, Held]:
+    """What the sinks of generated keys show of themselves: no key is read and no command runs."""
+    if not any(isinstance(t.key, Generated) for t in desired.tunnels.values()):
+        return {}
+    from reconciler.cli.keys import sinks_of
+
+    sinks, _ = sinks_of(ctx, desired.account, desired.tunnels.values())
+    return {name: sink.held(name) for name, sink in sinks.items()}
 
 
 def plan_all(ctx: Context, remote: "Remote", every: Iterable[Desired]) -> tuple[Found, ...]:

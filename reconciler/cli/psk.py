@@ -11,17 +11,17 @@ from reconciler.cli.files import load_files
 from reconciler.cli.keys import key_carrier, require, resolved, sinks_of
 from reconciler.cli.lock import lock_accounts
 from reconciler.cli.options import UsageError
-from reconciler.cli.planning import observe, side_by_side
+from reconciler.cli.planning import held_of, observe, side_by_side
 from reconciler.cli.remote import Remote
 from reconciler.core.desired import Declared, Desired
+from reconciler.core.keys import describe
 from reconciler.core.live import Live
 from reconciler.core.report import AccountReport, KeyReport, Outcome, Report
 from reconciler.core.tunnel import tunnel_name
 from reconciler.core.verdict import APPLIED, Result, Verdict
 from reconciler.engine.drive import drive
 from reconciler.keys.rotate import rotate, set_keys
-from reconciler.keys.sinks import SinkError
-from reconciler.keys.status import describe, key_status
+from reconciler.keys.status import key_status
 from reconciler.reports.accounts import report_of, unread
 
 
@@ -161,14 +161,4 @@ def _account_status(ctx: Context, remote: Remote, desired: Desired, names: froze
 
 def statuses(ctx: Context, desired: Desired, live: Live) -> tuple[KeyReport, ...]:
     """What is known of each declared tunnel's key; no key is read."""
-    sinks, _ = sinks_of(ctx, desired.account, desired.tunnels.values())
-    ages: dict[str, float | None] = {}
-    notes: dict[str, str] = {}
-    for name, sink in sinks.items():
-        if (noted := sink.noted(name)) is not None:
-            notes[name] = noted
-        try:
-            ages[name] = sink.age(name, ctx.now())
-        except SinkError:
-            ages[name] = None
-    return key_status(desired, live, ages, notes, ctx.now())
+    return key_status(desired, live, held_of(ctx, desired), ctx.now())

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 from reconciler.core.batch import pack
 from reconciler.core.change import Action, Change
@@ -12,19 +13,31 @@ from reconciler.core.diff import diff, left_fields, wanted
 from reconciler.core.digest import plan_digest
 from reconciler.core.fields import BGP, FIELDS
 from reconciler.core.guard import Draft, guards
+from reconciler.core.keys import Held, doubt
 from reconciler.core.live import Live
 from reconciler.core.order import order
 from reconciler.core.plan import Detour, Phases, Plan, PlanOptions
-from reconciler.core.report import LeftAlone
+from reconciler.core.report import NO_KEY, LeftAlone, Problem
 from reconciler.core.scope import Pair, Scope, matches, scope
 from reconciler.core.tunnel import has_bgp
 
 _SHOWN = 10
 
 
-def build_plan(desired: Desired, live: Live, options: PlanOptions) -> Plan:
-    """The plan that makes the live tunnels what the files declare. The same values give the same plan."""
+def build_plan(
+    desired: Desired, live: Live, options: PlanOptions, held: Mapping[str, Held] = MappingProxyType({})
+) -> Plan:
+    """The plan that makes the live tunnels what the files declare. The same values give the same plan.
+
+    Args:
+        desired: What the files declare.
+        live: What the account has.
+        options: What the caller chose.
+        held: What the sinks of generated keys show of themselves, by tunnel name.
+    """
     owned = scope(desired, live, options)
+    doubts = _doubts(owned, held)
+    keyless = [name for name, why in doubts.items() if why.code == NO_KEY]
     found = diff(owned.pairs, owned.surplus)
     held_back = tuple(c for c in found if options.no_delete and c.action is Action.DELETE)
     changes = tuple(c for c in found if not (options.no_delete and c.action is Action.DELETE))
@@ -38,7 +51,7 @@ def build_plan(desired: Desired, live: Live, options: PlanOptions) -> Plan:
         changes=changes,
         phases=phases,
         guards=guards(Draft(desired, live, options, owned, changes, held_back, blocked)),
-        digest=plan_digest(desired.account.account_id, options.base, changes),
+        digest=plan_digest(desired.account.account_id, options.base, changes, keyless),
         api_calls=_api_calls(phases, options.batch_size, live.lists),
         unmanaged=owned.unmanaged,
         ignored=_ignored(owned),
@@ -47,7 +60,18 @@ def build_plan(desired: Desired, live: Live, options: PlanOptions) -> Plan:
         unchanged=len(owned.pairs) - sum(c.action is not Action.DELETE for c in changes),
         detours=around,
         unreadable=owned.unreadable,
+        doubts=doubts,
     )
+
+
+def _doubts(owned: Scope, held: Mapping[str, Held]) -> dict[str, Problem]:
+    doubts = {}
+    for pair in owned.pairs:
+        name = pair.declared.name
+        why = doubt(pair.declared, pair.live, held.get(name, Held())) if pair.live else None
+        if why is not None:
+            doubts[name] = why
+    return doubts
 
 
 def remaining(plan: Plan, live_now: Live) -> tuple[Change, ...]:

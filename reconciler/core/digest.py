@@ -14,7 +14,7 @@ from reconciler.core.tunnel import Settings
 _SENSITIVE = tuple(path for path, field in FIELDS.items() if field.sensitive)
 
 
-def plan_digest(account_id: str, base: str, changes: Iterable[Change]) -> str:
+def plan_digest(account_id: str, base: str, changes: Iterable[Change], keyless: Iterable[str] = ()) -> str:
     """`sha256:` and the hash of everything that decides what apply does.
 
     It covers the account, the API's base URL (or `sandbox`), the changes and the observed settings of the
@@ -24,12 +24,15 @@ def plan_digest(account_id: str, base: str, changes: Iterable[Change]) -> str:
         account_id: Cloudflare's account id.
         base: The base URL, or `sandbox`.
         changes: In any order.
+        keyless: Names of tunnels that have no key yet and get one from Cloudflare.
     """
-    content = {
+    content: dict[str, Any] = {
         "account_id": account_id,
         "base": base,
         "changes": [_content(c) for c in sorted(changes, key=lambda c: (c.name, c.key))],
     }
+    if names := sorted(keyless):
+        content["keyless"] = names
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return f"sha256:{sha256(text.encode()).hexdigest()}"
 

@@ -7,7 +7,7 @@ from datetime import date
 from reconciler.core.change import Change
 from reconciler.core.desired import Desired
 from reconciler.core.live import Live
-from reconciler.core.report import GuardReport, LeftAlone
+from reconciler.core.report import NO_KEY, GuardReport, LeftAlone, Problem
 from reconciler.core.tunnel import Settings
 
 
@@ -94,6 +94,7 @@ class Plan:
             whole; None when there is none.
         unreadable: Tunnels that these files are about and that can't be compared, with the reason: no change is about
             them, and an account with one has not converged.
+        doubts: Name of a tunnel that is live and whose generated key may not be the one in its sink, to why; in order.
     """
 
     desired: Desired
@@ -111,3 +112,14 @@ class Plan:
     unchanged: int
     detours: Mapping[str, Detour | None] = field(default_factory=dict)
     unreadable: tuple[LeftAlone, ...] = ()
+    doubts: Mapping[str, Problem] = field(default_factory=dict)
+
+    @property
+    def keyless(self) -> tuple[str, ...]:
+        """Tunnels that have no key yet although Cloudflare was to make one: apply has it made."""
+        return tuple(name for name, why in self.doubts.items() if why.code == NO_KEY)
+
+    @property
+    def empty(self) -> bool:
+        """True when apply has nothing to do."""
+        return not self.changes and not self.keyless

@@ -7,6 +7,9 @@ from reconciler.core.diagnostic import Diagnostic
 
 FORMAT_VERSION = "1.0"
 
+NO_KEY = "no-key"
+"""Code of a tunnel that Cloudflare never made a key for and whose sink holds none: apply has it made."""
+
 FIXED = frozenset(
     {
         "account_id",

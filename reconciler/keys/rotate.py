@@ -6,6 +6,7 @@ pending key: another key must not take its place, since Cloudflare may have it a
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from reconciler.api.call import Answered, Pause
 from reconciler.api.outcome import problem_of
@@ -56,6 +57,37 @@ def rotate(targets: Sequence[Declared]) -> KeySteps:
         live = yield from _listed(targets, wrong)
     if any(wrong.values()):
         return _all_or_nothing(wrong)
+    return (yield from _renew(targets, live))
+
+
+def make_missing(targets: Sequence[Declared]) -> KeySteps:
+    """Have Cloudflare make the keys of tunnels that have none yet, each for itself: probe → list → ask → store.
+
+    Args:
+        targets: Declared tunnels, each once.
+
+    Returns:
+        A verdict per name: `skipped` where Cloudflare was not asked, `unknown` where somebody else has had a key made.
+    """
+    if not targets:
+        return {}
+    wrong = yield from _probe(t.name for t in targets)
+    live = yield from _listed(targets, wrong)
+    verdicts = {name: Verdict(Result.SKIPPED, why) for name, why in wrong.items() if why}
+    ready = []
+    for target in targets:
+        if target.name not in verdicts and live[target.name].key_generated_on is not None:
+            remedy = f"If its sink does not get it: reconciler psk rotate {target.name}"
+            verdicts[target.name] = Verdict(Result.UNKNOWN, replace(_THEIRS, remedy=remedy))
+        elif target.name not in verdicts:
+            ready.append(target)
+    return verdicts | (yield from _renew(ready, live))
+
+
+_THEIRS = Problem("key-not-in-sink", "Somebody else has had Cloudflare make a key for it meanwhile")
+
+
+def _renew(targets: Sequence[Declared], live: Mapping[str, LiveTunnel]) -> KeySteps:
     verdicts: dict[str, Verdict] = {}
     send: dict[str, str] = {}
     generate: list[LiveTunnel] = []

@@ -1,7 +1,6 @@
 """Where generated keys are delivered: a file, or a command that knows a secret store."""
 
 import json
-import math
 import os
 import secrets
 from collections.abc import Callable, Mapping
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from reconciler.core.desired import CommandRef
+from reconciler.core.keys import Held
 from reconciler.keys.program import CommandError, Program, run
 from reconciler.keys.resolve import read_private, strip_line_end
 from reconciler.keys.secret import Secret, reveal
@@ -51,11 +51,8 @@ class Sink(Protocol):
     def release(self, tunnel: str) -> None:
         """Give back what `note` set aside and nothing used."""
 
-    def noted(self, tunnel: str) -> str | None:
-        """What was noted and not followed by a promotion; None when there is nothing, or it is not kept."""
-
-    def age(self, tunnel: str, now: datetime) -> float | None:
-        """Days since the current key was promoted; infinite when there is none; None when not known."""
+    def held(self, tunnel: str) -> Held:
+        """What can be seen without reading a key or running anything; never fails."""
 
 
 class FileSink:
@@ -158,28 +155,21 @@ class FileSink:
                 path.unlink()
         self._reserved.clear()
 
-    def noted(self, tunnel: str) -> str | None:
-        """As it stands in the record."""
+    def held(self, tunnel: str) -> Held:
+        """Which files are there, and what stands in the record."""
+        current = _is_there(self._path)
         record = self._read_record()
-        return record.get("asked_after") if record.get("tunnel") == tunnel else None
-
-    def age(self, tunnel: str, now: datetime) -> float | None:
-        """Days since the time in the record; infinite without a key."""
-        if not self._path.exists():
-            return math.inf
-        record = self._read_record()
-        try:
-            since = now - datetime.fromisoformat(record.get("set_on", ""))
-        except (ValueError, TypeError):
-            return None
-        return since.total_seconds() / 86400 if record.get("tunnel") == tunnel else None
+        if record.get("tunnel") != tunnel:
+            record = {}
+        set_on = record.get("set_on") if current else None
+        return Held(current, bool(_is_there(self._pending)), record.get("asked_after"), set_on)
 
     def _read_record(self) -> dict[str, str]:
         try:
             record = json.loads(self._record.read_bytes())
         except (OSError, ValueError):
             return {}
-        return record if isinstance(record, dict) else {}
+        return {k: v for k, v in record.items() if isinstance(v, str)} if isinstance(record, dict) else {}
 
     def _write_record(self, record: Mapping[str, str]) -> None:
         self._temporary(self._record, json.dumps(record).encode()).replace(self._record)
@@ -268,13 +258,9 @@ class CommandSink:
     def release(self, tunnel: str) -> None:
         """Nothing was set aside."""
 
-    def noted(self, tunnel: str) -> str | None:  # noqa: ARG002 - nothing is kept
-        """None."""
-        return None
-
-    def age(self, tunnel: str, now: datetime) -> float | None:  # noqa: ARG002 - the store's own business
-        """Unknown."""
-        return None
+    def held(self, tunnel: str) -> Held:  # noqa: ARG002 - only the command could tell
+        """Nothing is known."""
+        return Held()
 
     def _run(self, op: str, tunnel: str, send: bytes = b"") -> bytes:
         env = {**self._env, "RECONCILER_KEY_OP": op, "RECONCILER_TUNNEL": tunnel}
@@ -282,6 +268,17 @@ class CommandSink:
             return run(Program(self._ref.argv, self._ref.folder, env), send=send)
         except CommandError as failed:
             raise SinkError(f"the sink command {self._ref.argv[0]!r} ({op}) {failed}") from None
+
+
+def _is_there(path: Path) -> bool | None:
+    """Whether there is a file; None when that can't be told."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return None
+    return True
 
 
 def _bytes(secret: Secret) -> bytes:

@@ -2,55 +2,44 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from math import inf
 
-from reconciler.core.desired import CommandRef, Declared, Desired, EnvRef, External, FileRef, Generated, KeyRef
+from reconciler.core.desired import Declared, Desired, Generated
+from reconciler.core.keys import Held, describe, doubt, instant
 from reconciler.core.live import Live, LiveTunnel
 from reconciler.core.report import KeyReport, Problem
 
-_SKEW_DAYS = 5 / 1440
-"""How far the clock of the sink's record and Cloudflare's may differ: five minutes."""
 
-
-def key_status(
-    desired: Desired, live: Live, ages: Mapping[str, float | None], notes: Mapping[str, str], now: datetime
-) -> tuple[KeyReport, ...]:
+def key_status(desired: Desired, live: Live, held: Mapping[str, Held], now: datetime) -> tuple[KeyReport, ...]:
     """One entry per declared tunnel, in order of name.
 
     The age is that of the sink's record, or for keys that Cloudflare makes the time when it last made one.
-    (API: that time does not move when a key is set, so it says nothing about other keys.) A key that
-    Cloudflare made after it was asked for one, or after the sink's record, is not the one in the sink: its outcome is
-    `unknown`. When it was asked compares two times of Cloudflare's; the record's is of another clock, which may differ.
+    (API: that time does not move when a key is set, so it says nothing about other keys.) Where the traces say that the
+    key in force may not be the sink's current one, the outcome is `unknown`.
 
     Args:
         desired: What the files declare.
         live: What the account has.
-        ages: Days since each sink's current key was promoted, by tunnel name; infinite when the sink surely has none,
-            None or absent when not known.
-        notes: When Cloudflare had last made a key as it was asked for the next, by tunnel name, where that next one
-            never became a sink's current key.
+        held: What the sinks show of themselves, by tunnel name.
         now: The time, with its zone.
     """
     by_name = live.by_name()
-    return tuple(
-        _one(t, by_name.get(name), ages.get(name), notes.get(name), now) for name, t in sorted(desired.tunnels.items())
-    )
+    return tuple(_one(t, by_name.get(name), held.get(name, Held()), now) for name, t in sorted(desired.tunnels.items()))
 
 
-def _one(
-    target: Declared, live: LiveTunnel | None, stored: float | None, noted: str | None, now: datetime
-) -> KeyReport:
-    made = _days_since(live.key_generated_on if live else None, now)
+def _one(target: Declared, live: LiveTunnel | None, held: Held, now: datetime) -> KeyReport:
     generated = target.key if isinstance(target.key, Generated) else None
+    made = _days_since(live.key_generated_on if live else None, now)
+    stored = _days_since(held.set_on, now)
     age, source = None, None
-    if generated and stored is not None and stored != inf:
+    if generated and stored is not None:
         age, source = stored, "sink"
     elif generated and generated.by == "cloudflare" and made is not None:
         age, source = made, "cloudflare"
     limit = target.rotate_after_days
-    lost = live is not None and noted is not None and (live.key_generated_on or "") != noted
-    newer = noted is None and _replaced(generated, stored, made)
-    error = _problem(target, live, replaced=generated is not None and (lost or newer))
+    unsure = doubt(target, live, held) if live else None
+    if generated and live and unsure is None and held.current is False and made is not None:
+        remedy = f"If it is in no other place: reconciler psk rotate {target.name}"
+        unsure = Problem("key-not-in-sink", "It has a key, and its sink holds none here", remedy)
     return KeyReport(
         name=target.name,
         reference=describe(target.key) if target.key else None,
@@ -58,44 +47,19 @@ def _one(
         overdue=age is not None and limit is not None and age > limit,
         rotate_after_days=limit,
         source=source,
-        outcome="unknown" if error and error.code == "key-not-in-sink" else None,
-        error=error,
+        outcome="unknown" if unsure else None,
+        error=unsure or _missing(target, live),
     )
 
 
-def _replaced(generated: Generated | None, stored: float | None, made: float | None) -> bool:
-    return bool(generated) and stored is not None and made is not None and made + _SKEW_DAYS < stored
-
-
-def _problem(target: Declared, live: LiveTunnel | None, *, replaced: bool) -> Problem | None:
+def _missing(target: Declared, live: LiveTunnel | None) -> Problem | None:
     if target.key is None:
         return Problem("no-key", "The files name no key for it", "Add a `psk` reference, or `psk: external`.")
     if live is None:
         return Problem("not-live", "Cloudflare has no tunnel of this name", "Run `apply` first.")
-    if replaced:
-        message = "Cloudflare made a key that never became the sink's current one"
-        return Problem("key-not-in-sink", message, f"Run `psk rotate {target.name}`.")
     return None
 
 
 def _days_since(text: str | None, now: datetime) -> float | None:
-    try:
-        return (now - datetime.fromisoformat(text)).total_seconds() / 86400 if text else None
-    except (ValueError, TypeError):
-        return None
-
-
-def describe(ref: KeyRef) -> str:
-    """A reference in a few words, without a command's arguments."""
-    match ref:
-        case EnvRef(name):
-            return f"env {name}"
-        case FileRef(path):
-            return f"file {path}"
-        case CommandRef(argv):
-            return f"command {argv[0]}"
-        case External():
-            return "external"
-        case Generated(by, deliver_to):
-            maker = "generated by Cloudflare" if by == "cloudflare" else "generated"
-            return f"{maker}, delivered to {describe(deliver_to)}"
+    since = instant(text)
+    return (now - since).total_seconds() / 86400 if since else None

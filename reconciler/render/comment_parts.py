@@ -23,7 +23,7 @@ def emoji(report: Report) -> str:
         return "❌"
     if report.outcome == "blocked" or (report.command == "plan" and report.summary.get("delete")):
         return "🔴"
-    changed = any(account.changes for account in report.accounts)
+    changed = any(account.changes or account.keys for account in report.accounts)
     return "🟡" if report.outcome == "changes" or (changed and report.command == "plan") else "✅"
 
 
@@ -32,6 +32,7 @@ def _headline(report: Report) -> str:
     if report.command == "plan" and report.outcome in {"ok", "changes", "blocked", "rejected"}:
         changed = any(report.summary.get(action) for action in words.SIGNS)
         counts = verdicts.planned(report.summary).replace(", ", " · ") if changed else "no changes"
+        counts = " · ".join([counts, *verdicts.key_counts(report)])
         stopped = {"blocked": " · blocked", "rejected": " · refused by Cloudflare"}
         return f"plan: {counts}{stopped.get(report.outcome, '')}"
     head, _, rest = sentence.partition(": ")

@@ -52,6 +52,7 @@ def _notes(report: Report) -> Iterator[_Note]:
         yield _Note(found.severity.value, found.code, f"{found.summary}. {found.detail}", *where)
     for account in report.accounts:
         yield from _account(account)
+        yield from _keys(account)
         pick = words.by_severity if report.command == "drift" else words.by_impact
         yield from (_change(change, report.command) for change in pick(account.changes))
 
@@ -63,6 +64,13 @@ def _account(account: AccountReport) -> Iterator[_Note]:
         yield _Note("error", error.code, text)
     for guard in account.guards:
         yield _Note("error", guard.code, f"{account.account} is blocked: {guard.message}. To go on: {guard.remedy}")
+
+
+def _keys(account: AccountReport) -> Iterator[_Note]:
+    for key in account.keys:
+        if key.error:
+            text = f"{key.name}: {key.error.message} ({key.error.code}). {key.error.remedy or ''}".rstrip()
+            yield _Note("warning", key.error.code, text)
 
 
 def _change(change: ChangeReport, command: str) -> _Note:

@@ -55,7 +55,7 @@ def _tone(report: Report) -> str:
         return "good"
     if report.command == "plan" and report.summary.get("delete"):
         return "bad"
-    return "warn" if any(account.changes for account in report.accounts) else "good"
+    return "warn" if any(account.changes or account.keys for account in report.accounts) else "good"
 
 
 def _dangers(report: Report) -> str:

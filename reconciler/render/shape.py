@@ -157,7 +157,13 @@ KEY = Shape(
         Key("overdue", Type.FLAG, "True when it is older than `rotate_after`"),
         Key("rotate_after_days", Type.NUMBER, "`rotate_after` in days", null=True),
         Key("source", Type.TEXT, "What the age was read from", null=True, choices=("sink", "cloudflare")),
-        Key("outcome", Type.TEXT, "After `psk set` and `psk rotate`, how it ended", null=True, choices=_DONE),
+        Key(
+            "outcome",
+            Type.TEXT,
+            "How it ended; `unknown` also where the key in force may not be the sink's",
+            null=True,
+            choices=_DONE,
+        ),
         Key("error", Type.OBJECT, "Why it was not applied", null=True, shape=PROBLEM),
     ),
 )
@@ -203,7 +209,13 @@ ACCOUNT = Shape(
         Key("unchanged", Type.NUMBER, "Declared tunnels that match", when=When.DRIFT),
         Key("resolved", Type.OBJECTS, "Differences since gone", shape=RESOLVED, when=When.DRIFT),
         Key("ways_out", Type.OBJECT, "How to end the drift", null=True, shape=PATCH, when=When.DRIFT),
-        Key("keys", Type.OBJECTS, "Pre-shared keys (`psk`)", shape=KEY, when=When.SET),
+        Key(
+            "keys",
+            Type.OBJECTS,
+            "Pre-shared keys: all (`psk`), else those in doubt, made or overdue",
+            shape=KEY,
+            when=When.SET,
+        ),
         Key("notes", Type.TEXTS, "To be read before approving", when=When.SET),
         Key("paused", Type.TEXT, "Why the account is paused", null=True, when=When.ACCOUNTS),
         Key(

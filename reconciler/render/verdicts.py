@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from reconciler.core.diagnostic import MORE, Severity
-from reconciler.core.report import KeyReport, Report
+from reconciler.core.report import NO_KEY, KeyReport, Report
 from reconciler.core.verdict import Result
 from reconciler.render.words import SIGNS, count, is_drift
 
@@ -26,8 +26,9 @@ def plan_line(report: Report) -> str:
     if not any(report.summary.get(action) for action in SIGNS):
         if any(found.code == "unmatched-target" for found in report.diagnostics):
             return "No changes: --target matches no tunnel."
-        return "No changes. Live tunnels match the files."
-    return f"Plan: {planned(report.summary)}."
+        keys = ", ".join(key_counts(report))
+        return f"No changes, but {keys}." if keys else "No changes. Live tunnels match the files."
+    return f"Plan: {', '.join([planned(report.summary), *key_counts(report)])}."
 
 
 def planned(summary: Mapping[str, int]) -> str:
@@ -35,9 +36,22 @@ def planned(summary: Mapping[str, int]) -> str:
     return ", ".join(f"{summary.get(action, 0):,} to {action}" for action in SIGNS)
 
 
+def key_counts(report: Report) -> list[str]:
+    """`1 key to make`, `1 key made`, `2 keys in doubt`: of keys that are not, or were not, as they should be."""
+    keys = [key for account in report.accounts for key in account.keys]
+    missing = sum(key.error is not None and key.error.code == NO_KEY for key in keys)
+    counts = {
+        "made": sum(key.outcome == Result.APPLIED for key in keys),
+        "to make": missing,
+        "in doubt": sum(key.error is not None for key in keys) - missing,
+    }
+    return [f"{count(number, 'key')} {word}" for word, number in counts.items() if number]
+
+
 def done(report: Report) -> str:
-    """`2 created, 3 updated, 1 deleted`, and how many changes ended otherwise."""
-    return ", ".join(f"{number:,} {word}" for word, number in done_counts(report).items())
+    """`2 created, 3 updated, 1 deleted`, how many changes ended otherwise, and what there is to say of keys."""
+    counts = [f"{number:,} {word}" for word, number in done_counts(report).items()]
+    return ", ".join([*counts, *key_counts(report)])
 
 
 def done_counts(report: Report) -> dict[str, int]:
@@ -94,7 +108,7 @@ def _applied(report: Report) -> str:
         good, total = sum(account.outcome == "ok" for account in report.accounts), len(report.accounts)
         of_all = f"; {good:,} of {total:,} accounts converged" if total > 1 else ""
         return f"Apply {'interrupted' if report.outcome == 'interrupted' else 'incomplete'}: {done(report)}{of_all}."
-    if not any(account.changes for account in report.accounts):
+    if not any(account.changes or account.keys for account in report.accounts):
         return plan_line(report)
     return f"Apply complete: {done(report)}."
 
@@ -103,13 +117,13 @@ def _finished(report: Report) -> str:
     keys = [key for account in report.accounts for key in account.keys]
     name = "Keys" if report.command == "psk" else report.command.capitalize()
     if keys and report.outcome in {"ok", "partial"}:
-        return f"{count(len(keys), 'key')}: {_key_counts(keys)}."
+        return f"{count(len(keys), 'key')}: {_by_outcome(keys)}."
     if report.outcome == "ok":
         return f"{name}: done."
     return f"{name} stopped ({report.outcome}): {_WHY.get(report.outcome, 'not everything was carried out')}."
 
 
-def _key_counts(keys: list[KeyReport]) -> str:
+def _by_outcome(keys: list[KeyReport]) -> str:
     found = {result.value: sum(key.outcome == result for key in keys) for result in Result}
     found["overdue"] = sum(key.overdue for key in keys)
     return ", ".join(f"{number:,} {name}" for name, number in found.items() if number) or "none overdue"
@@ -137,10 +151,12 @@ def drift_line(report: Report) -> str:
     rest = ", ".join(f"{counts[kind]:,} {kind}" for kind in ("unmanaged", "missing", "not checked"))
     waiting = [c for account in report.accounts for c in account.changes if not is_drift(c)]
     rest += f", {len(waiting):,} waiting for apply" if waiting else ""
+    keyless = sum(key.error is not None and key.error.code == NO_KEY for a in report.accounts for key in a.keys)
+    rest += f", {keyless:,} without a key" if keyless else ""
     drifted = counts["changed"] + counts["missing"]
     in_sync = managed - drifted - sum(change.drift_class != "unmanaged" for change in waiting)
     if not any(is_drift(change) for account in report.accounts for change in account.changes):
-        return f"No drift: {count(in_sync, 'tunnel')} in sync, {rest}."
+        return f"No drift{' of settings' if keyless else ''}: {count(in_sync, 'tunnel')} in sync, {rest}."
     return f"{drifted:,} of {count(managed, 'tunnel')} drifted{_share(in_sync, managed)}, {rest}."
 
 

@@ -1,12 +1,15 @@
 """One account as the report shows it, and the report of a whole run."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from reconciler.core.change import Action
 from reconciler.core.desired import Account
 from reconciler.core.diagnostic import Diagnostic
-from reconciler.core.report import AccountReport, LeftAlone, Outcome, Problem, Report, worst
+from reconciler.core.keys import describe
+from reconciler.core.report import AccountReport, ChangeReport, KeyReport, LeftAlone, Outcome, Problem, Report, worst
+from reconciler.core.verdict import APPLIED, Result, Verdict
 from reconciler.reports.changes import applied_reports, change_report, checked_reports
 
 if TYPE_CHECKING:  # validate plans nothing, and a plan needs no engine
@@ -83,6 +86,7 @@ def _planned(plan: "Plan", outcome: Outcome, unreadable: tuple[LeftAlone, ...]) 
         unmanaged=plan.unmanaged,
         ignored=plan.ignored,
         not_checked=unreadable,
+        keys=tuple(key_report(plan, name, Verdict(Result.UNKNOWN, why)) for name, why in plan.doubts.items()),
         notes=(*plan.notes, *_held_back_note(plan)),
         error=_unreadable(unreadable),
         paused=account.paused,
@@ -104,6 +108,21 @@ _ODD_FIELD = (
     "It is neither changed nor deleted until then. Correct the field at Cloudflare (save the tunnel anew in the "
     "dashboard), or put the tunnel under `ignore`."
 )
+
+
+def key_report(plan: "Plan", name: str, verdict: Verdict) -> KeyReport:
+    """What is to be said of a generated key that is in doubt, or was a moment ago."""
+    target = plan.desired.tunnels[name]
+    return KeyReport(
+        name=name,
+        reference=describe(target.key) if target.key else None,
+        age_days=None,
+        overdue=False,
+        rotate_after_days=target.rotate_after_days,
+        source=None,
+        outcome=verdict.result.value,
+        error=verdict.problem,
+    )
 
 
 def _held_back_note(plan: "Plan") -> list[str]:
@@ -151,6 +170,31 @@ def applied(plan: "Plan", ended: "Applied") -> AccountReport:
         changes=applied_reports(plan.changes, ended.verdicts, plan.held_back),
         notes=notes,
         error=problem,
+    )
+
+
+def with_keys(report: AccountReport, plan: "Plan", verdicts: Mapping[str, Verdict], *, stopped: bool) -> AccountReport:
+    """An account's report after its keys were delivered.
+
+    Args:
+        report: As it was before.
+        plan: What was carried out.
+        verdicts: By tunnel name, of the generated keys that something had to be done about.
+        stopped: Whether the run was interrupted.
+    """
+    found = {**{name: Verdict(Result.UNKNOWN, why) for name, why in plan.doubts.items()}, **verdicts}
+    wrong = {name: verdict for name, verdict in found.items() if verdict != APPLIED}
+    made = {c.name for c in plan.changes if c.action is Action.CREATE}
+
+    def judged(change: ChangeReport) -> ChangeReport:
+        verdict = wrong.get(change.name) if change.action == Action.CREATE else None
+        return replace(change, outcome=verdict.result.value, error=verdict.problem) if verdict else change
+
+    return replace(
+        report,
+        outcome=("interrupted" if stopped else "partial") if wrong and report.outcome == "ok" else report.outcome,
+        changes=tuple(judged(c) for c in report.changes),
+        keys=tuple(key_report(plan, name, verdict) for name, verdict in found.items() if name not in made),
     )
 
 

@@ -41,7 +41,7 @@ def drift_report(
         options: Of the command that reverts, each with a space before it.
     """
     drifted = [c for c in plan.changes if c.cause != "git"]
-    report = planned(plan, "changes" if drifted else "ok")
+    report = planned(plan, "changes" if drifted or plan.keyless else "ok")
     accepted = accept(plan) if drifted else None
     left_out = [f"Not in the patch: {name}: {why}" for name, why in accepted.left_out] if accepted else []
     return replace(

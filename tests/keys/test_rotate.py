@@ -30,6 +30,7 @@ from reconciler.core.desired import (
     KeyRef,
 )
 from reconciler.core.diagnostic import Location
+from reconciler.core.keys import Held
 from reconciler.core.live import Live, LiveTunnel
 from reconciler.core.report import Problem
 from reconciler.core.verdict import Result, Verdict
@@ -128,9 +129,12 @@ class World:
 
     def seen_by_status(self, name: str) -> bool:
         now = EPOCH + timedelta(seconds=self.clock)
-        ages = {n: (self.clock - at) / 86400 for n, at in self.promoted.items()}
+        held = {
+            n: Held(current=True, pending=n in self.pending, noted=self.notes.get(n), set_on=self.time(at))
+            for n, at in self.promoted.items()
+        }
         desired = Desired(Account("x", "0", prune=True, location=HERE), {t.name: t for t in ALL})
-        reports = key_status(desired, self.live(), ages, self.notes, now)
+        reports = key_status(desired, self.live(), held, now)
         return any(r.name == name and r.outcome == "unknown" for r in reports)
 
 

@@ -1,16 +1,16 @@
-import math
 import os
 import stat
 import subprocess
 import sys
 import textwrap
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from reconciler.core.desired import CommandRef, FileRef, Generated
 from reconciler.core.diagnostic import Location
+from reconciler.core.keys import Held
 from reconciler.keys.deliver import KEY_LENGTH, carry_out, new_key, open_sinks
 from reconciler.keys.resolve import KeyRing
 from reconciler.keys.secret import Secret, reveal
@@ -97,19 +97,21 @@ def test_the_record_tells_tunnel_and_time_and_nothing_of_the_key(tmp_path: Path)
     sink.promote("lon-a", Secret("k1"))
     record = (tmp_path / "lon-a.key.json").read_text()
     assert record == '{"tunnel": "lon-a", "set_on": "2026-05-01T12:00:00+00:00"}'
-    assert sink.age("lon-a", NOW + timedelta(days=90)) == 90
-    assert sink.age("other", NOW) is None
+    assert sink.held("lon-a") == Held(current=True, set_on=NOW.isoformat())
+    assert sink.held("other") == Held(current=True)
     sink.note("lon-a", "before")
     sink.release("lon-a")
     sink.note("lon-a", "later")
-    assert (sink.noted("lon-a"), sink.noted("other"), sink.age("lon-a", NOW)) == ("before", None, 0)
+    assert sink.held("lon-a") == Held(current=True, noted="before", set_on=NOW.isoformat())
+    assert sink.held("other") == Held(current=True)
     sink.put("lon-a", Secret("k2"))
+    assert sink.held("lon-a").pending
     sink.promote("lon-a", Secret("k2"))
-    assert sink.noted("lon-a") is None
+    assert sink.held("lon-a") == Held(current=True, set_on=NOW.isoformat())
     (tmp_path / "lon-a.key.json").write_text("[")
-    assert sink.age("lon-a", NOW) is None
+    assert sink.held("lon-a") == Held(current=True)
     (tmp_path / "lon-a.key").unlink()
-    assert sink.age("lon-a", NOW) == math.inf
+    assert sink.held("lon-a") == Held(current=False)
 
 
 def test_a_pending_key_is_never_overwritten_by_another(tmp_path: Path) -> None:
@@ -181,7 +183,7 @@ def test_the_key_and_the_record_go_into_the_space_that_the_note_reserved(tmp_pat
     sink.promote("lon-a", Secret("their key"))
     assert (tmp_path / "lon-a.key.json").stat().st_ino == reserved["lon-a.key.json"].st_ino
     assert {p.name for p in tmp_path.iterdir()} == {"lon-a.key", "lon-a.key.json"}
-    assert (sink.age("lon-a", NOW), sink.noted("lon-a")) == (0, None)
+    assert sink.held("lon-a") == Held(current=True, set_on=NOW.isoformat())
 
 
 FILL_THE_DISK = """
@@ -200,7 +202,7 @@ except OSError as full:
     print(full.strerror)
 sink.put("lon-a", Secret("their key"))
 sink.promote("lon-a", Secret("their key"))
-print(pathlib.Path(sys.argv[1]).read_text(), sink.noted("lon-a"))
+print(pathlib.Path(sys.argv[1]).read_text(), sink.held("lon-a").noted)
 try:
     FileSink(sys.argv[1], lambda: datetime.now(UTC)).probe("lon-a")
 except SinkError as refused:
@@ -242,7 +244,7 @@ def test_a_command_is_told_what_to_do_and_never_the_key_in_its_arguments(tmp_pat
     sink.probe("a b")
     sink.put("a b", Secret("k"))
     assert (tmp_path / "calls").read_text() == "probe a b 0\nput a b 0\n"
-    assert sink.age("a b", NOW) is None
+    assert sink.held("a b") == Held()
     (tmp_path / "broken").touch()
     with pytest.raises(SinkError, match=r"'./store' \(probe\) ended with status 1"):
         sink.probe("a b")

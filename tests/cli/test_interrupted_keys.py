@@ -1,0 +1,156 @@
+"""Runs that stop between a create and its key, and what the next ones say and do about it."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from reconciler.simulator.message import Reply, Request, failure
+from reconciler.simulator.server import Simulator
+from tests.cli.world import World, tunnel
+
+HERE = {"generate": True, "deliver_to": {"file": "sink/t001"}}
+THERE = {"generate": "cloudflare", "deliver_to": {"file": "sink/t001"}}
+SINK = "tunnels/prod/sink/t001"
+
+
+def declare(world: World, psk: object) -> None:
+    world.declare(tunnel(1, psk=psk))
+    world.write("tunnels/prod/sink/.keep", "")
+
+
+def refuse_lists(simulator: Simulator, request: Request) -> Reply:
+    """Once something was made, no list can be had."""
+    if request.method == "GET" and any(entry.method == "POST" for entry in simulator.log):
+        return failure(400, 1022, "no list for you")
+    return simulator.handle(request)
+
+
+def interrupt(simulator: Simulator, request: Request) -> Reply:
+    """A signal arrives while the create is under way."""
+    if request.method == "POST":
+        os.kill(os.getpid(), signal.SIGTERM)
+    return simulator.handle(request)
+
+
+Answer = Callable[[Simulator, Request], Reply]
+STOPS = [(refuse_lists, 7), (interrupt, 8)]
+
+
+@pytest.mark.parametrize(("stop", "code"), STOPS)
+def test_a_run_that_stops_before_cloudflare_makes_the_key_says_so_and_the_next_one_has_it_made(
+    world: World, stop: Answer, code: int
+) -> None:
+    declare(world, THERE)
+    world.answer = stop
+    ran = world.run("apply", "--auto-approve", "-o", "json")
+    (change,) = ran.account["changes"]
+    assert (ran.code, change["outcome"], change["error"]["code"]) == (code, "failed", "no-key")
+
+    world.answer = Simulator.handle
+    assert world.key("t001") is None
+    for command, expected in (
+        (["plan"], 0),
+        (["plan", "--detailed-exitcode"], 2),
+        (["drift"], 2),
+        (["psk", "status"], 0),
+    ):
+        ran = world.run(*command, "-o", "json")
+        (key,) = ran.account["keys"]
+        assert (ran.code, key["name"], key["outcome"], key["error"]["code"]) == (expected, "t001", "unknown", "no-key")
+    assert world.run("plan").out.splitlines()[-1] == "No changes, but 1 key to make."
+    assert world.run("apply").code == 5
+    ran = world.run("apply", "--auto-approve", "-o", "json")
+    (key,) = ran.account["keys"]
+    assert (ran.code, key["outcome"], key["error"]) == (0, "applied", None)
+    assert world.read(SINK) == world.key("t001")
+    assert world.run("apply").out.splitlines()[-1] == "No changes. Live tunnels match the files."
+    assert world.calls == ["GET"]
+
+
+@pytest.mark.parametrize(("stop", "code"), STOPS)
+def test_a_key_that_surely_is_in_force_becomes_current_though_the_run_stops(
+    world: World, stop: Answer, code: int
+) -> None:
+    declare(world, HERE)
+    world.answer = stop
+    assert world.run("apply", "--auto-approve").code == code
+
+    world.answer = Simulator.handle
+    assert world.read(SINK) == world.key("t001")
+    assert world.run("apply").out.splitlines()[-1] == "No changes. Live tunnels match the files."
+
+
+def test_a_key_stays_pending_while_there_may_be_two_tunnels_of_its_name(world: World) -> None:
+    def twice(simulator: Simulator, request: Request) -> Reply:
+        reply = simulator.handle(request)
+        if request.method == "POST":
+            world.live(tunnel(1))
+        return reply
+
+    declare(world, HERE)
+    world.become(names_unique=False, addresses_unique=False)
+    world.answer = twice
+    ran = world.run("apply", "--auto-approve", "-o", "json")
+    (change,) = ran.account["changes"]
+    assert (ran.code, change["outcome"], change["error"]["code"]) == (7, "unknown", "key-not-in-sink")
+    assert not (world.root / SINK).exists()
+    assert world.read(f"{SINK}.pending") in world.sim.keys("023e105f4ecef8ad9ca31a8372d0c353").values()
+
+
+def test_a_pending_key_is_no_reason_to_say_that_all_is_well_until_it_is_current(world: World) -> None:
+    declare(world, HERE)
+    world.live(tunnel(1))
+    world.write(f"{SINK}.pending", "made by the run that was killed", mode=0o600)
+
+    ran = world.run("apply", "-o", "json")
+    (key,) = ran.account["keys"]
+    assert (ran.code, key["outcome"], key["error"]["code"]) == (7, "unknown", "key-not-in-sink")
+    assert key["error"]["remedy"].startswith("reconciler psk rotate t001")
+    assert world.calls == ["GET"]
+    assert (
+        world.run("apply").out.splitlines()[-1] == "Apply incomplete: 0 created, 0 updated, 0 deleted, 1 key in doubt."
+    )
+    assert world.run("plan").out.splitlines()[-1] == "No changes, but 1 key in doubt."
+
+    assert world.run("psk", "rotate", "t001", "--auto-approve").code == 0
+    assert world.read(SINK) == world.key("t001") == "made by the run that was killed"
+    assert world.run("apply").code == 0
+
+
+def test_a_saved_plan_is_another_one_when_a_key_is_to_be_made_now(world: World) -> None:
+    declare(world, THERE)
+    world.live(tunnel(1))
+    world.write(SINK, "set by hand", mode=0o600)
+    assert world.run("plan", "--out", "saved.json").code == 0
+    (world.root / SINK).unlink()
+    assert world.run("apply", "--plan", "saved.json").code == 6
+    assert world.key("t001") is None
+    assert world.run("plan", "--out", "saved.json").code == 0
+    assert world.run("apply", "--plan", "saved.json").code == 0
+    assert world.read(SINK) == world.key("t001")
+
+
+def test_one_sink_that_fails_leaves_the_others_their_keys(world: World) -> None:
+    there = [{"generate": "cloudflare", "deliver_to": {"file": f"sink{n}/key"}} for n in (1, 2)]
+    world.declare(*(tunnel(n, psk=psk) for n, psk in enumerate(there, 1)))
+    world.live(tunnel(1), tunnel(2))
+    world.write("tunnels/prod/sink2/.keep", "")
+    ran = world.run("apply", "--auto-approve", "-o", "json")
+    found = {key["name"]: key["outcome"] for key in ran.account["keys"]}
+    assert (ran.code, found) == (7, {"t001": "failed", "t002": "applied"})
+    assert world.read("tunnels/prod/sink2/key") == world.key("t002")
+
+
+def test_a_command_is_never_asked_by_a_plan_and_nothing_is_made_where_it_may_hold_a_key(world: World) -> None:
+    script = "open('ran', 'w').close()"
+    declare(world, {"generate": "cloudflare", "deliver_to": {"command": [sys.executable, "-c", script]}})
+    world.live(tunnel(1))
+    for command, code in (["plan"], 0), (["apply", "--allow-commands"], 7), (["psk", "status"], 0), (["drift"], 0):
+        ran = world.run(*command, "-o", "json")
+        (key,) = ran.account["keys"]
+        assert (ran.code, key["error"]["code"]) == (code, "key-not-checked")
+    assert world.calls == ["GET"]
+    assert not list(world.root.rglob("ran"))
