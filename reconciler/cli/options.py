@@ -102,7 +102,7 @@ def _globals(*, defaults: bool) -> _Parser:
         metavar="SECONDS",
         type=_seconds,
         default=default(600.0),
-        help="deadline of the whole run, retries included (default: 600)",
+        help="deadline of the whole run, with retries and the wait for another run (default: 600)",
     )
     return parser
 

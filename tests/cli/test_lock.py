@@ -89,11 +89,11 @@ def test_other_accounts_servers_and_machines_are_not_waited_for(world: World) ->
     world.live(tunnel(1))
     world.declare(tunnel(1))
     with holding(world, OTHER_ID):
-        assert world.run(*APPLY, "--timeout", "9").err == ""
+        assert world.run(*APPLY, "--timeout", "60").err == ""
     with holding(world, base="http://127.0.0.1:9/client/v4"):
-        assert world.run(*APPLY, "--timeout", "9").err == ""
+        assert world.run(*APPLY, "--timeout", "60").err == ""
     with holding(world):
-        assert world.run(*APPLY, "--timeout", "9", env={"XDG_STATE_HOME": str(world.root / "far")}).code == 0
+        assert world.run(*APPLY, "--timeout", "60", env={"XDG_STATE_HOME": str(world.root / "far")}).code == 0
         assert world.run(*APPLY, "--timeout", "0.01").code == 1
 
 
