@@ -79,6 +79,25 @@ def test_a_quota_that_is_used_up_holds_calls_back_until_it_is_renewed():
     assert pacer.claim(30.2) == 0
 
 
+def test_later_answers_do_not_put_off_when_a_quota_is_renewed():
+    pacer = Pacer()
+    assert pacer.claim(0.0) == 0
+    pacer.note({"ratelimit": '"default";r=2;t=30'}, 0.0, 0.0)
+    assert pacer.claim(10.0) == 0
+    pacer.note({"ratelimit": '"default";r=1;t=30'}, 10.0, 0.0)
+    assert pacer.claim(20.0) == 0
+    assert pacer.claim(21.0) == pytest.approx(9.1)
+
+
+def test_an_answer_that_leaves_nothing_puts_off_the_next_call():
+    pacer = Pacer()
+    assert pacer.claim(0.0) == 0
+    pacer.note({"ratelimit": '"default";r=2;t=30'}, 0.0, 0.0)
+    assert pacer.claim(10.0) == 0
+    pacer.note({"ratelimit": '"default";r=0;t=30'}, 10.0, 0.0)
+    assert pacer.claim(21.0) == pytest.approx(19.1)
+
+
 def test_calls_in_flight_count_against_a_quota():
     pacer = Pacer()
     assert [pacer.claim(0.0) for _ in range(4)] == [0, 0, 0, 0]

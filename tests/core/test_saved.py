@@ -55,8 +55,12 @@ def test_digest_sees_a_desired_md5_key_change():
         (FileRef("/here/keys/a"), FileRef("/there/keys/a"), True),
         (FileRef("keys/a"), FileRef("keys/b"), False),
         (CommandRef(("pass", "a"), "/here"), CommandRef(("pass", "a"), "/there"), True),
+        (CommandRef(("pass", "a"), "/here"), CommandRef(("pass", "b"), "/here"), False),
+        (EnvRef("A_PSK"), EnvRef("A_PSK"), True),
+        (EnvRef("A_PSK"), EnvRef("B_PSK"), False),
         (External(), External(), True),
         (External(), EnvRef("A"), False),
+        (Generated("local", FileRef("a")), Generated("local", FileRef("b")), False),
         (Generated("local", FileRef("a")), Generated("cloudflare", FileRef("a")), False),
     ],
 )

@@ -150,6 +150,14 @@ def test_a_delete_that_stays_unclear_to_the_end_is_unknown_when_no_list_can_be_h
     assert world.verbs == ["delete", "list"]
 
 
+def test_a_delete_that_is_lost_each_time_is_unknown():
+    world = World("gone", "kept")
+    world.instead = dict.fromkeys([(Verb.DELETE, i) for i in range(4)], LOST)
+    ended = world.apply(desired(tunnel("kept")))
+    assert world.verbs == ["delete", "list"] * 4 + ["list"]
+    assert [(v.result, v.problem.code) for v in ended.verdicts.values()] == [("unknown", "no-answer")]
+
+
 def test_an_untrusted_list_in_the_middle_stops_the_account():
     world = World("a", "b")
     world.instead = {(Verb.UPDATE, 0): LOST, (Verb.LIST, 0): REFUSAL}

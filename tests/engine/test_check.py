@@ -1,8 +1,10 @@
+import pytest
+
 from reconciler.api.call import ApiError, Denied, NotSent, Verb
 from reconciler.engine.check import check
 from reconciler.engine.drive import drive
 from tests.build import ACCOUNT_ID, desired, tunnel
-from tests.engine.harness import World
+from tests.engine.harness import LOST, World
 from tests.strangers import foreign_edit
 
 
@@ -46,6 +48,35 @@ def test_a_token_that_may_not_write_checks_nothing():
     world.instead = {(Verb.UPDATE, 0): Denied(403, (ApiError("10000", "no"),))}
     accepted, refused, left, found = checked(world, tunnel("a", description="x"))
     assert (accepted, refused, left, found.stop) == (set(), {}, {"a"}, None)
+
+
+MAY_NOT = "the token may not write, so Cloudflare does not check changes for it"
+AS_A_WHOLE = "only valid together with other changes: it needs something that another tunnel still holds"
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (
+            Denied(403, (ApiError("10000", "no"),)),
+            "the token may not write, so Cloudflare does not check changes for it",
+        ),
+        (NotSent("unreachable", "the connection was refused"), "the connection was refused"),
+        (LOST, "the connection was reset"),
+    ],
+)
+def test_what_was_not_checked_says_why(answer, reason):
+    world = World("a", "old", old={"interface_address": "10.0.0.0/31"})
+    world.instead = {(Verb.UPDATE, 0): answer}
+    wish = (tunnel("a", description="x"), tunnel("new", interface_address="10.0.0.0/31"))
+    plan = world.plan(desired(*wish))
+    found = drive(check(plan), world.carry)
+    names = {c.key: c.name for c in plan.changes}
+    assert {names[key]: why for key, why in found.not_checked.items()} == {
+        "a": reason,
+        "new": AS_A_WHOLE,
+        "old": "a delete is never sent, not even to be checked",
+    }
 
 
 def test_a_move_meanwhile_is_seen():

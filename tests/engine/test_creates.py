@@ -2,6 +2,7 @@ import pytest
 
 from reconciler.api.call import ApiError, Denied, NotSent, Refused, Verb
 from reconciler.core.desired import EnvRef, External, FileRef, Generated
+from reconciler.reports.accounts import applied
 from tests.build import ACCOUNT_ID, account, desired, settings, tunnel
 from tests.engine.harness import LOST, World, results
 from tests.strangers import foreign_create, foreign_edit
@@ -70,6 +71,23 @@ def test_a_create_that_landed_late_is_adopted_when_the_second_one_is_refused():
     world.after = {(Verb.CREATE, 0): LOST}
     assert world.apply(desired(*WISH)).converged
     assert world.simulator.created(ACCOUNT_ID) == {"b": 1}
+
+
+def test_a_lost_create_that_no_list_can_tell_of_is_unknown():
+    world = World("a")
+    world.instead = {(Verb.CREATE, 0): LOST, (Verb.LIST, 0): LOST}
+    wish = desired(*WISH)
+    ended = world.apply(wish)
+    assert outcome(ended) == ("unknown", "no-answer")
+    assert applied(world.plan(wish), ended).outcome == "partial"
+
+
+def test_a_create_that_stays_lost_to_the_end_is_unknown():
+    world = World("a")
+    world.instead = dict.fromkeys([(Verb.CREATE, i) for i in range(4)], LOST)
+    ended = world.apply(desired(*WISH))
+    assert world.verbs == ["create", "list", "list"] * 4 + ["list"]
+    assert outcome(ended) == ("unknown", "no-answer")
 
 
 def outcome(ended, key="+b"):

@@ -2,7 +2,7 @@ import pytest
 
 from reconciler.api.call import ApiError, NotSent, Refused, Verb
 from reconciler.reports.accounts import applied
-from tests.build import desired, tunnel
+from tests.build import account, desired, tunnel
 from tests.engine.harness import LOST, World, results
 from tests.strangers import foreign_edit
 
@@ -28,6 +28,13 @@ def test_a_server_that_takes_thirty_items_gets_five_hundred(status):
     world = World(*names, semantics=f"bulk_limit=30,bulk_limit_status={status}")
     assert world.apply(changed(*names)).converged
     assert world.verbs.count("update") <= 120
+
+
+def test_a_single_tunnel_whose_body_is_too_large_goes_by_its_own_put():
+    world = World("a")
+    world.instead = dict.fromkeys([(Verb.UPDATE, i) for i in range(3)], Refused(413, (ApiError("http-413", "large"),)))
+    assert world.apply(changed("a")).converged
+    assert world.verbs == ["update", "update_one", "list"]
 
 
 def test_five_hundred_updates_are_five_calls():
@@ -77,11 +84,12 @@ def test_a_tunnel_that_somebody_changed_meanwhile_is_left_alone():
     assert world.verbs == ["update", "list", "list"]
 
 
-def swap(world):
+def swap(world, **of):
     return world.apply(
         desired(
             tunnel("a", interface_address="10.0.0.2/31"),
             tunnel("b", interface_address="10.0.0.0/31"),
+            **of,
         )
     )
 
@@ -101,6 +109,16 @@ def test_a_swap_goes_through_parking_where_the_server_judges_item_by_item():
     assert ended.converged
     assert world.verbs == ["update", "list", "update_one", "update_one", "update_one", "list"]
     assert ended.notes == ("a went through 169.254.240.0/31 for a moment, to break a cycle.",)
+
+
+def test_a_refused_swap_without_a_free_value_fails_in_the_server_s_words():
+    world = World("a", "b", semantics="bulk=sequential", **SWAP)
+    ended = swap(world, of=account(parking="10.0.0.0/30"))
+    assert world.verbs == ["update", "list", "list"]
+    assert [(v.result, v.problem.code) for v in ended.verdicts.values()] == [("failed", "1022")] * 2
+    assert {v.problem.remedy for v in ended.verdicts.values()} == {
+        "There is no free value to borrow for it: change one of the tunnels by hand, then run apply again."
+    }
 
 
 def test_a_parked_tunnel_gets_its_address_back_when_the_other_one_is_refused():
