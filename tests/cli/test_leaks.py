@@ -225,7 +225,7 @@ for spelling in SPELLINGS:
 def update_refused_with_the_md5_key_of_another_tunnel(world: World) -> list[Ran]:
     world.live(tunnel(1), tunnel(2, **BGP))
     world.declare(tunnel(1, description="x"))
-    echo(world, f"as {MD5.lower()} says", "PUT")
+    echo(world, f"as {MD5} says", "PUT")
     return each(world, "apply", "--auto-approve")
 
 
