@@ -47,15 +47,21 @@ UNKNOWN = "unknown"
 
 @dataclass(frozen=True, slots=True)
 class ApiError:
-    """One entry of the envelope's `errors`, or one of ours for an answer that has none.
+    """One thing that an answer says of a failure, or one of ours for an answer that says nothing.
 
     Attributes:
+        code: Cloudflare's number, as text.
+        message: Its words.
         remedy: What to do about it, where an error of ours knows that.
+        documentation_url: Where it is explained.
+        field: What it is about: the path of one of our fields, or the answer's pointer as it is.
     """
 
     code: str
     message: str
     remedy: str | None = None
+    documentation_url: str | None = None
+    field: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +85,7 @@ class Refused:
 
     Attributes:
         status: HTTP status.
-        errors: At least one.
+        errors: All that was said: errors, what is chained to them, messages beside them. At least one.
         ray: Header `cf-ray`, or None.
     """
 
@@ -95,30 +101,45 @@ class NotSent:
     For example: connection refused, budget or deadline used up, 429 to the end, interrupted.
 
     Attributes:
-        code: `unreachable`, `rate-limited`, `deadline`, `interrupted`, `budget`, `auth-stopped`.
+        code: `unreachable`, `rate-limited`, `deadline`, `interrupted`, `budget`, `auth-stopped`, `stopped`.
+        errors: What the last answer said, if there was one.
     """
 
     code: str
     message: str
     ray: str | None = None
+    errors: tuple[ApiError, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Ambiguous:
-    """It may or may not have been carried out: time-out, reset, 5xx, an unreadable answer."""
+    """It may or may not have been carried out: time-out, reset, 5xx, an unreadable answer.
+
+    Attributes:
+        errors: What the answer said, if there was one.
+    """
 
     code: str
     message: str
     ray: str | None = None
+    errors: tuple[ApiError, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """401, 403, or an error about the token: it is wrong or may not do this. All accounts of the token stop."""
+    """401, 403, or an error about the token: it is wrong or may not do this. All accounts of the token stop.
+
+    So they do when somebody else than the API answers 403 (`blocked`): nothing would get through to it.
+    """
 
     status: int
     errors: tuple[ApiError, ...]
     ray: str | None = None
+
+    @property
+    def blocked(self) -> bool:
+        """Whether a proxy or firewall answered and not the API, which never says 403 without an error."""
+        return self.errors[0].code == "http-403"
 
 
 Outcome = Answered | Refused | NotSent | Ambiguous | Denied

@@ -76,7 +76,7 @@ class Session:
         self.keys = keys
         self._deadline = deadline
         self._budget = budget
-        self._denied = False
+        self._denied: Denied | None = None
         self._pacer = Pacer()
         self._lock = Lock()
 
@@ -102,13 +102,13 @@ class Session:
             return self._budget >= 0
 
     @property
-    def denied(self) -> bool:
-        """Whether the token was refused."""
+    def denied(self) -> Denied | None:
+        """What refused the token, or everything."""
         return self._denied
 
-    def deny(self) -> None:
+    def deny(self, denied: Denied) -> None:
         """Let no further call go."""
-        self._denied = True
+        self._denied = denied
 
     def lost(self) -> None:
         """A claimed call got no answer."""
@@ -134,20 +134,24 @@ class Session:
 def _gate(session: Session, port: Port, last: Unsettled | None) -> NotSent | None:
     """Wait for a place; None once the call may go."""
     because = "" if last is None else f"; before that: {last.message}"
+    errors = () if last is None else last.errors
     while True:
-        if session.denied:
+        denied = session.denied
+        if denied is not None and denied.blocked:
+            return NotSent("stopped", "not sent, since a proxy or firewall answers in Cloudflare's place")
+        if denied is not None:
             return NotSent("auth-stopped", "not sent, since Cloudflare refused the token")
         if port.stopping():
             return NotSent("interrupted", "not sent, since the run is being stopped")
         left = session.left(port.now())
         if left <= 0:
-            return NotSent("deadline", f"not sent, since the time of the run is used up{because}")
+            return NotSent("deadline", f"not sent, since the time of the run is used up{because}", errors=errors)
         wait = session.claim(port.now())
         if wait <= 0:
             return None
         if wait >= left:
             asked = f"the rate limit asks for {wait:.0f} s of silence and the run has {left:.0f} s left"
-            return NotSent("rate-limited", f"not sent: {asked}{because}")
+            return NotSent("rate-limited", f"not sent: {asked}{because}", errors=errors)
         port.sleep(wait)
 
 
@@ -168,8 +172,8 @@ def _try(call: Call, request: Request, session: Session, port: Port) -> Outcome 
 
 def _final(failure: Unsettled, code: str | None = None) -> Outcome:
     if not failure.maybe_done or code is not None:
-        return NotSent(code or failure.code, failure.message, failure.ray)
-    return Ambiguous(failure.code, failure.message, failure.ray)
+        return NotSent(code or failure.code, failure.message, failure.ray, failure.errors)
+    return Ambiguous(failure.code, failure.message, failure.ray, failure.errors)
 
 
 def _wait(call: Call, failure: Unsettled, attempt: int, session: Session, port: Port) -> Outcome | None:
@@ -210,7 +214,7 @@ def exchange(call: Call, account_id: str, session: Session, port: Port) -> Outco
         if not isinstance(settled, Unsettled):
             # A token that may only read is told so by a check, which must not stop the reading.
             if isinstance(settled, Denied) and not (call.validate_only and settled.status == HTTPStatus.FORBIDDEN):
-                session.deny()
+                session.deny(settled)
             return settled
         last = settled
         ended = _wait(call, settled, attempt, session, port)

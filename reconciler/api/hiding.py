@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from reconciler.api.call import UNKNOWN, ApiError, Call, Verb
+from reconciler.core.fields import PATHS
 
 Quotes = Callable[[str], bool]
 """Whether a text holds a key or token, whatever its spelling."""
@@ -40,8 +41,13 @@ def withheld(call: Call, errors: tuple[ApiError, ...], quotes: Quotes) -> tuple[
     if carries_key(call):
         ask = call.verb is Verb.CREATE and not _has_md5_key(call.body)
         return tuple(_silenced(error, _ASK if ask else WITHHELD) for error in errors)
-    return tuple(_silenced(e, WITHHELD) if quotes(e.code) or quotes(e.message) else e for e in errors)
+    return tuple(_silenced(e, WITHHELD) if any(map(quotes, _words(e))) else e for e in errors)
+
+
+def _words(error: ApiError) -> tuple[str, ...]:
+    return error.code, error.message, error.documentation_url or "", error.field or ""
 
 
 def _silenced(error: ApiError, sentence: str) -> ApiError:
-    return ApiError(error.code if _CODE.fullmatch(error.code) else UNKNOWN, sentence)
+    code = error.code if _CODE.fullmatch(error.code) else UNKNOWN
+    return ApiError(code, sentence, field=error.field if error.field in PATHS else None)

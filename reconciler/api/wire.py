@@ -5,11 +5,12 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from itertools import chain
 from typing import Any
 from urllib.parse import quote
 
 from reconciler.api.call import Answered, ApiError, Call, Denied, Outcome, Refused, Verb
-from reconciler.api.envelope import Envelope, UnreadableError, api_errors, clipped, open_envelope
+from reconciler.api.envelope import Envelope, UnreadableError, api_errors, api_messages, clipped, open_envelope
 from reconciler.api.hiding import Quotes, withheld
 from reconciler.api.results import NotDoneError, Wrap, checked
 from reconciler.core.live import ListIsNull, ListUntrusted
@@ -31,6 +32,7 @@ _TOO_LARGE = re.compile(
     r"|too many (ipsec )?(tunnels|items|psks)|too large a (request|body|payload)",
     re.IGNORECASE | re.DOTALL,
 )
+_PAGE = re.compile(rb"\s*<")
 _RAY = re.compile(r"[0-9a-f]{8,32}(-[A-Z]{3,4})?")
 _HEALTH_TARGET = {"x-magic-new-hc-target": "true"}
 _OBJECT_BODY = {"content-type": "application/json"}
@@ -84,12 +86,14 @@ class Unsettled:
         code: As for `NotSent` or `Ambiguous`, whichever it would become.
         message: Fixed text.
         maybe_done: Whether it may have been carried out; else it surely was not.
+        errors: What the answer said, if there was one.
     """
 
     code: str
     message: str
     ray: str | None = None
     maybe_done: bool = True
+    errors: tuple[ApiError, ...] = ()
 
 
 def _segment(text: str) -> str:
@@ -161,11 +165,12 @@ def decode(call: Call, reply: Reply, wrap: Wrap, quotes: Quotes) -> Outcome | Un
     status, ray = reply.status, ray_of(reply)
     kind = status // 100
     if status == HTTPStatus.TOO_MANY_REQUESTS:
-        return Unsettled("rate-limited", "too many calls (HTTP 429)", ray, maybe_done=False)
+        told = _told(call, quotes, *_said(reply))
+        return Unsettled("rate-limited", "too many calls (HTTP 429)", ray, maybe_done=False, errors=told)
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        return Denied(status, _told(call, reply, quotes, _said(reply)), ray)
+        return Denied(status, _why(call, reply, quotes, *_said(reply)), ray)
     if status in _MAYBE_DONE or kind not in _DECODERS:
-        return Unsettled(f"http-{status}", f"HTTP {status}", ray)
+        return Unsettled(f"http-{status}", f"HTTP {status}", ray, errors=_told(call, quotes, *_said(reply)))
     return _DECODERS[kind](call, reply, wrap, quotes)
 
 
@@ -187,31 +192,42 @@ def _redirected(call: Call, reply: Reply, _wrap: Wrap, _quotes: Quotes) -> Outco
     return Unsettled("redirect", message, ray)
 
 
-def _said(reply: Reply) -> tuple[ApiError, ...]:
-    """Cloudflare's errors in its own words; none when the body has none that can be read."""
+_Errors = tuple[ApiError, ...]
+
+
+def _said(reply: Reply) -> tuple[_Errors, _Errors]:
+    """Cloudflare's errors and the messages beside them, in its own words; none when the body can't be read."""
     try:
-        return api_errors(open_envelope(reply.body).errors)
+        envelope = open_envelope(reply.body)
     except UnreadableError:
-        return ()
+        return (), ()
+    return api_errors(envelope.errors), api_messages(envelope.messages)
 
 
-def _told(call: Call, reply: Reply, quotes: Quotes, said: tuple[ApiError, ...]) -> tuple[ApiError, ...]:
-    """What may be told of Cloudflare's errors, or one of ours when there is none."""
-    ours = ApiError(f"http-{reply.status}", f"HTTP {reply.status} without an error that can be read")
-    return clipped(withheld(call, said, quotes)) or (ours,)
+def _told(call: Call, quotes: Quotes, *said: _Errors) -> _Errors:
+    """What may be told of it."""
+    return clipped(withheld(call, tuple(chain(*said)), quotes))
+
+
+def _why(call: Call, reply: Reply, quotes: Quotes, errors: _Errors, messages: _Errors) -> _Errors:
+    """The same, led by an error of ours where there is none of Cloudflare's."""
+    what = "with a web page in place of the API's answer" if _PAGE.match(reply.body) else "without an error in it"
+    ours = () if errors else (ApiError(f"http-{reply.status}", f"HTTP {reply.status} {what}"),)
+    return (*ours, *_told(call, quotes, errors, messages))
 
 
 def _decode_refusal(call: Call, reply: Reply, _wrap: Wrap, quotes: Quotes) -> Outcome | Unsettled:
-    status, said, ray = reply.status, _said(reply), ray_of(reply)
-    errors = _told(call, reply, quotes, said)
-    codes = {error.code for error in said}
+    status, ray = reply.status, ray_of(reply)
+    errors, messages = _said(reply)
+    why = _why(call, reply, quotes, errors, messages)
+    codes = {error.code for error in errors}
     if codes & _TOKEN_REFUSED:
-        return Denied(status, errors, ray)
+        return Denied(status, why, ray)
     # A 404 on DELETE is what was wanted, if it is the API that speaks (not a proxy, not its router).
     if call.verb is Verb.DELETE and status == HTTPStatus.NOT_FOUND and _NO_ROUTE not in codes:
-        return Answered() if said else Unsettled("http-404", errors[0].message, ray)
-    too_large = call.verb is not Verb.LIST and any(_TOO_LARGE.search(error.message) for error in said)
-    return Refused(413 if too_large else status, errors, ray)
+        return Answered() if errors else Unsettled("http-404", why[0].message, ray)
+    too_large = call.verb is not Verb.LIST and any(_TOO_LARGE.search(error.message) for error in errors)
+    return Refused(413 if too_large else status, why, ray)
 
 
 def _decode_success(call: Call, reply: Reply, wrap: Wrap, quotes: Quotes) -> Outcome | Unsettled:
@@ -225,22 +241,24 @@ def _decode_success(call: Call, reply: Reply, wrap: Wrap, quotes: Quotes) -> Out
     except UnreadableError as problem:
         return Unsettled("unreadable", f"{problem} (HTTP {status})", ray)
     except NotDoneError as problem:
-        return Refused(status, (ApiError(problem.code, problem.message),), ray)
+        return Refused(status, (ApiError(problem.code, problem.message), *_told(call, quotes, _said(reply)[1])), ray)
     except ListUntrusted as problem:
         code = NULL_LIST if isinstance(problem, ListIsNull) else UNTRUSTED
         message = _UNTOLD if quotes(str(problem)) else str(problem)
         return Refused(status, (ApiError(code, message, problem.remedy),), ray)
 
 
-def _unsuccessful(call: Call, envelope: Envelope, quotes: Quotes) -> tuple[ApiError, ...]:
+def _unsuccessful(call: Call, envelope: Envelope, quotes: Quotes) -> _Errors:
     """Why an answer with a good status is no success; empty when it is one."""
-    errors = clipped(withheld(call, api_errors(envelope.errors), quotes))
+    errors = api_errors(envelope.errors)
+    told = _told(call, quotes, errors, api_messages(envelope.messages))
     if envelope.success is True and (envelope.errors is None or envelope.errors == []):
         return ()
     if call.verb is Verb.LIST:
-        return (ApiError(UNTRUSTED, "the answer is no plain success"), *errors)
+        return (ApiError(UNTRUSTED, "the answer is no plain success"), *told)
     if envelope.success is False or (envelope.success is True and errors):
-        return errors or (ApiError("no-success", "the answer says success: false and not why"),)
+        ours = () if errors else (ApiError("no-success", "the answer says success: false and not why"),)
+        return (*ours, *told)
     raise UnreadableError("the answer does not say whether it succeeded")
 
 

@@ -65,6 +65,8 @@ def logged(ctx: Context, account: str, carry: Carry) -> Carry:
             if not isinstance(outcome, Answered):
                 problem = problem_of(outcome)
                 details |= {"code": problem.code, "message": problem.message, "ray": problem.ray or ""}
+                also = "; ".join(f"{one.message} ({one.code})" for one in problem.also)
+                details |= {"also": also} if also else {}
             what = type(outcome).__name__.lower()
             log(ctx, "call", account=account, call=call.verb.value, outcome=what, seconds=seconds, **details)
         return outcomes

@@ -1,6 +1,6 @@
 """Desired state: what one account's files declare, validated and canonical."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -104,6 +104,7 @@ class Declared:
         location: Where its item begins.
         key: Where its pre-shared key is, or None when the files don't say.
         rotate_after_days: Age at which reports call the key overdue.
+        locate: Finds the place of one of its fields in the file, for messages; the tunnel's own when it is inherited.
     """
 
     name: str
@@ -113,6 +114,11 @@ class Declared:
     renamed_from: str | None = None
     protect: bool = False
     rotate_after_days: int | None = None
+    locate: Callable[[str], Location] | None = field(default=None, repr=False, compare=False)
+
+    def place_of(self, path: str) -> Location:
+        """Where the field of a dotted path is declared."""
+        return self.locate(path) if self.locate else self.location
 
 
 @dataclass(frozen=True, slots=True)

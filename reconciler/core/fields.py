@@ -113,6 +113,9 @@ FIELDS: dict[str, Field] = {
 BGP = "bgp"
 """Path of the whole BGP object, when it comes or goes."""
 
+PATHS = frozenset(path.rsplit(".", cut)[0] for path in FIELDS for cut in range(path.count(".") + 1))
+"""Paths of all fields and of the objects that hold them."""
+
 DIRECTION = "health_check.direction"
 BGP_PATHS = tuple(p for p in FIELDS if p.startswith("bgp."))
 

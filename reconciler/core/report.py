@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from reconciler.core.diagnostic import Diagnostic
 
-FORMAT_VERSION = "1.0"
+FORMAT_VERSION = "1.1"
 
 NO_KEY = "no-key"
 """Code of a tunnel that Cloudflare never made a key for and whose sink holds none: apply has it made."""
@@ -66,24 +66,47 @@ EXIT_CODES: dict[Outcome, int] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """Where a tunnel or one of its fields is declared."""
+
+    file: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One more thing that Cloudflare said of a failure: another error, its cause, a message beside the errors.
+
+    Attributes: as those of `Problem`.
+    """
+
+    code: str
+    message: str
+    documentation_url: str | None = None
+    field: str | None = None
+    source: Source | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Problem:
     """Why something failed: `code` and `message` are Cloudflare's or ours, `remedy` says what to do.
 
-    `ray` is Cloudflare's request id (header `cf-ray`) when there was one.
+    Attributes:
+        ray: Cloudflare's request id (header `cf-ray`) when there was one.
+        documentation_url: Where Cloudflare explains it.
+        field: What it is about: a field's path, or Cloudflare's pointer as it is.
+        source: Where that field is declared.
+        also: What else was said of it.
     """
 
     code: str
     message: str
     remedy: str | None = None
     ray: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where a tunnel is declared."""
-
-    file: str
-    line: int
+    documentation_url: str | None = None
+    field: str | None = None
+    source: Source | None = None
+    also: tuple[Reason, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

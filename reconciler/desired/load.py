@@ -2,9 +2,10 @@
 
 import posixpath
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from itertools import starmap
 from typing import Any
 
@@ -251,7 +252,7 @@ def _entries(read: _Read, defaults: Mapping[str, Any], gone: set[str], problems:
             problems += _missing(document, index, lacking, wrong)
         if _ASN in lacking:
             tunnel = {**tunnel, "bgp": None}
-        declared = _declared(tunnel, places[index], folder)
+        declared = _declared(tunnel, places[index], folder, partial(_locate, document, index))
         bgp = tunnel.get("bgp")
         entries.append(Entry(declared, document, index, wrong, bgp["customer_asn"] if bgp else None))
     return entries
@@ -283,7 +284,11 @@ def _missing(document: Document, index: int, lacking: list[tuple[str, ...]], wro
     ]
 
 
-def _declared(tunnel: Mapping[str, Any], place: Location, folder: str) -> Declared:
+def _locate(document: Document, index: int, path: str) -> Location:
+    return document.location(("tunnels", index, *path.split(".")), key=True)
+
+
+def _declared(tunnel: Mapping[str, Any], place: Location, folder: str, locate: Callable[[str], Location]) -> Declared:
     """One tunnel's declaration from its merged and typed fields."""
     psk = tunnel.get("psk")
     old = tunnel.get("renamed_from")
@@ -296,6 +301,7 @@ def _declared(tunnel: Mapping[str, Any], place: Location, folder: str) -> Declar
         old and tunnel_name(old),
         tunnel.get("protect") is True,
         psk.get("rotate_after") if psk else None,
+        locate,
     )
 
 

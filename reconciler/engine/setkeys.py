@@ -1,6 +1,7 @@
 """Setting pre-shared keys until it is certain whether they arrived: one protocol for creates and for rotations."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from reconciler.api.call import Ambiguous, Answered, Call, Outcome, Pause, Protocol, Send, Verb
 from reconciler.api.outcome import contradicts, problem_of
@@ -69,5 +70,5 @@ def _answer(tunnel_id: str, outcome: Answered, *, doubtful: bool) -> Verdict | N
 def _not_taken(why: Problem, *, doubtful: bool) -> Verdict:
     """Failed; or unknown, when an earlier try may have been taken."""
     if doubtful:
-        return Verdict(Result.UNKNOWN, Problem(why.code, why.message, _TELL, why.ray))
+        return Verdict(Result.UNKNOWN, replace(why, remedy=_TELL))
     return Verdict(Result.FAILED, why)

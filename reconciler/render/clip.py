@@ -8,6 +8,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 _RUN = re.compile(r"`+")
+_DOCUMENTATION = re.compile(r"https://(?:[a-z0-9-]+\.)*cloudflare\.com(?:/[A-Za-z0-9._~/#-]*)?\Z")
 _URL = re.compile(r"https://[A-Za-z0-9.-]+(?::\d+)?(?:/[A-Za-z0-9._~-]+)*/?\Z")
 
 
@@ -45,6 +46,11 @@ def first(lines: Iterator[str], total: int, limit: int) -> Iterator[str]:
     yield from islice(lines, limit)
     if total > limit:
         yield f"and {total - limit:,} more"
+
+
+def documentation(url: str) -> str | None:
+    """The URL if it leads to a page of Cloudflare's, else None: a link from an answer may be anybody's."""
+    return url if _DOCUMENTATION.match(url) else None
 
 
 def https(url: str | None) -> str | None:

@@ -6,13 +6,13 @@ from urllib.parse import quote
 
 from reconciler.core.diagnostic import Location
 from reconciler.core.fields import BGP, BGP_PATHS, FIELDS
-from reconciler.core.report import ChangeReport, FieldReport, Report, Source
+from reconciler.core.report import ChangeReport, FieldReport, Problem, Report, Source
 from reconciler.render import safe, words
-from reconciler.render.clip import clipped, fence, https
+from reconciler.render.clip import clipped, documentation, fence, few, https
 
 _ACTIONS = {"create": "🟢 create", "update": "🟡 update", "delete": "🔴 delete"}
 _OUTCOMES = {"applied": "✅ applied", "failed": "❌ failed", "skipped": "⏭️ skipped", "unknown": "❓ unknown"}
-_NAME, _PLACE, _FIELDS, _VALUE = 100, 120, 150, 600
+_NAME, _PLACE, _FIELDS, _VALUE, _SAID = 100, 120, 150, 600, 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,18 +118,29 @@ def detail(item: Row, shape: Columns, *, unfolded: bool) -> str:
     head = f"{opening}<summary>{words.SIGNS[change.action]} <code>{name}</code> ({facts})</summary>"
     parts = [head, fence(list(_diff(change, drift=shape.drift)), "diff")] if change.fields else [head]
     if change.error:
-        parts.append(trouble(change))
+        parts.append("\n- ".join([trouble(change.error), *said(change.error, _SAID)]))
     return "\n\n".join([*parts, "</details>"])
 
 
-def trouble(change: ChangeReport) -> str:
-    """Why a change was not applied, and what to do."""
-    if change.error is None:
-        return ""
-    message = clipped(change.error.message, safe.markdown, 250)
-    code = clipped(change.error.code, safe.markdown_code, 60)
-    remedy = f" To do: {clipped(change.error.remedy, safe.markdown, 250)}" if change.error.remedy else ""
-    return f"{message} ({code}).{remedy}"
+def trouble(error: Problem) -> str:
+    """Why something was not done, and what to do."""
+    message = clipped(error.message, safe.markdown, 250)
+    remedy = f" To do: {clipped(error.remedy, safe.markdown, 250)}" if error.remedy else ""
+    return f"{message} ({clipped(error.code, safe.markdown_code, 60)}).{remedy}"
+
+
+def said(error: Problem, most: int) -> Iterator[str]:
+    """What else is known of it, each a sentence."""
+    return few(list(words.more(error)), _sentence, most)
+
+
+def _sentence(part: tuple[str, str | None]) -> str:
+    text, url = part
+    sentence = clipped(f"{text[0].upper()}{text[1:]}", safe.markdown, 250)
+    if url is None:
+        return f"{sentence}."
+    known = documentation(url)
+    return f"{sentence} [documentation]({known})." if known else f"{sentence} {clipped(url, safe.markdown, 250)}."
 
 
 def _diff(change: ChangeReport, *, drift: bool) -> Iterator[str]:

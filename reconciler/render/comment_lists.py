@@ -58,6 +58,7 @@ def _key(key: KeyReport) -> Iterator[str]:
     yield key.reference or "no psk"
     if key.error:
         yield f"{key.error.message} ({key.error.code})"
+        yield from (text for text, _ in words.more(key.error))
 
 
 def account(found: AccountReport) -> str:

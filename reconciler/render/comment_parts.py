@@ -7,9 +7,9 @@ from reconciler.core.diagnostic import Diagnostic
 from reconciler.core.report import AccountReport, ChangeReport, Report
 from reconciler.render import safe, verdicts, words
 from reconciler.render.clip import clipped, few, first, https
-from reconciler.render.comment_changes import place, trouble, tunnel
+from reconciler.render.comment_changes import place, said, trouble, tunnel
 
-_NAMES, _LINES, _ACCOUNTS = 10, 20, 8
+_NAMES, _LINES, _ACCOUNTS, _SAID = 10, 20, 8, 6
 
 
 def title(report: Report) -> str:
@@ -83,10 +83,7 @@ def caution(report: Report) -> str:
 def _blocking(account: AccountReport, *, several: bool, planned: bool) -> Iterator[str]:
     where = f" in {_account(account)}" if several else ""
     if account.error:
-        name = _account(account)
-        remedy = f" To do: {clipped(account.error.remedy, safe.markdown, 250)}" if account.error.remedy else ""
-        message = clipped(account.error.message, safe.markdown, 250)
-        yield f"Account {name}: {message} ({clipped(account.error.code, safe.markdown_code, 60)}).{remedy}"
+        yield " ".join([f"Account {_account(account)}: {trouble(account.error)}", *said(account.error, _SAID)])
     if account.paused is not None and planned:
         yield f"**Paused**{where}: {clipped(account.paused, safe.markdown, 250)}. Apply is refused until its lines go."
     for guard in account.guards:
@@ -110,8 +107,10 @@ def _dangers(report: Report) -> Iterator[str]:
 
 
 def _failure(change: ChangeReport, link: str | None) -> str:
-    where = f" (declared at {place(change.source, link)})" if change.source else ""
-    return f"{tunnel(change)} {change.outcome or 'refused'}{where}: {trouble(change)}"
+    error = change.error
+    source = (error and error.source) or change.source
+    where = f" (declared at {place(source, link)})" if source else ""
+    return f"{tunnel(change)} {change.outcome or 'refused'}{where}: {trouble(error) if error else ''}"
 
 
 def _names(changes: list[ChangeReport]) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from reconciler.core.report import AccountReport, ChangeReport, Report
+from reconciler.core.report import AccountReport, ChangeReport, Problem, Report
 from reconciler.render import verdicts, words
 from reconciler.render.safe import workflow, workflow_property
 
@@ -60,8 +60,8 @@ def _notes(report: Report) -> Iterator[_Note]:
 def _account(account: AccountReport) -> Iterator[_Note]:
     if account.error:
         error = account.error
-        text = f"{account.account}: {error.message}. {error.remedy or ''}".rstrip()
-        yield _Note("error", error.code, text)
+        where = (error.source.file, error.source.line) if error.source else ()
+        yield _Note("error", error.code, f"{account.account}: {error.message}. {_more(error)}".rstrip(), *where)
     for guard in account.guards:
         yield _Note("error", guard.code, f"{account.account} is blocked: {guard.message}. To go on: {guard.remedy}")
 
@@ -69,15 +69,23 @@ def _account(account: AccountReport) -> Iterator[_Note]:
 def _keys(account: AccountReport) -> Iterator[_Note]:
     for key in account.keys:
         if key.error:
-            text = f"{key.name}: {key.error.message} ({key.error.code}). {key.error.remedy or ''}".rstrip()
+            text = f"{key.name}: {key.error.message} ({key.error.code}). {_more(key.error)}".rstrip()
             yield _Note("warning", key.error.code, text)
+
+
+def _more(error: Problem) -> str:
+    """What to do about it, then what else was said: an annotation may be cut."""
+    said = [f"{text[0].upper()}{text[1:]} {url or ''}".rstrip() for text, url in words.more(error)]
+    remedy = [error.remedy.removesuffix(".")] if error.remedy else []
+    return "".join(f"{part}. " for part in (*remedy, *said))
 
 
 def _change(change: ChangeReport, command: str) -> _Note:
     where = (change.source.file, change.source.line) if change.source else ()
     if change.error and change.outcome != "skipped":
         error = change.error
-        text = f"{words.label(change)}: {error.message} ({error.code}). {error.remedy or ''}".rstrip()
+        where = (error.source.file, error.source.line) if error.source else where
+        text = f"{words.label(change)}: {error.message} ({error.code}). {_more(error)}".rstrip()
         return _Note("error", change.outcome or "refused", text, *where)
     names = [field.path for field in change.fields]
     fields = words.count(len(names), "field") if names and change.action != "update" else ", ".join(names)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from reconciler.core.report import AccountReport, ChangeReport, FieldReport, KeyReport, Problem
 from reconciler.render import words
-from reconciler.render.clip import few
+from reconciler.render.clip import documentation, few
 from reconciler.render.safe import html, visible
 
 _CHANGES, _OPEN, _LEFT, _NOTES = 2_000, 12, 500, 100
@@ -46,7 +46,13 @@ def _trouble(account: AccountReport) -> Iterator[str]:
 def _problem(error: Problem) -> list[str]:
     ray = f" (ray {html(error.ray)})" if error.ray else ""
     remedy = [f"To do: {html(error.remedy)}"] if error.remedy else []
-    return [f"{html(error.message)} <code>{html(error.code)}</code>{ray}", *remedy]
+    more = [html(text) + (f" {_link(url)}" if url else "") for text, url in words.more(error)]
+    return [f"{html(error.message)} <code>{html(error.code)}</code>{ray}", *more, *remedy]
+
+
+def _link(url: str) -> str:
+    known = documentation(url)
+    return f'<a href="{html(known)}" rel="noreferrer">{html(url)}</a>' if known else html(url)
 
 
 def _changes(account: AccountReport, *, drift: bool) -> Iterator[str]:

@@ -8,6 +8,9 @@ from reconciler.core.report import EXIT_CODES, FORMAT_VERSION, AccountReport, Re
 from reconciler.render.kinds import Key, Shape, Type, When
 from reconciler.render.shape import ACCOUNT, DIAGNOSTIC, SUMMARY, TOP
 
+_VERSIONS = ("1.0", FORMAT_VERSION)
+"""Versions of which each key means the same in this one."""
+
 _LARGEST = 2**53
 _DEEPEST = 4
 
@@ -22,8 +25,8 @@ def report_from_json(document: str | bytes) -> Report:
     except RecursionError:
         raise ValueError("the document is nested too deeply") from None
     top = _mapping(loaded, "the document", TOP, optional=("generated_at",))
-    if top["format_version"] != FORMAT_VERSION:
-        raise ValueError(f"format_version is not {FORMAT_VERSION}")
+    if top["format_version"] not in _VERSIONS:
+        raise ValueError(f"format_version is not {' or '.join(_VERSIONS)}")
     return Report(
         command=_typed(top["command"], str, "command"),
         outcome=_typed(top["outcome"], str, "outcome", tuple(EXIT_CODES)),

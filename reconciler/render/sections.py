@@ -44,6 +44,8 @@ def _trouble(account: AccountReport, paint: Paint) -> Iterator[str]:
 def _problem(error: Problem, paint: Paint, indent: str, why: str = "error") -> Iterator[str]:
     ray = f" (ray {terminal(error.ray)})" if error.ray else ""
     yield f"{indent}{paint(f'{why}:', 'red')} {terminal(error.message)} [{terminal(error.code)}]{ray}"
+    for text, link in words.more(error):
+        yield f"{indent}  {terminal(f'{text} {link}' if link else text)}"
     if error.remedy:
         yield f"{indent}  to do: {terminal(error.remedy)}"
 

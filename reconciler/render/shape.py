@@ -14,6 +14,7 @@ from reconciler.core.report import (
     LeftAlone,
     Patch,
     Problem,
+    Reason,
     Resolved,
     Source,
     TokenSource,
@@ -27,6 +28,28 @@ _IMPACTS = tuple(impact.value for impact in Impact)
 _SEVERITIES = tuple(concern.value for concern in Concern)
 _CLASSES = ("changed", "missing", "unmanaged")
 
+SOURCE = Shape(
+    "source",
+    Source,
+    (
+        Key("file", Type.TEXT, "Path of the YAML file"),
+        Key("line", Type.NUMBER, "Line of the tunnel or field, from 1"),
+    ),
+)
+_SAID = (
+    Key("documentation_url", Type.TEXT, "Where Cloudflare explains it", null=True, when=When.SET),
+    Key("field", Type.TEXT, "Path of the field it is about, or Cloudflare's pointer", null=True, when=When.SET),
+    Key("source", Type.OBJECT, "Where that field is declared", null=True, shape=SOURCE, when=When.SET),
+)
+REASON = Shape(
+    "reason",
+    Reason,
+    (
+        Key("code", Type.TEXT, "Cloudflare's number"),
+        Key("message", Type.TEXT, "Cloudflare's words"),
+        *_SAID,
+    ),
+)
 PROBLEM = Shape(
     "problem",
     Problem,
@@ -35,14 +58,8 @@ PROBLEM = Shape(
         Key("message", Type.TEXT, "Cloudflare's words, or ours"),
         Key("remedy", Type.TEXT, "What to do", null=True),
         Key("ray", Type.TEXT, "Cloudflare's request id (`cf-ray`), for its support", null=True),
-    ),
-)
-SOURCE = Shape(
-    "source",
-    Source,
-    (
-        Key("file", Type.TEXT, "Path of the YAML file"),
-        Key("line", Type.NUMBER, "Line of the tunnel, from 1"),
+        *_SAID,
+        Key("also", Type.OBJECTS, "What else Cloudflare said of it", shape=REASON, when=When.SET),
     ),
 )
 FIELD = Shape(

@@ -5,7 +5,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from reconciler.core.fields import FIELDS, Concern
-from reconciler.core.report import AccountReport, ChangeReport, FieldReport, LeftAlone, Report, Resolved
+from reconciler.core.report import (
+    AccountReport,
+    ChangeReport,
+    FieldReport,
+    LeftAlone,
+    Problem,
+    Reason,
+    Report,
+    Resolved,
+)
 
 SIGNS = {"create": "+", "update": "~", "delete": "-"}
 SENSITIVE = "(sensitive)"
@@ -63,6 +72,23 @@ def by_severity(changes: Iterable[ChangeReport]) -> list[ChangeReport]:
 def place(change: ChangeReport) -> str:
     """`file:line` of the declaration, or nothing."""
     return f"{change.source.file}:{change.source.line}" if change.source else ""
+
+
+def spot(said: Problem | Reason) -> str:
+    """`tunnels/prod/london.yaml:7: bgp.customer_asn`, as far as a refusal says what it is about."""
+    place = f"{said.source.file}:{said.source.line}" if said.source else ""
+    return ": ".join(part for part in (place, said.field) if part)
+
+
+def more(problem: Problem) -> Iterator[tuple[str, str | None]]:
+    """What is told of a problem besides its message, line by line, each with its link."""
+    if spot(problem):
+        yield f"at {spot(problem)}", None
+    if problem.documentation_url:
+        yield "see", problem.documentation_url
+    for reason in problem.also:
+        where = f" at {spot(reason)}" if spot(reason) else ""
+        yield f"also: {reason.message} [{reason.code}]{where}", reason.documentation_url
 
 
 def value(item: Any) -> str:

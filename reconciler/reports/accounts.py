@@ -8,7 +8,17 @@ from reconciler.core.change import Action
 from reconciler.core.desired import Account
 from reconciler.core.diagnostic import Diagnostic
 from reconciler.core.keys import describe
-from reconciler.core.report import AccountReport, ChangeReport, KeyReport, LeftAlone, Outcome, Problem, Report, worst
+from reconciler.core.report import (
+    AccountReport,
+    ChangeReport,
+    KeyReport,
+    LeftAlone,
+    Outcome,
+    Problem,
+    Report,
+    Source,
+    worst,
+)
 from reconciler.core.verdict import APPLIED, Result, Verdict
 from reconciler.reports.changes import applied_reports, change_report, checked_reports
 
@@ -33,7 +43,8 @@ _REMEDIES = {
 }
 _SHOWN = 5
 _STOPPED: dict[str, Outcome] = {"interrupted": "interrupted", "auth-stopped": "auth"}
-_TOKEN_REMEDY = "Check the token and its permission: Magic Transit or Magic WAN, read to plan, write to apply."  # noqa: S105
+_OF_THE_ACCOUNT = frozenset({"1012", "7000", "7003"})
+"""Codes that speak of the account: of its id, in the end."""
 
 
 def _stop_outcome(stop: "Stop") -> Outcome:
@@ -41,19 +52,20 @@ def _stop_outcome(stop: "Stop") -> Outcome:
     from reconciler.api.call import Ambiguous, Denied, NotSent
 
     if isinstance(stop, Denied):
-        return "auth"
+        return "error" if stop.blocked else "auth"
     code = stop.code if isinstance(stop, (NotSent, Ambiguous, Problem)) else ""
     return _STOPPED.get(code, "error")
 
 
-def _stop_problem(stop: "Stop") -> Problem:
-    """Why an account stopped, with a remedy."""
-    from reconciler.api.call import Denied
+def _stop_problem(stop: "Stop", account: Account) -> Problem:
+    """Why an account stopped, with a remedy, and the line of its id where that is in question."""
     from reconciler.api.outcome import problem_of
 
     problem = stop if isinstance(stop, Problem) else problem_of(stop)
-    remedy = _TOKEN_REMEDY if isinstance(stop, Denied) else _REMEDIES.get(problem.code)
-    return problem if problem.remedy else replace(problem, remedy=remedy)
+    if problem.code in _OF_THE_ACCOUNT:
+        place = account.location
+        problem = replace(problem, field="account_id", source=Source(place.file, place.line))
+    return problem if problem.remedy else replace(problem, remedy=_REMEDIES.get(problem.code))
 
 
 def unread(account: Account, stop: "Stop") -> AccountReport:
@@ -63,7 +75,7 @@ def unread(account: Account, stop: "Stop") -> AccountReport:
         account.account_id,
         _stop_outcome(stop),
         not_checked=(LeftAlone("*", "the live list could not be read"),),
-        error=_stop_problem(stop),
+        error=_stop_problem(stop, account),
         paused=account.paused,
     )
 
@@ -134,7 +146,7 @@ def checked(plan: "Plan", found: "Checked") -> AccountReport:
     """An account's plan with what the server said of it."""
     report = planned(plan, _checked_outcome(found))
     names = {c.key: c for c in plan.changes}
-    problem = _stop_problem(found.stop) if found.stop is not None else None
+    problem = _stop_problem(found.stop, plan.desired.account) if found.stop is not None else None
     if found.moved:
         problem = Problem(
             "moved", "the account changed while the plan was being checked", "Run plan again: somebody else writes."
@@ -164,7 +176,7 @@ def applied(plan: "Plan", ended: "Applied") -> AccountReport:
     report = _planned(plan, _applied_outcome(ended), ended.unreadable)
     strangers = _strangers(plan, ended)
     notes = (*report.notes, *ended.notes, *strangers)
-    problem = _stop_problem(ended.stop) if ended.stop is not None else report.error
+    problem = _stop_problem(ended.stop, plan.desired.account) if ended.stop is not None else report.error
     return replace(
         report,
         changes=applied_reports(plan.changes, ended.verdicts, plan.held_back),

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from reconciler.core.fields import PATHS
 from reconciler.core.report import ChangeReport, FieldReport, Problem, Source
 from reconciler.core.verdict import Result, Verdict
 
@@ -25,10 +26,26 @@ def change_report(change: "Change", verdict: Verdict | None = None, check: str |
         fields=tuple(FieldReport(f.path, f.before, f.after, f.sensitive) for f in change.fields),
         source=Source(place.file, place.line) if place else None,
         outcome=verdict.result.value if verdict else None,
-        error=verdict.problem if verdict else None,
+        error=placed(verdict.problem, change) if verdict and verdict.problem else None,
         check=check,
         modified_on=change.live.modified_on if change.live else None,
     )
+
+
+def placed(problem: Problem, change: "Change") -> Problem:
+    """A problem with the places of the fields that it is about."""
+    declared = change.declared
+    if declared is None:
+        return problem
+
+    def source(field: str | None) -> Source | None:
+        if field not in PATHS:
+            return None
+        place = declared.place_of(field)
+        return Source(place.file, place.line)
+
+    also = tuple(replace(reason, source=source(reason.field)) for reason in problem.also)
+    return replace(problem, source=source(problem.field), also=also)
 
 
 def checked_reports(changes: tuple["Change", ...], checked: "Checked") -> tuple[ChangeReport, ...]:
@@ -37,7 +54,7 @@ def checked_reports(changes: tuple["Change", ...], checked: "Checked") -> tuple[
     for change in changes:
         refusal = checked.refused.get(change.key)
         if refusal is not None:
-            out.append(replace(change_report(change, None, "refused"), error=refusal))
+            out.append(replace(change_report(change, None, "refused"), error=placed(refusal, change)))
         elif change.key in checked.accepted:
             out.append(change_report(change, None, "accepted"))
         else:

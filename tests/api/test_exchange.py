@@ -2,7 +2,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from reconciler.api.call import Ambiguous, Answered, Call, Denied, NotSent, Verb
+from reconciler.api.call import Ambiguous, Answered, ApiError, Call, Denied, NotSent, Verb
 from reconciler.api.exchange import AmbiguousError, KeyAccess, NotSentError, Session, exchange
 from reconciler.api.wire import Reply
 
@@ -13,7 +13,8 @@ CREATED = Reply(200, {}, b'{"success":true,"result":{"id":"a1"}}')
 RAY = "8f2a1b3c4d5e6f70-LHR"
 WRONG = Reply(500, {"cf-ray": RAY}, b"oops")
 HTML = Reply(200, {}, b"<html>")
-DENIED = Reply(403, {}, b"{}")
+DENIED = Reply(403, {}, b'{"success":false,"errors":[{"code":10000,"message":"no"}]}')
+FIREWALL = Reply(403, {}, b"<html>")
 OFFLINE = NotSentError("refused")
 RESET = AmbiguousError("reset")
 
@@ -151,10 +152,27 @@ def test_a_stop_during_a_wait_ends_it():
     assert exchange(CREATE, "acc", session(), port).code == "interrupted"
 
 
-def test_a_refused_token_stops_every_call_of_the_session():
-    shared, port = session(), Port([DENIED])
+@pytest.mark.parametrize(("answer", "code"), [(DENIED, "auth-stopped"), (FIREWALL, "stopped")])
+def test_a_403_stops_every_call_of_the_session(answer, code):
+    shared, port = session(), Port([answer])
     assert isinstance(exchange(LIST, "acc", shared, port), Denied)
-    assert exchange(LIST, "other", shared, port).code == "auth-stopped"
+    assert exchange(LIST, "other", shared, port).code == code
+
+
+@pytest.mark.parametrize(
+    ("deadline", "budget", "kind"), [(600.0, 0, NotSent), (0.1, 9, NotSent), (600.0, 9, Ambiguous)]
+)
+def test_what_the_last_answer_said_is_kept(deadline, budget, kind):
+    body = b'{"success":false,"errors":[{"code":1500,"message":"away"}]}'
+    outcome = exchange(LIST, "acc", session(deadline, budget), Port([Reply(503, {}, body)] * 9))
+    assert isinstance(outcome, kind)
+    assert outcome.errors == (ApiError("1500", "away"),)
+
+
+def test_what_a_refusal_for_the_rate_said_is_kept():
+    body = b'{"success":false,"errors":[{"code":971,"message":"wait"}]}'
+    port = Port([Reply(429, {"retry-after": "9"}, body)])
+    assert exchange(CREATE, "acc", session(5.0), port).errors == (ApiError("971", "wait"),)
 
 
 def test_a_check_that_a_reading_token_may_not_make_does_not_stop_its_reading():

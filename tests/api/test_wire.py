@@ -468,12 +468,61 @@ def test_a_404_that_the_api_did_not_write_settles_no_delete():
         ({"code": True, "message": "m"}, ApiError("unknown", "m")),
         ({"message": 5}, ApiError("unknown", "no message")),
         ({}, ApiError("unknown", "no message")),
-        ("text", ApiError("unknown", "no message")),
+        ("text", ApiError("unknown", "text")),
+        ({"code": 1, "message": " \n"}, ApiError("1", "no message")),
     ],
 )
 def test_errors_are_verbatim_but_bounded(entry, error):
     body = json.dumps({"success": False, "errors": [entry]}).encode()
     assert decode(CREATE, Reply(400, {}, body)).errors == (error,)
+
+
+@pytest.mark.parametrize(
+    ("pointer", "field"),
+    [
+        ("/bgp/customer_asn", "bgp.customer_asn"),
+        ("#/bgp/extra_prefixes/1", "bgp.extra_prefixes"),
+        ("/ipsec_tunnels/3/health_check/target", "health_check.target"),
+        ("ipsec_tunnels[0].name", "name"),
+        ("body.interface_address6", "interface_address6"),
+        ("/bgp/mtu", "/bgp/mtu"),
+        ("/", "/"),
+        ("", None),
+        (7, None),
+    ],
+)
+def test_a_pointer_names_a_field(pointer, field):
+    body = json.dumps({"errors": [{"code": 1, "message": "no", "source": {"pointer": pointer}}]}).encode()
+    assert decode(UPDATE_ONE, Reply(400, {}, body)).errors[0].field == field
+
+
+def test_all_that_is_said_beside_an_error_comes_behind_it():
+    chained = {"code": 3, "message": "why", "error_chain": [{"code": 4, "message": "deeper"}]}
+    envelope = {
+        "errors": [{"code": 1, "message": "one", "error_chain": [chained]}, {"code": 2, "message": "two"}],
+        "messages": [{"code": 5, "message": "beside"}, {"code": 6, "message": ""}, "text", None],
+    }
+    told = decode(CREATE, Reply(400, {}, json.dumps(envelope).encode())).errors
+    assert [(e.code, e.message) for e in told] == [
+        ("1", "one"),
+        ("3", "why"),
+        ("4", "deeper"),
+        ("2", "two"),
+        ("5", "beside"),
+        ("unknown", "text"),
+    ]
+
+
+@pytest.mark.parametrize("code", [10000, 1032, 7003])
+def test_what_stands_beside_the_errors_decides_nothing(code):
+    envelope = {"errors": [{"code": 1, "message": "no"}], "messages": [{"code": code, "message": "too many tunnels"}]}
+    settled = decode(UPDATE, Reply(400, {}, json.dumps(envelope).encode()))
+    assert (type(settled), settled.status) == (Refused, 400)
+
+
+def test_messages_of_a_refusal_in_a_success_are_told_too():
+    body = good({"modified": False}, messages=[{"code": 5, "message": "beside"}])
+    assert decode(UPDATE_ONE, Reply(200, {}, body)).errors[1] == ApiError("5", "beside")
 
 
 KEY = "Qw7-hunter2/xyz+09 Ab"

@@ -10,6 +10,7 @@ from reconciler.core.report import (
     LeftAlone,
     Patch,
     Problem,
+    Reason,
     Report,
     Resolved,
     Source,
@@ -178,6 +179,14 @@ PARTIAL = Report(
                         "interface_address overlaps with tunnel <handmade>",
                         "choose another /31 in tunnels/prod/london.yaml:12",
                         "8f1c2d3e4f5a6b7c-LHR",
+                        "https://developers.cloudflare.com/cloudflare-wan/errors/",
+                        "interface_address",
+                        Source(LONDON, 14),
+                        (
+                            Reason("1099", "10.20.0.2/31 is in use", "https://elsewhere.example/?q=1"),
+                            Reason("1023", "an AS number is missing", None, "bgp.customer_asn", Source(LONDON, 16)),
+                            Reason("1024", "what is this", None, "/mtu"),
+                        ),
                     ),
                 ),
                 ChangeReport(

@@ -74,7 +74,7 @@ def test_drift_has_its_keys_on_every_difference_and_account() -> None:
 
 def test_the_table_names_every_field_of_every_dataclass() -> None:
     shapes = [value for value in vars(shape).values() if isinstance(value, Shape)]
-    assert len(shapes) == 11
+    assert len(shapes) == 12
     for one in shapes:
         assert is_dataclass(one.make)
         assert {key.attribute or key.name for key in one.keys} == {field.name for field in fields(one.make)}
@@ -165,6 +165,10 @@ def edited(*path: str | int, value: Any) -> str:
 def test_anything_else_is_refused(document: str | bytes) -> None:
     with pytest.raises(ValueError, match=r"\S"):
         report_from_json(document)
+
+
+def test_a_report_of_an_earlier_version_is_read() -> None:
+    assert report_from_json(edited("format_version", value="1.0")) == replace(PLAN, context={})
 
 
 def test_a_refusal_says_where() -> None:

@@ -8,7 +8,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from reconciler.core.diagnostic import Location, error
-from reconciler.core.report import FieldReport, GuardReport, LeftAlone, Patch, Problem, Report
+from reconciler.core.report import FieldReport, GuardReport, LeftAlone, Patch, Problem, Reason, Report, Source
 from reconciler.render import render
 from tests.render.payloads import PAYLOADS
 from tests.render.samples import (
@@ -203,11 +203,15 @@ def test_time_follows_what_is_shown() -> None:
     assert process_time() - middle < 10 * (middle - started) + 0.5
 
 
+def all_said(text: str, reasons: int = 1) -> Problem:
+    """A problem with the same text wherever it can hold any."""
+    reason = Reason(text, text, text, text, Source(text, 1))
+    return Problem(text, text, text, text, text, text, Source(text, 1), (reason,) * reasons)
+
+
 def worst() -> Report:
     """Everything as long and as hard to escape as it can be."""
-    change = replace(
-        PARTIAL.accounts[0].changes[1], name=WORST, previous_name=WORST, error=Problem(WORST, WORST, WORST)
-    )
+    change = replace(PARTIAL.accounts[0].changes[1], name=WORST, previous_name=WORST, error=all_said(WORST, 30))
     guards = (GuardReport(WORST, WORST, (WORST,), WORST),) * 50
     left = (LeftAlone(WORST, WORST),) * 100
     one = account(
@@ -216,7 +220,7 @@ def worst() -> Report:
         notes=(WORST,) * 50,
         not_checked=left,
         paused=WORST,
-        error=Problem(WORST, WORST, WORST),
+        error=all_said(WORST, 30),
         ways_out=Patch(WORST, WORST),
     )
     problem = error(WORST, WORST, WORST, Location(WORST, 1, 1))
@@ -242,7 +246,7 @@ def hostile(payload: str, command: str) -> Report:
         name=payload,
         previous_name=payload,
         fields=(FieldReport("description", payload, payload), FieldReport(payload, (payload,), {payload: payload})),
-        error=Problem(payload, payload, payload, payload),
+        error=all_said(payload),
         drift_class="changed",
         severity="traffic",
         modified_on=payload,
@@ -274,6 +278,27 @@ def shape(text: str, command: str) -> list[str]:
 def test_no_payload_changes_the_shape_of_the_comment(payload: str, command: str) -> None:
     assert shape(payload, command) == shape("ordinary text", command)
     marker(render(hostile(payload, command), "markdown"))
+
+
+@pytest.mark.parametrize(
+    ("url", "links"),
+    [
+        ("https://developers.cloudflare.com/magic-wan/x_y/#1022", 1),
+        ("https://cloudflare.com", 1),
+        ("https://cloudflare.com.evil.example/", 0),
+        ("https://evilcloudflare.com/", 0),
+        ("https://developers.cloudflare.com/a)<b>", 0),
+        ("https://developers.cloudflare.com/a b", 0),
+        ("https://u@developers.cloudflare.com/", 0),
+        ("http://developers.cloudflare.com/", 0),
+        ("javascript:alert(1)//cloudflare.com", 0),
+    ],
+)
+@pytest.mark.parametrize("format_", ["markdown", "html"])
+def test_only_documentation_of_cloudflare_becomes_a_link(url: str, links: int, format_: str) -> None:
+    change = replace(LON_A, outcome="failed", error=Problem("1", "no", documentation_url=url))
+    shown = render(replace(PARTIAL, accounts=(account(changes=(change,)),), context={}), format_)
+    assert (shown.count(f"]({url})") if format_ == "markdown" else shown.count(f'href="{url}"')) == links
 
 
 @pytest.mark.parametrize(

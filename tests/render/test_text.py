@@ -11,6 +11,7 @@ from reconciler.render.paint import columns
 from reconciler.render.words import moment
 from tests.render.payloads import PAYLOADS
 from tests.render.samples import ACCOUNTS, BLOCKED, DRIFT, INVALID, LON_A, NO_CHANGES, PARTIAL, PLAN, SAMPLES, account
+from tests.render.test_markdown import all_said
 from tests.render.test_safe import workflow_command
 
 LINES = ["tunnels:", "- name: lon-a", "  colour: red", "  psk: {env: A}", "  psk: hunter2", "    hunter3", *["x:"] * 9]
@@ -182,8 +183,12 @@ def test_values_are_cut_to_the_width(width: int) -> None:
 
 @pytest.mark.parametrize("payload", PAYLOADS, ids=ascii)
 def test_hostile_text_stays_on_its_line(payload: str) -> None:
-    change = replace(LON_A, name=payload, fields=(FieldReport("description", payload, payload),))
-    harmless = replace(LON_A, name="x", fields=(FieldReport("description", "x", "y"),))
+    change, harmless = (
+        replace(
+            LON_A, name=text, fields=(FieldReport("description", text, text),), outcome="failed", error=all_said(text)
+        )
+        for text in (payload, "x")
+    )
     shown, usual = (render(replace(PLAN, accounts=(account(changes=(c,)),)), "text") for c in (change, harmless))
     assert len(shown.split("\n")) == len(usual.split("\n"))
     assert not any(map(workflow_command, shown.splitlines()))
