@@ -61,13 +61,6 @@ def test_the_simulator_s_page_names_every_fault():
     assert [kind for kind in FaultKind if f"`{short.get(kind, kind)}`" not in page] == []
 
 
-def test_the_check_runs_the_readme_s_two_commands():
-    run = (ROOT / ".ci" / "run").read_text()
-    first, second = blocks("sh")
-    assert first in run
-    assert second in run
-
-
 def test_the_readme_s_yaml_is_valid(tmp_path):
     account, tunnels = blocks("yaml")
     (tmp_path / "prod").mkdir()
