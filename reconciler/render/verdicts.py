@@ -98,6 +98,8 @@ def _why(report: Report) -> str:
     local = next((d.summary for d in report.diagnostics if d.severity == "error"), None)
     if report.outcome == "error" and not any(account.error for account in report.accounts):
         return local or "nothing was written, for the reasons above"
+    if report.outcome == "error" and {a.error.code for a in report.accounts if a.error} == {"unreadable-tunnel"}:
+        return "not every tunnel could be read; what is said of the others holds"
     return _WHY[report.outcome]
 
 

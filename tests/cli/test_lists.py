@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from reconciler.cli import apply
 from reconciler.engine import listing
 from reconciler.simulator.message import Reply, Request
 from reconciler.simulator.semantics import Semantics
@@ -68,6 +69,24 @@ def test_one_null_alone_is_not_an_empty_account(world: World) -> None:
     assert (ran.code, ran.json["summary"]["unchanged"], ran.json["summary"]["create"]) == (0, 1, 0)
 
 
+def test_null_after_the_plan_is_not_an_empty_account(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apply, "LIST_LASTS", -1.0)
+    world.live(tunnel(1))
+    world.declare(tunnel(1, description="x"))
+
+    seen: list[str] = []
+
+    def answer(sim: Simulator, request: Request) -> Reply:
+        seen.append(request.method)
+        null = b'{"success": true, "errors": [], "messages": [], "result": {"ipsec_tunnels": null}}'
+        return Reply(200, {}, null) if len(seen) > 1 else sim.handle(request)
+
+    world.answer = answer
+    ran = world.run("apply", "--auto-approve", "-o", "json")
+    assert (ran.code, ran.account["error"]["code"]) == (1, "list-untrusted")
+    assert seen == ["GET", "GET"]
+
+
 def test_a_saved_list_of_null_is_not_trusted(world: World) -> None:
     world.declare(tunnel(1))
     world.write("live.json", '{"success": true, "result": {"ipsec_tunnels": null}}')
@@ -107,8 +126,9 @@ def test_an_apply_carries_out_the_rest(world: World, more: list[str]) -> None:
     assert {c["name"]: c["outcome"] for c in ran.account["changes"]} == {"t002": "applied", "t003": "applied"}
     assert ran.account["error"]["code"] == "unreadable-tunnel"
     assert sorted(world.names()) == ["t001", "t002"]
-    again = world.run("apply", "--auto-approve", "-o", "json")
-    assert (again.code, again.account["changes"]) == (1, [])
+    again = world.run("apply", "--auto-approve")
+    assert again.code == 1
+    assert again.out.endswith("Apply failed: not every tunnel could be read; what is said of the others holds.\n")
 
 
 def test_a_tunnel_that_would_be_deleted_stays_while_it_cant_be_read(world: World) -> None:

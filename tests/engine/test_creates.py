@@ -1,9 +1,9 @@
 import pytest
 
-from reconciler.api.call import ApiError, Denied, NotSent, Refused, Verb
+from reconciler.api.call import Answered, ApiError, Denied, NotSent, Refused, Verb
 from reconciler.core.desired import EnvRef, External, FileRef, Generated
 from reconciler.reports.accounts import applied
-from tests.build import ACCOUNT_ID, account, desired, settings, tunnel
+from tests.build import ACCOUNT_ID, account, desired, live, raw, settings, tunnel
 from tests.engine.harness import LOST, World, results
 from tests.strangers import foreign_create, foreign_edit
 
@@ -241,7 +241,7 @@ def test_a_lost_create_is_not_sent_again_while_somebody_elses_tunnel_is_on_its_n
 
 
 def test_a_tunnel_that_was_there_before_takes_no_network_of_a_create():
-    world = World("a", "x", semantics=MIXED, x={"interface_address": "10.200.0.0/31"})
+    world = World("a", "x", semantics=f"{MIXED},list_lag=1", x={"interface_address": "10.200.0.0/31"})
     world.instead = {(Verb.CREATE, 0): LOST}
     wish = desired(tunnel("a"), tunnel("b", interface_address="10.200.0.0/31"), of=account(removed=["x"]))
     assert world.apply(wish).converged
@@ -254,3 +254,11 @@ def test_names_that_a_server_keeps_in_nfc_and_texts_that_it_trims_converge():
     assert world.plan(wish).changes == ()
     world.simulator.semantics = type(world.simulator.semantics)()
     assert world.plan(wish).changes == ()
+
+
+def test_a_list_that_lags_is_waited_for_beside_somebody_elses_tunnel_on_that_network():
+    world = World("a", semantics=MIXED)
+    theirs = raw("theirs", interface_address=settings("b")["interface_address"])
+    world.instead = {(Verb.LIST, 0): Answered(live=live("a", theirs))}
+    assert world.apply(desired(*WISH)).converged
+    assert world.pauses == [1.0]

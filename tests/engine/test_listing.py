@@ -117,3 +117,18 @@ def test_a_check_believes_null_only_of_an_account_that_was_empty(names, code):
 def test_the_plan_counts_the_second_list():
     assert plan(desired("a"), Live({}, lists=2)).api_calls["list"] == 3
     assert plan(desired(), Live({}, lists=2)).api_calls["list"] == 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "ending"),
+    [
+        (Refused(400, (ApiError("1022", "no"),)), ("failed", "list-untrusted")),
+        (Refused(200, (ApiError("not-deleted", "deleted: false"),)), ("applied", None)),
+    ],
+)
+def test_null_is_believed_after_a_delete_that_may_have_been_carried_out(answer, ending):
+    one = world("a", lists=[NULL, NULL, NULL, NULL])
+    one.instead[Verb.DELETE, 0] = answer
+    ended = carried_out(one, desired(of=account(removed=["a"])))
+    (verdict,) = ended.verdicts.values()
+    assert (verdict.result, ended.stop.code if ended.stop else None) == ending

@@ -77,3 +77,10 @@ def test_an_account_with_one_has_not_converged_even_without_a_change(declared):
 def test_one_that_is_nobodys_business_blocks_nothing():
     one = world()
     assert one.apply(desired(tunnel("b", description="x"), of=account(prune=False))).converged
+
+
+def test_a_created_tunnel_that_cant_be_read_is_not_said_to_be_as_declared():
+    one = world("c")
+    ended = one.apply(desired("a", "b", tunnel("c", description="x")))
+    assert [(v.result.value, v.problem.code) for v in ended.verdicts.values()] == [("unknown", "unreadable-tunnel")]
+    assert not ended.converged
