@@ -2,19 +2,19 @@
 
 The path of data, one way through:
 
-    files     desired.tree reads them; desired.lines or desired.parser parses the YAML
-    desired   desired.load types, merges and checks them           -> core.desired.Desired
-    live      api lists, core.live trusts the list only when whole -> core.live.Live
-    diff      core.scope settles who owns what, core.diff compares -> core.change.Change
-    plan      core.order, core.guard, core.digest, core.build      -> core.plan.Plan
+    files     files.tree reads them; yaml.lines or yaml.parser parses the YAML
+    desired   files.load types, merges and checks them           -> model.desired.Desired
+    live      api lists, model.live trusts the list only when whole -> model.live.Live
+    diff      plan.scope settles who owns what, plan.diff compares -> plan.change.Change
+    plan      plan.order, plan.guard, plan.digest, plan.build      -> plan.plan.Plan
     apply     engine yields calls and is fed their outcomes        -> engine.apply.Applied
     verify    engine.verify lists again; the list decides
-    report    reports makes one value, render draws it             -> core.report.Report
+    report    reports makes one value, render draws it             -> model.report.Report
 
-Who does I/O: `cli` (arguments, environment, clock, files), `desired.tree` and `desired.gitref` (files, git),
-`api.transport` (HTTP), `keys.resolve`, `keys.sinks`, `keys.program` and `keys.deliver` (keys), `keys.streams` (standard
-streams), `simulator.http`, `simulator.transport` and `simulator.sandbox`. All else is pure: values in, values out;
-import contracts in pyproject.toml prove it.
+Who does I/O: `cli` (arguments, environment, clock, files, standard streams), `files.tree` and `files.gitref` (files,
+git), `api.http` (HTTP), `secrets.resolve`, `secrets.sinks`, `secrets.program` and `secrets.deliver` (keys),
+`simulator.http`, `simulator.transport` and `simulator.sandbox`. All else is pure: values in, values out; import
+contracts in pyproject.toml prove it.
 """
 
 __version__ = "0.1.0"

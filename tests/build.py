@@ -5,12 +5,12 @@ from datetime import date
 from typing import Any
 from zlib import crc32
 
-from reconciler.core.desired import Account, Declared, Desired, IgnoreRule, Limits
-from reconciler.core.diagnostic import Location
-from reconciler.core.keys import Held
-from reconciler.core.live import Live, live_from_result
-from reconciler.core.plan import Plan, PlanOptions
-from reconciler.core.tunnel import canonical
+from reconciler.model.desired import Account, Declared, Desired, IgnoreRule, Limits
+from reconciler.model.live import Live, live_from_result
+from reconciler.model.problems import Location
+from reconciler.model.psk import Held
+from reconciler.model.tunnel import canonical
+from reconciler.plan.plan import Plan, PlanOptions
 
 ACCOUNT_ID = "023e105f4ecef8ad9ca31a8372d0c353"
 TODAY = date(2026, 5, 4)
@@ -88,6 +88,6 @@ def options(**fields: Any) -> PlanOptions:
 
 def plan(declared: Desired, now: Live, held: Mapping[str, Held] | None = None, **fields: Any) -> Plan:
     """The plan for the two states; `fields` are options."""
-    from reconciler.core.build import build_plan
+    from reconciler.plan.build import build_plan
 
     return build_plan(declared, now, options(**fields), held or {})

@@ -14,9 +14,9 @@ from typing_extensions import get_type_hints, is_typeddict
 
 from reconciler.api.call import Call, Verb
 from reconciler.api.wire import encode
-from reconciler.core.fields import FIELDS, Kind
-from reconciler.desired.load import REQUIRED
-from reconciler.desired.schema import json_schema
+from reconciler.files.load import REQUIRED
+from reconciler.files.schema import json_schema
+from reconciler.model.fields import FIELDS, Kind
 
 CREATE = ipsec_tunnel_create_params.IPSECTunnelCreateParams
 UPDATE = ipsec_tunnel_update_params.IPSECTunnelUpdateParams

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from reconciler.cli import options
-from reconciler.core.report import EXIT_CODES
-from reconciler.desired.load import load
-from reconciler.desired.tree import read_tree
+from reconciler.files.load import load
+from reconciler.files.tree import read_tree
+from reconciler.model.report import EXIT_CODES
 from reconciler.simulator.faults import FaultKind
 from reconciler.simulator.semantics import Semantics
 

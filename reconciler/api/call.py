@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from reconciler.core.live import Live
+from reconciler.model.live import Live
 
 
 class Verb(StrEnum):

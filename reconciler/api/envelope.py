@@ -9,7 +9,7 @@ from math import isinf
 from typing import Any
 
 from reconciler.api.call import UNKNOWN, ApiError
-from reconciler.core.fields import PATHS
+from reconciler.model.fields import PATHS
 
 MAX_BODY = 32 * 1024 * 1024
 """Longest answer that is read, in bytes after decoding."""

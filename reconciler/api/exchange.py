@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from reconciler.api.call import Ambiguous, Call, Denied, NotSent, Outcome
 from reconciler.api.hiding import WITHHELD, Quotes
-from reconciler.api.ratelimit import Pacer
+from reconciler.api.pace import Pacer
 from reconciler.api.retry import next_delay, parse_retry_after
 from reconciler.api.wire import Reply, Request, Unsettled, decode, encode
 

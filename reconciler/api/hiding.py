@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from reconciler.api.call import UNKNOWN, ApiError, Call, Verb
-from reconciler.core.fields import PATHS
+from reconciler.model.fields import PATHS
 
 Quotes = Callable[[str], bool]
 """Whether a text holds a key or token, whatever its spelling."""

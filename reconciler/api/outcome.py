@@ -1,7 +1,7 @@
 """What an outcome means to people, and whether it can be believed."""
 
 from reconciler.api.call import Ambiguous, Answered, ApiError, Denied, NotSent, Outcome, Refused
-from reconciler.core.report import Problem, Reason
+from reconciler.model.report import Problem, Reason
 
 _ACCOUNT = "Check `account_id` in account.yaml, and --base-url: the API knows nothing at this address."
 _TOKEN = "Check the token and its permission: Magic Transit or Magic WAN, read to plan, write to apply."  # noqa: S105

@@ -6,7 +6,7 @@ from typing import Any
 
 from reconciler.api.call import Answered, Call, Verb
 from reconciler.api.envelope import Envelope, UnreadableError
-from reconciler.core.live import ListIsNull, ListUntrusted, live_from_result
+from reconciler.model.live import ListIsNull, ListUntrusted, live_from_result
 
 Wrap = Callable[[str], Any]
 

@@ -13,7 +13,7 @@ from reconciler.api.call import Answered, ApiError, Call, Denied, Outcome, Refus
 from reconciler.api.envelope import Envelope, UnreadableError, api_errors, api_messages, clipped, open_envelope
 from reconciler.api.hiding import Quotes, withheld
 from reconciler.api.results import NotDoneError, Wrap, checked
-from reconciler.core.live import ListIsNull, ListUntrusted
+from reconciler.model.live import ListIsNull, ListUntrusted
 
 UNTRUSTED = "list-untrusted"
 """Code of the error for a list that is readable and not whole."""

@@ -15,15 +15,15 @@ from reconciler.cli.planning import Found, Planned, Unplanned, plan_account, pla
 from reconciler.cli.progress import Progress
 from reconciler.cli.read import read_input
 from reconciler.cli.remote import Remote
-from reconciler.core.diagnostic import error
-from reconciler.core.plan import Plan
-from reconciler.core.report import AccountReport, Outcome, Problem, Report, worst
-from reconciler.core.saved import check_saved
-from reconciler.core.verdict import Result
+from reconciler.cli.streams import traceback_text
 from reconciler.engine.apply import apply
 from reconciler.engine.drive import drive
-from reconciler.keys.streams import traceback_text
-from reconciler.reports.accounts import applied, planned, report_of, with_keys
+from reconciler.model.problems import error
+from reconciler.model.report import AccountReport, Outcome, Problem, Report, worst
+from reconciler.model.verdict import Result
+from reconciler.plan.plan import Plan
+from reconciler.plan.saved import check_saved
+from reconciler.report.accounts import applied, planned, report_of, with_keys
 
 LIST_LASTS = 30.0
 """Seconds for which a list may be written upon; after that it is read again."""

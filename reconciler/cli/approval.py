@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from reconciler.cli.context import Context, halt
-from reconciler.core.report import Report, worst
+from reconciler.model.report import Report, worst
 
 _REMEDY = "Run it on a terminal, or add --auto-approve."
 _REVIEWED = " A plan that was reviewed goes with apply --plan FILE."

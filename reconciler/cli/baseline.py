@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from reconciler.cli.context import Context, halt
-from reconciler.core.desired import Desired
-from reconciler.core.diagnostic import has_errors, warning
-from reconciler.desired.gitref import read_tree_at
-from reconciler.desired.load import load
+from reconciler.files.gitref import read_tree_at
+from reconciler.files.load import load
+from reconciler.model.desired import Desired
+from reconciler.model.problems import has_errors, warning
 
 
 def read_baseline(ctx: Context, ref: str) -> dict[str, Desired] | None:

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from reconciler.cli.options import UsageError
-from reconciler.core.desired import CommandRef, Desired, FileRef, Generated, KeyRef
-from reconciler.desired.tree import ACCOUNT_FILES, Tree, would_be_read
+from reconciler.files.tree import ACCOUNT_FILES, Tree, would_be_read
+from reconciler.model.desired import CommandRef, Desired, FileRef, Generated, KeyRef
 
 _BESIDE = ("", ".pending", ".json")
 """What a sink keeps beside a key ends so."""

@@ -15,11 +15,11 @@ from threading import Event
 from typing import TextIO
 
 from reconciler.api.baseurl import CLOUDFLARE
-from reconciler.core.desired import Desired
-from reconciler.core.diagnostic import Diagnostic, error
-from reconciler.core.report import AccountReport, Outcome
-from reconciler.keys.redact import Redactor, mask_commands
-from reconciler.keys.secret import Secret
+from reconciler.model.desired import Desired
+from reconciler.model.problems import Diagnostic, error
+from reconciler.model.report import AccountReport, Outcome
+from reconciler.secrets.redact import Redactor, mask_commands
+from reconciler.secrets.secret import Secret
 
 SANDBOX = "sandbox"
 """Stands for the base URL, and for the token, where the built-in simulator stands in for Cloudflare."""

@@ -13,13 +13,13 @@ from reconciler.cli.psk import statuses
 from reconciler.cli.read import read_input
 from reconciler.cli.remote import Remote
 from reconciler.cli.render import parsed_report
-from reconciler.core.desired import External
-from reconciler.core.plan import Plan
-from reconciler.core.report import AccountReport, LeftAlone, Report
-from reconciler.desired.patch import Accepted, accept_patch
-from reconciler.desired.tree import read_tree
-from reconciler.reports.accounts import report_of
-from reconciler.reports.drift import drift_report, with_history
+from reconciler.files.patch import Accepted, accept_patch
+from reconciler.files.tree import read_tree
+from reconciler.model.desired import External
+from reconciler.model.report import AccountReport, LeftAlone, Report
+from reconciler.plan.plan import Plan
+from reconciler.report.accounts import report_of
+from reconciler.report.drift import drift_report, with_history
 
 
 def run(ctx: Context) -> Report:

@@ -5,10 +5,10 @@ from pathlib import Path
 from reconciler.cli.clash import refuse_files
 from reconciler.cli.context import Context, Halt
 from reconciler.cli.options import UsageError
-from reconciler.core.desired import Account, Desired
-from reconciler.core.diagnostic import Diagnostic, has_errors
-from reconciler.desired.load import Loaded, load
-from reconciler.desired.tree import Tree, read_tree
+from reconciler.files.load import Loaded, load
+from reconciler.files.tree import Tree, read_tree
+from reconciler.model.desired import Account, Desired
+from reconciler.model.problems import Diagnostic, has_errors
 
 
 def load_files(ctx: Context, tree: Tree | None = None) -> tuple[Desired, ...]:

@@ -12,15 +12,15 @@ from reconciler.cli.options import UsageError
 from reconciler.cli.planning import observe, side_by_side
 from reconciler.cli.remote import Remote
 from reconciler.cli.write import replace_file
-from reconciler.core.desired import Account, Desired
-from reconciler.core.diagnostic import Diagnostic, Location, has_errors
-from reconciler.core.live import Live
-from reconciler.core.report import AccountReport, Report
-from reconciler.desired.adopt import add_ignores
-from reconciler.desired.dump import Dumped, Ignored, account_text, dump
-from reconciler.desired.load import load
-from reconciler.desired.tree import AccountFiles, SourceFile, Tree, read_tree
-from reconciler.reports.accounts import report_of, unread
+from reconciler.files.adopt import add_ignores
+from reconciler.files.dump import Dumped, Ignored, account_text, dump
+from reconciler.files.load import load
+from reconciler.files.tree import AccountFiles, SourceFile, Tree, read_tree
+from reconciler.model.desired import Account, Desired
+from reconciler.model.live import Live
+from reconciler.model.problems import Diagnostic, Location, has_errors
+from reconciler.model.report import AccountReport, Report
+from reconciler.report.accounts import report_of, unread
 
 _IMPORTED = re.compile(r"imported(-\d+)?\.yaml")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")

@@ -7,19 +7,19 @@ from reconciler.api.call import Step
 from reconciler.cli.context import Context, Halt, halt
 from reconciler.cli.log import Carry
 from reconciler.cli.remote import Remote
-from reconciler.core.change import Action
-from reconciler.core.desired import Account, CommandRef, Declared, EnvRef, FileRef, Generated
-from reconciler.core.diagnostic import Diagnostic, has_errors
-from reconciler.core.plan import Plan
-from reconciler.core.verdict import Result, Verdict
 from reconciler.engine.apply import Applied
 from reconciler.engine.drive import drive
-from reconciler.keys.created import deliver
-from reconciler.keys.deliver import carry_out, open_sinks, sandbox_sinks
-from reconciler.keys.resolve import KeyRing, command_environment, resolve
-from reconciler.keys.rotate import prepare
-from reconciler.keys.sinks import Sink
-from reconciler.keys.steps import SinkStep
+from reconciler.model.desired import Account, CommandRef, Declared, EnvRef, FileRef, Generated
+from reconciler.model.problems import Diagnostic, has_errors
+from reconciler.model.verdict import Result, Verdict
+from reconciler.plan.change import Action
+from reconciler.plan.plan import Plan
+from reconciler.secrets.created import deliver
+from reconciler.secrets.deliver import carry_out, open_sinks, sandbox_sinks
+from reconciler.secrets.resolve import KeyRing, command_environment, resolve
+from reconciler.secrets.rotate import prepare
+from reconciler.secrets.sinks import Sink
+from reconciler.secrets.steps import SinkStep
 
 
 def resolved(ctx: Context, ring: KeyRing, targets: Iterable[Declared]) -> tuple[Diagnostic, ...]:

@@ -19,8 +19,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from reconciler.cli.context import Context, base_of, halt
-from reconciler.core.desired import Account
-from reconciler.core.diagnostic import warning
+from reconciler.model.desired import Account
+from reconciler.model.problems import warning
 
 _POLL = 0.1
 _HOLDER = re.compile(r"([a-z]{1,20}) (\d{1,10})\n", re.ASCII)

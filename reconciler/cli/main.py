@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from argparse import Namespace
 
     from reconciler.cli.context import Context
-    from reconciler.core.report import Report
-    from reconciler.keys.redact import Redactor
+    from reconciler.model.report import Report
+    from reconciler.secrets.redact import Redactor
 
 _MODULES = {"import": "import_"}
 _ERROR, _INTERRUPTED, _USAGE, _INTERNAL = 1, 8, 64, 70
@@ -64,7 +64,7 @@ def _command(options: "Namespace") -> int:
     from reconciler.cli.context import Context, stop_on_signals
     from reconciler.cli.options import UsageError
     from reconciler.cli.steady import Steady
-    from reconciler.keys.streams import install
+    from reconciler.cli.streams import install
 
     redactor, steady = _redactor(), Steady(sys.stdout)
     raw_stdout, raw_stderr = cast("TextIO", steady), cast("TextIO", Steady(sys.stderr))
@@ -86,7 +86,7 @@ def _redactor() -> "Redactor":
     """Knows the usual token and the proxies' passwords from the start: they may stand on a wrong command line."""
     from reconciler.api.proxy import proxy_passwords
     from reconciler.cli.context import tokens
-    from reconciler.keys.redact import Redactor
+    from reconciler.secrets.redact import Redactor
 
     return Redactor(tokens(os.environ.get("CLOUDFLARE_API_TOKEN", "").strip(), *proxy_passwords(os.environ)))
 
@@ -98,7 +98,7 @@ def _run(ctx: "Context") -> int:
     from reconciler.cli.options import UsageError
     from reconciler.cli.output import write_report
     from reconciler.cli.write import probe
-    from reconciler.reports.accounts import report_of
+    from reconciler.report.accounts import report_of
 
     name = ctx.options.command
     try:
@@ -123,7 +123,7 @@ def _with_late(ctx: "Context", ended: "Report") -> "Report":
     """The report with what went wrong when the run left what it had opened."""
     from dataclasses import replace
 
-    from reconciler.core.report import worst
+    from reconciler.model.report import worst
 
     if not ctx.late:
         return ended
@@ -133,9 +133,9 @@ def _with_late(ctx: "Context", ended: "Report") -> "Report":
 def _internal(ctx: "Context", bug: Exception) -> int:
     """The traceback goes to standard error; the report keeps the output that was asked for readable by programs."""
     from reconciler.cli.output import write_report
-    from reconciler.core.diagnostic import error
-    from reconciler.keys.streams import traceback_text
-    from reconciler.reports.accounts import report_of
+    from reconciler.cli.streams import traceback_text
+    from reconciler.model.problems import error
+    from reconciler.report.accounts import report_of
 
     name, remedy = ctx.options.command, "This is a bug: please report the lines on standard error."
     sys.stderr.write(traceback_text(bug))

@@ -12,10 +12,10 @@ from typing import TextIO
 from reconciler.cli.context import Context, Halt
 from reconciler.cli.steady import Steady
 from reconciler.cli.write import write_file
-from reconciler.core.diagnostic import Diagnostic, error
-from reconciler.core.report import EXIT_CODES, FIXED, Report, worst
-from reconciler.core.verdict import Result
-from reconciler.desired.tree import MAX_FILE
+from reconciler.files.tree import MAX_FILE
+from reconciler.model.problems import Diagnostic, error
+from reconciler.model.report import EXIT_CODES, FIXED, Report, worst
+from reconciler.model.verdict import Result
 from reconciler.render import Format, render
 
 

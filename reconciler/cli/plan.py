@@ -11,13 +11,13 @@ from reconciler.cli.files import load_files
 from reconciler.cli.planning import Found, Planned, Unplanned, held_of, options_of, plan_all, plans_of, side_by_side
 from reconciler.cli.read import read_input
 from reconciler.cli.write import write_file
-from reconciler.core.build import build_plan
-from reconciler.core.desired import Desired
-from reconciler.core.diagnostic import Diagnostic, error
-from reconciler.core.plan import Plan
-from reconciler.core.report import AccountReport, Outcome, Report, worst
-from reconciler.core.stale import stale_names
-from reconciler.reports.accounts import checked, planned, report_of
+from reconciler.model.desired import Desired
+from reconciler.model.problems import Diagnostic, error
+from reconciler.model.report import AccountReport, Outcome, Report, worst
+from reconciler.plan.build import build_plan
+from reconciler.plan.plan import Plan
+from reconciler.plan.stale import stale_names
+from reconciler.report.accounts import checked, planned, report_of
 
 if TYPE_CHECKING:
     from reconciler.cli.remote import Remote
@@ -105,7 +105,7 @@ def attributed(plan: Plan, baseline: dict[str, Desired] | None) -> Plan:
     """The plan with the cause of each change, when there is a baseline."""
     if baseline is None:
         return plan
-    from reconciler.core.baseline import attribute
+    from reconciler.plan.baseline import attribute
 
     account = plan.desired.account
     nothing = Desired(replace(account, prune=False), {})
@@ -141,7 +141,7 @@ def _report(
 
 def _save(ctx: Context, found: Sequence[Found]) -> None:
     """Write the saved plan; a part of a plan is never saved."""
-    from reconciler.core.saved import saved_plan
+    from reconciler.plan.saved import saved_plan
 
     missing = ", ".join(one.account.name for one in found if isinstance(one, Unplanned))
     if missing:

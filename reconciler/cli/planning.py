@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, TypeVar
 
 from reconciler.api.call import Ambiguous, Answered, Denied, NotSent, Refused
 from reconciler.cli.context import Context
-from reconciler.core.build import build_plan
-from reconciler.core.desired import Account, Desired, Generated
-from reconciler.core.keys import Held
-from reconciler.core.live import Live
-from reconciler.core.plan import Plan, PlanOptions
-from reconciler.core.report import AccountReport
-from reconciler.core.tunnel import tunnel_name
-from reconciler.reports.accounts import unread
+from reconciler.model.desired import Account, Desired, Generated
+from reconciler.model.live import Live
+from reconciler.model.psk import Held
+from reconciler.model.report import AccountReport
+from reconciler.model.tunnel import tunnel_name
+from reconciler.plan.build import build_plan
+from reconciler.plan.plan import Plan, PlanOptions
+from reconciler.report.accounts import unread
 
 if TYPE_CHECKING:  # slow to import, and an offline plan needs no way to Cloudflare
     from reconciler.cli.remote import Remote

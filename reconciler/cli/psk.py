@@ -13,16 +13,16 @@ from reconciler.cli.lock import lock_accounts
 from reconciler.cli.options import UsageError
 from reconciler.cli.planning import held_of, observe, side_by_side
 from reconciler.cli.remote import Remote
-from reconciler.core.desired import Declared, Desired
-from reconciler.core.keys import describe
-from reconciler.core.live import Live
-from reconciler.core.report import AccountReport, KeyReport, Outcome, Report
-from reconciler.core.tunnel import tunnel_name
-from reconciler.core.verdict import APPLIED, Result, Verdict
 from reconciler.engine.drive import drive
-from reconciler.keys.rotate import rotate, set_keys
-from reconciler.keys.status import key_status
-from reconciler.reports.accounts import report_of, unread
+from reconciler.model.desired import Declared, Desired
+from reconciler.model.live import Live
+from reconciler.model.psk import describe
+from reconciler.model.report import AccountReport, KeyReport, Outcome, Report
+from reconciler.model.tunnel import tunnel_name
+from reconciler.model.verdict import APPLIED, Result, Verdict
+from reconciler.report.accounts import report_of, unread
+from reconciler.secrets.rotate import rotate, set_keys
+from reconciler.secrets.status import key_status
 
 
 def run(ctx: Context) -> Report:

@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Self
 from reconciler.api.baseurl import CLOUDFLARE
 from reconciler.api.client import Client
 from reconciler.api.exchange import KeyAccess, Session
+from reconciler.api.http import BadProxyError, HttpPort
 from reconciler.api.proxy import proxy_passwords
-from reconciler.api.transport import BadProxyError, HttpPort
 from reconciler.cli.context import SANDBOX, Context, Halt, base_of, halt, is_variable
 from reconciler.cli.context import tokens as secrets
 from reconciler.cli.log import Carry, log, logged
 from reconciler.cli.wirelog import LoggedPort
-from reconciler.core.desired import Account
-from reconciler.core.diagnostic import error
-from reconciler.keys.secret import Secret
+from reconciler.model.desired import Account
+from reconciler.model.problems import error
+from reconciler.secrets.secret import Secret
 
 if TYPE_CHECKING:
-    from reconciler.keys.resolve import KeyRing
+    from reconciler.secrets.resolve import KeyRing
 
 
 _QUOTES = "\"'`\u2018\u2019\u201c\u201d"
@@ -83,7 +83,7 @@ class Remote:
 
     def ring(self, account: Account) -> "KeyRing":
         """The keys that the account's calls may carry, by tunnel name."""
-        from reconciler.keys.resolve import KeyRing
+        from reconciler.secrets.resolve import KeyRing
 
         return self._rings.setdefault(account.account_id, KeyRing())
 

@@ -3,7 +3,7 @@
 from reconciler.cli.context import Context, halt
 from reconciler.cli.output import show
 from reconciler.cli.read import read_input
-from reconciler.core.report import EXIT_CODES, Report
+from reconciler.model.report import EXIT_CODES, Report
 from reconciler.render.reader import report_from_json
 
 

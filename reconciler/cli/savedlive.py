@@ -7,8 +7,8 @@ from threading import Event
 
 from reconciler.cli.context import Halt, halt
 from reconciler.cli.write import write_file
-from reconciler.core.desired import Desired
-from reconciler.core.live import ListUntrusted, Live, live_from_result
+from reconciler.model.desired import Desired
+from reconciler.model.live import ListUntrusted, Live, live_from_result
 
 _VERSION = "1.0"
 

@@ -15,8 +15,8 @@ def run(ctx: Context) -> int:
         UsageError: Another format was asked for.
         Halt: A file can't be written.
     """
-    from reconciler.core.saved import saved_plan_schema
-    from reconciler.desired.schema import json_schema
+    from reconciler.files.schema import json_schema
+    from reconciler.plan.saved import saved_plan_schema
     from reconciler.render.schema import report_schema
 
     schema = {"files": json_schema, "report": report_schema, "plan": saved_plan_schema}[ctx.options.kind]

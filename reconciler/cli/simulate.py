@@ -10,8 +10,8 @@ from typing import TypeVar
 from reconciler.cli.context import Context, halt
 from reconciler.cli.lock import lock
 from reconciler.cli.options import UsageError
-from reconciler.core.diagnostic import error
-from reconciler.core.report import EXIT_CODES
+from reconciler.model.problems import error
+from reconciler.model.report import EXIT_CODES
 from reconciler.simulator import sandbox
 from reconciler.simulator.http import serve
 from reconciler.simulator.message import Reply, Request

@@ -2,8 +2,8 @@
 
 from reconciler.cli.context import Context
 from reconciler.cli.files import load_files
-from reconciler.core.report import AccountReport, Report
-from reconciler.reports.accounts import report_of
+from reconciler.model.report import AccountReport, Report
+from reconciler.report.accounts import report_of
 
 
 def run(ctx: Context) -> Report:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 
 from reconciler.api.exchange import AmbiguousError, NotSentError
-from reconciler.api.transport import HttpPort
+from reconciler.api.http import HttpPort
 from reconciler.api.wire import Reply, Request, ray_of
 
 _WAIT = re.compile(r"[\w ,:+-]{1,80}", re.ASCII)

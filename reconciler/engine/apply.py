@@ -4,17 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from reconciler.api.call import Denied, NotSent, Protocol
-from reconciler.core.build import unreadable
-from reconciler.core.change import Change
-from reconciler.core.live import Live
-from reconciler.core.plan import Plan
-from reconciler.core.report import LeftAlone, Problem
-from reconciler.core.verdict import APPLIED, THERE, Result, Verdict
 from reconciler.engine.creates import create
 from reconciler.engine.deletes import delete
 from reconciler.engine.run import Run
 from reconciler.engine.updates import update
 from reconciler.engine.verify import verify
+from reconciler.model.live import Live
+from reconciler.model.report import LeftAlone, Problem
+from reconciler.model.verdict import APPLIED, THERE, Result, Verdict
+from reconciler.plan.build import unreadable
+from reconciler.plan.change import Change
+from reconciler.plan.plan import Plan
 
 _EARLIER = Problem(
     "earlier-not-applied",

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 
 from reconciler.api.call import Ambiguous, Answered, Call, Denied, NotSent, Outcome, Protocol, Refused, Send, Verb
 from reconciler.api.outcome import problem_of
-from reconciler.core.change import Action, Change
-from reconciler.core.diff import wanted
-from reconciler.core.live import Live
-from reconciler.core.plan import Plan
-from reconciler.core.report import Problem
-from reconciler.core.tunnel import nested, update_body
 from reconciler.engine.listing import read_list
+from reconciler.model.live import Live
+from reconciler.model.report import Problem
+from reconciler.model.tunnel import nested, update_body
+from reconciler.plan.change import Action, Change
+from reconciler.plan.diff import wanted
+from reconciler.plan.plan import Plan
 
 _AS_A_WHOLE = "only valid together with other changes: it needs something that another tunnel still holds"
 _DELETE = "a delete is never sent, not even to be checked"

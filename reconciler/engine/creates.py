@@ -4,15 +4,15 @@ from collections.abc import Iterable
 
 from reconciler.api.call import Ambiguous, Answered, Call, Denied, NotSent, Outcome, Pause, Protocol, Refused, Verb
 from reconciler.api.outcome import problem_of
-from reconciler.core.change import Change
-from reconciler.core.diff import wanted
-from reconciler.core.live import Live, LiveTunnel
-from reconciler.core.report import Problem
-from reconciler.core.tunnel import nested, same_letters
-from reconciler.core.verdict import APPLIED, Result, Verdict
 from reconciler.engine.listing import AGREEMENT_SECONDS
 from reconciler.engine.run import TRIES, Run, name_changed
 from reconciler.engine.setkeys import send_keys
+from reconciler.model.live import Live, LiveTunnel
+from reconciler.model.report import Problem
+from reconciler.model.tunnel import nested, same_letters
+from reconciler.model.verdict import APPLIED, Result, Verdict
+from reconciler.plan.change import Change
+from reconciler.plan.diff import wanted
 
 _IDENTITY = ("name", "interface_address", "cloudflare_endpoint", "customer_endpoint")
 _MADE = Problem(

@@ -4,11 +4,11 @@ from collections.abc import Iterable
 
 from reconciler.api.call import Ambiguous, Answered, Call, Denied, NotSent, Outcome, Protocol, Refused, Verb
 from reconciler.api.outcome import contradicts, problem_of
-from reconciler.core.change import Change
-from reconciler.core.live import LiveTunnel
-from reconciler.core.report import Problem
-from reconciler.core.verdict import APPLIED, Result, Verdict
 from reconciler.engine.run import TRIES, Run
+from reconciler.model.live import LiveTunnel
+from reconciler.model.report import Problem
+from reconciler.model.verdict import APPLIED, Result, Verdict
+from reconciler.plan.change import Change
 
 _EDITED = Problem(
     "changed-meanwhile",

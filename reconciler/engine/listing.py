@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from reconciler.api.call import Answered, ApiError, Call, Outcome, Pause, Protocol, Refused, Send, Verb
 from reconciler.api.wire import NULL_LIST, UNTRUSTED
-from reconciler.core.live import Live
+from reconciler.model.live import Live
 
 AGREEMENT_SECONDS = 5.0
 """Time between two lists that must agree before either is believed."""

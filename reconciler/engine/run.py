@@ -18,16 +18,16 @@ from reconciler.api.call import (
     Verb,
 )
 from reconciler.api.outcome import contradicts, problem_of
-from reconciler.core.change import Change
-from reconciler.core.desired import External, Generated
-from reconciler.core.diff import wanted
-from reconciler.core.live import Live, LiveTunnel
-from reconciler.core.plan import Plan
-from reconciler.core.report import Problem
-from reconciler.core.resources import NETWORKS, resources, same
-from reconciler.core.tunnel import Malformed, Settings, canonical
-from reconciler.core.verdict import APPLIED, THERE, Result, Verdict
 from reconciler.engine.listing import read_list
+from reconciler.model.desired import External, Generated
+from reconciler.model.live import Live, LiveTunnel
+from reconciler.model.report import Problem
+from reconciler.model.tunnel import Malformed, Settings, canonical
+from reconciler.model.verdict import APPLIED, THERE, Result, Verdict
+from reconciler.plan.change import Change
+from reconciler.plan.diff import wanted
+from reconciler.plan.plan import Plan
+from reconciler.plan.resources import NETWORKS, resources, same
 
 TRIES = 4
 """How often one write is sent in all when its outcome stays ambiguous."""

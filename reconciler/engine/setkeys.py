@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from reconciler.api.call import Ambiguous, Answered, Call, Outcome, Pause, Protocol, Send, Verb
 from reconciler.api.outcome import contradicts, problem_of
-from reconciler.core.report import Problem
-from reconciler.core.verdict import APPLIED, Result, Verdict
+from reconciler.model.report import Problem
+from reconciler.model.verdict import APPLIED, Result, Verdict
 
 ATTEMPTS = 4
 """How often the same values are sent while answers are ambiguous. Sending a value again changes nothing."""

@@ -10,16 +10,16 @@ from collections.abc import Sequence
 
 from reconciler.api.call import Call, Protocol, Refused, Verb
 from reconciler.api.outcome import problem_of
-from reconciler.core.batch import Group, take
-from reconciler.core.change import Change
-from reconciler.core.diff import wanted
-from reconciler.core.live import LiveTunnel
-from reconciler.core.plan import Leg
-from reconciler.core.report import Problem
-from reconciler.core.tunnel import Settings, update_body
-from reconciler.core.verdict import APPLIED, Result, Verdict
 from reconciler.engine.run import Run
 from reconciler.engine.write import look, write
+from reconciler.model.live import LiveTunnel
+from reconciler.model.report import Problem
+from reconciler.model.tunnel import Settings, update_body
+from reconciler.model.verdict import APPLIED, Result, Verdict
+from reconciler.plan.batch import Group, take
+from reconciler.plan.change import Change
+from reconciler.plan.diff import wanted
+from reconciler.plan.plan import Leg
 
 _TOO_LARGE = 413
 

@@ -3,15 +3,15 @@
 from collections.abc import Collection, Mapping
 
 from reconciler.api.call import Pause, Protocol
-from reconciler.core.build import remaining, unreadable
-from reconciler.core.change import Action, Change
-from reconciler.core.diff import wanted
-from reconciler.core.live import Live, LiveTunnel
-from reconciler.core.report import Problem
-from reconciler.core.tunnel import same_letters
-from reconciler.core.verdict import APPLIED, THERE, Result, Verdict
 from reconciler.engine.listing import AGREEMENT_SECONDS
 from reconciler.engine.run import Run, name_changed
+from reconciler.model.live import Live, LiveTunnel
+from reconciler.model.report import Problem
+from reconciler.model.tunnel import same_letters
+from reconciler.model.verdict import APPLIED, THERE, Result, Verdict
+from reconciler.plan.build import remaining, unreadable
+from reconciler.plan.change import Action, Change
+from reconciler.plan.diff import wanted
 
 PATIENCE = (1.0, 2.0, 4.0, 8.0, 15.0)
 """Seconds between readings while a list may lag behind what this run wrote: 30 in all."""

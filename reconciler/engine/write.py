@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 
 from reconciler.api.call import Ambiguous, Answered, Call, Denied, NotSent, Pause, Protocol, Refused
 from reconciler.api.outcome import contradicts
-from reconciler.core.change import Change
-from reconciler.core.live import LiveTunnel
-from reconciler.core.verdict import APPLIED, Verdict
 from reconciler.engine.listing import AGREEMENT_SECONDS
 from reconciler.engine.run import TRIES, Run
+from reconciler.model.live import LiveTunnel
+from reconciler.model.verdict import APPLIED, Verdict
+from reconciler.plan.change import Change
 
 Judge = Callable[[Change, LiveTunnel | None], Verdict | None]
 """After an ambiguous write and a new list: the change's verdict, or None when it must be sent again."""

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal, get_args
 
-from reconciler.core.report import Report
+from reconciler.model.report import Report
 
 Format = Literal["text", "json", "markdown", "html", "github"]
 FORMATS: tuple[Format, ...] = get_args(Format)

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from reconciler.core.diagnostic import Location
-from reconciler.core.fields import BGP, BGP_PATHS, FIELDS
-from reconciler.core.report import ChangeReport, FieldReport, Problem, Report, Source
+from reconciler.model.fields import BGP, BGP_PATHS, FIELDS
+from reconciler.model.problems import Location
+from reconciler.model.report import ChangeReport, FieldReport, Problem, Report, Source
 from reconciler.render import safe, words
 from reconciler.render.clip import clipped, documentation, fence, few, https
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from reconciler.core.report import AccountReport, KeyReport
+from reconciler.model.report import AccountReport, KeyReport
 from reconciler.render import safe, words
 from reconciler.render.clip import clipped, fence, size
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from hashlib import sha256
 
-from reconciler.core.diagnostic import Diagnostic
-from reconciler.core.report import AccountReport, ChangeReport, Report
+from reconciler.model.problems import Diagnostic
+from reconciler.model.report import AccountReport, ChangeReport, Report
 from reconciler.render import safe, verdicts, words
 from reconciler.render.clip import clipped, few, first, https
 from reconciler.render.comment_changes import place, said, trouble, tunnel

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from reconciler.core.report import AccountReport, ChangeReport, Problem, Report
+from reconciler.model.report import AccountReport, ChangeReport, Problem, Report
 from reconciler.render import verdicts, words
 from reconciler.render.safe import workflow, workflow_property
 

@@ -4,8 +4,8 @@ from base64 import b64encode
 from collections.abc import Iterator
 from hashlib import sha256
 
-from reconciler.core.diagnostic import Diagnostic
-from reconciler.core.report import Report
+from reconciler.model.problems import Diagnostic
+from reconciler.model.report import Report
 from reconciler.render import safe, verdicts, words
 from reconciler.render.clip import few, https
 from reconciler.render.page_parts import box, section

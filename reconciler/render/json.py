@@ -4,8 +4,8 @@ import json
 import math
 from typing import Any
 
-from reconciler.core.diagnostic import Diagnostic
-from reconciler.core.report import Report
+from reconciler.model.problems import Diagnostic
+from reconciler.model.report import Report
 from reconciler.render.kinds import Key, Shape, Type, When
 from reconciler.render.shape import ACCOUNT, DIAGNOSTIC, SUMMARY
 from reconciler.render.words import SECRET, SENSITIVE

@@ -6,7 +6,7 @@ from hashlib import sha256
 from itertools import islice
 
 import reconciler
-from reconciler.core.report import AccountReport, Report
+from reconciler.model.report import AccountReport, Report
 from reconciler.render import comment_changes as changes
 from reconciler.render import comment_lists as lists
 from reconciler.render import comment_parts as parts

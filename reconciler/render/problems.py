@@ -8,7 +8,7 @@ itself, and addresses, numbers and fixed words behind a field that takes no key.
 import re
 from collections.abc import Callable, Iterator
 
-from reconciler.core.diagnostic import Diagnostic, Location
+from reconciler.model.problems import Diagnostic, Location
 from reconciler.render import safe
 from reconciler.render.paint import WEIGHT_COLOR, Paint, columns
 

@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-from reconciler.core.diagnostic import Diagnostic, Location, Severity
-from reconciler.core.report import EXIT_CODES, FORMAT_VERSION, AccountReport, Report
+from reconciler.model.problems import Diagnostic, Location, Severity
+from reconciler.model.report import EXIT_CODES, FORMAT_VERSION, AccountReport, Report
 from reconciler.render.kinds import Key, Shape, Type, When
 from reconciler.render.shape import ACCOUNT, DIAGNOSTIC, SUMMARY, TOP
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from reconciler.core.diagnostic import Severity
-from reconciler.core.report import EXIT_CODES, FORMAT_VERSION
+from reconciler.model.problems import Severity
+from reconciler.model.report import EXIT_CODES, FORMAT_VERSION
 from reconciler.render.kinds import Key, Shape, Type, When
 from reconciler.render.shape import ACCOUNT, DIAGNOSTIC, SUMMARY, TOP
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from reconciler.core.report import AccountReport, ChangeReport, FieldReport, KeyReport, Problem
+from reconciler.model.report import AccountReport, ChangeReport, FieldReport, KeyReport, Problem
 from reconciler.render import words
 from reconciler.render.paint import ACTION_COLOR, OUTCOME_COLOR, WEIGHT_COLOR, Paint, columns, padded, widest
 from reconciler.render.safe import terminal

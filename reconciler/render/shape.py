@@ -2,8 +2,8 @@
 
 from typing import get_args
 
-from reconciler.core.fields import Concern, Impact
-from reconciler.core.report import (
+from reconciler.model.fields import Concern, Impact
+from reconciler.model.report import (
     EXIT_CODES,
     AccountReport,
     Age,
@@ -19,7 +19,7 @@ from reconciler.core.report import (
     Source,
     TokenSource,
 )
-from reconciler.core.verdict import Result
+from reconciler.model.verdict import Result
 from reconciler.render.kinds import Key, Shape, Type, When
 
 _OUTCOMES = tuple(EXIT_CODES)

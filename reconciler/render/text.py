@@ -1,6 +1,6 @@
 """The report for a terminal: problems, each account, the calls, and the verdict as the last line."""
 
-from reconciler.core.report import AccountReport, Report
+from reconciler.model.report import AccountReport, Report
 from reconciler.render import verdicts, words
 from reconciler.render.paint import Paint, columns, padded
 from reconciler.render.problems import LineOf, problem

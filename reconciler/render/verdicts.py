@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 
-from reconciler.core.diagnostic import MORE, Severity
-from reconciler.core.report import NO_KEY, KeyReport, Report
-from reconciler.core.verdict import Result
+from reconciler.model.problems import MORE, Severity
+from reconciler.model.report import NO_KEY, KeyReport, Report
+from reconciler.model.verdict import Result
 from reconciler.render.words import SIGNS, count, is_drift
 
 _FAILED = frozenset({"error", "auth", "invalid", "usage", "internal"})

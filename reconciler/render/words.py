@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from reconciler.core.fields import FIELDS, Concern
-from reconciler.core.report import (
+from reconciler.model.fields import FIELDS, Concern
+from reconciler.model.report import (
     AccountReport,
     ChangeReport,
     FieldReport,

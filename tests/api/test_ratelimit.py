@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.api.ratelimit import Pacer, Quota, parse_policies, parse_quota
+from reconciler.api.pace import Pacer, Quota, parse_policies, parse_quota
 
 
 def rush(pacer, end, answer=None):

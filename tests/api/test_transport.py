@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from reconciler.api.exchange import AmbiguousError, NotSentError
+from reconciler.api.http import BadProxyError, HttpPort
 from reconciler.api.retry import parse_retry_after
-from reconciler.api.transport import BadProxyError, HttpPort
 from reconciler.api.wire import Reply, Request
 
 GET = Request("GET", "/accounts/a/magic/ipsec_tunnels", {}, {"accept": "application/json"})

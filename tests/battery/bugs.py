@@ -7,13 +7,14 @@ from typing import Any
 from reconciler.api import exchange as edge
 from reconciler.api import results, wire
 from reconciler.api.call import Answered, Call, NotSent, Refused, Verb
-from reconciler.core import build, diff, guard, live, scope, tunnel
-from reconciler.core.fields import BGP_PATHS
-from reconciler.core.live import Live
-from reconciler.core.tunnel import nested
-from reconciler.core.verdict import Result, Verdict
 from reconciler.engine import apply, creates, deletes, run, updates, verify
-from reconciler.keys import generate
+from reconciler.model import live, tunnel
+from reconciler.model.fields import BGP_PATHS
+from reconciler.model.live import Live
+from reconciler.model.tunnel import nested
+from reconciler.model.verdict import Result, Verdict
+from reconciler.plan import build, diff, guard, scope
+from reconciler.secrets import generate
 from tests.battery import keys, port
 from tests.battery import run as stories
 

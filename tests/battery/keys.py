@@ -8,8 +8,8 @@ from typing import Any
 
 from reconciler.api.call import Answered, Call, Send, Step, Verb
 from reconciler.engine.setkeys import send_keys
-from reconciler.keys.generate import generate_key
-from reconciler.keys.secret import Secret, reveal
+from reconciler.secrets.generate import generate_key
+from reconciler.secrets.secret import Secret, reveal
 from reconciler.simulator.faults import FaultKind
 from tests.battery.oracles import UNTRUE, Breach
 from tests.battery.port import Killed, Mishaps

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from reconciler.core.fields import BGP
-from reconciler.core.plan import Plan
-from reconciler.core.tunnel import canonical
+from reconciler.model.fields import BGP
+from reconciler.model.tunnel import canonical
+from reconciler.plan.plan import Plan
 from reconciler.simulator.account import Account
 
 View = Mapping[str, Mapping[str, Any]]

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from reconciler.core.desired import Declared, EnvRef
-from reconciler.core.tunnel import canonical, interface_network
+from reconciler.model.desired import Declared, EnvRef
+from reconciler.model.tunnel import canonical, interface_network
 from tests import build
 from tests.battery.keys import set_keys
 from tests.battery.oracles import Breach, Watch

@@ -7,7 +7,7 @@ from typing import Any
 from reconciler.api import exchange as edge
 from reconciler.api.call import Answered, Call, Verb
 from reconciler.api.wire import Reply
-from reconciler.core import diff as comparing
+from reconciler.plan import diff as comparing
 
 
 @contextmanager

@@ -6,8 +6,8 @@ from dataclasses import replace
 from itertools import count
 from unicodedata import normalize
 
-from reconciler.core.desired import Declared
-from reconciler.core.tunnel import canonical
+from reconciler.model.desired import Declared
+from reconciler.model.tunnel import canonical
 from tests import build
 from tests.battery.port import Mishaps
 from tests.battery.run import Result, Story, finish

@@ -5,9 +5,9 @@ from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple
 
 from reconciler.api.wire import Request
-from reconciler.core.desired import Declared
-from reconciler.core.fields import DIRECTION
-from reconciler.core.tunnel import canonical, interface_network
+from reconciler.model.desired import Declared
+from reconciler.model.fields import DIRECTION
+from reconciler.model.tunnel import canonical, interface_network
 from reconciler.simulator.server import Simulator
 from tests.battery.ledger import Ledger
 from tests.battery.world import ACCOUNT, World, key_of

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from reconciler.core.desired import Declared, Desired
-from reconciler.core.tunnel import canonical
+from reconciler.model.desired import Declared, Desired
+from reconciler.model.tunnel import canonical
 from tests.battery.port import Mishaps
 from tests.battery.run import Result, Story, finish
 from tests.battery.world import ACCOUNT, World

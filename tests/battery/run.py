@@ -8,13 +8,13 @@ from typing import Any
 
 from reconciler.api.call import Answered, Denied, Outcome, Pause, Step
 from reconciler.api.exchange import KeyAccess, Session, exchange
-from reconciler.core import build as core
-from reconciler.core.live import Live
-from reconciler.core.plan import Plan
-from reconciler.core.tunnel import nested
-from reconciler.core.verdict import APPLIED
 from reconciler.engine import apply as engine
 from reconciler.engine.listing import read_list
+from reconciler.model.live import Live
+from reconciler.model.tunnel import nested
+from reconciler.model.verdict import APPLIED
+from reconciler.plan import build as core
+from reconciler.plan.plan import Plan
 from reconciler.simulator.message import RefusedError
 from reconciler.simulator.server import Simulator
 from tests.battery.guarded import Guarded

@@ -2,8 +2,8 @@
 
 import pytest
 
-from reconciler.core.verdict import APPLIED, Result, Verdict
 from reconciler.engine.apply import Applied
+from reconciler.model.verdict import APPLIED, Result, Verdict
 from reconciler.simulator.server import Simulator
 from tests import build
 from tests.battery.ledger import Ledger

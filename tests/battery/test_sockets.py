@@ -8,7 +8,7 @@ import pytest
 
 from reconciler.api.client import Client
 from reconciler.api.exchange import KeyAccess, Session
-from reconciler.api.transport import HttpPort
+from reconciler.api.http import HttpPort
 from reconciler.engine.drive import drive
 from reconciler.simulator.faults import FaultKind, apply_fault
 from reconciler.simulator.http import serve

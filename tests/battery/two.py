@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import chain, repeat
 
-from reconciler.core.desired import Desired
-from reconciler.core.tunnel import canonical
+from reconciler.model.desired import Desired
+from reconciler.model.tunnel import canonical
 from tests.battery.paths import other_wish
 from tests.battery.port import Mishaps
 from tests.battery.run import Result, Story, finish

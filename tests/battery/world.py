@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from unicodedata import normalize
 
-from reconciler.core.desired import Account, Declared, Desired, EnvRef, External, Limits
-from reconciler.core.plan import PlanOptions
+from reconciler.model.desired import Account, Declared, Desired, EnvRef, External, Limits
+from reconciler.plan.plan import PlanOptions
 from reconciler.simulator.server import Simulator
 from tests import build
 from tests.strangers import foreign_create

@@ -247,7 +247,7 @@ def test_what_was_imported_before_a_failure_is_said(world: World) -> None:
 
 def test_files_that_would_be_wrong_together_are_not_written(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     from reconciler.cli import import_
-    from reconciler.desired.dump import dump
+    from reconciler.files.dump import dump
 
     monkeypatch.setattr(import_, "dump", lambda live, own, declared, _beside: dump(live, own, declared))
     world.live(tunnel(1, interface_address="10.0.0.0/31"))

@@ -9,8 +9,8 @@ from typing import TextIO
 import pytest
 
 from reconciler.cli.context import Context
-from reconciler.keys.redact import Redactor
-from reconciler.keys.secret import Secret
+from reconciler.secrets.redact import Redactor
+from reconciler.secrets.secret import Secret
 from reconciler.simulator.message import Reply
 from tests.cli.world import ID, TOKEN, World, tunnel
 
@@ -354,7 +354,7 @@ def test_a_key_that_is_lost_with_the_process_shows_at_once(world: World) -> None
         raise KeyboardInterrupt
 
     with world.patch.context() as patch:
-        patch.setattr("reconciler.keys.rotate._keep", die)
+        patch.setattr("reconciler.secrets.rotate._keep", die)
         with pytest.raises(KeyboardInterrupt):
             world.run("psk", "rotate", "t001", "--auto-approve")
     (key,) = world.run("psk", "status", "-o", "json").account["keys"]

@@ -9,12 +9,12 @@ from urllib.parse import quote
 
 import pytest
 
-from reconciler.keys.redact import Redactor
+from reconciler.secrets.redact import Redactor
 from reconciler.simulator.faults import Ambiguous
 from reconciler.simulator.message import Reply, failure
 from tests.cli.test_accounts import git
 from tests.cli.world import ID, Ran, World, tunnel
-from tests.keys.canary import leaks
+from tests.secrets.canary import leaks
 
 KEY = "c4nary-PSK 'q\"<&>%s {0} *_`|~ \\key"
 MD5 = "Md5=Canary&<x>_y"

@@ -15,9 +15,9 @@ import pytest
 from reconciler.cli.context import Context, Halt
 from reconciler.cli.lock import lock, lock_accounts
 from reconciler.cli.options import parse
-from reconciler.core.desired import Account
-from reconciler.core.diagnostic import Location
-from reconciler.keys.redact import Redactor
+from reconciler.model.desired import Account
+from reconciler.model.problems import Location
+from reconciler.secrets.redact import Redactor
 from tests.cli.test_signals import Gate, start
 from tests.cli.world import ID, OTHER_ID, World, tunnel
 

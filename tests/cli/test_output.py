@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.cli.output import line_of
-from reconciler.desired.tree import MAX_FILE
+from reconciler.files.tree import MAX_FILE
 
 
 def test_a_line_is_counted_from_one_and_is_shown_without_its_end(tmp_path: Path) -> None:

@@ -5,12 +5,12 @@ from typing import Any
 
 from reconciler.api.call import Ambiguous, Call, Outcome, Pause, Step, Verb
 from reconciler.api.wire import Unsettled, decode, encode
-from reconciler.core.build import build_plan
-from reconciler.core.desired import Desired
-from reconciler.core.live import Live, live_from_result
-from reconciler.core.plan import Plan
 from reconciler.engine.apply import Applied, apply
 from reconciler.engine.drive import drive
+from reconciler.model.desired import Desired
+from reconciler.model.live import Live, live_from_result
+from reconciler.plan.build import build_plan
+from reconciler.plan.plan import Plan
 from reconciler.simulator.message import Request
 from reconciler.simulator.semantics import Semantics
 from reconciler.simulator.server import Simulator

@@ -1,11 +1,11 @@
 import pytest
 
 from reconciler.api.call import Answered, ApiError, NotSent, Pause, Refused, Verb
-from reconciler.core.live import Live
 from reconciler.engine.apply import apply
 from reconciler.engine.check import check
 from reconciler.engine.drive import drive
 from reconciler.engine.listing import read_list
+from reconciler.model.live import Live
 from tests.build import ACCOUNT_ID, account, desired, live, plan, tunnel
 from tests.engine.harness import LOST, World
 

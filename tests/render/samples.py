@@ -1,7 +1,7 @@
 """Reports as literals: one of every kind that a person can meet."""
 
-from reconciler.core.diagnostic import Location, error, warning
-from reconciler.core.report import (
+from reconciler.model.problems import Location, error, warning
+from reconciler.model.report import (
     AccountReport,
     ChangeReport,
     FieldReport,

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.core.report import EXIT_CODES
+from reconciler.model.report import EXIT_CODES
 from reconciler.render.kinds import Key, Shape, Type, When
 from reconciler.render.shape import ACCOUNT
 

@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler.core.diagnostic import Location, error, warning
+from reconciler.model.problems import Location, error, warning
 from reconciler.render import render
 from tests.render.payloads import PAYLOADS
 from tests.render.samples import BLOCKED, DRIFT, INVALID, LON_A, NO_CHANGES, PARTIAL, PLAN

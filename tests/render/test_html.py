@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.core.report import ChangeReport, Report
+from reconciler.model.report import ChangeReport, Report
 from reconciler.render import render
 from tests.render.payloads import PAYLOADS
 from tests.render.samples import DRIFT, LON_A, OLD_SITE, PAR_A, PARTIAL, PLAN, SAMPLES, account, counted

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from reconciler.core.report import AccountReport, ChangeReport, FieldReport, Report
+from reconciler.model.report import AccountReport, ChangeReport, FieldReport, Report
 from reconciler.render import shape
 from reconciler.render.json import report_document, report_json
 from reconciler.render.kinds import Shape

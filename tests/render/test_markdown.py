@@ -7,8 +7,8 @@ from time import process_time
 import pytest
 from markdown_it import MarkdownIt
 
-from reconciler.core.diagnostic import Location, error
-from reconciler.core.report import FieldReport, GuardReport, LeftAlone, Patch, Problem, Reason, Report, Source
+from reconciler.model.problems import Location, error
+from reconciler.model.report import FieldReport, GuardReport, LeftAlone, Patch, Problem, Reason, Report, Source
 from reconciler.render import render
 from tests.render.payloads import PAYLOADS
 from tests.render.samples import (

@@ -3,9 +3,9 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler.core.diagnostic import Location, error, warning
-from reconciler.core.report import FieldReport, Report
-from reconciler.desired import schema, shapes
+from reconciler.files import schema, shapes
+from reconciler.model.problems import Location, error, warning
+from reconciler.model.report import FieldReport, Report
 from reconciler.render import problems, render
 from reconciler.render.paint import columns
 from reconciler.render.words import moment

@@ -1,0 +1,162 @@
+"""Validation errors as diagnostics with a place and a remedy, and the value without its wrong parts.
+
+The second lets the other rules look at what is right in a wrong file, so that one run tells every problem. No
+message holds the value of an unknown key or of a key.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from reconciler.files import schema
+from reconciler.files.references import EXTERNAL, PSK, SINK
+from reconciler.files.shapes import Record
+from reconciler.files.values import did_you_mean, literal_key, shown
+from reconciler.model.problems import MAX_TOLD, Diagnostic, Severity, error, untold
+from reconciler.yaml.read import Document
+
+Error = Mapping[str, Any]
+Loc = tuple[str | int, ...]
+
+_RECORDS = {
+    "bgp": schema.BGP,
+    "health_check": schema.HEALTH_CHECK,
+    "target": schema.TARGET,
+    "custom_remote_identities": schema.IDENTITIES,
+    "psk": PSK,
+    "deliver_to": SINK,
+    "token": schema.TOKEN,
+    "paused": schema.PAUSED,
+    "ignore": schema.IGNORE,
+    "limits": schema.LIMITS,
+    "defaults": schema.DEFAULTS,
+    "tunnels": schema.TUNNEL,
+}
+_LENGTHS = {
+    "too_short": (
+        "empty-value",
+        "an empty list where something is needed",
+        "Write at least one item, or remove the key.",
+    ),
+    "too_long": ("out-of-range", "a list with far too many items", "Split it, or remove what stands there twice."),
+}
+_SHAPES = {"dict_type": "a mapping", "list_type": "a list"}
+_SECRET = re.compile(r"psk|pks|pre.?shared|secret|passw|(^|_)key$|^key", re.IGNORECASE)
+_PSK_WORDS = ("psk", "ipsec_psk", "pre_shared_key")
+_NOTHING = "An empty file never means that nothing is wanted. If that is meant, write `tunnels: []`."
+_MEANT_PSK = did_you_mean("psk", ("psk",))
+_OWN_KEYS = ("name", "interface_address", "interface_address6", "psk", "renamed_from", "protect")
+
+
+def _known(parent: Loc, root: Record) -> tuple[str, ...]:
+    words = [part for part in parent if isinstance(part, str)]
+    return tuple((_RECORDS[words[-1]] if words else root).keys)
+
+
+def _secret_like(name: str, value: object) -> bool:
+    looks = _SECRET.search(name) or did_you_mean(name, _PSK_WORDS)
+    return bool(looks) and isinstance(value, str) and value != EXTERNAL
+
+
+def _unknown(found: Error, root: Record) -> tuple[str, str, str]:
+    *parent, name = found["loc"]
+    known = _known(tuple(parent), root)
+    where = next((part for part in reversed(parent) if isinstance(part, str)), "")
+    if where in ("psk", "deliver_to", "token"):
+        return "unknown-key", f"an unknown key in {where}", f"It can hold {', '.join(known)}."
+    near = did_you_mean(name, known)
+    of_tunnel = where in ("tunnels", "defaults") or (root is schema.TUNNEL_FILE and not parent)
+    if of_tunnel and near in ("", _MEANT_PSK) and _secret_like(name, found["input"]):
+        problem = literal_key().context or {}
+        return "literal-psk", problem["summary"], problem["detail"]
+    if where == "defaults" and name in _OWN_KEYS:
+        return "not-in-defaults", f"{shown(name)} can't stand in defaults", "Write it in each tunnel."
+    if not parent and (name in _OWN_KEYS or name in schema.DEFAULTS.keys):
+        return (
+            "unknown-key",
+            f"{shown(name)} stands outside tunnels and defaults",
+            "Indent it below one of them.",
+        )
+    if not parent and name in (*schema.ACCOUNT_FILE.keys, "tunnels"):
+        file = "a file beside account.yaml" if name == "tunnels" else "account.yaml"
+        return "unknown-key", f"{shown(name)} can't stand in this file", f"It belongs in {file}."
+    return "unknown-key", f"unknown key {shown(name)}", f"{near}Known here: {', '.join(known)}."
+
+
+def _shape(found: Error) -> tuple[str, str, str]:
+    wanted = _SHAPES[found["type"]]
+    value = found["input"]
+    given = {list: "a list", dict: "a mapping", type(None): "nothing"}.get(type(value), "text")
+    return "wrong-type", f"{given} where {wanted} belongs", f"Write {wanted} here."
+
+
+def _words(found: Error, root: Record) -> tuple[str, str, str]:
+    kind, loc = found["type"], found["loc"]
+    if kind == "extra_forbidden":
+        return _unknown(found, root)
+    if loc == ("tunnels",) and (kind == "missing" or found["input"] is None):
+        return "nothing-declared", "this file declares no tunnels", _NOTHING
+    if kind == "missing":
+        return "missing-field", f"{shown(str(loc[-1]))} is missing", "It is required: add it."
+    if kind in _LENGTHS:
+        return _LENGTHS[kind]
+    if kind in _SHAPES:
+        return _shape(found)
+    return kind, found["ctx"]["summary"], found["ctx"]["detail"]
+
+
+def explain(document: Document, errors: Sequence[Error], root: Record) -> list[Diagnostic]:
+    """One diagnostic for each of pydantic's errors, at its place in the file.
+
+    Args:
+        document: The file that was validated.
+        errors: As `ValidationError.errors()` gives them; told up to a limit, and the number of the others.
+        root: The shape of the whole file.
+    """
+    out = []
+    for found in errors[:MAX_TOLD]:
+        code, summary, detail = _words(found, root)
+        key = code in ("unknown-key", "not-in-defaults", "nothing-declared")
+        out.append(error(code, summary, detail, document.location(found["loc"], key=key)))
+    if rest := errors[MAX_TOLD:]:
+        out.append(untold(len(rest), Severity.ERROR, document.location(rest[0]["loc"])))
+    return out
+
+
+def without(value: Any, errors: Iterable[Error]) -> tuple[Any, dict[int | str, set[str]]]:
+    """The value without what is wrong, and the keys that were taken away.
+
+    Args:
+        value: The file's value; not changed.
+        errors: As `ValidationError.errors()` gives them.
+
+    Returns:
+        A value in which a whole top-level key of the file, of `defaults` or of a tunnel is missing for each
+        error, and these keys by index of tunnel, by `defaults`, and by `""` for the file.
+    """
+    gone: dict[int | str, set[str]] = {}
+    for found in errors:
+        scope, key = _cut(found["loc"])
+        gone.setdefault(scope, set()).add(key)
+        if _SECRET.search(key):
+            gone[scope].add("psk")
+    root = {k: v for k, v in value.items() if k not in gone.get("", ())} if isinstance(value, dict) else {}
+    if isinstance(root.get("defaults"), dict):
+        root["defaults"] = {k: v for k, v in root["defaults"].items() if k not in gone.get("defaults", ())}
+    if isinstance(root.get("tunnels"), list):
+        root["tunnels"] = [_rest(item, gone.get(i, set())) for i, item in enumerate(root["tunnels"])]
+    return root, gone
+
+
+def _rest(item: Any, gone: set[str]) -> Any:
+    return {k: v for k, v in item.items() if k not in gone} if isinstance(item, dict) else {}
+
+
+def _cut(loc: Loc) -> tuple[int | str, str]:
+    """Which mapping loses which key for an error at a place."""
+    scope = loc[1] if len(loc) > 1 and loc[0] == "tunnels" else loc[0] if len(loc) > 1 and loc[0] == "defaults" else ""
+    if scope == "":
+        return "", str(loc[0]) if loc else ""
+    if scope == "defaults":
+        return scope, str(loc[1])
+    return scope, str(loc[2]) if len(loc) > 2 else "*"  # noqa: PLR2004 - tunnels, index, key

@@ -1,0 +1,180 @@
+"""The files as they are at a git ref, read with the `git` program from the repository that holds the folder.
+
+The blobs are laid out in a temporary folder and read by the same code as the working tree, so both follow the same
+rules; places in messages begin with the folder that the user gave.
+"""
+
+import os
+import re
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from reconciler.files.tree import (
+    MAX_FILES,
+    MAX_TOTAL,
+    SourceFile,
+    Tree,
+    Unread,
+    belongs_to_a_program,
+    is_read,
+    read_tree,
+    safe_path,
+    was_meant,
+)
+from reconciler.model.problems import Diagnostic, Location, error, in_order
+
+TIMEOUT = 60.0
+"""Seconds for one call of git."""
+
+_REF = re.compile(r"[A-Za-z0-9_@][A-Za-z0-9_./@{}^~+-]{0,255}")
+_LINK, _FILES = "120000", ("100644", "100755")
+_STDERR = 300
+
+
+class GitError(ValueError):
+    """The ref can't be read; the message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Blob:
+    """One entry of a git tree."""
+
+    mode: str
+    id: str
+    size: int
+    path: str
+
+
+def read_tree_at(ref: str, root: Path) -> Tree:
+    """The tree below a folder as it is at a git ref; empty when the folder does not exist there.
+
+    Args:
+        ref: A branch, tag or commit, as git names it.
+        root: The folder of the desired state; it may be missing in the working tree.
+
+    Raises:
+        GitError: No git, no repository, no such ref, or too much to read.
+    """
+    if not _REF.fullmatch(ref):
+        raise GitError("this is no git ref. Give a branch, tag or commit, such as origin/main")
+    real = Path(os.path.realpath(root))
+    place = next(path for path in (real, *real.parents) if path.is_dir())
+    top = Path(_line(place, "rev-parse", "--show-toplevel", remedy="--baseline needs a git repository"))
+    remedy = "Fetch it first (in CI: fetch the whole history), or give another ref"
+    commit = _line(top, "rev-parse", "--verify", "--end-of-options", f"{ref}^{{commit}}", remedy=remedy)
+    inside = real.relative_to(os.path.realpath(top)).as_posix()
+    spec = f"{commit}^{{tree}}" if inside == "." else f"{commit}:{inside}"
+    if _git(top, "cat-file", "-e", spec).returncode:
+        return Tree((), ())
+    blobs = _blobs(top, spec)
+    if not blobs:
+        return Tree((), ())
+    return _laid_out(top, blobs, root)
+
+
+def _git(place: Path, *words: str, data: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    command: Sequence[str] = ("git", "-C", str(place), *words)
+    try:
+        return subprocess.run(command, input=data, capture_output=True, timeout=TIMEOUT, check=False)  # noqa: S603
+    except FileNotFoundError:
+        raise GitError("the program git is not there. Install it, or leave out --baseline") from None
+    except subprocess.TimeoutExpired:
+        raise GitError(f"git took longer than {TIMEOUT:.0f} seconds. Try again") from None
+
+
+def _output(place: Path, *words: str, remedy: str, data: bytes = b"") -> bytes:
+    done = _git(place, *words, data=data)
+    if done.returncode:
+        said = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["no reason given"]
+        raise GitError(f"git says: {said[0][:_STDERR]}. {remedy}")
+    return done.stdout
+
+
+def _line(place: Path, *words: str, remedy: str) -> str:
+    return os.fsdecode(_output(place, *words, remedy=remedy)).strip("\n")
+
+
+def _blobs(place: Path, spec: str) -> list[_Blob]:
+    """The links and files of a git tree that are read or were meant to be."""
+    listing = _output(place, "ls-tree", "-r", "-z", "-l", spec, remedy="Check the repository with git fsck")
+    out = []
+    for entry in listing.split(b"\0")[:-1]:
+        facts, _, path = entry.partition(b"\t")
+        mode, _, blob, size = facts.decode("ascii").split()
+        name = os.fsdecode(path)
+        if (mode == _LINK or mode in _FILES) and _counts(name.split("/"), link=mode == _LINK):
+            out.append(_Blob(mode, blob, int(size), name))
+    if len(out) > MAX_FILES or sum(blob.size for blob in out if is_read(blob.path.split("/"))) > MAX_TOTAL:
+        raise GitError("the folder is too large at that ref. Is this the right folder?")
+    return out
+
+
+def _counts(parts: list[str], *, link: bool) -> bool:
+    """True for a file that the working tree's reader would look at, and for a link that might stand for one."""
+    if is_read(parts):
+        return True
+    if any(map(belongs_to_a_program, parts)):
+        return False
+    return was_meant(parts[-1]) or (link and not any(part.startswith(".") for part in parts))
+
+
+def _laid_out(place: Path, blobs: list[_Blob], root: Path) -> Tree:
+    """The tree of the files among the blobs, with a problem for each link. What is not read needs no content."""
+    links = [_linked(safe_path(root / blob.path)) for blob in blobs if blob.mode == _LINK]
+    files = [blob for blob in blobs if blob.mode != _LINK]
+    read = [blob for blob in files if is_read(blob.path.split("/"))]
+    contents = dict(zip(read, _contents(place, read), strict=True))
+    with TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        for blob in files:
+            path = folder / blob.path
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(contents.get(blob, b""))
+        tree = read_tree(folder)
+        return _moved(tree, links, safe_path(folder), safe_path(root))
+
+
+def _contents(place: Path, files: list[_Blob]) -> list[bytes]:
+    """The contents of blobs, from one call."""
+    ids = "".join(f"{blob.id}\n" for blob in files).encode()
+    stream = _output(place, "cat-file", "--batch", remedy="Check the repository with git fsck", data=ids)
+    out, at = [], 0
+    for blob in files:
+        at = stream.index(b"\n", at) + 1
+        out.append(stream[at : at + blob.size])
+        at += blob.size + 1
+    return out
+
+
+def _linked(path: str) -> Diagnostic:
+    detail = "Links are not followed when files are read from git. Put the file itself there."
+    return error("linked-file", "a symbolic link in git", detail, Location(path))
+
+
+def _moved(tree: Tree, links: list[Diagnostic], old: str, new: str) -> Tree:
+    """The tree with paths below another root."""
+
+    def path(text: str) -> str:
+        return text.replace(old, new, 1)
+
+    def source(file: SourceFile) -> SourceFile:
+        return replace(file, path=path(file.path))
+
+    def problem(told: Diagnostic) -> Diagnostic:
+        place = replace(told.location, file=path(told.location.file)) if told.location else None
+        return replace(told, summary=path(told.summary), detail=path(told.detail), location=place)
+
+    accounts = tuple(
+        replace(
+            account,
+            folder=path(account.folder),
+            account_file=source(account.account_file) if account.account_file else None,
+            files=tuple(map(source, account.files)),
+            unread=tuple(Unread(path(u.path), os.path.abspath(path(u.path))) for u in account.unread),  # noqa: PTH100
+        )
+        for account in tree.accounts
+    )
+    return Tree(accounts, in_order([*map(problem, tree.diagnostics), *links]))

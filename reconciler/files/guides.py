@@ -1,0 +1,195 @@
+"""Warnings: what the API may take and Cloudflare's guides rule out, and what people do by mistake.
+
+A value from `defaults` is warned of once, where it stands: a warning that names no tunnel is the same for all of them.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
+from functools import lru_cache
+from ipaddress import ip_address, ip_interface, ip_network
+
+from reconciler.files.rules import Entry, Group
+from reconciler.files.values import shown
+from reconciler.model.desired import Account
+from reconciler.model.problems import Diagnostic, Location, warning
+
+MAX_NAME = 15
+CLOUDFLARE_ASN = 13335
+_CLOUDFLARES = "Cloudflare's own"
+
+_NAME = re.compile(r"[A-Za-z0-9_.-]*")
+_DOCUMENTED = tuple(map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.240.0/20")))
+_PRIVATE = tuple(map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")))
+_MAYBE_NOT_PUBLIC = re.compile(r"(?:0|10|100|127|169|172|192|22[4-9]|23[0-9])\.|[0-9a-f]*:")
+"""Parsing takes time, and most addresses begin otherwise."""
+_RESERVED_ASNS = (range(1), range(23456, 23457), range(65535, 65536), range(65552, 131072), range(0xFFFFFFFF, 1 << 32))
+"""What IANA's registry reserves, but for the numbers of examples: those stand for real ones, as addresses do."""
+
+
+def warnings(groups: Iterable[Group], today: date) -> Iterator[Diagnostic]:
+    """All warnings about the accounts.
+
+    Args:
+        groups: The accounts.
+        today: The day (UTC) on which rules with an end are judged.
+    """
+    for group in groups:
+        yield from _expired(group.account, today)
+        yield from _names(group.entries)
+        yield from _pairs(group.entries)
+        for entry in group.entries:
+            yield from _inner(entry)
+            yield from _endpoints(group, entry)
+            yield from _asn(group, entry)
+            yield from _target(group, entry)
+            yield from _psk(entry)
+
+
+def _origin(group: Group, entry: Entry, *path: str) -> Location:
+    """Where a value stands: in the tunnel, or in the defaults that give it."""
+    if b"<<" in entry.document.text:  # a merge may have brought it
+        return entry.at(*path)
+    places = [(entry.document, ("tunnels", entry.index)), (entry.document, ("defaults",))]
+    if group.document:
+        places.append((group.document, ("defaults",)))
+    for document, start in places:
+        if document.holds((*start, *path)):
+            return document.location((*start, *path))
+    return entry.at(*path)
+
+
+def _expired(account: Account, today: date) -> Iterator[Diagnostic]:
+    for rule in account.ignore:
+        if rule.until is None or today <= rule.until:
+            continue
+        effect = "Its fields are compared again" if rule.fields else "It still protects its tunnels"
+        yield warning(
+            "expired-rule",
+            f"the rule for {shown(rule.name)} ended on {rule.until}",
+            f"{effect}. Remove the rule, or give it a later end.",
+            rule.location,
+        )
+
+
+def _names(entries: Sequence[Entry]) -> Iterator[Diagnostic]:
+    first: dict[str, Entry] = {}
+    for entry in entries:
+        name = entry.declared.name
+        if len(name) > MAX_NAME:
+            detail = f"Cloudflare's documentation allows {MAX_NAME}. Choose a shorter one."
+            yield warning("long-name", f"the name {shown(name)} has {len(name)} characters", detail, entry.at("name"))
+        if not _NAME.fullmatch(name):
+            detail = "Cloudflare's documentation allows neither spaces nor special characters. Use letters, digits, -."
+            yield warning("odd-name", f"the name {shown(name)} has special characters", detail, entry.at("name"))
+        other = first.setdefault(name.casefold(), entry)
+        if other.declared.name != name:
+            detail = f"{shown(other.declared.name)} at {other.at('name')} is another tunnel. Is one of them a slip?"
+            summary = f"the name {shown(name)} differs from another one in case only"
+            yield warning("similar-name", summary, detail, entry.at("name"))
+
+
+def _psk(entry: Entry) -> Iterator[Diagnostic]:
+    if entry.declared.key is None and "psk" not in entry.wrong:
+        detail = "A tunnel without a key does not come up. Add psk: {env: NAME}, or psk: external."
+        summary = f"the tunnel {shown(entry.declared.name)} declares no pre-shared key"
+        yield warning("no-psk", summary, detail, entry.declared.location)
+
+
+def _inner(entry: Entry) -> Iterator[Diagnostic]:
+    """Interface addresses that no side of a point-to-point link should have."""
+    for path in ("interface_address", "interface_address6"):
+        text = str(entry.declared.settings[path])
+        if not text or (text.startswith("10.") and text.endswith("/31")):  # most are fine, and parsing takes time
+            continue
+        inner = ip_interface(text)
+        network = inner.network
+        if network.prefixlen == 127 and inner.ip != network[0]:  # noqa: PLR2004 - two addresses
+            detail = f"Cloudflare's guides give Cloudflare the first one and the device the second. Write {network}."
+            summary = f"{shown(text)} is the second address of its /127"
+            yield warning("second-address", summary, detail, entry.at(path))
+        if network.prefixlen == 30 and inner.ip in (network[0], network[3]):  # noqa: PLR2004 - four addresses
+            kind = "network" if inner.ip == network[0] else "broadcast"
+            detail = f"No host can have it. Write Cloudflare's side: {network[1]}/30 or {network[2]}/30."
+            yield warning("not-a-host", f"{shown(text)} is the {kind} address of its /30", detail, entry.at(path))
+        if path == "interface_address" and not any(inner.ip in documented for documented in _DOCUMENTED):
+            detail = "Cloudflare documents 10/8, 172.16/12, 192.168/16 and 169.254.240.0/20 only. Use one of them."
+            summary = f"{shown(text)} lies outside the documented ranges"
+            yield warning("public-interface", summary, detail, entry.at(path))
+
+
+def _endpoints(group: Group, entry: Entry) -> Iterator[Diagnostic]:
+    """Outer addresses that the Internet does not know."""
+    settings = entry.declared.settings
+    ours, theirs = str(settings["cloudflare_endpoint"]), str(settings["customer_endpoint"])
+    for path, text in (("cloudflare_endpoint", ours), ("customer_endpoint", theirs)):
+        if _MAYBE_NOT_PUBLIC.match(text) and (kind := _not_public(text)):
+            detail = "The tunnel's outer packets cross the Internet. Write the public address of that end."
+            yield warning("not-public", f"{shown(text)} is {kind} address", detail, _origin(group, entry, path))
+    if ours and ours == theirs:
+        detail = "cloudflare_endpoint is Cloudflare's address, customer_endpoint the device's. Correct one of them."
+        place = _origin(group, entry, "customer_endpoint")
+        yield warning("same-endpoints", "both endpoints are the same address", detail, place)
+
+
+@lru_cache(maxsize=16384)
+def _not_public(text: str) -> str:
+    """`a private`, `a loopback` and so on; nothing for an address that can be an end of a tunnel, or be an example."""
+    found = ip_address(text)
+    found = getattr(found, "ipv4_mapped", None) or found
+    kinds = (
+        ("an unspecified", found.is_unspecified),
+        ("a loopback", found.is_loopback),
+        ("a link-local", found.is_link_local),
+        ("a multicast", found.is_multicast),
+        ("a private", any(found in network for network in _PRIVATE)),
+    )
+    return next((kind for kind, is_kind in kinds if is_kind), "")
+
+
+def _asn(group: Group, entry: Entry) -> Iterator[Diagnostic]:
+    asn = entry.asn
+    if asn is None:  # a range looks at each of its numbers for what is no number
+        return
+    if asn == CLOUDFLARE_ASN or any(asn in reserved for reserved in _RESERVED_ASNS):
+        summary = f"the AS number {asn} is {_CLOUDFLARES if asn == CLOUDFLARE_ASN else 'reserved'}"
+        detail = "customer_asn is the device's. Write your own, or a private one like 64512 to 65534."
+        if asn == 0:
+            detail += " A 0 alone is taken for no BGP at all."
+        yield warning("reserved-asn", summary, detail, _origin(group, entry, "bgp", "customer_asn"))
+
+
+def _target(group: Group, entry: Entry) -> Iterator[Diagnostic]:
+    """Health-check targets that are not probed, or that prove nothing."""
+    settings = entry.declared.settings
+    target = settings["health_check.target.saved"]
+    if not target:
+        return
+    path = ("health_check", "target")
+    reply = settings["health_check.type"] == "reply"
+    if reply or settings.get("health_check.direction") == "bidirectional":
+        summary = f"a health check that is {'of type reply' if reply else 'bidirectional'} ignores its target"
+        detail = "Write type: request and direction: unidirectional beside it, or remove the target."
+        yield warning("target-ignored", summary, detail, _origin(group, entry, *path))
+    own = {str(settings[path]).partition("/")[0] for path in ("interface_address", "interface_address6")}
+    if target in own | {settings["cloudflare_endpoint"]}:
+        detail = "That is Cloudflare's side of it, which proves nothing. Write an address on the device's side."
+        summary = "the health check's target is the tunnel's own address"
+        yield warning("target-is-own-side", summary, detail, _origin(group, entry, *path))
+
+
+def _pairs(entries: Iterable[Entry]) -> Iterator[Diagnostic]:
+    first: dict[tuple[object, object], Entry] = {}
+    for entry in entries:
+        pair = entry.declared.settings["cloudflare_endpoint"], entry.declared.settings["customer_endpoint"]
+        if not all(pair):
+            continue
+        other = first.setdefault(pair, entry)
+        if other is not entry:
+            yield warning(
+                "same-endpoint-pair",
+                "two tunnels with the same two endpoints",
+                f"{shown(other.declared.name)} at {other.at('customer_endpoint')} has them too. They can "
+                "only be told apart by identities. Change an endpoint if that is not meant.",
+                entry.at("customer_endpoint"),
+            )

@@ -1,0 +1,206 @@
+"""Errors across the tunnels of an account and across accounts; what is only unwise is for `guides` to say."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import translate
+from socket import AF_INET, AF_INET6, inet_pton
+
+from reconciler.files.values import shown, visible
+from reconciler.model.desired import Account, Declared
+from reconciler.model.problems import Diagnostic, Location, error
+from reconciler.yaml.read import Document
+
+_RESTS = {"127": 1, "31": 1, "30": 3}
+"""Host bits of an interface address by its length."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A declared tunnel and what is known of its text.
+
+    Attributes:
+        declared: The tunnel.
+        document: The file that declares it.
+        index: Its index in the file's list.
+        wrong: Its top-level keys that are missing from `declared` because they are wrong.
+        asn: The AS number as it is written. A zero alone is no BGP, and then the settings hold none.
+    """
+
+    declared: Declared
+    document: Document
+    index: int
+    wrong: frozenset[str] = frozenset()
+    asn: int | None = None
+
+    def at(self, *path: str) -> Location:
+        """The place of a field, or of the tunnel when the field is inherited."""
+        return self.document.location(("tunnels", self.index, *path))
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """An account and its tunnels in the order of files and lines, duplicates included.
+
+    Attributes:
+        account_id: The account's id in lower case, also where it is wrong for its case only; empty when there is none.
+        document: The account's own file; None when it could not be read.
+        whole: False when a tunnel or its reference to a key could not be read.
+    """
+
+    account: Account
+    entries: tuple[Entry, ...]
+    account_id: str = ""
+    document: Document | None = None
+    whole: bool = True
+
+
+def check(groups: Sequence[Group]) -> Iterator[Diagnostic]:
+    """All errors that need more than one value to be seen."""
+    yield from _account_ids(groups)
+    for group in groups:
+        named = {entry.declared.name: entry for entry in reversed(group.entries) if entry.declared.name}
+        yield from _names(group.entries)
+        yield from _overlaps(group.entries, "interface_address", AF_INET)
+        yield from _overlaps(group.entries, "interface_address6", AF_INET6)
+        yield from _identities(group.entries)
+        yield from _renames(group.entries)
+        yield from _ownership(group.account, named)
+
+
+def _account_ids(groups: Iterable[Group]) -> Iterator[Diagnostic]:
+    first: dict[str, Account] = {}
+    for group in groups:
+        if not group.account_id:
+            continue
+        account = group.account
+        other = first.setdefault(group.account_id, account)
+        if other is not account:
+            detail = f"{other.location} has it too, and each would delete the other's tunnels. Merge the two."
+            yield error("duplicate-account", "an account id that stands twice", detail, account.location)
+
+
+def _names(entries: Iterable[Entry]) -> Iterator[Diagnostic]:
+    first: dict[str, Entry] = {}
+    for entry in entries:
+        name = entry.declared.name
+        if not name or (other := first.setdefault(visible(name), entry)) is entry:
+            continue
+        summary, detail = f"a second tunnel named {shown(name)}", "Names are unique in an account: change one of them."
+        if other.declared.name != name:
+            summary += f", which looks like {shown(other.declared.name)}"
+            detail = "They differ in characters that nobody sees: remove those, and change one of the names."
+        detail = f"{other.at('name')} declares it already. {detail}"
+        yield error("duplicate-name", summary, detail, entry.at("name"))
+
+
+def _span(text: str, family: int) -> tuple[int, int]:
+    """First address, and last one negated, of the network of an interface address: wider ones sort first."""
+    host, _, length = text.partition("/")
+    rest = _RESTS[length]
+    last = int.from_bytes(inet_pton(family, host)) | rest
+    return last - rest, -last
+
+
+def _overlaps(entries: Sequence[Entry], path: str, family: int) -> Iterator[Diagnostic]:
+    """Networks are nested or apart, so the one that reaches furthest holds the next one or none does."""
+    spans = sorted(
+        (
+            (*_span(text, family), index)
+            for index, entry in enumerate(entries)
+            if isinstance(text := entry.declared.settings[path], str) and text
+        ),
+    )
+    reach = widest = -1
+    for start, end, index in spans:
+        if start <= reach:
+            other, later = (entries[n] for n in sorted((widest, index)))
+            yield error(
+                "overlapping-network",
+                f"{shown(str(later.declared.settings[path]))} overlaps another tunnel's network",
+                f"{shown(other.declared.name)} at {other.at(path)} has {other.declared.settings[path]}. "
+                "Each tunnel needs a network of its own.",
+                later.at(path),
+            )
+        if -end > reach:
+            reach, widest = -end, index
+
+
+def _identities(entries: Iterable[Entry]) -> Iterator[Diagnostic]:
+    first: dict[tuple[str, str], Entry] = {}
+    for entry in entries:
+        settings = entry.declared.settings
+        identity, endpoint = (
+            str(settings["custom_remote_identities.fqdn_id"]),
+            str(settings["cloudflare_endpoint"]),
+        )
+        if not identity or not endpoint:
+            continue
+        other = first.setdefault((identity.lower(), endpoint), entry)
+        if other is not entry:
+            place = other.at("custom_remote_identities", "fqdn_id")
+            yield error(
+                "duplicate-identity",
+                "an identity that another tunnel of the same Cloudflare endpoint has",
+                f"{shown(other.declared.name)} at {place} has it too: Cloudflare can't tell them apart. "
+                "Change one, or move one to another cloudflare_endpoint.",
+                entry.at("custom_remote_identities", "fqdn_id"),
+            )
+
+
+def _renames(entries: Iterable[Entry]) -> Iterator[Diagnostic]:
+    claimed: dict[str, Entry] = {}
+    former: dict[str, str] = {}
+    for entry in entries:
+        old, name = entry.declared.renamed_from, entry.declared.name
+        if old is None:
+            continue
+        if old == name:
+            detail = "A tunnel can't be renamed from its own name. Remove the line."
+            yield error("rename-to-itself", "renamed_from is the tunnel's own name", detail, entry.at("renamed_from"))
+            continue
+        other = claimed.setdefault(old, entry)
+        if other is not entry:
+            detail = f"{other.at('renamed_from')} claims it already. Only one tunnel can: remove the other."
+            summary = f"the former name {shown(old)} is claimed twice"
+            yield error("rename-claimed-twice", summary, detail, entry.at("renamed_from"))
+        elif name:
+            former[name] = old
+    for name in _in_cycles(former):
+        entry = claimed[former[name]]
+        detail = "Names can't be swapped in place. Rename one of them to a free name first, and apply in between."
+        yield error("rename-cycle", "these renames close a cycle", detail, entry.at("renamed_from"))
+
+
+def _in_cycles(former: Mapping[str, str]) -> Iterator[str]:
+    """One name of each cycle: the one that sorts first."""
+    seen: set[str] = set()
+    for start in sorted(former):
+        trail: dict[str, None] = {}
+        name = start
+        while name in former and name not in seen:
+            seen.add(name)
+            trail[name] = None
+            name = former[name]
+        if name in trail:
+            names = list(trail)
+            yield min(names[names.index(name) :])
+
+
+def _ownership(account: Account, named: Mapping[str, Entry]) -> Iterator[Diagnostic]:
+    for name, place in account.removed.items():
+        if name in named:
+            detail = f"{named[name].at('name')} declares it. Remove one of the two."
+            yield error("removed-and-declared", f"{shown(name)} is removed and declared", detail, place)
+    for rule in account.ignore:
+        if rule.fields:
+            continue
+        matches = re.compile(translate(rule.name)).match
+        for name, entry in named.items():
+            if matches(name):
+                yield error(
+                    "ignored-and-declared",
+                    f"{shown(name)} is declared and ignored",
+                    f"The rule at {rule.location} leaves it to somebody else. Remove one of the two.",
+                    entry.at("name"),
+                )

@@ -1,0 +1,310 @@
+"""Reads the files below the desired state's folder and sorts them to accounts.
+
+Names decide alone what is read: `.yaml` and `.yml` in any case, but nothing whose path holds a name that begins with a
+dot. A file that is silently missing would look like tunnels that nobody wants any more. So whatever else keeps such a
+file from being read is an error, and below an account a name that was probably meant to be read (`lon.ymal`,
+`lon.yaml.bak`, `.lon.yaml`) is handed on as unread. Symbolic links may point to files inside the folder, never out of
+it; links to folders are not followed at all.
+"""
+
+import os
+import re
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from reconciler.model.problems import Diagnostic, Location, error, in_order
+
+MAX_FILE = 1 << 20
+MAX_TOTAL = 64 << 20
+MAX_FILES = 20_000
+MAX_LEVELS = 64
+"""Folders in folders; far below what a path may be long."""
+
+ACCOUNT_FILES = ("account.yaml", "account.yml")
+DEFAULT_ACCOUNT = "default"
+"""The name of an account whose files stand directly in the root."""
+
+_SUFFIXES = (".yaml", ".yml")
+_EDITORS = re.compile(r"\.#.+|\.~lock\..+#|\..+\.(?:sw[a-p]|kate-swp|un~)")
+"""Locks, swap files and undo files that an editor keeps beside an open file, in its own format."""
+_TOOLS = frozenset(
+    (".git", ".github", ".gitlab", ".circleci", ".hg", ".svn", ".jj", ".vscode", ".idea", ".venv", ".reconciler")
+)
+"""Folders of programs that hold YAML or JSON of their own, where an account stands in a repository's root."""
+_OPEN = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+_ALL = "Every file has to be read: one that is missing would look like tunnels to delete."
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """One file: its path as messages show it, and its bytes."""
+
+    path: str
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountFiles:
+    """An account's files.
+
+    Attributes:
+        name: The folder's name below the root, with `/` between levels; `default` for the root itself.
+        folder: The folder's path as messages show it.
+        account_file: What says which account it is; None when it is there and could not be read.
+        files: The tunnel files, sorted by path.
+        unread: Files below the folder that are not read and were probably meant to be, as `Unread`.
+    """
+
+    name: str
+    folder: str
+    account_file: SourceFile | None
+    files: tuple[SourceFile, ...]
+    unread: tuple["Unread", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A file with a name like a tunnel file's: its path as messages show it, and the absolute one."""
+
+    path: str
+    absolute: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """All accounts sorted by name, and everything wrong with how the files are laid out."""
+
+    accounts: tuple[AccountFiles, ...]
+    diagnostics: tuple[Diagnostic, ...]
+
+
+class _Full(Exception):
+    """A limit of the whole tree is reached."""
+
+
+@dataclass(slots=True)
+class _Walk:
+    """What a walk over the tree has found; `crowded` holds the accounts that have another one inside."""
+
+    root: Path
+    real_root: str
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+    names: list[tuple[str, ...]] = field(default_factory=list)
+    crowded: set[tuple[str, ...]] = field(default_factory=set)
+    total: int = 0
+
+    def problem(self, parts: tuple[str, ...], code: str, summary: str, detail: str = _ALL) -> None:
+        """Notes an error at a path below the root."""
+        self.diagnostics.append(error(code, summary, detail, Location(self.shown(parts))))
+
+    def shown(self, parts: tuple[str, ...]) -> str:
+        """A path below the root as messages show it."""
+        return safe_path(self.root.joinpath(*parts))
+
+
+def safe_path(path: Path) -> str:
+    """A path for messages: bytes that are no UTF-8 and characters that can't be seen become escapes."""
+    text = os.fsencode(path).decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def read_tree(root: Path) -> Tree:
+    """Reads the whole tree. Nothing is raised for what is wrong with it.
+
+    Args:
+        root: The folder of the desired state, as the user gave it; shown paths begin with it.
+    """
+    if not os.path.isdir(root):  # noqa: PTH112 - Path.is_dir raises for a folder that may not be searched
+        what = "is not a folder" if os.path.lexists(root) else "does not exist"
+        return Tree((), (_no_root(f"the folder {safe_path(root)} {what}"),))
+    walk = _Walk(root, os.path.realpath(root))
+    try:
+        for parts in _names(walk, (), inside=False):
+            _count(walk, parts)
+        found = [_account(walk, home, names) for home, names in _homes(walk).items()]
+        accounts = tuple(sorted(found, key=lambda account: account.name))
+    except _Full:
+        accounts = ()
+    if not accounts and not walk.diagnostics:
+        walk.diagnostics.append(_no_root(f"the folder {safe_path(root)} holds no account.yaml"))
+    return Tree(accounts, in_order(walk.diagnostics))
+
+
+def _no_root(summary: str) -> Diagnostic:
+    return error("no-account", summary, "Give the folder that holds the account folders with --dir.")
+
+
+def _count(walk: _Walk, parts: tuple[str, ...]) -> None:
+    """Adds a file to those that will be read, or that should have been."""
+    walk.names.append(parts)
+    if len(walk.names) > MAX_FILES:
+        walk.problem((), "too-many-files", f"more than {MAX_FILES:,} files", "Is this the right folder?")
+        raise _Full
+
+
+def _names(walk: _Walk, folder: tuple[str, ...], *, inside: bool) -> Iterator[tuple[str, ...]]:
+    """The files below a folder that are read or were meant to be, as parts of their paths below the root.
+
+    Args:
+        walk: What is found goes there.
+        folder: Where to look.
+        inside: Whether the folder lies below an account. Elsewhere nothing is declared, so hidden folders are skipped.
+    """
+    if len(folder) > MAX_LEVELS:
+        walk.problem(folder, "unreadable", f"folders nested deeper than {MAX_LEVELS} levels")
+        return
+    try:
+        with os.scandir(walk.root.joinpath(*folder)) as entries:
+            found = sorted(entries, key=lambda entry: os.fsencode(entry.name))
+    except OSError as broken:
+        walk.problem(folder, "unreadable", f"the folder can't be read ({broken.strerror})")
+        return
+    inside = inside or any(entry.name in ACCOUNT_FILES for entry in found)
+    for entry in found:
+        if belongs_to_a_program(entry.name) or (entry.name.startswith(".") and not inside):
+            continue
+        parts = (*folder, entry.name)
+        folder_here = entry.is_dir(follow_symlinks=False)
+        if is_read(parts) or (inside and not folder_here and was_meant(entry.name)):
+            yield parts
+        elif folder_here:
+            yield from _names(walk, parts, inside=inside)
+        elif entry.is_symlink() and os.path.isdir(entry.path):  # noqa: PTH112 - a loop of links is no folder
+            walk.problem(
+                parts,
+                "linked-folder",
+                "a symbolic link to a folder",
+                f"Links to folders are not followed. {_ALL}",
+            )
+
+
+def is_read(parts: Sequence[str]) -> bool:
+    """True for the path of a file that must be read."""
+    return parts[-1].lower().endswith(_SUFFIXES) and not any(part.startswith(".") for part in parts)
+
+
+def would_be_read(parts: Sequence[str], *, in_account: bool) -> bool:
+    """True for the path of a file that would be read, or refused as one that was meant to be."""
+    if any(belongs_to_a_program(part) for part in parts):
+        return False
+    return is_read(parts) or (in_account and was_meant(parts[-1]))
+
+
+def belongs_to_a_program(name: str) -> bool:
+    """True for a file or folder that is never looked at, whatever it is.
+
+    (Kubernetes keeps the files of a mounted volume in folders whose names begin with two dots, behind links.)
+    """
+    return name in _TOOLS or name.startswith("..") or _EDITORS.fullmatch(name) is not None
+
+
+def was_meant(name: str) -> bool:
+    """True for a name that somebody gave to a file that should be read, or to a copy or a template of one."""
+    name = name.lower().strip()
+    if any(suffix in name for suffix in _SUFFIXES) or name.endswith(".json"):
+        return True
+    _, dot, extension = name.rpartition(".")
+    return bool(dot) and any(_one_edit(extension, suffix[1:]) for suffix in _SUFFIXES)
+
+
+def _one_edit(one: str, other: str) -> bool:
+    """True when one letter too many, too few or wrong, or two neighbours swapped, is all that differs."""
+    short, long = sorted((one, other), key=len)
+    same = next((i for i, letter in enumerate(short) if letter != long[i]), len(short))
+    short, long = short[same:], long[same:]
+    if len(short) < len(long):
+        return short == long[1:]
+    return short[1:] == long[1:] or (short[:2] == long[1::-1] and short[2:] == long[2:])
+
+
+def _homes(walk: _Walk) -> dict[tuple[str, ...], list[tuple[str, ...]]]:
+    """The folders of accounts, each with its files; problems for files and folders that fit nowhere."""
+    claimed = {parts[:-1] for parts in walk.names if _is_account(parts)}
+    homes: dict[tuple[str, ...], list[tuple[str, ...]]] = {}
+    for parts in walk.names:
+        folder = parts[:-1]
+        claims = [folder[:n] for n in range(len(folder) + 1) if folder[:n] in claimed]
+        if not claims:  # never a file that is not read: it was found below an account
+            walk.problem(parts, "no-account", "this file belongs to no account", _WHERE_ACCOUNT)
+        elif len(claims) == 1 or not is_read(parts):
+            homes.setdefault(claims[0], []).append(parts)
+        elif _is_account(parts):
+            above = walk.shown((*claims[0], ACCOUNT_FILES[0]))
+            detail = f"{above} claims this folder. {_MOVE}"
+            walk.problem(parts, "nested-account", "an account inside another account", detail)
+            walk.crowded.add(claims[0])
+        # Other files of a nested account are left out: read as the outer one's, they would bring errors that are none.
+    return homes
+
+
+_WHERE_ACCOUNT = "Put an account.yaml into its folder, or move the file into the folder of an account."
+_MOVE = "Move one of the two folders out of the other."
+_NO_TUNNELS = "Without a tunnel file it would declare nothing. Write 'tunnels: []' into one if that is meant."
+
+
+def _account(walk: _Walk, home: tuple[str, ...], names: list[tuple[str, ...]]) -> AccountFiles:
+    """Reads the files of one account."""
+    own = [parts for parts in names if _is_account(parts)]
+    tunnels = [parts for parts in names if is_read(parts) and not _is_account(parts)]
+    unread = [parts for parts in names if not is_read(parts)]
+    if len(own) > 1:
+        walk.problem(own[1], "two-account-files", "account.yaml and account.yml in one folder", "Keep one of them.")
+    if not tunnels and home not in walk.crowded:
+        walk.problem(own[0], "no-tunnel-file", "the account has no tunnel file", _NO_TUNNELS)
+    read = [file for parts in tunnels if (file := _read(walk, parts)) is not None]
+    return AccountFiles(
+        safe_path(Path(*home)) if home else DEFAULT_ACCOUNT,
+        walk.shown(home),
+        _read(walk, own[0]),
+        tuple(read),
+        tuple(Unread(walk.shown(parts), os.path.abspath(walk.root.joinpath(*parts))) for parts in unread),  # noqa: PTH100 - links stay
+    )
+
+
+def _is_account(parts: Sequence[str]) -> bool:
+    return parts[-1] in ACCOUNT_FILES and is_read(parts)
+
+
+def _read(walk: _Walk, parts: tuple[str, ...]) -> SourceFile | None:
+    """One file's bytes, or None and a problem."""
+    path = walk.root.joinpath(*parts)
+    try:
+        data = _bytes(_inside(walk, path))
+    except OSError as broken:
+        reason = broken.strerror or str(broken)
+        walk.problem(parts, "unreadable", f"the file can't be read ({reason})")
+        return None
+    if len(data) > MAX_FILE:
+        walk.problem(parts, "file-too-large", f"the file has more than {MAX_FILE:,} bytes", "Split it.")
+        return None
+    walk.total += len(data)
+    if walk.total > MAX_TOTAL:
+        walk.problem((), "too-many-files", f"more than {MAX_TOTAL:,} bytes in all", "Is this the right folder?")
+        raise _Full
+    return SourceFile(walk.shown(parts), data)
+
+
+def _inside(walk: _Walk, path: Path) -> str:
+    """The path with every link resolved.
+
+    Raises:
+        OSError: It leads out of the tree, in a circle or nowhere.
+    """
+    real = os.path.realpath(path, strict=True)
+    if os.path.commonpath([walk.real_root, real]) != walk.real_root:
+        raise OSError(0, "it is a symbolic link that leads out of the folder")
+    return real
+
+
+def _bytes(real: str) -> bytes:
+    """The bytes of a regular file, one more than allowed at most; never waits for a pipe or a device."""
+    handle = os.open(real, _OPEN | os.O_NOFOLLOW)
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(0, "it is no regular file")
+        with os.fdopen(handle, "rb", closefd=False) as stream:
+            return stream.read(MAX_FILE + 1)
+    finally:
+        os.close(handle)

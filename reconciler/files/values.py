@@ -1,0 +1,260 @@
+"""What one scalar of the files may be: text typed by its field, checked, and said plainly when it is wrong.
+
+Each function takes the value as it was read and returns the typed one, or raises `PydanticCustomError` whose
+type is our diagnostic code and whose context holds `summary` and `detail`. Values of keys are never in it.
+"""
+
+import re
+from collections.abc import Callable
+from datetime import date
+from functools import lru_cache
+from typing import Any
+from unicodedata import category, normalize
+
+from pydantic_core import PydanticCustomError
+
+from reconciler.model.fields import FIELDS
+from reconciler.yaml.plain import Plain
+
+
+def _dots(path: str) -> list[int]:
+    return [i for i, c in enumerate(path) if c == "."]
+
+
+MAX_ASN = 0xFFFFFFFF
+MAX_PERCENT = 100
+SHOWN = 60
+CLOUDFLARE = "cloudflare"
+FIELD_PATHS = tuple(sorted({path[:end] for path in FIELDS if path != "name" for end in (*_dots(path), len(path))}))
+"""What a field rule can name: leaves, and mappings for all that is below them."""
+
+_TRUE = frozenset(("true", "True", "TRUE"))
+_FALSE = frozenset(("false", "False", "FALSE"))
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,18}")
+_MD5 = re.compile(r"[ !#-<=>@-~]{1,80}")
+ACCOUNT_ID = re.compile(r"[0-9a-f]{32}")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
+"""Fillers, joiners and variation selectors; zero-width characters, soft hyphens and marks of direction are `Cf`."""
+_AGE = re.compile(r"([1-9][0-9]{0,4})([dw]?)")
+
+
+def shown(text: str) -> str:
+    """Text for a message: quoted, cut, without anything invisible."""
+    cut = text if len(text) <= SHOWN else text[: SHOWN - 3] + "..."
+    return '"' + "".join(c if c.isprintable() else ascii(c)[1:-1] for c in cut) + '"'
+
+
+def wrong(code: str, summary: str, detail: str) -> PydanticCustomError:
+    """The error of one value, to be raised inside a validator."""
+    return PydanticCustomError(code, "{summary}", {"summary": summary, "detail": detail})
+
+
+@lru_cache(maxsize=1024)
+def did_you_mean(word: str, known: tuple[str, ...]) -> str:
+    """`Did you mean "x"? ` when a known word is near, else nothing."""
+    from difflib import get_close_matches
+
+    near = len(word) <= SHOWN and get_close_matches(word.lower(), known, 1, 0.6)
+    return f'Did you mean "{near[0]}"? ' if near else ""
+
+
+def text(value: Any) -> str:
+    """Text as it was written, whatever YAML would make of it.
+
+    Raises:
+        PydanticCustomError: It is a list or a mapping, or null where something is needed.
+    """
+    if type(value) is str:
+        return value
+    if isinstance(value, str):
+        return str(value)
+    raise wrong("wrong-type", f"{_found(value)} where text belongs", "Write one value on this line.")
+
+
+def filled(value: Any) -> str:
+    """Text that holds something to be seen, without blanks and line ends at its ends, as a block (`|`) leaves one.
+
+    Raises:
+        PydanticCustomError: It is empty or no text.
+    """
+    found = text(value).strip()
+    if not visible(found):
+        raise wrong("empty-value", "empty text where something is needed", "Write a value.")
+    return found
+
+
+def visible(name: str) -> str:
+    """A name without characters that can't be seen: two names with the same rest look the same to everybody."""
+    if name.isascii():
+        return name
+    return normalize("NFC", "".join(c for c in name if category(c) != "Cf" and not _UNSEEN.match(c)))
+
+
+def flag(value: Any) -> bool:
+    """A plain `true` or `false`.
+
+    Raises:
+        PydanticCustomError: It is anything else.
+    """
+    if isinstance(value, Plain):
+        if value in _TRUE:
+            return True
+        if value in _FALSE:
+            return False
+    if isinstance(value, str) and value.lower() in ("true", "false"):
+        raise wrong("wrong-type", "quoted text where true or false belongs", "Remove the quotes.")
+    raise wrong("wrong-type", f"{_found(value)} where true or false belongs", "Write true or false, without quotes.")
+
+
+def number(low: int, high: int) -> Callable[[Any], int]:
+    """A function that takes plain decimal digits of a value between two bounds, both inclusive."""
+
+    def typed(value: Any) -> int:
+        if not isinstance(value, str):
+            raise wrong("wrong-type", f"{_found(value)} where a number belongs", "Write a plain whole number.")
+        if not _NUMBER.fullmatch(value):
+            remedy = f"Write a whole number from {low} to {high} in plain digits."
+            raise wrong("wrong-type", f"{shown(value)} is no whole number", remedy)
+        if not isinstance(value, Plain):
+            raise wrong("wrong-type", "quoted text where a number belongs", "Remove the quotes.")
+        if not low <= (found := int(value)) <= high:
+            remedy = f"Only numbers from {low} to {high} are possible here."
+            raise wrong("out-of-range", f"{value} is out of range", remedy)
+        return found
+
+    return typed
+
+
+def choice(*choices: str) -> Callable[[Any], str]:
+    """A function that takes one of the words given."""
+    known = frozenset(choices)
+
+    def typed(value: Any) -> str:
+        if type(value) is str and value in known:
+            return value
+        hint = did_you_mean(value, choices) if isinstance(value, str) else ""
+        remedy = f"{hint}It can be {' or '.join(choices)}."
+        raise wrong("unknown-value", f"{_found(value)} is not one of the possible values", remedy)
+
+    return typed
+
+
+def _found(value: Any) -> str:
+    if isinstance(value, str):
+        return shown(value)
+    return "a list" if isinstance(value, list) else "a mapping" if isinstance(value, dict) else "nothing"
+
+
+def md5_key(value: Any) -> str:
+    """A BGP MD5 key.
+
+    (API: 1 to 80 characters of printable ASCII without `"` and `?`.)
+
+    Raises:
+        PydanticCustomError: It is none; the message does not hold it.
+    """
+    if not isinstance(value, str) or not _MD5.fullmatch(value):
+        remedy = 'It needs 1 to 80 printable ASCII characters, and neither " nor ?.'
+        raise wrong("bad-md5-key", "this is no MD5 key that Cloudflare takes", remedy)
+    return str(value)
+
+
+def account_id(value: Any) -> str:
+    """A Cloudflare account id: 32 lower-case hexadecimal digits.
+
+    Raises:
+        PydanticCustomError: It is none.
+    """
+    found = text(value)
+    if not ACCOUNT_ID.fullmatch(found):
+        remedy = "It is the 32 lower-case hexadecimal digits that the dashboard shows for the account."
+        if ACCOUNT_ID.fullmatch(found.lower()):
+            remedy = f"Write it in lower case: {found.lower()}."
+        raise wrong("bad-account-id", f"{shown(found)} is no account id", remedy)
+    return found
+
+
+def variable(value: Any) -> str:
+    """The name of an environment variable; never shown, since it could be a key put in the wrong place.
+
+    Raises:
+        PydanticCustomError: It is none.
+    """
+    if not isinstance(value, str) or not _VARIABLE.fullmatch(value):
+        remedy = "Write the variable's name (letters, digits, _), never the secret itself."
+        raise wrong("bad-variable", "this is no name of an environment variable", remedy)
+    return str(value)
+
+
+def day(value: Any) -> date:
+    """A day, as `2027-01-31`.
+
+    Raises:
+        PydanticCustomError: It is none.
+    """
+    try:
+        if isinstance(value, str) and _DATE.fullmatch(value):
+            return date.fromisoformat(value)
+    except ValueError:
+        pass
+    raise wrong("bad-date", f"{_found(value)} is no day", "Write it as 2027-01-31.")
+
+
+def age(value: Any) -> int:
+    """A number of days: `90d`, `12w` or `90`.
+
+    Raises:
+        PydanticCustomError: It is none.
+    """
+    found = _AGE.fullmatch(value) if isinstance(value, str) else None
+    if not found:
+        raise wrong("bad-age", "this is no length of time", "Write days or weeks, like 90d or 12w.")
+    return int(found[1]) * (7 if found[2] == "w" else 1)
+
+
+def field_path(value: Any) -> str:
+    """The dotted path of a field, or of a mapping for all that is below it.
+
+    Raises:
+        PydanticCustomError: There is none of that name.
+    """
+    found = text(value)
+    if found not in FIELD_PATHS:
+        remedy = f"{did_you_mean(found, FIELD_PATHS)}Write paths like health_check.rate or bgp."
+        raise wrong("unknown-field", f"{shown(found)} is no field that can be ignored", remedy)
+    return found
+
+
+def word(value: Any) -> str:
+    """One argument of a command; never shown, since people put keys there.
+
+    Raises:
+        PydanticCustomError: It is no text.
+    """
+    if not isinstance(value, str) or "\0" in value:
+        raise wrong("wrong-type", "an argument that is no text", "Write the command as a list of words.")
+    return str(value)
+
+
+def generate(value: Any) -> str:
+    """Who makes the key: `local` for true, or `cloudflare`.
+
+    Raises:
+        PydanticCustomError: It is neither.
+    """
+    if value == CLOUDFLARE:
+        return CLOUDFLARE
+    if isinstance(value, Plain) and value in _TRUE:
+        return "local"
+    raise wrong("unknown-value", "nobody of that name can make a key", f"Write true or {CLOUDFLARE}.")
+
+
+def literal_key() -> PydanticCustomError:
+    """The error of a key that stands in the file; it never holds the key."""
+    return wrong(
+        "literal-psk",
+        "a pre-shared key where a reference belongs",
+        "Whoever reads the repository knows it: replace the key, and write {env: NAME} or external instead.",
+    )

@@ -1,0 +1,129 @@
+"""Desired state: what one account's files declare, validated and canonical."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+from reconciler.model.problems import Location
+from reconciler.model.tunnel import Settings
+
+TOKEN_ENV = "CLOUDFLARE_API_TOKEN"  # noqa: S105 - the name of a variable
+"""Where an account's token is, unless its file names another variable."""
+
+
+@dataclass(frozen=True, slots=True)
+class EnvRef:
+    """The key stands in an environment variable."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileRef:
+    """The key stands in a file; `path` is already resolved against the YAML file's folder."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class CommandRef:
+    """A command prints the key; run only with `--allow-commands`. Relative programs run in `folder`."""
+
+    argv: tuple[str, ...]
+    folder: str
+
+
+@dataclass(frozen=True, slots=True)
+class External:
+    """Somebody else sets the key: it is never sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """The key is made by us (`by="local"`) or by Cloudflare (`by="cloudflare"`) and delivered to a sink."""
+
+    by: str
+    deliver_to: FileRef | CommandRef
+
+
+KeyRef = EnvRef | FileRef | CommandRef | External | Generated
+"""Where a tunnel's pre-shared key is; never the key."""
+
+
+@dataclass(frozen=True, slots=True)
+class IgnoreRule:
+    """What somebody else owns: whole tunnels (`fields` empty) or single fields of them.
+
+    Attributes:
+        name: Glob over live names.
+        fields: Dotted paths; `bgp` or `health_check` stand for everything below.
+        reason: Why, shown in reports.
+        until: Last day (UTC) of the rule, inclusive.
+    """
+
+    name: str
+    fields: tuple[str, ...]
+    reason: str
+    until: date | None
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much one plan may delete or change without being named."""
+
+    max_deletes: int = 3
+    max_delete_percent: int = 30
+    max_change_percent: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One `account.yaml`."""
+
+    name: str
+    account_id: str
+    prune: bool
+    location: Location
+    token_env: str = TOKEN_ENV
+    removed: Mapping[str, Location] = field(default_factory=dict)
+    protect: Mapping[str, Location] = field(default_factory=dict)
+    paused: str | None = None
+    ignore: tuple[IgnoreRule, ...] = ()
+    limits: Limits = field(default_factory=Limits)
+    parking: str = "169.254.240.0/20"
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """One declared tunnel.
+
+    Attributes:
+        name: Unique in the account, as names are compared (see `tunnel_name`).
+        settings: Canonical; lacks `health_check.direction` when the files leave it out.
+        location: Where its item begins.
+        key: Where its pre-shared key is, or None when the files don't say.
+        rotate_after_days: Age at which reports call the key overdue.
+        locate: Finds the place of one of its fields in the file, for messages; the tunnel's own when it is inherited.
+    """
+
+    name: str
+    settings: Settings
+    location: Location
+    key: KeyRef | None = None
+    renamed_from: str | None = None
+    protect: bool = False
+    rotate_after_days: int | None = None
+    locate: Callable[[str], Location] | None = field(default=None, repr=False, compare=False)
+
+    def place_of(self, path: str) -> Location:
+        """Where the field of a dotted path is declared."""
+        return self.locate(path) if self.locate else self.location
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """One account's declared tunnels by name, in sorted order."""
+
+    account: Account
+    tunnels: Mapping[str, Declared]

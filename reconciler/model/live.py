@@ -1,0 +1,162 @@
+"""Live state: what the list endpoint says, trusted only when it is whole."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Literal
+
+from reconciler.model.tunnel import Settings, readable
+
+
+class ListUntrusted(Exception):
+    """The list can't be trusted to be whole, so nothing may be written on the strength of it.
+
+    Attributes:
+        remedy: What a person can do about it, or None.
+    """
+
+    def __init__(self, message: str, remedy: str | None = None) -> None:
+        super().__init__(message)
+        self.remedy = remedy
+
+
+class ListIsNull(ListUntrusted):
+    """The answer says null where the list belongs: no tunnels, if a second list some seconds later says so too.
+
+    Servers written in Go answer so for an account without tunnels. One such answer alone could as well be a failure.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("the answer holds null where the list of tunnels belongs")
+
+
+@dataclass(frozen=True, slots=True)
+class LiveTunnel:
+    """One live tunnel.
+
+    Attributes:
+        id: Cloudflare's id.
+        name: As names are compared (see `tunnel_name`).
+        settings: Canonical.
+        raw: The JSON object as listed, with the fields this program does not know.
+        unreadable: Which fields have a type that they can't have, and which type, or nothing. Their settings are those
+            of fields that are unset, so such a tunnel is neither compared nor written.
+    """
+
+    id: str
+    name: str
+    settings: Settings
+    raw: Mapping[str, Any]
+    unreadable: str = ""
+
+    @property
+    def modified_on(self) -> str | None:
+        """When it last changed, as the API writes it (RFC 3339), or None."""
+        value = self.raw.get("modified_on")
+        return value if isinstance(value, str) else None
+
+    @property
+    def created_on(self) -> str | None:
+        """When it was made, as the API writes it (RFC 3339), or None."""
+        value = self.raw.get("created_on")
+        return value if isinstance(value, str) else None
+
+    @property
+    def key_generated_on(self) -> str | None:
+        """When Cloudflare last generated a key for it (not when one was set), or None."""
+        metadata = self.raw.get("psk_metadata")
+        value = metadata.get("last_generated_on") if isinstance(metadata, dict) else None
+        return value if isinstance(value, str) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """All live tunnels of one account, by id, in order of name.
+
+    Attributes:
+        lists: How many lists it took to believe it.
+    """
+
+    tunnels: Mapping[str, LiveTunnel]
+    lists: int = 1
+
+    def by_name(self) -> dict[str, LiveTunnel]:
+        """The same by name (names are unique in a trusted list)."""
+        return {t.name: t for t in self.tunnels.values()}
+
+
+_ID_LENGTH = 36
+_USUAL_ID = re.compile("[0-9a-f]{32}").fullmatch
+_ID = re.compile("-*[0-9A-Za-z][0-9A-Za-z-]*").fullmatch
+_SHOWN = 60
+_TOLD = 5
+_REQUIRED = ("name", "cloudflare_endpoint", "interface_address")
+_REPORT = "Look at it in Cloudflare's dashboard. If it looks well there, report this message to Cloudflare."
+_RENAME = "Rename or delete all but one of them by hand, for example in Cloudflare's dashboard, then run it again."
+
+
+def _quoted(text: str) -> str:
+    return repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "...")
+
+
+def _check_id(item: Mapping[str, Any]) -> str:
+    value = item.get("id")
+    if isinstance(value, str) and _USUAL_ID(value):
+        return value
+    if isinstance(value, str) and len(value) <= _ID_LENGTH and _ID(value):
+        return value
+    name = item.get("name")
+    which = f"the tunnel {_quoted(name)}" if isinstance(name, str) and name else "a tunnel"
+    raise ListUntrusted(f"{which} has no usable id", _REPORT)
+
+
+def _tunnel(item: object) -> LiveTunnel:
+    if not isinstance(item, dict):
+        raise ListUntrusted("an entry of the list of tunnels is not an object")
+    tunnel_id = _check_id(item)
+    settings, unreadable = readable(item)
+    name = str(settings["name"])
+    which = f"{_quoted(name)} (id {tunnel_id})" if name else f"with the id {tunnel_id}"
+    if not name and unreadable:
+        raise ListUntrusted(f"the tunnel {which} has no name that can be read: {unreadable}", _REPORT)
+    for path in _REQUIRED:
+        if item.get(path) in (None, "") or not name:
+            raise ListUntrusted(f"the tunnel {which} lacks the required field {path}", _REPORT)
+    return LiveTunnel(tunnel_id, name, settings, item, unreadable)
+
+
+def live_from_result(result: object) -> Live:
+    """The live tunnels in a list answer's `result`.
+
+    Raises:
+        ListUntrusted: It is not a whole list of tunnels with unique ids and names.
+    """
+    if isinstance(result, dict) and result.get("ipsec_tunnels", ...) is None:
+        raise ListIsNull
+    items = result.get("ipsec_tunnels") if isinstance(result, dict) else None
+    if not isinstance(items, list):
+        raise ListUntrusted("the answer holds no list of tunnels")
+    tunnels = sorted((_tunnel(item) for item in items), key=lambda t: t.name)
+    by_id = {t.id: t for t in tunnels}
+    if len(by_id) != len(tunnels):
+        raise ListUntrusted(_doubles(tunnels, "id"), _REPORT)
+    if len({t.name for t in tunnels}) != len(tunnels):
+        raise ListUntrusted(_doubles(tunnels, "name"), _RENAME)
+    return Live(by_id)
+
+
+def _doubles(tunnels: Iterable[LiveTunnel], key: Literal["id", "name"]) -> str:
+    """Which tunnels share what must be unique."""
+    found: dict[str, list[str]] = {}
+    for tunnel in tunnels:
+        shared, other = (tunnel.id, _quoted(tunnel.name)) if key == "id" else (tunnel.name, tunnel.id)
+        found.setdefault(shared, []).append(other)
+    others = "names" if key == "id" else "ids"
+    doubled = {shared: several for shared, several in found.items() if len(several) > 1}
+    told = [
+        f"{len(several)} tunnels have the {key} {_quoted(shared)} ({others} {', '.join(several[:_TOLD])})"
+        for shared, several in islice(doubled.items(), _TOLD)
+    ]
+    more = [f"and {len(doubled) - _TOLD} more like that"] if len(doubled) > _TOLD else []
+    return "; ".join(told + more)

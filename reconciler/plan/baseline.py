@@ -1,0 +1,85 @@
+"""Says for each change whether git made it, Cloudflare did, or both."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from reconciler.model.desired import Declared, Desired
+from reconciler.model.fields import DIRECTION, Value
+from reconciler.model.tunnel import Settings
+from reconciler.plan.change import Action, Change
+from reconciler.plan.diff import covers
+
+GIT, DRIFT, BOTH = "git", "drift", "both"
+
+
+def attribute(changes: Iterable[Change], baseline: Desired | None) -> tuple[Change, ...]:
+    """Fills in the cause of each change: what differed at the baseline already, and what git changed since.
+
+    ====== ==================== ============ =======================================  =====
+    action at the baseline      now in git   and                                      cause
+    ====== ==================== ============ =======================================  =====
+    create not declared         declared                                              git
+    create declared             the same     so it is missing on Cloudflare           drift
+    create declared             otherwise    it is missing and git changed it         both
+    delete declared             gone                                                  git
+    delete not declared, prune  not declared somebody made it on Cloudflare           drift
+    delete not declared, kept   not declared `prune` or an ignore rule changed in git git
+    update not declared, prune  declared     it was already surplus, now adopted      both
+    update not declared, kept   declared     git adopted it                           git
+    update declared             declared     every differing field: only git changed  git
+    update declared             declared     every differing field: git is the same   drift
+    update declared             declared     anything else                            both
+    ====== ==================== ============ =======================================  =====
+
+    Args:
+        changes: Changes between what is declared now and what is live.
+        baseline: What was declared then; for an account that did not exist, no tunnels and `prune: false`; None
+            leaves the causes unknown.
+    """
+    if baseline is None:
+        return tuple(changes)
+    return tuple(replace(c, cause=_cause(c, baseline)) for c in changes)
+
+
+def _cause(change: Change, baseline: Desired) -> str:
+    then = _declared_then(change, baseline.tunnels)
+    match change.action:
+        case Action.CREATE:
+            return _create_cause(change, then)
+        case Action.DELETE:
+            return DRIFT if then is None and baseline.account.prune else GIT
+        case Action.UPDATE:
+            if then is None:
+                return BOTH if baseline.account.prune else GIT
+            return _update_cause(change, then)
+
+
+def _declared_then(change: Change, tunnels: Mapping[str, Declared]) -> Declared | None:
+    """The baseline's declaration of the same tunnel, under its new or its old name."""
+    return tunnels.get(change.name) or tunnels.get(change.previous_name or "")
+
+
+def _create_cause(change: Change, then: Declared | None) -> str:
+    if then is None or change.declared is None:
+        return GIT
+    return DRIFT if then.settings == change.declared.settings else BOTH
+
+
+def _update_cause(change: Change, then: Declared) -> str:
+    live = change.live.settings if change.live else {}
+    now = change.declared.settings if change.declared else {}
+    before = then.settings
+    causes: set[str] = set()
+    for field in change.fields:
+        meant = _under(before, field.path)
+        if field.path == DIRECTION and not meant:  # git had no say in it then
+            meant = _under(live, field.path)
+        if meant != _under(now, field.path):
+            causes.add(GIT)
+        if meant != _under(live, field.path):
+            causes.add(DRIFT)
+    return causes.pop() if len(causes) == 1 else BOTH
+
+
+def _under(settings: Settings, path: str) -> dict[str, Value]:
+    return {p: value for p, value in settings.items() if covers(path, p)}

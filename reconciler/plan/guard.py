@@ -1,0 +1,192 @@
+"""What forbids a plan: limits, protection, and conflicts that no order can solve."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from reconciler.model.desired import Desired
+from reconciler.model.live import Live
+from reconciler.model.report import GuardReport
+from reconciler.model.tunnel import same_letters
+from reconciler.plan.change import Action, Change
+from reconciler.plan.conflict import Conflicts, Held, kept
+from reconciler.plan.plan import PlanOptions
+from reconciler.plan.resources import NETWORKS, Resource, resources
+from reconciler.plan.scope import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A plan before its guards have spoken."""
+
+    desired: Desired
+    live: Live
+    options: PlanOptions
+    scope: Scope
+    changes: tuple[Change, ...]
+    held_back: tuple[Change, ...]
+    conflicts: Conflicts
+
+    def of(self, action: Action) -> tuple[Change, ...]:
+        """The changes with this action."""
+        return tuple(c for c in self.changes if c.action is action)
+
+    @property
+    def unnamed(self) -> tuple[Change, ...]:
+        """The deletes that neither `removed` nor `--allow-delete` names."""
+        named = self.desired.account.removed.keys() | self.options.allow_delete
+        return tuple(c for c in self.of(Action.DELETE) if c.name not in named)
+
+    @property
+    def file(self) -> str:
+        """The account's file, as the user would type it."""
+        return self.desired.account.location.file
+
+
+def guards(draft: Draft) -> tuple[GuardReport, ...]:
+    """Everything that forbids the plan, in a fixed order; empty when it may be carried out.
+
+    They hold however few tunnels there are. `removed` and `--allow-delete` lift those about deletes, and only
+    for the tunnels they name: somebody looked at these, so only the rest can be an accident, and it is weighed as
+    if it came alone. Nothing but the file lifts a protection.
+    """
+    return (
+        *_too_many_deletes(draft),
+        *_too_many_changes(draft),
+        *_protected(draft),
+        *_probable_renames(draft),
+        *_name_swaps(draft),
+        *_held(draft),
+    )
+
+
+def _names(changes: Iterable[Change]) -> tuple[str, ...]:
+    return tuple(sorted(c.name for c in changes))
+
+
+def _percent(part: int, whole: int) -> str:
+    return f"{part} of {whole} live tunnels ({100 * part // whole if whole else 0} %)"
+
+
+def _too_many_deletes(draft: Draft) -> Iterator[GuardReport]:
+    limits, unnamed, counted = draft.desired.account.limits, draft.unnamed, draft.scope.counted
+    names = _names(unnamed)
+    remedy = f"name the tunnels that are meant to go under `removed` in {draft.file}, or by --allow-delete NAME"
+    count = len(unnamed)
+    if count > limits.max_deletes:
+        message = f"the plan deletes {count} tunnels that nobody named; max_deletes is {limits.max_deletes}"
+        yield GuardReport("max-deletes", message, names, remedy)
+    # One is always allowed: a percentage of a handful of tunnels would forbid every single delete.
+    if count > 1 and count * 100 > limits.max_delete_percent * counted:
+        share = _percent(count, counted)
+        message = f"the plan deletes {share} that nobody named; max_delete_percent is {limits.max_delete_percent}"
+        yield GuardReport("max-delete-percent", message, names, remedy)
+    left = len(draft.live.tunnels) - len(draft.of(Action.DELETE)) + len(draft.of(Action.CREATE))
+    if unnamed and not left:
+        message = "the plan leaves the account without any tunnel, and not every delete is named"
+        yield GuardReport("empties-account", message, names, remedy)
+
+
+def _too_many_changes(draft: Draft) -> Iterator[GuardReport]:
+    limit, counted = draft.desired.account.limits.max_change_percent, draft.scope.counted
+    touched = (*draft.of(Action.UPDATE), *draft.of(Action.DELETE))
+    if len(touched) * 100 > limit * counted:
+        message = f"the plan changes or deletes {_percent(len(touched), counted)}; max_change_percent is {limit}"
+        remedy = f"make the change in smaller parts, or raise `limits.max_change_percent` in {draft.file}"
+        yield GuardReport("max-change-percent", message, _names(touched), remedy)
+
+
+def _protected(draft: Draft) -> Iterator[GuardReport]:
+    account = draft.desired.account
+    protected = set(account.protect)
+    for tunnel in draft.desired.tunnels.values():
+        if tunnel.protect:
+            protected |= {tunnel.name, tunnel.renamed_from or tunnel.name}
+    names = _names(c for c in draft.of(Action.DELETE) if c.name in protected)
+    if names:
+        message = f"the plan deletes protected tunnels: {', '.join(names)}"
+        remedy = f"put their lines back, or take them out of `protect` in {draft.file} in a commit of its own"
+        yield GuardReport("protected", message, names, remedy)
+
+
+def _probable_renames(draft: Draft) -> Iterator[GuardReport]:
+    gone = {
+        resource: change
+        for change in draft.unnamed
+        if change.live
+        for resource in resources(change.live.settings)
+        if resource[0] in NETWORKS
+    }
+    for change in draft.of(Action.CREATE) if gone else ():
+        found = next((r for r in kept(change) if r in gone), None)
+        if found is not None:
+            yield _rename_report(draft, gone[found].name, change, found)
+
+
+def _rename_report(draft: Draft, old: str, change: Change, found: Resource) -> GuardReport:
+    kind, value = found
+    message = f"{old} is to be deleted, and {change.name} made on its {kind.value} {value}: probably a rename"
+    remedy = (
+        f"add the line `renamed_from: {old}` to {change.name} at {_place(change)}; if {old} is meant to go, "
+        f"name it under `removed` in {draft.file}, or by --allow-delete {old}"
+    )
+    if same_letters(old, change.name):
+        remedy += f"; if the name comes back like this after every apply, Cloudflare keeps it so: write `name: {old}`"
+    return GuardReport("probable-rename", message, (old, change.name), remedy)
+
+
+def _place(change: Change) -> str:
+    place = change.location
+    return f"{place.file}:{place.line}" if place else "its declaration"
+
+
+def _name_swaps(draft: Draft) -> Iterator[GuardReport]:
+    old_of = {c.name: c.previous_name for c in draft.of(Action.UPDATE) if c.previous_name}
+    seen: set[str] = set()
+    for start in sorted(old_of):
+        path: list[str] = []
+        name: str | None = start
+        while name is not None and name not in seen:
+            seen.add(name)
+            path.append(name)
+            name = old_of.get(name)
+        if name is not None and name in path:
+            names = tuple(sorted(path[path.index(name) :]))
+            message = f"{', '.join(names)} exchange their names, and no order can do that in place"
+            remedy = "rename one of them to a name that is free, apply, then rename on"
+            yield GuardReport("name-swap", message, names, remedy)
+
+
+def _held(draft: Draft) -> Iterator[GuardReport]:
+    seen: set[tuple[str, str]] = set()
+    for held in draft.conflicts.held:
+        pair = held.change.key, held.holder
+        if pair not in seen:
+            seen.add(pair)
+            yield _held_report(draft, held)
+
+
+def _held_report(draft: Draft, held: Held) -> GuardReport:
+    kind, value = held.resource
+    holder, name = draft.live.tunnels[held.holder].name, held.change.name
+    why, remedy = _why_kept(draft, held.holder)
+    message = f"{name} wants the {kind.value} {value}, which {holder} holds and keeps: {why}"
+    remedy = f"{remedy}, or give {name} at {_place(held.change)} another {kind.value}"
+    return GuardReport("held", message, (name, holder), remedy)
+
+
+def _why_kept(draft: Draft, holder: str) -> tuple[str, str]:
+    if any(t.id == holder for t in draft.scope.ignored):
+        return "an ignore rule covers it", f"end the ignore rule in {draft.file}"
+    if any(t.id == holder for t in draft.scope.unreadable):
+        return f"it can't be read ({draft.live.tunnels[holder].unreadable})", "correct that at Cloudflare"
+    if any(t.id == holder for t in draft.scope.unmanaged):
+        name = draft.live.tunnels[holder].name
+        return (
+            "no file declares it and prune is false",
+            f"take it over by `renamed_from: {name}`, or delete it by hand",
+        )
+    if any(c.key == holder for c in draft.held_back):
+        return "deletes are left out", "run without --no-delete"
+    if draft.options.target is not None and all(c.key != holder for c in draft.changes):
+        return "it is outside the target", "widen --target"
+    return "its own settings keep it", "change it first"

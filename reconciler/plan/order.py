@@ -1,0 +1,103 @@
+"""The order of a plan: no step needs a name, network or identity that another tunnel still holds."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from heapq import heapify, heappop, heappush
+from typing import TypeVar
+
+from reconciler.plan.change import Action, Change
+from reconciler.plan.conflict import Conflicts
+from reconciler.plan.plan import Phases
+
+K = TypeVar("K", str, int)
+
+
+def _reach(root: str, edges: Mapping[str, Iterable[str]], seen: set[str]) -> list[str]:
+    """The unseen nodes that can be reached from `root`, each after all that it leads to (no recursion)."""
+    finished: list[str] = []
+    work = [(root, iter(edges[root]))]
+    seen.add(root)
+    while work:
+        node, rest = work[-1]
+        following = next((n for n in rest if n not in seen), None)
+        if following is None:
+            work.pop()
+            finished.append(node)
+        else:
+            seen.add(following)
+            work.append((following, iter(edges[following])))
+    return finished
+
+
+def components(edges: Mapping[str, Iterable[str]]) -> list[list[str]]:
+    """The strongly connected components of a graph (Kosaraju's algorithm, in linear time).
+
+    Args:
+        edges: Every node with the nodes it points to; all of these are keys too.
+    """
+    reversed_edges: dict[str, list[str]] = {node: [] for node in edges}
+    for node, following in edges.items():
+        for other in following:
+            reversed_edges[other].append(node)
+    seen: set[str] = set()
+    finished = [n for root in edges if root not in seen for n in _reach(root, edges, seen)]
+    seen = set()
+    return [_reach(root, reversed_edges, seen) for root in reversed(finished) if root not in seen]
+
+
+def in_turn(waits: Mapping[K, Iterable[K]], name: Callable[[K], str]) -> Iterator[K]:
+    """Yields each key after all that it waits for; among those that are free, by name.
+
+    Args:
+        waits: Every key with the keys that it waits for, which are keys too. What is in a cycle, or waits for one, is
+            never yielded.
+        name: What decides among keys that are free.
+    """
+    missing = {key: set(others) for key, others in waits.items()}
+    later: dict[K, list[K]] = {key: [] for key in missing}
+    for key, others in missing.items():
+        for other in others:
+            later[other].append(key)
+    ready = [(name(key), key) for key, others in missing.items() if not others]
+    heapify(ready)
+    while ready:
+        _, done = heappop(ready)
+        yield done
+        for key in later[done]:
+            missing[key].discard(done)
+            if not missing[key]:
+                heappush(ready, (name(key), key))
+
+
+def _sorted_groups(updates: Mapping[str, Change], waits: Mapping[str, Iterable[str]]) -> list[tuple[Change, ...]]:
+    """Groups of updates, each after those it waits for; among those that are free, by name of their first member."""
+    edges = {k: tuple(n for n in waits.get(k, ()) if n in updates) for k in updates}
+    members = [sorted(group, key=lambda k: updates[k].name) for group in components(edges)]
+    number = {key: i for i, group in enumerate(members) for key in group}
+    after = {i: {number[n] for key in group for n in edges[key]} - {i} for i, group in enumerate(members)}
+    sequence = in_turn(after, lambda i: updates[members[i][0]].name)
+    return [tuple(updates[k] for k in members[i]) for i in sequence]
+
+
+def order(changes: Iterable[Change], conflicts: Conflicts) -> Phases:
+    """Puts changes in an order in which what frees a resource comes before what takes it.
+
+    The members of a cycle of updates form one group. What one member needs from outside the group, all need.
+    """
+    by_key = {c.key: c for c in changes}
+    waits = conflicts.waits
+    updates = {k: c for k, c in by_key.items() if c.action is Action.UPDATE}
+    groups = _sorted_groups(updates, waits)
+    needs = {key: frozenset(own) for key, own in waits.items()}
+    for group in groups:
+        inside = {c.key for c in group}
+        together = frozenset(n for k in inside for n in waits.get(k, ())) - inside
+        needs.update(dict.fromkeys(inside, together))
+    freeing = {n for own in waits.values() for n in own if by_key[n].action is Action.DELETE}
+    deletes = [c for c in by_key.values() if c.action is Action.DELETE]
+    return Phases(
+        freeing=tuple(c for c in deletes if c.key in freeing),
+        updates=tuple(groups),
+        creates=tuple(c for c in by_key.values() if c.action is Action.CREATE),
+        deletes=tuple(c for c in deletes if c.key not in freeing),
+        needs={k: own for k, own in sorted(needs.items()) if own},
+    )

@@ -1,0 +1,160 @@
+"""Settles, before anything is compared, which live tunnel belongs to whom."""
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from fnmatch import fnmatchcase
+
+from reconciler.model.desired import Declared, Desired, IgnoreRule
+from reconciler.model.live import Live, LiveTunnel
+from reconciler.model.report import LeftAlone
+from reconciler.plan.plan import PlanOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A declared tunnel and the live one it stands for.
+
+    Attributes:
+        declared: The declaration.
+        live: The live tunnel, under its old name when it is to be renamed; None when it must be created.
+        rules: The field rules that cover it.
+    """
+
+    declared: Declared
+    live: LiveTunnel | None
+    rules: tuple[IgnoreRule, ...] = ()
+
+    @property
+    def ignored(self) -> tuple[str, ...]:
+        """Paths (or whole objects) that are left as they are live."""
+        return tuple(sorted({field for rule in self.rules for field in rule.fields}))
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Who owns what in one account.
+
+    Attributes:
+        pairs: Declared tunnels that the options select, in order of name.
+        surplus: Live tunnels to delete, in order of name.
+        unmanaged: Live tunnels that no file declares, under `prune: false`.
+        ignored: Live tunnels under a whole-tunnel rule.
+        counted: Number of live tunnels that are not ignored: what percentages refer to.
+        unreadable: Live tunnels that these files are about and that can't be compared, with the reason. They stand in
+            neither `pairs` nor `surplus`: what can't be read is neither changed nor deleted.
+    """
+
+    pairs: tuple[Pair, ...]
+    surplus: tuple[LiveTunnel, ...]
+    unmanaged: tuple[LeftAlone, ...]
+    ignored: tuple[LeftAlone, ...]
+    counted: int
+    unreadable: tuple[LeftAlone, ...] = ()
+
+
+def matches(target: str | None, *names: str | None) -> bool:
+    """True when a change with these names (old and new) belongs to the target; without a target all do."""
+    return target is None or any(name is not None and fnmatchcase(name, target) for name in names)
+
+
+def _expired(rule: IgnoreRule, today: date) -> bool:
+    return rule.until is not None and rule.until < today
+
+
+def _whole_rule(name: str, rules: Iterable[IgnoreRule]) -> IgnoreRule | None:
+    return next((r for r in rules if fnmatchcase(name, r.name)), None)
+
+
+def _left_alone(tunnel: LiveTunnel, rule: IgnoreRule, today: date) -> LeftAlone:
+    reason = rule.reason
+    if _expired(rule, today):
+        reason += f" (the rule expired on {rule.until}; it protects until its lines go)"
+    return LeftAlone(tunnel.name, reason, tunnel.id, created_on=tunnel.created_on)
+
+
+def renames(declared: Mapping[str, Declared], live: Mapping[str, LiveTunnel]) -> dict[str, str]:
+    """The renames to carry out, as new name to old name.
+
+    A rename needs its old name live and not kept by another declaration, and its new name either not live or
+    itself renamed away. Renames depend on each other in both ways, so all are assumed and those that can't be
+    are dropped until nothing changes; that makes chains work and leaves a finished rename without effect.
+    """
+    active: dict[str, str] = {}
+    claimed: dict[str, str] = {}
+    for tunnel in declared.values():
+        old = tunnel.renamed_from
+        if old is not None and old != tunnel.name and old in live and old not in claimed:
+            active[tunnel.name] = old
+            claimed[old] = tunnel.name
+    doubtful = deque(sorted(active))
+    while doubtful:
+        new = doubtful.popleft()
+        old = active.get(new)
+        if old is None:
+            continue
+        kept = old in declared and old not in active
+        taken = new in live and claimed.get(new) not in active
+        if kept or taken:
+            del active[new]
+            doubtful.extend(n for n in (old, claimed.get(new)) if n in active)
+    return active
+
+
+def _pairs(desired: Desired, ours: Mapping[str, LiveTunnel], today: date) -> tuple[Pair, ...]:
+    rules = [r for r in desired.account.ignore if r.fields and not _expired(r, today)]
+    renamed = renames(desired.tunnels, ours)
+    given_away = set(renamed.values())
+
+    def pair(declared: Declared) -> Pair:
+        name = declared.name
+        source = renamed.get(name) or (name if name not in given_away else None)
+        # Judged by the name it will have, so that a plan right after the rename sees the same rules.
+        covering = tuple(r for r in rules if fnmatchcase(name, r.name)) if rules else ()
+        return Pair(declared, ours.get(source) if source else None, covering)
+
+    return tuple(pair(declared) for _, declared in sorted(desired.tunnels.items()))
+
+
+def scope(desired: Desired, live: Live, options: PlanOptions) -> Scope:
+    """Decides for every declared and every live tunnel whether it is compared, deleted or left alone.
+
+    A whole-tunnel ignore rule wins over everything and protects even after its end; a field rule stops then.
+    """
+    whole = [r for r in desired.account.ignore if not r.fields]
+    ours: dict[str, LiveTunnel] = {}
+    ignored: list[LeftAlone] = []
+    for name, tunnel in sorted(live.by_name().items()):
+        rule = _whole_rule(name, whole) if whole else None
+        if rule is None:
+            ours[name] = tunnel
+        else:
+            ignored.append(_left_alone(tunnel, rule, options.today))
+    pairs = _pairs(desired, ours, options.today)
+    managed = {p.live.id for p in pairs if p.live}
+    rest = [t for t in ours.values() if t.id not in managed]
+    unmanaged = () if desired.account.prune else tuple(_undeclared(t) for t in rest)
+    surplus = tuple(t for t in rest if matches(options.target, t.name)) if desired.account.prune else ()
+    if options.target is not None:
+        pairs = tuple(p for p in pairs if matches(options.target, p.declared.name, p.live.name if p.live else None))
+    found = Scope(pairs, surplus, unmanaged, tuple(ignored), len(ours))
+    return _set_apart(found, options) if any(t.unreadable for t in ours.values()) else found
+
+
+def _set_apart(found: Scope, options: PlanOptions) -> Scope:
+    """The scope without the tunnels that can't be read; a delete that is left out anyway needs no reading."""
+    declared = [p.live for p in found.pairs if p.live and p.live.unreadable]
+    surplus = [t for t in found.surplus if t.unreadable and not options.no_delete]
+    apart = sorted((*declared, *surplus), key=lambda t: t.name)
+    ids = {t.id for t in apart}
+    return replace(
+        found,
+        pairs=tuple(p for p in found.pairs if p.live is None or p.live.id not in ids),
+        surplus=tuple(t for t in found.surplus if t.id not in ids),
+        unreadable=tuple(LeftAlone(t.name, f"it can't be read: {t.unreadable}", t.id) for t in apart),
+    )
+
+
+def _undeclared(tunnel: LiveTunnel) -> LeftAlone:
+    return LeftAlone(tunnel.name, "no file declares it", tunnel.id, created_on=tunnel.created_on)

@@ -1,0 +1,266 @@
+"""One account as the report shows it, and the report of a whole run."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from reconciler.model.desired import Account
+from reconciler.model.problems import Diagnostic
+from reconciler.model.psk import describe
+from reconciler.model.report import (
+    AccountReport,
+    ChangeReport,
+    KeyReport,
+    LeftAlone,
+    Outcome,
+    Problem,
+    Report,
+    Source,
+    worst,
+)
+from reconciler.model.verdict import APPLIED, Result, Verdict
+from reconciler.plan.change import Action
+from reconciler.report.changes import applied_reports, change_report, checked_reports
+
+if TYPE_CHECKING:  # validate plans nothing, and a plan needs no engine
+    from reconciler.api.call import Ambiguous, Denied, NotSent, Refused
+    from reconciler.engine.apply import Applied
+    from reconciler.engine.check import Checked
+    from reconciler.plan.plan import Plan
+
+    Stop = Denied | NotSent | Refused | Ambiguous | Problem
+
+_UNTRUSTED = (
+    "Nothing is written on the strength of such a list, since it must never look like an empty account. Run it again; "
+    "if it stays so, look at the account in Cloudflare's dashboard."
+)
+_REMEDIES = {
+    "list-untrusted": _UNTRUSTED,
+    "unreadable": _UNTRUSTED,
+    "unreachable": "Check the network, proxies and --base-url, then run it again.",
+    "deadline": "Raise --timeout, or run it again later.",
+    "rate-limited": "Run it again later, or raise --timeout so that it can wait.",
+}
+_SHOWN = 5
+_STOPPED: dict[str, Outcome] = {"interrupted": "interrupted", "auth-stopped": "auth"}
+_OF_THE_ACCOUNT = frozenset({"1012", "7000", "7003"})
+"""Codes that speak of the account: of its id, in the end."""
+
+
+def _stop_outcome(stop: "Stop") -> Outcome:
+    """The account's outcome when it stopped before anything was written."""
+    from reconciler.api.call import Ambiguous, Denied, NotSent
+
+    if isinstance(stop, Denied):
+        return "error" if stop.blocked else "auth"
+    code = stop.code if isinstance(stop, (NotSent, Ambiguous, Problem)) else ""
+    return _STOPPED.get(code, "error")
+
+
+def _stop_problem(stop: "Stop", account: Account) -> Problem:
+    """Why an account stopped, with a remedy, and the line of its id where that is in question."""
+    from reconciler.api.outcome import problem_of
+
+    problem = stop if isinstance(stop, Problem) else problem_of(stop)
+    if problem.code in _OF_THE_ACCOUNT:
+        place = account.location
+        problem = replace(problem, field="account_id", source=Source(place.file, place.line))
+    return problem if problem.remedy else replace(problem, remedy=_REMEDIES.get(problem.code))
+
+
+def unread(account: Account, stop: "Stop") -> AccountReport:
+    """An account whose live list could not be read."""
+    return AccountReport(
+        account.name,
+        account.account_id,
+        _stop_outcome(stop),
+        not_checked=(LeftAlone("*", "the live list could not be read"),),
+        error=_stop_problem(stop, account),
+        paused=account.paused,
+    )
+
+
+def planned(plan: "Plan", outcome: Outcome) -> AccountReport:
+    """An account's plan."""
+    return _planned(plan, outcome, plan.unreadable)
+
+
+def _planned(plan: "Plan", outcome: Outcome, unreadable: tuple[LeftAlone, ...]) -> AccountReport:
+    account = plan.desired.account
+    return AccountReport(
+        account.name,
+        account.account_id,
+        worst((outcome, "error")) if unreadable else outcome,
+        digest=plan.digest,
+        api_calls=dict(plan.api_calls),
+        guards=plan.guards,
+        changes=tuple(change_report(c) for c in plan.changes),
+        unmanaged=plan.unmanaged,
+        ignored=plan.ignored,
+        not_checked=unreadable,
+        keys=tuple(key_report(plan, name, Verdict(Result.UNKNOWN, why)) for name, why in plan.doubts.items()),
+        notes=(*plan.notes, *_held_back_note(plan)),
+        error=_unreadable(unreadable),
+        paused=account.paused,
+        total=len(plan.live.tunnels),
+        managed=len(plan.desired.tunnels),
+        unchanged=plan.unchanged,
+    )
+
+
+def _unreadable(tunnels: tuple[LeftAlone, ...]) -> Problem | None:
+    if not tunnels:
+        return None
+    named = "; ".join(f"{t.name}: {t.reason}" for t in tunnels[:_SHOWN])
+    more = f"; and {len(tunnels) - _SHOWN:,} more" if len(tunnels) > _SHOWN else ""
+    return Problem("unreadable-tunnel", f"{named}{more}", _ODD_FIELD)
+
+
+_ODD_FIELD = (
+    "It is neither changed nor deleted until then. Correct the field at Cloudflare (save the tunnel anew in the "
+    "dashboard), or put the tunnel under `ignore`."
+)
+
+
+def key_report(plan: "Plan", name: str, verdict: Verdict) -> KeyReport:
+    """What is to be said of a generated key that is in doubt, or was a moment ago."""
+    target = plan.desired.tunnels[name]
+    return KeyReport(
+        name=name,
+        reference=describe(target.key) if target.key else None,
+        age_days=None,
+        overdue=False,
+        rotate_after_days=target.rotate_after_days,
+        source=None,
+        outcome=verdict.result.value,
+        error=verdict.problem,
+    )
+
+
+def _held_back_note(plan: "Plan") -> list[str]:
+    names = ", ".join(c.name for c in plan.held_back)
+    return [f"--no-delete leaves these out: {names}."] if names else []
+
+
+def checked(plan: "Plan", found: "Checked") -> AccountReport:
+    """An account's plan with what the server said of it."""
+    report = planned(plan, _checked_outcome(found))
+    names = {c.key: c for c in plan.changes}
+    problem = _stop_problem(found.stop, plan.desired.account) if found.stop is not None else None
+    if found.moved:
+        problem = Problem(
+            "moved", "the account changed while the plan was being checked", "Run plan again: somebody else writes."
+        )
+    return replace(
+        report,
+        outcome=_checked_outcome(found),
+        changes=checked_reports(plan.changes, found),
+        not_checked=(
+            *plan.unreadable,
+            *(LeftAlone(names[k].name, why, names[k].id) for k, why in sorted(found.not_checked.items())),
+        ),
+        error=problem or report.error,
+    )
+
+
+def _checked_outcome(found: "Checked") -> Outcome:
+    if found.stop is not None:
+        return _stop_outcome(found.stop)
+    if found.moved:
+        return "error"
+    return "rejected" if found.refused else "ok"
+
+
+def applied(plan: "Plan", ended: "Applied") -> AccountReport:
+    """An account after apply: a verdict per change, and whether it converged."""
+    report = _planned(plan, _applied_outcome(ended), ended.unreadable)
+    strangers = _strangers(plan, ended)
+    notes = (*report.notes, *ended.notes, *strangers)
+    problem = _stop_problem(ended.stop, plan.desired.account) if ended.stop is not None else report.error
+    return replace(
+        report,
+        changes=applied_reports(plan.changes, ended.verdicts, plan.held_back),
+        notes=notes,
+        error=problem,
+    )
+
+
+def with_keys(report: AccountReport, plan: "Plan", verdicts: Mapping[str, Verdict], *, stopped: bool) -> AccountReport:
+    """An account's report after its keys were delivered.
+
+    Args:
+        report: As it was before.
+        plan: What was carried out.
+        verdicts: By tunnel name, of the generated keys that something had to be done about.
+        stopped: Whether the run was interrupted.
+    """
+    found = {**{name: Verdict(Result.UNKNOWN, why) for name, why in plan.doubts.items()}, **verdicts}
+    wrong = {name: verdict for name, verdict in found.items() if verdict != APPLIED}
+    made = {c.name for c in plan.changes if c.action is Action.CREATE}
+
+    def judged(change: ChangeReport) -> ChangeReport:
+        verdict = wrong.get(change.name) if change.action == Action.CREATE else None
+        return replace(change, outcome=verdict.result.value, error=verdict.problem) if verdict else change
+
+    return replace(
+        report,
+        outcome=("interrupted" if stopped else "partial") if wrong and report.outcome == "ok" else report.outcome,
+        changes=tuple(judged(c) for c in report.changes),
+        keys=tuple(key_report(plan, name, verdict) for name, verdict in found.items() if name not in made),
+    )
+
+
+def _applied_outcome(ended: "Applied") -> Outcome:
+    """How an account's apply ended."""
+    if ended.converged:
+        return "ok"
+    if ended.stop is None:
+        return "partial" if ended.verdicts else "error"  # without a change only what can't be read is left
+    outcome = _stop_outcome(ended.stop)
+    return "partial" if ended.written and outcome != "interrupted" else outcome
+
+
+def _strangers(plan: "Plan", ended: "Applied") -> list[str]:
+    """Differences that the last list shows and this run did not make: somebody else was there meanwhile."""
+    ours = {c.key for c in plan.changes} | {c.name for c in plan.changes}
+    names = ", ".join(c.name for c in ended.left or () if c.key not in ours and c.name not in ours)
+    return [f"Changed by somebody else meanwhile: {names}. Run plan again."] if names else []
+
+
+def report_of(
+    command: str,
+    accounts: Iterable[AccountReport],
+    diagnostics: Sequence[Diagnostic] = (),
+    *,
+    sandbox: bool = False,
+    outcome: Outcome | None = None,
+    written: bool = False,
+) -> Report:
+    """The report of a run.
+
+    Args:
+        command: The command's name.
+        accounts: In order of name.
+        diagnostics: Of the files.
+        sandbox: Whether the simulator stood in for Cloudflare.
+        outcome: Overrides what the accounts say.
+        written: Whether anything was written anywhere.
+    """
+    shown = tuple(accounts)
+    ended = outcome or worst(tuple(a.outcome for a in shown), written=written)
+    return Report(command, ended, sandbox, _summary_of(shown), shown, tuple(diagnostics))
+
+
+def _summary_of(accounts: Sequence[AccountReport]) -> dict[str, int]:
+    """Counts over all accounts; deletes that `--no-delete` left out are not counted."""
+    counts = {"create": 0, "update": 0, "delete": 0}
+    for account in accounts:
+        for change in account.changes:
+            if change.error is None or change.error.code != "no-delete":
+                counts[change.action] += 1
+    return {
+        **counts,
+        "unchanged": sum(a.unchanged for a in accounts),
+        "unmanaged": sum(len(a.unmanaged) for a in accounts),
+        "ignored": sum(not i.fields for a in accounts for i in a.ignored),
+    }

@@ -1,0 +1,96 @@
+"""The drift report: how live differs from git, in classes, with severity, age and both ways out."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from shlex import quote
+
+from reconciler.files.dump import glob_of
+from reconciler.files.patch import Accepted
+from reconciler.model.fields import Concern, concern_of
+from reconciler.model.report import AccountReport, ChangeReport, LeftAlone, Patch, Report, Resolved
+from reconciler.plan.build import removal_notes
+from reconciler.plan.change import Action, Change
+from reconciler.plan.plan import Plan
+from reconciler.report.accounts import planned
+from reconciler.report.changes import change_report
+
+_CLASSES = {Action.UPDATE: "changed", Action.CREATE: "missing", Action.DELETE: "unmanaged"}
+_WEIGHT = {concern: weight for weight, concern in enumerate(Concern)}  # declared gravest first
+
+
+def _severity(change: Change) -> Concern:
+    """The weightiest concern among the differing fields; a stranger is security, a missing tunnel traffic."""
+    if change.action is Action.DELETE:
+        return Concern.SECURITY
+    if change.action is Action.CREATE:
+        return Concern.TRAFFIC
+    return min((concern_of(f.path) for f in change.fields), key=_WEIGHT.__getitem__, default=Concern.COSMETIC)
+
+
+def drift_report(
+    plan: Plan, accept: Callable[[Plan], Accepted], not_checked: tuple[LeftAlone, ...], options: str
+) -> AccountReport:
+    """One account's drift.
+
+    Differences that only git made (with a baseline) are listed and are not drift.
+
+    Args:
+        plan: With causes when there is a baseline.
+        accept: Makes the patch that accepts the live values.
+        not_checked: What can't be compared, and why.
+        options: Of the command that reverts, each with a space before it.
+    """
+    drifted = [c for c in plan.changes if c.cause != "git"]
+    report = planned(plan, "changes" if drifted or plan.keyless else "ok")
+    accepted = accept(plan) if drifted else None
+    left_out = [f"Not in the patch: {name}: {why}" for name, why in accepted.left_out] if accepted else []
+    return replace(
+        report,
+        guards=(),
+        api_calls={"list": 1},
+        changes=tuple(_difference(c) for c in plan.changes),
+        notes=(*removal_notes(drifted), *left_out),
+        drifted=len(drifted),
+        not_checked=(*report.not_checked, *not_checked),
+        ways_out=Patch(_revert(plan, drifted) + options, accepted.patch) if accepted else None,
+    )
+
+
+def _difference(change: Change) -> ChangeReport:
+    return replace(change_report(change), drift_class=_CLASSES[change.action], severity=_severity(change).value)
+
+
+def _revert(plan: Plan, drifted: list[Change]) -> str:
+    account = plan.desired.account.name
+    target = f" --target {quote(glob_of(drifted[0].name))}" if len(drifted) == 1 else ""
+    return f"reconciler apply --account {account}{target}"
+
+
+def with_history(report: Report, previous: Report | None, now: str) -> Report:
+    """The report with the age of each difference and what was resolved since the previous report.
+
+    Args:
+        report: Of now.
+        previous: The report before, or None for the first.
+        now: RFC 3339, UTC.
+    """
+    before = {a.account_id: a for a in previous.accounts} if previous else {}
+    began = previous.generated_at if previous else None
+    accounts = tuple(_aged(a, before.get(a.account_id), began, now) for a in report.accounts)
+    return replace(report, accounts=accounts, generated_at=now)
+
+
+def _aged(account: AccountReport, before: AccountReport | None, began: str | None, now: str) -> AccountReport:
+    if before is None or account.error is not None:
+        return account
+    seen: Mapping[tuple[str, str | None], ChangeReport] = {(c.name, c.drift_class): c for c in before.changes}
+
+    def aged(change: ChangeReport) -> ChangeReport:
+        old = seen.get((change.name, change.drift_class))
+        first = (old.first_seen or began or now) if old else now
+        return replace(change, age="persisting" if old else "new", first_seen=first)
+
+    here = {(c.name, c.drift_class) for c in account.changes}
+    gone = sorted(key for key in seen if key not in here)
+    resolved = tuple(Resolved(n, kind or "changed", seen[n, kind].first_seen) for n, kind in gone)
+    return replace(account, changes=tuple(aged(c) for c in account.changes), resolved=resolved)

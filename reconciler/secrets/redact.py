@@ -1,0 +1,192 @@
+"""Knows the secrets of a run and takes them out of text; `keys.streams` puts it in front of every output.
+
+This is the second fence. The first is that secrets are `Secret` values and never reach a text; what this one finds is
+mostly text from outside: a library's traceback, a live tunnel that is named like a key. A message of the server is
+not patched, but withheld as a whole where it quotes a secret (`quotes`). Secrets of fewer than four characters and
+blank ones can't be found (`can_hide`).
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from threading import Lock
+from typing import Any
+
+from reconciler.secrets.forms import MIN_LENGTH, bare, bare_forms, forms
+from reconciler.secrets.secret import Secret, reveal
+
+MASK = "***"
+"""What stands in a secret's place: valid inside JSON, HTML, Markdown and URLs."""
+
+
+class _Table:
+    """Texts that are looked for all at once.
+
+    A pattern finds the first four characters of every text; only there the texts themselves are compared. So the
+    pattern stays small with thousands of keys, or with one key of many KiB.
+    """
+
+    def __init__(self, texts: frozenset[str]) -> None:
+        by_head: defaultdict[str, list[str]] = defaultdict(list)
+        for text in sorted(texts, key=lambda t: (-len(t), t)):
+            by_head[text[:MIN_LENGTH]].append(text)
+        self.longest = max(map(len, texts), default=0)
+        self._starts = frozenset(text[:n] for text in texts for n in range(1, MIN_LENGTH))
+        self._by_head = {head: tuple(found) for head, found in by_head.items()}
+        self._heads = re.compile(f"(?={_alternation(sorted(by_head))})" if texts else r"(?!)")
+
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        """Where the texts stand, in order; overlapping ones are one span, so that no rest stays."""
+        spans: list[tuple[int, int]] = []
+        for match in self._heads.finditer(text):
+            start = match.start()
+            last = spans[-1] if spans else (0, 0)
+            for form in self._by_head[text[start : start + MIN_LENGTH]]:
+                end = start + len(form)
+                if end <= last[1]:
+                    break
+                if text.startswith(form, start):
+                    if start < last[1]:
+                        spans[-1] = (last[0], end)
+                    else:
+                        spans.append((start, end))
+                    break
+        return spans
+
+    def beginning(self, text: str) -> int:
+        """Where the longest end of a text begins that is the beginning of one of the texts, or its length."""
+        nearest = max(0, len(text) - self.longest + 1)
+        for match in self._heads.finditer(text, nearest):
+            start = match.start()
+            size = len(text) - start
+            for form in self._by_head[text[start : start + MIN_LENGTH]]:
+                if len(form) <= size:
+                    break
+                if form.startswith(text[start:]):
+                    return start
+        for size in range(min(MIN_LENGTH - 1, len(text)), 0, -1):
+            if text[-size:] in self._starts:
+                return len(text) - size
+        return len(text)
+
+
+class Redactor:
+    """Knows the secrets of a run and takes them out of text."""
+
+    def __init__(self, secrets: Iterable[Secret] = ()) -> None:
+        self._forms: set[str] = set()
+        self._bare: set[str] = set()
+        self._tables: tuple[_Table, _Table] | None = None
+        self._lock = Lock()  # one account may learn a key while another one writes
+        self.add(*secrets)
+
+    def __repr__(self) -> str:
+        return f"<Redactor {'with' if self._forms else 'without'} secrets>"
+
+    def __reduce_ex__(self, protocol: object) -> Any:
+        raise TypeError("a redactor holds secrets and can't be copied or stored")
+
+    def add(self, *secrets: Secret) -> None:
+        """Make more secrets known, from now on."""
+        new = {form for secret in secrets for form in forms(reveal(secret))}
+        with self._lock:
+            self._forms |= new
+            self._bare |= bare_forms(new)
+            self._tables = None  # made anew for the next text: keys often come one by one
+
+    def watch(self, *texts: str) -> None:
+        """Make texts known to `quotes` alone: BGP keys, which may be words that outputs can't do without."""
+        with self._lock:
+            self._bare |= bare_forms(texts)
+            self._tables = None
+
+    def quotes(self, text: str) -> bool:
+        """Whether a text holds a secret, or most of it, whatever its case and whatever stands between its letters."""
+        written, stripped = self._known()
+        return bool(written.spans(text) or stripped.spans(bare(text)))
+
+    def clean(self, text: str) -> str:
+        """The text with every shape of every known secret replaced."""
+        return _cut(text, self._known()[0].spans(text)) if self._forms else text
+
+    def clean_value(self, value: Any, fixed: frozenset[str] = frozenset()) -> Any:
+        """The same for all text inside dataclasses, mappings (not their keys), lists and tuples.
+
+        Used on a report before it is rendered, since renderers escape text in ways that hide a key from
+        `clean`.
+
+        Args:
+            value: Any plain value.
+            fixed: Names of dataclass fields that hold words of ours or ids, which a key may equal by chance.
+        """
+        if not self._forms:
+            return value
+        return _map_text(value, self.clean, fixed)
+
+    def split(self, text: str) -> tuple[str, str]:
+        """What of a stream's text can be written now, cleaned, and its raw rest that may begin a secret."""
+        if not self._forms:
+            return text, ""
+        table = self._known()[0]
+        spans, keep = table.spans(text), table.beginning(text)
+        keep = next((start for start, end in spans if start < keep < end), keep)
+        return _cut(text[:keep], [s for s in spans if s[1] <= keep]), text[keep:]
+
+    def _known(self) -> tuple[_Table, _Table]:
+        """What is looked for in a text as it stands, and in one of which only letters and digits are left."""
+        with self._lock:
+            if self._tables is None:
+                self._tables = _Table(frozenset(self._forms)), _Table(frozenset(self._bare))
+            return self._tables
+
+
+def _alternation(heads: list[str]) -> str:
+    """A pattern for texts of the same length as a tree, so that the time doesn't grow with their number."""
+    tails: defaultdict[str, list[str]] = defaultdict(list)
+    for head in heads:
+        tails[head[0]].append(head[1:])
+    if all(len(head) == 1 for head in heads):
+        return f"[{''.join(re.escape(c) for c in tails)}]"
+    return f"(?:{'|'.join(re.escape(c) + _alternation(rest) for c, rest in tails.items())})"
+
+
+def _cut(text: str, spans: list[tuple[int, int]]) -> str:
+    if not spans:
+        return text
+    ends = [0, *(end for _, end in spans)]
+    starts = [*(start for start, _ in spans), len(text)]
+    return MASK.join(text[a:b] for a, b in zip(ends, starts, strict=True))
+
+
+def _map_text(value: Any, change: Callable[[str], str], fixed: frozenset[str]) -> Any:
+    if type(value) is str:
+        return change(value)
+    if isinstance(value, dict):
+        return {k: _map_text(v, change, fixed) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_map_text(v, change, fixed) for v in value)
+    fields = getattr(type(value), "__dataclass_fields__", None)
+    if fields is None:
+        return value
+    found = {name: getattr(value, name) for name in fields}
+    return type(value)(**{n: v if n in fixed else _map_text(v, change, fixed) for n, v in found.items()})
+
+
+def can_hide(secret: Secret) -> bool:
+    """Whether a secret's own text can be looked for: it is not blank, and too long to turn up by chance.
+
+    Hiding a short one all the same would garble every text, and tell which of its words is the secret.
+    """
+    text = reveal(secret)
+    return len(text) >= MIN_LENGTH and not text.isspace()
+
+
+def mask_commands(secret: Secret) -> tuple[str, ...]:
+    """The workflow commands that make GitHub's runner hide a secret; they must be written past the redactor.
+
+    The runner compares line by line, so each line is masked too; values of fewer than four characters never are.
+    """
+    text = reveal(secret)
+    values = dict.fromkeys(v for v in (text, *text.splitlines()) if len(v.strip()) >= MIN_LENGTH)
+    escapes = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
+    return tuple(f"::add-mask::{value.translate(escapes)}" for value in values)

@@ -1,0 +1,255 @@
+"""Setting and rotating keys so that none is lost. Pure: yields steps and is sent outcomes.
+
+A generated key is stored as pending, read back, sent, and only then made current. So at every instant the
+sink holds the key that Cloudflare has, as current or as pending. What was interrupted goes on with the
+pending key: another key must not take its place, since Cloudflare may have it already.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from reconciler.api.call import Answered, Pause
+from reconciler.api.outcome import problem_of
+from reconciler.engine.listing import read_list
+from reconciler.engine.setkeys import send_keys
+from reconciler.model.desired import CommandRef, Declared, EnvRef, External, FileRef, Generated
+from reconciler.model.live import LiveTunnel
+from reconciler.model.report import Problem
+from reconciler.model.verdict import APPLIED, Result, Verdict
+from reconciler.secrets.generate import generate_key
+from reconciler.secrets.secret import Secret
+from reconciler.secrets.steps import KeyProtocol, KeySteps, SinkDone, SinkFailed, SinkOp, SinkOutcome, SinkStep
+
+_PUTS = 3
+
+
+def set_keys(targets: Sequence[Declared]) -> KeySteps:
+    """Send the keys that references hold: list → one bulk call → check each tunnel in the answer.
+
+    The key ring must hold the keys by tunnel name. If anything is wrong before the bulk call, no key is sent.
+
+    Args:
+        targets: Declared tunnels, each once.
+    """
+    wrong = {t.name: _cannot_set(t) for t in targets}
+    live: dict[str, LiveTunnel] = {}
+    if not any(wrong.values()):
+        live = yield from _listed(targets, wrong)
+    if any(wrong.values()):
+        return _all_or_nothing(wrong)
+    return (yield from send_keys({live[t.name].id: t.name for t in targets}))
+
+
+def rotate(targets: Sequence[Declared]) -> KeySteps:
+    """Give tunnels new keys: probe the sinks → list → make, store and read back → set → promote.
+
+    If a reference, a sink's probe or the list is wrong, nothing is written at all. A tunnel whose sink holds
+    a pending key gets that key: an earlier run was interrupted, and Cloudflare may have it.
+
+    Args:
+        targets: Declared tunnels, each once, also new ones whose key Cloudflare shall make.
+    """
+    wrong = {t.name: _cannot_rotate(t) for t in targets}
+    if not any(wrong.values()):
+        wrong = yield from _probe(t.name for t in targets)
+    live: dict[str, LiveTunnel] = {}
+    if not any(wrong.values()):
+        live = yield from _listed(targets, wrong)
+    if any(wrong.values()):
+        return _all_or_nothing(wrong)
+    return (yield from _renew(targets, live))
+
+
+def make_missing(targets: Sequence[Declared]) -> KeySteps:
+    """Have Cloudflare make the keys of tunnels that have none yet, each for itself: probe → list → ask → store.
+
+    Args:
+        targets: Declared tunnels, each once.
+
+    Returns:
+        A verdict per name: `skipped` where Cloudflare was not asked, `unknown` where somebody else has had a key made.
+    """
+    if not targets:
+        return {}
+    wrong = yield from _probe(t.name for t in targets)
+    live = yield from _listed(targets, wrong)
+    verdicts = {name: Verdict(Result.SKIPPED, why) for name, why in wrong.items() if why}
+    ready = []
+    for target in targets:
+        if target.name not in verdicts and live[target.name].key_generated_on is not None:
+            remedy = f"If its sink does not get it: reconciler psk rotate {target.name}"
+            verdicts[target.name] = Verdict(Result.UNKNOWN, replace(_THEIRS, remedy=remedy))
+        elif target.name not in verdicts:
+            ready.append(target)
+    return verdicts | (yield from _renew(ready, live))
+
+
+_THEIRS = Problem("key-not-in-sink", "Somebody else has had Cloudflare make a key for it meanwhile")
+
+
+def _renew(targets: Sequence[Declared], live: Mapping[str, LiveTunnel]) -> KeySteps:
+    verdicts: dict[str, Verdict] = {}
+    send: dict[str, str] = {}
+    generate: list[LiveTunnel] = []
+    for target in targets:
+        local = isinstance(target.key, Generated) and target.key.by == "local"
+        held = yield from _hold(target.name, make=local)
+        if isinstance(held, Verdict):
+            verdicts[target.name] = held
+        elif held:
+            send[live[target.name].id] = target.name
+        else:
+            generate.append(live[target.name])
+    sent = yield from send_keys(send)
+    verdicts |= sent
+    verdicts |= yield from promote(name for name, verdict in sent.items() if verdict == APPLIED)
+    verdicts |= yield from _generate(generate)
+    return verdicts
+
+
+def prepare(names: Iterable[str], later: Iterable[str] = ()) -> KeySteps:
+    """Before tunnels with a locally generated key are created: each key is made, stored and read back.
+
+    The key ring then holds the keys by tunnel name. After the create, `promote` makes them current.
+
+    Args:
+        names: Tunnels whose key is made here.
+        later: Tunnels whose key Cloudflare makes once they are there: their sinks are probed too.
+
+    Returns:
+        A verdict per name: `applied` when its key may be sent, else `failed` (then its tunnel must not be
+        created) or `skipped` because the sink of another one failed its probe.
+    """
+    ordered = sorted(names)
+    wrong = yield from _probe([*ordered, *sorted(later)])
+    if any(wrong.values()):
+        return _all_or_nothing(wrong)
+    verdicts = {}
+    for name in ordered:
+        held = yield from _hold(name, make=True)
+        verdicts[name] = held if isinstance(held, Verdict) else APPLIED
+    return verdicts
+
+
+def promote(names: Iterable[str]) -> KeySteps:
+    """Make the pending keys of tunnels current: Cloudflare has them now."""
+    verdicts = {}
+    for name in names:
+        done: SinkOutcome = yield SinkStep(SinkOp.PROMOTE, name)
+        verdicts[name] = APPLIED
+        if isinstance(done, SinkFailed):
+            why = done.problem
+            verdicts[name] = Verdict(Result.FAILED, Problem(why.code, why.message, _FINISH.format(name)))
+    return verdicts
+
+
+_FINISH = (
+    "Cloudflare has the new key, and the sink holds it as current or still as pending; `psk rotate {0}` finishes "
+    "the second."
+)
+
+
+def _cannot_set(target: Declared) -> Problem | None:
+    match target.key:
+        case None:
+            return Problem("no-key", "The files name no key for it", "Add a `psk` reference to the tunnel.")
+        case External():
+            return Problem("external-key", "The files say that somebody else sets its key", _GENERATE)
+        case Generated():
+            return Problem("generated-key", "Its key is generated, so there is none to send", _FINISH_OR_NEW)
+        case EnvRef() | FileRef() | CommandRef():
+            return None
+
+
+def _cannot_rotate(target: Declared) -> Problem | None:
+    match target.key:
+        case Generated():
+            return None
+        case EnvRef() | FileRef() | CommandRef():
+            message = "Its key comes from elsewhere, so it can't be made here"
+            remedy = f"Change it where it comes from and run `psk set {target.name}`. {_GENERATE}"
+            return Problem("not-generated", message, remedy)
+        case _:
+            return _cannot_set(target)
+
+
+_GENERATE = "To have keys made here, declare `psk: {generate: true, deliver_to: …}`."
+_FINISH_OR_NEW = "Use `psk rotate`, which makes a new one or finishes an interrupted rotation."
+
+
+def _all_or_nothing(wrong: Mapping[str, Problem | None]) -> dict[str, Verdict]:
+    first = next(name for name, why in wrong.items() if why)
+    other = Problem("nothing-done", f"No key was changed, because {first} has a problem")
+    return {name: Verdict(Result.FAILED, why) if why else Verdict(Result.SKIPPED, other) for name, why in wrong.items()}
+
+
+def _probe(names: Iterable[str]) -> KeyProtocol[dict[str, Problem | None]]:
+    wrong: dict[str, Problem | None] = {}
+    for name in names:
+        answer: SinkOutcome = yield SinkStep(SinkOp.PROBE, name)
+        wrong[name] = answer.problem if isinstance(answer, SinkFailed) else None
+    return wrong
+
+
+def _listed(targets: Sequence[Declared], wrong: dict[str, Problem | None]) -> KeyProtocol[dict[str, LiveTunnel]]:
+    """Live tunnels by name; puts into `wrong` what is missing."""
+    outcome = yield from read_list()
+    if not isinstance(outcome, Answered) or outcome.live is None:
+        wrong.update({t.name: problem_of(outcome) for t in targets})
+        return {}
+    live = outcome.live.by_name()
+    missing = Problem("not-live", "Cloudflare has no tunnel of this name", "Run `apply` first.")
+    wrong.update({t.name: missing for t in targets if t.name not in live})
+    return live
+
+
+def _hold(name: str, *, make: bool) -> KeyProtocol[Verdict | bool]:
+    """Have the pending key in ring and sink, a new one if there is none and `make`; whether there is one."""
+    steps = [SinkOp.PENDING, SinkOp.MAKE, SinkOp.PUT, SinkOp.CHECK]
+    for op in steps if make else steps[:1]:
+        done: SinkOutcome = yield SinkStep(op, name)
+        if isinstance(done, SinkFailed):
+            return Verdict(Result.FAILED, done.problem)
+        if op is SinkOp.PENDING and done.yes:
+            return True
+        if op is SinkOp.CHECK and not done.yes:
+            return Verdict(Result.FAILED, _DIFFERS)
+    return make
+
+
+_DIFFERS = Problem(
+    "sink-differs",
+    "The sink gives back another key than it was given",
+    "Repair the sink; Cloudflare was not asked to change the key.",
+)
+
+
+def _generate(tunnels: Iterable[LiveTunnel]) -> KeySteps:
+    """Let Cloudflare make each key and store it at once."""
+    verdicts = {}
+    for tunnel in tunnels:
+        # Should this process die with the answer, the note is what tells that a key was made and lost.
+        noted: SinkOutcome = yield SinkStep(SinkOp.NOTE, tunnel.name, before=tunnel.key_generated_on or "")
+        if isinstance(noted, SinkFailed):
+            verdicts[tunnel.name] = Verdict(Result.FAILED, noted.problem)
+            continue
+        made = yield from generate_key(tunnel)
+        verdicts[tunnel.name] = made if isinstance(made, Verdict) else (yield from _keep(tunnel.name, made))
+        yield SinkStep(SinkOp.RELEASE, tunnel.name)
+    return verdicts
+
+
+def _keep(name: str, key: Secret) -> KeyProtocol[Verdict]:
+    """Store a key that is in force already; a failed write may have worked, so reading decides."""
+    why = _DIFFERS
+    for attempt in range(_PUTS):
+        put: SinkOutcome = yield SinkStep(SinkOp.PUT, name, key)
+        check: SinkOutcome = yield SinkStep(SinkOp.CHECK, name)
+        if isinstance(check, SinkDone) and check.yes:
+            return (yield from promote([name]))[name]
+        why = next((s.problem for s in (put, check) if isinstance(s, SinkFailed)), _DIFFERS)
+        if attempt + 1 < _PUTS:
+            yield Pause(2.0**attempt, f"the sink of {name} failed")
+    message = f"Cloudflare made a key and its sink did not take it ({why.message}): the key is lost"
+    remedy = f"Repair the sink and run `psk rotate {name}`."
+    return Verdict(Result.UNKNOWN, Problem("key-lost", message, remedy))

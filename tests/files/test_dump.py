@@ -1,0 +1,211 @@
+from fnmatch import fnmatchcase
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reconciler.files.dump import Dumped, Ignored, account_text, dump, glob_of, ignore_text
+from reconciler.files.load import Loaded, load
+from reconciler.files.tree import AccountFiles, SourceFile, Tree
+from reconciler.model.fields import FIELDS
+from reconciler.model.live import Live, live_from_result
+from tests.build import ACCOUNT_ID, TODAY, live, raw
+
+ODD = [
+    "on",
+    "0123",
+    "null",
+    "~",
+    " x ",
+    "a: b",
+    "a # b",
+    "# a",
+    "1:30",
+    "2026-01-01",
+    "- a",
+    "é\u202e",
+    "a\nb",
+    "\t",
+    "'\"\\",
+]
+
+
+def read_back(dumped: Dumped, account: str = "") -> Loaded:
+    own = SourceFile("account.yaml", (account or account_text(ACCOUNT_ID, dumped.ignored)).encode())
+    sources = tuple(SourceFile(f"{i}.yaml", text.encode()) for i, text in enumerate(dumped.texts))
+    return load(Tree((AccountFiles("prod", ".", own, sources),), ()), TODAY)
+
+
+def declared(loaded: Loaded) -> dict[str, Any]:
+    return {name: dict(t.settings) for name, t in loaded.desired[0].tunnels.items()}
+
+
+def errors(loaded: Loaded) -> list[str]:
+    return [str(d) for d in loaded.diagnostics if d.severity == "error"]
+
+
+def of(now: Live) -> dict[str, Any]:
+    return {t.name: dict(t.settings) for t in now.tunnels.values()}
+
+
+def test_a_plain_tunnel_is_written_without_what_is_the_default():
+    now = live(raw("a", interface_address="10.0.0.0/31", replay_protection=False, health_check={"rate": "mid"}))
+    (text,) = dump(now).texts
+    assert text.splitlines() == [
+        "# What is live at Cloudflare, written by `reconciler import`.",
+        "tunnels:",
+        "  - name: a",
+        "    cloudflare_endpoint: 203.0.113.1",
+        "    customer_endpoint: 198.51.100.10",
+        "    interface_address: 10.0.0.0/31",
+        "    psk: external",
+    ]
+
+
+def test_no_tunnel_is_an_empty_list_on_purpose():
+    assert dump(live()).texts == ("# What is live at Cloudflare, written by `reconciler import`.\ntunnels: []\n",)
+
+
+@pytest.mark.parametrize("text", ODD)
+def test_odd_text_reads_back_as_it_is(text: str):
+    now = live(raw("a", description=text, bgp={"customer_asn": 0, "import_filter_id": text}), raw(f"n{text}"))
+    dumped = dump(now)
+    assert (dumped.ignored, errors(read_back(dumped)), declared(read_back(dumped))) == ((), [], of(now))
+
+
+def test_what_is_live_in_another_spelling_reads_back_equal():
+    now = live(
+        raw(
+            "a",
+            interface_address6="2001:DB8:0:0:0:0:0:0/127",
+            health_check={"target": "2001:DB8::0", "direction": "Bidirectional", "type": None, "rate": "HIGH"},
+            bgp={"customer_asn": 4294967295, "extra_prefixes": ["10.1.0.1/16", "10.0.0.0/16"], "md5_key": "a b#"},
+            custom_remote_identities={"fqdn_id": ""},
+        )
+    )
+    assert declared(read_back(dump(now))) == of(now)
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"interface_address": "10.0.0.0/29"}, '"10.0.0.0/29" has no prefix length of 31 or 30'),
+        ({"health_check": {"rate": "turbo"}}, '"turbo" is not one of the possible values'),
+        ({"bgp": {"customer_asn": 1, "md5_key": "a?"}}, "this is no MD5 key that Cloudflare takes"),
+        ({"description": "a\ud800"}, "its text holds characters that no file can hold"),
+    ],
+)
+def test_a_tunnel_that_breaks_a_rule_is_ignored_with_the_reason(fields: dict[str, Any], reason: str):
+    dumped = dump(live(raw("a[1]", **fields), "b"))
+    assert dumped.ignored == (Ignored("a[[]1]", reason),)
+    assert (errors(read_back(dumped)), list(declared(read_back(dumped)))) == ([], ["b"])
+
+
+def test_a_character_that_no_file_can_hold_is_ignored():
+    dumped = dump(live(raw("a\x00b"), raw("c", description="\x1b[0m"), raw("d")))
+    assert [fnmatchcase("a\x00b", entry.name) for entry in dumped.ignored] == [True, False]
+    assert errors(read_back(dumped)) == []
+
+
+def test_the_rule_for_a_name_that_no_file_can_hold_spares_its_neighbours():
+    spared = ["axb", "a?b", "aéb", "a\tb", "a\nb", "a\u2026b", "a\U0001f389b"]
+    dumped = dump(live(*map(raw, ["a\x00b", "a\x1bb", "a\u2028b", "a\x85b", *spared])))
+    assert len(dumped.ignored) == 1
+    assert errors(read_back(dumped)) == []
+    assert set(declared(read_back(dumped))) == set(spared)
+
+
+def test_one_of_two_overlapping_tunnels_stays():
+    dumped = dump(live(raw("a", interface_address="10.0.0.0/31"), raw("b", interface_address="10.0.0.1/30")))
+    assert [entry.name for entry in dumped.ignored] == ["b"]
+
+
+def test_defaults_of_an_existing_account_are_switched_off():
+    account = f"account_id: {ACCOUNT_ID}\nprune: true\ndefaults: {{description: x, health_check: {{rate: low}}}}\n"
+    now = live("a", raw("b", description="x", health_check={"type": "request"}))
+    dumped = dump(now, SourceFile("account.yaml", account.encode()))
+    assert declared(read_back(dumped, account)) == of(now)
+
+
+def test_what_is_ignored_removed_or_declared_elsewhere_is_left_out():
+    account = f"account_id: {ACCOUNT_ID}\nprune: true\nremoved: [b]\nignore: [{{name: 'x-*', reason: y}}]\n"
+    dumped = dump(live("a", "b", "c", "x-1"), SourceFile("account.yaml", account.encode()), {"c"})
+    assert list(declared(read_back(dumped, account))) == ["a"]
+
+
+def test_many_tunnels_go_into_files_that_can_be_read():
+    now = live(*(raw(f"t{i}", description="x" * 5000) for i in range(250)))
+    dumped = dump(now)
+    assert len(dumped.texts) == 2
+    assert declared(read_back(dumped)) == of(now)
+
+
+def test_a_new_account_deletes_nothing():
+    assert account_text(ACCOUNT_ID) == f"account_id: {ACCOUNT_ID}\nprune: false\n"
+    assert account_text("1" * 32).startswith("account_id: '1111")
+
+
+def test_rules_are_written_as_items_of_ignore():
+    assert ignore_text([Ignored("a", "it: breaks")]) == "  - name: a\n    reason: 'can''t be declared: it: breaks'\n"
+    assert ignore_text([]) == ""
+
+
+def test_globs_match_names_literally():
+    assert glob_of("a*?[b]\t") == "a[*][?][[]b]\t"
+
+
+TEXT = st.one_of(
+    st.sampled_from(ODD),
+    st.text(st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="\u2028\u2029\ufffe\uffff"), max_size=12),
+)
+V4 = st.ip_addresses(v=4).map(str)
+
+
+def optional(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries({}, optional=fields)
+
+
+def enum(path: str) -> st.SearchStrategy[Any]:
+    return st.sampled_from([*FIELDS[path].choices, *(c.upper() for c in FIELDS[path].choices), None])
+
+
+TUNNEL = optional(
+    description=TEXT,
+    customer_endpoint=st.one_of(V4, st.ip_addresses(v=6).map(lambda a: a.exploded), st.just("")),
+    replay_protection=st.sampled_from([True, False, None]),
+    automatic_return_routing=st.booleans(),
+    custom_remote_identities=st.sampled_from([{}, None, {"fqdn_id": ""}]),
+    health_check=optional(
+        enabled=st.booleans(),
+        rate=enum("health_check.rate"),
+        type=enum("health_check.type"),
+        direction=enum("health_check.direction"),
+        target=st.one_of(V4, st.just(""), st.none(), st.fixed_dictionaries({"saved": V4})),
+    ),
+    bgp=st.one_of(
+        st.none(),
+        st.fixed_dictionaries(
+            {"customer_asn": st.integers(0, 2**32 - 1)},
+            optional={
+                "extra_prefixes": st.lists(
+                    st.tuples(V4, st.integers(0, 32)).map(lambda p: f"{p[0]}/{p[1]}"), max_size=3
+                ),
+                "md5_key": st.from_regex(r"\A[ !#-<=>@-~]{1,80}\Z"),
+                "export_filter_id": TEXT,
+            },
+        ),
+    ),
+)
+
+
+@settings(max_examples=60)
+@given(st.dictionaries(TEXT.filter(str.strip), TUNNEL, max_size=4))
+def test_what_is_written_reads_back_equal(tunnels: dict[str, dict[str, Any]]):
+    items = [
+        {"id": f"{i:032x}", "name": n, "cloudflare_endpoint": "203.0.113.1", "interface_address": f"10.0.{i}.1/30", **t}
+        for i, (n, t) in enumerate(tunnels.items())
+    ]
+    now = live_from_result({"ipsec_tunnels": items})
+    dumped = dump(now)
+    assert (dumped.ignored, errors(read_back(dumped)), declared(read_back(dumped))) == ((), [], of(now))

@@ -1,0 +1,503 @@
+import os
+import random
+import subprocess
+
+import pytest
+
+from reconciler.files.hunks import Edit
+from reconciler.files.load import load
+from reconciler.files.patch import Accepted, accept_patch
+from reconciler.files.proof import Draft, prove
+from reconciler.files.sheet import read_sheet
+from reconciler.files.tree import read_tree
+from reconciler.model.live import live_from_result
+from reconciler.model.tunnel import nested
+from reconciler.plan.build import build_plan
+from reconciler.plan.plan import PlanOptions
+from tests.build import TODAY
+
+ACCOUNT = "account_id: 023e105f4ecef8ad9ca31a8372d0c353\nprune: true\n"
+
+
+def loaded(root):
+    found = load(read_tree(root / "tunnels"), TODAY)
+    assert [d for d in found.diagnostics if d.severity == "error"] == []
+    return found.desired[0]
+
+
+def planned(root, live):
+    return build_plan(loaded(root), live, PlanOptions(today=TODAY))
+
+
+def write(root, tunnels, account=ACCOUNT):
+    folder = root / "tunnels" / "prod"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "account.yaml").write_text(account)
+    for name, text in (tunnels if isinstance(tunnels, dict) else {"a.yaml": tunnels}).items():
+        (folder / name).write_bytes(text.encode())
+
+
+def accept(root, live):
+    """Makes the patch, lets git apply it, and gives what was accepted and the plan afterwards."""
+    plan = planned(root, live)
+    done = accept_patch(read_tree(root / "tunnels"), plan.desired, plan.changes, TODAY, strip=f"{root}/")
+    if done.patch:
+        environment = {**os.environ, "GIT_CEILING_DIRECTORIES": str(root.parent)}
+        command = ["git", "apply", "--whitespace=nowarn", "-"]
+        ran = subprocess.run(  # noqa: S603 - git, with a patch made here
+            command, input=done.patch.encode(), cwd=root, env=environment, capture_output=True, check=False
+        )
+        assert ran.returncode == 0, ran.stderr.decode() + done.patch
+    return done, planned(root, live)
+
+
+def raw(**fields):
+    base = {
+        "id": f"{fields.get('name', 'a').encode().hex():0>32}"[-32:],
+        "name": "a",
+        "cloudflare_endpoint": "203.0.113.1",
+        "interface_address": "10.0.0.0/31",
+    }
+    return base | fields
+
+
+def live(*tunnels):
+    return live_from_result({"ipsec_tunnels": [raw(**t) for t in tunnels]})
+
+
+TEXTS = ("London", "a: b, {c}", "on", "010", "x # y", "São Paulo 🚇", "'q' \"r\"", " edge ", "- dash", "two\nlines")
+PATHS = {
+    "customer_endpoint": ("198.51.100.7", "2001:db8::7", ""),
+    "description": (*TEXTS, ""),
+    "replay_protection": (True, False),
+    "automatic_return_routing": (True, False),
+    "custom_remote_identities.fqdn_id": ("{name}.x.custom.ipsec.cloudflare.com", ""),
+    "health_check.enabled": (True, False),
+    "health_check.rate": ("low", "mid", "high"),
+    "health_check.type": ("reply", "request"),
+    "health_check.direction": ("unidirectional", "bidirectional"),
+    "health_check.target.saved": ("192.0.2.9", "192.0.2.10", ""),
+    "bgp.customer_asn": (65010, 65011, 0),
+    "bgp.extra_prefixes": ((), ("10.9.0.0/16",), ("10.8.0.0/16", "10.9.0.0/16", "2001:db8::/32")),
+    "bgp.import_filter_id": ("f1", "f2", ""),
+}
+BGP = [p for p in PATHS if p.startswith("bgp.")]
+
+
+class Estate:
+    """Random files in random styles, and what could be live instead."""
+
+    def __init__(self, seed):
+        self.random = random.Random(seed)
+        self.networks = iter(range(0, 1 << 16, 2))
+
+    def maybe(self, chance=0.5):
+        return self.random.random() < chance
+
+    def network(self):
+        number = next(self.networks)
+        return f"10.1.{number >> 8}.{number & 255}/31"
+
+    def fields(self, name, chance):
+        found = {p: self.random.choice(v) for p, v in PATHS.items() if self.maybe(chance)}
+        if not any(p in found for p in BGP) or self.maybe():
+            found = {p: v for p, v in found.items() if p not in BGP}
+        else:
+            found.setdefault("bgp.customer_asn", 65010)
+        return {p: v.replace("{name}", name) if isinstance(v, str) else v for p, v in found.items()}
+
+    def nest(self, found):
+        out = {}
+        for path, value in self.random.sample(sorted(found.items()), len(found)):
+            *parents, leaf = path.split(".")
+            place = out
+            for parent in parents:
+                place = place.setdefault(parent, {})
+            place[leaf] = list(value) if isinstance(value, tuple) else value
+        return out
+
+    def flow(self, value):
+        if isinstance(value, dict):
+            inner = ", ".join(f"{k}: {self.flow(v)}" for k, v in value.items())
+            return "{" + inner + ("," if inner and self.maybe(0.1) else "") + "}"
+        if isinstance(value, list):
+            return "[" + ", ".join(map(self.flow, value)) + "]"
+        return self.scalar(value)
+
+    def scalar(self, value):
+        if value is None:
+            return self.random.choice(("null", "~"))
+        if isinstance(value, bool):
+            return str(value).lower()
+        if not isinstance(value, str):
+            return str(value)
+        plain = value and value.replace(".", "").replace("/", "").isalnum() and self.maybe()
+        text = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+        return value if plain else f'"{text}"'
+
+    def comment(self):
+        return self.random.choice(("  # why", "")) if self.maybe(0.3) else ""
+
+    def block(self, value, column):
+        lines = []
+        for key, inner in value.items():
+            pad = " " * column
+            if self.maybe(0.1):
+                lines.append(f"{pad}# about {key}")
+            if isinstance(inner, dict) and inner and self.maybe():
+                lines += [f"{pad}{key}:{self.comment()}", *self.block(inner, column + self.random.choice((1, 2, 4)))]
+            elif isinstance(inner, list) and inner and self.maybe():
+                lines += [f"{pad}{key}:", *(f"{pad}  - {self.scalar(v)}{self.comment()}" for v in inner)]
+            elif inner is None and self.maybe():
+                lines.append(f"{pad}{key}:{self.comment()}")
+            else:
+                lines.append(f"{pad}{key}: {self.flow(inner)}{self.comment()}")
+        return lines
+
+    def tunnel(self, name, defaults):
+        found = {"cloudflare_endpoint": "203.0.113.1", "interface_address": self.network()}
+        out = {"name": name, **self.nest({**found, **self.fields(name, 0.4)})}
+        for key in defaults:
+            if self.maybe(0.2):
+                out[key] = None
+        if self.maybe(0.1) and isinstance((out.get("health_check") or {}).get("target"), dict):
+            out["health_check"]["target"] = "192.0.2.77"
+        if self.maybe(0.2):
+            out["renamed_from"] = f"{name}-was"
+        return dict(self.random.sample(sorted(out.items()), len(out))) if self.maybe(0.2) else out
+
+    def defaults(self):
+        found = self.fields("d", 0.2)
+        return self.nest({p: v for p, v in found.items() if "fqdn" not in p})
+
+    def file(self, number):
+        defaults = self.defaults()
+        tunnels = [self.tunnel(f"t{number}-{i}", defaults) for i in range(self.random.randint(0, 4))]
+        if self.maybe(0.15) or not tunnels:
+            lines = ["tunnels:" + (" [" + ", ".join(map(self.flow, tunnels)) + "]  # flow")]
+        else:
+            lines, column = ["tunnels:  # here"], self.random.choice((0, 2, 4))
+            for tunnel in tunnels:
+                gap = self.random.choice((1, 3))
+                own = self.block(tunnel, column + gap + 1)
+                while own[0].lstrip().startswith("#"):
+                    own.pop(0)
+                if self.maybe(0.2):
+                    own = [" " * (column + gap + 1) + self.flow(tunnel)]
+                own[0] = " " * column + "-" + " " * gap + own[0].lstrip()
+                lines += [*own, *([""] if self.maybe() else []), *(["# next"] if self.maybe(0.1) else [])]
+        head = ["defaults:", *self.block(defaults, 2)] if defaults else ["# no defaults: São"]
+        parts = [head, lines] if self.maybe(0.8) else [lines, head]
+        text = "\n".join(line for part in parts for line in part)
+        text = text if self.maybe(0.2) else text + "\n"
+        text = text.replace("\n", "\r\n") if self.maybe(0.1) else text
+        return ("\ufeff" if self.maybe(0.1) else "") + text
+
+    def drifted(self, declared):
+        kept = [t for t in declared.tunnels.values() if self.maybe(0.85)]
+        out = [{"id": f"{n:032x}", **nested(self.changed(tunnel))} for n, tunnel in enumerate(kept)]
+        for number in range(self.random.choice((0, 0, 1, 2))):
+            name = f"t{number}-new"
+            found = {"name": name, "cloudflare_endpoint": "203.0.113.1", "interface_address": self.network()}
+            out.append({"id": f"{number + 1000:032x}", **self.nest({**found, **self.fields(name, 0.4)})})
+        return live_from_result({"ipsec_tunnels": out})
+
+    def changed(self, tunnel):
+        settings = dict(tunnel.settings)
+        changed = self.fields(tunnel.name, 0.3) if self.maybe(0.6) else {}
+        if any(p in BGP for p in changed):
+            settings |= {"bgp.extra_prefixes": (), "bgp.md5_key": ""}
+            settings |= {"bgp.import_filter_id": "", "bgp.export_filter_id": ""}
+        elif changed and self.maybe(0.3):
+            settings = {p: v for p, v in settings.items() if not p.startswith("bgp.")}
+        settings |= changed
+        if tunnel.renamed_from and self.maybe(0.7):
+            settings["name"] = tunnel.renamed_from
+        if self.maybe(0.1):
+            settings["interface_address"] = self.network()
+        return settings
+
+
+@pytest.mark.parametrize("batch", range(12))
+def test_accepting_any_drift_leaves_nothing_to_plan(tmp_path, batch):
+    for seed in range(batch * 20, batch * 20 + 20):
+        estate = Estate(seed)
+        root = tmp_path / str(seed)
+        files = {f"f{n}.yaml": estate.file(n) for n in range(estate.random.randint(1, 3))}
+        defaults = estate.defaults()
+        own = "\n".join(["defaults:", *estate.block(defaults, 2)]) + "\n" if defaults else ""
+        write(root, files, ACCOUNT + own)
+        now = estate.drifted(loaded(root))
+        done, after = accept(root, now)
+        assert done.left_out == (), seed
+        assert after.changes == (), seed
+
+
+ONE = """\
+tunnels:
+  - name: a  # the first
+    cloudflare_endpoint: 203.0.113.1
+    interface_address: 10.0.0.0/31
+    health_check: {rate: low}  # slow
+    psk: external
+  # the second
+  - name: b
+    cloudflare_endpoint: 203.0.113.1
+    interface_address: 10.0.0.2/31
+    psk: external
+"""
+B = {"name": "b", "interface_address": "10.0.0.2/31"}
+LOW = {"health_check": {"rate": "low"}}
+
+
+def body(done):
+    """The lines of a patch that go and come."""
+    return [line for line in done.patch.splitlines() if line[0] in "+-" and line[:3] not in ("+++", "---")]
+
+
+def test_patch_touches_only_what_changes(tmp_path):
+    write(tmp_path, ONE)
+    done, after = accept(tmp_path, live({"health_check": {"rate": "high"}}, B))
+    assert after.changes == ()
+    assert done.patch == (
+        "--- a/tunnels/prod/a.yaml\n"
+        "+++ b/tunnels/prod/a.yaml\n"
+        "@@ -2,7 +2,7 @@\n"
+        "   - name: a  # the first\n"
+        "     cloudflare_endpoint: 203.0.113.1\n"
+        "     interface_address: 10.0.0.0/31\n"
+        "-    health_check: {rate: low}  # slow\n"
+        "+    health_check: {rate: high}  # slow\n"
+        "     psk: external\n"
+        "   # the second\n"
+        "   - name: b\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("tunnels", "expected"),
+    [
+        (({**LOW, "description": "x: y"}, B), ["+    description: 'x: y'"]),
+        (({}, B), ["-    health_check: {rate: low}  # slow", "+    health_check: {rate: mid}  # slow"]),
+        (
+            (LOW, B, {"name": "c", "interface_address": "10.0.0.4/31"}),
+            [
+                "+  - name: c",
+                "+    cloudflare_endpoint: 203.0.113.1",
+                "+    interface_address: 10.0.0.4/31",
+                "+    psk: external",
+            ],
+        ),
+        (
+            (LOW,),
+            [
+                "-  - name: b",
+                "-    cloudflare_endpoint: 203.0.113.1",
+                "-    interface_address: 10.0.0.2/31",
+                "-    psk: external",
+            ],
+        ),
+    ],
+    ids=["insert", "replace", "append", "remove"],
+)
+def test_lines_of_a_patch(tmp_path, tunnels, expected):
+    write(tmp_path, ONE)
+    done, after = accept(tmp_path, live(*tunnels))
+    assert body(done) == expected
+    assert (done.left_out, after.changes) == ((), ())
+
+
+def test_no_difference_makes_no_patch(tmp_path):
+    write(tmp_path, ONE)
+    assert accept(tmp_path, live(LOW, B))[0].patch == ""
+
+
+def test_inherited_values_are_overridden_in_the_tunnel(tmp_path):
+    defaults = "defaults: {description: D, bgp: {customer_asn: 1}, health_check: {rate: high}}\n"
+    write(tmp_path, defaults + ONE.replace("  # slow", ""))
+    done, after = accept(tmp_path, live(LOW, {**B, "description": "D", "bgp": {"customer_asn": 1}}))
+    assert body(done) == ["+    description: null", "+    bgp: null", "+    health_check: {rate: mid}"]
+    assert after.changes == ()
+
+
+def test_rename_by_hand_is_taken_back_with_its_old_name(tmp_path):
+    write(tmp_path, ONE.replace("  - name: b\n", "  - name: b\n    renamed_from: was\n"))
+    done, after = accept(tmp_path, live(LOW, {**B, "name": "was"}))
+    assert body(done) == ["-  - name: b", "-    renamed_from: was", "+  - name: was"]
+    assert after.changes == ()
+
+
+def test_last_tunnel_leaves_an_empty_list(tmp_path):
+    write(tmp_path, {"a.yaml": ONE.partition("  # the second")[0], "b.yaml": "tunnels: []\n"})
+    after = accept(tmp_path, live())[1]
+    assert (tmp_path / "tunnels/prod/a.yaml").read_text() == "tunnels: []\n"
+    assert after.changes == ()
+
+
+def test_file_without_a_last_newline_stays_so(tmp_path):
+    write(tmp_path, ONE.rstrip("\n"))
+    done, after = accept(tmp_path, live(LOW, {**B, "description": "x"}))
+    assert done.patch.endswith("+    psk: external\n+    description: x\n\\ No newline at end of file\n")
+    assert not (tmp_path / "tunnels/prod/a.yaml").read_text().endswith("\n")
+    assert after.changes == ()
+
+
+KEYED = ONE.replace(
+    "    health_check: {rate: low}  # slow\n", "    bgp:\n      md5_key: canary\n      customer_asn: 1\n"
+)
+
+
+@pytest.mark.parametrize("text", [KEYED, KEYED.replace("canary", "'canary'").replace("- name: a", "- name: 'a'")])
+def test_context_never_shows_an_md5_key(tmp_path, text):
+    write(tmp_path, text)
+    done, after = accept(tmp_path, live({"bgp": {"customer_asn": 2, "md5_key": "canary"}}, B))
+    assert body(done) == ["-      customer_asn: 1", "+      customer_asn: 2"]
+    assert "canary" not in done.patch
+    assert after.changes == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "reason"),
+    [
+        (KEYED, "canary2", "bgp.md5_key is sensitive and never written into a patch"),
+        (
+            ONE.replace("health_check: {rate: low}  # slow", "bgp: {customer_asn: 1, md5_key: canary}"),
+            "canary",
+            "lines",
+        ),
+        (
+            KEYED.replace("md5_key: canary\n      customer_asn: 1", "customer_asn: 1\n      md5_key: canary"),
+            "canary",
+            "lines",
+        ),
+        (KEYED.replace("      md5_key: canary\n", ""), "canary", "sensitive"),
+    ],
+    ids=["other key", "same line", "line after", "new key"],
+)
+def test_md5_keys_never_get_into_a_patch(tmp_path, text, key, reason):
+    write(tmp_path, text)
+    done, _ = accept(tmp_path, live({"bgp": {"customer_asn": 2, "md5_key": key}}, B))
+    assert "canary" not in done.patch
+    assert [name for name, why in done.left_out if reason in why] == ["a"]
+
+
+def test_new_tunnel_comes_without_its_md5_key(tmp_path):
+    write(tmp_path, ONE)
+    done, after = accept(tmp_path, live(LOW, B, {"name": "c", "interface_address": "10.0.0.4/31", "bgp": {
+        "customer_asn": 5, "md5_key": "canary"}}))  # fmt: skip
+    assert "canary" not in done.patch
+    assert done.left_out == (("c", "bgp.md5_key is sensitive and never written into a patch"),)
+    assert [f.path for c in after.changes for f in c.fields] == ["bgp.md5_key"]
+
+
+FIRST = "{name: a, cloudflare_endpoint: 203.0.113.1, interface_address: 10.0.0.0/31}"
+SECOND = "name: b\n    cloudflare_endpoint: 203.0.113.1\n    interface_address: 10.0.0.2/31\n"
+MERGED = f"tunnels:\n  - &one {FIRST}\n  - {{<<: *one, name: b, interface_address: 10.0.0.2/31}}\n"
+ALIASED = f"defaults: {{description: &d x}}\ntunnels:\n  - {FIRST}\n  - {SECOND}    description: *d\n"
+DASHED = f"tunnels:\n  - {FIRST}\n  -\n    {SECOND}"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (MERGED, "it can't be edited: it uses a merge key"),
+        (ALIASED, "it can't be edited: it shares lines with others by an alias"),
+        (DASHED, "it can't be edited: its first line is written in an unusual way"),
+    ],
+)
+def test_what_cannot_be_edited_is_left_out_and_the_rest_is_not(tmp_path, text, reason):
+    write(tmp_path, text)
+    done, after = accept(tmp_path, live({"description": "new"}, {**B, "description": "new"}))
+    assert ("b", reason) in done.left_out
+    assert {c.name for c in after.changes} == {name for name, _ in done.left_out}
+
+
+def test_value_that_no_file_may_hold_is_left_out(tmp_path):
+    write(tmp_path, ONE)
+    done, after = accept(tmp_path, live({"health_check": {"rate": "warp"}}, {**B, "description": "x"}))
+    assert done.left_out == (("a", 'the edited file would be wrong: "warp" is not one of the possible values'),)
+    assert [c.name for c in after.changes] == ["a"]
+
+
+def test_tunnel_whose_deletion_is_meant_is_not_taken_back(tmp_path):
+    write(tmp_path, ONE, ACCOUNT + "removed: [c]\n")
+    done, _ = accept(tmp_path, live(LOW, B, {"name": "c", "interface_address": "10.0.0.4/31"}))
+    assert done == Accepted("", (("c", "account.yaml says under 'removed' that its deletion is meant"),))
+
+
+def test_ignored_fields_stay_as_declared(tmp_path):
+    rule = "ignore: [{name: a, fields: [health_check.rate], reason: by hand}]\n"
+    write(tmp_path, ONE, ACCOUNT + rule)
+    done, after = accept(tmp_path, live({"description": "x"}, B))
+    assert body(done) == ["+    description: x"]
+    assert after.changes == ()
+
+
+def test_chain_of_renames_is_taken_back_as_a_whole(tmp_path):
+    chain = ONE.replace("name: a ", "name: b\n    renamed_from: a ").replace(
+        "name: b\n    cl", "name: c\n    renamed_from: b\n    cl"
+    )
+    write(tmp_path, chain)
+    done, after = accept(tmp_path, live(LOW, B))
+    assert (done.left_out, after.changes) == ((), ())
+    assert [line for line in body(done) if line[0] == "+"] == ["+  - name: a", "+  - name: b"]
+
+
+def test_part_of_a_chain_is_left_out(tmp_path):
+    chain = ONE.replace("name: a ", "name: b\n    renamed_from: a ").replace(
+        "name: b\n    cl", "name: c\n    renamed_from: b\n    cl"
+    )
+    write(tmp_path, chain)
+    plan = planned(tmp_path, live(LOW, B))
+    second = tuple(c for c in plan.changes if c.name == "c")
+    done = accept_patch(read_tree(tmp_path / "tunnels"), plan.desired, second, TODAY, strip=f"{tmp_path}/")
+    assert done == Accepted("", (("c", 'the edited file would be wrong: a second tunnel named "b"'),))
+
+
+def test_file_outside_the_repository_is_left_out(tmp_path):
+    write(tmp_path, ONE)
+    plan = planned(tmp_path, live({}, B))
+    done = accept_patch(read_tree(tmp_path / "tunnels"), plan.desired, plan.changes, TODAY)
+    assert (done.patch, [name for name, _ in done.left_out]) == ("", ["a"])
+
+
+def test_names_of_files_may_hold_spaces(tmp_path):
+    write(tmp_path, {"lon don é.yaml": ONE})
+    assert accept(tmp_path, live({}, B))[1].changes == ()
+
+
+def test_address_in_short_form_stays_in_it(tmp_path):
+    write(tmp_path, ONE.replace("{rate: low}", "{target: 192.0.2.1}"))
+    done, _ = accept(tmp_path, live({"health_check": {"target": {"saved": "192.0.2.2"}}}, B))
+    assert body(done)[1] == "+    health_check: {target: 192.0.2.2}  # slow"
+
+
+def test_prefixes_that_stay_keep_their_lines(tmp_path):
+    block = 'bgp:\n      customer_asn: 1\n      extra_prefixes:\n        - "10.9.0.0/16"\n        - 10.7.0.0/16\n'
+    write(tmp_path, ONE.replace("health_check: {rate: low}  # slow\n", block))
+    done, _ = accept(tmp_path, live({"bgp": {"customer_asn": 1, "extra_prefixes": ["10.9.0.0/16", "10.8.0.0/16"]}}, B))
+    assert body(done) == ["-        - 10.7.0.0/16", "+        - 10.8.0.0/16"]
+
+
+def test_md5_key_between_two_changes_is_not_shown(tmp_path):
+    parts = "description: x\n    bgp: {customer_asn: 1, md5_key: canary}\n    health_check: {rate: low}\n"
+    write(
+        tmp_path,
+        ONE.replace("interface_address: 10.0.0.0/31\n", f"interface_address: 10.0.0.0/31\n    {parts}", 1)
+        .replace("    health_check: {rate: low}  # slow\n", "")
+        .replace("description: x\n", "description: x\n    # gap\n"),
+    )
+    done, after = accept(tmp_path, live({"description": "y", "bgp": {"customer_asn": 1, "md5_key": "canary"}}, B))
+    assert [line for line in body(done) if line[0] == "+"] == ["+    description: y", "+    health_check: {rate: mid}"]
+    assert "canary" not in done.patch
+    assert (done.left_out, after.changes) == ((), ())
+
+
+def test_edit_that_reads_back_otherwise_is_refused(tmp_path):
+    write(tmp_path, ONE)
+    files = read_tree(tmp_path / "tunnels").accounts[0]
+    plan = planned(tmp_path, live({}, B))
+    at = ONE.index("low")
+    draft = Draft(read_sheet(files.files[0], {}), ((plan.changes[0].key, Edit(at, at + 3, "high")),), (None, None))
+    problems, _ = prove(files, plan.desired, TODAY, list(plan.changes), [draft])
+    assert problems == {plan.changes[0].key: "the edited file would not read back as the live tunnel"}

@@ -1,0 +1,105 @@
+import pytest
+
+from reconciler.model.live import ListIsNull, ListUntrusted, live_from_result
+from tests.build import raw
+
+IMPOSSIBLE = [
+    ({"description": 7}, "description is a number"),
+    ({"customer_endpoint": ["198.51.100.1"]}, "customer_endpoint is a list"),
+    ({"interface_address": {}}, "interface_address is an object"),
+    ({"replay_protection": "yes"}, "replay_protection is a string"),
+    ({"automatic_return_routing": 1}, "automatic_return_routing is a number"),
+    ({"health_check": []}, "health_check is a list"),
+    ({"health_check": {"enabled": "on"}}, "health_check.enabled is a string"),
+    ({"health_check": {"rate": True}}, "health_check.rate is a boolean"),
+    ({"health_check": {"target": 5}}, "health_check.target is a number"),
+    ({"health_check": {"target": {"saved": 5}}}, "health_check.target.saved is a number"),
+    ({"bgp": "x"}, "bgp is a string"),
+    ({"bgp": {"customer_asn": True}}, "bgp.customer_asn is a boolean"),
+    ({"bgp": {"customer_asn": "x"}}, "bgp.customer_asn is a string"),
+    ({"bgp": {"customer_asn": 6.5}}, "bgp.customer_asn is a number"),
+    ({"bgp": {"extra_prefixes": ["10.0.0.0/8"]}}, "bgp.customer_asn is null"),
+    ({"bgp": {"customer_asn": 65010, "extra_prefixes": "10.0.0.0/8"}}, "bgp.extra_prefixes is a string"),
+    ({"bgp": {"customer_asn": 65010, "extra_prefixes": [8]}}, "bgp.extra_prefixes is a number"),
+    ({"custom_remote_identities": "x"}, "custom_remote_identities is a string"),
+    ({"description": 7, "bgp": []}, "bgp is a list, description is a number"),
+]
+
+
+@pytest.mark.parametrize(("fields", "why"), IMPOSSIBLE, ids=str)
+def test_a_field_of_an_impossible_type_makes_its_tunnel_unreadable_and_no_other(fields, why):
+    one, other = live_from_result({"ipsec_tunnels": [raw("a") | fields, raw("b")]}).tunnels.values()
+    assert (one.name, one.unreadable) == ("a", why)
+    assert (other.name, other.unreadable) == ("b", "")
+
+
+def test_what_an_unreadable_tunnel_holds_is_known_as_far_as_it_can_be_read():
+    odd = raw("a", interface_address="10.0.0.0/31") | {"bgp": [], "customer_endpoint": 5}
+    (one,) = live_from_result({"ipsec_tunnels": [odd]}).tunnels.values()
+    assert (one.settings["interface_address"], one.settings["customer_endpoint"]) == ("10.0.0.0/31", "")
+
+
+def test_a_name_that_is_no_text_makes_the_list_untrusted():
+    with pytest.raises(ListUntrusted, match=f"the id {'1' * 32} has no name that can be read: name is a number"):
+        live_from_result({"ipsec_tunnels": [raw("a", id="1" * 32) | {"name": 5}]})
+
+
+def test_a_number_in_quotes_is_the_number():
+    (one,) = live_from_result({"ipsec_tunnels": [raw("a", bgp={"customer_asn": "65010"})]}).tunnels.values()
+    assert (one.settings["bgp.customer_asn"], one.unreadable) == (65010, "")
+
+
+def test_null_is_neither_a_list_nor_an_empty_account_by_itself():
+    with pytest.raises(ListIsNull, match="null where the list"):
+        live_from_result({"ipsec_tunnels": None})
+    for result in ({}, None, [], {"ipsec_tunnels": {}}):
+        with pytest.raises(ListUntrusted, match="holds no list") as refused:
+            live_from_result(result)
+        assert not isinstance(refused.value, ListIsNull)
+
+
+@pytest.mark.parametrize("key", ["name", "cloudflare_endpoint", "interface_address"])
+@pytest.mark.parametrize("value", [None, ""])
+def test_a_list_without_a_required_field_is_not_trusted(key, value):
+    with pytest.raises(ListUntrusted, match=f"lacks the required field {key}"):
+        live_from_result({"ipsec_tunnels": [raw("a") | {key: value}]})
+
+
+@pytest.mark.parametrize("value", [None, "", 5, "../x", "é" * 32, "a" * 37])
+def test_a_list_with_an_unusable_id_is_not_trusted(value):
+    with pytest.raises(ListUntrusted, match="no usable id"):
+        live_from_result({"ipsec_tunnels": [raw("a") | {"id": value}]})
+
+
+def test_an_unusable_id_is_told_with_the_name():
+    with pytest.raises(ListUntrusted, match="'lon-a' has no usable id"):
+        live_from_result({"ipsec_tunnels": [raw("lon-a") | {"id": ""}]})
+
+
+def refusal(*tunnels):
+    with pytest.raises(ListUntrusted) as refused:
+        live_from_result({"ipsec_tunnels": list(tunnels)})
+    return str(refused.value), refused.value.remedy
+
+
+def test_doubles_are_named():
+    one, two = "1" * 32, "2" * 32
+    message, remedy = refusal(raw("a", id=one), raw("b", id=one))
+    assert message == f"2 tunnels have the id '{one}' (names 'a', 'b')"
+    message, remedy = refusal(raw("a", id=one), raw("a", id=two), raw("b"))
+    assert message == f"2 tunnels have the name 'a' (ids {one}, {two})"
+    assert remedy == (
+        "Rename or delete all but one of them by hand, for example in Cloudflare's dashboard, then run it again."
+    )
+
+
+def test_names_that_mean_the_same_are_doubles():
+    message, _ = refusal(raw("cafe\u0301", id="1" * 32), raw("caf\xe9 ", id="2" * 32))
+    assert message.startswith("2 tunnels have the name 'caf\xe9'")
+
+
+def test_many_doubles_are_counted():
+    tunnels = [raw(f"t{n % 7}", id=f"{n:032}") for n in range(14)]
+    message, _ = refusal(*tunnels)
+    assert message.count("tunnels have the name") == 5
+    assert message.endswith("; and 2 more like that")

@@ -1,0 +1,175 @@
+import json
+
+import jsonschema
+import pytest
+
+from reconciler.model.desired import CommandRef, EnvRef, External, FileRef, Generated
+from reconciler.plan.saved import check_saved, saved_plan, saved_plan_schema
+from tests.build import account, desired, live, plan, raw, tunnel
+
+BGP = {"customer_asn": 65010, "md5_key": "s3cret-key"}
+
+
+def digest(declared, now, **fields):
+    return plan(declared, now, **fields).digest
+
+
+def base():
+    return desired(tunnel("a", description="x"), "n"), live("a", "b", "c", "d")
+
+
+def test_digest_ignores_times_places_order_and_unknown_fields():
+    declared, now = base()
+    noisy = live("d", "c", "b", raw("a", modified_on="2026-01-01T00:00:00Z", bgp_status={"state": "up"}, later=1))
+    moved = desired("n", tunnel("a", description="x", line=40))
+    assert digest(moved, noisy) == digest(declared, now)
+
+
+@pytest.mark.parametrize(
+    ("declared", "now", "fields"),
+    [
+        (desired(tunnel("a", description="y"), "n"), base()[1], {}),
+        (base()[0], live(raw("a", description="z"), "b", "c", "d"), {}),
+        (base()[0], live(raw("a", id="f" * 32), "b", "c", "d"), {}),
+        (base()[0], live(raw("a", health_check={"direction": "bidirectional"}), "b", "c", "d"), {}),
+        (desired(tunnel("a", description="x"), tunnel("n", key=EnvRef("N"))), base()[1], {}),
+        (desired(tunnel("a", description="x"), "n", "b"), base()[1], {}),
+        (desired(tunnel("a", description="x"), "n", of=account(account_id="0" * 32)), base()[1], {}),
+        (*base(), {"base": "sandbox"}),
+        (*base(), {"no_delete": True}),
+    ],
+)
+def test_digest_changes_with_what_would_be_done(declared, now, fields):
+    assert digest(declared, now, **fields) != digest(*base())
+
+
+def test_digest_sees_a_desired_md5_key_change():
+    now = live(raw("a", bgp={"customer_asn": 1}))
+    one, two = (desired(tunnel("a", bgp=BGP | {"md5_key": key})) for key in ("one", "two"))
+    assert digest(one, now) != digest(two, now)
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "equal"),
+    [
+        (FileRef("/here/keys/a"), FileRef("/there/keys/a"), True),
+        (FileRef("keys/a"), FileRef("keys/b"), False),
+        (CommandRef(("pass", "a"), "/here"), CommandRef(("pass", "a"), "/there"), True),
+        (CommandRef(("pass", "a"), "/here"), CommandRef(("pass", "b"), "/here"), False),
+        (EnvRef("A_PSK"), EnvRef("A_PSK"), True),
+        (EnvRef("A_PSK"), EnvRef("B_PSK"), False),
+        (External(), External(), True),
+        (External(), EnvRef("A"), False),
+        (Generated("local", FileRef("a")), Generated("local", FileRef("b")), False),
+        (Generated("local", FileRef("a")), Generated("cloudflare", FileRef("a")), False),
+    ],
+)
+def test_digest_covers_key_references_but_not_their_folders(one, two, equal):
+    digests = {digest(desired(tunnel("a", key=key)), live()) for key in (one, two)}
+    assert len(digests) == (1 if equal else 2)
+
+
+def test_digest_takes_any_text():
+    assert digest(desired("a"), live(raw("a", bgp=BGP | {"md5_key": "\ud800"}, description="\ud800")))
+
+
+def secret_plan():
+    now = live(raw("a", bgp=BGP | {"md5_key": "old-key"}), raw("b", bgp=BGP), raw("c"))
+    return plan(desired(tunnel("a", bgp=BGP), tunnel("n", bgp=BGP), "c"), now)
+
+
+def test_saved_plan_holds_no_secret_and_fits_its_schema():
+    document = json.loads(json.dumps(saved_plan([secret_plan(), plan(*base())])))
+    jsonschema.validate(document, saved_plan_schema())
+    assert "s3cret-key" not in json.dumps(document)
+    assert "old-key" not in json.dumps(document)
+
+
+def test_schema_refuses_what_is_no_saved_plan():
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({"format_version": "1.0", "kind": "saved-plan"}, saved_plan_schema())
+
+
+def stored(*plans):
+    return json.loads(json.dumps(saved_plan(plans)))
+
+
+def test_same_plan_passes():
+    assert check_saved(stored(plan(*base()), secret_plan()), [plan(*base())]) != ()
+    assert check_saved(stored(plan(*base())), [plan(*base())]) == ()
+
+
+@pytest.mark.parametrize(
+    ("declared", "now", "expected"),
+    [
+        (desired(tunnel("a", description="y"), "n"), base()[1], ["description of a is not what it was"]),
+        (base()[0], live(raw("a", description="z"), "b", "c", "d"), ["description of a is not what it was"]),
+        (desired(tunnel("a", description="x"), "n", "b"), base()[1], ["b would not be changed now"]),
+        (base()[0], live("a", "b", "c", "d", "e"), ["e would be changed now and was not before"]),
+        (
+            desired(tunnel("a", description="x"), tunnel("n", key=EnvRef("N"))),
+            base()[1],
+            ["a value that is not shown, or the file, was changed"],
+        ),
+        (
+            base()[0],
+            live(raw("a", replay_protection=True), "b", "c", "d"),
+            ["replay_protection of a is not what it was"],
+        ),
+    ],
+)
+def test_mismatch_names_what_differs(declared, now, expected):
+    found = check_saved(stored(plan(*base())), [plan(declared, now)])
+    assert found == tuple(f"prod: {what}" for what in expected)
+
+
+def test_other_accounts_are_a_mismatch():
+    other = plan(desired("a", of=account(name="lab")), live("a"))
+    assert check_saved(stored(plan(*base())), [other]) == (
+        "account lab is not in the saved plan",
+        "account prod is in the saved plan only",
+    )
+
+
+def test_another_base_is_named():
+    found = check_saved(stored(plan(*base())), [plan(*base(), base="sandbox")])
+    assert found == ("base of account prod is another one",)
+
+
+def entry(**fields):
+    return {"format_version": "1.0", "kind": "saved-plan", "accounts": [{"account": "prod", **fields}]}
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        None,
+        [],
+        "x",
+        {},
+        {"format_version": "9", "kind": "saved-plan", "accounts": []},
+        {"format_version": "1.0", "kind": "saved-plan", "accounts": {}},
+        {"format_version": "1.0", "kind": "saved-plan", "accounts": []},
+        {"format_version": "1.0", "kind": "saved-plan", "accounts": [None]},
+        {"format_version": "1.0", "kind": "saved-plan", "accounts": [{"account": "prod"}] * 2},
+        entry(),
+        entry(digest=None, changes=None),
+        entry(changes=[None, {"id": {}}, {"name": 1, "fields": [1, {"path": []}], "observed": []}]),
+        entry(changes=[{"id": raw("a")["id"], "fields": {"path": "x"}, "observed": 3}]),
+    ],
+)
+def test_malformed_or_forged_file_is_refused(document):
+    assert check_saved(document, [plan(*base())]) != ()
+
+
+def test_a_file_that_says_something_else_under_the_right_digest_is_refused():
+    document = stored(plan(*base()))
+    document["accounts"][0]["changes"] = []
+    (found,) = check_saved(document, [plan(*base())])
+    assert found == "the saved plan of account prod was changed after it was written"
+
+
+def test_an_account_twice_is_refused():
+    document = stored(plan(*base()))
+    document["accounts"] *= 2
+    assert check_saved(document, [plan(*base())]) != ()

@@ -1,0 +1,60 @@
+import pytest
+
+from reconciler.plan.stale import stale_names
+from tests.build import account, desired, live, plan, rule, tunnel
+
+
+def said(*plans, **options):
+    return [(d.code, d.summary) for d in stale_names(plans, **options)]
+
+
+def test_names_under_removed_that_are_gone_are_reported():
+    (found,) = stale_names([plan(desired(of=account(removed=["gone", "old"])), live("old"))])
+    assert (found.code, found.severity, found.summary) == (
+        "removed-gone",
+        "warning",
+        "`gone` under `removed` is not live",
+    )
+
+
+def test_removing_where_nothing_is_deleted_is_reported():
+    of = account(removed=["old"], prune=False)
+    assert said(plan(desired(of=of), live("old"))) == [
+        ("removed-stays", "`old` under `removed` stays, since `prune` is false")
+    ]
+
+
+def test_protecting_what_nobody_knows_is_reported():
+    assert [code for code, _ in said(plan(desired(of=account(protect=["typo"])), live("old")))] == ["unknown-protected"]
+
+
+ALLOWED = frozenset({"old"})
+
+
+@pytest.mark.parametrize(
+    ("declared", "options", "detail"),
+    [
+        (desired("old"), {}, "A file declares the tunnel."),
+        (desired(of=account(prune=False)), {}, "`prune` is false in its account."),
+        (desired(of=account(ignore=[rule("ol*")])), {}, "The tunnel is ignored"),
+        (desired(tunnel("new", renamed_from="old")), {}, "renamed"),
+        (desired("x"), {"target": "x"}, "outside --target"),
+    ],
+)
+def test_allowing_a_delete_that_is_none_is_reported_with_its_cause(declared, options, detail):
+    (found,) = stale_names([plan(declared, live("old"), allow_delete=ALLOWED, **options)])
+    assert (found.code, found.summary) == ("allowed-stays", "--allow-delete old deletes nothing")
+    assert detail in found.detail
+
+
+@pytest.mark.parametrize("options", [{}, {"no_delete": True}])
+def test_allowing_a_delete_that_is_wanted_is_silent(options):
+    assert said(plan(desired("a"), live("a", "old"), allow_delete=ALLOWED, **options)) == []
+
+
+def test_names_of_options_stand_for_tunnels_of_any_account():
+    one = plan(desired("a"), live("a"), allow_delete=ALLOWED, target="o*")
+    other = plan(desired(of=account(prune=True)), live("old"), allow_delete=ALLOWED, target="o*")
+    assert said(one, other) == []
+    assert [code for code, _ in said(one)] == ["unknown-allowed", "unmatched-target"]
+    assert said(one, whole=False) == []

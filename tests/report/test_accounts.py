@@ -1,0 +1,98 @@
+import pytest
+
+from reconciler.api.call import Ambiguous, ApiError, Denied, NotSent, Refused
+from reconciler.engine.apply import Applied
+from reconciler.engine.check import Checked
+from reconciler.model.report import AccountReport, Problem
+from reconciler.model.verdict import APPLIED, Result, Verdict
+from reconciler.report.accounts import applied, checked, report_of, unread
+from tests.build import account, desired, live, plan, raw, tunnel
+
+ERRORS = (ApiError("1000", "no"),)
+FAILED = Verdict(Result.FAILED, Problem("1000", "no"))
+
+
+@pytest.mark.parametrize(
+    ("stop", "outcome", "remedy"),
+    [
+        (Denied(403, ERRORS), "auth", "Check the token"),
+        (NotSent("auth-stopped", "x"), "auth", None),
+        (NotSent("interrupted", "x"), "interrupted", None),
+        (NotSent("deadline", "x"), "error", "Raise --timeout"),
+        (NotSent("unreachable", "x"), "error", "Check the network"),
+        (Refused(404, ERRORS), "error", None),
+        (Ambiguous("unreadable", "x"), "error", "Nothing is written on the strength of such a list"),
+        (Refused(200, (ApiError("list-untrusted", "x", "Rename one"),)), "error", "Rename one"),
+    ],
+)
+def test_why_a_list_could_not_be_read_decides_the_outcome(stop, outcome, remedy):
+    report = unread(account(), stop)
+    assert (report.outcome, report.total, [n.name for n in report.not_checked]) == (outcome, None, ["*"])
+    assert report.error is not None
+    assert (report.error.remedy or "").startswith(remedy or "")
+    assert bool(report.error.remedy) is bool(remedy)
+
+
+def update(*names: str):
+    return plan(desired(*(tunnel(n, description="x") for n in names)), live(*names))
+
+
+def ended(found, *verdicts, left=(), stop=None) -> Applied:
+    keys = [c.key for c in found.changes]
+    return Applied(dict(zip(keys, verdicts, strict=False)), left, found.live, (), stop)
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "left", "stop", "expected"),
+    [
+        ([APPLIED, APPLIED], (), None, "ok"),
+        ([APPLIED, APPLIED], None, None, "partial"),
+        ([APPLIED, FAILED], (), None, "partial"),
+        ([FAILED, FAILED], (), None, "partial"),
+        ([FAILED], None, Denied(403, ERRORS), "auth"),
+        ([APPLIED], None, Denied(403, ERRORS), "partial"),
+        ([APPLIED], None, NotSent("interrupted", "x"), "interrupted"),
+        ([], None, Problem("no-answer", "x"), "error"),
+    ],
+)
+def test_only_a_proved_end_is_ok(verdicts, left, stop, expected):
+    found = update("a", "b")
+    assert applied(found, ended(found, *verdicts, left=left, stop=stop)).outcome == expected
+
+
+def test_a_change_without_a_verdict_was_not_sent():
+    found = update("a", "b")
+    report = applied(found, ended(found, APPLIED, stop=NotSent("deadline", "x"), left=None))
+    assert [(c.outcome, c.error.code if c.error else None) for c in report.changes] == [
+        ("applied", None),
+        ("skipped", "not-sent"),
+    ]
+
+
+def test_what_others_changed_meanwhile_is_named():
+    found = update("a")
+    strange = plan(desired("a", tunnel("z", description="y")), live("a", "z")).changes
+    assert applied(found, ended(found, APPLIED, left=strange)).notes == (
+        "Changed by somebody else meanwhile: z. Run plan again.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "outcome"),
+    [({}, "ok"), ({"moved": True}, "error"), ({"refused": {"x": Problem("1", "no")}}, "rejected")],
+)
+def test_a_check_that_saw_the_account_move_is_an_error(fields, outcome):
+    assert checked(update("a"), Checked(**fields)).outcome == outcome
+
+
+def test_deletes_that_are_left_out_are_reported_and_not_counted():
+    found = plan(desired("a"), live(raw("a", description="x"), "b"), no_delete=True)
+    report = report_of("apply", [applied(found, ended(found, APPLIED))])
+    assert {k: report.summary[k] for k in ("update", "delete")} == {"update": 1, "delete": 0}
+    assert [(c.name, c.outcome) for c in report.accounts[0].changes] == [("a", "applied"), ("b", "skipped")]
+
+
+def test_anything_written_and_anything_wrong_is_partial():
+    accounts = [AccountReport("a", "1", "ok"), AccountReport("b", "2", "auth")]
+    assert report_of("apply", accounts).outcome == "auth"
+    assert report_of("apply", accounts, written=True).outcome == "partial"

@@ -1,0 +1,79 @@
+from dataclasses import replace
+
+import pytest
+
+from reconciler.files.patch import Accepted
+from reconciler.model.report import AccountReport, ChangeReport, Report
+from reconciler.plan.plan import Plan
+from reconciler.report.accounts import report_of
+from reconciler.report.drift import drift_report, with_history
+from tests.build import desired, live, plan, raw, tunnel
+
+MONDAY, TUESDAY, FRIDAY = "2026-05-04T00:00:00Z", "2026-05-05T00:00:00Z", "2026-05-08T00:00:00Z"
+
+
+def drifted(found: Plan, options: str = "") -> AccountReport:
+    return drift_report(found, lambda _: Accepted("", ()), (), options)
+
+
+@pytest.mark.parametrize(
+    ("declared", "observed", "expected"),
+    [
+        (desired("a"), live(), ("missing", "traffic")),
+        (desired("b"), live("a", "b"), ("unmanaged", "security")),
+        (desired(tunnel("a", description="x")), live("a"), ("changed", "cosmetic")),
+        (desired(tunnel("a", description="x", customer_endpoint="192.0.2.9")), live("a"), ("changed", "traffic")),
+        (desired(tunnel("a", description="x", replay_protection=True)), live("a"), ("changed", "security")),
+    ],
+)
+def test_class_and_severity_of_a_difference(declared, observed, expected):
+    (change,) = drifted(plan(declared, observed)).changes
+    assert (change.drift_class, change.severity) == expected
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["a"], "reconciler apply --account prod --target a --sandbox"),
+        (["a", "b"], "reconciler apply --account prod --sandbox"),
+        (["it's 1"], "reconciler apply --account prod --target 'it'\"'\"'s 1' --sandbox"),
+        (["lon-[a]*"], "reconciler apply --account prod --target 'lon-[[]a][*]' --sandbox"),
+    ],
+)
+def test_the_command_that_reverts_names_a_single_tunnel_and_no_other(names, expected):
+    found = drifted(plan(desired(*(tunnel(n, description="x") for n in names)), live(*names)), " --sandbox")
+    assert found.ways_out is not None
+    assert found.ways_out.revert == expected
+
+
+def test_what_only_git_changed_is_listed_and_is_no_drift():
+    found = plan(desired(tunnel("a", description="x")), live("a"))
+    report = drifted(replace(found, changes=tuple(replace(c, cause="git") for c in found.changes)))
+    assert (report.outcome, report.drifted, len(report.changes), report.ways_out) == ("ok", 0, 1, None)
+
+
+def aged(report: Report) -> dict[str, tuple[str | None, str | None]]:
+    return {c.name: (c.age, c.first_seen) for a in report.accounts for c in a.changes}
+
+
+def report(*names: str) -> Report:
+    observed = live(*(raw(n, description="x") for n in names))
+    return report_of("drift", [drifted(plan(desired(*names), observed))])
+
+
+def test_differences_age_from_report_to_report():
+    first = with_history(report("a", "b"), None, MONDAY)
+    assert aged(first) == {"a": (None, None), "b": (None, None)}
+    second = with_history(report("b", "c"), first, TUESDAY)
+    assert aged(second) == {"b": ("persisting", MONDAY), "c": ("new", TUESDAY)}
+    third = with_history(report("c"), second, FRIDAY)
+    assert aged(third) == {"c": ("persisting", TUESDAY)}
+    assert [(r.name, r.first_seen) for r in third.accounts[0].resolved] == [("b", MONDAY)]
+
+
+def test_a_report_without_a_generated_time_ages_from_now():
+    change = ChangeReport("update", "a", None, None, "none", None, (), None, drift_class="changed")
+    before = report_of(
+        "drift", [AccountReport("prod", report("a").accounts[0].account_id, "changes", changes=(change,))]
+    )
+    assert aged(with_history(report("a"), before, MONDAY)) == {"a": ("persisting", MONDAY)}
