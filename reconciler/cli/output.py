@@ -7,16 +7,19 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from reconciler.cli.context import Context, Halt
 from reconciler.cli.steady import Steady
 from reconciler.cli.write import write_file
 from reconciler.files.tree import MAX_FILE
-from reconciler.model.problems import Diagnostic, error
+from reconciler.model.problems import Diagnostic, Part, error
 from reconciler.model.report import EXIT_CODES, FIXED, Report, worst
 from reconciler.model.verdict import Result
 from reconciler.render import Format, render
+
+if TYPE_CHECKING:  # it needs PyYAML, which usual files are read without
+    from reconciler.files.excerpt import Excerpts
 
 
 def write_report(ctx: Context, report: Report) -> int:
@@ -126,25 +129,27 @@ def _text_options(ctx: Context, *, to_stdout: bool) -> dict[str, object]:
     return {"width": width, "color": to_stdout and ctx.color(ctx.stdout), "line_of": line_of}
 
 
-def line_of(file: str, line: int) -> str | None:
-    """A line of a file, for showing a problem in its place; None when it can't be read.
+def line_of(file: str, line: int) -> tuple[Part, ...] | None:
+    """The parts of a file's line, for showing a problem in its place; None when it can't be read.
 
     Only regular files of a size that is read at all are shown: a pipe would never end, and what a link
     stands for may not be meant for a report.
     """
-    lines = _lines(file)
-    return lines[line - 1] if 0 < line <= len(lines) else None
+    found = _excerpts(file)
+    return found.line(line) if found else None
 
 
 @lru_cache(maxsize=4)
-def _lines(file: str) -> tuple[str, ...]:
+def _excerpts(file: str) -> "Excerpts | None":
     try:
         handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError):
-        return ()
+        return None
     status = os.fstat(handle)
     if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_FILE:
         os.close(handle)
-        return ()
-    with os.fdopen(handle, encoding="utf-8", errors="replace") as text:
-        return tuple(line.rstrip("\n") for line in text)
+        return None
+    from reconciler.files.excerpt import Excerpts
+
+    with os.fdopen(handle, "rb") as opened:
+        return Excerpts(opened.read())

@@ -6,7 +6,8 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from socket import AF_INET, AF_INET6, inet_pton
 from typing import Any
 
-from reconciler.files.values import shown, text, wrong
+from reconciler.files.values import text, wrong
+from reconciler.model.problems import shown
 from reconciler.model.tunnel import is_canonical_prefix4
 
 _LENGTH = re.compile(r"0|[1-9][0-9]{0,2}")

@@ -11,8 +11,8 @@ from typing import Any
 from reconciler.files import schema
 from reconciler.files.references import EXTERNAL, PSK, SINK
 from reconciler.files.shapes import Record
-from reconciler.files.values import did_you_mean, literal_key, shown
-from reconciler.model.problems import MAX_TOLD, Diagnostic, Severity, error, untold
+from reconciler.files.values import did_you_mean, literal_key
+from reconciler.model.problems import MAX_TOLD, Diagnostic, Severity, error, shown, untold
 from reconciler.yaml.read import Document
 
 Error = Mapping[str, Any]

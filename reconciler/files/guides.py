@@ -10,9 +10,8 @@ from functools import lru_cache
 from ipaddress import ip_address, ip_interface, ip_network
 
 from reconciler.files.rules import Entry, Group
-from reconciler.files.values import shown
 from reconciler.model.desired import Account
-from reconciler.model.problems import Diagnostic, Location, warning
+from reconciler.model.problems import Diagnostic, Location, shown, warning
 
 MAX_NAME = 15
 CLOUDFLARE_ASN = 13335

@@ -17,7 +17,7 @@ from reconciler.files.references import EXTERNAL
 from reconciler.files.rules import Entry, Group, check
 from reconciler.files.shapes import Record, validator
 from reconciler.files.tree import AccountFiles, SourceFile, Tree
-from reconciler.files.values import ACCOUNT_ID, shown
+from reconciler.files.values import ACCOUNT_ID
 from reconciler.model.desired import (
     Account,
     CommandRef,
@@ -31,7 +31,7 @@ from reconciler.model.desired import (
     KeyRef,
     Limits,
 )
-from reconciler.model.problems import Diagnostic, Location, error, limited
+from reconciler.model.problems import Diagnostic, Location, error, limited, shown
 from reconciler.model.tunnel import canonical, tunnel_name
 from reconciler.yaml.read import Document, DocumentError, Parsed, Plain, parse
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from fnmatch import translate
 from socket import AF_INET, AF_INET6, inet_pton
 
-from reconciler.files.values import shown, visible
+from reconciler.files.values import visible
 from reconciler.model.desired import Account, Declared
-from reconciler.model.problems import Diagnostic, Location, error
+from reconciler.model.problems import Diagnostic, Location, error, shown
 from reconciler.yaml.read import Document
 
 _RESTS = {"127": 1, "31": 1, "30": 3}

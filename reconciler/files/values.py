@@ -14,6 +14,7 @@ from unicodedata import category, normalize
 from pydantic_core import PydanticCustomError
 
 from reconciler.model.fields import FIELDS
+from reconciler.model.problems import shown
 from reconciler.yaml.plain import Plain
 
 
@@ -23,7 +24,7 @@ def _dots(path: str) -> list[int]:
 
 MAX_ASN = 0xFFFFFFFF
 MAX_PERCENT = 100
-SHOWN = 60
+_LONGEST = 60
 CLOUDFLARE = "cloudflare"
 FIELD_PATHS = tuple(sorted({path[:end] for path in FIELDS if path != "name" for end in (*_dots(path), len(path))}))
 """What a field rule can name: leaves, and mappings for all that is below them."""
@@ -40,12 +41,6 @@ _UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u3164\ufe00-\
 _AGE = re.compile(r"([1-9][0-9]{0,4})([dw]?)")
 
 
-def shown(text: str) -> str:
-    """Text for a message: quoted, cut, without anything invisible."""
-    cut = text if len(text) <= SHOWN else text[: SHOWN - 3] + "..."
-    return '"' + "".join(c if c.isprintable() else ascii(c)[1:-1] for c in cut) + '"'
-
-
 def wrong(code: str, summary: str, detail: str) -> PydanticCustomError:
     """The error of one value, to be raised inside a validator."""
     return PydanticCustomError(code, "{summary}", {"summary": summary, "detail": detail})
@@ -56,7 +51,7 @@ def did_you_mean(word: str, known: tuple[str, ...]) -> str:
     """`Did you mean "x"? ` when a known word is near, else nothing."""
     from difflib import get_close_matches
 
-    near = len(word) <= SHOWN and get_close_matches(word.lower(), known, 1, 0.6)
+    near = len(word) <= _LONGEST and get_close_matches(word.lower(), known, 1, 0.6)
     return f'Did you mean "{near[0]}"? ' if near else ""
 
 

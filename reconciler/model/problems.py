@@ -5,6 +5,29 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+_SHOWN = 60
+
+
+def shown(text: str) -> str:
+    """Text for a message: quoted, cut, without anything invisible."""
+    cut = text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
+    return '"' + "".join(c if c.isprintable() else ascii(c)[1:-1] for c in cut) + '"'
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a file's line, for showing it under a message.
+
+    Attributes:
+        text: As it is written.
+        shown: False when it may be a key.
+        name: The text of a name that no file holds: shown only where the message quotes it.
+    """
+
+    text: str
+    shown: bool = True
+    name: str | None = None
+
 
 class Severity(StrEnum):
     """How much a problem weighs: an error stops the run, a warning only with `--strict`."""

@@ -27,16 +27,10 @@ _REFUSED = "\0"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _ODD_KEYS = frozenset((*NULLS, "<<"))
 _TEXT_TAGS = (None, "!", "tag:yaml.org,2002:str")
-_SHOWN = 60
 KEY_FIELDS = ("psk", "md5_key", "token")
 """Fields whose value is a key, or says where one is: none of them is null by mistake."""
 
 _ITEM_LEVEL = 2  # the root mapping and a list in it are open
-
-
-def shown(text: str) -> str:
-    """A key or name for a message: quoted, cut, with nothing invisible."""
-    return repr(text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "...")
 
 
 class Stop(Exception):

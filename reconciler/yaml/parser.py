@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from yaml.error import MarkedYAMLError
 
-from reconciler.model.problems import Diagnostic, Location, error
-from reconciler.yaml.builder import KEY_FIELDS, Builder, Stop, shown
+from reconciler.model.problems import Diagnostic, Location, error, shown
+from reconciler.yaml.builder import KEY_FIELDS, Builder, Stop
 from reconciler.yaml.plain import Value
 from reconciler.yaml.positions import Positions, read_positions
 from reconciler.yaml.screen import decode

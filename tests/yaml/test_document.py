@@ -164,7 +164,7 @@ def test_what_git_does_not_write_is_no_conflict(text: str):
 
 
 def test_a_duplicate_names_the_first_line():
-    with pytest.raises(DocumentError, match=r"f:3:1: error: the key 'a' .* line 1 already"):
+    with pytest.raises(DocumentError, match=r'f:3:1: error: the key "a" .* line 1 already'):
         parse(b"a: 1\nb: 2\na: 3", "f")
 
 
