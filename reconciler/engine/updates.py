@@ -8,7 +8,7 @@ applied only when an answer or a list says so; and at the end a list proves all 
 from collections import deque
 from collections.abc import Sequence
 
-from reconciler.api.call import Call, Protocol, Refused, Verb
+from reconciler.api.call import ApiError, Call, Protocol, Refused, Verb
 from reconciler.api.outcome import problem_of
 from reconciler.engine.run import Run
 from reconciler.engine.write import look, write
@@ -22,6 +22,8 @@ from reconciler.plan.diff import wanted
 from reconciler.plan.plan import Leg
 
 _TOO_LARGE = 413
+_NO_BULK = Refused(0, (ApiError("no-bulk", "they exchange values in one bulk update, and the server takes none"),))
+"""Stands for the server's refusal of a cycle that was not even sent in bulk."""
 
 
 def update(run: Run, groups: Sequence[Group]) -> Protocol[None]:
@@ -153,7 +155,7 @@ def _singly(run: Run, groups: Sequence[Group]) -> Protocol[None]:
     """Without bulk calls: each change by its own PUT, each cycle by its detour."""
     for group in groups:
         if len(group) > 1:
-            yield from _lone(run, group, Refused(0, ()), sent=False)
+            yield from _lone(run, group, _NO_BULK, sent=False)
             continue
         for change in run.ready(_as_planned(run, [c for c in group if c.key not in run.verdicts])):
             yield from _put(run, change)

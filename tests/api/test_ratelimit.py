@@ -136,6 +136,16 @@ def test_a_lost_probe_lets_the_next_call_go():
     assert pacer.claim(1.0) == 0
 
 
+def test_calls_from_before_a_silence_that_get_lost_end_it_only_together():
+    pacer = Pacer()
+    assert [pacer.claim(0.0), pacer.claim(0.0)] == [0, 0]
+    pacer.silence(1.0, 0.0)
+    pacer.lost()
+    assert pacer.claim(1.0) > 0
+    pacer.lost()
+    assert [pacer.claim(1.0), pacer.claim(1.0)] == [0, 0]
+
+
 def test_an_answer_from_before_a_silence_does_not_end_it():
     pacer = Pacer()
     assert [pacer.claim(0.0), pacer.claim(0.0)] == [0, 0]

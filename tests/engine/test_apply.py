@@ -127,37 +127,6 @@ def test_a_lagging_list_is_read_again_until_it_shows_what_was_written():
     assert sum(world.pauses) <= 30
 
 
-def test_a_lost_delete_is_done_when_its_id_is_gone():
-    world = World("gone", "kept")
-    world.after = {(Verb.DELETE, 0): LOST}
-    ended = world.apply(desired(tunnel("kept")))
-    assert world.verbs == ["delete", "list", "list"]
-    assert ended.converged
-
-
-def test_a_delete_that_was_not_carried_out_is_sent_again():
-    world = World("gone", "kept")
-    world.instead = {(Verb.DELETE, 0): LOST}
-    assert world.apply(desired(tunnel("kept"))).converged
-    assert world.verbs == ["delete", "list", "delete", "list"]
-
-
-def test_a_delete_that_stays_unclear_to_the_end_is_unknown_when_no_list_can_be_had():
-    world = World("gone", "kept")
-    world.instead = {(Verb.DELETE, 0): LOST, (Verb.LIST, 0): LOST}
-    ended = world.apply(desired(tunnel("kept")))
-    assert results(ended) == ["unknown"]
-    assert world.verbs == ["delete", "list"]
-
-
-def test_a_delete_that_is_lost_each_time_is_unknown():
-    world = World("gone", "kept")
-    world.instead = dict.fromkeys([(Verb.DELETE, i) for i in range(4)], LOST)
-    ended = world.apply(desired(tunnel("kept")))
-    assert world.verbs == ["delete", "list"] * 4 + ["list"]
-    assert [(v.result, v.problem.code) for v in ended.verdicts.values()] == [("unknown", "no-answer")]
-
-
 def test_an_untrusted_list_in_the_middle_stops_the_account():
     world = World("a", "b")
     world.instead = {(Verb.UPDATE, 0): LOST, (Verb.LIST, 0): REFUSAL}

@@ -1,8 +1,10 @@
 import pytest
 
-from reconciler.api.call import ApiError, Denied, NotSent, Verb
+from reconciler.api.call import Answered, ApiError, Denied, NotSent, Refused, Verb
 from reconciler.engine.check import check
 from reconciler.engine.drive import drive
+from reconciler.model.live import live_from_result
+from reconciler.model.report import Problem
 from tests.build import ACCOUNT_ID, desired, tunnel
 from tests.engine.harness import LOST, World
 from tests.strangers import foreign_edit
@@ -27,6 +29,15 @@ def test_accepted_changes_are_not_persisted():
     assert (accepted, refused, left, found.moved) == ({"a", "b"}, {}, set(), False)
     assert world.simulator.tunnels(ACCOUNT_ID) == before
     assert world.verbs == ["update", "create", "list"]
+
+
+def test_a_server_without_bulk_calls_checks_one_by_one_and_persists_nothing():
+    world = World("a", semantics="bulk_body=none")
+    before = world.simulator.tunnels(ACCOUNT_ID)
+    accepted, _, _, found = checked(world, tunnel("a", description="x"))
+    assert (accepted, found.moved) == ({"a"}, False)
+    assert world.simulator.tunnels(ACCOUNT_ID) == before
+    assert world.verbs == ["update", "update_one", "list"]
 
 
 def test_the_refused_one_is_found_among_the_accepted():
@@ -91,6 +102,31 @@ def test_a_move_meanwhile_is_seen():
 
     world.carry = carry
     assert checked(world, tunnel("a", description="x"))[3].moved
+
+
+@pytest.mark.parametrize(
+    ("shown", "moved"),
+    [({}, False), ({"description": "theirs"}, True), ({"modified_on": "2026-05-04T10:00:00Z"}, True)],
+)
+def test_other_settings_or_another_time_of_modification_are_a_move(shown, moved):
+    world = World("a")
+    listed = live_from_result({"ipsec_tunnels": [t | shown for t in world.simulator.tunnels(ACCOUNT_ID)]})
+    world.instead = {(Verb.LIST, 0): Answered(live=listed)}
+    assert checked(world, tunnel("a", description="x"))[3].moved is moved
+
+
+@pytest.mark.parametrize(
+    ("answer", "stop"),
+    [
+        (NotSent("interrupted", "stop"), NotSent("interrupted", "stop")),
+        (Denied(403, (ApiError("10000", "no"),)), Denied(403, (ApiError("10000", "no"),))),
+        (Refused(404, (ApiError("1", "gone"),)), Problem("1", "gone")),
+    ],
+)
+def test_a_check_whose_last_list_can_t_be_had_says_why(answer, stop):
+    world = World("a")
+    world.instead = {(Verb.LIST, 0): answer}
+    assert checked(world, tunnel("a", description="x"))[3].stop == stop
 
 
 def test_a_check_that_could_not_be_sent_stops():

@@ -1,3 +1,5 @@
+import unicodedata
+
 import pytest
 
 from reconciler.api.call import Answered, ApiError, Denied, NotSent, Refused, Verb
@@ -79,6 +81,7 @@ def test_a_lost_create_that_no_list_can_tell_of_is_unknown():
     wish = desired(*WISH)
     ended = world.apply(wish)
     assert outcome(ended) == ("unknown", "no-answer")
+    assert remedy(ended) == "Run apply again: it lists the account first and continues from what is there."
     assert applied(world.plan(wish), ended).outcome == "partial"
 
 
@@ -237,6 +240,13 @@ def test_a_lost_create_is_not_sent_again_while_somebody_elses_tunnel_is_on_its_n
     ended = world.apply(desired(tunnel("a"), tunnel("b", interface_address="10.200.0.0/31")))
     (verdict,) = ended.verdicts.values()
     assert (verdict.result, verdict.problem.code) == ("unknown", "network-taken")
+    assert verdict.problem.message == (
+        f"the answer to the create was lost, and the list now holds {unicodedata.normalize('NFC', theirs)!r} on its "
+        "interface network"
+    )
+    assert verdict.problem.remedy == (
+        "Look whether that is the tunnel that was sent or somebody else's, rename or move it, then run plan."
+    )
     assert world.verbs.count("create") == 1
 
 

@@ -2,7 +2,7 @@ import pytest
 
 from reconciler.api.call import ApiError, NotSent, Refused, Verb
 from reconciler.report.accounts import applied
-from tests.build import account, desired, tunnel
+from tests.build import ACCOUNT_ID, account, desired, tunnel
 from tests.engine.harness import LOST, World, results
 from tests.strangers import foreign_edit
 
@@ -121,6 +121,40 @@ def test_a_refused_swap_without_a_free_value_fails_in_the_server_s_words():
     }
 
 
+def without_bulk(world, **of):
+    return world.apply(
+        desired(
+            tunnel("a", interface_address="10.0.0.2/31"),
+            tunnel("b", interface_address="10.0.0.0/31"),
+            tunnel("0", description="x"),
+            tunnel("c", description="x"),
+            **of,
+        ),
+        batch_size=1,
+    )
+
+
+def test_a_swap_among_others_is_parked_where_the_server_takes_no_bulk_update_at_all():
+    world = World("0", "a", "b", "c", semantics="bulk_body=none", **SWAP)
+    ended = without_bulk(world)
+    assert ended.converged
+    assert world.verbs == ["update", "update_one", "list", *["update_one"] * 4, "list"]
+    assert ended.notes == (
+        "The server refuses bulk updates that it takes one by one; the rest was sent one by one.",
+        "a went through 169.254.240.0/31 for a moment, to break a cycle.",
+    )
+
+
+def test_a_swap_without_a_free_value_says_that_the_server_takes_no_bulk_update():
+    world = World("0", "a", "b", "c", semantics="bulk_body=none", **SWAP)
+    ended = without_bulk(world, of=account(parking="10.0.0.0/30"))
+    names = {t.id: t.name for t in ended.live.tunnels.values()}
+    found = {names[key]: v.problem for key, v in ended.verdicts.items() if v.problem}
+    assert {name: (p.code, p.message) for name, p in found.items()} == dict.fromkeys(
+        ("a", "b"), ("no-bulk", "they exchange values in one bulk update, and the server takes none")
+    )
+
+
 def test_a_parked_tunnel_gets_its_address_back_when_the_other_one_is_refused():
     world = World("a", "b", semantics="bulk=sequential", **SWAP)
     world.instead = {(Verb.UPDATE_ONE, 1): Refused(400, (ApiError("1022", "no"),))}
@@ -132,11 +166,49 @@ def test_a_parked_tunnel_gets_its_address_back_when_the_other_one_is_refused():
     }
 
 
+ROUND = {name: {"interface_address": f"10.0.0.{2 * i}/31"} for i, name in enumerate("abc")}
+REFUSED = Refused(400, (ApiError("1022", "no"),))
+BROKEN = "cycle-broken: it exchanges values with {}, which could not be changed"
+
+
+def three_in_a_round(world):
+    """Each takes the next one's address; one by one it goes: a is parked, then c, b and a reach their end."""
+    ended = world.apply(desired(tunnel("a", **ROUND["b"]), tunnel("b", **ROUND["c"]), tunnel("c", **ROUND["a"])))
+    names = {t["id"]: t["name"] for t in world.simulator.tunnels(ACCOUNT_ID)}
+    shown = {t["name"]: t["interface_address"] for t in world.simulator.tunnels(ACCOUNT_ID)}
+    found = {
+        names[key]: (v.result.value, v.problem and f"{v.problem.code}: {v.problem.message}")
+        for key, v in ended.verdicts.items()
+    }
+    return found, shown
+
+
+def test_a_round_of_three_that_breaks_before_any_reached_its_end_is_as_it_was():
+    world = World("a", "b", "c", semantics="bulk=sequential", **ROUND)
+    world.instead = {(Verb.UPDATE_ONE, 1): REFUSED}
+    found, shown = three_in_a_round(world)
+    assert found == {
+        "a": ("failed", BROKEN.format("c")),
+        "b": ("skipped", BROKEN.format("c")),
+        "c": ("failed", "1022: no"),
+    }
+    assert shown == {"a": "10.0.0.0/31", "b": "10.0.0.2/31", "c": "10.0.0.4/31"}
+
+
+def test_a_round_of_three_that_breaks_once_one_reached_its_end_leaves_the_parked_one_where_it_is():
+    world = World("a", "b", "c", semantics="bulk=sequential", **ROUND)
+    world.instead = {(Verb.UPDATE_ONE, 2): REFUSED}
+    found, shown = three_in_a_round(world)
+    assert found == {"a": ("failed", BROKEN.format("b")), "b": ("failed", "1022: no"), "c": ("applied", None)}
+    assert shown == {"a": "169.254.240.0/31", "b": "10.0.0.2/31", "c": "10.0.0.0/31"}
+
+
 def test_a_parked_tunnel_that_a_stop_leaves_there_was_written_to():
     world = World("a", "b", semantics="bulk=sequential", **SWAP)
     world.instead = {(Verb.UPDATE_ONE, 1): NotSent("deadline", "no time left")}
     ended = swap(world)
     assert sorted(results(ended)) == ["failed", "skipped"]
+    assert world.verbs == ["update", "list", "update_one", "update_one"]
     assert (ended.written, ended.left) == (True, None)
     assert applied(world.plan(desired("a", "b")), ended).outcome == "partial"
 
@@ -160,4 +232,9 @@ def test_what_needs_a_refused_update_is_skipped():
         desired(tunnel("a", interface_address="10.0.0.4/31"), tunnel("b", interface_address="10.0.0.0/31"))
     )
     assert results(ended) == ["failed", "skipped"]
+    problem = ended.verdicts["+b"].problem
+    assert (problem.code, problem.message) == (
+        "needs-earlier",
+        "it needs a name, network or identity that a still holds",
+    )
     assert "create" not in world.verbs

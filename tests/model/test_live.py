@@ -103,3 +103,6 @@ def test_many_doubles_are_counted():
     message, _ = refusal(*tunnels)
     assert message.count("tunnels have the name") == 5
     assert message.endswith("; and 2 more like that")
+    message, _ = refusal(*(raw(f"t{n % 5}", id=f"{n:032}") for n in range(10)))
+    assert message.count("tunnels have the name") == 5
+    assert "more" not in message

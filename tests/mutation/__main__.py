@@ -1,7 +1,7 @@
 """Mutation testing: small bugs are planted one at a time, and a unit test must notice each.
 
-`mutmut` does it: it plants them in a copy of the tree and runs the tests that reach the changed function. Here is what it
-plants: what it has of its own, without changes of words that people read, and four kinds that it lacks.
+`mutmut` does it: it plants them in a copy of the tree and runs the tests that reach the changed function. Here is what
+it plants: what it has of its own, without changes of words that people read, and some kinds that it lacks.
 
     python -m tests.mutation                                    # the modules named in pyproject.toml
     python -m tests.mutation 'reconciler/engine/*.py'           # these
