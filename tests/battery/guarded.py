@@ -130,7 +130,8 @@ class Guarded:
 
     def _last_delete(self) -> None:
         """A delete that frees nothing goes only when all else is done."""
-        there = {t["name"] for t in self.watch.simulator.account(ACCOUNT).tunnels.values()}
+        sent = self.watch.world.sent
+        there = {sent.get(t["name"], t["name"]) for t in self.watch.simulator.account(ACCOUNT).tunnels.values()}
         wanted = {c.name for c in self._plan.changes if c.declared is not None} if self._plan else set()
         if wanted - there and not self._doubted:
             self.watch.breach("S2", "a delete that frees nothing went before all else was done")

@@ -31,6 +31,7 @@ def named_world(seed: int) -> World:
         names="lower" if lower else "nfc",
         names_unique=fenced and start.semantics.names_unique,
         addresses_unique=fenced and start.semantics.addresses_unique,
+        list_lag=min(1, start.semantics.list_lag),  # nobody could tell a lost create from one that two lists hide
     )
     return replace(
         found,
