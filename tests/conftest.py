@@ -1,5 +1,6 @@
 """What makes the suite the same on every machine, however it was started and however busy it is."""
 
+import os
 import signal
 
 from hypothesis import HealthCheck, settings
@@ -8,6 +9,12 @@ from hypothesis import HealthCheck, settings
 for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+
+# The caller's repository (in a hook git names it), proxy, token and settings are not for the tests.
+for name in list(os.environ):
+    if name.startswith(("GIT_", "GITHUB_", "CLOUDFLARE_", "RECONCILER_")) or name.lower().endswith("_proxy"):
+        del os.environ[name]
+os.environ |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
 
 # The same examples everywhere, and none judged by the time it takes.
 settings.register_profile("suite", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -6,14 +6,30 @@ from pathlib import Path
 from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).parent.parent
-IGNORED = 'trap \'\' INT QUIT TERM; exec "$0" -c "$1"'
-SAY = "import signal, tests.conftest; print([signal.getsignal(n) == signal.SIG_IGN for n in (2, 3, 15)])"
+
+
+def said(program: str, before: str = ":", **env: str) -> str:
+    """What a program says that loads what all tests load first, started by a shell after a command of the shell's."""
+    command = ["/bin/sh", "-c", f'{before}; exec "$0" -c "$1"', sys.executable, f"import tests.conftest\n{program}"]
+    return subprocess.check_output(command, cwd=ROOT, env=env, text=True)  # noqa: S603
 
 
 def test_signals_that_the_caller_ignores_are_not_ignored_here():
-    command = ["/bin/sh", "-c", IGNORED, sys.executable, SAY]
-    assert subprocess.check_output(command, cwd=ROOT, text=True) == "[False, False, False]\n"  # noqa: S603
+    program = "import signal; print([signal.getsignal(n) == signal.SIG_IGN for n in (2, 3, 15)])"
+    assert said(program, "trap '' INT QUIT TERM") == "[False, False, False]\n"
     assert signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
+
+
+def test_what_the_caller_has_in_the_environment_is_not_seen_here():
+    theirs = {
+        "GIT_DIR": "/x",
+        "GITHUB_ACTIONS": "true",
+        "CLOUDFLARE_API_TOKEN": "t",
+        "https_proxy": "x",
+        "ALL_PROXY": "x",
+    }
+    program = "import os; print(sorted(os.environ.keys() - {'PWD', '_', 'SHLVL', 'LC_CTYPE'}))"
+    assert said(program, **theirs) == "['GIT_CONFIG_GLOBAL', 'GIT_CONFIG_NOSYSTEM']\n"
 
 
 def test_examples_are_the_same_everywhere_and_may_take_their_time():

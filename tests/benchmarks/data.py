@@ -42,6 +42,8 @@ def tunnel(number: int, account: str, draw: random.Random) -> dict[str, Any]:
         "rate": draw.choice(("low", "mid", "high")),
     }
     if number % 4 == 0:
+        # Only such a check heeds its target.
+        health |= {"type": "request", "direction": "unidirectional"}
         health["target"] = {"saved": _v4(0x0A000000, 2 * number + 1)}
     out = {
         "name": name,
