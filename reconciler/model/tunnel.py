@@ -118,13 +118,13 @@ def _object(value: Any, path: str) -> Mapping[str, Any]:
 
 def _number(value: Any, path: str) -> int:
     """A whole number; some servers put it in quotes, and JSON has one type for `5` and `5.0`."""
+    if type(value) is int:
+        return value
     if isinstance(value, str) and _DIGITS.fullmatch(value):
         return int(value)
     if isinstance(value, float) and value.is_integer():
         return int(value)
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise Malformed(path, value)
-    return value
+    raise Malformed(path, value)
 
 
 def _target(value: Any) -> str:
