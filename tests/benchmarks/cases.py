@@ -1,139 +1,117 @@
-"""What is measured: start-up, plans of growing accounts against floor and peers, many accounts, calls of an apply."""
+"""What is measured but for Terraform: start-up, plans of growing accounts, many accounts, calls, waiting."""
 
-import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict
-from http.client import HTTPConnection
+from collections.abc import Iterator
 from math import ceil
 from pathlib import Path
-from typing import Any
 
 from tests.benchmarks import peers
 from tests.benchmarks.data import account_id
-from tests.benchmarks.measure import Sample, in_turn, run
+from tests.benchmarks.measure import in_turn, middle, ratio, run
+from tests.benchmarks.program import command, script
+from tests.benchmarks.row import Row
+from tests.benchmarks.server import calls, listing, served
 
-HERE = Path(__file__).parent
-PYTHON = sys.executable
-TOOL = (PYTHON, "-c", "from reconciler.cli.main import run; run()")
+PEERS = Path(__file__).parent / "peers.py"
 ENV = {**os.environ, "CLOUDFLARE_API_TOKEN": "benchmark-token"}
-FOUND = {name: peers.installed(name) for name in ("octodns", "cloudflare", "yaml_rs", "orjson")}
+FOUND = {name: peers.installed(name) for name in ("octodns", "cloudflare")}
 BATCH = 100
 
-Row = dict[str, Any]
+# The most that is allowed, and where it shall come to: CPU of `plan` as a multiple of that of an earlier commit, which
+# had its own reader of YAML and its own schema languages where there are libraries now.
+BEFORE = "982fc4d"
+PLAN = {100: (1.6, 1.3), 1_000: (1.45, 1.2), 10_000: (1.45, 1.3)}
+OCTODNS = {1_000: 0.35, 10_000: 0.12}
+HELP = 4.0
+MEMORY = {10_000: 160.0}  # MiB
 
 
 def make(folder: Path, **sizes: int) -> Path:
     """A folder of invented accounts, made in another process so that this one stays small."""
     options = [f"--{name}={count}" for name, count in sizes.items()]
-    subprocess.run([PYTHON, "-m", "tests.benchmarks.data", folder, *options], check=True)
+    subprocess.run([sys.executable, "-m", "tests.benchmarks.data", folder, *options], check=True)
     return folder
 
 
-@contextmanager
-def served(folder: Path, latency: float = 0.0) -> Iterator[str]:
-    """The base URL of a server of the folder's lists."""
-    argv = [PYTHON, "-m", "tests.benchmarks.server", str(folder / "lists"), f"--latency={latency}"]
-    server = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    try:
-        assert server.stdin is not None
-        assert server.stdout is not None
-        yield f"http://127.0.0.1:{int(server.stdout.readline())}"
-        server.stdin.close()
-        server.wait(10)
-    finally:
-        server.kill()
-
-
-def calls(base: str) -> dict[str, int]:
-    """How many calls the server got since it was last asked, by method."""
-    connection = HTTPConnection(base.removeprefix("http://"))
-    connection.request("GET", "/calls")
-    counts: dict[str, int] = json.loads(connection.getresponse().read())
-    connection.close()
-    return counts
-
-
-def tool(command: str, folder: Path, base: str | None = None, *more: str) -> list[str]:
-    """A command line of the program."""
-    return [*TOOL, command, f"--dir={folder / 'tunnels'}", *([f"--base-url={base}"] if base else []), *more]
-
-
-def _row(case: str, name: str, sample: Sample, against: Mapping[str, Sample]) -> Row:
-    ratios = {other: sample.cpu / reference.cpu for other, reference in against.items()}
-    return {"case": case, "program": name, **asdict(sample), "ratios": ratios}
-
-
-def start_up(folder: Path, repeat: int) -> Iterator[Row]:
+def start_up(folder: Path, rounds: int) -> Iterator[Row]:
     """What it costs to begin, against an empty Python program."""
     data = make(folder / "start", tunnels=100)
+    empty, helped, validated = "python -c pass", "`--help`", "`validate` of 100 tunnels"
     found = in_turn(
         {
-            "python -c pass": [PYTHON, "-c", "pass"],
-            "--version": [*TOOL, "--version"],
-            "--help": [*TOOL, "--help"],
-            "validate, 100 tunnels": tool("validate", data),
+            empty: [sys.executable, "-c", "pass"],
+            helped: [*script(), "--help"],
+            validated: [*script(), "validate", f"--dir={data / 'tunnels'}"],
         },
         ENV,
-        repeat,
+        rounds,
     )
-    for name, sample in found.items():
-        yield _row("start-up", name, sample, {"python -c pass": found["python -c pass"]})
+    for name, limit in ((helped, HELP), (validated, None)):
+        cpu = f"{middle(found[name]).cpu * 1e3:.0f} / {middle(found[empty]).cpu * 1e3:.0f} ms"
+        yield Row(f"CPU of {name} / `{empty}`", ratio(found[name], found[empty]), "x", cpu, limit)
 
 
-def plans(folder: Path, count: int, percent: int, repeat: int) -> Iterator[Row]:
-    """A plan of one account of which so many per cent changed, against the floor and the peers."""
+def plans(folder: Path, count: int, percent: int, rounds: int, earlier: tuple[str, Path] | None) -> Iterator[Row]:
+    """A plan of one account of which so many per cent changed, against an earlier commit and the peers."""
     changed = count * percent // 100
     data = make(folder / f"plan-{count}-{percent}", tunnels=count, update=changed)
     zone = data / "zone"
-    with served(data) as base:
-        programs = {
-            "floor": [PYTHON, str(HERE / "floor.py"), str(data / "tunnels"), base, account_id(0)],
-            "plan": tool("plan", data, base),
-        }
+    limits: dict[str, tuple[float | None, float | None]] = {"octoDNS": (OCTODNS.get(count), None)}
+    with served(data / "lists") as base:
+        programs = {"plan": command("plan", data, base)}
+        if earlier:
+            ref, checkout = earlier
+            programs[ref] = command("plan", data, base, checkout=checkout)
+            limits[ref] = PLAN[count] if ref == BEFORE else (None, None)
         if FOUND["octodns"]:
-            subprocess.run([PYTHON, HERE / "peers.py", "zone", zone, str(count), str(changed)], check=True)
+            subprocess.run([sys.executable, PEERS, "zone", zone, str(count), str(changed)], check=True)
             sync = "import sys; from octodns.cmds.sync import main; sys.exit(main())"
-            programs["octoDNS"] = [PYTHON, "-c", sync, "--config-file", str(zone / "octodns.yaml"), "--quiet"]
+            programs["octoDNS"] = [sys.executable, "-c", sync, f"--config-file={zone / 'octodns.yaml'}", "--quiet"]
         if FOUND["cloudflare"]:
-            programs["SDK, list only"] = [PYTHON, str(HERE / "peers.py"), "list", base, account_id(0)]
-        found = in_turn(programs, ENV, repeat)
-    for name, sample in found.items():
-        yield _row(f"{count:,} tunnels, {percent} % changed", name, sample, found if name == "plan" else {})
+            programs["the SDK's list alone"] = [sys.executable, str(PEERS), "list", base, account_id(0)]
+        found = in_turn(programs, ENV, rounds)
+    what = f"`plan` of {count:,}, {percent} % changed" if percent else f"`plan` of {count:,}, nothing changed"
+    plan = found.pop("plan")
+    ours = middle(plan)
+    yield Row(f"CPU of {what}", ours.cpu, "s", f"{ours.wall:.2f} s wall")
+    for other, samples in found.items():
+        cpu = f"{ours.cpu:.2f} / {middle(samples).cpu:.2f} s"
+        yield Row(f"CPU of {what} / {other}", ratio(plan, samples), "x", cpu, *limits.get(other, ()))
+    yield Row(f"memory of {what}", max(s.memory for s in plan), "MiB", "the highest peak", MEMORY.get(count))
 
 
-def many_accounts(folder: Path, accounts: int, repeat: int) -> Iterator[Row]:
+def many_accounts(folder: Path, accounts: int, rounds: int) -> Iterator[Row]:
     """A plan of many accounts of 50 tunnels."""
     data = make(folder / "many", tunnels=50, accounts=accounts, update=2)
-    with served(data) as base:
-        found = in_turn({"plan": tool("plan", data, base)}, ENV, repeat)
-    yield _row(f"{accounts} accounts of 50, 4 % changed", "plan", found["plan"], {})
+    with served(data / "lists") as base:
+        found = middle(in_turn({"plan": command("plan", data, base)}, ENV, rounds)["plan"])
+    more = f"{found.wall:.2f} s wall, {found.memory:.0f} MiB"
+    yield Row(f"CPU of `plan` of {accounts} accounts of 50, 4 % changed", found.cpu, "s", more)
 
 
 def call_counts(folder: Path) -> Iterator[Row]:
-    """Calls of an apply, against 2 + ceil(U / 100) + C + D, or one list when there is nothing to do."""
+    """Calls of an apply: 2 + ceil(U / 100) + C + D, or one list when there is nothing to do."""
     for number, (update, create, delete) in enumerate(((0, 0, 0), (1, 0, 0), (250, 20, 10), (0, 0, 30))):
         data = make(folder / f"calls-{number}", tunnels=400, update=update, create=create, delete=delete)
-        with served(data) as base:
-            sample = run(tool("apply", data, base, "--auto-approve"), ENV)
+        with served(data / "lists") as base:
+            run(command("apply", data, base, "--auto-approve"), ENV)
             made = calls(base)
-        changing = bool(update or create or delete)
-        formula = 1 + changing + ceil(update / BATCH) + create + delete
-        name = f"apply: {update} updates, {create} creates, {delete} deletes"
-        yield {**_row("calls", name, sample, {}), "calls": made, "made": sum(made.values()), "formula": formula}
+        formula = 1 + bool(update or create or delete) + ceil(update / BATCH) + create + delete
+        name = f"calls of `apply`, {update} updates, {create} creates, {delete} deletes"
+        yield Row(name, sum(made.values()), "calls", listing(made), formula)
 
 
-def latency(folder: Path, repeat: int) -> Iterator[Row]:
+def latency(folder: Path, rounds: int) -> Iterator[Row]:
     """200 creates, ten side by side, with 100 ms for each answer."""
     creates, parallelism, seconds = 200, 10, 0.1
     ideal = creates / parallelism * seconds + 2 * seconds
     data = make(folder / "latency", tunnels=creates, create=creates)
     samples = []
-    for _ in range(repeat):
-        with served(data, seconds) as base:
-            samples.append(run(tool("apply", data, base, "--auto-approve", f"--parallelism={parallelism}"), ENV))
-    sample = sorted(samples, key=lambda s: s.wall)[len(samples) // 2]
-    yield {**_row("latency", "apply: 200 creates, 100 ms, 10 side by side", sample, {}), "ideal": ideal}
+    for _ in range(rounds):
+        with served(data / "lists", seconds) as base:
+            samples.append(run(command("apply", data, base, "--auto-approve", f"--parallelism={parallelism}"), ENV))
+    wall = middle(samples).wall
+    name = "wall time of 200 creates, 100 ms each, 10 side by side / ideal"
+    yield Row(name, wall / ideal, "x", f"{wall:.1f} / {ideal:.1f} s")

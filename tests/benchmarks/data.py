@@ -41,8 +41,7 @@ def tunnel(number: int, account: str, draw: random.Random) -> dict[str, Any]:
         "direction": draw.choice(("bidirectional", "unidirectional")),
         "rate": draw.choice(("low", "mid", "high")),
     }
-    if number % 4 == 0:
-        # Only such a check heeds its target.
+    if number % 4 == 0:  # only such a check has a target
         health |= {"type": "request", "direction": "unidirectional"}
         health["target"] = {"saved": _v4(0x0A000000, 2 * number + 1)}
     out = {
@@ -127,17 +126,22 @@ def edit(live: dict[str, Any], turn: int) -> None:
             live["custom_remote_identities"] = {"fqdn_id": f"other{turn}.x.custom.ipsec.cloudflare.com"}
 
 
+def write_files(folder: Path, number: int, declared: list[dict[str, Any]]) -> None:
+    """The files of one account, as `--dir=FOLDER/tunnels` takes them."""
+    home = folder / "tunnels" / f"account-{number:04d}"
+    home.mkdir(parents=True)
+    (home / "account.yaml").write_text(ACCOUNT.format(id=account_id(number)))
+    for start in range(0, len(declared), PER_FILE):
+        text = "# one site after another\ntunnels:\n" + "".join(map(yaml_of, declared[start : start + PER_FILE]))
+        (home / f"tunnels-{start // PER_FILE:04d}.yaml").write_text(text)
+
+
 def write_account(folder: Path, number: int, count: int, differences: tuple[int, int, int]) -> None:
     """One account: its files, and a list in which so many tunnels are to be updated, created, deleted."""
     updates, creates, deletes = differences
     ident, draw = account_id(number), random.Random(number)
     declared = [tunnel(n, ident, draw) for n in range(count)]
-    home = folder / "tunnels" / f"account-{number:04d}"
-    home.mkdir(parents=True)
-    (home / "account.yaml").write_text(ACCOUNT.format(id=ident))
-    for start in range(0, count, PER_FILE):
-        text = "# one site after another\ntunnels:\n" + "".join(map(yaml_of, declared[start : start + PER_FILE]))
-        (home / f"tunnels-{start // PER_FILE:04d}.yaml").write_text(text)
+    write_files(folder, number, declared)
     order = list(range(count))
     draw.shuffle(order)
     live = [live_of(declared[n], n, draw) for n in order[creates:]]

@@ -1,17 +1,22 @@
 """A stand-in for the tunnels API on loopback: lists fast, keeps what is written, counts calls, can be slow on purpose.
 
-    python -m tests.benchmarks.server LISTS [--latency SECONDS]
+    python -m tests.benchmarks.server [--lists FOLDER] [--latency SECONDS]
 
-LISTS holds ACCOUNT_ID.json files. Prints its port, and runs until its standard input ends. `GET /calls` answers and
-clears the counts. It judges nothing: what the API refuses is the simulator's business.
+FOLDER holds ACCOUNT_ID.json files; any other account is empty. Prints its port, and runs until its standard input ends.
+`GET /calls` answers and clears the counts. It judges nothing: what the API refuses is the simulator's business.
 """
 
 import argparse
 import asyncio
 import gzip
 import json
+import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -21,36 +26,46 @@ HEAD = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-encoding: {
 class Accounts:
     """The live tunnels: as files until the first write to an account, then as objects."""
 
-    def __init__(self, lists: Path) -> None:
-        self._packed = {f.stem: gzip.compress(f.read_bytes(), 5) for f in lists.glob("*.json")}
+    def __init__(self, lists: Path | None) -> None:
+        files = lists.glob("*.json") if lists else ()
+        self._packed = {f.stem: gzip.compress(f.read_bytes(), 5) for f in files}
         self._open: dict[str, dict[str, Any]] = {}
+        self._ids = (f"{number:032x}" for number in count(0xC0DE0000))
         self.calls: Counter[str] = Counter()
 
     def listed(self, account: str) -> bytes:
         """The list answer, compressed."""
-        if account in self._open:
-            result = {"ipsec_tunnels": list(self._open[account].values())}
+        if account in self._open or account not in self._packed:
+            result = {"ipsec_tunnels": list(self._tunnels(account).values())}
             self._packed[account] = gzip.compress(_answer(result), 1)
         return self._packed[account]
 
     def _tunnels(self, account: str) -> dict[str, Any]:
         if account not in self._open:
-            found = json.loads(gzip.decompress(self._packed[account]))["result"]["ipsec_tunnels"]
+            packed = self._packed.get(account)
+            found = json.loads(gzip.decompress(packed))["result"]["ipsec_tunnels"] if packed else []
             self._open[account] = {t["id"]: t for t in found}
         return self._open[account]
 
-    def write(self, method: str, account: str, tunnel_id: str, body: bytes) -> bytes:
-        """Carries a write out; returns the answer."""
+    def one(self, method: str, account: str, tunnel_id: str, body: bytes) -> bytes:
+        """Carries out a call to one tunnel; returns the answer."""
         tunnels = self._tunnels(account)
         if method == "DELETE":
             return _answer({"deleted": True, "deleted_ipsec_tunnel": tunnels.pop(tunnel_id)})
-        sent = json.loads(body)
+        if method == "GET":
+            return _answer({"ipsec_tunnel": tunnels[tunnel_id]})
+        tunnels[tunnel_id] |= json.loads(body)
+        return _answer({"modified": True, "modified_ipsec_tunnel": tunnels[tunnel_id]})
+
+    def write(self, method: str, account: str, body: bytes) -> bytes:
+        """Carries out a create or a bulk update; returns the answer."""
+        tunnels, sent = self._tunnels(account), json.loads(body)
         if method == "POST":
-            made = {"id": f"{0xC0DE0000 + len(tunnels) + self.calls['POST']:032x}", **sent}
+            made = {"id": next(self._ids), **sent}
             tunnels[made["id"]] = made
-            return _answer({"ipsec_tunnels": [made]})
+            return _answer(made)
         for item in sent["ipsec_tunnels"]:
-            tunnels[item["id"]] = {**tunnels[item["id"]], **item}
+            tunnels[item["id"]] |= item
         return _answer({"modified": True, "modified_ipsec_tunnels": sent["ipsec_tunnels"]})
 
 
@@ -79,12 +94,15 @@ async def serve(accounts: Accounts, latency: float) -> None:
             counts = json.dumps(accounts.calls).encode()
             accounts.calls.clear()
             return "identity", counts
-        accounts.calls[method] += 1
-        await asyncio.sleep(latency)
         account, _, tunnel_id = path.partition("/accounts/")[2].replace("/magic/ipsec_tunnels", "").partition("/")
-        if method == "GET":
+        name = method if tunnel_id else {"GET": "LIST", "PUT": "BULK"}.get(method, method)
+        accounts.calls[name] += 1
+        await asyncio.sleep(latency)
+        if name == "LIST":
             return "gzip", accounts.listed(account)
-        return "identity", accounts.write(method, account, tunnel_id, body)
+        if tunnel_id:
+            return "identity", accounts.one(method, account, tunnel_id, body)
+        return "identity", accounts.write(method, account, body)
 
     server = await asyncio.start_server(connection, "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
@@ -92,10 +110,40 @@ async def serve(accounts: Accounts, latency: float) -> None:
     server.close()
 
 
+@contextmanager
+def served(lists: Path | None = None, latency: float = 0.0) -> Iterator[str]:
+    """The base URL of a server in a process of its own."""
+    argv = [sys.executable, "-m", "tests.benchmarks.server", f"--latency={latency}"]
+    argv += [f"--lists={lists}"] if lists else []
+    server = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        yield f"http://127.0.0.1:{int(server.stdout.readline())}"
+        server.stdin.close()
+        server.wait(10)
+    finally:
+        server.kill()
+
+
+def calls(base: str) -> dict[str, int]:
+    """How many calls the server got since it was last asked, by method; LIST and BULK are those to the collection."""
+    connection = HTTPConnection(base.removeprefix("http://"))
+    connection.request("GET", "/calls")
+    counts: dict[str, int] = json.loads(connection.getresponse().read())
+    connection.close()
+    return counts
+
+
+def listing(made: dict[str, int]) -> str:
+    """Calls by method, in a few words."""
+    return ", ".join(f"{number} {method}" for method, number in sorted(made.items()))
+
+
 def main() -> None:
     """Serve what the command line names."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("lists", type=Path)
+    parser.add_argument("--lists", type=Path)
     parser.add_argument("--latency", type=float, default=0.0)
     options = parser.parse_args()
     asyncio.run(serve(Accounts(options.lists), options.latency))
