@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.benchmarks import peers
 from tests.benchmarks.data import account_id
-from tests.benchmarks.measure import in_turn, middle, ratio, run
+from tests.benchmarks.measure import in_turn, run, sum_up
 from tests.benchmarks.program import command, script
 from tests.benchmarks.row import Row
 from tests.benchmarks.server import calls, listing, served
@@ -48,9 +48,10 @@ def start_up(folder: Path, rounds: int) -> Iterator[Row]:
         ENV,
         rounds,
     )
+    base = found[empty].cpu
     for name, limit in ((helped, HELP), (validated, None)):
-        cpu = f"{middle(found[name]).cpu * 1e3:.0f} / {middle(found[empty]).cpu * 1e3:.0f} ms"
-        yield Row(f"CPU of {name} / `{empty}`", ratio(found[name], found[empty]), "x", cpu, limit)
+        cpu = found[name].cpu
+        yield Row(f"CPU of {name} / `{empty}`", cpu / base, "x", f"{cpu * 1e3:.0f} / {base * 1e3:.0f} ms", limit)
 
 
 def plans(folder: Path, count: int, percent: int, rounds: int, earlier: tuple[str, Path] | None) -> Iterator[Row]:
@@ -73,20 +74,19 @@ def plans(folder: Path, count: int, percent: int, rounds: int, earlier: tuple[st
             programs["the SDK's list alone"] = [sys.executable, str(PEERS), "list", base, account_id(0)]
         found = in_turn(programs, ENV, rounds)
     what = f"`plan` of {count:,}, {percent} % changed" if percent else f"`plan` of {count:,}, nothing changed"
-    plan = found.pop("plan")
-    ours = middle(plan)
+    ours = found.pop("plan")
     yield Row(f"CPU of {what}", ours.cpu, "s", f"{ours.wall:.2f} s wall")
-    for other, samples in found.items():
-        cpu = f"{ours.cpu:.2f} / {middle(samples).cpu:.2f} s"
-        yield Row(f"CPU of {what} / {other}", ratio(plan, samples), "x", cpu, *limits.get(other, ()))
-    yield Row(f"memory of {what}", max(s.memory for s in plan), "MiB", "the highest peak", MEMORY.get(count))
+    for other, theirs in found.items():
+        cpu = f"{ours.cpu:.2f} / {theirs.cpu:.2f} s"
+        yield Row(f"CPU of {what} / {other}", ours.cpu / theirs.cpu, "x", cpu, *limits.get(other, ()))
+    yield Row(f"memory of {what}", ours.memory, "MiB", "", MEMORY.get(count))
 
 
 def many_accounts(folder: Path, accounts: int, rounds: int) -> Iterator[Row]:
     """A plan of many accounts of 50 tunnels."""
     data = make(folder / "many", tunnels=50, accounts=accounts, update=2)
     with served(data / "lists") as base:
-        found = middle(in_turn({"plan": command("plan", data, base)}, ENV, rounds)["plan"])
+        found = in_turn({"plan": command("plan", data, base)}, ENV, rounds)["plan"]
     more = f"{found.wall:.2f} s wall, {found.memory:.0f} MiB"
     yield Row(f"CPU of `plan` of {accounts} accounts of 50, 4 % changed", found.cpu, "s", more)
 
@@ -112,6 +112,6 @@ def latency(folder: Path, rounds: int) -> Iterator[Row]:
     for _ in range(rounds):
         with served(data / "lists", seconds) as base:
             samples.append(run(command("apply", data, base, "--auto-approve", f"--parallelism={parallelism}"), ENV))
-    wall = middle(samples).wall
+    wall = sum_up(samples).wall
     name = "wall time of 200 creates, 100 ms each, 10 side by side / ideal"
     yield Row(name, wall / ideal, "x", f"{wall:.1f} / {ideal:.1f} s")

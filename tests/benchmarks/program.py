@@ -23,7 +23,8 @@ def script(checkout: Path = ROOT) -> list[str]:
 def earlier(ref: str, folder: Path) -> Path:
     """The program as it was at a commit, unpacked into a folder."""
     packed = folder / "earlier.tar"
-    subprocess.run(["git", "archive", f"--output={packed}", ref, "reconciler", "pyproject.toml"], cwd=ROOT, check=True)
+    argv = ["git", "archive", f"--output={packed}", ref, "reconciler", "pyproject.toml"]
+    subprocess.run(argv, cwd=ROOT, check=True)
     shutil.unpack_archive(packed, folder / "earlier", filter="data")
     return folder / "earlier"
 

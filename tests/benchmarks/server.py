@@ -33,8 +33,18 @@ class Accounts:
         self._ids = (f"{number:032x}" for number in count(0xC0DE0000))
         self.calls: Counter[str] = Counter()
 
-    def listed(self, account: str) -> bytes:
-        """The list answer, compressed."""
+    def answer(self, method: str, path: str, body: bytes) -> tuple[str, bytes]:
+        """The encoding and the body of an answer."""
+        account, _, tunnel_id = path.partition("/accounts/")[2].replace("/magic/ipsec_tunnels", "").partition("/")
+        name = method if tunnel_id else {"GET": "LIST", "PUT": "BULK"}.get(method, method)
+        self.calls[name] += 1
+        if name == "LIST":
+            return "gzip", self._list(account)
+        if tunnel_id:
+            return "identity", self._one(method, account, tunnel_id, body)
+        return "identity", self._write(method, account, body)
+
+    def _list(self, account: str) -> bytes:
         if account in self._open or account not in self._packed:
             result = {"ipsec_tunnels": list(self._tunnels(account).values())}
             self._packed[account] = gzip.compress(_answer(result), 1)
@@ -47,8 +57,7 @@ class Accounts:
             self._open[account] = {t["id"]: t for t in found}
         return self._open[account]
 
-    def one(self, method: str, account: str, tunnel_id: str, body: bytes) -> bytes:
-        """Carries out a call to one tunnel; returns the answer."""
+    def _one(self, method: str, account: str, tunnel_id: str, body: bytes) -> bytes:
         tunnels = self._tunnels(account)
         if method == "DELETE":
             return _answer({"deleted": True, "deleted_ipsec_tunnel": tunnels.pop(tunnel_id)})
@@ -57,8 +66,7 @@ class Accounts:
         tunnels[tunnel_id] |= json.loads(body)
         return _answer({"modified": True, "modified_ipsec_tunnel": tunnels[tunnel_id]})
 
-    def write(self, method: str, account: str, body: bytes) -> bytes:
-        """Carries out a create or a bulk update; returns the answer."""
+    def _write(self, method: str, account: str, body: bytes) -> bytes:
         tunnels, sent = self._tunnels(account), json.loads(body)
         if method == "POST":
             made = {"id": next(self._ids), **sent}
@@ -82,27 +90,17 @@ async def serve(accounts: Accounts, latency: float) -> None:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
                 size = next((int(h[15:]) for h in head if h.lower().startswith("content-length:")), 0)
                 body = await reader.readexactly(size)
-                encoding, content = await answer(head[0], body)
+                method, path = head[0].partition("?")[0].removesuffix(" HTTP/1.1").split(" ")
+                if path == "/calls":
+                    encoding, content = "identity", json.dumps(accounts.calls).encode()
+                    accounts.calls.clear()
+                else:
+                    await asyncio.sleep(latency)
+                    encoding, content = accounts.answer(method, path, body)
                 writer.write(HEAD.format(encoding, len(content)).encode() + content)
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
-
-    async def answer(request: str, body: bytes) -> tuple[str, bytes]:
-        method, path = request.partition("?")[0].removesuffix(" HTTP/1.1").split(" ")
-        if path == "/calls":
-            counts = json.dumps(accounts.calls).encode()
-            accounts.calls.clear()
-            return "identity", counts
-        account, _, tunnel_id = path.partition("/accounts/")[2].replace("/magic/ipsec_tunnels", "").partition("/")
-        name = method if tunnel_id else {"GET": "LIST", "PUT": "BULK"}.get(method, method)
-        accounts.calls[name] += 1
-        await asyncio.sleep(latency)
-        if name == "LIST":
-            return "gzip", accounts.listed(account)
-        if tunnel_id:
-            return "identity", accounts.one(method, account, tunnel_id, body)
-        return "identity", accounts.write(method, account, body)
 
     server = await asyncio.start_server(connection, "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
@@ -115,15 +113,12 @@ def served(lists: Path | None = None, latency: float = 0.0) -> Iterator[str]:
     """The base URL of a server in a process of its own."""
     argv = [sys.executable, "-m", "tests.benchmarks.server", f"--latency={latency}"]
     argv += [f"--lists={lists}"] if lists else []
-    server = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    try:
-        assert server.stdin is not None
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
-        yield f"http://127.0.0.1:{int(server.stdout.readline())}"
-        server.stdin.close()
-        server.wait(10)
-    finally:
-        server.kill()
+        try:
+            yield f"http://127.0.0.1:{int(server.stdout.readline())}"
+        finally:
+            server.kill()
 
 
 def calls(base: str) -> dict[str, int]:

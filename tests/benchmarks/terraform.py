@@ -5,8 +5,9 @@
 Without these variables both are looked for on the PATH. The provider is what `terraform init` leaves under
 `.terraform/providers`; it is named by `dev_overrides`, so that no run asks a registry for anything.
 
-Both tools make every step against a server of their own that starts empty. Who is right is judged by one judge: at
-the end of each story our own plan must find nothing left to do, whichever tool made the changes.
+Each tool makes its steps against a server of its own that starts empty. Terraform's second step proves that it sees
+nothing to do after its own create, and our plan at the end of each story that either tool reached what is declared.
+Terraform runs as two processes; the memory is that of the larger one alone.
 """
 
 import json
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.data import account_id, tunnel, write_files
-from tests.benchmarks.measure import Sample, middle, ratio, run
+from tests.benchmarks.measure import Sample, run, sum_up
 from tests.benchmarks.program import command
 from tests.benchmarks.row import Row
 from tests.benchmarks.server import calls, listing, served
@@ -29,7 +30,7 @@ MISSING = (
     "Terraform is left out: neither TERRAFORM and TERRAFORM_PROVIDER_CLOUDFLARE nor the PATH name both the program and "
     "its Cloudflare provider"
 )
-SAME_TIME = 10  # calls side by side; what both tools do unasked
+SIDE_BY_SIDE = 10  # calls; what both tools do unasked
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def write(folder: Path, tunnels: list[dict[str, Any]], base: str, provider: Path
     (folder / "terraformrc").write_text(f"provider_installation {{\n{override}\ndirect {{}}\n}}\n")
 
 
-def story(folder: Path, terraform: Terraform, count: int, *, ours: bool) -> Iterator[tuple[Sample, dict[str, int]]]:
+def story(folder: Path, terraform: Terraform, count: int, tool: str) -> list[tuple[Sample, str]]:
     """What each step cost one of the two tools, and which calls it made.
 
     Raises:
@@ -93,33 +94,35 @@ def story(folder: Path, terraform: Terraform, count: int, *, ours: bool) -> Iter
     """
     folder.mkdir()
     env = {**QUIET, "CLOUDFLARE_API_TOKEN": "benchmark", "TF_CLI_CONFIG_FILE": str(folder / "terraformrc")}
-    more = {
-        "plan": ["-detailed-exitcode", "-input=false", f"-parallelism={SAME_TIME}"],
-        "apply": ["-auto-approve", "-input=false", f"-parallelism={SAME_TIME}"],
-    }
-    mine = {"plan": ["--detailed-exitcode"], "apply": ["--auto-approve", f"--parallelism={SAME_TIME}"]}
+    start = [terraform.program, f"-chdir={folder / 'hcl'}"]
+    more = ["-input=false", f"-parallelism={SIDE_BY_SIDE}"]
+    found = []
     with served() as base:
+        commands = {
+            ("Terraform", "plan"): [*start, "plan", "-detailed-exitcode", *more],
+            ("Terraform", "apply"): [*start, "apply", "-auto-approve", *more],
+            ("reconciler", "plan"): command("plan", folder, base, "--detailed-exitcode"),
+            ("reconciler", "apply"): command("apply", folder, base, "--auto-approve", f"--parallelism={SIDE_BY_SIDE}"),
+        }
         for name, tunnels in steps(count).values():
             write(folder, tunnels, base, terraform.provider)
-            argv = [terraform.program, f"-chdir={folder / 'hcl'}", name, *more[name]]
-            sample = run(command(name, folder, base, *mine[name]) if ours else argv, env)
-            yield sample, calls(base)
-        run(command("plan", folder, base, *mine["plan"]), env)
+            sample = run(commands[tool, name], env)
+            found.append((sample, listing(calls(base))))
+        run(commands["reconciler", "plan"], env)
+    return found
 
 
 def race(folder: Path, terraform: Terraform, count: int, rounds: int) -> Iterator[Row]:
     """Both tools in turn over an estate of so many tunnels."""
-    found: dict[bool, list[list[tuple[Sample, dict[str, int]]]]] = {True: [], False: []}
+    stories: dict[str, list[list[tuple[Sample, str]]]] = {"Terraform": [], "reconciler": []}
     for number in range(rounds):
-        for ours in (True, False) if number % 2 else (False, True):
-            place = folder / f"terraform-{count}-{number}-{ours}"
-            found[ours].append(list(story(place, terraform, count, ours=ours)))
+        for tool in list(stories)[:: 1 if number % 2 else -1]:
+            stories[tool].append(story(folder / f"{tool}-{count}-{number}", terraform, count, tool))
     for at, step in enumerate(steps(count)):
-        we, it = ([told[at][0] for told in found[ours]] for ours in (True, False))
-        made = [listing(found[ours][0][at][1]) for ours in (False, True)]
-        a, b = middle(it), middle(we)
+        theirs, ours = (sum_up([told[at][0] for told in stories[tool]]) for tool in stories)
+        their_calls, our_calls = (stories[tool][0][at][1] for tool in stories)
         measured = (
-            f"CPU {a.cpu:.2f} / {b.cpu:.2f} s; wall {a.wall:.2f} / {b.wall:.2f} s, {ratio(it, we, 'wall'):.1f} x; "
-            f"{a.memory:.0f} / {b.memory:.0f} MiB; {made[0]} / {made[1]}"
+            f"CPU {theirs.cpu:.2f} / {ours.cpu:.2f} s; wall {theirs.wall:.2f} / {ours.wall:.2f} s; "
+            f"{theirs.memory:.0f} / {ours.memory:.0f} MiB; {their_calls} / {our_calls}"
         )
-        yield Row(f"Terraform / reconciler, {count} tunnels, {step}", ratio(it, we), "x", measured)
+        yield Row(f"CPU of Terraform / reconciler, {count} tunnels, {step}", theirs.cpu / ours.cpu, "x", measured)
