@@ -116,7 +116,7 @@ def _outcome(ctx: Context, plan: Plan) -> Outcome:
     """The outcome of one account's plan."""
     if plan.guards:
         return "blocked"
-    return "changes" if ctx.options.detailed_exitcode and (plan.changes or plan.doubts) else "ok"
+    return "changes" if ctx.options.detailed_exitcode and not plan.empty else "ok"
 
 
 def _report(

@@ -113,8 +113,10 @@ def accounts(*names: str, variable: str = "CLOUDFLARE_API_TOKEN", paused: bool =
     }
 
 
-def report(command: str, outcome: str, *names: str, digest: str = "sha256:aa", **summary: int) -> dict[str, Any]:
-    """A report of one account with one changed tunnel for each name."""
+def report(
+    command: str, outcome: str, *names: str, digest: str = "sha256:aa", keyless: int = 0, **summary: int
+) -> dict[str, Any]:
+    """A report of one account with one changed tunnel for each name, and tunnels that have no key yet."""
     changes = [
         {
             "action": "update",
@@ -124,9 +126,13 @@ def report(command: str, outcome: str, *names: str, digest: str = "sha256:aa", *
         }
         for name in names
     ]
+    account = {"account": "prod", "digest": digest, "changes": changes, "drifted": len(names)}
+    if keyless:
+        doubt = {"name": "in-doubt", "error": {"code": "key-not-in-sink"}}
+        account["keys"] = [doubt, *({"name": f"new{n}", "error": {"code": "no-key"}} for n in range(keyless))]
     return {
         "command": command,
         "outcome": outcome,
         "summary": {"create": 0, "update": len(names), "delete": 0, **summary},
-        "accounts": [{"account": "prod", "digest": digest, "changes": changes, "drifted": len(names)}],
+        "accounts": [account],
     }

@@ -8,11 +8,11 @@ from tests.github.step import HEAD, SHA, Result, Step, report
 OLD, NEW = HEAD, "b" * 40
 
 
-def reported(step: Step, digest: str = "sha256:aa", **summary: int) -> None:
+def reported(step: Step, digest: str = "sha256:aa", *, keyless: int = 0, **summary: int) -> None:
     """Puts a plan's report where the comment job finds it."""
     step.answers()
     step.report.mkdir(exist_ok=True)
-    plan = report("plan", "changes", digest=digest, **summary)
+    plan = report("plan", "changes", digest=digest, keyless=keyless, **summary)
     (step.report / "report.json").write_text(json.dumps(plan))
     (step.report / "report.md").write_text(comment(digest))
 
@@ -296,6 +296,12 @@ def test_a_digest_given_by_hand_takes_the_place_of_the_comment(
     reported(step, delete=1)
     assert step("reviewed", expect=expect).code == code
     assert github.writes == []
+
+
+def test_a_plan_that_has_a_key_made_needs_review(step: Step, github: GitHub) -> None:
+    merged(github, digest="sha256:bb")
+    reported(step, keyless=1)
+    assert step("reviewed").code == 6
 
 
 def test_a_plan_without_changes_needs_no_review(step: Step, github: GitHub) -> None:

@@ -6,9 +6,9 @@ from tests.github.standin import BOT, GitHub
 from tests.github.step import Step, report
 
 
-def drift(step: Step, *names: str, account: str = "prod", size: int = 0) -> None:
+def drift(step: Step, *names: str, account: str = "prod", size: int = 0, keyless: int = 0) -> None:
     """The last step of the drift job, with these tunnels drifted."""
-    found = report("drift", "changes" if names else "ok", *names)
+    found = report("drift", "changes" if names or keyless else "ok", *names, keyless=keyless)
     found["padding"] = "".join(chr(33 + i * i % 89) + str(i) for i in range(size))
     step.report.mkdir(exist_ok=True)
     (step.report / "report.json").write_text(json.dumps(found))
@@ -35,6 +35,13 @@ def test_changed_drift_is_commented_once(step: Step, github: GitHub) -> None:
     drift(step, "a", "b")
     drift(step, "b", "a")
     assert github.bodies(1) == ["The drift has changed: 2 difference(s) now, see above."]
+
+
+def test_a_tunnel_without_its_key_is_a_difference(step: Step, github: GitHub) -> None:
+    drift(step, "a")
+    drift(step, "a", keyless=2)
+    drift(step, "a", keyless=2)
+    assert github.bodies(1) == ["The drift has changed: 3 difference(s) now, see above."]
 
 
 def test_the_issue_closes_itself_once_and_is_reopened(step: Step, github: GitHub) -> None:

@@ -27,6 +27,17 @@ def test_plan_with_changes_is_green_and_fills_every_output(step: Step) -> None:
     assert "--baseline=HEAD^1" in step.calls()[-1]
 
 
+def test_a_key_that_is_to_be_made_is_a_change(step: Step) -> None:
+    step.answers(plan={"code": 2, "report": report("plan", "changes", keyless=1)})
+    done = step("plan")
+    assert [done.outputs[name] for name in ("changes", "to_create", "to_update", "to_delete")] == [
+        "true",
+        "0",
+        "0",
+        "0",
+    ]
+
+
 @pytest.mark.parametrize(
     ("command", "code", "outcome", "verdict"),
     [

@@ -25,9 +25,11 @@ find_issue() {
 
 # The outcome, how much has drifted, and a fingerprint without ages and times: the same drift later is no change.
 examine() {
-  query '" ".join([data["outcome"], str(sum(a["drifted"] for a in data["accounts"])), hashlib.sha256(json.dumps(sorted(
-    [c["name"], str(c.get("class")), sorted([f["path"], json.dumps([f["before"], f["after"]])] for f in c["fields"])]
-    for a in data["accounts"] for c in a["changes"])).encode()).hexdigest()[:16]])' <"$report/report.json"
+  query '" ".join([data["outcome"], str(sum(a["drifted"] + keyless(a) for a in data["accounts"])),
+    hashlib.sha256(json.dumps(sorted(
+      [[c["name"], str(c.get("class")), sorted([f["path"], json.dumps([f["before"], f["after"]])] for f in c["fields"])]
+       for a in data["accounts"] for c in a["changes"]] + [["keys", str(keyless(a))] for a in data["accounts"] if keyless(a)]
+    )).encode()).hexdigest()[:16]])' <"$report/report.json"
 }
 
 # compose DRIFT: the visible report, the heartbeat, and what the next run needs. GitHub takes 65,536 characters.

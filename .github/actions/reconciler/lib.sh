@@ -18,6 +18,7 @@ summarize() { printf '%s\n' "$@" >>"$GITHUB_STEP_SUMMARY"; }
 
 # query EXPRESSION ARGUMENT…: prints a Python expression over `data`, the JSON on stdin, and `args`; text as it is,
 # anything else as JSON. marker(text, kind) is the JSON of a hidden line: the tool's stands first, ours last.
+# keyless(account) counts the tunnels that apply has a key made for.
 query() {
   python3 -I -c '
 import hashlib, json, re, sys
@@ -29,7 +30,10 @@ def marker(text, kind="reconciler"):
     except (IndexError, ValueError):
         return {}
 
-names = {"hashlib": hashlib, "json": json, "re": re, "marker": marker}
+def keyless(account):
+    return sum((key.get("error") or {}).get("code") == "no-key" for key in account.get("keys", []))
+
+names = {"hashlib": hashlib, "json": json, "re": re, "marker": marker, "keyless": keyless}
 value = eval(sys.argv[1], {**names, "data": json.load(sys.stdin), "args": sys.argv[2:]})
 print(value if isinstance(value, str) else json.dumps(value))' "$@"
 }

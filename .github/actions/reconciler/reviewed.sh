@@ -11,7 +11,8 @@ if [[ -z $expected ]]; then
 fi
 
 actual=$(query 'marker(args[0]).get("digest")' "$(head -n 1 "$report/report.md")" <<<null)
-changes=$(query 'sum(data["summary"][k] for k in ("create", "update", "delete"))' <"$report/report.json")
+changes=$(query 'sum(data["summary"][k] for k in ("create", "update", "delete")) + sum(map(keyless, data["accounts"]))' \
+  <"$report/report.json")
 if ((changes > 0)) && [[ $expected != "$actual" ]]; then
   echo "::error title=Not the reviewed plan::The plan is now $actual, reviewed was ${expected:-none}; nothing is applied."
   summarize "🔴 Not the reviewed plan: now \`$actual\`, reviewed was \`${expected:-none}\`. Nothing is applied."

@@ -104,15 +104,16 @@ names=([0]=ok [1]=error [2]=changes [3]=invalid [4]=rejected [5]=blocked [6]=pla
 outcome=${names[code]:-error}
 if [[ $skipped && $command == validate && $code == 0 ]]; then outcome=skipped; fi
 
-create=0 update=0 delete=0
+create=0 update=0 delete=0 keys=0
 if [[ -s $report/report.json ]]; then
-  read -r create update delete < <(query '" ".join(
-    str(int((data.get("summary") or {}).get(k) or 0)) for k in ("create", "update", "delete"))' <"$report/report.json")
+  read -r create update delete keys < <(query '" ".join(
+    [str(int((data.get("summary") or {}).get(k) or 0)) for k in ("create", "update", "delete")]
+    + [str(sum(map(keyless, data.get("accounts") or [])))])' <"$report/report.json")
   output report "$report"
 fi
 output exitcode "$code"
 output outcome "$outcome"
-output changes "$([[ $((create + update + delete)) != 0 ]] && echo true || echo false)"
+output changes "$([[ $((create + update + delete + keys)) != 0 ]] && echo true || echo false)"
 output to_create "$create"
 output to_update "$update"
 output to_delete "$delete"
