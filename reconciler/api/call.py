@@ -72,7 +72,7 @@ class Answered:
         live: For LIST: the trusted tunnels.
         result: Else the envelope's `result`, already checked for its verb: CREATE: `{"id": …}` or `{}` when the answer
             named none; UPDATE, UPDATE_ONE: `{"tunnels": {id: as answered}}`; SET_KEYS: `{"applied": (…ids),
-            "refused": {id: reason}}`; GENERATE_KEY: `{"key": Secret}`; DELETE: `{}`.
+            "refused": {id: reason}}`; GENERATE_KEY: `{"key": Secret, "on": time or ""}`; DELETE: `{}`.
     """
 
     live: Live | None = None

@@ -155,7 +155,9 @@ def _key_made(call: Call, result: dict[str, Any], wrap: Wrap) -> Answered:
         raise UnreadableError("the answer holds no key")
     if tunnel_id is not None and tunnel_id != call.tunnel_id:
         raise UnreadableError("the answer is about another tunnel")
-    return Answered(result={"key": wrap(key)})
+    metadata = result.get("psk_metadata")
+    made_on = metadata.get("last_generated_on") if isinstance(metadata, dict) else None
+    return Answered(result={"key": wrap(key), "on": made_on if isinstance(made_on, str) else ""})
 
 
 def checked(call: Call, envelope: Envelope, wrap: Wrap) -> Answered:

@@ -15,6 +15,9 @@ from reconciler.model.report import NO_KEY, Problem
 _SKEW = timedelta(minutes=5)
 """How far the clock of the sink's record and Cloudflare's may differ."""
 
+_ROUNDING = timedelta(milliseconds=1)
+"""How far two spellings of one time may differ. (API: an answer has nanoseconds, a later list rounds them.)"""
+
 
 @dataclass(frozen=True, slots=True)
 class Held:
@@ -26,12 +29,14 @@ class Held:
         noted: When Cloudflare had last made a key as it was asked for another one that never became current; None
             without such a note.
         set_on: When the current key became current, in the words of the sink's record.
+        made_on: When Cloudflare made the current key, in its words; None for a key of another origin.
     """
 
     current: bool | None = None
     pending: bool = False
     noted: str | None = None
     set_on: str | None = None
+    made_on: str | None = None
 
 
 def doubt(target: Declared, live: LiveTunnel, held: Held) -> Problem | None:
@@ -48,7 +53,11 @@ def doubt(target: Declared, live: LiveTunnel, held: Held) -> Problem | None:
         return Problem(
             "key-not-in-sink", "Cloudflare made a key that never became the sink's current one", f"Run {rotate}"
         )
-    if held.noted is None and _later(made, held.set_on):
+    if held.made_on is not None:
+        other = is_later(made, held.made_on)
+    else:
+        other = held.noted is None and _is_after(made, held.set_on, _SKEW)
+    if held.current and other:
         return Problem("key-not-in-sink", "Its key was changed after the sink's current one was set", f"Run {rotate}")
     return _never_made(live, held, rotate) if key.by == "cloudflare" and made is None else None
 
@@ -63,14 +72,19 @@ def _never_made(live: LiveTunnel, held: Held, rotate: str) -> Problem | None:
     if not held.current:
         remedy = "Run apply: it has the key made and delivers it. The device needs it then."
         return Problem(NO_KEY, f"{never}, and its sink holds none", remedy)
-    if _later(live.created_on, held.set_on):
+    if _is_after(live.created_on, held.set_on, _SKEW):
         return Problem("key-not-in-sink", f"{never}, and the key in its sink is older than the tunnel", f"Run {rotate}")
     return None
 
 
-def _later(made: str | None, set_on: str | None) -> bool:
-    then, since = instant(made), instant(set_on)
-    return then is not None and since is not None and then > since + _SKEW
+def is_later(made: str | None, other: str | None) -> bool:
+    """True when one time of Cloudflare's is surely later than another."""
+    return _is_after(made, other, _ROUNDING)
+
+
+def _is_after(text: str | None, other: str | None, margin: timedelta) -> bool:
+    then, since = instant(text), instant(other)
+    return then is not None and since is not None and then > since + margin
 
 
 def instant(text: str | None) -> datetime | None:

@@ -109,7 +109,7 @@ def carry_out(step: SinkStep, sinks: Mapping[str, Sink], ring: KeyRing, learn: C
             case SinkOp.CHECK:
                 return SinkDone(yes=sink.get(name) == ring.secret(name))
             case SinkOp.PROMOTE:
-                sink.promote(name, ring.secret(name))
+                sink.promote(name, ring.secret(name), step.made_on)
     except SinkError as failed:
         return SinkFailed(Problem("sink-failed", str(failed)))
     return SinkDone()

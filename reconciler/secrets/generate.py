@@ -1,5 +1,7 @@
 """Letting Cloudflare make a key. Pure: yields steps, is sent outcomes."""
 
+from dataclasses import dataclass
+
 from reconciler.api.call import Ambiguous, Answered, Call, Outcome, Pause, Protocol, Send, Verb
 from reconciler.api.outcome import contradicts, problem_of
 from reconciler.model.live import LiveTunnel
@@ -11,7 +13,15 @@ _APART = 5.0
 """Seconds between two lists that must agree."""
 
 
-def generate_key(before: LiveTunnel) -> Protocol[Secret | Verdict]:
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A key that Cloudflare made, and when, in its own words; empty when it did not say."""
+
+    key: Secret
+    on: str
+
+
+def generate_key(before: LiveTunnel) -> Protocol[Made | Verdict]:
     """Let Cloudflare make a key, asking once and never again.
 
     (API: the key stands only in the answer, and is in force at once.) When the answer is lost, the time of
@@ -27,7 +37,7 @@ def generate_key(before: LiveTunnel) -> Protocol[Secret | Verdict]:
     if isinstance(outcome, Answered):
         key = outcome.result.get("key")
         if isinstance(key, Secret):
-            return key
+            return Made(key, outcome.result.get("on", ""))
     elif not isinstance(outcome, Ambiguous) and not contradicts(outcome):
         return Verdict(Result.FAILED, problem_of(outcome))
     for wait in (True, False):

@@ -14,10 +14,10 @@ from reconciler.engine.listing import read_list
 from reconciler.engine.setkeys import send_keys
 from reconciler.model.desired import CommandRef, Declared, EnvRef, External, FileRef, Generated
 from reconciler.model.live import LiveTunnel
+from reconciler.model.psk import is_later
 from reconciler.model.report import Problem
 from reconciler.model.verdict import APPLIED, Result, Verdict
-from reconciler.secrets.generate import generate_key
-from reconciler.secrets.secret import Secret
+from reconciler.secrets.generate import Made, generate_key
 from reconciler.secrets.steps import KeyProtocol, KeySteps, SinkDone, SinkFailed, SinkOp, SinkOutcome, SinkStep
 
 _PUTS = 3
@@ -131,11 +131,11 @@ def prepare(names: Iterable[str], later: Iterable[str] = ()) -> KeySteps:
     return verdicts
 
 
-def promote(names: Iterable[str]) -> KeySteps:
-    """Make the pending keys of tunnels current: Cloudflare has them now."""
+def promote(names: Iterable[str], made_on: str = "") -> KeySteps:
+    """Make the pending keys of tunnels current: Cloudflare has them now, or has made them at this time."""
     verdicts = {}
     for name in names:
-        done: SinkOutcome = yield SinkStep(SinkOp.PROMOTE, name)
+        done: SinkOutcome = yield SinkStep(SinkOp.PROMOTE, name, made_on=made_on)
         verdicts[name] = APPLIED
         if isinstance(done, SinkFailed):
             why = done.problem
@@ -225,8 +225,9 @@ _DIFFERS = Problem(
 
 
 def _generate(tunnels: Iterable[LiveTunnel]) -> KeySteps:
-    """Let Cloudflare make each key and store it at once."""
-    verdicts = {}
+    """Let Cloudflare make each key and store it at once; then see that nobody had another one made since."""
+    verdicts: dict[str, Verdict] = {}
+    times: dict[str, tuple[str, str]] = {}
     for tunnel in tunnels:
         # Should this process die with the answer, the note is what tells that a key was made and lost.
         noted: SinkOutcome = yield SinkStep(SinkOp.NOTE, tunnel.name, before=tunnel.key_generated_on or "")
@@ -236,17 +237,41 @@ def _generate(tunnels: Iterable[LiveTunnel]) -> KeySteps:
         made = yield from generate_key(tunnel)
         verdicts[tunnel.name] = made if isinstance(made, Verdict) else (yield from _keep(tunnel.name, made))
         yield SinkStep(SinkOp.RELEASE, tunnel.name)
+        if isinstance(made, Made) and verdicts[tunnel.name] == APPLIED:
+            times[tunnel.name] = (tunnel.id, made.on)
+    return verdicts | ((yield from _overtaken(times)) if times else {})
+
+
+def _overtaken(times: Mapping[str, tuple[str, str]]) -> KeySteps:
+    """The keys after which, by a new list, another run had one made for the same tunnel: they are not in force.
+
+    Args:
+        times: Tunnel name to its id and to when Cloudflare made the key.
+    """
+    outcome = yield from read_list()
+    if not isinstance(outcome, Answered) or outcome.live is None:
+        why = problem_of(outcome)
+        message = f"Cloudflare made a key, which is in the sink; whether it is the last one is not known: {why.message}"
+        unsure = Verdict(Result.UNKNOWN, Problem("key-not-checked", message, "See `reconciler psk status`.", why.ray))
+        return dict.fromkeys(times, unsure)
+    verdicts = {}
+    for name, (tunnel_id, made_on) in times.items():
+        now = outcome.live.tunnels.get(tunnel_id)
+        if now is None or is_later(now.key_generated_on, made_on):
+            message = "Cloudflare made a key, and another one for somebody else right after it"
+            remedy = f"Once no other run is at work: reconciler psk rotate {name}"
+            verdicts[name] = Verdict(Result.UNKNOWN, Problem("key-not-in-sink", message, remedy))
     return verdicts
 
 
-def _keep(name: str, key: Secret) -> KeyProtocol[Verdict]:
+def _keep(name: str, made: Made) -> KeyProtocol[Verdict]:
     """Store a key that is in force already; a failed write may have worked, so reading decides."""
     why = _DIFFERS
     for attempt in range(_PUTS):
-        put: SinkOutcome = yield SinkStep(SinkOp.PUT, name, key)
+        put: SinkOutcome = yield SinkStep(SinkOp.PUT, name, made.key)
         check: SinkOutcome = yield SinkStep(SinkOp.CHECK, name)
         if isinstance(check, SinkDone) and check.yes:
-            return (yield from promote([name]))[name]
+            return (yield from promote([name], made.on))[name]
         why = next((s.problem for s in (put, check) if isinstance(s, SinkFailed)), _DIFFERS)
         if attempt + 1 < _PUTS:
             yield Pause(2.0**attempt, f"the sink of {name} failed")

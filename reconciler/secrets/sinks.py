@@ -39,8 +39,11 @@ class Sink(Protocol):
     def get(self, tunnel: str) -> Secret | None:
         """The pending key, or None."""
 
-    def promote(self, tunnel: str, secret: Secret) -> None:
-        """Make the pending key the current one; refused unless it is this one: another run may have put its own."""
+    def promote(self, tunnel: str, secret: Secret, made_on: str = "") -> None:
+        """Make the pending key the current one; refused unless it is this one: another run may have put its own.
+
+        Notes, if it can, when that was, and when Cloudflare made the key if it did.
+        """
 
     def note(self, tunnel: str, before: str) -> None:
         """Note, durably if it can, that Cloudflare is asked for a key, and when it made one before.
@@ -123,7 +126,7 @@ class FileSink:
         except ValueError:
             raise SinkError(f"{path} holds no key: remove it if it is empty") from None
 
-    def promote(self, tunnel: str, secret: Secret) -> None:
+    def promote(self, tunnel: str, secret: Secret, made_on: str = "") -> None:
         """Rename the pending file over the current one and note the time; done if another run has made it current."""
         if self.get(tunnel) != secret:
             if self._key(self._path) != secret:
@@ -132,7 +135,8 @@ class FileSink:
         try:
             self._pending.replace(self._path)
             self._sync()
-            self._write_record({"tunnel": tunnel, "set_on": self._clock().isoformat()})
+            made = {"made_on": made_on} if made_on else {}
+            self._write_record({"tunnel": tunnel, "set_on": self._clock().isoformat(), **made})
         except OSError as failed:
             raise SinkError(f"{self._pending}: {failed.strerror}") from None
 
@@ -159,10 +163,15 @@ class FileSink:
         """Which files are there, and what stands in the record."""
         current = _is_there(self._path)
         record = self._read_record()
-        if record.get("tunnel") != tunnel:
-            record = {}
-        set_on = record.get("set_on") if current else None
-        return Held(current, bool(_is_there(self._pending)), record.get("asked_after"), set_on)
+        record = record if record.get("tunnel") == tunnel else {}
+        times = record if current else {}
+        return Held(
+            current=current,
+            pending=bool(_is_there(self._pending)),
+            noted=record.get("asked_after"),
+            set_on=times.get("set_on"),
+            made_on=times.get("made_on"),
+        )
 
     def _read_record(self) -> dict[str, str]:
         try:
@@ -246,7 +255,7 @@ class CommandSink:
         except ValueError:
             raise SinkError(f"{self._ref.argv[0]} get printed something that is not UTF-8 text") from None
 
-    def promote(self, tunnel: str, secret: Secret) -> None:
+    def promote(self, tunnel: str, secret: Secret, made_on: str = "") -> None:  # noqa: ARG002 - the store keeps keys only
         """Run `promote`, if `get` still gives the key."""
         if self.get(tunnel) != secret:
             raise SinkError(f"the sink command {self._ref.argv[0]!r} (get) gives the key no more that was put there")

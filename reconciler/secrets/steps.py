@@ -39,12 +39,14 @@ class SinkStep:
     Attributes:
         secret: For PUT: a key that Cloudflare made.
         before: For NOTE: when Cloudflare last made a key, in its words; empty when it never did.
+        made_on: For PROMOTE: when Cloudflare made the key, in its words; empty for a key of another origin.
     """
 
     op: SinkOp
     tunnel: str
     secret: Secret | None = None
     before: str = ""
+    made_on: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -364,7 +364,7 @@ def a_made_key_is_not_looked_for() -> list[Patch]:
         for step in real(before):
             (outcome,) = yield step
             if isinstance(outcome, Answered):
-                return outcome.result["key"]
+                return generate.Made(outcome.result["key"], outcome.result["on"])
             return Verdict(Result.FAILED, generate.problem_of(outcome))
 
     return [(keys, "generate_key", careless)]

@@ -71,6 +71,20 @@ def test_a_key_that_was_made_later_than_the_current_one_was_set_by_more_than_clo
     assert code(THERE, Held(current=True, set_on="no time"), made) is None
 
 
+@pytest.mark.parametrize(
+    ("made", "expected"),
+    [
+        ("2026-05-01T12:00:00.047318Z", None),
+        ("2026-05-01T12:00:00.049Z", "key-not-in-sink"),
+        ("2026-05-01T11:00:00Z", None),
+        (None, None),
+    ],
+)
+def test_another_key_that_cloudflare_made_after_the_current_one_is_told_by_its_own_clock(made, expected):
+    held = Held(current=True, set_on="2026-05-01T13:00:00Z", made_on="2026-05-01T12:00:00.047317925Z")
+    assert code(THERE, held, made) == expected
+
+
 def test_a_key_that_is_older_than_its_tunnel_is_not_its_key():
     assert code(THERE, FULL, created="2026-05-01T12:06:00Z") == "key-not-in-sink"
     assert code(THERE, FULL, created="2026-05-01T12:04:00Z") is None

@@ -91,7 +91,7 @@ class World:
         self.sent[name] += 1
         self.key[name] = f"there{self.clock}"
         self.generated[name] = self.clock
-        return Answered(result={"key": Secret(self.key[name])})
+        return Answered(result={"key": Secret(self.key[name]), "on": self.time(self.clock)})
 
     def sink(self, step: SinkStep) -> SinkOutcome:
         self.clock += 1
@@ -362,6 +362,30 @@ def test_a_key_made_by_cloudflare_is_asked_for_once_and_its_loss_is_loud(
     world = World()
     assert outcomes(drive(rotate([THERE]), world, faults)) == {"par-a": expected}
     assert world.sent["par-a"] <= 1
+
+
+def _another_was_made(world: World, call: Call) -> Outcome:
+    """Another run has had a key made meanwhile."""
+    world.generated["par-a"] = world.clock
+    return world.call(call)
+
+
+CALL_FAULTS["overtaken"] = _another_was_made
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        ("overtaken", ("unknown", "key-not-in-sink")),
+        ("denied", ("unknown", "key-not-checked")),
+        ("", ("applied", None)),
+    ],
+)
+def test_a_list_proves_that_no_other_key_was_made_after_the_one_in_the_sink(
+    fault: str, expected: tuple[str, str | None]
+) -> None:
+    world = World()
+    assert outcomes(drive(rotate([THERE]), world, {9: fault})) == {"par-a": expected}
 
 
 @pytest.mark.parametrize(
