@@ -33,6 +33,7 @@ class Applied:
         live: The latest trusted list.
         notes: What the report should say about how it went.
         stop: Why the account stopped early, or None.
+        made: Keys of creates that surely made their tunnel, with the key that was sent for it.
         answered: Whether any answer said that a write was done, whatever became of its change later: a tunnel that was
             parked and could not be brought to its end is a failed change, and the account is not what it was.
         unreadable: Tunnels of these files that the latest list shows and that can't be compared.
@@ -45,6 +46,7 @@ class Applied:
     stop: Denied | NotSent | Problem | None
     answered: bool = False
     unreadable: tuple[LeftAlone, ...] = ()
+    made: frozenset[str] = frozenset()
 
     @property
     def written(self) -> bool:
@@ -83,7 +85,16 @@ def apply(plan: Plan, keyed: frozenset[str] = frozenset()) -> Protocol[Applied]:
     left = () if not plan.changes else (yield from verify(run)) if run.touched and run.stop is None else None
     # A change in `final` has its tunnel, though a list told of it and no answer did.
     written = run.wrote or bool(run.final)
-    return Applied(run.verdicts, left, run.live, tuple(run.notes), run.stop, written, unreadable(plan, run.live))
+    return Applied(
+        verdicts=run.verdicts,
+        left=left,
+        live=run.live,
+        notes=tuple(run.notes),
+        stop=run.stop,
+        answered=written,
+        unreadable=unreadable(plan, run.live),
+        made=frozenset(run.made),
+    )
 
 
 def _last_deletes(run: Run) -> Protocol[None]:

@@ -73,6 +73,7 @@ def _settle(run: Run, change: Change, outcome: Outcome) -> None:
     match outcome:
         case Answered():
             run.decide([change], APPLIED)
+            run.made.add(change.key)
         case Denied() | NotSent():
             run.settle_unsent([change], outcome)
         case Refused() | Ambiguous():
@@ -161,6 +162,7 @@ def _send_keys(run: Run, adopted: dict[str, Change]) -> Protocol[None]:
     for tunnel_id, key in sorted(keys.items()):
         problem = verdicts[key].problem if key in verdicts else run.stopped()
         if problem is not None:
-            change = adopted[tunnel_id]
+            change = adopted.pop(tunnel_id)
             run.unproved(change, f"the answer to its create was lost, and its key was not set again: {problem.message}")
             run.final.add(change.key)
+    run.made |= {change.key for change in adopted.values()}

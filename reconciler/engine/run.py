@@ -61,6 +61,7 @@ class Run:
         notes: What the report should say about how it went.
         stop: Why nothing more is sent, or None.
         touched: True once a write may have been carried out.
+        made: Keys of creates that surely made their tunnel, with the key that was sent for it.
         wrote: True once an answer said that a write was done.
         answered: Tunnel id to the settings that the last answer to an update gave.
         passing: Change key to the borrowed settings a tunnel passes through while a cycle is broken.
@@ -77,6 +78,7 @@ class Run:
         self.notes: list[str] = []
         self.stop: Denied | NotSent | Problem | None = None
         self.touched = False
+        self.made: set[str] = set()
         self.wrote = False
         self.passing: dict[str, Settings] = {}
         self.answered: dict[str, Settings] = {}

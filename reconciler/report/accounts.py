@@ -196,10 +196,10 @@ def with_keys(report: AccountReport, plan: "Plan", verdicts: Mapping[str, Verdic
     """
     found = {**{name: Verdict(Result.UNKNOWN, why) for name, why in plan.doubts.items()}, **verdicts}
     wrong = {name: verdict for name, verdict in found.items() if verdict != APPLIED}
-    made = {c.name for c in plan.changes if c.action is Action.CREATE}
+    made = {c.name for c in report.changes if c.action == Action.CREATE and c.outcome == Result.APPLIED}
 
     def judged(change: ChangeReport) -> ChangeReport:
-        verdict = wrong.get(change.name) if change.action == Action.CREATE else None
+        verdict = wrong.get(change.name) if change.name in made else None
         return replace(change, outcome=verdict.result.value, error=verdict.problem) if verdict else change
 
     return replace(

@@ -10,8 +10,7 @@ from reconciler.api.outcome import problem_of
 from reconciler.engine.apply import Applied
 from reconciler.model.desired import Declared, Generated
 from reconciler.model.report import NO_KEY, Problem
-from reconciler.model.verdict import APPLIED, Result, Verdict
-from reconciler.plan.change import Action
+from reconciler.model.verdict import Result, Verdict
 from reconciler.plan.plan import Plan
 from reconciler.secrets.rotate import make_missing, promote
 from reconciler.secrets.steps import KeySteps
@@ -22,13 +21,11 @@ def deliver(plan: Plan, ended: Applied) -> KeySteps:
 
     Args:
         plan: What was carried out.
-        ended: How; a create that is applied has the key that was sent with it.
+        ended: How.
     """
-    made = [
-        c.declared
-        for c in plan.changes
-        if c.action is Action.CREATE and c.declared and ended.verdicts.get(c.key) == APPLIED
-    ]
+    there_now = None if ended.left is None else ended.live.by_name()
+    ours = [c.declared for c in plan.changes if c.key in ended.made and c.declared]
+    made = [t for t in ours if there_now is None or t.name in there_now]
     here = [t.name for t in made if isinstance(t.key, Generated) and t.key.by == "local"]
     there = [t for t in made if isinstance(t.key, Generated) and t.key.by == "cloudflare"]
     left = [plan.desired.tunnels[name] for name in plan.keyless]

@@ -57,37 +57,6 @@ def rotate(targets: Sequence[Declared]) -> KeySteps:
         live = yield from _listed(targets, wrong)
     if any(wrong.values()):
         return _all_or_nothing(wrong)
-    return (yield from _renew(targets, live))
-
-
-def make_missing(targets: Sequence[Declared]) -> KeySteps:
-    """Have Cloudflare make the keys of tunnels that have none yet, each for itself: probe → list → ask → store.
-
-    Args:
-        targets: Declared tunnels, each once.
-
-    Returns:
-        A verdict per name: `skipped` where Cloudflare was not asked, `unknown` where somebody else has had a key made.
-    """
-    if not targets:
-        return {}
-    wrong = yield from _probe(t.name for t in targets)
-    live = yield from _listed(targets, wrong)
-    verdicts = {name: Verdict(Result.SKIPPED, why) for name, why in wrong.items() if why}
-    ready = []
-    for target in targets:
-        if target.name not in verdicts and live[target.name].key_generated_on is not None:
-            remedy = f"If its sink does not get it: reconciler psk rotate {target.name}"
-            verdicts[target.name] = Verdict(Result.UNKNOWN, replace(_THEIRS, remedy=remedy))
-        elif target.name not in verdicts:
-            ready.append(target)
-    return verdicts | (yield from _renew(ready, live))
-
-
-_THEIRS = Problem("key-not-in-sink", "Somebody else has had Cloudflare make a key for it meanwhile")
-
-
-def _renew(targets: Sequence[Declared], live: Mapping[str, LiveTunnel]) -> KeySteps:
     verdicts: dict[str, Verdict] = {}
     send: dict[str, str] = {}
     generate: list[LiveTunnel] = []
@@ -105,6 +74,38 @@ def _renew(targets: Sequence[Declared], live: Mapping[str, LiveTunnel]) -> KeySt
     verdicts |= yield from promote(name for name, verdict in sent.items() if verdict == APPLIED)
     verdicts |= yield from _generate(generate)
     return verdicts
+
+
+def make_missing(targets: Sequence[Declared]) -> KeySteps:
+    """Have Cloudflare make the keys of tunnels that have none yet, each for itself: probe → list → ask → store.
+
+    Args:
+        targets: Declared tunnels, each once.
+
+    Returns:
+        A verdict per name: `skipped` where Cloudflare was not asked, `unknown` where it may have a key all the same.
+    """
+    if not targets:
+        return {}
+    wrong = yield from _probe(t.name for t in targets)
+    live = yield from _listed(targets, wrong)
+    verdicts = {name: Verdict(Result.SKIPPED, why) for name, why in wrong.items() if why}
+    ready = []
+    for name in (t.name for t in targets if t.name not in verdicts):
+        pending = yield from _hold(name, make=False)
+        if isinstance(pending, Verdict):
+            verdicts[name] = replace(pending, result=Result.SKIPPED)
+        elif pending or live[name].key_generated_on is not None:
+            verdicts[name] = _somebody_else_s(name)
+        else:
+            ready.append(live[name])
+    return verdicts | (yield from _generate(ready))
+
+
+def _somebody_else_s(name: str) -> Verdict:
+    message = "Somebody else has had Cloudflare make a key for it, or has one pending in its sink"
+    remedy = f"If its sink does not get it: reconciler psk rotate {name}"
+    return Verdict(Result.UNKNOWN, Problem("key-not-in-sink", message, remedy))
 
 
 def prepare(names: Iterable[str], later: Iterable[str] = ()) -> KeySteps:

@@ -13,6 +13,7 @@ from tests.battery.names import named_world, run_named
 from tests.battery.paths import run_path
 from tests.battery.port import KINDS, STRANGE
 from tests.battery.run import Result, run
+from tests.battery.sinks import SINK_KINDS, generated_world, run_shared_sinks, run_sinks
 from tests.battery.two import SYSTEMATIC, run_rivals, run_two
 from tests.battery.world import World, world
 
@@ -44,6 +45,8 @@ _MODES: Mapping[str, Callable[[World, Mapping[int, str], int], Result]] = {
     "path": run_path,
     "keys": run_keys,
     "named": run_named,
+    "sinks": run_sinks,
+    "shared": run_shared_sinks,
     "machine": run_machine,
 }
 
@@ -205,6 +208,21 @@ def secrets(seed: int) -> Iterator[tuple[Spec, World]]:
         yield ("keys", seed, 2, ((index, kind),), draw), found
 
 
+def sinks(seed: int) -> Iterator[tuple[Spec, World]]:
+    """Generated keys: every request and step of a sink meets every kind of fault, and two processes share sinks."""
+    found = generated_world(seed)
+    requests = run_sinks(found, {}).requests
+    kinds = [kind for kind in KINDS if kind != "foreign-edit"]  # what is edited after the last diff nobody can see
+    for index, kind in product(range(requests + 1), kinds):
+        yield ("sinks", seed, 0, ((index, kind),), 0), found
+    for index, kind in product(range(1, 12), SINK_KINDS):
+        yield ("sinks", seed, 0, ((-index, kind),), 0), found
+    rng = random.Random(seed)
+    for draw in range(60):
+        faults = tuple((i, kind) for i, kind in _some_faults(rng, draw % 3, 2 * requests) if kind in kinds)
+        yield ("shared", seed, 0, faults, draw), found
+
+
 def machines(seed: int) -> Iterator[tuple[Spec, World]]:
     """Examples of the Hypothesis state machine."""
     yield ("machine", 0, 0, (), seed), world(0)
@@ -220,6 +238,7 @@ BATTERIES: Mapping[str, Callable[[int], Iterator[tuple[Spec, World]]]] = {
     "paths": paths,
     "keys": secrets,
     "names": names,
+    "sinks": sinks,
     "machine": machines,
 }
 

@@ -8,14 +8,14 @@ from reconciler.api import exchange as edge
 from reconciler.api import results, wire
 from reconciler.api.call import Answered, Call, NotSent, Refused, Verb
 from reconciler.engine import apply, creates, deletes, run, updates, verify
-from reconciler.model import live, tunnel
+from reconciler.model import live, psk, tunnel
 from reconciler.model.fields import BGP_PATHS
 from reconciler.model.live import Live
 from reconciler.model.tunnel import nested
 from reconciler.model.verdict import Result, Verdict
 from reconciler.plan import build, diff, guard, scope
 from reconciler.secrets import generate
-from tests.battery import keys, port
+from tests.battery import keys, port, sinks
 from tests.battery import run as stories
 
 Patch = tuple[Any, str, Any]
@@ -354,6 +354,36 @@ def a_refused_token_is_tried_on() -> list[Patch]:
 @bug
 def an_interruption_is_not_noticed() -> list[Patch]:
     return [(port.VirtualPort, "stopping", lambda _: False)]
+
+
+@bug
+def a_create_that_only_a_list_shows_has_the_key_of_this_run() -> list[Patch]:
+    def believe(self: run.Run, change: Any, _: str) -> None:
+        self.decide([change], run.APPLIED)
+        self.made.add(change.key)
+
+    return [(run.Run, "unproved", believe)]
+
+
+@bug
+def a_pending_key_is_not_looked_at() -> list[Patch]:
+    real = build.doubt
+    return [(build, "doubt", lambda target, tunnel, held: real(target, tunnel, replace(held, pending=False)))]
+
+
+@bug
+def a_tunnel_for_which_no_key_was_made_is_fine() -> list[Patch]:
+    return [(psk, "_never_made", lambda *_: None)]
+
+
+@bug
+def keys_are_delivered_only_after_a_run_that_did_not_stop() -> list[Patch]:
+    real = sinks.deliver
+
+    def lazy(plan: Any, ended: Any) -> Any:
+        return (yield from real(plan, ended)) if ended.stop is None else {}
+
+    return [(sinks, "deliver", lazy)]
 
 
 @bug

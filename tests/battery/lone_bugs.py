@@ -143,6 +143,8 @@ ALONE = {
     "S13": "retry after is not obeyed",
     "S14": "a plan tries a write",
     "S15": "an update undoes what a list on the way showed",
+    "S16": "a pending key is not looked at",
+    "S17": "a tunnel for which no key was made is fine",
     "L1": "cycles are split",
     "L2": "what is as declared is written again",
     "L3": "every update sets a direction",

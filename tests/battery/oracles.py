@@ -28,6 +28,8 @@ ORACLES = {
     "S13": "no call before Retry-After has passed",
     "S14": "nothing but GET before a plan is approved",
     "S15": "what others wrote meanwhile is not undone without a report, once a list has shown it",
+    "S16": "a generated key in force is its sink's current one, or the report says that it may not be",
+    "S17": "a tunnel that has no key although one was to be generated is reported",
     "L1": "converged after at most three more runs",
     "L2": "then two empty plans",
     "L3": "the way does not matter, only the wish",

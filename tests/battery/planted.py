@@ -12,6 +12,7 @@ from tests.battery.keys import KEY_KINDS
 from tests.battery.lone_bugs import ALONE
 from tests.battery.oracles import Breach
 from tests.battery.port import KINDS
+from tests.battery.sinks import SINK_KINDS
 from tests.battery.world import world
 
 LIMIT = 10_000
@@ -53,6 +54,12 @@ def _stories() -> Iterator[Spec]:
             fault = ((rng.randrange(12), rng.choice(KINDS)),)
             yield "rivals", seed, size, fault, rng.randrange(200)
         yield "path", seed, size, (), seed
+        for draw in range(8):
+            at, kind = rng.choice(
+                [(rng.randrange(8), rng.choice(KINDS)), (-rng.randrange(1, 10), rng.choice(SINK_KINDS))]
+            )
+            yield "sinks", seed, size, ((at, kind),), draw
+            yield "shared", seed, size, (), seed + draw
         yield "keys", seed, 2, ((rng.randrange(4), rng.choice(KEY_KINDS)),), seed
         yield "named", seed, 0, ((rng.randrange(6), rng.choice(KINDS)),), seed
         yield "named", 4 * seed + 1, 0, ((rng.randrange(4), rng.choice(("reset-after", "500-after"))),), seed

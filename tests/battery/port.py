@@ -40,6 +40,7 @@ class Mishaps:
     def __init__(self, plan: Mapping[int, str]) -> None:
         self.left = dict(plan)
         self.asked = 0
+        self.stepped = 0
         self.fired: list[tuple[str, str]] = []
 
     def next(self, request: Request) -> str | None:
@@ -48,6 +49,14 @@ class Mishaps:
         self.asked += 1
         if kind is not None:
             self.fired.append((kind, operation(request)))
+        return kind
+
+    def next_at_a_sink(self) -> str | None:
+        """The fault of the next step of a sink, if any; in the plan they stand under -1, -2 and so on."""
+        self.stepped += 1
+        kind = self.left.pop(-self.stepped, None)
+        if kind is not None:
+            self.fired.append((kind, "sink"))
         return kind
 
 

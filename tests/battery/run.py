@@ -2,19 +2,21 @@
 
 import random
 from collections import Counter
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from reconciler.api.call import Answered, Denied, Outcome, Pause, Step
+from reconciler.api.call import Answered, Denied, Pause
 from reconciler.api.exchange import KeyAccess, Session, exchange
 from reconciler.engine import apply as engine
 from reconciler.engine.listing import read_list
 from reconciler.model.live import Live
+from reconciler.model.report import AccountReport
 from reconciler.model.tunnel import nested
 from reconciler.model.verdict import APPLIED
 from reconciler.plan import build as core
 from reconciler.plan.plan import Plan
+from reconciler.secrets.steps import SinkOutcome, SinkStep
 from reconciler.simulator.message import RefusedError
 from reconciler.simulator.server import Simulator
 from tests.battery.guarded import Guarded
@@ -33,9 +35,10 @@ class Ending:
     outcome: str
     plan: Plan | None = None
     applied: engine.Applied | None = None
+    report: AccountReport | None = None
 
 
-Protocol = Generator[Step, tuple[Outcome, ...], Ending]
+Protocol = Generator[Any, Any, Ending]
 
 
 def tool(world: World, guarded: Guarded) -> Protocol:
@@ -215,15 +218,21 @@ def told(ending: Ending, watch: Watch) -> None:
         watch.breach("S9", "a key in the report")
 
 
-def turns(protocol: Protocol, session: Session, port: VirtualPort) -> Generator[None, None, Ending]:
+def turns(
+    protocol: Protocol, session: Session, port: VirtualPort, sink: Callable[[SinkStep], SinkOutcome] | None = None
+) -> Generator[None, None, Ending]:
     """Drives the tool over the virtual clock; yields before every call, so that others may have a turn."""
-    outcomes: tuple[Outcome, ...] | None = None
+    outcomes: Any = None
     while True:
         try:
             step = next(protocol) if outcomes is None else protocol.send(outcomes)
         except StopIteration as end:
             ending: Ending = end.value
             return ending
+        if isinstance(step, SinkStep) and sink is not None:
+            yield
+            outcomes = sink(step)
+            continue
         if isinstance(step, Pause):
             port.sleep(min(step.seconds, max(0.0, session.left(port.now()))))
             outcomes = ()

@@ -9,7 +9,8 @@ import pytest
 
 from reconciler.simulator.message import Reply, Request, failure
 from reconciler.simulator.server import Simulator
-from tests.cli.world import World, tunnel
+from tests.cli.world import ID, World, tunnel
+from tests.strangers import foreign_edit
 
 HERE = {"generate": True, "deliver_to": {"file": "sink/t001"}}
 THERE = {"generate": "cloudflare", "deliver_to": {"file": "sink/t001"}}
@@ -97,7 +98,7 @@ def test_a_key_stays_pending_while_there_may_be_two_tunnels_of_its_name(world: W
     (change,) = ran.account["changes"]
     assert (ran.code, change["outcome"], change["error"]["code"]) == (7, "unknown", "key-not-in-sink")
     assert not (world.root / SINK).exists()
-    assert world.read(f"{SINK}.pending") in world.sim.keys("023e105f4ecef8ad9ca31a8372d0c353").values()
+    assert world.read(f"{SINK}.pending") in world.sim.keys(ID).values()
 
 
 def test_a_pending_key_is_no_reason_to_say_that_all_is_well_until_it_is_current(world: World) -> None:
@@ -154,3 +155,19 @@ def test_a_command_is_never_asked_by_a_plan_and_nothing_is_made_where_it_may_hol
         assert (ran.code, key["error"]["code"]) == (code, "key-not-checked")
     assert world.calls == ["GET"]
     assert not list(world.root.rglob("ran"))
+
+
+@pytest.mark.parametrize("psk", [HERE, THERE])
+def test_a_key_is_delivered_though_its_tunnel_has_not_converged(world: World, psk: object) -> None:
+    def edit(simulator: Simulator, request: Request) -> Reply:
+        reply = simulator.handle(request)
+        if request.method == "POST" and request.path.endswith("/ipsec_tunnels"):
+            foreign_edit(simulator, ID, "t001", {"description": "theirs"})
+        return reply
+
+    declare(world, psk)
+    world.answer = edit
+    ran = world.run("apply", "--auto-approve", "-o", "json")
+    (change,) = ran.account["changes"]
+    assert (ran.code, change["outcome"], change["error"]["code"]) == (7, "failed", "not-cleared")
+    assert world.read(SINK) == world.key("t001")

@@ -108,14 +108,17 @@ def test_the_record_tells_tunnel_and_time_and_nothing_of_the_key(tmp_path: Path)
     assert sink.held("lon-a").pending
     sink.promote("lon-a", Secret("k2"))
     assert sink.held("lon-a") == Held(current=True, set_on=NOW.isoformat())
-    sink.put("lon-a", Secret("k3"))
-    sink.promote("lon-a", Secret("k3"), "2026-05-01T11:59:59Z")
-    assert sink.held("lon-a") == Held(current=True, set_on=NOW.isoformat(), made_on="2026-05-01T11:59:59Z")
-    (tmp_path / "lon-a.key").unlink()
-    assert sink.held("lon-a") == Held(current=False)
-    (tmp_path / "lon-a.key").touch()
     (tmp_path / "lon-a.key.json").write_text("[")
     assert sink.held("lon-a") == Held(current=True)
+    (tmp_path / "lon-a.key").unlink()
+    assert sink.held("lon-a") == Held(current=False)
+
+
+def test_the_record_says_when_cloudflare_made_the_key_as_long_as_there_is_one(tmp_path: Path) -> None:
+    sink = file_sink(tmp_path)
+    sink.put("lon-a", Secret("k1"))
+    sink.promote("lon-a", Secret("k1"), "2026-05-01T11:59:59Z")
+    assert sink.held("lon-a") == Held(current=True, set_on=NOW.isoformat(), made_on="2026-05-01T11:59:59Z")
     (tmp_path / "lon-a.key").unlink()
     assert sink.held("lon-a") == Held(current=False)
 

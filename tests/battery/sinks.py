@@ -1,0 +1,286 @@
+"""Applies of tunnels whose keys are generated, and the sinks of these keys, which outlive the processes.
+
+The sinks are simple ones in memory; what is done with them is done by the program itself. The oracles look into them
+and into the simulator: does a sink hold the key that is in force, and does a report say so where it does not?
+"""
+
+import random
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import lru_cache
+from itertools import count
+from typing import NoReturn
+
+from reconciler.api.call import Answered, Denied
+from reconciler.api.exchange import KeyAccess
+from reconciler.engine import apply as engine
+from reconciler.engine.listing import read_list
+from reconciler.model.desired import CommandRef, Declared, FileRef, Generated
+from reconciler.model.psk import Held
+from reconciler.model.report import Problem
+from reconciler.model.verdict import APPLIED
+from reconciler.plan import build as core
+from reconciler.plan.change import Action
+from reconciler.report.accounts import applied, with_keys
+from reconciler.secrets.created import deliver
+from reconciler.secrets.deliver import carry_out
+from reconciler.secrets.resolve import KeyRing
+from reconciler.secrets.rotate import prepare, rotate
+from reconciler.secrets.secret import Secret, reveal
+from reconciler.secrets.sinks import SinkError
+from reconciler.secrets.steps import SinkOutcome, SinkStep
+from tests.battery.guarded import Guarded
+from tests.battery.port import Killed, Mishaps
+from tests.battery.run import Ending, Protocol, Result, Story, finish, turns
+from tests.battery.two import by_chance, together
+from tests.battery.world import ACCOUNT, Clock, World, world
+
+SINK_KINDS = ("kill-before", "kill-after", "sink-fails")
+"""What may happen at a step of a sink."""
+
+_STRIDE = 16_000
+_REMEDIES = 3
+
+
+class Store:
+    """One tunnel's sink, a file's or a command's, that any number of processes use."""
+
+    def __init__(self, clock: Clock, *, shows: bool) -> None:
+        self.current: Secret | None = None
+        self.pending: Secret | None = None
+        self._clock = clock
+        self._shows = shows
+        self._record: dict[str, str] = {}
+
+    def probe(self, _tunnel: str) -> None:
+        """Nothing is wrong with it."""
+
+    def put(self, _tunnel: str, secret: Secret) -> None:
+        if self.pending not in (None, secret):
+            raise SinkError("another key is pending")
+        self.pending = secret
+
+    def get(self, _tunnel: str) -> Secret | None:
+        return self.pending
+
+    def promote(self, _tunnel: str, secret: Secret, made_on: str = "") -> None:
+        if self.pending != secret:
+            if self._shows and self.current == secret:
+                return
+            raise SinkError("another key is pending, or none")
+        self.current, self.pending = secret, None
+        now = datetime.fromtimestamp(self._clock.server(), UTC).isoformat()
+        self._record = {"set_on": now, **({"made_on": made_on} if made_on else {})}
+
+    def note(self, _tunnel: str, before: str) -> None:
+        self._record.setdefault("noted", before)
+
+    def release(self, _tunnel: str) -> None:
+        """Nothing was set aside."""
+
+    def held(self, _tunnel: str) -> Held:
+        pending = self.pending is not None
+        return Held(self.current is not None, pending, **self._record) if self._shows else Held()
+
+    def holds(self, key: str | None) -> bool:
+        """Whether it has the key where it belongs; of a command's store nobody can see whether it is only pending."""
+        places = [self.current] if self._shows else [self.current, self.pending]
+        return key is not None and any(place is not None and reveal(place) == key for place in places)
+
+
+class _Broken(Store):
+    """A sink of which nothing works."""
+
+    def __init__(self) -> None:
+        """It holds nothing, as far as anybody can see."""
+
+    def _fail(self, *_: object) -> NoReturn:
+        raise SinkError("broken")
+
+    probe = put = get = promote = note = _fail
+
+    def release(self, _tunnel: str) -> None:
+        """Nothing was set aside."""
+
+
+@lru_cache(maxsize=4)
+def generated_world(seed: int) -> World:
+    """The world of a seed, or the next one of its variant that creates something; all keys are generated."""
+    found = next(w for i in count() if (w := world(seed + i * _STRIDE)).made and not w.blocked)
+    rng = random.Random(seed)
+    tunnels = {name: _generating(t, rng) if name in found.made else t for name, t in found.desired.tunnels.items()}
+    return replace(found, desired=replace(found.desired, tunnels=tunnels), keyed=frozenset(), memo={})
+
+
+def _generating(declared: Declared, rng: random.Random) -> Declared:
+    by = rng.choice(["local", "cloudflare"])
+    place = rng.choice([FileRef(declared.name), FileRef(declared.name), CommandRef(("put",), "/")])
+    return replace(declared, key=Generated(by, place))
+
+
+def _key(declared: Declared | None) -> Generated | None:
+    return declared.key if declared and isinstance(declared.key, Generated) else None
+
+
+def tool(story: "Keeping", world: World, guarded: Guarded) -> Protocol:
+    """What `apply --auto-approve` does for one account, keys and sinks included."""
+    outcome = yield from read_list()
+    if isinstance(outcome, Denied):
+        return Ending("auth")
+    if not isinstance(outcome, Answered) or outcome.live is None:
+        return Ending("error")
+    held = {name: store.held(name) for name, store in story.stores.items()}
+    plan = core.build_plan(world.desired, outcome.live, world.options, held)
+    if plan.guards:
+        return Ending("blocked", plan)
+    guarded.approve(plan)
+    made = {c.name: key for c in plan.changes if c.action is Action.CREATE and (key := _key(c.declared))}
+    local = frozenset(name for name, key in made.items() if key.by == "local")
+    prepared = yield from prepare(local, made.keys() - local)
+    if any(verdict != APPLIED for verdict in prepared.values()):
+        return Ending("error", plan)
+    ended = yield from engine.apply(plan, local)
+    verdicts = yield from deliver(plan, ended)
+    report = with_keys(applied(plan, ended), plan, verdicts, stopped=guarded.stopped)
+    return Ending(report.outcome, plan, ended, report)
+
+
+class _Approved:
+    """Stands for an approved plan that lists nothing, since keys are no changes."""
+
+    changes = ()
+
+
+def _rotated(targets: list[Declared]) -> Protocol:
+    yield from rotate(targets)
+    return Ending("rotated")
+
+
+def troubles(ending: Ending) -> dict[str, Problem]:
+    """What the report says is wrong, by tunnel name."""
+    if ending.report is None:
+        return {}
+    entries = [*ending.report.changes, *ending.report.keys]
+    return {entry.name: entry.error for entry in entries if entry.error is not None}
+
+
+@dataclass(slots=True)
+class Keeping(Story):
+    """A story whose keys are generated."""
+
+    stores: dict[str, Store] = field(init=False)
+    together: bool = False
+
+    def __post_init__(self) -> None:
+        Story.__post_init__(self)
+        self.stores = {
+            name: Store(self.world.clock, shows=isinstance(key.deliver_to, FileRef))
+            for name, declared in self.world.desired.tunnels.items()
+            if (key := _key(declared))
+        }
+
+    def start(self, world: World | None = None) -> tuple[Generator[None, None, Ending], Guarded]:
+        """A fresh process that applies."""
+        session, port, guarded = self.session(world)
+        ring = KeyRing()
+        session.keys = KeyAccess(ring.reveal, Secret, lambda _: False)
+        protocol = tool(self, guarded.world, guarded)
+        return turns(protocol, session, port, lambda step: self._sink(step, ring)), guarded
+
+    def _sink(self, step: SinkStep, ring: KeyRing) -> SinkOutcome:
+        kind = self.mishaps.next_at_a_sink()
+        if kind == "kill-before":
+            raise Killed
+        sinks = {step.tunnel: _Broken()} if kind == "sink-fails" else self.stores
+        done = carry_out(step, sinks, ring, lambda _: None)
+        if kind == "kill-after":
+            raise Killed
+        return done
+
+    def close(self, ending: Ending, guarded: Guarded) -> None:
+        """Judges an invocation that has ended."""
+        Story.close(self, ending, guarded)
+        if ending.outcome != "killed" and not self.together:
+            self.judge([ending])
+
+    def judge(self, endings: list[Ending]) -> None:
+        """S16 and S17: of every key that no sink holds, and of every tunnel without one, some report speaks."""
+        said = {name for ending in endings for name in troubles(ending)}
+        reported = any(ending.report is not None for ending in endings)
+        for name, key in self.wrong().items() if reported else ():
+            if name not in said:
+                oracle, text = ("S17", "no key") if key is None else ("S16", "a key that its sink does not hold")
+                self.watch.breach(oracle, f"{name} has {text}, and the report does not say so")
+
+    def wrong(self) -> dict[str, str | None]:
+        """The keys in force that their sinks do not hold, by tunnel name; None for a tunnel without a key.
+
+        Of no tunnel that somebody else made with a key of his own, and of none while the server lies about keys.
+        """
+        account = self.simulator.account(ACCOUNT)
+        names = [t["name"] for t in account.tunnels.values()]
+        lost = any(kind == "lost-write" for kind, _ in self.mishaps.fired)
+        if lost or self.simulator.semantics.replaced_psk == "cleared":
+            return {}
+        return {
+            t["name"]: account.keys.get(i)
+            for i, t in account.tunnels.items()
+            if t["name"] in self.stores
+            and i not in self.watch.strangers
+            and names.count(t["name"]) == 1
+            and not self.stores[t["name"]].holds(account.keys.get(i))
+        }
+
+    def invoke(self) -> Ending:
+        """Runs the tool once, and does what its report advises if that is to rotate keys."""
+        ending = Story.invoke(self)
+        if not self.mishaps.left and ending.report is not None:
+            advised = [n for n, why in troubles(ending).items() if f"psk rotate {n}" in (why.remedy or "")]
+            self._rotate([self.world.desired.tunnels[name] for name in sorted(advised)])
+        return ending
+
+    def _rotate(self, targets: list[Declared]) -> None:
+        there = {t["name"]: i for i, t in self.simulator.account(ACCOUNT).tunnels.items()}
+        if not targets or any(t.name not in there for t in targets):
+            return
+        session, port, guarded = self.session()
+        guarded.keying = frozenset(there[t.name] for t in targets)
+        guarded._plan = _Approved  # type: ignore[assignment]  # noqa: SLF001
+        ring = KeyRing()
+        session.keys = KeyAccess(ring.reveal, Secret, lambda _: False)
+        for _ in turns(_rotated(targets), session, port, lambda step: self._sink(step, ring)):
+            pass
+
+
+def _ended(story: Keeping) -> Result:
+    result = finish(story)
+    if story.endings[-1].outcome == "ok":
+        story.judge(story.endings[-1:])
+    return result
+
+
+def _begun(known: World, faults: Mapping[int, str], seed: int) -> Keeping:
+    generated = any(_key(declared) for declared in known.desired.tunnels.values())
+    return Keeping(known if generated else generated_world(known.seed), Mishaps(faults), random.Random(seed))
+
+
+def run_sinks(known: World, faults: Mapping[int, str], seed: int = 0) -> Result:
+    """Tells one story of generated keys; a fault of a sink's step has a number below zero."""
+    story = _begun(known, faults, seed)
+    first = story.invoke()
+    if not story.mishaps.fired and first.outcome != "ok":
+        story.watch.breach("L1", f"{first.outcome} without any fault")
+    while story.mishaps.left and len(story.endings) < _REMEDIES and story.endings[-1].outcome != "ok":
+        story.invoke()
+    return _ended(story)
+
+
+def run_shared_sinks(known: World, faults: Mapping[int, str], seed: int = 0) -> Result:
+    """Two processes with the same files and the same sinks, their calls and steps interleaved as the seed says."""
+    story = _begun(known, faults, seed)
+    story.together = True
+    together(story, story.world, by_chance(story.rng))
+    story.together = False
+    story.judge([e for e in story.endings if e.outcome != "killed"])
+    return _ended(story)
