@@ -24,6 +24,7 @@ QUICK = {
     "paths": (20, 10),
     "keys": (4, 500),
     "names": (8, 300),
+    "sinks": (8, 200),
     "machine": (4, 1),
 }
 LONG = {
@@ -36,6 +37,7 @@ LONG = {
     "paths": (510, 10),
     "keys": (50, 500),
     "names": (100, 1_000),
+    "sinks": (100, 1_000),
     "machine": (600, 1),
 }
 """Battery to the number of seeds, and the most stories of each."""

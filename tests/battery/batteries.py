@@ -211,16 +211,16 @@ def secrets(seed: int) -> Iterator[tuple[Spec, World]]:
 def sinks(seed: int) -> Iterator[tuple[Spec, World]]:
     """Generated keys: every request and step of a sink meets every kind of fault, and two processes share sinks."""
     found = generated_world(seed)
-    requests = run_sinks(found, {}).requests
     kinds = [kind for kind in KINDS if kind != "foreign-edit"]  # what is edited after the last diff nobody can see
-    for index, kind in product(range(requests + 1), kinds):
-        yield ("sinks", seed, 0, ((index, kind),), 0), found
-    for index, kind in product(range(1, 12), SINK_KINDS):
-        yield ("sinks", seed, 0, ((-index, kind),), 0), found
+    requests = run_sinks(found, {}).requests
     rng = random.Random(seed)
     for draw in range(60):
         faults = tuple((i, kind) for i, kind in _some_faults(rng, draw % 3, 2 * requests) if kind in kinds)
         yield ("shared", seed, 0, faults, draw), found
+    for index, kind in product(range(1, 12), SINK_KINDS):
+        yield ("sinks", seed, 0, ((-index, kind),), 0), found
+    for index, kind in product(range(requests + 1), kinds):
+        yield ("sinks", seed, 0, ((index, kind),), 0), found
 
 
 def machines(seed: int) -> Iterator[tuple[Spec, World]]:

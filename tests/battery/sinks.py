@@ -50,7 +50,7 @@ class Store:
         self.current: Secret | None = None
         self.pending: Secret | None = None
         self._clock = clock
-        self._shows = shows
+        self.shows = shows
         self._record: dict[str, str] = {}
 
     def probe(self, _tunnel: str) -> None:
@@ -66,7 +66,7 @@ class Store:
 
     def promote(self, _tunnel: str, secret: Secret, made_on: str = "") -> None:
         if self.pending != secret:
-            if self._shows and self.current == secret:
+            if self.shows and self.current == secret:
                 return
             raise SinkError("another key is pending, or none")
         self.current, self.pending = secret, None
@@ -81,11 +81,11 @@ class Store:
 
     def held(self, _tunnel: str) -> Held:
         pending = self.pending is not None
-        return Held(self.current is not None, pending, **self._record) if self._shows else Held()
+        return Held(self.current is not None, pending, **self._record) if self.shows else Held()
 
     def holds(self, key: str | None) -> bool:
         """Whether it has the key where it belongs; of a command's store nobody can see whether it is only pending."""
-        places = [self.current] if self._shows else [self.current, self.pending]
+        places = [self.current] if self.shows else [self.current, self.pending]
         return key is not None and any(place is not None and reveal(place) == key for place in places)
 
 
@@ -200,16 +200,22 @@ class Keeping(Story):
 
     def close(self, ending: Ending, guarded: Guarded) -> None:
         """Judges an invocation that has ended."""
+        if self.together:  # the other one may write while this one delivers its keys, after its last list
+            self.watch.raced = True
         Story.close(self, ending, guarded)
         if ending.outcome != "killed" and not self.together:
             self.judge([ending])
 
     def judge(self, endings: list[Ending]) -> None:
-        """S16 and S17: of every key that no sink holds, and of every tunnel without one, some report speaks."""
+        """S16 and S17: of every key that no sink holds, and of every tunnel without one, some report speaks.
+
+        A command shows nothing of itself, so of what it does not hold only those can know who made the tunnel.
+        """
         said = {name for ending in endings for name in troubles(ending)}
-        reported = any(ending.report is not None for ending in endings)
+        reported = [ending.plan for ending in endings if ending.report is not None and ending.plan is not None]
+        made = {c.name for plan in reported for c in plan.changes if c.action is Action.CREATE}
         for name, key in self.wrong().items() if reported else ():
-            if name not in said:
+            if name not in said and (key is None or name in made or self.stores[name].shows):
                 oracle, text = ("S17", "no key") if key is None else ("S16", "a key that its sink does not hold")
                 self.watch.breach(oracle, f"{name} has {text}, and the report does not say so")
 
