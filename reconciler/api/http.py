@@ -1,13 +1,20 @@
-"""Requests over the network: the one module that knows httpx. Slow to import, so it is imported late."""
+"""Requests over the network: the one module that knows httpx. Slow to import, so it is imported late.
+
+httpx limits the wait for each packet and not the call, so an answer that comes a byte at a time would hold up a run for
+as long as it likes. Here the time of a call is one span, from the look for a connection to the last byte of the answer:
+httpcore (the connections beneath httpx) takes a network backend of ours, whose streams look at what is left of the span
+before each read and write.
+"""
 
 import logging
 import os
 import random
-import sys
+import socket
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from ssl import PROTOCOL_TLS_CLIENT, SSLContext
 from typing import Any
@@ -15,16 +22,13 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import httpcore
+import httpx
 
 from reconciler import __version__
 from reconciler.api.envelope import MAX_BODY
 from reconciler.api.exchange import AmbiguousError, NotSentError
 from reconciler.api.proxy import check_proxy, proxy_scheme
 from reconciler.api.wire import Reply, Request
-
-# httpx imports its own command line, with click, rich and pygments, wherever these are installed: a fifth of the start.
-sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
-import httpx  # noqa: E402
 
 _CONNECT_TIMEOUT = 10.0
 _PIECE = 16 * 1024
@@ -54,22 +58,33 @@ class BadProxyError(Exception):
         self.why = why
 
 
-class _Stream(httpcore.NetworkStream):
-    """A stream that keeps to one end for all: httpx's own time-outs begin anew with every packet."""
+class _Span(threading.local):
+    """The time of the call that this thread makes. Connections outlive calls and serve any thread, so they ask here."""
 
-    def __init__(self, inner: httpcore.NetworkStream, left: Callable[[], float]) -> None:
+    end = 0.0
+
+    def left(self, timeout: float | None, late: Exception) -> float:
+        """Seconds that one operation may take; raises `late` when the call's time is used up."""
+        left = self.end - time.monotonic()
+        if left <= 0:
+            raise late
+        return left if timeout is None else min(left, timeout)
+
+
+class _Stream(httpcore.NetworkStream):
+    def __init__(self, inner: httpcore.NetworkStream, span: _Span) -> None:
         self._inner = inner
-        self._left = left
+        self._span = span
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         late = httpcore.ReadTimeout("the answer took too long")
-        return self._inner.read(max_bytes, _within(self._left(), timeout, late))
+        return self._inner.read(max_bytes, self._span.left(timeout, late))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         # In pieces: one large write has no end of its own where the other side takes a little at a time.
         late = httpcore.WriteTimeout("the request took too long")
         for start in range(0, len(buffer), _PIECE):
-            self._inner.write(buffer[start : start + _PIECE], _within(self._left(), timeout, late))
+            self._inner.write(buffer[start : start + _PIECE], self._span.left(timeout, late))
 
     def close(self) -> None:
         self._inner.close()
@@ -77,23 +92,17 @@ class _Stream(httpcore.NetworkStream):
     def start_tls(
         self, ssl_context: SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
-        timeout = _within(self._left(), timeout, httpcore.ConnectTimeout("the connection took too long"))
-        return _Stream(self._inner.start_tls(ssl_context, server_hostname, timeout), self._left)
+        left = self._span.left(timeout, httpcore.ConnectTimeout("the connection took too long"))
+        return _Stream(self._inner.start_tls(ssl_context, server_hostname, left), self._span)
 
     def get_extra_info(self, info: str) -> Any:
         return self._inner.get_extra_info(info)
 
 
-def _within(left: float, timeout: float | None, late: Exception) -> float:
-    if left <= 0:
-        raise late
-    return left if timeout is None else min(left, timeout)
-
-
 class _Backend(httpcore.NetworkBackend):
-    def __init__(self, left: Callable[[], float]) -> None:
+    def __init__(self, span: _Span) -> None:
         self._inner = httpcore.SyncBackend()
-        self._left = left
+        self._span = span
 
     def connect_tcp(
         self,
@@ -103,8 +112,93 @@ class _Backend(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
-        stream = self._inner.connect_tcp(host, port, timeout, local_address, socket_options)
-        return _Stream(stream, self._left)
+        """A connection to the first of the host's addresses that answers.
+
+        Each address may take `timeout`, since the first may be of a network that leads nowhere; all together may take
+        what is left of the call. (How long the system looks a name up is its own affair: nothing can interrupt it.)
+        """
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as problem:
+            raise httpcore.ConnectError(str(problem)) from None
+        failure: Exception = httpcore.ConnectError("the name has no address")
+        for *_, address in found:
+            left = self._span.left(timeout, httpcore.ConnectTimeout("the connection took too long"))
+            try:
+                stream = self._inner.connect_tcp(str(address[0]), port, left, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as problem:
+                failure = problem
+            else:
+                return _Stream(stream, self._span)
+        raise failure
+
+
+@contextmanager
+def _as_httpx() -> Iterator[None]:
+    """Turn exceptions of httpcore into those of the same name that a transport of httpx has to raise."""
+    try:
+        yield
+    except (
+        httpcore.TimeoutException,
+        httpcore.NetworkError,
+        httpcore.ProtocolError,
+        httpcore.ProxyError,
+        httpcore.UnsupportedProtocol,
+    ) as problem:
+        raise getattr(httpx, type(problem).__name__)(str(problem)) from problem
+
+
+class _Answer(httpx.SyncByteStream):
+    def __init__(self, response: httpcore.Response) -> None:
+        self._response = response
+
+    def __iter__(self) -> Iterator[bytes]:
+        with _as_httpx():
+            yield from self._response.iter_stream()
+
+    def close(self) -> None:
+        with _as_httpx():
+            self._response.close()
+
+
+class _Transport(httpx.BaseTransport):
+    """Calls over the network, each within the time that httpx gives for reading."""
+
+    def __init__(self, tls: SSLContext, parallelism: int, proxy: httpx.Proxy | None) -> None:
+        self._span = _Span()
+        common: dict[str, Any] = {
+            "ssl_context": tls,
+            "max_connections": parallelism,
+            "max_keepalive_connections": parallelism,
+            "keepalive_expiry": 5.0,
+            "network_backend": _Backend(self._span),
+        }
+        if proxy is None:
+            self._pool = httpcore.ConnectionPool(**common)
+        else:
+            self._pool = httpcore.HTTPProxy(_url(proxy.url), proxy.raw_auth, **common)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        self._span.end = time.monotonic() + request.extensions["timeout"]["read"]
+        content = request.stream
+        assert isinstance(content, httpx.SyncByteStream)  # noqa: S101 - tells mypy what a synchronous client sends
+        sent = httpcore.Request(
+            request.method,
+            _url(request.url),
+            headers=request.headers.raw,
+            content=content,
+            extensions=request.extensions,
+        )
+        with _as_httpx():
+            response = self._pool.handle_request(sent)
+        return httpx.Response(response.status, headers=response.headers, stream=_Answer(response))
+
+    def close(self) -> None:
+        self._pool.close()
+
+
+def _url(url: httpx.URL) -> httpcore.URL:
+    return httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
 
 
 def _quiet() -> None:
@@ -208,8 +302,7 @@ class HttpPort:
         _quiet()
         self._base_url = base_url
         self._stopping = stopping
-        self._ends = threading.local()
-        local = transport is not None or base_url.startswith("http:")
+        local = base_url.startswith("http:")  # what stays on this machine needs no proxy
         self._client = httpx.Client(
             headers={
                 "authorization": f"Bearer {_check_token(token)}",
@@ -217,23 +310,10 @@ class HttpPort:
                 "accept-encoding": "gzip",
             },
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-            verify=_tls(base_url),
-            limits=httpx.Limits(max_connections=parallelism, max_keepalive_connections=parallelism),
             follow_redirects=False,
-            proxy=None if local else _proxy(base_url),  # what stays on this machine needs none
             trust_env=False,
-            transport=transport,
+            transport=transport or _Transport(_tls(base_url), parallelism, None if local else _proxy(base_url)),
         )
-        self._cap_time()
-
-    def _cap_time(self) -> None:
-        for transport in (self._client._transport, *self._client._mounts.values()):  # noqa: SLF001
-            if isinstance(transport, httpx.HTTPTransport):
-                # httpx has no public place for a backend; a test with dripping headers guards this line.
-                transport._pool._network_backend = _Backend(self._left)  # noqa: SLF001
-
-    def _left(self) -> float:
-        return float(self._ends.at) - time.monotonic()
 
     def send(self, request: Request, timeout: float) -> Reply:
         """The whole answer within `timeout` seconds.
@@ -242,7 +322,6 @@ class HttpPort:
             NotSentError: No connection was made.
             AmbiguousError: No whole answer came.
         """
-        self._ends.at = time.monotonic() + timeout
         try:
             return self._exchange(request, timeout)
         except _NOT_SENT as problem:

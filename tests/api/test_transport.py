@@ -200,6 +200,60 @@ def test_a_refused_connection_was_not_sent():
         send(url)
 
 
+@contextlib.contextmanager
+def deaf_address(host):
+    """A port of this address that takes no further connection and refuses none, as a network that leads nowhere."""
+    with socket.create_server((host, 0), backlog=0) as full, contextlib.ExitStack() as waiting:
+        for _ in range(4):
+            filler = waiting.enter_context(socket.socket())
+            filler.settimeout(0.0)
+            filler.connect_ex(full.getsockname())
+        yield full.getsockname()[1]
+
+
+@pytest.fixture
+def resolve(monkeypatch):
+    """Lets the name `several.invalid` have these addresses, or this fault."""
+    system = socket.getaddrinfo
+
+    def to(*addresses, fault=None):
+        def look_up(host, port, *args, **options):
+            if host != "several.invalid":
+                return system(host, port, *args, **options)
+            if fault is not None:
+                raise fault
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses]
+
+        monkeypatch.setattr(socket, "getaddrinfo", look_up)
+
+    return to
+
+
+def test_addresses_that_lead_nowhere_share_the_time_of_the_call(resolve):
+    resolve("127.0.0.2", "127.0.0.1")
+    with deaf_address("127.0.0.2") as port, socket.create_server(("127.0.0.1", port)) as live:
+        live.settimeout(0.0)
+        with pytest.raises(NotSentError, match="ConnectTimeout: the connection took too long"):
+            send(f"http://several.invalid:{port}", timeout=0.2)
+        with pytest.raises(BlockingIOError):
+            live.accept()
+
+
+def test_an_address_that_refuses_is_followed_by_the_next(serve, resolve):
+    resolve("127.0.0.2", "127.0.0.1")
+    server = serve(answer(b"{}"))
+    assert send(server.url.replace("127.0.0.1", "several.invalid")).body == b"{}"
+
+
+@pytest.mark.parametrize(
+    "fault", [socket.gaierror(-2, "Name or service not known"), UnicodeError("label too long"), None], ids=repr
+)
+def test_a_name_without_an_address_was_not_sent(resolve, fault):
+    resolve(fault=fault)
+    with pytest.raises(NotSentError, match="ConnectError"):
+        send("http://several.invalid")
+
+
 def test_a_redirect_is_returned_and_not_followed(serve):
     other = serve(answer(b"{}"))
     server = serve(answer(status=b"307 Temporary Redirect", Location=other.url))
