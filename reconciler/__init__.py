@@ -2,7 +2,7 @@
 
 The path of data, one way through:
 
-    files     files.tree reads them; yaml.lines or yaml.parser parses the YAML
+    files     files.tree reads them; yaml.read parses the YAML
     desired   files.load types, merges and checks them           -> model.desired.Desired
     live      api lists, model.live trusts the list only when whole -> model.live.Live
     diff      plan.scope settles who owns what, plan.diff compares -> plan.change.Change

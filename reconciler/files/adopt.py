@@ -38,14 +38,15 @@ def _changed(parsed: Parsed, text: str, ignored: Collection[Ignored]) -> str | N
         return f"{text}ignore:\n{items}"
     lines = text.splitlines(keepends=True)
     if not value["ignore"]:
-        number, _ = parsed.document.locate(("ignore",), key=True)
+        number = parsed.document.location(("ignore",), key=True).line
         rest = "".join(lines[number - 1 :])
         if not (empty := _NOTHING.match(rest)):
             return None
         note = f"  {empty[1]}" if empty[1] else ""
         after = rest[empty.end() :].lstrip("\r\n")
         return f"{''.join(lines[: number - 1])}ignore:{note}\n{items}{after}"
-    number, column = parsed.document.locate(("ignore",))
+    place = parsed.document.location(("ignore",))
+    number, column = place.line, place.column
     line = lines[number - 1]
     if line[column - 1] == "[":
         return "".join(

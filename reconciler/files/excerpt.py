@@ -6,7 +6,7 @@ quoted only where it can't be a key: names of fields, and addresses, numbers and
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -24,10 +24,9 @@ from yaml.events import (
 from reconciler.files import schema
 from reconciler.files.shapes import Items, Record, Scalar, Shape
 from reconciler.model.problems import Part
-from reconciler.yaml.builder import KEY_FIELDS
-from reconciler.yaml.positions import MAX_DEPTH
+from reconciler.yaml.events import KEY_FIELDS, MAX_DEPTH
+from reconciler.yaml.read import LOADER
 from reconciler.yaml.screen import screen, split_lines
-from reconciler.yaml.syntax import NextEvent, events
 
 _FILE = Record("File", "Either kind of file.", {**schema.ACCOUNT_FILE.keys, **schema.TUNNEL_FILE.keys})
 _COMMENT = re.compile(r"(?:^|(?<=\s))#")
@@ -72,12 +71,13 @@ class Excerpts:
     """
 
     def __init__(self, data: bytes) -> None:
-        self._lines = split_lines(data.decode("utf-8", "replace").removeprefix("\ufeff"))
+        text = data.decode("utf-8", "replace").removeprefix("\ufeff")
+        self._lines = split_lines(text)
         self._hidden: dict[int, list[_Span]] = {}
         self._read = 0  # lines that the parser has seen all of
         if not screen(data, ""):
             with suppress(YAMLError, ValueError, _TooDeepError):
-                self._parse(events(data))
+                self._parse(LOADER(text).get_event)
 
     def line(self, number: int) -> tuple[Part, ...] | None:
         """The parts of a line, counted from 1; None when there is none."""
@@ -91,7 +91,7 @@ class Excerpts:
             spans.append((comment.start(), len(text), None))
         return tuple(_parts(text, spans))
 
-    def _parse(self, get: NextEvent) -> None:
+    def _parse(self, get: Callable[[], Any]) -> None:
         def following() -> Any:
             event = get()
             self._read = event.start_mark.line
@@ -102,7 +102,7 @@ class Excerpts:
                 self._node(event, following, _FILE, hidden=False)
         self._read = len(self._lines)
 
-    def _node(self, event: Any, get: NextEvent, shape: Shape | None, *, hidden: bool, depth: int = 0) -> None:
+    def _node(self, event: Any, get: Callable[[], Any], shape: Shape | None, *, hidden: bool, depth: int = 0) -> None:
         """Go through one node; where it is hidden, every value in it is."""
         if depth > 2 * MAX_DEPTH:
             raise _TooDeepError
@@ -120,7 +120,7 @@ class Excerpts:
             else:
                 self._node(event, get, item, hidden=hidden, depth=depth + 1)
 
-    def _entry(self, event: Any, get: NextEvent, shape: Shape | None, *, hidden: bool, depth: int) -> None:
+    def _entry(self, event: Any, get: Callable[[], Any], shape: Shape | None, *, hidden: bool, depth: int) -> None:
         """Go through one key of a mapping and its value."""
         keys = shape.keys if isinstance(shape, Record) else {}
         name = event.value if isinstance(event, ScalarEvent) else ""

@@ -47,8 +47,6 @@ def warnings(groups: Iterable[Group], today: date) -> Iterator[Diagnostic]:
 
 def _origin(group: Group, entry: Entry, *path: str) -> Location:
     """Where a value stands: in the tunnel, or in the defaults that give it."""
-    if b"<<" in entry.document.text:  # a merge may have brought it
-        return entry.at(*path)
     places = [(entry.document, ("tunnels", entry.index)), (entry.document, ("defaults",))]
     if group.document:
         places.append((group.document, ("defaults",)))

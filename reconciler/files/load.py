@@ -31,15 +31,17 @@ from reconciler.model.desired import (
     KeyRef,
     Limits,
 )
-from reconciler.model.problems import Diagnostic, Location, error, limited, shown
+from reconciler.model.plain import Plain
+from reconciler.model.problems import Diagnostic, Location, error, limited, shown, warning
 from reconciler.model.tunnel import canonical, tunnel_name
-from reconciler.yaml.read import Document, DocumentError, Parsed, Plain, parse
+from reconciler.yaml.read import Document, DocumentError, Parsed, parse
 
 _NOTHING: frozenset[str] = frozenset()
 REQUIRED = ("name", "cloudflare_endpoint", "interface_address")
 _ASN = ("bgp", "customer_asn")
-_COMMENT = re.compile(rb"^[ \t]*[^\s#].*[ \t]#[^\s#]", re.MULTILINE)
-"""A comment without a blank behind its sign, that something stands before."""
+_NAMES = ("name", "renamed_from", "removed", "protect", "import_filter_id", "export_filter_id")
+_FREE_TEXT = frozenset((*_NAMES, "description", "reason", "md5_key", "file", "command"))
+"""Behind an address or a word like `mid` nobody can mean a comment as a part of the value."""
 _TEMPORARY = re.compile(r"\.[0-9a-f]{8}\.new\Z")
 
 
@@ -155,10 +157,7 @@ def _read(source: SourceFile | None, root: Record, problems: list[Diagnostic]) -
     except DocumentError as refused:
         problems += refused.diagnostics
         return None
-    if _COMMENT.search(source.data):
-        from reconciler.files.comments import glued_comments
-
-        problems += glued_comments(source.data, source.path)
+    problems += _glued_comments(parsed)
     value = {} if parsed.value is None else parsed.value
     try:
         return _Read(parsed, validator(root).validate_python(value))
@@ -173,6 +172,19 @@ def _read(source: SourceFile | None, root: Record, problems: list[Diagnostic]) -
     else:
         rest.setdefault("tunnels", [])
     return _Read(parsed, validator(root).validate_python(rest), gone)
+
+
+def _glued_comments(parsed: Parsed) -> Iterator[Diagnostic]:
+    """Warns where YAML takes the end of a text for a comment: `description: rack #7` says `rack` and no more."""
+    for name, place in parsed.glued:
+        if name in _FREE_TEXT:
+            yield warning(
+                "glued-comment",
+                "a comment that may be meant as a part of the text before it",
+                "What begins with a # behind a blank is not part of the value. Put the text in quotes if it should "
+                "be, else write a blank behind the #.",
+                place,
+            )
 
 
 def _fallback(rest: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,8 +14,8 @@ from unicodedata import category, normalize
 from pydantic_core import PydanticCustomError
 
 from reconciler.model.fields import FIELDS
+from reconciler.model.plain import Plain
 from reconciler.model.problems import shown
-from reconciler.yaml.plain import Plain
 
 
 def _dots(path: str) -> list[int]:

@@ -1,30 +1,28 @@
-"""One YAML file's bytes to plain data, or to every problem in it.
-
-A usual file is read line by line (`lines`), any other in a single pass over the parser's events (`parser`).
+"""One YAML file's bytes to plain data with places, or to every problem in it.
 
 Data keeps what was written: every value but null is text, since the field decides its type later, not YAML
 (`on`, `010` and `1:30` stay what they are). Plain text that YAML 1.2 reads as a boolean or a number is
 `Plain`, so that a field can tell `65010` from `"65010"`. Nothing is built for a file that is wrong.
 """
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Any, TypeAlias
+
+import yaml
 
 from reconciler.model.problems import Diagnostic, Location, error, in_order
-from reconciler.yaml.lines import read_lines
-from reconciler.yaml.plain import Path, Plain, Value
-from reconciler.yaml.screen import MAX_PROBLEMS, screen
+from reconciler.yaml.events import BAD_ESCAPE, MAX_PROBLEMS, TAB, Reader, Spot, Stop, Value, place
+from reconciler.yaml.screen import decode, screen, split_lines
 
-if TYPE_CHECKING:  # PyYAML is imported for the first file that is not a usual one
-    from reconciler.yaml.positions import Positions
+Path: TypeAlias = tuple[str | int, ...]
+"""Keys and indexes from the root, as ("tunnels", 3, "bgp")."""
 
-__all__ = ["Document", "DocumentError", "Parsed", "Plain", "Reader", "Value", "parse"]
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""libyaml's parser, or PyYAML's own where PyYAML was built without it; nothing but events is taken from either."""
 
-Reader = Literal["lines", "libyaml", "pure"]
-"""Line by line, by libyaml, by PyYAML's parser written in Python; each hands on to the next what it can't read, the
-second where PyYAML was built without libyaml."""
+_BROKEN = (yaml.MarkedYAMLError, ValueError, OverflowError)
+"""What a parser raises on text that is not YAML; the last two for tags and escapes that make no text."""
 
 
 class DocumentError(ValueError):
@@ -35,52 +33,55 @@ class DocumentError(ValueError):
         self.diagnostics = diagnostics
 
 
+@dataclass(frozen=True, slots=True)
 class Document:
-    """A file that was read: its text, and where things stand in it.
+    """Where everything stands in a file that was read.
 
     Attributes:
-        text: The file's bytes.
         file: Its name for messages.
+        root: The places of all that is in it.
     """
 
-    __slots__ = ("_positions", "_reader", "file", "text")
-
-    def __init__(self, text: bytes, file: str, reader: Reader) -> None:
-        self.text = text
-        self.file = file
-        self._reader = reader
-        self._positions: Positions | None = None
-
-    def locate(self, path: Path, *, key: bool = False) -> tuple[int, int]:
-        """The line and column, from 1, of what stands at a path of keys and indexes.
-
-        Args:
-            path: As ("tunnels", 3, "bgp"). When it leads nowhere, as for a value that came from an alias, a
-                merge or a default, the place of the nearest part that exists.
-            key: The place of the last key instead of its value's.
-        """
-        if self._reader == "lines" and len(path) == 1 and not key:
-            # In a usual file nothing but a key of the root begins a line.
-            here = re.search(rf"^{path[0]}: +(?=[^ \n#])".encode(), self.text, re.MULTILINE)
-            if here:
-                return self.text.count(b"\n", 0, here.start()) + 1, here.end() - here.start() + 1
-        return self._all_positions().find(path, key=key)
-
-    def holds(self, path: Path) -> bool:
-        """True when something stands at a path, or an alias on the way to it."""
-        return self._all_positions().holds(path)
-
-    def _all_positions(self) -> "Positions":
-        if self._positions is None:
-            from reconciler.yaml.positions import read_positions
-            from reconciler.yaml.syntax import events
-
-            self._positions = read_positions(events(self.text, pure=self._reader == "pure"))
-        return self._positions
+    file: str
+    root: Spot
 
     def location(self, path: Path, *, key: bool = False) -> Location:
-        """As `locate`, with the file's name."""
-        return Location(self.file, *self.locate(path, key=key))
+        """The place of what stands at a path.
+
+        Args:
+            path: When it leads nowhere, as for a value that came from an alias or a default, the place of the nearest
+                part that exists.
+            key: The place of the last key instead of its value's.
+        """
+        spot = self.root
+        for part in path:
+            inner = _entry(spot, part)
+            if inner is None:
+                break
+            spot = inner
+        return Location(self.file, *place(spot, key=key))
+
+    def holds(self, path: Path) -> bool:
+        """True when something stands at a path, or an alias or a merge key on the way to it."""
+        spot = self.root
+        for part in path:
+            if isinstance(spot, int):  # nothing is written out below it
+                return True
+            inner = _entry(spot, part)
+            if inner is None:
+                return False
+            spot = inner
+        return True
+
+
+def _entry(spot: Spot, part: str | int) -> Spot | None:
+    """The spot of a key of a mapping or of an item of a list."""
+    places = None if isinstance(spot, int) else spot[1]
+    if isinstance(places, dict):
+        return places.get(str(part))
+    if isinstance(places, list) and isinstance(part, int) and part < len(places):
+        return places[part]
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,34 +89,29 @@ class Parsed:
     """What a file holds.
 
     Attributes:
-        document: The file. It does not hold the value, which is worth freeing as soon as it is typed.
+        document: The places. They do not hold the value, which is worth freeing as soon as it is typed.
         value: Dicts with text keys, lists, `str`, `Plain` and None. What an alias stands for is the same
             object wherever it is used: treat the value as read-only. None for an empty file.
-        starts: The line and column, from 1, of the items of lists below the root's keys, by the list's `id`.
+        glued: Comments that may be meant as a part of the text before them, with the field that each stands in.
     """
 
     document: Document
     value: Value
-    starts: Mapping[int, list[tuple[int, int]]]
+    glued: tuple[tuple[str, Location], ...] = ()
 
     def item_locations(self, key: str) -> list[Location]:
         """The place of each item of the list under a key of the root."""
         items = self.value.get(key) if isinstance(self.value, dict) else None
-        if not isinstance(items, list):
-            return []
-        starts = self.starts.get(id(items), ())
-        if len(starts) != len(items):
-            return [self.document.location((key, index)) for index in range(len(items))]
-        return [Location(self.document.file, *start) for start in starts]
+        return [self.document.location((key, index)) for index in range(len(items))] if isinstance(items, list) else []
 
 
-def parse(data: bytes, file: str, reader: Reader = "lines") -> Parsed:
+def parse(data: bytes, file: str, loader: Any = LOADER) -> Parsed:
     """Reads one file.
 
     Args:
         data: All its bytes.
         file: Its name for messages.
-        reader: The first of the three ways to read that is tried. All give the same; the tests compare them.
+        loader: The parser that gives the events.
 
     Raises:
         DocumentError: Something is wrong with the file. Several problems are told at once, but nothing can be
@@ -123,16 +119,18 @@ def parse(data: bytes, file: str, reader: Reader = "lines") -> Parsed:
     """
     if refused := screen(data, file):
         raise DocumentError(_told(refused))
-    if reader == "lines":
-        if usual := read_lines(data):
-            return Parsed(Document(data, file, reader), *usual)
-        reader = "libyaml"
-    from reconciler.yaml.parser import read_events
-
-    value, starts, problems = read_events(data, file, pure=reader == "pure")
-    if problems:
-        raise DocumentError(_told(in_order(problems)))
-    return Parsed(Document(data, file, reader), value, starts)
+    text = decode(data)
+    reader = Reader(loader(text).get_event, text, file)
+    try:
+        reader.read()
+    except Stop:
+        pass
+    except _BROKEN as broken:
+        before = _before(broken, text, file, loader)
+        reader.problems += before or [explain(broken, text, file)]
+    if reader.problems:
+        raise DocumentError(_told(in_order(reader.problems)))
+    return Parsed(Document(file, reader.root), reader.value, tuple(reader.glued))
 
 
 def _told(problems: Sequence[Diagnostic]) -> tuple[Diagnostic, ...]:
@@ -142,3 +140,104 @@ def _told(problems: Sequence[Diagnostic]) -> tuple[Diagnostic, ...]:
         return told
     detail = "After so many problems the rest is not looked at. Correct these, then look again."
     return (*told, error("more-problems", "there may be more problems in this file", detail, told[-1].location))
+
+
+def _before(broken: Exception, text: str, file: str, loader: Any) -> list[Diagnostic]:
+    """The problems of what stands before a parser's error, if one of them makes the rest unreadable.
+
+    To tell keys from values a parser reads up to 1,024 characters ahead of the events it gives, and it raises an error
+    when it meets it: libyaml 0.2.6 ends at its own limit of 1,000 levels before it gives the first bracket of `[[[[…`.
+    So what stands before the error is read alone, where a file that is too deep shows itself with any parser.
+    """
+    if not isinstance(broken, yaml.MarkedYAMLError) or broken.problem_mark is None:
+        return []
+    part = text[: broken.problem_mark.index]
+    reader = Reader(loader(part).get_event, part, file)
+    try:
+        reader.read()
+    except Stop:
+        return reader.problems
+    except _BROKEN:
+        pass  # it was cut, so it need not be whole
+    return []
+
+
+_CHECK_INDENT = "Check the indentation of this line against the lines above it."
+_QUOTE_TEXT = "Put text that holds such characters in quotes."
+_PHRASES = (
+    (
+        "mapping values are not allowed",
+        "a ':' where no key can stand",
+        "Text that holds ': ' needs quotes; else check the indentation.",
+    ),
+    (
+        "could not find expected ':'",
+        "a line that is neither 'key: value' nor a list item",
+        f"A ':' is missing after it. {_CHECK_INDENT}",
+    ),
+    (
+        "quoted scalar",
+        "a quote that is never closed",
+        "Text that begins with a quote must end with the same one.",
+    ),
+    ("cannot start any token", "a value can't begin with this character", _QUOTE_TEXT),
+    ("'-' indicator", "a line that does not belong to the list above it", _CHECK_INDENT),
+    ("parsing a block", "a line that fits no level above it", _CHECK_INDENT),
+    (
+        "flow sequence",
+        "a list in [ ] without a ',' or ']'",
+        "Close the list with ']', separate items with ','.",
+    ),
+    (
+        "flow mapping",
+        "a mapping in { } without a ',' or '}'",
+        "Close it with '}', separate entries with ','.",
+    ),
+    ("flow node", "a '[' or '{' that is never closed", "Add the missing bracket."),
+    ("entries are not allowed", "a list item where none can stand", _CHECK_INDENT),
+    ("anchor", "an anchor or alias without a proper name", "Names of anchors hold letters, digits, - and _."),
+    ("alias", "an anchor or alias without a proper name", _QUOTE_TEXT),
+    ("block scalar", "a block of text that is not well formed", _CHECK_INDENT),
+    ("document start", "text after the end of the document", "Remove the line with ... or what follows it."),
+)
+_ESCAPES = ("escape", "hexdecimal")  # a parser spells it so
+_TAGS = ("tag", "undefined tag handle")
+
+
+def explain(broken: Exception, text: str, file: str) -> Diagnostic:
+    """The problem behind a parser's error, in words that say what to do.
+
+    Args:
+        broken: What the parser raised.
+        text: What was parsed.
+        file: The file's name for the message.
+    """
+    if not isinstance(broken, yaml.MarkedYAMLError):
+        return _tag(Location(file)) if isinstance(broken, UnicodeError) else error(*BAD_ESCAPE, Location(file))
+    message = f"{broken.context} {broken.problem}"
+    mark: Any = broken.problem_mark
+    if "quoted scalar" in message or any(word in message for word in _ESCAPES):
+        mark = broken.context_mark  # where the text begins
+    where = _within(mark, text, file)
+    if any(word in message for word in _ESCAPES):
+        return error(*BAD_ESCAPE, where)
+    if text[mark.index : mark.index + 1] == "\t":
+        return error(*TAB, where)
+    if any(word in message for word in _TAGS):
+        return _tag(where)
+    for words, summary, remedy in _PHRASES:
+        if words in message:
+            return error("syntax", summary, f"This is not valid YAML. {remedy}", where)
+    return error("syntax", "this is not valid YAML", _CHECK_INDENT, where)
+
+
+def _within(mark: Any, text: str, file: str) -> Location:
+    """The place of a mark; the end of the last line with text for one behind it, where parsers differ."""
+    lines = split_lines(text.rstrip())
+    if mark.line < len(lines):
+        return Location(file, mark.line + 1, mark.column + 1)
+    return Location(file, len(lines), len(lines[-1]) + 1)
+
+
+def _tag(where: Location) -> Diagnostic:
+    return error("tag", "a tag that can't be read", "Tags are not needed here. Remove what begins with '!'.", where)

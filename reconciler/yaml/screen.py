@@ -1,20 +1,17 @@
-"""What is refused before any YAML is read: size, encoding, characters, tabs, directives, merge conflicts.
+"""What is refused before any YAML is read: size, encoding, invisible characters, directives, merge conflicts.
 
-Everything here looks at the whole file at once, so each check names every line that breaks it.
+Everything here looks at the whole file at once, so each check names every line that breaks it. What passes is text that
+every YAML parser counts in the same lines and columns.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from reconciler.model.problems import Diagnostic, Location, error
 
 MAX_BYTES = 1 << 20
 """A file of 1 MiB holds about 1,700 tunnels."""
 
-MAX_PROBLEMS = 100
-"""Problems shown for one file; a file with more is not worth reading further."""
-
-_BREAK = re.compile(r"\r\n|\r|\n")
 _SIGNATURES = (
     (b"\xff\xfe\x00\x00", "UTF-32"),
     (b"\x00\x00\xfe\xff", "UTF-32"),
@@ -27,15 +24,13 @@ _ZEROS = {
     b"\x01\x00\x01\x00": "UTF-16",
     b"\x00\x01\x00\x01": "UTF-16",
 }
-_NOT_CONTROLS = b"\t\n\r" + bytes({*range(0x20, 0x100)} - {0x7F})
 # U+0085, U+2028 and U+2029 end a line in YAML 1.1 and do not in 1.2: an editor would show something else
 # than what is read.
 _FORBIDDEN = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
-# The two parsers disagree on tabs between tokens, so they are only welcome inside quotes and comments.
-_TAB = re.compile(r"""^(?:[^\t\n\r"'#]|(?<![ \n\r])\#|"(?:\\.|[^"\\\n\r])*+"|'[^'\n\r]*+')*+\t""", re.MULTILINE)
-_DIRECTIVE = re.compile(r"(?:[ ]*+(?:\#[^\r\n]*+)?[\r\n]|%YAML[ ]+1\.[12][ ]*+(?:[ ]\#[^\r\n]*+)?[\r\n])*+(%)")
-_CONFLICT = re.compile(r"(?:<{7}|\|{7}|>{7})(?: .*)?|={7}")
-"""A line that git writes around the two sides of a conflict."""
+_VERSIONS = (["%YAML", "1.1"], ["%YAML", "1.2"])
+_CONFLICT = ("<" * 7, "|" * 7, ">" * 7)
+_MIDDLE = "=" * 7
+"""What git writes around the two sides of a conflict, where a label can follow, and between them."""
 
 
 def screen(data: bytes, file: str) -> tuple[Diagnostic, ...]:
@@ -52,17 +47,14 @@ def screen(data: bytes, file: str) -> tuple[Diagnostic, ...]:
     try:
         text = decode(data)
     except UnicodeDecodeError as broken:
-        where = _place(decode(data[: broken.start]), broken.start, file)
+        before = split_lines(decode(data[: broken.start]))
+        where = Location(file, len(before), len(before[-1]) + 1)
         return (_encoding(f"the byte 0x{data[broken.start]:02x} is not UTF-8 text", where),)
-    found: list[Diagnostic] = []
-    if not data.isascii() or data.translate(None, _NOT_CONTROLS):
-        found += _per_line(_FORBIDDEN, text, lambda match, at: _control(match.group(), at), file)
-    if b"\t" in data:
-        found += _per_line(_TAB, text, lambda _, at: _tab(at), file)
-    if b"%" in data and (match := _DIRECTIVE.match(text)):
-        found.append(_directive(_place(text, match.start(1), file)))
-    if any(sign * 7 in data for sign in (b"<", b"|", b"=", b">")):
-        found += _conflicts(text, file)
+    lines = split_lines(text)
+    found = [] if "".join(lines).isprintable() else [*_controls(lines, file)]  # a quick look that most files pass
+    found += _directives(lines, file)
+    if any(marker in text for marker in (*_CONFLICT, _MIDDLE)):
+        found += _conflicts(lines, file)
     return tuple(found)
 
 
@@ -72,8 +64,8 @@ def decode(data: bytes) -> str:
 
 
 def split_lines(text: str) -> list[str]:
-    """The lines as the YAML parsers count them, without their ends."""
-    return _BREAK.split(text)
+    """The lines as YAML counts them, without their ends."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
 
 def has_control(text: str) -> bool:
@@ -89,41 +81,50 @@ def _wide_encoding(data: bytes) -> str | None:
     return _ZEROS.get(bytes(byte == 0 for byte in data[:4]))
 
 
-def _place(text: str, offset: int, file: str) -> Location:
-    """The place of a character, given by its offset."""
-    lines = split_lines(text[:offset])
-    return Location(file, len(lines), len(lines[-1]) + 1)
+def _controls(lines: list[str], file: str) -> Iterator[Diagnostic]:
+    """One problem for each line with a forbidden character, at the first one."""
+    for number, line in enumerate(lines, 1):
+        if match := _FORBIDDEN.search(line):
+            yield error(
+                "control-character",
+                f"the character U+{ord(match.group()):04X} may not stand in a file",
+                "It is invisible and can make a reviewer see something else than what is read. Remove it.",
+                Location(file, number, match.end()),
+            )
 
 
-def _per_line(
-    pattern: re.Pattern[str],
-    text: str,
-    problem: Callable[[re.Match[str], Location], Diagnostic],
-    file: str,
-) -> Iterator[Diagnostic]:
-    """One problem for each line that holds a match, at the match's last character."""
-    if not pattern.search(text):
-        return
-    for number, line in enumerate(split_lines(text), 1):
-        if match := pattern.search(line):
-            yield problem(match, Location(file, number, match.end()))
-
-
-def _conflicts(text: str, file: str) -> Iterator[Diagnostic]:
-    """One problem for each conflict, at its first line; a line that was forgotten is one too."""
-    inside = False
-    for number, line in enumerate(split_lines(text), 1):
-        if _CONFLICT.fullmatch(line):
-            begins, ends = line.startswith("<"), line.startswith(">")
-            if begins or not inside:
+def _directives(lines: list[str], file: str) -> Iterator[Diagnostic]:
+    """A problem for the first directive that is not harmless; they stand above all but blank lines and comments."""
+    for number, line in enumerate(lines, 1):
+        if line.startswith("%"):
+            if line.partition(" #")[0].split() not in _VERSIONS:
                 yield error(
-                    "merge-conflict",
-                    "a merge conflict that is not resolved",
-                    "Lines like <<<<<<<, ======= and >>>>>>> stand around the two sides. Keep what should hold, and "
-                    "remove these lines.",
+                    "directive",
+                    "a directive other than %YAML 1.1 or 1.2",
+                    "Lines that begin with % change how YAML is read and are not needed here. Remove it.",
                     Location(file, number),
                 )
-            inside = begins or (inside and not ends)
+                return
+        elif line.strip(" ") and not line.lstrip(" ").startswith("#"):
+            return
+
+
+def _conflicts(lines: list[str], file: str) -> Iterator[Diagnostic]:
+    """One problem for each conflict, at its first line; a line that was forgotten is one too."""
+    inside = False
+    for number, line in enumerate(lines, 1):
+        if line.partition(" ")[0] not in _CONFLICT and line != _MIDDLE:
+            continue
+        begins, ends = line.startswith("<"), line.startswith(">")
+        if begins or not inside:
+            yield error(
+                "merge-conflict",
+                "a merge conflict that is not resolved",
+                "Lines like <<<<<<<, ======= and >>>>>>> stand around the two sides. Keep what should hold, and "
+                "remove these lines.",
+                Location(file, number),
+            )
+        inside = begins or (inside and not ends)
 
 
 def _too_large(size: int, file: str) -> Diagnostic:
@@ -137,30 +138,3 @@ def _too_large(size: int, file: str) -> Diagnostic:
 
 def _encoding(summary: str, where: Location) -> Diagnostic:
     return error("bad-encoding", summary, "Files are read as UTF-8 only. Save this one as UTF-8.", where)
-
-
-def _control(character: str, where: Location) -> Diagnostic:
-    return error(
-        "control-character",
-        f"the character U+{ord(character):04X} may not stand in a file",
-        "It is invisible and can make a reviewer see something else than what is read. Remove it.",
-        where,
-    )
-
-
-def _tab(where: Location) -> Diagnostic:
-    return error(
-        "tab",
-        "a tab outside quotes and comments",
-        'YAML counts spaces, and programs disagree on tabs. Use spaces, or "\\t" inside double quotes.',
-        where,
-    )
-
-
-def _directive(where: Location) -> Diagnostic:
-    return error(
-        "directive",
-        "a directive other than %YAML 1.1 or 1.2",
-        "Lines that begin with % change how YAML is read and are not needed here. Remove it.",
-        where,
-    )

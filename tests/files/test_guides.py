@@ -197,7 +197,7 @@ def test_what_a_tunnel_has_instead_of_a_default_is_warned_of_there():
 @pytest.mark.parametrize(
     ("head", "bgp", "place"),
     [
-        ("defaults: {bgp: {customer_asn: 65010}, description: &x AS0}\n", "{<<: {customer_asn: 0}}", "7:10"),
+        ("defaults: {bgp: {customer_asn: 65010}, description: &x AS0}\n", "{<<: {customer_asn: 0}}", "7:15"),
         ("defaults: {bgp: &x {customer_asn: 0}}\n", "*x", "7:10"),
     ],
 )

@@ -9,7 +9,7 @@ from pydantic_core import ValidationError
 from reconciler.files.schema import TUNNEL_FILE, json_schema
 from reconciler.files.shapes import validator
 from reconciler.model.fields import FIELDS
-from reconciler.yaml.read import Plain
+from reconciler.model.plain import Plain
 
 ESTATE = Path(__file__).parents[1] / "estate"
 

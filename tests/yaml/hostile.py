@@ -230,6 +230,8 @@ _TABLE: tuple[tuple[str, tuple[tuple[str, bytes, int], ...]], ...] = (
             ("inside plain text", b"a: b\tc", 1),
             ("list item", b"-\ta", 1),
             ("blank line", b"a: 1\n\t\nb: 2", 2),
+            ("after a quoted #", b"a: 'b # c'\t# d", 1),
+            ("in a block of text", b"a: |\n  b\tc", 2),
         ),
     ),
     (
