@@ -71,7 +71,7 @@ def estate(step: Step, tmp_path: Path) -> Iterator[Estate]:
     with serve(simulator) as server:
         tool = tmp_path / "tool"
         tool.mkdir()
-        command = f'exec {Path(sys.executable).with_name("reconciler")} --base-url {server.base_url} "$@"\n'
+        command = f'exec "{Path(sys.executable).with_name("reconciler")}" --base-url {server.base_url} "$@"\n'
         (tool / "reconciler").write_text(f"#!/bin/sh\n{command}")
         (tool / "reconciler").chmod(0o755)
         step.env["PATH"] = f"{tool}:{step.env['PATH']}"
