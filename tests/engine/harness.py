@@ -29,6 +29,7 @@ class World:
             foreign_create(self.simulator, ACCOUNT_ID, settings(name, **fields.get(name, {})))
         self.simulator.settle()
         self.verbs: list[str] = []
+        self.calls: list[Call] = []
         self.pauses: list[float] = []
         self.instead: dict[tuple[Verb, int], Outcome] = {}
         self.after: dict[tuple[Verb, int], Outcome] = {}
@@ -52,6 +53,7 @@ class World:
     def _call(self, call: Call) -> Outcome:
         number = self.verbs.count(call.verb.value)
         self.verbs.append(call.verb.value)
+        self.calls.append(call)
         if (call.verb, number) in self.instead:
             return self.instead[call.verb, number]
         request = encode(call, ACCOUNT_ID, lambda name: self.keys[name])

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from reconciler.api.call import Answered, ApiError, Denied, NotSent, Refused, Verb
@@ -51,6 +53,14 @@ def test_deletes_and_what_is_only_valid_as_a_whole_are_not_checked():
     world = World("old", old={"interface_address": "10.0.0.0/31"})
     accepted, refused, left, _ = checked(world, tunnel("new", interface_address="10.0.0.0/31"))
     assert (accepted, refused, left) == (set(), {}, {"old", "new"})
+    assert world.verbs == []
+
+
+def test_a_swap_is_not_checked():
+    one, two = {"interface_address": "10.0.0.0/31"}, {"interface_address": "10.0.0.2/31"}
+    world = World("a", "b", a=one, b=two)
+    accepted, refused, left, _ = checked(world, tunnel("a", **two), tunnel("b", **one))
+    assert (accepted, refused, left) == (set(), {}, {"a", "b"})
     assert world.verbs == []
 
 
@@ -133,3 +143,23 @@ def test_a_check_that_could_not_be_sent_stops():
     world = World("a")
     world.instead = {(Verb.UPDATE, 0): NotSent("unreachable", "no")}
     assert checked(world, tunnel("a", description="x"), tunnel("b"))[3].stop == NotSent("unreachable", "no")
+    assert world.verbs == ["update"]
+
+
+def test_a_check_that_could_not_be_sent_leaves_out_the_next_batch():
+    world = World("a", "b")
+    world.instead = {(Verb.UPDATE, 0): LOST}
+    plan = world.plan(desired(tunnel("a", description="x"), tunnel("b", description="x")), batch_size=1)
+    assert drive(check(plan), world.carry).stop == Problem("no-answer", "the connection was reset")
+    assert world.verbs == ["update"]
+
+
+def test_a_check_sends_just_what_apply_would_send():
+    world = World("a", semantics="server_fields=true")
+    wish = desired(tunnel("a", description="x"))
+    drive(check(world.plan(wish)), world.carry)
+    world.apply(wish)
+    sent = [call for call in world.calls if call.verb is Verb.UPDATE]
+    assert sent[0].validate_only
+    assert "x_new_field" in sent[0].body["items"][0]
+    assert replace(sent[0], validate_only=False) == sent[1]

@@ -1,0 +1,56 @@
+"""What the last list says of a change counts, whatever the answer to it said."""
+
+import pytest
+
+from tests.build import ACCOUNT_ID, desired, tunnel
+from tests.engine.harness import World
+from tests.strangers import foreign_edit
+
+REMEDY = "Run apply again; if it stays so, somebody else changes it or the server does not keep what it is sent."
+
+
+@pytest.mark.parametrize(
+    ("declared", "message"),
+    [
+        (desired("a", "b"), "the list does not show the tunnel"),
+        (desired(), "the list still shows the tunnel"),
+        (
+            desired(tunnel("a", description="x", replay_protection=True)),
+            "the list shows other values for description, replay_protection",
+        ),
+    ],
+)
+def test_what_no_list_shows_has_not_converged_and_is_waited_for_thirty_seconds(declared, message):
+    world = World("a", semantics="list_lag=99")
+    ended = world.apply(declared)
+    ((key, verdict),) = ended.verdicts.items()
+    assert (verdict.result, verdict.problem.code) == ("failed", "not-converged")
+    assert (verdict.problem.message, verdict.problem.remedy) == (message, REMEDY)
+    assert [c.key for c in ended.left] == [key]
+    assert world.pauses == [1.0, 2.0, 4.0, 8.0, 15.0]
+
+
+def test_what_somebody_else_changed_after_the_write_is_not_waited_for():
+    world = World("a")
+    real = world.carry
+
+    def carry(step):
+        outcomes = real(step)
+        if world.verbs == ["update"]:
+            foreign_edit(world.simulator, ACCOUNT_ID, "a", {"description": "theirs"})
+        return outcomes
+
+    world.carry = carry
+    ended = world.apply(desired(tunnel("a", description="ours")))
+    (verdict,) = ended.verdicts.values()
+    assert (verdict.result, verdict.problem.code) == ("failed", "not-converged")
+    assert (world.verbs, world.pauses) == (["update", "list"], [])
+
+
+def test_what_the_server_keeps_can_be_declared_ignored_or_replaced():
+    world = World("a", a={"bgp": {"customer_asn": 65010}}, semantics="put=merge")
+    (verdict,) = world.apply(desired("a")).verdicts.values()
+    assert verdict.problem.message == "the server keeps bgp although it was taken away"
+    assert verdict.problem.remedy == (
+        "The API documents no way to remove it: declare it, ignore the field, or replace the tunnel by hand."
+    )
