@@ -33,7 +33,7 @@ TRIES = 4
 """How often one write is sent in all when its outcome stays ambiguous."""
 
 BACKOFF = (2.0, 4.0, 8.0)
-"""Seconds between looking at the list and sending an ambiguous write again."""
+"""Seconds between looking at the list and sending an ambiguous write again, for each time but the first."""
 
 
 def name_changed(change: Change, kept: str, message: str) -> Problem:
@@ -144,7 +144,7 @@ class Run:
 
     def pause(self, attempt: int, why: str) -> Protocol[None]:
         """Wait before the given attempt (from 0) is repeated."""
-        yield Pause(BACKOFF[min(attempt, len(BACKOFF) - 1)], why)
+        yield Pause(BACKOFF[attempt], why)
 
     def decide(self, changes: Iterable[Change], verdict: Verdict) -> None:
         """Give these changes a verdict."""
@@ -203,7 +203,7 @@ class Run:
 
     def _waits_for(self, keys: list[str]) -> Problem:
         names = {c.key: c.previous_name or c.name for c in self.plan.changes}
-        holders = ", ".join(names.get(k, k) for k in keys)
+        holders = ", ".join(names[k] for k in keys)
         return Problem("needs-earlier", f"it needs a name, network or identity that {holders} still holds")
 
     def stopped(self) -> Problem:

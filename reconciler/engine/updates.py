@@ -215,6 +215,7 @@ def _back_out(run: Run, legs: Sequence[Leg], failed: int) -> Protocol[None]:
     final = {leg.change.key for leg in legs[:failed] if not leg.parked}
     parked = [leg.change for leg in legs[:failed] if leg.parked and leg.change.key not in final]
     culprit = legs[failed].change
+    why = run.verdicts[culprit.key]
     for change in parked:
         if not final and run.stop is None and change.live is not None:
             yield from _put(run, change, change.live.settings)
@@ -226,3 +227,6 @@ def _back_out(run: Run, legs: Sequence[Leg], failed: int) -> Protocol[None]:
     waiting = {leg.change.key: leg.change for leg in legs if leg.change.key not in final and leg.change is not culprit}
     run.decide(waiting.values(), Verdict(Result.SKIPPED, problem))
     run.decide(parked, Verdict(Result.FAILED, problem))
+    # What failed keeps its own words. If it is parked it is not as it was, so it was not merely skipped.
+    skipped = why.result is Result.SKIPPED and culprit in parked
+    run.decide([culprit], Verdict(Result.FAILED, why.problem) if skipped else why)

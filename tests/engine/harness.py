@@ -21,7 +21,7 @@ LOST = Ambiguous("no-answer", "the connection was reset")
 
 
 class World:
-    """A simulated account, what was sent to it, and what happens in place of the n-th call of a verb."""
+    """A simulated account, what was sent to it and when, and what happens in place of the n-th call of a verb."""
 
     def __init__(self, *names: str, semantics: str = "", **fields: Any) -> None:
         self.simulator = Simulator(Semantics.parse(semantics))
@@ -31,6 +31,7 @@ class World:
         self.verbs: list[str] = []
         self.calls: list[Call] = []
         self.pauses: list[float] = []
+        self.story: list[str | float] = []
         self.instead: dict[tuple[Verb, int], Outcome] = {}
         self.after: dict[tuple[Verb, int], Outcome] = {}
         self.keys: Mapping[str, str] = {}
@@ -47,6 +48,7 @@ class World:
     def carry(self, step: Step) -> tuple[Outcome, ...]:
         if isinstance(step, Pause):
             self.pauses.append(step.seconds)
+            self.story.append(step.seconds)
             return ()
         return tuple(self._call(call) for call in step.calls)
 
@@ -54,6 +56,7 @@ class World:
         number = self.verbs.count(call.verb.value)
         self.verbs.append(call.verb.value)
         self.calls.append(call)
+        self.story.append(call.verb.value)
         if (call.verb, number) in self.instead:
             return self.instead[call.verb, number]
         request = encode(call, ACCOUNT_ID, lambda name: self.keys[name])

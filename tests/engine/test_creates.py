@@ -40,8 +40,7 @@ def test_a_create_that_did_not_arrive_is_sent_again_only_after_two_lists_that_la
     world = World("a")
     world.instead = {(Verb.CREATE, 0): LOST}
     assert world.apply(desired(*WISH)).converged
-    assert world.verbs == ["create", "list", "list", "create", "list"]
-    assert world.pauses == [5.0]
+    assert world.story == ["create", "list", 5.0, "list", "create", "list"]
 
 
 def test_a_tunnel_of_that_name_that_is_not_ours_is_not_adopted():
@@ -76,6 +75,18 @@ def test_a_create_that_is_refused_at_its_second_try_fails_in_the_server_s_words(
     assert world.verbs == ["create", "list", "list", "create", "list", "list"]
     assert outcome(ended) == ("failed", "1022")
     assert ended.verdicts["+b"].problem.message == 'Invalid Request: "name" of tunnel b is used by another tunnel'
+
+
+def test_a_create_that_is_refused_at_its_second_try_is_refused_where_no_list_can_be_had():
+    world = World("a")
+    world.instead = {
+        (Verb.CREATE, 0): LOST,
+        (Verb.CREATE, 1): Refused(400, (ApiError("1022", "no"),)),
+        (Verb.LIST, 2): LOST,
+    }
+    ended = world.apply(desired(*WISH))
+    assert world.verbs == ["create", "list", "list", "create", "list"]
+    assert outcome(ended) == ("failed", "1022")
 
 
 def test_a_refused_create_does_not_stop_the_others():

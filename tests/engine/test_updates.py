@@ -145,6 +145,14 @@ def test_a_swap_among_others_is_parked_where_the_server_takes_no_bulk_update_at_
     )
 
 
+def test_what_follows_a_swap_is_sent_too_where_the_server_takes_no_bulk_update():
+    world = World("0", "00", "a", "b", "c", semantics="bulk_body=none", **SWAP)
+    wish = [tunnel(name, description="x") for name in ("0", "00", "c")]
+    ends = [tunnel("a", **SWAP["b"]), tunnel("b", **SWAP["a"])]
+    assert world.apply(desired(*wish, *ends), batch_size=3).converged
+    assert world.verbs.count("update_one") == 6
+
+
 def test_a_swap_without_a_free_value_says_that_the_server_takes_no_bulk_update():
     world = World("0", "a", "b", "c", semantics="bulk_body=none", **SWAP)
     ended = without_bulk(world, of=account(parking="10.0.0.0/30"))
@@ -201,6 +209,43 @@ def test_a_round_of_three_that_breaks_once_one_reached_its_end_leaves_the_parked
     found, shown = three_in_a_round(world)
     assert found == {"a": ("failed", BROKEN.format("b")), "b": ("failed", "1022: no"), "c": ("applied", None)}
     assert shown == {"a": "169.254.240.0/31", "b": "10.0.0.2/31", "c": "10.0.0.0/31"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"), [(REFUSED, "1022: no"), (NotSent("deadline", "no time left"), "deadline: no time left")]
+)
+def test_a_parked_tunnel_that_does_not_reach_its_own_end_says_why(answer, told):
+    world = World("a", "b", "c", semantics="bulk=sequential", **ROUND)
+    world.instead = {(Verb.UPDATE_ONE, 3): answer}
+    found, shown = three_in_a_round(world)
+    assert found == {"a": ("failed", told), "b": ("applied", None), "c": ("applied", None)}
+    assert shown == {"a": "169.254.240.0/31", "b": "10.0.0.4/31", "c": "10.0.0.0/31"}
+
+
+def test_of_two_parked_tunnels_the_one_that_reached_its_end_stays_applied():
+    identities = [{"fqdn_id": f"{name}.1.custom.ipsec.cloudflare.com"} for name in "abc"]
+    before = dict(zip("abc", identities, strict=True))
+    world = World(
+        "a",
+        "b",
+        "c",
+        semantics="bulk=sequential",
+        **{name: ROUND[name] | {"custom_remote_identities": before[name]} for name in "abc"},
+    )
+    world.instead = {(Verb.UPDATE_ONE, 4): NotSent("deadline", "no time left")}
+    ended = world.apply(
+        desired(
+            tunnel("a", **ROUND["b"], custom_remote_identities=before["c"]),
+            tunnel("b", **ROUND["c"], custom_remote_identities=before["a"]),
+            tunnel("c", **ROUND["a"], custom_remote_identities=before["b"]),
+        )
+    )
+    names = {t["id"]: t["name"] for t in world.simulator.tunnels(ACCOUNT_ID)}
+    assert {names[key]: v.result.value for key, v in ended.verdicts.items()} == {
+        "a": "applied",
+        "b": "failed",
+        "c": "applied",
+    }
 
 
 def test_a_parked_tunnel_that_a_stop_leaves_there_was_written_to():

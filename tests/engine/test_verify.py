@@ -30,6 +30,16 @@ def test_what_no_list_shows_has_not_converged_and_is_waited_for_thirty_seconds(d
     assert world.pauses == [1.0, 2.0, 4.0, 8.0, 15.0]
 
 
+def test_a_changed_md5_key_that_no_list_shows_has_not_converged():
+    world = World("a", semantics="list_lag=99", a={"bgp": {"customer_asn": 5, "md5_key": "old"}})
+    ended = world.apply(desired(tunnel("a", bgp={"customer_asn": 5, "md5_key": "new"})))
+    (verdict,) = ended.verdicts.values()
+    assert (verdict.problem.code, verdict.problem.message) == (
+        "not-converged",
+        "the list shows other values for bgp.md5_key",
+    )
+
+
 def test_what_somebody_else_changed_after_the_write_is_not_waited_for():
     world = World("a")
     real = world.carry

@@ -7,6 +7,7 @@ it plants: what it has of its own, without changes of words that people read, an
     python -m tests.mutation 'reconciler/engine/*.py'           # these
     mutmut results                                              # the survivors
     mutmut show reconciler.engine.deletes.x_delete__mutmut_34   # one of them as a diff
+    python -m tests.mutation 'reconciler.engine.deletes.*_34'   # try it again
 """
 
 import argparse
@@ -73,13 +74,15 @@ OPERATORS = [
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__.partition("\n")[0])
-    parser.add_argument("modules", nargs="*", help="files to change (default: only_mutate in pyproject.toml)")
+    parser.add_argument(
+        "what", nargs="*", help="modules, as only_mutate in pyproject.toml names them; or names of bugs"
+    )
     parser.add_argument("--workers", type=int, default=2, metavar="N")
     given = parser.parse_args()
     mutators.mutation_operators[:] = OPERATORS
-    if given.modules:
-        config().only_mutate = given.modules
-    cli(["run", "--max-children", str(given.workers)])
+    names = [name for name in given.what if not name.endswith(".py")]
+    config().only_mutate = [name for name in given.what if name not in names] or config().only_mutate
+    cli(["run", "--max-children", str(given.workers), *names])
 
 
 if __name__ == "__main__":

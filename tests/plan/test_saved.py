@@ -53,6 +53,7 @@ def test_digest_sees_a_desired_md5_key_change():
     ("one", "two", "equal"),
     [
         (FileRef("/here/keys/a"), FileRef("/there/keys/a"), True),
+        (FileRef("C:\\keys\\a"), FileRef("/there/keys/a"), True),
         (FileRef("keys/a"), FileRef("keys/b"), False),
         (CommandRef(("pass", "a"), "/here"), CommandRef(("pass", "a"), "/there"), True),
         (CommandRef(("pass", "a"), "/here"), CommandRef(("pass", "b"), "/here"), False),
@@ -67,6 +68,12 @@ def test_digest_sees_a_desired_md5_key_change():
 def test_digest_covers_key_references_but_not_their_folders(one, two, equal):
     digests = {digest(desired(tunnel("a", key=key)), live()) for key in (one, two)}
     assert len(digests) == (1 if equal else 2)
+
+
+def test_no_two_kinds_of_key_reference_look_the_same_to_the_digest():
+    one = FileRef("external")
+    keys = (External(), EnvRef("external"), one, CommandRef(("external",), "/"), Generated("local", one), None)
+    assert len({digest(desired(tunnel("a", key=key)), live()) for key in keys}) == 6
 
 
 def test_digest_takes_any_text():
