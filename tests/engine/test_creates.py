@@ -31,7 +31,8 @@ def test_a_key_goes_with_the_create():
 def test_a_lost_create_is_adopted_and_its_key_set_again():
     world = world_with_key("a")
     world.after = {(Verb.CREATE, 0): LOST}
-    assert world.apply(desired(*WISH), KEYED).converged
+    ended = world.apply(desired(*WISH), KEYED)
+    assert (ended.converged, ended.made) == (True, {"+b"})
     assert world.verbs == ["create", "list", "set_keys", "list"]
     assert world.simulator.created(ACCOUNT_ID) == {"b": 1}
 
@@ -143,7 +144,7 @@ def test_an_adopted_tunnel_whose_key_is_not_surely_set_again_is_unknown(key, cod
 
     ended = world.apply(desired(tunnel("a"), tunnel("b", key=key)), KEYED)
 
-    assert outcome(ended) == ("unknown", code)
+    assert (outcome(ended), ended.made) == (("unknown", code), frozenset())
     assert ended.verdicts["+b"].problem.message == (
         "the answer to its create was lost, and its key was not set again: Cloudflare does not take it; "
         f"the reason is withheld, since it may quote the key, {harm}"
@@ -207,7 +208,7 @@ def test_a_refused_create_whose_tunnel_is_there_is_not_called_applied(key, resul
     ended = world.apply(desired(tunnel("a"), tunnel("b", key=key)), keyed)
 
     assert (world.verbs, world.pauses) == (["create", "list", "list"], [5.0])
-    assert outcome(ended) == (result, code)
+    assert (outcome(ended), ended.made) == ((result, code), frozenset())
     assert remedy(ended) == todo
     assert (ended.converged, ended.left) == (converged, ())
     assert list(world.simulator.keys(ACCOUNT_ID).values()) == ["theirs"]

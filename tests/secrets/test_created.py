@@ -1,0 +1,81 @@
+import pytest
+
+from reconciler.api.call import NotSent
+from reconciler.engine.apply import Applied
+from reconciler.model.psk import Held
+from reconciler.model.report import Problem
+from reconciler.plan.plan import Plan
+from reconciler.secrets.created import deliver
+from tests import build
+from tests.secrets.test_rotate import LOCAL, THERE, World, drive, outcomes
+
+MADE = frozenset({"+lon-a", "+par-a"})
+
+
+def plan() -> Plan:
+    """Two tunnels are to be made: one with a key made here, one with a key of Cloudflare's."""
+    local, there = (build.tunnel(t.name, key=t.key) for t in (LOCAL, THERE))
+    return build.plan(build.desired(local, there), build.live())
+
+
+def ended(*names: str, **fields: object) -> Applied:
+    """An apply after which the account has tunnels of these names."""
+    given = {"verdicts": {}, "left": (), "live": build.live(*names), "notes": (), "stop": None, "made": MADE}
+    return Applied(**(given | fields))  # type: ignore[arg-type]
+
+
+def world() -> World:
+    """The key that was sent for the first tunnel is pending."""
+    found = World()
+    found.pending["lon-a"] = found.ring["lon-a"] = found.key["lon-a"] = "sent"
+    return found
+
+
+def test_a_key_becomes_current_and_one_is_made_where_the_tunnels_are() -> None:
+    now = world()
+    assert outcomes(drive(deliver(plan(), ended("lon-a", "par-a")), now, {})) == {
+        "lon-a": ("applied", None),
+        "par-a": ("applied", None),
+    }
+    assert now.current == {**now.key, "lon-a": "sent"}
+
+
+def test_a_tunnel_that_the_last_list_does_not_show_has_no_key_to_deliver() -> None:
+    now = world()
+    assert drive(deliver(plan(), ended()), now, {}) == {}
+    assert (now.pending, now.sent) == ({"lon-a": "sent"}, {})
+
+
+def test_a_tunnel_that_this_run_did_not_surely_make_keeps_its_key() -> None:
+    now = world()
+    assert drive(deliver(plan(), ended("lon-a", "par-a", made=frozenset())), now, {}) == {}
+    assert (now.pending, now.sent) == ({"lon-a": "sent"}, {})
+
+
+@pytest.mark.parametrize(
+    ("stop", "current"),
+    [(NotSent("interrupted", "stopped"), "sent"), (Problem("list-untrusted", "two of one name"), "old")],
+)
+def test_after_a_stop_only_keys_that_are_in_force_are_delivered(stop: NotSent | Problem, current: str) -> None:
+    now = world()
+    found = outcomes(drive(deliver(plan(), ended(left=None, stop=stop)), now, {}))
+    assert found["par-a"] == ("failed", "no-key")
+    assert (now.current["lon-a"], now.sent) == (current, {})
+
+
+def test_a_key_is_made_for_a_tunnel_that_an_earlier_run_left_without_one() -> None:
+    wish = build.desired(build.tunnel("par-a", key=THERE.key))
+    left = build.plan(wish, build.live("par-a"), held={"par-a": Held(current=False)})
+    now = World()
+    found = drive(deliver(left, ended("par-a", made=frozenset())), now, {})
+    assert outcomes(found) == {"par-a": ("applied", None)}
+    assert now.current["par-a"] == now.key["par-a"] != "old"
+
+
+@pytest.mark.parametrize("trace", ["pending", "generated"])
+def test_no_key_is_made_where_somebody_else_may_have_had_one_made(trace: str) -> None:
+    now = World()
+    getattr(now, trace)["par-a"] = {"pending": "theirs", "generated": 7}[trace]
+    found = drive(deliver(plan(), ended("par-a")), now, {})
+    assert outcomes(found)["par-a"] == ("unknown", "key-not-in-sink")
+    assert now.sent == {}
