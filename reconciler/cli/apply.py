@@ -105,7 +105,7 @@ def _account(ctx: Context, remote: Remote, keys: Keys, one: Found, progress: Pro
     carry = remote.carry(account)
     ended = drive(apply(plan, keys.of(plan)), carry)
     verdicts = keys.deliver(plan, ended, carry)
-    report = with_keys(applied(plan, ended), plan, verdicts, stopped=ctx.stop.is_set())
+    report = with_keys(applied(plan, ended), plan, verdicts)
     return Done(report, ended.written or any(v.result in (Result.APPLIED, Result.UNKNOWN) for v in verdicts.values()))
 
 

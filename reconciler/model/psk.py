@@ -57,7 +57,7 @@ def doubt(target: Declared, live: LiveTunnel, held: Held) -> Problem | None:
         other = is_later(made, held.made_on)
     else:
         other = held.noted is None and _is_after(made, held.set_on, _SKEW)
-    if held.current and other:
+    if other:
         return Problem("key-not-in-sink", "Its key was changed after the sink's current one was set", f"Run {rotate}")
     return _never_made(live, held, rotate) if key.by == "cloudflare" and made is None else None
 

@@ -185,14 +185,13 @@ def applied(plan: "Plan", ended: "Applied") -> AccountReport:
     )
 
 
-def with_keys(report: AccountReport, plan: "Plan", verdicts: Mapping[str, Verdict], *, stopped: bool) -> AccountReport:
+def with_keys(report: AccountReport, plan: "Plan", verdicts: Mapping[str, Verdict]) -> AccountReport:
     """An account's report after its keys were delivered.
 
     Args:
         report: As it was before.
         plan: What was carried out.
         verdicts: By tunnel name, of the generated keys that something had to be done about.
-        stopped: Whether the run was interrupted.
     """
     found = {**{name: Verdict(Result.UNKNOWN, why) for name, why in plan.doubts.items()}, **verdicts}
     wrong = {name: verdict for name, verdict in found.items() if verdict != APPLIED}
@@ -204,7 +203,7 @@ def with_keys(report: AccountReport, plan: "Plan", verdicts: Mapping[str, Verdic
 
     return replace(
         report,
-        outcome=("interrupted" if stopped else "partial") if wrong and report.outcome == "ok" else report.outcome,
+        outcome="partial" if wrong and report.outcome == "ok" else report.outcome,
         changes=tuple(judged(c) for c in report.changes),
         keys=tuple(key_report(plan, name, verdict) for name, verdict in found.items() if name not in made),
     )

@@ -142,7 +142,7 @@ def tool(story: "Keeping", world: World, guarded: Guarded) -> Protocol:
         return Ending("error", plan)
     ended = yield from engine.apply(plan, local)
     verdicts = yield from deliver(plan, ended)
-    report = with_keys(applied(plan, ended), plan, verdicts, stopped=guarded.stopped)
+    report = with_keys(applied(plan, ended), plan, verdicts)
     return Ending(report.outcome, plan, ended, report)
 
 
