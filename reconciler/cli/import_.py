@@ -12,8 +12,7 @@ from reconciler.cli.options import UsageError
 from reconciler.cli.planning import observe, side_by_side
 from reconciler.cli.remote import Remote
 from reconciler.cli.write import replace_file
-from reconciler.files.adopt import add_ignores
-from reconciler.files.dump import Dumped, Ignored, account_text, dump
+from reconciler.files.dump import Dumped, Ignored, account_text, add_ignores, dump
 from reconciler.files.load import load
 from reconciler.files.tree import AccountFiles, SourceFile, Tree, read_tree
 from reconciler.model.desired import Account, Desired

@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from fnmatch import translate
@@ -17,7 +18,7 @@ from reconciler.files.tree import AccountFiles, SourceFile, Tree
 from reconciler.model.desired import Account
 from reconciler.model.fields import BGP_PATHS, FIELDS
 from reconciler.model.live import Live
-from reconciler.model.problems import MORE, Severity
+from reconciler.model.problems import MORE, Diagnostic, Severity, error
 from reconciler.model.tunnel import Settings, nested
 from reconciler.yaml.read import DocumentError, parse
 from reconciler.yaml.screen import has_control
@@ -25,7 +26,6 @@ from reconciler.yaml.screen import has_control
 MAX_TEXT = 900_000
 """Characters of one file, below the limit at which a file is refused unread."""
 
-_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _HEAD = "# What is live at Cloudflare, written by `reconciler import`.\n"
 _NO_ID = "0" * 32
 _DAY = date(1, 1, 1)
@@ -119,10 +119,24 @@ def ignore_text(ignored: Collection[Ignored]) -> str:
     return indent(yaml_text(_rules(ignored)), "  ") if ignored else ""
 
 
-def ignore_flow(ignored: Collection[Ignored]) -> str:
-    """The same on one line, as they stand between the brackets of a list."""
-    text: str = yaml.dump(_rules(ignored), Dumper=_DUMPER, default_flow_style=True, sort_keys=False, width=1 << 20)
-    return text.strip()[1:-1]
+def add_ignores(source: SourceFile, ignored: Collection[Ignored]) -> str | Diagnostic:
+    """The text of an `account.yaml` with an `ignore` for these tunnels, or why they must be added by hand.
+
+    Args:
+        source: A valid file; a list that it has already is its author's to lay out.
+        ignored: At least one tunnel.
+    """
+    parsed = parse(source.data, source.path)
+    text = source.data.decode("utf-8-sig")
+    text += "" if text.endswith("\n") else "\n"
+    text += f"ignore:\n{ignore_text(ignored)}"
+    with suppress(DocumentError):  # something stands at its end that nothing can be written behind
+        value = parsed.value if isinstance(parsed.value, dict) else {}
+        if parse(text.encode(), source.path).value == {**value, "ignore": _rules(ignored)} and "ignore" not in value:
+            return text
+    detail = f"Add these items to `ignore` by hand, then import again: {yaml_text(_rules(ignored), flow=True)[1:-1]}"
+    place = parsed.document.location(("ignore",), key=True)
+    return error("ignore-by-hand", "`ignore` must name tunnels that no file can declare", detail, place)
 
 
 def _rules(ignored: Collection[Ignored]) -> list[dict[str, str]]:
@@ -168,16 +182,28 @@ def _item(settings: Settings) -> str:
     return indent(yaml_text([{**nested(own), "psk": EXTERNAL}]), "  ")
 
 
-def yaml_text(value: Any) -> str:
-    """YAML text of a value; what can't be seen is escaped."""
-    text = _emit(value, readable=True)
-    return text if text.replace("\n", "").isprintable() else _emit(value, readable=False)
+_SafeDumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
-def _emit(value: Any, *, readable: bool) -> str:
-    options: dict[str, Any] = {"sort_keys": False, "allow_unicode": readable, "width": 1 << 20}
-    text: str = yaml.dump(value, Dumper=_DUMPER, default_flow_style=False, **options)
-    return text
+class _Dumper(_SafeDumper):  # type: ignore[misc]
+    """Writes nodes of another text as they were written there, and text of several lines on one, in quotes."""
+
+
+def _text_node(dumper: Any, text: str) -> Any:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if text.isprintable() else '"')
+
+
+_Dumper.add_multi_representer(yaml.Node, lambda _, node: node)
+_Dumper.add_representer(str, _text_node)
+
+
+def yaml_text(value: Any, *, flow: bool = False) -> str:
+    """A value as lines of YAML, or on one line for any place in another text. What can't be seen is escaped."""
+    options: dict[str, Any] = {"sort_keys": False, "width": 1 << 20, "default_flow_style": flow}
+    text = str(yaml.dump([value] if flow else value, Dumper=_Dumper, allow_unicode=True, **options))
+    if not text.replace("\n", "").isprintable():
+        text = yaml.dump([value] if flow else value, Dumper=_Dumper, allow_unicode=False, **options)
+    return text.strip()[1:-1] if flow else text
 
 
 def _files(items: Mapping[str, str], defaults: tuple[str, ...]) -> list[_File]:

@@ -1,257 +1,333 @@
-"""Edits the YAML text of one tunnel in place: only the characters of what changes, comments and layout stay.
+"""Changes values in a YAML file and leaves all else as somebody wrote it: comments, order, quotes, spaces.
 
-A text is either the lines of one item of a block list (`  - name: a` and what follows) or one flow mapping. Every
-function parses it anew, so that edits can follow each other without keeping track of moved places.
+Libraries that read a file and write it back lay the whole of it out anew, and a review would drown in lines that mean
+nothing. So the file's nodes, which know their places in the text, are compared with what they shall be:
+
+    - name: lon-a  # the first                    {"name": <its node>, "description": "x"}
+      replay_protection: true
+
+A node that stays is the node itself. A dict or a list in the place of a node says what that holds now, and only entries
+that come, go or differ are touched (here one goes and one comes). Lists keep their length: `GONE` stands for an item
+that goes. A collection in brackets is written anew when entries come or go.
+
+Only files that were loaded without errors come here: PyYAML's composer can be brought down by hostile ones.
 """
 
-import re
-from collections.abc import Mapping
-from typing import Any, TypeAlias
+from bisect import bisect_right
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from difflib import unified_diff
+from itertools import accumulate, takewhile
+from textwrap import indent
+from typing import Any, Final, NamedTuple
 
 import yaml
-from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, SequenceNode
 
-from reconciler.model.tunnel import prefix
+from reconciler.files.dump import yaml_text
+from reconciler.files.tree import SourceFile
 
-Path: TypeAlias = tuple[str, ...]
-"""Keys from the tunnel down to a field."""
+GONE: Final = object()
+"""In the place of an item: it goes."""
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-_WIDTH = 1 << 20
-_BLOCK_STYLES = ("|", ">")
-_COLON = re.compile(r"[ \t]*:")
+_BOM = "\ufeff"
+_INDENT = 2
+_CONTEXT = 3  # lines that a diff shows around a change, as git does
 
 
-class Odd(ValueError):
-    """A layout that can't be edited safely; the message says what is odd."""
+class NotEditable(ValueError):
+    """A layout in which the places of nodes don't say what is theirs; the message says what is unusual."""
+
+
+class Edit(NamedTuple):
+    """Other text between two offsets of a text."""
+
+    start: int
+    stop: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TunnelFile:
+    r"""A file of tunnels with the nodes of what it holds.
+
+    Attributes:
+        path: The file.
+        text: Its text with \n at the end of every line.
+        root: The node of the whole.
+        tunnels: The node of the list of tunnels.
+        places: The index of each tunnel by the line and column, from 1, at which it begins.
+        newline: The file's own line end.
+        bom: Its byte order mark, or nothing.
+        complete: Whether its last line has an end.
+    """
+
+    path: str
+    text: str
+    root: Node
+    tunnels: SequenceNode
+    places: Mapping[tuple[int, int], int]
+    newline: str
+    bom: str
+    complete: bool
+
+    def find(self, line: int, column: int) -> int:
+        """The index of the tunnel that begins at a place.
+
+        Raises:
+            NotEditable: It can't be edited on its own.
+        """
+        if (line, column) not in self.places:
+            raise NotEditable("it comes from an alias")
+        index = self.places[line, column]
+        _check(self.text, self.tunnels, self.tunnels.value[index])
+        return index
+
+    def edits(self, tunnels: list[Any]) -> list[Edit]:
+        """What gives the file another list of tunnels, in order: its nodes, some of them replaced, and new ones."""
+        found = _edits(self.text, self.root, {**entries(self.root), "tunnels": tunnels})
+        return sorted(found, key=lambda edit: edit[:2])
+
+    def edited(self, edits: Collection[Edit]) -> str:
+        """The file's own text with edits made."""
+        text = self.text
+        for start, stop, new in reversed([*edits]):
+            text = text[:start] + new + text[stop:]
+        return self.bom + (text if self.complete else text.removesuffix("\n")).replace("\n", self.newline)
+
+    def reach(self, index: int | None) -> tuple[int, int]:
+        """The offsets between which a tunnel's edits lie: in its lines, or at the end of the list for a new one."""
+        node = self.tunnels if index is None else self.tunnels.value[index]
+        end = _end(self.text, node)
+        return end - 1 if index is None else _line_start(self.text, _start(node)), _line_end(self.text, end)
+
+    def shown(self, edits: Collection[Edit]) -> list[range]:
+        """The lines, from 0, that a diff shows for each edit."""
+        starts = [*accumulate(map(len, self.text.splitlines(keepends=True)), initial=0)]
+
+        def lines(edit: Edit) -> range:
+            first = bisect_right(starts, edit.start) - 1
+            stop = bisect_right(starts, max(edit.stop - 1, edit.start - 1))
+            return range(max(first - _CONTEXT, 0), min(stop + _CONTEXT, len(starts) - 1))
+
+        return [lines(edit) for edit in edits]
+
+    def diff(self, edits: Collection[Edit], path: str) -> str:
+        """The edits as a unified diff that `git apply` takes.
+
+        difflib sees the hunks one by one: on a whole file, in which most lines stand often, it takes many seconds.
+        """
+        hunks: list[list[int]] = []  # first line, line behind the last, lines gained
+        for edit, lines in zip(edits, self.shown(edits), strict=True):
+            gained = edit.text.count("\n") - self.text.count("\n", edit.start, edit.stop)
+            if hunks and lines.start <= hunks[-1][1]:
+                hunks[-1][1] = max(hunks[-1][1], lines.stop)
+                hunks[-1][2] += gained
+            else:
+                hunks.append([lines.start, lines.stop, gained])
+        tab = "\t" if " " in path else ""  # git ends a name that holds blanks with one
+        out = [f"--- a/{path}{tab}\n+++ b/{path}{tab}\n"]
+        old, new = (self.edited(made).splitlines(keepends=True) for made in ((), edits))
+        shift = 0
+        for first, stop, gained in hunks:
+            before, after = old[first:stop], new[first + shift : stop + shift + gained]
+            out.append(f"@@ -{first + 1},{len(before)} +{first + shift + 1},{len(after)} @@\n")
+            out += [*unified_diff(before, after, n=len(before))][3:]  # without its own header
+            shift += gained
+        return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in out)
+
+
+def read_tunnel_file(source: SourceFile) -> TunnelFile:
+    """A file that was loaded without errors.
+
+    Raises:
+        NotEditable: Its layout is unusual.
+    """
+    own = source.data.decode()
+    newline = "\r\n" if "\r\n" in own else "\n"
+    text = own.removeprefix(_BOM).replace("\r\n", "\n")
+    if "\r" in text or text.count("\n") != own.count(newline):
+        raise NotEditable("its lines end in different ways")
+    complete = text.endswith("\n")
+    if not complete:
+        text += "\n"
+    root = compose(text)
+    tunnels = entries(root).get("tunnels")
+    if not isinstance(tunnels, SequenceNode) or text[_start(tunnels)] == "&":
+        raise NotEditable("its list of tunnels has an anchor or comes from one")
+    places = {(n.start_mark.line + 1, n.start_mark.column + 1): i for i, n in enumerate(tunnels.value)}
+    return TunnelFile(source.path, text, root, tunnels, places, newline, own[: own.startswith(_BOM)], complete)
 
 
 def compose(text: str) -> Node:
-    """The node of YAML text, with places as offsets into it.
+    """The root's node.
 
     Raises:
-        Odd: It can't be read on its own.
+        NotEditable: PyYAML does not read it.
     """
     try:
-        node: Node | None = yaml.compose(text, Loader=_LOADER)
+        root: Node | None = yaml.compose(text.removeprefix(_BOM), Loader=_LOADER)
     except (yaml.YAMLError, ValueError):
-        raise Odd("its lines can't be read on their own") from None
-    if node is None:
-        raise Odd("there is nothing to edit")
-    return node
+        root = None
+    if root is None:
+        raise NotEditable("PyYAML does not read it")
+    return root
 
 
-def start(node: Node) -> int:
-    """The offset at which a node begins."""
+def entries(node: Node | None) -> dict[Any, Any]:
+    """The nodes that a node holds, by key or index."""
+    if isinstance(node, MappingNode):
+        return {key.value: value for key, value in node.value}
+    return dict(enumerate(node.value)) if isinstance(node, SequenceNode) else {}
+
+
+def lines_with(root: Node, names: frozenset[str]) -> set[int]:
+    """The lines, from 0, on which one of these keys or its value stands."""
+    lines: set[int] = set()
+    seen: set[int] = set()
+    todo = [root]
+    while todo:
+        node = todo.pop()
+        if id(node) in seen:  # an alias
+            continue
+        seen.add(id(node))
+        todo += entries(node).values()
+        for key, value in node.value if isinstance(node, MappingNode) else ():
+            if key.value in names:
+                for part in (key, value):  # the value of an alias stands elsewhere
+                    lines.update(range(part.start_mark.line, part.end_mark.line + 1))
+    return lines
+
+
+def _check(text: str, parent: Node, node: Node) -> None:
+    """Refuses what would make an edit of a node change another one too, or cut where nothing begins."""
+    at = _start(node)
+    if text[at] == "&":  # an alias is the node of its anchor
+        raise NotEditable("it uses an anchor or an alias")
+    if isinstance(parent, SequenceNode) and _is_block(parent) and text[_line_start(text, at) : at].strip() != "-":
+        raise NotEditable("its first line is written in an unusual way")
+    for name, inner in entries(node).items():
+        if name == "<<":
+            raise NotEditable("it uses a merge key")
+        _check(text, node, inner)
+    keys = [_start(key) for key, _ in node.value] if isinstance(node, MappingNode) and _is_block(node) else []
+    if not all(start == at or _begins_line(text, start) for start in keys):
+        raise NotEditable("its keys are written in an unusual way")
+
+
+def _edits(text: str, old: Node, new: Any) -> Iterator[Edit]:
+    """What makes the text of a node that of its successor."""
+    if not _alike(old, new):
+        at, stop = _start(old), _end(text, old)
+        yield Edit(at, stop, " " * (at == stop) + _text(new, flow=True))
+        return
+    successors = dict(enumerate(new)) if isinstance(new, list) else new
+    keys = {key.value: key for key, _ in old.value} if isinstance(old, MappingNode) and _is_block(old) else {}
+    leading = [*takewhile(lambda name: name not in new, keys)]
+    if leading and not _begins_line(text, first := _start(keys[leading[0]])):
+        # They stand behind the dash of their item: what follows them moves there.
+        yield Edit(first, _start(next(key for name, key in keys.items() if name in new)), "")
+    else:
+        leading = []
+    for name, value in entries(old).items():
+        now = successors.get(name, GONE)
+        if now is GONE and name not in leading:
+            yield _removal(text, keys.get(name, value), value)
+        elif now is not value and now is not GONE:
+            yield from _entry(text, keys.get(name), value, now)
+    if added := {name: now for name, now in successors.items() if name not in entries(old)}:
+        yield _addition(text, old, added)
+
+
+def _alike(old: Node, new: Any) -> bool:
+    """True when only single entries need other text; in brackets that means the same entries."""
+    if isinstance(old, MappingNode) and isinstance(new, dict):
+        return _is_block(old) or list(new) == list(entries(old))
+    if isinstance(old, SequenceNode) and isinstance(new, list):
+        return _is_block(old) or (len(new) == len(old.value) and GONE not in new)
+    return False
+
+
+def _entry(text: str, key: Node | None, value: Node, now: Any) -> Iterator[Edit]:
+    """Another value behind a key of a block mapping, which changes between one line and several, or anywhere else."""
+    if key is None or _holds(value) == _holds(now):
+        yield from _edits(text, value, now)
+        return
+    colon = text.index(":", _end(text, key)) + 1
+    below = _line_end(text, colon)
+    if not _is_block(value) and _holds(now):  # from `tunnels: []` and `bgp: null` to lines
+        yield Edit(colon, _end(text, value), "")
+        yield Edit(below, below, indent(_text(now), " " * (key.start_mark.column + _INDENT)))
+    elif _is_block(value):  # and back; what stands behind the colon may be a comment
+        yield Edit(colon, colon, f" {_text(now, flow=True)}")
+        yield Edit(below, _line_end(text, _end(text, value)), "")
+    else:
+        yield from _edits(text, value, now)
+
+
+def _removal(text: str, first: Node, last: Node) -> Edit:
+    """Without the lines of an entry, and without the empty line before them when one follows too."""
+    start, stop = _line_start(text, _start(first)), _line_end(text, _end(text, last))
+    doubled = text.startswith("\n\n", start - 2) and text[stop : stop + 1] in ("\n", "")
+    return Edit(start - doubled, stop, "")
+
+
+def _addition(text: str, old: Node, added: dict[Any, Any]) -> Edit:
+    """New lines behind a block collection's last entry, at a distance when the items of a list have one."""
+    at = _line_end(text, _end(text, old))
+    if isinstance(old, MappingNode):
+        return Edit(at, at, indent(_text(added), " " * old.value[0][0].start_mark.column))
+    spaced = len(old.value) > 1 and text.startswith("\n\n", _line_start(text, _start(old.value[-1])) - 2)
+    lines = ["\n" * spaced + indent(_text([item]), " " * old.start_mark.column) for item in added.values()]
+    return Edit(at, at, "".join(lines))
+
+
+def _text(new: Any, *, flow: bool = False) -> str:
+    return yaml_text(_what_stays(new), flow=flow)
+
+
+def _what_stays(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _what_stays(inner) for key, inner in value.items()}
+    return [_what_stays(item) for item in value if item is not GONE] if isinstance(value, list) else value
+
+
+def _is_block(node: Node) -> bool:
+    """True for a collection that is written in lines, not in brackets."""
+    return isinstance(node, CollectionNode) and not node.flow_style
+
+
+def _holds(value: Any) -> bool:
+    """True for a collection with something in it."""
+    if isinstance(value, CollectionNode):
+        return bool(value.value)
+    return isinstance(value, dict | list) and any(item is not GONE for item in value)
+
+
+def _start(node: Node) -> int:
     return int(node.start_mark.index)
 
 
-def end(node: Node, text: str) -> int:
-    """The offset behind a node's last character, without comments and empty lines behind it."""
-    if isinstance(node, MappingNode) and not node.flow_style and node.value:
-        return end(node.value[-1][1], text)
-    if isinstance(node, SequenceNode) and not node.flow_style and node.value:
-        return end(node.value[-1], text)
-    last = int(node.end_mark.index)
-    if isinstance(node, ScalarNode) and node.style in _BLOCK_STYLES:
-        return start(node) + len(text[start(node) : last].rstrip())
-    return last
+def _end(text: str, node: Node) -> int:
+    """The offset behind a node's last character; PyYAML's own mark may lie behind comments and empty lines."""
+    stop = int(node.end_mark.index)
+    if _is_block(node) and node.value:
+        last = [*entries(node).values()][-1]
+        if _start(last) >= _start(node):  # otherwise it is an alias, and knows its anchor's place alone
+            return _end(text, last)
+    elif not (isinstance(node, ScalarNode) and node.style in ("|", ">")):
+        return stop
+    return _start(node) + len(text[_start(node) : stop].rstrip())
 
 
-def line_start(text: str, at: int) -> int:
-    """The offset at which the line of an offset begins."""
+def _line_start(text: str, at: int) -> int:
     return text.rfind("\n", 0, at) + 1
 
 
-def line_end(text: str, at: int) -> int:
-    """The offset behind the line of an offset, its newline included."""
-    found = text.find("\n", at)
-    return len(text) if found < 0 else found + 1
+def _line_end(text: str, at: int) -> int:
+    return text.index("\n", at) + 1
 
 
-def newline(text: str) -> str:
-    """The line end that a text uses."""
-    return "\r\n" if "\r\n" in text else "\n"
-
-
-def flow(value: Any) -> str:
-    """A plain value as YAML on one line that can stand anywhere."""
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {flow(inner)}" for key, inner in value.items()) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(flow, value)) + "]"
-    text: str = yaml.dump([value], Dumper=_DUMPER, default_flow_style=True, width=_WIDTH, allow_unicode=True)
-    text = text.rstrip("\n")[1:-1]
-    if not text.isprintable():
-        text = yaml.dump(value, Dumper=_DUMPER, default_style='"', width=_WIDTH).rstrip("\n")
-    return text
-
-
-def inherits(inherited: Any, path: Path) -> bool:
-    """True when defaults hold something at a path."""
-    for part in path:
-        if not isinstance(inherited, dict) or part not in inherited:
-            return False
-        inherited = inherited[part]
-    return True
-
-
-def put(text: str, path: Path, value: Any, inherited: Mapping[str, Any]) -> str:
-    """The text with a field set.
-
-    Args:
-        text: One tunnel's text.
-        path: The field.
-        value: Its new value, None for an explicit null.
-        inherited: What the tunnel's defaults hold.
-
-    Raises:
-        Odd: The layout does not allow it.
-    """
-    mapping = tunnel_node(text)
-    for depth, part in enumerate(path):
-        rest = path[depth + 1 :]
-        index = _index(mapping, part)
-        if index is None:
-            return _insert(text, mapping, part, flow(_nest(rest, value)))
-        key, node = mapping.value[index]
-        if not rest or (part == "target" and isinstance(node, ScalarNode)):
-            return _replace(text, key, node, value)
-        if not isinstance(node, MappingNode):
-            return _replace(text, key, node, _unhidden(path[: depth + 1], _nest(rest, value), inherited))
-        mapping = node
-    raise Odd("a field without a name")
-
-
-def drop(text: str, path: Path, inherited: Mapping[str, Any]) -> str:
-    """The text with a field unset: its entry goes, or is null where defaults would show through.
-
-    Args:
-        text: One tunnel's text.
-        path: The field.
-        inherited: What the tunnel's defaults hold.
-
-    Raises:
-        Odd: The layout does not allow it.
-    """
-    mapping = tunnel_node(text)
-    for depth, part in enumerate(path):
-        index = _index(mapping, part)
-        if index is None:
-            return put(text, path, None, inherited) if inherits(inherited, path) else text
-        node = mapping.value[index][1]
-        if depth == len(path) - 1:
-            return _drop_entry(text, mapping, index, path, inherited)
-        if part == "target" and isinstance(node, ScalarNode):
-            return _drop_entry(text, mapping, index, path[: depth + 1], inherited)
-        if not isinstance(node, MappingNode):
-            return text
-        mapping = node
-    return text
-
-
-def _drop_entry(text: str, mapping: MappingNode, index: int, path: Path, inherited: Mapping[str, Any]) -> str:
-    if inherits(inherited, path):
-        return put(text, path, None, inherited)
-    if len(mapping.value) > 1:
-        return _remove(text, mapping, index)
-    above = path[:-1]
-    return put(text, path, None, inherited) if inherits(inherited, above) else drop(text, above, inherited)
-
-
-def tunnel_node(text: str) -> MappingNode:
-    """The mapping of one tunnel's text.
-
-    Raises:
-        Odd: It is none, or uses merge keys.
-    """
-    node = compose(text)
-    if isinstance(node, SequenceNode) and node.value:
-        node = node.value[0]
-    if not isinstance(node, MappingNode) or not node.value:
-        raise Odd("it is not written as a mapping")
-    return node
-
-
-def _index(mapping: MappingNode, key: str) -> int | None:
-    return next((i for i, (own, _) in enumerate(mapping.value) if own.value == key), None)
-
-
-def _nest(path: Path, value: Any) -> Any:
-    for part in reversed(path):
-        value = {part: value}
-    return value
-
-
-def _unhidden(path: Path, value: dict[str, Any], inherited: Any) -> dict[str, Any]:
-    """A mapping in place of a null that hid inherited fields; they stay hidden."""
-    for part in path:
-        inherited = inherited.get(part) if isinstance(inherited, dict) else None
-    return {**dict.fromkeys(inherited or ()), **value}
-
-
-def _replace(text: str, key: Node, node: Node, value: Any) -> str:
-    """The text with another value behind a key."""
-    at, stop = start(node), end(node, text)
-    if isinstance(value, list | tuple) and isinstance(node, SequenceNode) and node.value:
-        items = _items(text, node, value)
-        if not node.flow_style and items:
-            between = newline(text) + " " * node.start_mark.column
-            return text[:at] + between.join(f"- {item}" for item in items) + text[stop:]
-        new = f"[{', '.join(items)}]"
-    else:
-        new = flow(value)
-    if isinstance(node, MappingNode | SequenceNode) and not node.flow_style:
-        colon = _COLON.match(text, end(key, text))
-        if not colon:
-            raise Odd("its keys are written in an unusual way")
-        return f"{text[: colon.end()]} {new}{text[stop:]}"
-    if at == stop:
-        new = f" {new}"
-    return text[:at] + new + text[stop:]
-
-
-def _items(text: str, node: SequenceNode, value: Any) -> list[str]:
-    """The items of a list of prefixes: those that stay as they are written, then the new ones."""
-    wanted = dict.fromkeys(value)
-    kept = {prefix(item.value): text[start(item) : end(item, text)] for item in node.value}
-    stay = [written for known, written in kept.items() if known in wanted]
-    return stay + [flow(item) for item in wanted if item not in kept]
-
-
-def _insert(text: str, mapping: MappingNode, key: str, value: str) -> str:
-    """The text with a new last entry in a mapping."""
-    if mapping.flow_style:
-        return _insert_flow(text, mapping, f"{key}: {value}")
-    if not mapping.value:
-        raise Odd("a mapping without entries")
-    first, last = mapping.value[0][0], mapping.value[-1][1]
-    at = line_end(text, end(last, text))
-    entry = " " * first.start_mark.column + f"{key}: {value}"
-    nl = newline(text)
-    return text[:at] + (f"{entry}{nl}" if text[:at].endswith("\n") else f"{nl}{entry}") + text[at:]
-
-
-def _insert_flow(text: str, mapping: MappingNode, entry: str) -> str:
-    if not mapping.value:
-        at = int(mapping.end_mark.index) - 1
-        return text[:at] + entry + text[at:]
-    last = mapping.value[-1][1]
-    at = end(last, text)
-    if at == start(last):
-        raise Odd("an entry without a value")
-    return f"{text[:at]}, {entry}{text[at:]}"
-
-
-def _remove(text: str, mapping: MappingNode, index: int) -> str:
-    """The text without an entry of a mapping that has others."""
-    key, node = mapping.value[index]
-    stop = end(node, text)
-    if mapping.flow_style and index:
-        at = end(mapping.value[index - 1][1], text)
-    elif mapping.flow_style or text[line_start(text, start(key)) : start(key)].strip():
-        at, stop = start(key), start(mapping.value[1][0])
-    else:
-        at, stop = line_start(text, start(key)), line_end(text, stop)
-    return text[:at] + text[stop:]
+def _begins_line(text: str, at: int) -> bool:
+    return not text[_line_start(text, at) : at].strip()

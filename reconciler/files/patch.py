@@ -1,28 +1,41 @@
 """The way out of drift that accepts live values: a patch of the files after which a plan finds nothing.
 
-A patch is proved before it is given: the edited files are loaded again, and what does not read back as it should
-is left out with the reason.
+A difference is often somebody's fix in the dashboard that git should keep. Copying it into the files by hand takes a
+reader of two notations; `drift` offers the edit instead, as a unified diff that `git apply` takes. A wrong one would
+declare what nobody wants, so each is proved before it is given: the edited files are loaded again, and what does not
+read back as it should is left out with the reason.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+import posixpath
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from reconciler.files import accept, schema
-from reconciler.files.edit import Odd
-from reconciler.files.hunks import Edit, Hidden, blocks, unified
-from reconciler.files.load import merge
-from reconciler.files.proof import Draft, prove
+from yaml.nodes import MappingNode, ScalarNode, SequenceNode
+
+from reconciler.files import schema
+from reconciler.files.edit import GONE, Edit, NotEditable, TunnelFile, compose, entries, lines_with, read_tunnel_file
+from reconciler.files.load import load, merge
+from reconciler.files.references import EXTERNAL
 from reconciler.files.shapes import validator
-from reconciler.files.sheet import Sheet, additions, find, read_sheet, removals, span
 from reconciler.files.tree import AccountFiles, SourceFile, Tree
-from reconciler.model.desired import Account, Desired
+from reconciler.model.desired import Desired
+from reconciler.model.fields import FIELDS, Value
+from reconciler.model.problems import Severity
+from reconciler.model.tunnel import Settings, canonical
 from reconciler.plan.change import Action, Change
+from reconciler.plan.diff import intended, wanted
+from reconciler.plan.scope import Pair
 from reconciler.yaml.read import parse
 
+_SENSITIVE = frozenset(path for path, field in FIELDS.items() if field.sensitive)
+_SENSITIVE_KEYS = frozenset(path.rpartition(".")[2] for path in _SENSITIVE)
 _SHOWS_KEY = "its lines hold a BGP MD5 key, which no patch may show"
 _KEY_LEFT = "bgp.md5_key is sensitive and never written into a patch"
+_REMOVED = "account.yaml says under 'removed' that its deletion is meant"
+_UNEQUAL = "the edited file would not read back as the live tunnel"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +51,37 @@ class Accepted:
     left_out: tuple[tuple[str, str], ...]
 
 
-@dataclass(slots=True)
-class _Work:
-    """What is known while a patch is made; `left` has the reason for each change that is left out, by key."""
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What accepting one change asks of a file.
 
-    files: AccountFiles
-    desired: Desired
-    today: date
-    strip: str
-    left: dict[str, str] = field(default_factory=dict)
-    sheets: dict[str, Sheet | str] = field(default_factory=dict)
+    Attributes:
+        index: Of the tunnel's item in the file; None for a new one.
+        item: The item as `edit` takes it, or `GONE`.
+        settings: What the file must declare afterwards; None for a tunnel that goes.
+        keeps_key: Whether a live MD5 key differs that the patch leaves out.
+    """
+
+    change: Change
+    index: int | None
+    item: Any
+    settings: Settings | None
+    keeps_key: bool = False
+
+    @property
+    def ref(self) -> str:
+        """Names the change."""
+        return self.change.key
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A file with the parts that are tried, the edits that they ask for, and its text then."""
+
+    file: TunnelFile
+    parts: list[_Part]
+    edits: list[Edit]
+    text: str
 
 
 def accept_patch(
@@ -66,159 +100,217 @@ def accept_patch(
     files = next((a for a in tree.accounts if a.name == desired.account.name), None)
     if files is None:
         return Accepted("", tuple((c.name, "its account has no files") for c in changes))
-    work = _Work(files, desired, today, strip)
-    work.left.update((c.key, r) for c in changes if (r := _refusal(c, desired.account)))
+    left: dict[str, str] = {}
+    parts = _parts(files, desired, changes, strip, left)
     while True:
-        chosen = [c for c in changes if c.key not in work.left]
-        patch, kept, problems = _attempt(work, chosen)
-        if not problems:
-            names = {c.key: c.name for c in changes}
-            left = [(names[key], reason) for key, reason in work.left.items()]
-            return Accepted(patch, tuple(sorted(left + [(name, _KEY_LEFT) for name in kept])))
-        work.left.update(problems)
+        tried = [(file, [p for p in mine if p.ref not in left]) for file, mine in parts]
+        drafts = [_draft(file, mine) for file, mine in tried if mine]
+        wrong = _prove(files, desired, today, drafts) or _shown_keys(drafts)
+        if not wrong:
+            break
+        left |= wrong
+    kept = [(p.change.name, _KEY_LEFT) for draft in drafts for p in draft.parts if p.keeps_key]
+    left_out = [(c.name, left[c.key]) for c in changes if c.key in left]
+    patch = "".join(d.file.diff(d.edits, d.file.path.removeprefix(strip)) for d in drafts if d.edits)
+    return Accepted(patch, tuple(sorted(left_out + kept)))
 
 
-def _attempt(work: _Work, chosen: list[Change]) -> tuple[str, list[str], dict[str, str]]:
-    """A patch, the names whose MD5 key still differs after it, and what is wrong with it by change."""
-    drafts, problems = _drafts(work, chosen)
-    kept: list[str] = []
-    if not problems:
-        problems, kept = prove(work.files, work.desired, work.today, chosen, drafts)
-    if problems:
-        return "", kept, problems
-    patch, problems = _diffs(work, drafts)
-    return patch, kept, problems
-
-
-def _refusal(change: Change, account: Account) -> str | None:
-    """Why a change can't be accepted at all."""
-    if change.action is Action.DELETE and change.name in account.removed:
-        return "account.yaml says under 'removed' that its deletion is meant"
-    if change.action is Action.UPDATE and all(f.path == accept.MD5 for f in change.fields):
-        return _KEY_LEFT
-    return None
-
-
-def _drafts(work: _Work, chosen: list[Change]) -> tuple[list[Draft], dict[str, str]]:
-    """The edits of all files, or what is wrong with some changes."""
-    problems: dict[str, str] = {}
-    groups: dict[str, list[Change]] = {}
-    for change in chosen:
-        groups.setdefault(_file_of(work, change), []).append(change)
-    drafts = []
-    for path, mine in sorted(groups.items()):
-        sheet = _sheet(work, path)
-        if isinstance(sheet, str):
-            problems.update((c.key, sheet) for c in mine)
+def _parts(
+    files: AccountFiles, desired: Desired, changes: tuple[Change, ...], strip: str, left: dict[str, str]
+) -> list[tuple[TunnelFile, list[_Part]]]:
+    """What is asked of each file; what no file can be asked for is added to `left`."""
+    by_path: dict[str, list[Change]] = {}
+    for change in changes:
+        if change.action is Action.DELETE and change.name in desired.account.removed:
+            left[change.key] = _REMOVED
         else:
-            drafts.append(_draft(sheet, mine, work.desired.account, problems))
-    return drafts, problems
+            by_path.setdefault(_path_for(change, files, desired), []).append(change)
+    sources = {source.path: source for source in files.files}
+    out = []
+    for path, mine in sorted(by_path.items()):
+        if path not in sources or "\\" in path or path.removeprefix(strip).startswith(("/", "../")):
+            left.update((c.key, f"{path} is not a file that a patch can name") for c in mine)
+            continue
+        try:
+            file = read_tunnel_file(sources[path])
+        except NotEditable as unusual:
+            left.update((c.key, f"{path} can't be edited: {unusual}") for c in mine)
+            continue
+        parts, inherited = [], _inherited(files, sources[path])
+        for change in mine:
+            try:
+                parts.append(_part(file, change, inherited))
+            except NotEditable as unusual:
+                left[change.key] = f"it can't be edited: {unusual}"
+        out.append((file, parts))
+    return out
 
 
-def _file_of(work: _Work, change: Change) -> str:
-    """The file that declares a tunnel, or for a new one that of the tunnel whose name is most alike."""
+def _path_for(change: Change, files: AccountFiles, desired: Desired) -> str:
+    """The file that declares a tunnel; for a new one that of the tunnel whose name is most alike, or the last."""
     if change.location:
         return change.location.file
-    last = work.files.files[-1].path
-
-    def alike(name: str) -> int:
-        return next((i for i, (a, b) in enumerate(zip(name, change.name, strict=False)) if a != b), len(name))
-
-    near = max(work.desired.tunnels.values(), key=lambda t: (alike(t.name), t.location.file), default=None)
-    return near.location.file if near and alike(near.name) > 1 else last
-
-
-def _sheet(work: _Work, path: str) -> Sheet | str:
-    """A file, or why it can't be edited."""
-    if path not in work.sheets:
-        source = next((f for f in work.files.files if f.path == path), None)
-        if source is None or "\\" in path or _relative(work, path).startswith(("/", "../")):
-            work.sheets[path] = f"{path} is no file that a patch can name"
-        else:
-            try:
-                work.sheets[path] = read_sheet(source, _inherited(work.files, source))
-            except Odd as odd:
-                work.sheets[path] = f"{path} can't be edited: {odd}"
-    return work.sheets[path]
-
-
-def _relative(work: _Work, path: str) -> str:
-    return path.removeprefix(work.strip)
+    names = sorted(desired.tunnels)
+    at = bisect_left(names, change.name)
+    alike = {name: len(posixpath.commonprefix([name, change.name])) for name in names[max(at - 1, 0) : at + 1]}
+    nearest = max(alike, key=alike.__getitem__, default="")
+    return desired.tunnels[nearest].location.file if alike.get(nearest, 0) > 1 else files.files[-1].path
 
 
 def _inherited(files: AccountFiles, source: SourceFile) -> dict[str, Any]:
-    """What stands in defaults for the tunnels of one file."""
+    """What stands in defaults for the tunnels of one file, without nulls."""
     own = validator(schema.TUNNEL_FILE).validate_python(parse(source.data, source.path).value)
-    below: Mapping[str, Any] = {}
-    if files.account_file:
-        account = files.account_file
-        below = validator(schema.ACCOUNT_FILE).validate_python(parse(account.data, account.path).value)
-    return merge(below.get("defaults") or {}, own.get("defaults") or {})
+    above: Mapping[str, Any] = {}
+    if account := files.account_file:
+        above = validator(schema.ACCOUNT_FILE).validate_python(parse(account.data, account.path).value)
+    return merge(above.get("defaults") or {}, own.get("defaults") or {})
 
 
-def _draft(sheet: Sheet, mine: list[Change], account: Account, problems: dict[str, str]) -> Draft:
-    """The edits of one file; what can't be edited is added to `problems`."""
-    edits: list[tuple[str, Edit]] = []
-    gone: dict[int, str] = {}
-    owners: dict[int, str] = {}
-    for change in mine:
-        if change.location is None:
-            continue
-        try:
-            index = find(sheet, change.location.line, change.location.column)
-            at, stop = span(sheet, index)
-            if change.action is Action.CREATE:
-                gone[index] = change.key
-                continue
-            owners[index] = change.key
-            text = accept.updated(sheet.text[at:stop], change, account, sheet.inherited)
-            edits.append((change.key, Edit(at, stop, text)))
-        except Odd as odd:
-            problems[change.key] = f"it can't be edited: {odd}"
-    new = [c for c in mine if c.action is Action.DELETE]
+def _part(file: TunnelFile, change: Change, inherited: Mapping[str, Any]) -> _Part:
+    """What one change asks of its file.
+
+    Raises:
+        NotEditable: The tunnel's item can't be edited.
+    """
+    index, item = None, {}
+    here: Settings = canonical({}) | _flat(inherited)
+    target = here
+    if change.declared:
+        index = file.find(change.declared.location.line, change.declared.location.column)
+        if change.live is None:
+            return _Part(change, index, GONE, None)
+        item = entries(file.tunnels.value[index])
+        item.pop("renamed_from", None)
+        here = change.declared.settings
+        # Under another name other rules may ignore fields, so all of them are taken.
+        target = intended(Pair(change.declared, change.live)) if change.previous_name else wanted(change)
+    assert change.live is not None  # noqa: S101 - what is neither declared nor live is no change
+    live = _set(change.live.settings)
+    here, target = _set(here), _set(target)
+    differing = {p for p in {*live, *target} if live.get(p) != target.get(p)}
+    taken = {p for p in differing if p not in _SENSITIVE or p not in live}
+    settings = {p: v for p, v in here.items() if p not in taken} | {p: v for p, v in live.items() if p in taken}
+    for path in (p for p in live | here if settings.get(p) != here.get(p)):
+        keys = path.split(".")
+        if not any(p.startswith(f"{keys[0]}.") for p in settings):
+            keys = keys[:1]  # the whole object is unset
+        _put(item, keys, settings.get(path), inherited)
+    if index is None:
+        item["psk"] = EXTERNAL
+    return _Part(change, index, item, settings, taken != differing)
+
+
+def _set(settings: Settings) -> dict[str, Value]:
+    """The settings without those that are unset."""
+    return {path: value for path, value in settings.items() if value not in ("", ())}
+
+
+def _flat(nested: Mapping[str, Any], path: str = "") -> dict[str, Value]:
+    out: dict[str, Value] = {}
+    for key, value in nested.items():
+        if isinstance(value, dict):
+            out |= _flat(value, f"{path}{key}.")
+        else:
+            out[path + key] = tuple(sorted(value)) if isinstance(value, list) else value
+    return out
+
+
+def _put(item: dict[str, Any], keys: list[str], value: Value | None, inherited: Any) -> None:
+    """Gives a tunnel's item, or what it holds, a value at a path; None unsets it, whatever the defaults say."""
+    key, *below = keys
+    old, beneath = item.get(key), inherited.get(key) if isinstance(inherited, dict) else None
+    if below and isinstance(old, ScalarNode) and not old.tag.endswith(":null"):
+        below = []  # an object's short form: `target: 192.0.2.1`
+    if below:
+        inner = old if isinstance(old, dict) else entries(old)
+        if key in item and not isinstance(old, dict | MappingNode):
+            inner = dict.fromkeys(beneath or ())  # a null hid what is inherited, which must stay hidden
+        _put(inner, below, value, beneath)
+        item[key] = inner
+        if not inner:
+            del item[key]
+    elif value is not None:
+        item[key] = _items(old, value) if isinstance(value, tuple) else value
+    elif beneath is not None:
+        item[key] = None
+    else:
+        item.pop(key, None)
+
+
+def _items(old: Any, value: tuple[str, ...]) -> list[Any]:
+    """A list of texts whose items stay as they are written."""
+    nodes = old.value if isinstance(old, SequenceNode) else []
+    written = {node.value for node in nodes}
+    return [node if node.value in value else GONE for node in nodes] + [text for text in value if text not in written]
+
+
+def _draft(file: TunnelFile, parts: list[_Part]) -> _Draft:
+    tunnels = [*file.tunnels.value, *(p.item for p in parts if p.index is None)]
+    for part in parts:
+        if part.index is not None:
+            tunnels[part.index] = part.item
+    edits = file.edits(tunnels)
+    return _Draft(file, parts, edits, file.edited(edits))
+
+
+def _prove(files: AccountFiles, desired: Desired, today: date, drafts: list[_Draft]) -> dict[str, str]:
+    """Loads the edited files; what is wrong with them by change."""
+    texts = {draft.file.path: draft.text.encode() for draft in drafts}
+    sources = tuple(SourceFile(f.path, texts.get(f.path, f.data)) for f in files.files)
+    loaded = load(Tree((replace(files, files=sources, unread=()),), ()), today)
+    parts = {part.ref: part for draft in drafts for part in draft.parts}
+    wrong: dict[str, str] = {}
+    items: dict[str, tuple[list[int], list[str | None]]] = {}
+    for problem in loaded.diagnostics:
+        if problem.severity is Severity.ERROR:
+            items = items or {draft.file.path: _items_of(draft) for draft in drafts}
+            place = problem.location
+            lines, refs = items.get(place.file, ([], [])) if place else ([], [])
+            at = bisect_right(lines, place.line) if place else 0
+            owner = refs[at - 1] if at else None
+            reason = f"the edited file would be wrong: {problem.summary}"
+            wrong.update((ref, reason) for ref in ([owner] if owner else parts))
+    if wrong:
+        return wrong
+    touched = {part.change.declared.name for part in parts.values() if part.change.declared}
+    should: dict[str, Settings] = {n: t.settings for n, t in desired.tunnels.items() if n not in touched}
+    owners: dict[str, str] = {}
+    for part in parts.values():
+        if part.settings is not None:
+            name = str(part.settings["name"])
+            should[name], owners[name] = part.settings, part.ref
+    found = loaded.desired[0].tunnels
+    for name in should.keys() | found.keys():
+        if name not in found or _set(found[name].settings) != _set(should.get(name, {})):
+            wrong.update((ref, _UNEQUAL) for ref in ([owners[name]] if name in owners else parts))
+    return wrong
+
+
+def _items_of(draft: _Draft) -> tuple[list[int], list[str | None]]:
+    """The lines, from 1, at which the tunnels of an edited file begin, and the change that each of them is of."""
     try:
-        edits += _moves(sheet, gone, new)
-    except Odd as odd:
-        problems.update((key, f"it can't be edited: {odd}") for key in [*gone.values(), *(c.key for c in new)])
-    kept = [owners.get(i) for i in range(len(sheet.items.value)) if i not in gone]
-    return Draft(sheet, tuple(edits), (*kept, *(c.key for c in new)))
+        tunnels = entries(compose(draft.text))["tunnels"].value
+    except NotEditable:
+        return [], []
+    by_index = {part.index: part for part in draft.parts}
+    old = [by_index.get(index) for index in range(len(draft.file.tunnels.value))]
+    new = [part for part in draft.parts if part.index is None]
+    refs = [part.ref if part else None for part in [*old, *new] if part is None or part.item is not GONE]
+    return [item.start_mark.line + 1 for item in tunnels], refs
 
 
-def _moves(sheet: Sheet, gone: Mapping[int, str], new: list[Change]) -> list[tuple[str, Edit]]:
-    """The edits that remove items, by index, and add others."""
-    edits = [(gone[i], e) for i, e in removals(sheet, gone, refilled=bool(new)).items()]
-    if new:
-        items = [accept.item(c, sheet.inherited) for c in new]
-        emptied = len(gone) == len(sheet.items.value)
-        edits += [(new[0].key, e) for e in additions(sheet, items, emptied=emptied)]
-    return edits
-
-
-def _diffs(work: _Work, drafts: Iterable[Draft]) -> tuple[str, dict[str, str]]:
-    """The patch, or the changes that it could not hold without showing an MD5 key."""
-    out = []
-    problems: dict[str, str] = {}
+def _shown_keys(drafts: list[_Draft]) -> dict[str, str]:
+    """The changes whose lines in a patch would show an MD5 key, as a change or as context."""
+    wrong: dict[str, str] = {}
     for draft in drafts:
-        sheet = draft.sheet
-        text, shift = sheet.mark + sheet.text, len(sheet.mark)
-        changed = blocks(text, [Edit(e.start + shift, e.stop + shift, e.text) for _, e in draft.edits])
-        if not changed:
+        secret = lines_with(draft.file.root, _SENSITIVE_KEYS)
+        if not secret:
             continue
-        try:
-            diff = unified(_relative(work, sheet.source.path), text, changed, sheet.secret)
-        except Hidden as hidden:
-            problems.update((key, _SHOWS_KEY) for key in _touching(draft, hidden))
-            continue
-        out.append(diff)
-    return "".join(out), problems
-
-
-def _touching(draft: Draft, hidden: Hidden) -> list[str]:
-    """The changes with an edit in the lines of a hunk."""
-    text = draft.sheet.text
-    near = [
-        key
-        for key, edit in draft.edits
-        if text.count("\n", 0, edit.start) <= hidden.last and text.count("\n", 0, edit.stop) >= hidden.first
-    ]
-    return near or [key for key, _ in draft.edits]
+        reach = [(part.ref, *draft.file.reach(part.index)) for part in draft.parts]
+        for edit, lines in zip(draft.edits, draft.file.shown(draft.edits), strict=True):
+            if secret.isdisjoint(lines):
+                continue
+            for ref, start, stop in reach:
+                if start < edit.stop and (edit.start < stop or edit.stop == stop):
+                    wrong[ref] = _SHOWS_KEY
+    return wrong

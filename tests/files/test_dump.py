@@ -5,12 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.files.dump import Dumped, Ignored, account_text, dump, glob_of, ignore_text
+from reconciler.files.dump import Dumped, Ignored, account_text, add_ignores, dump, glob_of, ignore_text
 from reconciler.files.load import Loaded, load
 from reconciler.files.tree import AccountFiles, SourceFile, Tree
 from reconciler.files.values import visible
 from reconciler.model.fields import FIELDS
 from reconciler.model.live import Live, live_from_result
+from reconciler.model.problems import Diagnostic
 from tests.build import ACCOUNT_ID, TODAY, live, raw
 
 ODD = [
@@ -150,6 +151,41 @@ def test_a_new_account_deletes_nothing():
 def test_rules_are_written_as_items_of_ignore():
     assert ignore_text([Ignored("a", "it: breaks")]) == "  - name: a\n    reason: 'can''t be declared: it: breaks'\n"
     assert ignore_text([]) == ""
+
+
+RULES = [Ignored("a[!b, c]", "it: breaks"), Ignored("\u2026", "also")]
+
+
+@pytest.mark.parametrize(
+    ("before", "kept"),
+    [("prune: true", "prune: true\n"), ("# mine\nprune: true  # yes\n# end\n", "# mine\nprune: true  # yes\n# end\n")],
+)
+def test_rules_are_added_where_there_are_none(before: str, kept: str):
+    assert add_ignores(SourceFile("account.yaml", before.encode()), RULES) == (
+        f"{kept}ignore:\n"
+        "  - name: a[!b, c]\n    reason: 'can''t be declared: it: breaks'\n"
+        "  - name: …\n    reason: 'can''t be declared: also'\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ignore: [{name: x, reason: y}]\n",
+        "ignore:\nprune: true\n",
+        "{prune: true}\n",
+        "prune: true\n...\n",
+        "'ignore': []\n",
+    ],
+)
+def test_rules_are_shown_where_they_must_be_added_by_hand(text: str):
+    refused = add_ignores(SourceFile("account.yaml", text.encode()), RULES)
+    assert isinstance(refused, Diagnostic)
+    assert refused.code == "ignore-by-hand"
+    assert refused.detail.startswith(
+        "Add these items to `ignore` by hand, then import again: {name: 'a[!b, c]', reason: "
+    )
+    assert refused.detail.endswith("}, {name: …, reason: 'can''t be declared: also'}")
 
 
 def test_globs_match_names_literally():

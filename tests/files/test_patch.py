@@ -4,11 +4,9 @@ import subprocess
 
 import pytest
 
-from reconciler.files.hunks import Edit
+from reconciler.files.edit import Edit, TunnelFile
 from reconciler.files.load import load
 from reconciler.files.patch import Accepted, accept_patch
-from reconciler.files.proof import Draft, prove
-from reconciler.files.sheet import read_sheet
 from reconciler.files.tree import read_tree
 from reconciler.model.live import live_from_result
 from reconciler.model.tunnel import nested
@@ -87,8 +85,10 @@ BGP = [p for p in PATHS if p.startswith("bgp.")]
 class Estate:
     """Random files in random styles, and what could be live instead."""
 
-    def __init__(self, seed):
+    def __init__(self, seed, *, odd=False):
         self.random = random.Random(seed)
+        self.odd = odd
+        self.anchors = {}
         self.networks = iter(range(0, 1 << 16, 2))
 
     def maybe(self, chance=0.5):
@@ -104,6 +104,8 @@ class Estate:
             found = {p: v for p, v in found.items() if p not in BGP}
         else:
             found.setdefault("bgp.customer_asn", 65010)
+            if self.odd and self.maybe(0.3):
+                found["bgp.md5_key"] = self.random.choice(("canary-1", "canary-2"))
         return {p: v.replace("{name}", name) if isinstance(v, str) else v for p, v in found.items()}
 
     def nest(self, found):
@@ -125,6 +127,19 @@ class Estate:
         return self.scalar(value)
 
     def scalar(self, value):
+        text = self.plain(value)
+        if self.odd and self.maybe(0.05):
+            return self.anchored(text)
+        return text
+
+    def anchored(self, text):
+        """The text with an anchor, or an alias of one that it has."""
+        if text in self.anchors:
+            return f"*{self.anchors[text]}"
+        self.anchors[text] = f"x{len(self.anchors)}"
+        return f"&{self.anchors[text]} {text}"
+
+    def plain(self, value):
         if value is None:
             return self.random.choice(("null", "~"))
         if isinstance(value, bool):
@@ -150,6 +165,8 @@ class Estate:
                 lines += [f"{pad}{key}:", *(f"{pad}  - {self.scalar(v)}{self.comment()}" for v in inner)]
             elif inner is None and self.maybe():
                 lines.append(f"{pad}{key}:{self.comment()}")
+            elif self.odd and self.maybe(0.03):
+                lines += [f"{pad}? {key}", f"{pad}: {self.flow(inner)}"]
             else:
                 lines.append(f"{pad}{key}: {self.flow(inner)}{self.comment()}")
         return lines
@@ -171,7 +188,9 @@ class Estate:
         return self.nest({p: v for p, v in found.items() if "fqdn" not in p})
 
     def file(self, number):
+        self.anchors = {}
         defaults = self.defaults()
+        head = ["defaults:", *self.block(defaults, 2)] if defaults else ["# no defaults: São"]
         tunnels = [self.tunnel(f"t{number}-{i}", defaults) for i in range(self.random.randint(0, 4))]
         if self.maybe(0.15) or not tunnels:
             lines = ["tunnels:" + (" [" + ", ".join(map(self.flow, tunnels)) + "]  # flow")]
@@ -179,15 +198,13 @@ class Estate:
             lines, column = ["tunnels:  # here"], self.random.choice((0, 2, 4))
             for tunnel in tunnels:
                 gap = self.random.choice((1, 3))
-                own = self.block(tunnel, column + gap + 1)
+                in_brackets = self.maybe(0.2)
+                own = [self.flow(tunnel)] if in_brackets else self.block(tunnel, column + gap + 1)
                 while own[0].lstrip().startswith("#"):
                     own.pop(0)
-                if self.maybe(0.2):
-                    own = [" " * (column + gap + 1) + self.flow(tunnel)]
                 own[0] = " " * column + "-" + " " * gap + own[0].lstrip()
                 lines += [*own, *([""] if self.maybe() else []), *(["# next"] if self.maybe(0.1) else [])]
-        head = ["defaults:", *self.block(defaults, 2)] if defaults else ["# no defaults: São"]
-        parts = [head, lines] if self.maybe(0.8) else [lines, head]
+        parts = [head, lines] if self.odd or self.maybe(0.8) else [lines, head]
         text = "\n".join(line for part in parts for line in part)
         text = text if self.maybe(0.2) else text + "\n"
         text = text.replace("\n", "\r\n") if self.maybe(0.1) else text
@@ -231,6 +248,19 @@ def test_accepting_any_drift_leaves_nothing_to_plan(tmp_path, batch):
         done, after = accept(root, now)
         assert done.left_out == (), seed
         assert after.changes == (), seed
+
+
+@pytest.mark.parametrize("batch", range(5))
+def test_files_of_any_layout_get_a_right_patch_or_none(tmp_path, batch):
+    for seed in range(batch * 20, batch * 20 + 20):
+        estate = Estate(seed, odd=True)
+        root = tmp_path / str(seed)
+        write(root, {f"f{n}.yaml": estate.file(n) for n in range(estate.random.randint(1, 3))})
+        now = estate.drifted(loaded(root))
+        names = {c.key: c.name for c in planned(root, now).changes}
+        done, after = accept(root, now)
+        assert "canary" not in done.patch, seed
+        assert {names[c.key] for c in after.changes} <= {name for name, _ in done.left_out}, seed
 
 
 ONE = """\
@@ -316,7 +346,7 @@ def test_inherited_values_are_overridden_in_the_tunnel(tmp_path):
     defaults = "defaults: {description: D, bgp: {customer_asn: 1}, health_check: {rate: high}}\n"
     write(tmp_path, defaults + ONE.replace("  # slow", ""))
     done, after = accept(tmp_path, live(LOW, {**B, "description": "D", "bgp": {"customer_asn": 1}}))
-    assert body(done) == ["+    description: null", "+    bgp: null", "+    health_check: {rate: mid}"]
+    assert body(done) == ["+    description: null", "+    bgp: null", "+    health_check:", "+      rate: mid"]
     assert after.changes == ()
 
 
@@ -347,38 +377,61 @@ KEYED = ONE.replace(
 )
 
 
-@pytest.mark.parametrize("text", [KEYED, KEYED.replace("canary", "'canary'").replace("- name: a", "- name: 'a'")])
-def test_context_never_shows_an_md5_key(tmp_path, text):
-    write(tmp_path, text)
-    done, after = accept(tmp_path, live({"bgp": {"customer_asn": 2, "md5_key": "canary"}}, B))
-    assert body(done) == ["-      customer_asn: 1", "+      customer_asn: 2"]
-    assert "canary" not in done.patch
-    assert after.changes == ()
+BGP_OF_A = {"customer_asn": 1, "md5_key": "canary"}
 
 
 @pytest.mark.parametrize(
-    ("text", "key", "reason"),
+    ("text", "bgp", "reason"),
     [
-        (KEYED, "canary2", "bgp.md5_key is sensitive and never written into a patch"),
+        (KEYED, {"md5_key": "canary2"}, "bgp.md5_key is sensitive and never written into a patch"),
+        (KEYED, {"customer_asn": 2}, "its lines hold a BGP MD5 key, which no patch may show"),
         (
             ONE.replace("health_check: {rate: low}  # slow", "bgp: {customer_asn: 1, md5_key: canary}"),
-            "canary",
-            "lines",
+            {"customer_asn": 2},
+            "its lines hold a BGP MD5 key, which no patch may show",
         ),
         (
             KEYED.replace("md5_key: canary\n      customer_asn: 1", "customer_asn: 1\n      md5_key: canary"),
-            "canary",
-            "lines",
+            {"customer_asn": 2},
+            "its lines hold a BGP MD5 key, which no patch may show",
         ),
-        (KEYED.replace("      md5_key: canary\n", ""), "canary", "sensitive"),
+        (KEYED.replace("      md5_key: canary\n", ""), {}, "bgp.md5_key is sensitive and never written into a patch"),
+        (
+            f"defaults:\n  description: &key canary\n{KEYED.replace('md5_key: canary', 'md5_key: *key')}",
+            {"customer_asn": 2},
+            "it can't be edited: it uses an anchor or an alias",
+        ),
     ],
-    ids=["other key", "same line", "line after", "new key"],
+    ids=["other key", "line before", "same line", "line after", "new key", "alias"],
 )
-def test_md5_keys_never_get_into_a_patch(tmp_path, text, key, reason):
+def test_md5_keys_never_get_into_a_patch(tmp_path, text, bgp, reason):
     write(tmp_path, text)
-    done, _ = accept(tmp_path, live({"bgp": {"customer_asn": 2, "md5_key": key}}, B))
-    assert "canary" not in done.patch
-    assert [name for name, why in done.left_out if reason in why] == ["a"]
+    described = {"description": "canary"} if "&key" in text else {}
+    done, _ = accept(tmp_path, live({**described, "bgp": {**BGP_OF_A, **bgp}}, {**B, **described}))
+    assert done == Accepted("", (("a", reason),))
+
+
+def test_context_never_shows_an_md5_key(tmp_path):
+    write(tmp_path, KEYED)
+    done, _ = accept(tmp_path, live({"description": "x", "bgp": BGP_OF_A}, {**B, "interface_address": "10.0.0.4/31"}))
+    assert body(done) == ["-    interface_address: 10.0.0.2/31", "+    interface_address: 10.0.0.4/31"]
+    assert done.left_out == (("a", "its lines hold a BGP MD5 key, which no patch may show"),)
+
+
+def test_an_md5_key_behind_an_alias_is_not_shown_where_its_anchor_stands(tmp_path):
+    keyed = "  - name: c\n    cloudflare_endpoint: 203.0.113.1\n    interface_address: 10.0.0.4/31\n"
+    keyed += "    bgp: {customer_asn: 1, md5_key: *key}\n"
+    write(tmp_path, f"defaults:\n  description: &key canary\n{ONE}{keyed}")
+    others = {**B, "description": "canary"}, {"name": "c", "description": "canary", "interface_address": "10.0.0.4/31"}
+    done, _ = accept(
+        tmp_path,
+        live(
+            {"cloudflare_endpoint": "203.0.113.2", "description": "canary", **LOW},
+            others[0],
+            {**others[1], "bgp": BGP_OF_A},
+        ),
+    )
+    assert done == Accepted("", (("a", "its lines hold a BGP MD5 key, which no patch may show"),))
 
 
 def test_new_tunnel_comes_without_its_md5_key(tmp_path):
@@ -401,7 +454,7 @@ DASHED = f"tunnels:\n  - {FIRST}\n  -\n    {SECOND}"
     ("text", "reason"),
     [
         (MERGED, "it can't be edited: it uses a merge key"),
-        (ALIASED, "it can't be edited: it shares lines with others by an alias"),
+        (ALIASED, "it can't be edited: it uses an anchor or an alias"),
         (DASHED, "it can't be edited: its first line is written in an unusual way"),
     ],
 )
@@ -479,25 +532,105 @@ def test_prefixes_that_stay_keep_their_lines(tmp_path):
     assert body(done) == ["-        - 10.7.0.0/16", "+        - 10.8.0.0/16"]
 
 
-def test_md5_key_between_two_changes_is_not_shown(tmp_path):
-    parts = "description: x\n    bgp: {customer_asn: 1, md5_key: canary}\n    health_check: {rate: low}\n"
-    write(
-        tmp_path,
-        ONE.replace("interface_address: 10.0.0.0/31\n", f"interface_address: 10.0.0.0/31\n    {parts}", 1)
-        .replace("    health_check: {rate: low}  # slow\n", "")
-        .replace("description: x\n", "description: x\n    # gap\n"),
-    )
-    done, after = accept(tmp_path, live({"description": "y", "bgp": {"customer_asn": 1, "md5_key": "canary"}}, B))
-    assert [line for line in body(done) if line[0] == "+"] == ["+    description: y", "+    health_check: {rate: mid}"]
-    assert "canary" not in done.patch
-    assert (done.left_out, after.changes) == ((), ())
-
-
-def test_edit_that_reads_back_otherwise_is_refused(tmp_path):
+def test_edit_that_reads_back_otherwise_is_refused(tmp_path, monkeypatch):
     write(tmp_path, ONE)
-    files = read_tree(tmp_path / "tunnels").accounts[0]
-    plan = planned(tmp_path, live({}, B))
-    at = ONE.index("low")
-    draft = Draft(read_sheet(files.files[0], {}), ((plan.changes[0].key, Edit(at, at + 3, "high")),), (None, None))
-    problems, _ = prove(files, plan.desired, TODAY, list(plan.changes), [draft])
-    assert problems == {plan.changes[0].key: "the edited file would not read back as the live tunnel"}
+    monkeypatch.setattr(TunnelFile, "edits", lambda self, _: [Edit(at := self.text.index("low"), at + 3, "high")])
+    done, _ = accept(tmp_path, live({"health_check": {"rate": "mid"}}, B))
+    assert done == Accepted("", (("a", "the edited file would not read back as the live tunnel"),))
+
+
+ODD = """\
+# top
+defaults: { cloudflare_endpoint : "203.0.113.1" }   # all
+
+tunnels:   # these
+# before
+- "name":   'a'
+  interface_address:   10.0.0.0/31
+
+
+# between
+- description: x   # goes
+  replay_protection: true # stays
+  name: b  # and this
+  interface_address: 10.0.0.2/31   # aligned
+  # in it
+  bgp:     # peer
+      # number
+      customer_asn: 65010
+      extra_prefixes:
+      - 10.7.0.0/16   # HQ
+      - 10.8.0.0/16   # branch
+
+- { name: c,   interface_address: 10.0.0.4/31,
+    health_check: { rate: "low" }}   # last
+# end
+"""
+
+
+def test_all_that_does_not_change_stays_byte_for_byte(tmp_path):
+    write(tmp_path, ODD)
+    bgp = {"customer_asn": 65010, "extra_prefixes": ["10.7.0.0/16", "10.9.0.0/16"], "export_filter_id": "f"}
+    done, after = accept(
+        tmp_path,
+        live(
+            {},
+            {**B, "replay_protection": True, "customer_endpoint": "198.51.100.7", "bgp": bgp},
+            {"name": "c", "interface_address": "10.0.0.4/31", "health_check": {"rate": "high"}},
+        ),
+    )
+    assert (done.left_out, after.changes) == ((), ())
+    assert (tmp_path / "tunnels/prod/a.yaml").read_text() == (
+        ODD.replace("- description: x   # goes\n  replay", "- replay")
+        .replace("      - 10.8.0.0/16   # branch\n", "      - 10.9.0.0/16\n      export_filter_id: f\n")
+        .replace("filter_id: f\n", "filter_id: f\n  customer_endpoint: 198.51.100.7\n")
+        .replace('{ rate: "low" }', "{ rate: high }")
+    )
+
+
+def test_list_that_was_empty_gets_lines_and_keeps_its_comment(tmp_path):
+    write(tmp_path, "# top\ntunnels:  []   # none yet\n# end\n")
+    assert accept(tmp_path, live({}))[1].changes == ()
+    assert (tmp_path / "tunnels/prod/a.yaml").read_text() == (
+        "# top\ntunnels:   # none yet\n  - name: a\n    cloudflare_endpoint: 203.0.113.1\n"
+        "    interface_address: 10.0.0.0/31\n    psk: external\n# end\n"
+    )
+
+
+def test_list_in_brackets_stays_in_them(tmp_path):
+    write(tmp_path, f"tunnels: [{FIRST}]  # all\n")
+    assert accept(tmp_path, live({}, {**B, "description": "a, b"}))[1].changes == ()
+    assert (tmp_path / "tunnels/prod/a.yaml").read_text() == (
+        f"tunnels: [{FIRST}, {{name: b, cloudflare_endpoint: 203.0.113.1, interface_address: 10.0.0.2/31, "
+        "description: 'a, b', psk: external}]  # all\n"
+    )
+
+
+def test_tunnel_is_added_behind_one_that_ends_with_an_alias(tmp_path):
+    write(tmp_path, f"{ALIASED}# end\n")
+    done, after = accept(tmp_path, live({"description": "x"}, {**B, "description": "x"}, {
+        "name": "c", "interface_address": "10.0.0.4/31"}))  # fmt: skip
+    assert (done.left_out, after.changes) == ((), ())
+    assert body(done)[0] == "+  - name: c"
+
+
+@pytest.mark.parametrize(
+    ("item", "reason"),
+    [
+        ("- &one {name: b, interface_address: 10.0.0.2/31}", "it uses an anchor or an alias"),
+        ("- name: b\n    interface_address: &net 10.0.0.2/31", "it uses an anchor or an alias"),
+        ("- name: b\n    ? interface_address\n    : 10.0.0.2/31", "its keys are written in an unusual way"),
+    ],
+)
+def test_unusual_layout_is_left_out(tmp_path, item, reason):
+    write(tmp_path, f"defaults: {{cloudflare_endpoint: 203.0.113.1}}\ntunnels:\n  {item}\n")
+    done, _ = accept(tmp_path, live({**B, "description": "x"}))
+    assert done == Accepted("", (("b", f"it can't be edited: {reason}"),))
+
+
+def test_line_ends_that_are_mixed_are_left_out(tmp_path):
+    write(tmp_path, ONE.replace("# the first\n", "# the first\r\n"))
+    done, _ = accept(tmp_path, live({}, B))
+    assert done == Accepted(
+        "", (("a", f"{tmp_path}/tunnels/prod/a.yaml can't be edited: its lines end in different ways"),)
+    )
