@@ -26,11 +26,11 @@ from yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, SequenceNo
 
 from reconciler.files.dump import yaml_text
 from reconciler.files.tree import SourceFile
+from reconciler.yaml.read import LOADER
 
 GONE: Final = object()
 """In the place of an item: it goes."""
 
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _BOM = "\ufeff"
 _INDENT = 2
 _CONTEXT = 3  # lines that a diff shows around a change, as git does
@@ -152,27 +152,15 @@ def read_tunnel_file(source: SourceFile) -> TunnelFile:
     complete = text.endswith("\n")
     if not complete:
         text += "\n"
-    root = compose(text)
-    tunnels = entries(root).get("tunnels")
-    if not isinstance(tunnels, SequenceNode) or text[_start(tunnels)] == "&":
-        raise NotEditable("its list of tunnels has an anchor or comes from one")
-    places = {(n.start_mark.line + 1, n.start_mark.column + 1): i for i, n in enumerate(tunnels.value)}
-    return TunnelFile(source.path, text, root, tunnels, places, newline, own[: own.startswith(_BOM)], complete)
-
-
-def compose(text: str) -> Node:
-    """The root's node.
-
-    Raises:
-        NotEditable: PyYAML does not read it.
-    """
     try:
-        root: Node | None = yaml.compose(text.removeprefix(_BOM), Loader=_LOADER)
+        root: Node | None = yaml.compose(text, Loader=LOADER)
     except (yaml.YAMLError, ValueError):
         root = None
-    if root is None:
-        raise NotEditable("PyYAML does not read it")
-    return root
+    tunnels = entries(root).get("tunnels")
+    if root is None or not isinstance(tunnels, SequenceNode) or text[_start(tunnels)] == "&":
+        raise NotEditable("its list of tunnels is written in an unusual way")
+    places = {(n.start_mark.line + 1, n.start_mark.column + 1): i for i, n in enumerate(tunnels.value)}
+    return TunnelFile(source.path, text, root, tunnels, places, newline, own[: own.startswith(_BOM)], complete)
 
 
 def entries(node: Node | None) -> dict[Any, Any]:

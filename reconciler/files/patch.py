@@ -16,7 +16,7 @@ from typing import Any
 from yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
 from reconciler.files import schema
-from reconciler.files.edit import GONE, Edit, NotEditable, TunnelFile, compose, entries, lines_with, read_tunnel_file
+from reconciler.files.edit import GONE, Edit, NotEditable, TunnelFile, entries, lines_with, read_tunnel_file
 from reconciler.files.load import load, merge
 from reconciler.files.references import EXTERNAL
 from reconciler.files.shapes import validator
@@ -28,7 +28,7 @@ from reconciler.model.tunnel import Settings, canonical
 from reconciler.plan.change import Action, Change
 from reconciler.plan.diff import intended, wanted
 from reconciler.plan.scope import Pair
-from reconciler.yaml.read import parse
+from reconciler.yaml.read import DocumentError, parse
 
 _SENSITIVE = frozenset(path for path, field in FIELDS.items() if field.sensitive)
 _SENSITIVE_KEYS = frozenset(path.rpartition(".")[2] for path in _SENSITIVE)
@@ -289,14 +289,14 @@ def _prove(files: AccountFiles, desired: Desired, today: date, drafts: list[_Dra
 def _items_of(draft: _Draft) -> tuple[list[int], list[str | None]]:
     """The lines, from 1, at which the tunnels of an edited file begin, and the change that each of them is of."""
     try:
-        tunnels = entries(compose(draft.text))["tunnels"].value
-    except NotEditable:
+        places = parse(draft.text.encode(), draft.file.path).item_locations("tunnels")
+    except DocumentError:
         return [], []
     by_index = {part.index: part for part in draft.parts}
     old = [by_index.get(index) for index in range(len(draft.file.tunnels.value))]
     new = [part for part in draft.parts if part.index is None]
     refs = [part.ref if part else None for part in [*old, *new] if part is None or part.item is not GONE]
-    return [item.start_mark.line + 1 for item in tunnels], refs
+    return [place.line for place in places], refs
 
 
 def _shown_keys(drafts: list[_Draft]) -> dict[str, str]:
