@@ -4,13 +4,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from threading import Lock
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from reconciler.api.call import Ambiguous, Call, Denied, NotSent, Outcome
-from reconciler.api.hiding import WITHHELD, Quotes
+from reconciler.api.answers import WITHHELD, Quotes
+from reconciler.api.call import Ambiguous, Call, CallOutcome, Denied, NotSent, Pause, Step
 from reconciler.api.pace import Pacer
 from reconciler.api.retry import next_delay, parse_retry_after
 from reconciler.api.wire import Reply, Request, Unsettled, decode, encode
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 READ_TIMEOUT = 30.0
 """Longest wait for one answer, in seconds."""
@@ -155,7 +158,7 @@ def _gate(session: Session, port: Port, last: Unsettled | None) -> NotSent | Non
         port.sleep(wait)
 
 
-def _try(call: Call, request: Request, session: Session, port: Port) -> Outcome | Unsettled:
+def _try(call: Call, request: Request, session: Session, port: Port) -> CallOutcome | Unsettled:
     quotes = session.keys.quotes
     timeout = min(READ_TIMEOUT, max(0.001, session.left(port.now())))
     try:
@@ -170,13 +173,13 @@ def _try(call: Call, request: Request, session: Session, port: Port) -> Outcome 
     return decode(call, reply, session.keys.wrap, quotes)
 
 
-def _final(failure: Unsettled, code: str | None = None) -> Outcome:
+def _final(failure: Unsettled, code: str | None = None) -> CallOutcome:
     if not failure.maybe_done or code is not None:
         return NotSent(code or failure.code, failure.message, failure.ray, failure.errors)
     return Ambiguous(failure.code, failure.message, failure.ray, failure.errors)
 
 
-def _wait(call: Call, failure: Unsettled, attempt: int, session: Session, port: Port) -> Outcome | None:
+def _wait(call: Call, failure: Unsettled, attempt: int, session: Session, port: Port) -> CallOutcome | None:
     """Wait before the next try; None when there is to be one."""
     delay = next_delay(call, failure, attempt, port.random())
     if delay is None:
@@ -193,7 +196,7 @@ def _wait(call: Call, failure: Unsettled, attempt: int, session: Session, port: 
     return None
 
 
-def exchange(call: Call, account_id: str, session: Session, port: Port) -> Outcome:
+def exchange(call: Call, account_id: str, session: Session, port: Port) -> CallOutcome:
     """Carry one call out, as often as is safe, and say what became of it.
 
     Args:
@@ -220,3 +223,55 @@ def exchange(call: Call, account_id: str, session: Session, port: Port) -> Outco
         ended = _wait(call, settled, attempt, session, port)
         if ended is not None:
             return ended
+
+
+class Client:
+    """One account's calls.
+
+    Args:
+        account_id: Whose tunnels.
+        session: Shared by all accounts of the token.
+        port: Shared by all accounts of the token.
+        parallelism: Calls side by side at most.
+
+    Attributes:
+        watch: Told of each call that has ended, from the thread that made it.
+    """
+
+    def __init__(self, account_id: str, session: Session, port: Port, parallelism: int) -> None:
+        self._account_id = account_id
+        self._session = session
+        self._port = port
+        self._parallelism = parallelism
+        self._pool: ThreadPoolExecutor | None = None
+        self.watch: Callable[[Call], None] | None = None
+
+    def run(self, step: Step) -> tuple[CallOutcome, ...]:
+        """Carry a step out: the outcomes in the order of its calls; none for a pause."""
+        if isinstance(step, Pause):
+            self._port.sleep(max(0.0, min(step.seconds, self._session.left(self._port.now()))))
+            return ()
+        if len(step.calls) <= 1 or self._parallelism <= 1:
+            return tuple(self._call(call) for call in step.calls)
+        if self._pool is None:
+            from concurrent.futures import ThreadPoolExecutor
+
+            self._pool = ThreadPoolExecutor(self._parallelism, "call")
+        return tuple(self._pool.map(self._call, step.calls))
+
+    def _call(self, call: Call) -> CallOutcome:
+        outcome = exchange(self._qualified(call), self._account_id, self._session, self._port)
+        if self.watch is not None:
+            self.watch(call)
+        return outcome
+
+    def _qualified(self, call: Call) -> Call:
+        """Key names are tunnel names, unique only in their account, while accounts may share a session."""
+        if not call.keys:
+            return call
+        return replace(call, keys={i: f"{self._account_id}/{name}" for i, name in call.keys.items()})
+
+    def close(self) -> None:
+        """End the threads. The port stays open, since other accounts may use it."""
+        if self._pool is not None:
+            self._pool.shutdown()

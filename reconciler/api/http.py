@@ -25,7 +25,7 @@ import httpcore
 import httpx
 
 from reconciler import __version__
-from reconciler.api.envelope import MAX_BODY
+from reconciler.api.answers import MAX_BODY
 from reconciler.api.exchange import AmbiguousError, NotSentError
 from reconciler.api.proxy import check_proxy, proxy_scheme
 from reconciler.api.wire import Reply, Request

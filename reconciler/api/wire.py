@@ -5,14 +5,22 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from itertools import chain
 from typing import Any
 from urllib.parse import quote
 
-from reconciler.api.call import Answered, ApiError, Call, Denied, Outcome, Refused, Verb
-from reconciler.api.envelope import Envelope, UnreadableError, api_errors, api_messages, clipped, open_envelope
-from reconciler.api.hiding import Quotes, withheld
-from reconciler.api.results import NotDoneError, Wrap, checked
+from reconciler.api.answers import (
+    Envelope,
+    NotDoneError,
+    Quotes,
+    UnreadableError,
+    Wrap,
+    api_errors,
+    api_messages,
+    may_be_told,
+    open_envelope,
+    result_of,
+)
+from reconciler.api.call import Answered, ApiError, Call, CallOutcome, Denied, Refused, Verb
 from reconciler.model.live import ListIsNull, ListUntrusted
 
 UNTRUSTED = "list-untrusted"
@@ -150,7 +158,7 @@ def encode(call: Call, account_id: str, reveal: Callable[[str], str]) -> Request
     return Request(_METHODS[call.verb], _path(call, account_id), query, headers, body)
 
 
-def decode(call: Call, reply: Reply, wrap: Wrap, quotes: Quotes) -> Outcome | Unsettled:
+def decode(call: Call, reply: Reply, wrap: Wrap, quotes: Quotes) -> CallOutcome | Unsettled:
     """What a reply means for its call, by status first.
 
     Args:
@@ -163,15 +171,29 @@ def decode(call: Call, reply: Reply, wrap: Wrap, quotes: Quotes) -> Outcome | Un
         An outcome, or `Unsettled` when a try more might give one.
     """
     status, ray = reply.status, ray_of(reply)
-    kind = status // 100
+    if status // 100 == 2:  # noqa: PLR2004 - the class of status codes
+        return _succeeded(call, reply, wrap, quotes)
+    errors, messages = _said(reply)
+    told = may_be_told(call, (*errors, *messages), quotes)
     if status == HTTPStatus.TOO_MANY_REQUESTS:
-        told = _told(call, quotes, *_said(reply))
         return Unsettled("rate-limited", "too many calls (HTTP 429)", ray, maybe_done=False, errors=told)
-    if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        return Denied(status, _why(call, reply, quotes, *_said(reply)), ray)
-    if status in _MAYBE_DONE or kind not in _DECODERS:
-        return Unsettled(f"http-{status}", f"HTTP {status}", ray, errors=_told(call, quotes, *_said(reply)))
-    return _DECODERS[kind](call, reply, wrap, quotes)
+    if status // 100 == 3:  # noqa: PLR2004
+        message = f"HTTP {status}: a redirect, which is never followed; is the base URL right?"
+        if call.verb is Verb.LIST:
+            return Refused(status, (ApiError(UNTRUSTED, message),), ray)
+        return Unsettled("redirect", message, ray)
+    if status in _MAYBE_DONE or status // 100 != 4:  # noqa: PLR2004
+        return Unsettled(f"http-{status}", f"HTTP {status}", ray, errors=told)
+    what = "with a web page in place of the API's answer" if _PAGE.match(reply.body) else "without an error in it"
+    why = told if errors else (ApiError(f"http-{status}", f"HTTP {status} {what}"), *told)
+    codes = {error.code for error in errors}
+    if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN} or codes & _TOKEN_REFUSED:
+        return Denied(status, why, ray)
+    # A 404 on DELETE is what was wanted, if it is the API that speaks (not a proxy, not its router).
+    if call.verb is Verb.DELETE and status == HTTPStatus.NOT_FOUND and _NO_ROUTE not in codes:
+        return Answered() if errors else Unsettled("http-404", why[0].message, ray)
+    too_large = call.verb is not Verb.LIST and any(_TOO_LARGE.search(error.message) for error in errors)
+    return Refused(413 if too_large else status, why, ray)
 
 
 def ray_of(reply: Reply) -> str | None:
@@ -184,18 +206,7 @@ def ray_of(reply: Reply) -> str | None:
     return ray if _RAY.fullmatch(ray) else None
 
 
-def _redirected(call: Call, reply: Reply, _wrap: Wrap, _quotes: Quotes) -> Outcome | Unsettled:
-    status, ray = reply.status, ray_of(reply)
-    message = f"HTTP {status}: a redirect, which is never followed; is the base URL right?"
-    if call.verb is Verb.LIST:
-        return Refused(status, (ApiError(UNTRUSTED, message),), ray)
-    return Unsettled("redirect", message, ray)
-
-
-_Errors = tuple[ApiError, ...]
-
-
-def _said(reply: Reply) -> tuple[_Errors, _Errors]:
+def _said(reply: Reply) -> tuple[tuple[ApiError, ...], tuple[ApiError, ...]]:
     """Cloudflare's errors and the messages beside them, in its own words; none when the body can't be read."""
     try:
         envelope = open_envelope(reply.body)
@@ -204,62 +215,38 @@ def _said(reply: Reply) -> tuple[_Errors, _Errors]:
     return api_errors(envelope.errors), api_messages(envelope.messages)
 
 
-def _told(call: Call, quotes: Quotes, *said: _Errors) -> _Errors:
-    """What may be told of it."""
-    return clipped(withheld(call, tuple(chain(*said)), quotes))
-
-
-def _why(call: Call, reply: Reply, quotes: Quotes, errors: _Errors, messages: _Errors) -> _Errors:
-    """The same, led by an error of ours where there is none of Cloudflare's."""
-    what = "with a web page in place of the API's answer" if _PAGE.match(reply.body) else "without an error in it"
-    ours = () if errors else (ApiError(f"http-{reply.status}", f"HTTP {reply.status} {what}"),)
-    return (*ours, *_told(call, quotes, errors, messages))
-
-
-def _decode_refusal(call: Call, reply: Reply, _wrap: Wrap, quotes: Quotes) -> Outcome | Unsettled:
-    status, ray = reply.status, ray_of(reply)
-    errors, messages = _said(reply)
-    why = _why(call, reply, quotes, errors, messages)
-    codes = {error.code for error in errors}
-    if codes & _TOKEN_REFUSED:
-        return Denied(status, why, ray)
-    # A 404 on DELETE is what was wanted, if it is the API that speaks (not a proxy, not its router).
-    if call.verb is Verb.DELETE and status == HTTPStatus.NOT_FOUND and _NO_ROUTE not in codes:
-        return Answered() if errors else Unsettled("http-404", why[0].message, ray)
-    too_large = call.verb is not Verb.LIST and any(_TOO_LARGE.search(error.message) for error in errors)
-    return Refused(413 if too_large else status, why, ray)
-
-
-def _decode_success(call: Call, reply: Reply, wrap: Wrap, quotes: Quotes) -> Outcome | Unsettled:
+def _succeeded(call: Call, reply: Reply, wrap: Wrap, quotes: Quotes) -> CallOutcome | Unsettled:
+    """What an answer with a good status says: it may still be a failure, or not to be believed."""
     status, ray = reply.status, ray_of(reply)
     if call.verb is Verb.LIST and status != HTTPStatus.OK:
-        return Refused(status, (ApiError(UNTRUSTED, f"HTTP {status} is no answer to a list"),), ray)
+        return Refused(status, (ApiError(UNTRUSTED, f"HTTP {status} is not an answer to a list"),), ray)
     try:
         envelope = open_envelope(reply.body)
-        errors = _unsuccessful(call, envelope, quotes)
-        return Refused(status, errors, ray) if errors else checked(call, envelope, wrap)
+        failure = unsuccessful(call, envelope, quotes)
+        return Refused(status, failure, ray) if failure else result_of(call, envelope, wrap)
     except UnreadableError as problem:
         return Unsettled("unreadable", f"{problem} (HTTP {status})", ray)
     except NotDoneError as problem:
-        return Refused(status, (ApiError(problem.code, problem.message), *_told(call, quotes, _said(reply)[1])), ray)
+        told = may_be_told(call, _said(reply)[1], quotes)
+        return Refused(status, (ApiError(problem.code, problem.message), *told), ray)
     except ListUntrusted as problem:
         code = NULL_LIST if isinstance(problem, ListIsNull) else UNTRUSTED
         message = _UNTOLD if quotes(str(problem)) else str(problem)
         return Refused(status, (ApiError(code, message, problem.remedy),), ray)
 
 
-def _unsuccessful(call: Call, envelope: Envelope, quotes: Quotes) -> _Errors:
-    """Why an answer with a good status is no success; empty when it is one."""
-    errors = api_errors(envelope.errors)
-    told = _told(call, quotes, errors, api_messages(envelope.messages))
+def unsuccessful(call: Call, envelope: Envelope, quotes: Quotes) -> tuple[ApiError, ...]:
+    """Why an answer with a good status is not a success; empty when it is one.
+
+    Raises:
+        UnreadableError: It does not say.
+    """
     if envelope.success is True and (envelope.errors is None or envelope.errors == []):
         return ()
-    if call.verb is Verb.LIST:
-        return (ApiError(UNTRUSTED, "the answer is no plain success"), *told)
+    errors = api_errors(envelope.errors)
+    told = may_be_told(call, (*errors, *api_messages(envelope.messages)), quotes)
+    if call.verb is Verb.LIST:  # whatever it says of its success, a list beside an error may be a part of one
+        return (ApiError(UNTRUSTED, "the answer is not a plain success"), *told)
     if envelope.success is False or (envelope.success is True and errors):
-        ours = () if errors else (ApiError("no-success", "the answer says success: false and not why"),)
-        return (*ours, *told)
+        return told if errors else (ApiError("no-success", "the answer says success: false and not why"), *told)
     raise UnreadableError("the answer does not say whether it succeeded")
-
-
-_DECODERS = {2: _decode_success, 3: _redirected, 4: _decode_refusal}

@@ -4,11 +4,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from reconciler.api.call import Answered, Outcome, Pause, Step
-from reconciler.api.outcome import problem_of
+from reconciler.api.call import Answered, CallOutcome, Pause, Step, problem_of
 from reconciler.cli.context import Context
 
-Carry = Callable[[Step], tuple[Outcome, ...]]
+Carry = Callable[[Step], tuple[CallOutcome, ...]]
 
 
 def log(ctx: Context, event: str, **fields: object) -> None:
@@ -53,7 +52,7 @@ def logged(ctx: Context, account: str, carry: Carry) -> Carry:
     if not ctx.options.verbose:
         return carry
 
-    def carry_and_log(step: Step) -> tuple[Outcome, ...]:
+    def carry_and_log(step: Step) -> tuple[CallOutcome, ...]:
         began = time.monotonic()
         outcomes = carry(step)
         seconds = round(time.monotonic() - began, 3)

@@ -3,8 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 
-from reconciler.api.call import Answered, Denied, Step
-from reconciler.api.call import Outcome as CallOutcome
+from reconciler.api.call import Answered, CallOutcome, Denied, Step
 from reconciler.cli.approval import require_approval
 from reconciler.cli.context import Context, halt
 from reconciler.cli.files import load_files

@@ -11,8 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from reconciler.api.baseurl import CLOUDFLARE
-from reconciler.api.client import Client
-from reconciler.api.exchange import KeyAccess, Session
+from reconciler.api.exchange import Client, KeyAccess, Session
 from reconciler.api.http import BadProxyError, HttpPort
 from reconciler.api.proxy import proxy_passwords
 from reconciler.cli.context import SANDBOX, Context, Halt, base_of, halt, is_variable

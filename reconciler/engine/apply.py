@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from reconciler.api.call import Denied, NotSent, Protocol
+from reconciler.api.call import Conversation, Denied, NotSent
 from reconciler.engine.creates import create
 from reconciler.engine.deletes import delete
 from reconciler.engine.run import Run
@@ -60,7 +60,7 @@ class Applied:
         return self.left == () and not self.unreadable and done
 
 
-def apply(plan: Plan, keyed: frozenset[str] = frozenset()) -> Protocol[Applied]:
+def apply(plan: Plan, keyed: frozenset[str] = frozenset()) -> Conversation[Applied]:
     """Carry out a plan, step by step.
 
     The order keeps every moment valid: what frees a name or an address goes before what takes it, so deletes that free
@@ -97,7 +97,7 @@ def apply(plan: Plan, keyed: frozenset[str] = frozenset()) -> Protocol[Applied]:
     )
 
 
-def _last_deletes(run: Run) -> Protocol[None]:
+def _last_deletes(run: Run) -> Conversation[None]:
     last = run.plan.phases.deletes
     keys = {c.key for c in last}
     if run.stop is None and any(v != APPLIED for k, v in run.verdicts.items() if k not in keys):

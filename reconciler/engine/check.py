@@ -3,8 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from reconciler.api.call import Ambiguous, Answered, Call, Denied, NotSent, Outcome, Protocol, Refused, Send, Verb
-from reconciler.api.outcome import problem_of
+from reconciler.api.call import (
+    Ambiguous,
+    Answered,
+    Call,
+    CallOutcome,
+    Conversation,
+    Denied,
+    NotSent,
+    Refused,
+    Send,
+    Verb,
+    problem_of,
+)
 from reconciler.engine.listing import read_list
 from reconciler.model.live import Live
 from reconciler.model.report import Problem
@@ -37,7 +48,7 @@ class Checked:
     stop: Problem | Denied | NotSent | None = None
 
 
-def check(plan: Plan) -> Protocol[Checked]:
+def check(plan: Plan) -> Conversation[Checked]:
     """Ask the server what it thinks of each change, without persisting anything.
 
     Creates go without their key, deletes never go. What is only valid as a whole is not checked.
@@ -62,7 +73,7 @@ def check(plan: Plan) -> Protocol[Checked]:
     return seen
 
 
-def _updates(seen: Checked, changes: Sequence[Change]) -> Protocol[None]:
+def _updates(seen: Checked, changes: Sequence[Change]) -> Conversation[None]:
     if seen.stop is not None or not changes:
         return
     items = [{"id": c.id, **_body(c)} for c in changes]
@@ -81,12 +92,12 @@ def _body(change: Change) -> dict[str, object]:
     return update_body(change.live.raw if change.live else {}, wanted(change))
 
 
-def _one(seen: Checked, change: Change) -> Protocol[None]:
+def _one(seen: Checked, change: Change) -> Conversation[None]:
     (outcome,) = yield Send((Call(Verb.UPDATE_ONE, _body(change), change.id, validate_only=True),))
     _note(seen, [change], outcome)
 
 
-def _creates(seen: Checked, changes: list[Change]) -> Protocol[None]:
+def _creates(seen: Checked, changes: list[Change]) -> Conversation[None]:
     if seen.stop is not None or not changes:
         return
     outcomes = yield Send(tuple(Call(Verb.CREATE, nested(wanted(c)), validate_only=True) for c in changes))
@@ -94,7 +105,7 @@ def _creates(seen: Checked, changes: list[Change]) -> Protocol[None]:
         _note(seen, [change], outcome)
 
 
-def _note(seen: Checked, changes: Sequence[Change], outcome: Outcome) -> None:
+def _note(seen: Checked, changes: Sequence[Change], outcome: CallOutcome) -> None:
     keys = [c.key for c in changes]
     match outcome:
         case Answered():
@@ -111,7 +122,7 @@ def _note(seen: Checked, changes: Sequence[Change], outcome: Outcome) -> None:
             seen.stop = seen.stop or problem_of(outcome)
 
 
-def _look_again(seen: Checked, before: Live) -> Protocol[None]:
+def _look_again(seen: Checked, before: Live) -> Conversation[None]:
     outcome = yield from read_list(before.tunnels)
     if isinstance(outcome, Answered) and outcome.live is not None:
         now = outcome.live.tunnels

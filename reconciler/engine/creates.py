@@ -2,8 +2,19 @@
 
 from collections.abc import Iterable
 
-from reconciler.api.call import Ambiguous, Answered, Call, Denied, NotSent, Outcome, Pause, Protocol, Refused, Verb
-from reconciler.api.outcome import problem_of
+from reconciler.api.call import (
+    Ambiguous,
+    Answered,
+    Call,
+    CallOutcome,
+    Conversation,
+    Denied,
+    NotSent,
+    Pause,
+    Refused,
+    Verb,
+    problem_of,
+)
 from reconciler.engine.listing import AGREEMENT_SECONDS
 from reconciler.engine.run import TRIES, Run, name_changed
 from reconciler.engine.setkeys import send_keys
@@ -28,7 +39,7 @@ _TAKEN = Problem(
 _Unsure = list[tuple[Change, Ambiguous | Refused]]
 
 
-def create(run: Run, changes: Iterable[Change]) -> Protocol[None]:
+def create(run: Run, changes: Iterable[Change]) -> Conversation[None]:
     """Create these tunnels.
 
     A create is the one write that must not be repeated blindly: names need not be unique, so a second one may make a
@@ -69,7 +80,7 @@ def _call(run: Run, change: Change) -> Call:
     return Call(Verb.CREATE, body=nested(wanted(change)), keys=keys)
 
 
-def _settle(run: Run, change: Change, outcome: Outcome) -> None:
+def _settle(run: Run, change: Change, outcome: CallOutcome) -> None:
     match outcome:
         case Answered():
             run.decide([change], APPLIED)
@@ -80,7 +91,7 @@ def _settle(run: Run, change: Change, outcome: Outcome) -> None:
             run.decide([change], Verdict(Result.FAILED, problem_of(outcome)))
 
 
-def _find(run: Run, unsure: _Unsure, *, again: bool) -> Protocol[list[Change]]:
+def _find(run: Run, unsure: _Unsure, *, again: bool) -> Conversation[list[Change]]:
     """Decide lost creates from the list; returns those to send again, which two agreeing lists lack.
 
     Args:
@@ -152,7 +163,7 @@ def _renamed(change: Change, other: LiveTunnel) -> Problem:
     return Problem("network-taken", message, remedy)
 
 
-def _send_keys(run: Run, adopted: dict[str, Change]) -> Protocol[None]:
+def _send_keys(run: Run, adopted: dict[str, Change]) -> Conversation[None]:
     """Set the keys of adopted tunnels again: setting the same value twice is harmless, a missing key is an outage.
 
     It also settles whose key a tunnel has that was, after all, made by somebody else at the same time.

@@ -2,8 +2,19 @@
 
 from collections.abc import Iterable
 
-from reconciler.api.call import Ambiguous, Answered, Call, Denied, NotSent, Outcome, Protocol, Refused, Verb
-from reconciler.api.outcome import contradicts, problem_of
+from reconciler.api.call import (
+    Ambiguous,
+    Answered,
+    Call,
+    CallOutcome,
+    Conversation,
+    Denied,
+    NotSent,
+    Refused,
+    Verb,
+    contradicts,
+    problem_of,
+)
 from reconciler.engine.run import TRIES, Run
 from reconciler.model.live import LiveTunnel
 from reconciler.model.report import Problem
@@ -17,7 +28,7 @@ _EDITED = Problem(
 )
 
 
-def delete(run: Run, changes: Iterable[Change]) -> Protocol[None]:
+def delete(run: Run, changes: Iterable[Change]) -> Conversation[None]:
     """Delete these tunnels.
 
     After an ambiguous answer the list decides: an id that is gone is done, one that is still there is sent again.
@@ -58,7 +69,7 @@ def _differs(now: LiveTunnel, before: LiveTunnel) -> bool:
     return bool(now.unreadable) or now.settings != before.settings
 
 
-def _settle(run: Run, answers: Iterable[tuple[Change, Outcome]]) -> list[tuple[Change, Ambiguous | Refused]]:
+def _settle(run: Run, answers: Iterable[tuple[Change, CallOutcome]]) -> list[tuple[Change, Ambiguous | Refused]]:
     """Give a verdict to each certain answer; returns the uncertain ones."""
     unsure = []
     for change, outcome in answers:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from reconciler.api.call import Answered, ApiError, Call, Outcome, Pause, Protocol, Refused, Send, Verb
+from reconciler.api.call import Answered, ApiError, Call, CallOutcome, Conversation, Pause, Refused, Send, Verb
 from reconciler.api.wire import NULL_LIST, UNTRUSTED
 from reconciler.model.live import Live
 
@@ -12,7 +12,7 @@ AGREEMENT_SECONDS = 5.0
 _SHOWN = 5
 
 
-def read_list(seen: Collection[str] = ()) -> Protocol[Outcome]:
+def read_list(seen: Collection[str] = ()) -> Conversation[CallOutcome]:
     """List an account once; the live tunnels, or why they can't be had.
 
     Servers written in Go list an account without tunnels as null, and null could as well stand for a failure. So it is
@@ -33,10 +33,10 @@ def read_list(seen: Collection[str] = ()) -> Protocol[Outcome]:
     return Answered(live=Live({}, lists=2)) if _is_null(outcome) else outcome
 
 
-def _list() -> Protocol[Outcome]:
+def _list() -> Conversation[CallOutcome]:
     (outcome,) = yield Send((Call(Verb.LIST),))
     return outcome
 
 
-def _is_null(outcome: Outcome) -> bool:
+def _is_null(outcome: CallOutcome) -> bool:
     return isinstance(outcome, Refused) and outcome.errors[0].code == NULL_LIST

@@ -8,16 +8,17 @@ from reconciler.api.call import (
     Ambiguous,
     Answered,
     Call,
+    CallOutcome,
+    Conversation,
     Denied,
     NotSent,
-    Outcome,
     Pause,
-    Protocol,
     Refused,
     Send,
     Verb,
+    contradicts,
+    problem_of,
 )
-from reconciler.api.outcome import contradicts, problem_of
 from reconciler.engine.listing import read_list
 from reconciler.model.desired import External, Generated
 from reconciler.model.live import Live, LiveTunnel
@@ -90,7 +91,7 @@ class Run:
         """Key name of a created tunnel, or None when no key is sent with it."""
         return change.name if change.name in self.keyed else None
 
-    def send(self, calls: Sequence[Call]) -> Protocol[tuple[Outcome, ...]]:
+    def send(self, calls: Sequence[Call]) -> Conversation[tuple[CallOutcome, ...]]:
         """Carry calls out; remembers what stops the account and whether anything may have been written.
 
         Only what was surely not carried out leaves `touched` alone: after anything else a list must prove the result.
@@ -114,7 +115,7 @@ class Run:
             with suppress(Malformed):
                 self.answered[tunnel_id] = canonical(tunnel)
 
-    def observe(self) -> Protocol[Live | None]:
+    def observe(self) -> Conversation[Live | None]:
         """List again. None when there is no trusted list, and then the account stops.
 
         Without a list nobody knows what is there, and whatever were sent next could repeat or undo something.
@@ -142,7 +143,7 @@ class Run:
         """True when there is a later list than the one that the plan was made from."""
         return self.live is not self.plan.live
 
-    def pause(self, attempt: int, why: str) -> Protocol[None]:
+    def pause(self, attempt: int, why: str) -> Conversation[None]:
         """Wait before the given attempt (from 0) is repeated."""
         yield Pause(BACKOFF[attempt], why)
 

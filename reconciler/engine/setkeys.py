@@ -3,8 +3,18 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from reconciler.api.call import Ambiguous, Answered, Call, Outcome, Pause, Protocol, Send, Verb
-from reconciler.api.outcome import contradicts, problem_of
+from reconciler.api.call import (
+    Ambiguous,
+    Answered,
+    Call,
+    CallOutcome,
+    Conversation,
+    Pause,
+    Send,
+    Verb,
+    contradicts,
+    problem_of,
+)
 from reconciler.model.report import Problem
 from reconciler.model.verdict import APPLIED, Result, Verdict
 
@@ -17,13 +27,13 @@ _TELL = (
 )
 
 
-def _plainly(calls: Sequence[Call]) -> Protocol[tuple[Outcome, ...]]:
+def _plainly(calls: Sequence[Call]) -> Conversation[tuple[CallOutcome, ...]]:
     return (yield Send(tuple(calls)))
 
 
 def send_keys(
-    ids: Mapping[str, str], send: Callable[[Sequence[Call]], Protocol[tuple[Outcome, ...]]] = _plainly
-) -> Protocol[dict[str, Verdict]]:
+    ids: Mapping[str, str], send: Callable[[Sequence[Call]], Conversation[tuple[CallOutcome, ...]]] = _plainly
+) -> Conversation[dict[str, Verdict]]:
     """Set keys in one bulk call; the same values are sent again while it is unclear whether they arrived.
 
     No list can tell which key a tunnel has, so the answer is all there is; and as the value is the same each time, a

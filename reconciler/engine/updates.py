@@ -8,8 +8,7 @@ applied only when an answer or a list says so; and at the end a list proves all 
 from collections import deque
 from collections.abc import Sequence
 
-from reconciler.api.call import ApiError, Call, Protocol, Refused, Verb
-from reconciler.api.outcome import problem_of
+from reconciler.api.call import ApiError, Call, Conversation, Refused, Verb, problem_of
 from reconciler.engine.run import Run
 from reconciler.engine.write import look, write
 from reconciler.model.live import LiveTunnel
@@ -26,7 +25,7 @@ _NO_BULK = Refused(0, (ApiError("no-bulk", "they exchange values in one bulk upd
 """Stands for the server's refusal of a cycle that was not even sent in bulk."""
 
 
-def update(run: Run, groups: Sequence[Group]) -> Protocol[None]:
+def update(run: Run, groups: Sequence[Group]) -> Conversation[None]:
     """Carry out all updates in order, `run.size` items a call.
 
     A body that is too large says nothing about its items: the same ones go again in smaller calls, and so do all that
@@ -45,7 +44,7 @@ def update(run: Run, groups: Sequence[Group]) -> Protocol[None]:
             yield from _split(run, batch, refusal, sent=True)
 
 
-def _bulk(run: Run, groups: Sequence[Group]) -> Protocol[Refused | None]:
+def _bulk(run: Run, groups: Sequence[Group]) -> Conversation[Refused | None]:
     """Send these groups in one call. None when every change in it is decided."""
     undecided = _as_planned(run, [c for g in groups for c in g if c.key not in run.verdicts])
     changes = run.ready(undecided, frozenset(c.key for c in undecided))
@@ -100,7 +99,7 @@ def _judge(run: Run, change: Change, now: LiveTunnel | None) -> Verdict | None:
     return Verdict(Result.FAILED, Problem("changed-meanwhile", message, "Run plan again and look."))
 
 
-def _split(run: Run, groups: Sequence[Group], refusal: Refused, *, sent: bool) -> Protocol[None]:
+def _split(run: Run, groups: Sequence[Group], refusal: Refused, *, sent: bool) -> Conversation[None]:
     """Find what the server refuses among groups that it refused together, in halves.
 
     When the left half is taken, what is refused must be in the right one, which therefore need not be sent whole again:
@@ -128,7 +127,7 @@ def _split(run: Run, groups: Sequence[Group], refusal: Refused, *, sent: bool) -
         yield from _split(run, right, of_right, sent=True)
 
 
-def _lone(run: Run, group: Group, refusal: Refused, *, sent: bool) -> Protocol[None]:
+def _lone(run: Run, group: Group, refusal: Refused, *, sent: bool) -> Conversation[None]:
     """One group that the server refuses: a cycle takes its detour, a single change is tried by its own PUT.
 
     The PUT is the judge: what it refuses has failed. What it takes was refused for what surrounded it: alone in a bulk
@@ -151,7 +150,7 @@ def _lone(run: Run, group: Group, refusal: Refused, *, sent: bool) -> Protocol[N
         run.size = max(1, run.size // 2)
 
 
-def _singly(run: Run, groups: Sequence[Group]) -> Protocol[None]:
+def _singly(run: Run, groups: Sequence[Group]) -> Conversation[None]:
     """Without bulk calls: each change by its own PUT, each cycle by its detour."""
     for group in groups:
         if len(group) > 1:
@@ -161,7 +160,7 @@ def _singly(run: Run, groups: Sequence[Group]) -> Protocol[None]:
             yield from _put(run, change)
 
 
-def _put(run: Run, change: Change, settings: Settings | None = None) -> Protocol[None]:
+def _put(run: Run, change: Change, settings: Settings | None = None) -> Conversation[None]:
     """PUT one tunnel by its id; a refusal is its verdict."""
     target = wanted(change) if settings is None else settings
 
@@ -175,7 +174,7 @@ def _put(run: Run, change: Change, settings: Settings | None = None) -> Protocol
         run.decide([change], Verdict(Result.FAILED, problem_of(refusal)))
 
 
-def _detour(run: Run, group: Group, refusal: Refused) -> Protocol[None]:
+def _detour(run: Run, group: Group, refusal: Refused) -> Conversation[None]:
     """Break a cycle that the server refuses as a whole: one by one, some passing through a free value.
 
     The outcome of each leg is certain before the next begins, so none takes a value that is still held. What a
@@ -206,7 +205,7 @@ def _detour(run: Run, group: Group, refusal: Refused) -> Protocol[None]:
     run.notes.append(f"{names} went through {', '.join(detour.through)} for a moment, to break a cycle.")
 
 
-def _back_out(run: Run, legs: Sequence[Leg], failed: int) -> Protocol[None]:
+def _back_out(run: Run, legs: Sequence[Leg], failed: int) -> Conversation[None]:
     """A leg of a detour failed: what was only parked so far gets its old value back, unless another has it by now.
 
     Once any member has reached its end, it may hold what a parked one gave up; then parked ones stay, and a later run

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 
-from reconciler.api.call import Pause, Protocol
+from reconciler.api.call import Conversation, Pause
 from reconciler.engine.listing import AGREEMENT_SECONDS
 from reconciler.engine.run import Run, name_changed
 from reconciler.model.live import Live, LiveTunnel
@@ -20,7 +20,7 @@ _GUESSED = frozenset({"not-modified", "changed-meanwhile"})
 """Codes of verdicts that were guessed, since neither answer nor list said what was done; a later list may know why."""
 
 
-def verify(run: Run) -> Protocol[tuple[Change, ...] | None]:
+def verify(run: Run) -> Conversation[tuple[Change, ...] | None]:
     """Prove convergence by looking again; corrects the verdicts by what the list says.
 
     A list that differs only in what this run wrote may lag behind, so it is read again with back-off. So may one that

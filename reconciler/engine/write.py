@@ -2,8 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from reconciler.api.call import Ambiguous, Answered, Call, Denied, NotSent, Pause, Protocol, Refused
-from reconciler.api.outcome import contradicts
+from reconciler.api.call import Ambiguous, Answered, Call, Conversation, Denied, NotSent, Pause, Refused, contradicts
 from reconciler.engine.listing import AGREEMENT_SECONDS
 from reconciler.engine.run import TRIES, Run
 from reconciler.model.live import LiveTunnel
@@ -16,7 +15,7 @@ Judge = Callable[[Change, LiveTunnel | None], Verdict | None]
 
 def write(
     run: Run, changes: list[Change], make: Callable[[list[Change]], Call], judge: Judge
-) -> Protocol[Refused | None]:
+) -> Conversation[Refused | None]:
     """Send one write for these changes until its outcome is certain, never blindly again.
 
     What an answer says decides, if it can be believed:
@@ -80,7 +79,7 @@ def _certain(run: Run, changes: list[Change], outcome: Answered | Denied | NotSe
         run.settle_unsent(changes, outcome)
 
 
-def look(run: Run, pending: Sequence[Change], outcome: Ambiguous | Refused, judge: Judge) -> Protocol[list[Change]]:
+def look(run: Run, pending: Sequence[Change], outcome: Ambiguous | Refused, judge: Judge) -> Conversation[list[Change]]:
     """List again and let `judge` decide these changes; returns those that must be sent again.
 
     Without a trusted list all are unknown, and the account has stopped.

@@ -111,7 +111,12 @@ def _check_id(item: Mapping[str, Any]) -> str:
     raise ListUntrusted(f"{which} has no usable id", _REPORT)
 
 
-def _tunnel(item: object) -> LiveTunnel:
+def live_tunnel(item: object) -> LiveTunnel:
+    """One entry of the list.
+
+    Raises:
+        ListUntrusted: It lacks what every tunnel has.
+    """
     if not isinstance(item, dict):
         raise ListUntrusted("an entry of the list of tunnels is not an object")
     tunnel_id = _check_id(item)
@@ -137,7 +142,7 @@ def live_from_result(result: object) -> Live:
     items = result.get("ipsec_tunnels") if isinstance(result, dict) else None
     if not isinstance(items, list):
         raise ListUntrusted("the answer holds no list of tunnels")
-    tunnels = sorted((_tunnel(item) for item in items), key=lambda t: t.name)
+    tunnels = sorted((live_tunnel(item) for item in items), key=lambda t: t.name)
     by_id = {t.id: t for t in tunnels}
     if len(by_id) != len(tunnels):
         raise ListUntrusted(_doubles(tunnels, "id"), _REPORT)

@@ -59,7 +59,7 @@ def _stop_outcome(stop: "Stop") -> Outcome:
 
 def _stop_problem(stop: "Stop", account: Account) -> Problem:
     """Why an account stopped, with a remedy, and the line of its id where that is in question."""
-    from reconciler.api.outcome import problem_of
+    from reconciler.api.call import problem_of
 
     problem = stop if isinstance(stop, Problem) else problem_of(stop)
     if problem.code in _OF_THE_ACCOUNT:

@@ -6,7 +6,7 @@ made for the tunnels of this run, and for those that an earlier run made before 
 
 from collections.abc import Sequence
 
-from reconciler.api.outcome import problem_of
+from reconciler.api.call import problem_of
 from reconciler.engine.apply import Applied
 from reconciler.model.desired import Declared, Generated
 from reconciler.model.report import NO_KEY, Problem

@@ -2,8 +2,18 @@
 
 from dataclasses import dataclass
 
-from reconciler.api.call import Ambiguous, Answered, Call, Outcome, Pause, Protocol, Send, Verb
-from reconciler.api.outcome import contradicts, problem_of
+from reconciler.api.call import (
+    Ambiguous,
+    Answered,
+    Call,
+    CallOutcome,
+    Conversation,
+    Pause,
+    Send,
+    Verb,
+    contradicts,
+    problem_of,
+)
 from reconciler.model.live import LiveTunnel
 from reconciler.model.report import Problem
 from reconciler.model.verdict import Result, Verdict
@@ -21,7 +31,7 @@ class Made:
     on: str
 
 
-def generate_key(before: LiveTunnel) -> Protocol[Made | Verdict]:
+def generate_key(before: LiveTunnel) -> Conversation[Made | Verdict]:
     """Let Cloudflare make a key, asking once and never again.
 
     (API: the key stands only in the answer, and is in force at once.) When the answer is lost, the time of
@@ -51,7 +61,7 @@ def generate_key(before: LiveTunnel) -> Protocol[Made | Verdict]:
     return _lost(before.name, outcome, "though two lists show no new key")
 
 
-def _lost(name: str, outcome: Outcome, what: str) -> Verdict:
+def _lost(name: str, outcome: CallOutcome, what: str) -> Verdict:
     seen = problem_of(outcome)
     message = f"The answer that holds the key was lost ({seen.message}), {what}"
     remedy = f"The tunnel may not come up with the key on the device: run `psk rotate {name}` again."

@@ -8,8 +8,7 @@ pending key: another key must not take its place, since Cloudflare may have it a
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from reconciler.api.call import Answered, Pause
-from reconciler.api.outcome import problem_of
+from reconciler.api.call import Answered, Pause, problem_of
 from reconciler.engine.listing import read_list
 from reconciler.engine.setkeys import send_keys
 from reconciler.model.desired import CommandRef, Declared, EnvRef, External, FileRef, Generated

@@ -4,8 +4,7 @@ import pytest
 
 from reconciler.api.baseurl import check_base_url
 from reconciler.api.call import Answered, Call, Pause, Send, Verb
-from reconciler.api.client import Client
-from reconciler.api.exchange import KeyAccess, Session
+from reconciler.api.exchange import Client, KeyAccess, Session
 from reconciler.api.wire import Reply
 
 

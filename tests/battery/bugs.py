@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from reconciler.api import answers, wire
 from reconciler.api import exchange as edge
-from reconciler.api import results, wire
 from reconciler.api.call import Answered, Call, NotSent, Refused, Verb
 from reconciler.engine import apply, creates, deletes, run, updates, verify
 from reconciler.model import live, psk, tunnel
@@ -100,32 +100,32 @@ def bgp_of_zeros_is_bgp() -> list[Patch]:
 
 @bug
 def a_list_that_names_errors_is_believed() -> list[Patch]:
-    return [(wire, "_unsuccessful", lambda *_: ())]
+    return [(wire, "unsuccessful", lambda *_: ())]
 
 
 @bug
 def a_list_that_says_there_is_more_is_believed() -> list[Patch]:
-    return [(results, "_require_whole", lambda *_: None)]
+    return [(answers, "require_whole", lambda *_: None)]
 
 
 @bug
 def tunnels_listed_twice_are_believed() -> list[Patch]:
     def lenient(result: Any) -> Live:
-        tunnels = [live._tunnel(item) for item in result["ipsec_tunnels"]]  # noqa: SLF001
+        tunnels = [live.live_tunnel(item) for item in result["ipsec_tunnels"]]
         return Live({t.id: t for t in sorted(tunnels, key=lambda t: t.name)})
 
-    return [(results, "live_from_result", lenient)]
+    return [(answers, "live_from_result", lenient)]
 
 
 @bug
 def broken_entries_of_a_list_are_left_out() -> list[Patch]:
-    real = results.live_from_result
+    real = answers.live_from_result
 
     def lenient(result: Any) -> Live:
         items = [t for t in result["ipsec_tunnels"] if isinstance(t, dict) and "interface_address" in t]
         return real({"ipsec_tunnels": items})
 
-    return [(results, "live_from_result", lenient)]
+    return [(answers, "live_from_result", lenient)]
 
 
 @bug

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from reconciler.api.envelope import MAX_BODY
+from reconciler.api.answers import MAX_BODY
 from reconciler.api.exchange import AmbiguousError, NotSentError
 from reconciler.api.wire import Reply, Request
 from reconciler.simulator import message

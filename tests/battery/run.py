@@ -38,10 +38,10 @@ class Ending:
     report: AccountReport | None = None
 
 
-Protocol = Generator[Any, Any, Ending]
+Conversation = Generator[Any, Any, Ending]
 
 
-def tool(world: World, guarded: Guarded) -> Protocol:
+def tool(world: World, guarded: Guarded) -> Conversation:
     """What `apply --auto-approve` does for one account: list, plan, guards, carry out, prove."""
     outcome = yield from read_list()
     if isinstance(outcome, Denied):
@@ -219,7 +219,7 @@ def told(ending: Ending, watch: Watch) -> None:
 
 
 def turns(
-    protocol: Protocol, session: Session, port: VirtualPort, sink: Callable[[SinkStep], SinkOutcome] | None = None
+    protocol: Conversation, session: Session, port: VirtualPort, sink: Callable[[SinkStep], SinkOutcome] | None = None
 ) -> Generator[None, None, Ending]:
     """Drives the tool over the virtual clock; yields before every call, so that others may have a turn."""
     outcomes: Any = None

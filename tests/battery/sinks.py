@@ -32,7 +32,7 @@ from reconciler.secrets.sinks import SinkError
 from reconciler.secrets.steps import SinkOutcome, SinkStep
 from tests.battery.guarded import Guarded
 from tests.battery.port import Killed, Mishaps
-from tests.battery.run import Ending, Protocol, Result, Story, finish, turns
+from tests.battery.run import Conversation, Ending, Result, Story, finish, turns
 from tests.battery.two import by_chance, together
 from tests.battery.world import ACCOUNT, Clock, World, world
 
@@ -123,7 +123,7 @@ def _key(declared: Declared | None) -> Generated | None:
     return declared.key if declared and isinstance(declared.key, Generated) else None
 
 
-def tool(story: "Keeping", world: World, guarded: Guarded) -> Protocol:
+def tool(story: "Keeping", world: World, guarded: Guarded) -> Conversation:
     """What `apply --auto-approve` does for one account, keys and sinks included."""
     outcome = yield from read_list()
     if isinstance(outcome, Denied):
@@ -152,7 +152,7 @@ class _Approved:
     changes = ()
 
 
-def _rotated(targets: list[Declared]) -> Protocol:
+def _rotated(targets: list[Declared]) -> Conversation:
     yield from rotate(targets)
     return Ending("rotated")
 

@@ -6,8 +6,7 @@ from itertools import product
 
 import pytest
 
-from reconciler.api.client import Client
-from reconciler.api.exchange import KeyAccess, Session
+from reconciler.api.exchange import Client, KeyAccess, Session
 from reconciler.api.http import HttpPort
 from reconciler.engine.drive import drive
 from reconciler.simulator.faults import FaultKind, apply_fault

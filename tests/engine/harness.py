@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from reconciler.api.call import Ambiguous, Call, Outcome, Pause, Step, Verb
+from reconciler.api.call import Ambiguous, Call, CallOutcome, Pause, Step, Verb
 from reconciler.api.wire import Unsettled, decode, encode
 from reconciler.engine.apply import Applied, apply
 from reconciler.engine.drive import drive
@@ -32,8 +32,8 @@ class World:
         self.calls: list[Call] = []
         self.pauses: list[float] = []
         self.story: list[str | float] = []
-        self.instead: dict[tuple[Verb, int], Outcome] = {}
-        self.after: dict[tuple[Verb, int], Outcome] = {}
+        self.instead: dict[tuple[Verb, int], CallOutcome] = {}
+        self.after: dict[tuple[Verb, int], CallOutcome] = {}
         self.keys: Mapping[str, str] = {}
 
     def live(self) -> Live:
@@ -45,14 +45,14 @@ class World:
     def apply(self, desired: Desired, keyed: frozenset[str] = frozenset(), **chosen: Any) -> Applied:
         return drive(apply(self.plan(desired, **chosen), keyed), self.carry)
 
-    def carry(self, step: Step) -> tuple[Outcome, ...]:
+    def carry(self, step: Step) -> tuple[CallOutcome, ...]:
         if isinstance(step, Pause):
             self.pauses.append(step.seconds)
             self.story.append(step.seconds)
             return ()
         return tuple(self._call(call) for call in step.calls)
 
-    def _call(self, call: Call) -> Outcome:
+    def _call(self, call: Call) -> CallOutcome:
         number = self.verbs.count(call.verb.value)
         self.verbs.append(call.verb.value)
         self.calls.append(call)

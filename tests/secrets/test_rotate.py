@@ -10,9 +10,9 @@ from reconciler.api.call import (
     Answered,
     ApiError,
     Call,
+    CallOutcome,
     Denied,
     NotSent,
-    Outcome,
     Pause,
     Refused,
     Send,
@@ -79,7 +79,7 @@ class World:
         raw = {n: {"psk_metadata": {"last_generated_on": self.time(at)}} for n, at in self.generated.items()}
         return Live({f"id-{n}": LiveTunnel(f"id-{n}", n, {}, raw.get(n, {})) for n in NAMES})
 
-    def call(self, call: Call) -> Outcome:
+    def call(self, call: Call) -> CallOutcome:
         self.clock += 1
         if call.verb is Verb.LIST:
             return Answered(self.live())
@@ -138,7 +138,7 @@ class World:
         return any(r.name == name and r.outcome == "unknown" for r in reports)
 
 
-def _partly(world: World, call: Call, *, silent: bool) -> Outcome:
+def _partly(world: World, call: Call, *, silent: bool) -> CallOutcome:
     """One of the keys is not taken, or taken and not mentioned."""
     if call.verb is not Verb.SET_KEYS:
         return Ambiguous("timeout", "no answer")
@@ -151,12 +151,12 @@ def _partly(world: World, call: Call, *, silent: bool) -> Outcome:
     return Answered(result={"applied": tuple(i for i in call.keys if i != left_out), "refused": refused})
 
 
-def _lost(world: World, call: Call) -> Outcome:
+def _lost(world: World, call: Call) -> CallOutcome:
     world.call(call)
     return Ambiguous("timeout", "no answer")
 
 
-CALL_FAULTS: dict[str, Callable[[World, Call], Outcome]] = {
+CALL_FAULTS: dict[str, Callable[[World, Call], CallOutcome]] = {
     "not sent": lambda _w, _c: NotSent("deadline", "no time left"),
     "refused": lambda _w, _c: Refused(400, (ApiError("1004", "no"),)),
     "denied": lambda _w, _c: Denied(403, (ApiError("10000", "no"),)),
@@ -364,7 +364,7 @@ def test_a_key_made_by_cloudflare_is_asked_for_once_and_its_loss_is_loud(
     assert world.sent["par-a"] <= 1
 
 
-def _another_was_made(world: World, call: Call) -> Outcome:
+def _another_was_made(world: World, call: Call) -> CallOutcome:
     """Another run has had a key made meanwhile."""
     world.generated["par-a"] = world.clock
     return world.call(call)
