@@ -5,11 +5,19 @@ The path of data, one way through:
     files     files.tree reads them; yaml.read parses the YAML
     desired   files.load types, merges and checks them           -> model.desired.Desired
     live      api lists, model.live trusts the list only when whole -> model.live.Live
-    diff      plan.scope settles who owns what, plan.diff compares -> plan.change.Change
-    plan      plan.order, plan.guard, plan.digest, plan.build      -> plan.plan.Plan
+    diff      plan.scope settles who owns what, plan.diff compares -> plan.diff.Change
+    plan      plan.order, plan.guard, plan.build                   -> plan.build.Plan
     apply     engine yields calls and is fed their outcomes        -> engine.apply.Applied
     verify    engine.verify lists again; the list decides
-    report    reports makes one value, render draws it             -> model.report.Report
+    report    report makes one value, render draws it             -> model.report.Report
+
+A tunnel has five forms on its way, and one table (model.tunnel) says how each setting goes from one to the next:
+
+    written     model.tunnel.Tunnel    typed as a file has it; only what was written is set
+    canonical   model.settings         flat, defaults filled in, a missing path is unset: equality of meaning is ==
+    raw         model.live.LiveTunnel  the JSON object as listed, with the fields that this program does not know
+    difference  plan.diff.Change       the fields that differ, and the target that the change leads to
+    body        model.settings         what a create or an update sends: the target, over what was listed
 
 Who does I/O: `cli` (arguments, environment, clock, files, standard streams), `files.tree` and `files.gitref` (files,
 git), `api.http` (HTTP), `secrets.resolve`, `secrets.sinks`, `secrets.program` and `secrets.deliver` (keys),

@@ -9,8 +9,9 @@ from reconciler.model.desired import Account, Declared, Desired, IgnoreRule, Lim
 from reconciler.model.live import Live, live_from_result
 from reconciler.model.problems import Location
 from reconciler.model.psk import Held
-from reconciler.model.tunnel import canonical
-from reconciler.plan.plan import Plan, PlanOptions
+from reconciler.model.settings import canonical
+from reconciler.plan.build import Plan
+from reconciler.plan.scope import PlanOptions
 
 ACCOUNT_ID = "023e105f4ecef8ad9ca31a8372d0c353"
 TODAY = date(2026, 5, 4)

@@ -14,9 +14,9 @@ from typing_extensions import get_type_hints, is_typeddict
 
 from reconciler.api.call import Call, Verb
 from reconciler.api.wire import encode
-from reconciler.files.load import REQUIRED
 from reconciler.files.schema import json_schema
-from reconciler.model.fields import FIELDS, Kind
+from reconciler.model import forms
+from reconciler.model.tunnel import SETTINGS
 
 CREATE = ipsec_tunnel_create_params.IPSECTunnelCreateParams
 UPDATE = ipsec_tunnel_update_params.IPSECTunnelUpdateParams
@@ -25,13 +25,14 @@ ONE_PSK = ipsec_tunnel_psk_set_params.PSK
 NOT_SETTINGS = {"account_id", "x_magic_new_hc_target"}  # part of the URL, and a header
 OURS_ALONE = {"renamed_from", "protect"}
 TYPES = {
-    Kind.TEXT: str,
-    Kind.ADDRESS: str,
-    Kind.INTERFACE: str,
-    Kind.ENUM: str,
-    Kind.FLAG: bool,
-    Kind.NUMBER: int,
-    Kind.PREFIXES: list,
+    forms.text: str,
+    forms.opaque: str,
+    forms.name: str,
+    forms.word: str,
+    forms.address: str,
+    forms.flag: bool,
+    forms.number: int,
+    forms.prefixes: list,
 }
 
 
@@ -79,24 +80,29 @@ TUNNEL = yaml_leaves("Tunnel")
 
 @pytest.mark.parametrize("params", [CREATE, UPDATE])
 def test_every_writable_field_is_known_and_no_other(params):
-    assert set(sdk_leaves(params)) == {*FIELDS, "psk"}
+    assert set(sdk_leaves(params)) == {*SETTINGS, "psk"}
 
 
 @pytest.mark.parametrize("params", [CREATE, UPDATE])
 def test_fields_have_the_types_of_the_contract(params):
     found = {path: plain(hint) for path, hint in sdk_leaves(params).items() if path != "psk"}
-    assert found == {path: TYPES[field.kind] for path, field in FIELDS.items()}
+    assert found == {path: TYPES[setting.read] for path, setting in SETTINGS.items()}
 
 
 def test_choices_are_those_of_the_contract():
     found = {p: get_args(h) for p, h in sdk_leaves(CREATE).items() if get_origin(h) is Literal}
-    assert found == {p: f.choices for p, f in FIELDS.items() if f.choices}
+    assert found == {path: choices for path, schema in TUNNEL.items() for choices in enums(schema)}
+
+
+def enums(schema):
+    """The choices that the JSON Schema of a field offers."""
+    return [tuple(option["enum"]) for option in schema.get("anyOf", [schema]) if "enum" in option]
 
 
 @pytest.mark.parametrize("params", [CREATE, UPDATE])
 def test_what_the_api_requires_is_required(params):
-    assert required(params) - NOT_SETTINGS == set(REQUIRED)
-    assert required(get_type_hints(params)["bgp"]) == {"customer_asn"}
+    inside = {f"bgp.{name}" for name in required(get_type_hints(params)["bgp"])}
+    assert required(params) - NOT_SETTINGS | inside == {path for path, s in SETTINGS.items() if s.required}
 
 
 def test_keys_are_set_in_the_form_of_the_contract():
@@ -108,7 +114,7 @@ def test_keys_are_set_in_the_form_of_the_contract():
 
 
 def test_files_can_say_every_field_and_no_other():
-    assert set(TUNNEL) == {*FIELDS, "psk", *OURS_ALONE}
+    assert set(TUNNEL) == {*SETTINGS, "psk", *OURS_ALONE}
 
 
 def test_defaults_hold_what_tunnels_can_share():
@@ -116,10 +122,7 @@ def test_defaults_hold_what_tunnels_can_share():
     assert set(yaml_leaves("Defaults")) == set(TUNNEL) - own
 
 
-@pytest.mark.parametrize("path", FIELDS)
+@pytest.mark.parametrize("path", SETTINGS)
 def test_schema_of_the_files_agrees_with_the_table(path):
-    field, schema = FIELDS[path], TUNNEL[path]
-    choices = [tuple(option["enum"]) for option in schema.get("anyOf", [schema]) if "enum" in option]
-    assert choices == ([field.choices] if field.choices else [])
-    assert schema.get("default", field.default) == field.default
-    assert schema["description"]
+    assert TUNNEL[path].get("default", SETTINGS[path].default) == SETTINGS[path].default
+    assert TUNNEL[path]["description"]

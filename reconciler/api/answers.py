@@ -17,8 +17,8 @@ from math import isinf
 from typing import Any
 
 from reconciler.api.call import UNKNOWN, Answered, ApiError, Call, Verb
-from reconciler.model.fields import PATHS
 from reconciler.model.live import ListIsNull, ListUntrusted, live_from_result
+from reconciler.model.tunnel import PATHS
 
 MAX_BODY = 32 * 1024 * 1024
 """Longest answer that is read, in bytes after decoding."""

@@ -21,7 +21,7 @@ from reconciler.engine.drive import drive
 from reconciler.model.problems import error
 from reconciler.model.report import AccountReport, Outcome, Problem, Report, worst
 from reconciler.model.verdict import Result
-from reconciler.plan.plan import Plan
+from reconciler.plan.build import Plan
 from reconciler.plan.saved import check_saved
 from reconciler.report.accounts import applied, planned, report_of, with_keys
 

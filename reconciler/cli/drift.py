@@ -17,7 +17,7 @@ from reconciler.files.patch import Accepted, accept_patch
 from reconciler.files.tree import read_tree
 from reconciler.model.desired import External
 from reconciler.model.report import AccountReport, LeftAlone, Report
-from reconciler.plan.plan import Plan
+from reconciler.plan.build import Plan
 from reconciler.report.accounts import report_of
 from reconciler.report.drift import drift_report, with_history
 

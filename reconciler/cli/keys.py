@@ -12,8 +12,8 @@ from reconciler.engine.drive import drive
 from reconciler.model.desired import Account, CommandRef, Declared, EnvRef, FileRef, Generated
 from reconciler.model.problems import Diagnostic, has_errors
 from reconciler.model.verdict import Result, Verdict
-from reconciler.plan.change import Action
-from reconciler.plan.plan import Plan
+from reconciler.plan.build import Plan
+from reconciler.plan.diff import Action
 from reconciler.secrets.created import deliver
 from reconciler.secrets.deliver import carry_out, open_sinks, sandbox_sinks
 from reconciler.secrets.resolve import KeyRing, command_environment, resolve

@@ -26,8 +26,6 @@ def run() -> NoReturn:
     Taking hundreds of modules and all tunnels apart one by one is up to a fifth of a run, and the system frees
     them anyway.
     """
-    # deepdiff imports pydantic to know its models, and compares none here: a tenth of a small run with differences.
-    sys.modules.setdefault("pydantic", None)  # type: ignore[arg-type]
     try:
         code = main()
     except KeyboardInterrupt:  # before anything is sent, or after the report: meanwhile a signal asks the run to stop

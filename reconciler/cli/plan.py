@@ -14,8 +14,7 @@ from reconciler.cli.write import write_file
 from reconciler.model.desired import Desired
 from reconciler.model.problems import Diagnostic, error
 from reconciler.model.report import AccountReport, Outcome, Report, worst
-from reconciler.plan.build import build_plan
-from reconciler.plan.plan import Plan
+from reconciler.plan.build import Plan, build_plan
 from reconciler.plan.stale import stale_names
 from reconciler.report.accounts import checked, planned, report_of
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, TypeVar
 from reconciler.api.call import Ambiguous, Answered, Denied, NotSent, Refused
 from reconciler.cli.context import Context
 from reconciler.model.desired import Account, Desired, Generated
+from reconciler.model.forms import tunnel_name
 from reconciler.model.live import Live
 from reconciler.model.psk import Held
 from reconciler.model.report import AccountReport
-from reconciler.model.tunnel import tunnel_name
-from reconciler.plan.build import build_plan
-from reconciler.plan.plan import Plan, PlanOptions
+from reconciler.plan.build import Plan, build_plan
+from reconciler.plan.scope import PlanOptions
 from reconciler.report.accounts import unread
 
 if TYPE_CHECKING:  # slow to import, and an offline plan needs no way to Cloudflare

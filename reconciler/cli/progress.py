@@ -6,7 +6,7 @@ from typing import Self
 
 from reconciler.api.call import Call, Verb
 from reconciler.cli.context import Context
-from reconciler.plan.plan import Plan
+from reconciler.plan.build import Plan
 
 _LONG = 8
 

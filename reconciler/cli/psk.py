@@ -14,10 +14,10 @@ from reconciler.cli.planning import held_of, observe, side_by_side
 from reconciler.cli.remote import Remote
 from reconciler.engine.drive import drive
 from reconciler.model.desired import Declared, Desired
+from reconciler.model.forms import tunnel_name
 from reconciler.model.live import Live
 from reconciler.model.psk import describe
 from reconciler.model.report import AccountReport, KeyReport, Outcome, Report
-from reconciler.model.tunnel import tunnel_name
 from reconciler.model.verdict import APPLIED, Result, Verdict
 from reconciler.report.accounts import report_of, unread
 from reconciler.secrets.rotate import rotate, set_keys

@@ -12,9 +12,8 @@ from reconciler.engine.verify import verify
 from reconciler.model.live import Live
 from reconciler.model.report import LeftAlone, Problem
 from reconciler.model.verdict import APPLIED, THERE, Result, Verdict
-from reconciler.plan.build import unreadable
-from reconciler.plan.change import Change
-from reconciler.plan.plan import Plan
+from reconciler.plan.build import Plan, unreadable
+from reconciler.plan.diff import Change
 
 _EARLIER = Problem(
     "earlier-not-applied",
@@ -99,7 +98,7 @@ def apply(plan: Plan, keyed: frozenset[str] = frozenset()) -> Conversation[Appli
 
 def _last_deletes(run: Run) -> Conversation[None]:
     last = run.plan.phases.deletes
-    keys = {c.key for c in last}
+    keys = {c.ref for c in last}
     if run.stop is None and any(v != APPLIED for k, v in run.verdicts.items() if k not in keys):
         run.decide(last, Verdict(Result.SKIPPED, _EARLIER))
         return

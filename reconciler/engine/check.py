@@ -19,10 +19,9 @@ from reconciler.api.call import (
 from reconciler.engine.listing import read_list
 from reconciler.model.live import Live
 from reconciler.model.report import Problem
-from reconciler.model.tunnel import nested, update_body
-from reconciler.plan.change import Action, Change
-from reconciler.plan.diff import wanted
-from reconciler.plan.plan import Plan
+from reconciler.model.settings import nested, update_body
+from reconciler.plan.build import Plan
+from reconciler.plan.diff import Action, Change
 
 _AS_A_WHOLE = "only valid together with other changes: it needs something that another tunnel still holds"
 _DELETE = "a delete is never sent, not even to be checked"
@@ -55,12 +54,12 @@ def check(plan: Plan) -> Conversation[Checked]:
     """
     seen = Checked()
     alone = []
-    cyclic = {c.key for group in plan.phases.updates if len(group) > 1 for c in group}
+    cyclic = {c.ref for group in plan.phases.updates if len(group) > 1 for c in group}
     for change in plan.changes:
         if change.action is Action.DELETE:
-            seen.not_checked[change.key] = _DELETE
-        elif change.key in cyclic or plan.phases.needs.get(change.key):
-            seen.not_checked[change.key] = _AS_A_WHOLE
+            seen.not_checked[change.ref] = _DELETE
+        elif change.ref in cyclic or plan.phases.needs.get(change.ref):
+            seen.not_checked[change.ref] = _AS_A_WHOLE
         else:
             alone.append(change)
     updates = [c for c in alone if c.action is Action.UPDATE]
@@ -89,7 +88,7 @@ def _updates(seen: Checked, changes: Sequence[Change]) -> Conversation[None]:
 
 
 def _body(change: Change) -> dict[str, object]:
-    return update_body(change.live.raw if change.live else {}, wanted(change))
+    return update_body(change.live.raw if change.live else {}, change.target)
 
 
 def _one(seen: Checked, change: Change) -> Conversation[None]:
@@ -100,13 +99,13 @@ def _one(seen: Checked, change: Change) -> Conversation[None]:
 def _creates(seen: Checked, changes: list[Change]) -> Conversation[None]:
     if seen.stop is not None or not changes:
         return
-    outcomes = yield Send(tuple(Call(Verb.CREATE, nested(wanted(c)), validate_only=True) for c in changes))
+    outcomes = yield Send(tuple(Call(Verb.CREATE, nested(c.target), validate_only=True) for c in changes))
     for change, outcome in zip(changes, outcomes, strict=True):
         _note(seen, [change], outcome)
 
 
 def _note(seen: Checked, changes: Sequence[Change], outcome: CallOutcome) -> None:
-    keys = [c.key for c in changes]
+    keys = [c.ref for c in changes]
     match outcome:
         case Answered():
             seen.accepted.update(keys)

@@ -18,12 +18,12 @@ from reconciler.api.call import (
 from reconciler.engine.listing import AGREEMENT_SECONDS
 from reconciler.engine.run import TRIES, Run, name_changed
 from reconciler.engine.setkeys import send_keys
+from reconciler.model.forms import same_letters
 from reconciler.model.live import Live, LiveTunnel
 from reconciler.model.report import Problem
-from reconciler.model.tunnel import nested, same_letters
+from reconciler.model.settings import nested
 from reconciler.model.verdict import APPLIED, Result, Verdict
-from reconciler.plan.change import Change
-from reconciler.plan.diff import wanted
+from reconciler.plan.diff import Change
 
 _IDENTITY = ("name", "interface_address", "cloudflare_endpoint", "customer_endpoint")
 _MADE = Problem(
@@ -69,22 +69,22 @@ def _untaken(run: Run, changes: Iterable[Change]) -> list[Change]:
     names = {t.name for t in run.live.tunnels.values() if t.id not in run.plan.live.tunnels}
     run.decide((c for c in changes if c.name in names), Verdict(Result.FAILED, _MADE))
     free = [c for c in changes if c.name not in names]
-    on_theirs = {c.key for c in free if run.stand_in(c, run.live)}
-    run.decide((c for c in free if c.key in on_theirs), Verdict(Result.FAILED, _TAKEN))
-    return [c for c in free if c.key not in on_theirs]
+    on_theirs = {c.ref for c in free if run.stand_in(c, run.live)}
+    run.decide((c for c in free if c.ref in on_theirs), Verdict(Result.FAILED, _TAKEN))
+    return [c for c in free if c.ref not in on_theirs]
 
 
 def _call(run: Run, change: Change) -> Call:
     key = run.key_of(change)
     keys = {"": key} if key else {}
-    return Call(Verb.CREATE, body=nested(wanted(change)), keys=keys)
+    return Call(Verb.CREATE, body=nested(change.target), keys=keys)
 
 
 def _settle(run: Run, change: Change, outcome: CallOutcome) -> None:
     match outcome:
         case Answered():
             run.decide([change], APPLIED)
-            run.made.add(change.key)
+            run.made.add(change.ref)
         case Denied() | NotSent():
             run.settle_unsent([change], outcome)
         case Refused() | Ambiguous():
@@ -143,8 +143,8 @@ def _recognise(run: Run, change: Change, outcome: Ambiguous | Refused, live: Liv
 
 
 def _ours(run: Run, change: Change, tunnel: LiveTunnel) -> bool:
-    settings = wanted(change)
-    return tunnel.id not in run.plan.live.tunnels and all(tunnel.settings[p] == settings[p] for p in _IDENTITY)
+    settings = change.target
+    return tunnel.id not in run.plan.live.tunnels and all(tunnel.settings.get(p) == settings.get(p) for p in _IDENTITY)
 
 
 def _taken(change: Change) -> Problem:
@@ -175,5 +175,5 @@ def _send_keys(run: Run, adopted: dict[str, Change]) -> Conversation[None]:
         if problem is not None:
             change = adopted.pop(tunnel_id)
             run.unproved(change, f"the answer to its create was lost, and its key was not set again: {problem.message}")
-            run.final.add(change.key)
-    run.made |= {change.key for change in adopted.values()}
+            run.final.add(change.ref)
+    run.made |= {change.ref for change in adopted.values()}

@@ -19,7 +19,7 @@ from reconciler.engine.run import TRIES, Run
 from reconciler.model.live import LiveTunnel
 from reconciler.model.report import Problem
 from reconciler.model.verdict import APPLIED, Result, Verdict
-from reconciler.plan.change import Change
+from reconciler.plan.diff import Change
 
 _EDITED = Problem(
     "changed-meanwhile",
@@ -44,8 +44,8 @@ def delete(run: Run, changes: Iterable[Change]) -> Conversation[None]:
         live = yield from run.observe()
         if live is not None:
             run.decide((c for c, _ in unsure if c.id not in live.tunnels), APPLIED)
-            kept = {c.key for c in _as_planned(run, [c for c, _ in unsure if c.id in live.tunnels])}
-            unsure = [(c, o) for c, o in unsure if c.key in kept]
+            kept = {c.ref for c in _as_planned(run, [c for c, _ in unsure if c.id in live.tunnels])}
+            unsure = [(c, o) for c, o in unsure if c.ref in kept]
         if live is None or attempt == TRIES - 1:
             for change, outcome in unsure:
                 run.unknown([change], outcome)
@@ -60,7 +60,7 @@ def _as_planned(run: Run, changes: Iterable[Change]) -> list[Change]:
     pending = list(changes)
     if not run.looked_again:
         return pending
-    edited = [c for c in pending if c.live and (t := run.live.tunnels.get(c.key)) and _differs(t, c.live)]
+    edited = [c for c in pending if c.live and (t := run.live.tunnels.get(c.ref)) and _differs(t, c.live)]
     run.decide(edited, Verdict(Result.FAILED, _EDITED))
     return [c for c in pending if c not in edited]
 

@@ -23,12 +23,11 @@ from reconciler.engine.listing import read_list
 from reconciler.model.desired import External, Generated
 from reconciler.model.live import Live, LiveTunnel
 from reconciler.model.report import Problem
-from reconciler.model.tunnel import Malformed, Settings, canonical
+from reconciler.model.settings import Malformed, Settings, canonical
 from reconciler.model.verdict import APPLIED, THERE, Result, Verdict
-from reconciler.plan.change import Change
-from reconciler.plan.diff import wanted
-from reconciler.plan.plan import Plan
-from reconciler.plan.resources import NETWORKS, resources, same
+from reconciler.plan.build import Plan
+from reconciler.plan.claims import NETWORKS, claims, clash
+from reconciler.plan.diff import Change
 
 TRIES = 4
 """How often one write is sent in all when its outcome stays ambiguous."""
@@ -85,7 +84,7 @@ class Run:
         self.answered: dict[str, Settings] = {}
         self._seen = set(plan.live.tunnels)
         self._deleted: set[str | None] = set()
-        self._mates = {c.key: frozenset(m.key for m in g) - {c.key} for g in plan.phases.updates for c in g}
+        self._mates = {c.ref: frozenset(m.ref for m in g) - {c.ref} for g in plan.phases.updates for c in g}
 
     def key_of(self, change: Change) -> str | None:
         """Key name of a created tunnel, or None when no key is sent with it."""
@@ -134,9 +133,9 @@ class Run:
         A server may keep names in another form than they are sent (in lower case, say). So this may be the very tunnel
         that was sent; in any case a list that shows it is not a list that lacks the tunnel.
         """
-        wants = list(resources(wanted(change), NETWORKS))
+        wants = list(claims(change.target, NETWORKS))
         new = (t for i, t in live.tunnels.items() if i not in self.plan.live.tunnels and t.name != change.name)
-        return next((t for t in new if any(same(a, b) for a in wants for b in resources(t.settings, NETWORKS))), None)
+        return next((t for t in new if any(clash(a, b) for a in wants for b in claims(t.settings, NETWORKS))), None)
 
     @property
     def looked_again(self) -> bool:
@@ -150,7 +149,7 @@ class Run:
     def decide(self, changes: Iterable[Change], verdict: Verdict) -> None:
         """Give these changes a verdict."""
         for change in changes:
-            self.verdicts[change.key] = verdict
+            self.verdicts[change.ref] = verdict
 
     def unknown(self, changes: Iterable[Change], outcome: Ambiguous | Refused) -> None:
         """Their write may have been carried out and no list could tell."""
@@ -169,16 +168,16 @@ class Run:
         """
         key = change.declared.key if change.declared else None
         if key is None or isinstance(key, External):
-            self.verdicts[change.key] = THERE
+            self.verdicts[change.ref] = THERE
             return
         if not isinstance(key, Generated):
             message, remedy = f"{why}, so it may have another key", f"Set its key: reconciler psk set {change.name}"
-            self.verdicts[change.key] = Verdict(Result.UNKNOWN, Problem("key-not-set", message, remedy))
+            self.verdicts[change.ref] = Verdict(Result.UNKNOWN, Problem("key-not-set", message, remedy))
             return
         again = "Run apply again: it has Cloudflare make the key if nobody has had it made."
         rotate = f"Give it the key of its sink, and its device too: reconciler psk rotate {change.name}"
         message, remedy = f"{why}, so its key may be in no sink", again if key.by == "cloudflare" else rotate
-        self.verdicts[change.key] = Verdict(Result.UNKNOWN, Problem("key-not-in-sink", message, remedy))
+        self.verdicts[change.ref] = Verdict(Result.UNKNOWN, Problem("key-not-in-sink", message, remedy))
 
     def ready(self, changes: Iterable[Change], together: frozenset[str] = frozenset()) -> list[Change]:
         """Those that may be sent now; the others are skipped with the reason.
@@ -192,18 +191,18 @@ class Run:
         """
         sendable = []
         for change in changes:
-            needs = self.plan.phases.needs.get(change.key, frozenset()) | self._mates.get(change.key, frozenset())
+            needs = self.plan.phases.needs.get(change.ref, frozenset()) | self._mates.get(change.ref, frozenset())
             unmet = sorted(k for k in needs - together if self.verdicts.get(k) != APPLIED)
             if self.stop is not None:
-                self.verdicts[change.key] = Verdict(Result.SKIPPED, self.stopped())
+                self.verdicts[change.ref] = Verdict(Result.SKIPPED, self.stopped())
             elif unmet:
-                self.verdicts[change.key] = Verdict(Result.SKIPPED, self._waits_for(unmet))
+                self.verdicts[change.ref] = Verdict(Result.SKIPPED, self._waits_for(unmet))
             else:
                 sendable.append(change)
         return sendable
 
     def _waits_for(self, keys: list[str]) -> Problem:
-        names = {c.key: c.previous_name or c.name for c in self.plan.changes}
+        names = {c.ref: c.previous_name or c.name for c in self.plan.changes}
         holders = ", ".join(names[k] for k in keys)
         return Problem("needs-earlier", f"it needs a name, network or identity that {holders} still holds")
 

@@ -13,12 +13,11 @@ from reconciler.engine.run import Run
 from reconciler.engine.write import look, write
 from reconciler.model.live import LiveTunnel
 from reconciler.model.report import Problem
-from reconciler.model.tunnel import Settings, update_body
+from reconciler.model.settings import Settings, update_body
 from reconciler.model.verdict import APPLIED, Result, Verdict
-from reconciler.plan.batch import Group, take
-from reconciler.plan.change import Change
-from reconciler.plan.diff import wanted
-from reconciler.plan.plan import Leg
+from reconciler.plan.detour import Leg
+from reconciler.plan.diff import Change
+from reconciler.plan.order import Group, take
 
 _TOO_LARGE = 413
 _NO_BULK = Refused(0, (ApiError("no-bulk", "they exchange values in one bulk update, and the server takes none"),))
@@ -46,8 +45,8 @@ def update(run: Run, groups: Sequence[Group]) -> Conversation[None]:
 
 def _bulk(run: Run, groups: Sequence[Group]) -> Conversation[Refused | None]:
     """Send these groups in one call. None when every change in it is decided."""
-    undecided = _as_planned(run, [c for g in groups for c in g if c.key not in run.verdicts])
-    changes = run.ready(undecided, frozenset(c.key for c in undecided))
+    undecided = _as_planned(run, [c for g in groups for c in g if c.ref not in run.verdicts])
+    changes = run.ready(undecided, frozenset(c.ref for c in undecided))
     if not changes:
         return None
     if not run.bulk_usable:
@@ -64,17 +63,17 @@ def _as_planned(run: Run, changes: list[Change]) -> list[Change]:
     """
     if not run.looked_again:
         return changes
-    found = {c.key: _judge(run, c, run.live.tunnels.get(c.key)) for c in changes}
+    found = {c.ref: _judge(run, c, run.live.tunnels.get(c.ref)) for c in changes}
     run.verdicts.update((key, verdict) for key, verdict in found.items() if verdict is not None)
-    return [c for c in changes if found[c.key] is None]
+    return [c for c in changes if found[c.ref] is None]
 
 
 def _bulk_call(run: Run, changes: list[Change]) -> Call:
-    return Call(Verb.UPDATE, body={"items": [{"id": c.id, **_body(run, c, wanted(c))} for c in changes]})
+    return Call(Verb.UPDATE, body={"items": [{"id": c.id, **_body(run, c, c.target)} for c in changes]})
 
 
 def _body(run: Run, change: Change, settings: Settings) -> dict[str, object]:
-    observed = run.live.tunnels.get(change.key) or change.live
+    observed = run.live.tunnels.get(change.ref) or change.live
     return update_body(observed.raw if observed else {}, settings)
 
 
@@ -90,10 +89,10 @@ def _judge(run: Run, change: Change, now: LiveTunnel | None) -> Verdict | None:
     if now.unreadable:
         message = f"it can't be read any more: {now.unreadable}"
         return Verdict(Result.FAILED, Problem("unreadable-tunnel", message, "Look at the tunnel, then run plan."))
-    if now.settings == wanted(change):
+    if now.settings == change.target:
         return APPLIED
     before = change.live.settings if change.live else {}
-    if now.settings == before or now.settings == run.passing.get(change.key):
+    if now.settings == before or now.settings == run.passing.get(change.ref):
         return None
     message = "the tunnel is neither as it was nor as it was sent: somebody else changed it meanwhile"
     return Verdict(Result.FAILED, Problem("changed-meanwhile", message, "Run plan again and look."))
@@ -133,15 +132,15 @@ def _lone(run: Run, group: Group, refusal: Refused, *, sent: bool) -> Conversati
     The PUT is the judge: what it refuses has failed. What it takes was refused for what surrounded it: alone in a bulk
     call, then the server takes none; among others, then calls were too large.
     """
-    undecided = _as_planned(run, [c for c in group if c.key not in run.verdicts])
-    if not run.ready(undecided, frozenset(c.key for c in undecided)):
+    undecided = _as_planned(run, [c for c in group if c.ref not in run.verdicts])
+    if not run.ready(undecided, frozenset(c.ref for c in undecided)):
         return
     if len(group) > 1:
         yield from _detour(run, group, refusal)
         return
     change = group[0]
     yield from _put(run, change)
-    if run.verdicts.get(change.key) != APPLIED:
+    if run.verdicts.get(change.ref) != APPLIED:
         return
     if sent and run.bulk_usable:
         run.bulk_usable = False
@@ -156,13 +155,13 @@ def _singly(run: Run, groups: Sequence[Group]) -> Conversation[None]:
         if len(group) > 1:
             yield from _lone(run, group, _NO_BULK, sent=False)
             continue
-        for change in run.ready(_as_planned(run, [c for c in group if c.key not in run.verdicts])):
+        for change in run.ready(_as_planned(run, [c for c in group if c.ref not in run.verdicts])):
             yield from _put(run, change)
 
 
 def _put(run: Run, change: Change, settings: Settings | None = None) -> Conversation[None]:
     """PUT one tunnel by its id; a refusal is its verdict."""
-    target = wanted(change) if settings is None else settings
+    target = change.target if settings is None else settings
 
     def judge(one: Change, now: LiveTunnel | None) -> Verdict | None:
         return APPLIED if now is not None and now.settings == target else _judge(run, one, now)
@@ -183,10 +182,10 @@ def _detour(run: Run, group: Group, refusal: Refused) -> Conversation[None]:
     # Whoever else applies may have done it meanwhile: then parking a member would be harm.
     waiting = yield from look(run, group, refusal, lambda c, t: _judge(run, c, t))
     if len(waiting) < len(group):
-        for change in run.ready(waiting, frozenset(c.key for c in group)):
+        for change in run.ready(waiting, frozenset(c.ref for c in group)):
             yield from _put(run, change)
         return
-    detour = run.plan.detours.get(group[0].key)
+    detour = run.plan.detours.get(group[0].ref)
     if detour is None:
         remedy = "There is no free value to borrow for it: change one of the tunnels by hand, then run apply again."
         run.decide(group, Verdict(Result.FAILED, problem_of(refusal, remedy)))
@@ -195,12 +194,12 @@ def _detour(run: Run, group: Group, refusal: Refused) -> Conversation[None]:
     for i, leg in enumerate(detour.legs):
         if _as_planned(run, [leg.change]):
             yield from _put(run, leg.change, leg.settings)
-        if run.verdicts.get(leg.change.key) != APPLIED:
+        if run.verdicts.get(leg.change.ref) != APPLIED:
             yield from _back_out(run, detour.legs, i)
             return
         if leg.parked:
-            run.passing[leg.change.key] = leg.settings
-            parked[leg.change.key] = leg.change
+            run.passing[leg.change.ref] = leg.settings
+            parked[leg.change.ref] = leg.change
     names = ", ".join(sorted(c.name for c in parked.values()))
     run.notes.append(f"{names} went through {', '.join(detour.through)} for a moment, to break a cycle.")
 
@@ -211,10 +210,10 @@ def _back_out(run: Run, legs: Sequence[Leg], failed: int) -> Conversation[None]:
     Once any member has reached its end, it may hold what a parked one gave up; then parked ones stay, and a later run
     goes on from there.
     """
-    final = {leg.change.key for leg in legs[:failed] if not leg.parked}
-    parked = [leg.change for leg in legs[:failed] if leg.parked and leg.change.key not in final]
+    final = {leg.change.ref for leg in legs[:failed] if not leg.parked}
+    parked = [leg.change for leg in legs[:failed] if leg.parked and leg.change.ref not in final]
     culprit = legs[failed].change
-    why = run.verdicts[culprit.key]
+    why = run.verdicts[culprit.ref]
     for change in parked:
         if not final and run.stop is None and change.live is not None:
             yield from _put(run, change, change.live.settings)
@@ -223,7 +222,7 @@ def _back_out(run: Run, legs: Sequence[Leg], failed: int) -> Conversation[None]:
         f"it exchanges values with {culprit.name}, which could not be changed",
         "Run apply again once that is solved: it goes on from where this run ended.",
     )
-    waiting = {leg.change.key: leg.change for leg in legs if leg.change.key not in final and leg.change is not culprit}
+    waiting = {leg.change.ref: leg.change for leg in legs if leg.change.ref not in final and leg.change is not culprit}
     run.decide(waiting.values(), Verdict(Result.SKIPPED, problem))
     run.decide(parked, Verdict(Result.FAILED, problem))
     # What failed keeps its own words. If it is parked it is not as it was, so it was not merely skipped.

@@ -5,13 +5,12 @@ from collections.abc import Collection, Mapping
 from reconciler.api.call import Conversation, Pause
 from reconciler.engine.listing import AGREEMENT_SECONDS
 from reconciler.engine.run import Run, name_changed
+from reconciler.model.forms import same_letters
 from reconciler.model.live import Live, LiveTunnel
 from reconciler.model.report import Problem
-from reconciler.model.tunnel import same_letters
 from reconciler.model.verdict import APPLIED, THERE, Result, Verdict
 from reconciler.plan.build import remaining, unreadable
-from reconciler.plan.change import Action, Change
-from reconciler.plan.diff import wanted
+from reconciler.plan.diff import Action, Change
 
 PATIENCE = (1.0, 2.0, 4.0, 8.0, 15.0)
 """Seconds between readings while a list may lag behind what this run wrote: 30 in all."""
@@ -42,7 +41,7 @@ def verify(run: Run) -> Conversation[tuple[Change, ...] | None]:
         ours = _origins(run, left)
         names = live.by_name().keys()
         if wait is None or not any(_may_lag(run, change, live, names) for change, _ in ours):
-            _correct(run, live, {change.key: one for change, one in ours})
+            _correct(run, live, {change.ref: one for change, one in ours})
             renamed = {t.id for c in left if (t := _renamed(run, c, live))}
             return tuple(c for c in left if c.id not in renamed)
         yield Pause(wait, "until the list shows what was written")
@@ -51,9 +50,9 @@ def verify(run: Run) -> Conversation[tuple[Change, ...] | None]:
 
 def _origins(run: Run, left: tuple[Change, ...]) -> list[tuple[Change, Change]]:
     """The changes of this run that should have made differences go away, each with the one that is left."""
-    by_key = {c.key: c for c in run.plan.changes}
+    by_key = {c.ref: c for c in run.plan.changes}
     by_name = {c.name: c for c in run.plan.changes if c.action is not Action.DELETE}
-    found = [(by_key.get(one.key) or by_name.get(one.name), one) for one in left]
+    found = [(by_key.get(one.ref) or by_name.get(one.name), one) for one in left]
     return [(change, one) for change, one in found if change is not None]
 
 
@@ -63,12 +62,12 @@ def _may_lag(run: Run, change: Change, live: Live, names: Collection[str]) -> bo
     A tunnel that came or went leaves its trace by being there; one that was updated, by the values that the answer gave
     or by its time of modification. Waiting for anything else would not change what the list says.
     """
-    if run.verdicts.get(change.key) != APPLIED or change.key in run.final:
+    if run.verdicts.get(change.ref) != APPLIED or change.ref in run.final:
         return False
-    now = live.tunnels.get(change.key)
+    now = live.tunnels.get(change.ref)
     if change.live is None or now is None:
         return change.name not in names and _renamed(run, change, live) is None
-    if run.answered.get(change.key) == now.settings:
+    if run.answered.get(change.ref) == now.settings:
         return False
     return now.modified_on == change.live.modified_on
 
@@ -86,17 +85,17 @@ def _correct(run: Run, live: Live, differing: Mapping[str, Change]) -> None:
     """
     dark = {key: t.reason for t in unreadable(run.plan, live) for key in (t.id, f"+{t.name}")}
     for change in run.plan.changes:
-        one = differing.get(change.key)
-        if change.key in dark:
-            if run.verdicts.get(change.key) in (APPLIED, THERE):
-                run.verdicts[change.key] = Verdict(Result.UNKNOWN, Problem("unreadable-tunnel", dark[change.key]))
-        elif one is None and change.key not in run.final:
-            if change.action is Action.CREATE and run.verdicts.get(change.key) != APPLIED:
+        one = differing.get(change.ref)
+        if change.ref in dark:
+            if run.verdicts.get(change.ref) in (APPLIED, THERE):
+                run.verdicts[change.ref] = Verdict(Result.UNKNOWN, Problem("unreadable-tunnel", dark[change.ref]))
+        elif one is None and change.ref not in run.final:
+            if change.action is Action.CREATE and run.verdicts.get(change.ref) != APPLIED:
                 run.unproved(change, "a list shows the tunnel, but no answer said that this run made it")
             else:
-                run.verdicts[change.key] = APPLIED
-        elif one is not None and _undecided(run.verdicts.get(change.key), one):
-            run.verdicts[change.key] = Verdict(Result.FAILED, _why(run, live, one))
+                run.verdicts[change.ref] = APPLIED
+        elif one is not None and _undecided(run.verdicts.get(change.ref), one):
+            run.verdicts[change.ref] = Verdict(Result.FAILED, _why(run, live, one))
 
 
 def _undecided(verdict: Verdict | None, left: Change) -> bool:
@@ -109,7 +108,7 @@ def _undecided(verdict: Verdict | None, left: Change) -> bool:
 def _kept(left: Change) -> bool:
     """True when all that differs was taken away and is still there."""
     return left.action is Action.UPDATE and all(
-        f.after is None and not (f.sensitive and wanted(left).get(f.path)) for f in left.fields
+        f.after is None and not (f.sensitive and left.target.get(f.path)) for f in left.fields
     )
 
 

@@ -7,7 +7,7 @@ from reconciler.engine.listing import AGREEMENT_SECONDS
 from reconciler.engine.run import TRIES, Run
 from reconciler.model.live import LiveTunnel
 from reconciler.model.verdict import APPLIED, Verdict
-from reconciler.plan.change import Change
+from reconciler.plan.diff import Change
 
 Judge = Callable[[Change, LiveTunnel | None], Verdict | None]
 """After an ambiguous write and a new list: the change's verdict, or None when it must be sent again."""
@@ -66,7 +66,7 @@ def _still_sendable(run: Run, pending: list[Change]) -> list[Change]:
     Each that goes may leave others without what they need, so it is asked until nothing changes any more.
     """
     while True:
-        fewer = run.ready(pending, frozenset(c.key for c in pending))
+        fewer = run.ready(pending, frozenset(c.ref for c in pending))
         if len(fewer) == len(pending):
             return fewer
         pending = fewer
@@ -97,5 +97,5 @@ def look(run: Run, pending: Sequence[Change], outcome: Ambiguous | Refused, judg
         elif verdict is None:
             again.append(change)
         else:
-            run.verdicts[change.key] = verdict
+            run.verdicts[change.ref] = verdict
     return again

@@ -16,10 +16,10 @@ from reconciler.files.load import Loaded, load
 from reconciler.files.references import EXTERNAL
 from reconciler.files.tree import AccountFiles, SourceFile, Tree
 from reconciler.model.desired import Account
-from reconciler.model.fields import BGP_PATHS, FIELDS
 from reconciler.model.live import Live
 from reconciler.model.problems import MORE, Diagnostic, Severity, error
-from reconciler.model.tunnel import Settings, nested
+from reconciler.model.settings import Settings, nested
+from reconciler.model.tunnel import SETTINGS
 from reconciler.yaml.read import DocumentError, parse
 from reconciler.yaml.screen import has_control
 
@@ -178,7 +178,7 @@ def _writable(settings: Settings) -> bool:
 
 def _item(settings: Settings) -> str:
     """One item of the list: what differs from the API's defaults, and the key as somebody else's."""
-    own = {p: v for p, v in settings.items() if p == BGP_PATHS[0] or v != FIELDS[p].default}
+    own = {p: v for p, v in settings.items() if v != SETTINGS[p].default}
     return indent(yaml_text([{**nested(own), "psk": EXTERNAL}]), "  ")
 
 

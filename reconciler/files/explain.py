@@ -11,7 +11,7 @@ from typing import Any
 from reconciler.files import schema
 from reconciler.files.references import EXTERNAL, PSK, SINK
 from reconciler.files.shapes import Record
-from reconciler.files.values import did_you_mean, literal_key
+from reconciler.model.checks import did_you_mean, literal_key
 from reconciler.model.problems import MAX_TOLD, Diagnostic, Severity, error, shown, untold
 from reconciler.yaml.read import Document
 

@@ -96,7 +96,7 @@ def _psk(entry: Entry) -> Iterator[Diagnostic]:
 def _inner(entry: Entry) -> Iterator[Diagnostic]:
     """Interface addresses that no side of a point-to-point link should have."""
     for path in ("interface_address", "interface_address6"):
-        text = str(entry.declared.settings[path])
+        text = str(entry.declared.settings.get(path, ""))
         if not text or (text.startswith("10.") and text.endswith("/31")):  # most are fine, and parsing takes time
             continue
         inner = ip_interface(text)
@@ -118,7 +118,7 @@ def _inner(entry: Entry) -> Iterator[Diagnostic]:
 def _endpoints(group: Group, entry: Entry) -> Iterator[Diagnostic]:
     """Outer addresses that the Internet does not know."""
     settings = entry.declared.settings
-    ours, theirs = str(settings["cloudflare_endpoint"]), str(settings["customer_endpoint"])
+    ours, theirs = (str(settings.get(path, "")) for path in ("cloudflare_endpoint", "customer_endpoint"))
     for path, text in (("cloudflare_endpoint", ours), ("customer_endpoint", theirs)):
         if _MAYBE_NOT_PUBLIC.match(text) and (kind := _not_public(text)):
             detail = "The tunnel's outer packets cross the Internet. Write the public address of that end."
@@ -159,17 +159,17 @@ def _asn(group: Group, entry: Entry) -> Iterator[Diagnostic]:
 def _target(group: Group, entry: Entry) -> Iterator[Diagnostic]:
     """Health-check targets that are not probed, or that prove nothing."""
     settings = entry.declared.settings
-    target = settings["health_check.target.saved"]
+    target = settings.get("health_check.target.saved")
     if not target:
         return
     path = ("health_check", "target")
-    reply = settings["health_check.type"] == "reply"
+    reply = settings.get("health_check.type") == "reply"
     if reply or settings.get("health_check.direction") == "bidirectional":
         summary = f"a health check that is {'of type reply' if reply else 'bidirectional'} ignores its target"
         detail = "Write type: request and direction: unidirectional beside it, or remove the target."
         yield warning("target-ignored", summary, detail, _origin(group, entry, *path))
-    own = {str(settings[path]).partition("/")[0] for path in ("interface_address", "interface_address6")}
-    if target in own | {settings["cloudflare_endpoint"]}:
+    own = {str(settings.get(path, "")).partition("/")[0] for path in ("interface_address", "interface_address6")}
+    if target in own | {settings.get("cloudflare_endpoint")}:
         detail = "That is Cloudflare's side of it, which proves nothing. Write an address on the device's side."
         summary = "the health check's target is the tunnel's own address"
         yield warning("target-is-own-side", summary, detail, _origin(group, entry, *path))
@@ -178,7 +178,7 @@ def _target(group: Group, entry: Entry) -> Iterator[Diagnostic]:
 def _pairs(entries: Iterable[Entry]) -> Iterator[Diagnostic]:
     first: dict[tuple[object, object], Entry] = {}
     for entry in entries:
-        pair = entry.declared.settings["cloudflare_endpoint"], entry.declared.settings["customer_endpoint"]
+        pair = entry.declared.settings.get("cloudflare_endpoint"), entry.declared.settings.get("customer_endpoint")
         if not all(pair):
             continue
         other = first.setdefault(pair, entry)

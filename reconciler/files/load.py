@@ -17,7 +17,7 @@ from reconciler.files.references import EXTERNAL
 from reconciler.files.rules import Entry, Group, check
 from reconciler.files.shapes import Record, validator
 from reconciler.files.tree import AccountFiles, SourceFile, Tree
-from reconciler.files.values import ACCOUNT_ID
+from reconciler.model.checks import ACCOUNT_ID
 from reconciler.model.desired import (
     Account,
     CommandRef,
@@ -31,13 +31,15 @@ from reconciler.model.desired import (
     KeyRef,
     Limits,
 )
+from reconciler.model.forms import tunnel_name
 from reconciler.model.plain import Plain
 from reconciler.model.problems import Diagnostic, Location, error, limited, shown, warning
-from reconciler.model.tunnel import canonical, tunnel_name
+from reconciler.model.settings import canonical
+from reconciler.model.tunnel import SETTINGS
 from reconciler.yaml.read import Document, DocumentError, Parsed, parse
 
 _NOTHING: frozenset[str] = frozenset()
-REQUIRED = ("name", "cloudflare_endpoint", "interface_address")
+REQUIRED = tuple(path for path, setting in SETTINGS.items() if setting.required and "." not in path)
 _ASN = ("bgp", "customer_asn")
 _NAMES = ("name", "renamed_from", "removed", "protect", "import_filter_id", "export_filter_id")
 _FREE_TEXT = frozenset((*_NAMES, "description", "reason", "md5_key", "file", "command"))
@@ -306,7 +308,7 @@ def _declared(tunnel: Mapping[str, Any], place: Location, folder: str, locate: C
     old = tunnel.get("renamed_from")
     settings = canonical(tunnel)
     return Declared(
-        str(settings["name"]),
+        str(settings.get("name", "")),
         settings,
         place,
         _key(psk, folder) if psk else None,

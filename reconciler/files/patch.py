@@ -22,15 +22,15 @@ from reconciler.files.references import EXTERNAL
 from reconciler.files.shapes import validator
 from reconciler.files.tree import AccountFiles, SourceFile, Tree
 from reconciler.model.desired import Desired
-from reconciler.model.fields import FIELDS, Value
+from reconciler.model.forms import Value
 from reconciler.model.problems import Severity
-from reconciler.model.tunnel import Settings, canonical
-from reconciler.plan.change import Action, Change
-from reconciler.plan.diff import intended, wanted
+from reconciler.model.settings import Settings, canonical
+from reconciler.model.tunnel import SETTINGS
+from reconciler.plan.diff import Action, Change, intended
 from reconciler.plan.scope import Pair
 from reconciler.yaml.read import DocumentError, parse
 
-_SENSITIVE = frozenset(path for path, field in FIELDS.items() if field.sensitive)
+_SENSITIVE = frozenset(path for path, field in SETTINGS.items() if field.sensitive)
 _SENSITIVE_KEYS = frozenset(path.rpartition(".")[2] for path in _SENSITIVE)
 _SHOWS_KEY = "its lines hold a BGP MD5 key, which no patch may show"
 _KEY_LEFT = "bgp.md5_key is sensitive and never written into a patch"
@@ -71,7 +71,7 @@ class _Part:
     @property
     def ref(self) -> str:
         """Names the change."""
-        return self.change.key
+        return self.change.ref
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ def accept_patch(
             break
         left |= wrong
     kept = [(p.change.name, _KEY_LEFT) for draft in drafts for p in draft.parts if p.keeps_key]
-    left_out = [(c.name, left[c.key]) for c in changes if c.key in left]
+    left_out = [(c.name, left[c.ref]) for c in changes if c.ref in left]
     patch = "".join(d.file.diff(d.edits, d.file.path.removeprefix(strip)) for d in drafts if d.edits)
     return Accepted(patch, tuple(sorted(left_out + kept)))
 
@@ -122,26 +122,26 @@ def _parts(
     by_path: dict[str, list[Change]] = {}
     for change in changes:
         if change.action is Action.DELETE and change.name in desired.account.removed:
-            left[change.key] = _REMOVED
+            left[change.ref] = _REMOVED
         else:
             by_path.setdefault(_path_for(change, files, desired), []).append(change)
     sources = {source.path: source for source in files.files}
     out = []
     for path, mine in sorted(by_path.items()):
         if path not in sources or "\\" in path or path.removeprefix(strip).startswith(("/", "../")):
-            left.update((c.key, f"{path} is not a file that a patch can name") for c in mine)
+            left.update((c.ref, f"{path} is not a file that a patch can name") for c in mine)
             continue
         try:
             file = read_tunnel_file(sources[path])
         except NotEditable as unusual:
-            left.update((c.key, f"{path} can't be edited: {unusual}") for c in mine)
+            left.update((c.ref, f"{path} can't be edited: {unusual}") for c in mine)
             continue
         parts, inherited = [], _inherited(files, sources[path])
         for change in mine:
             try:
                 parts.append(_part(file, change, inherited))
             except NotEditable as unusual:
-                left[change.key] = f"it can't be edited: {unusual}"
+                left[change.ref] = f"it can't be edited: {unusual}"
         out.append((file, parts))
     return out
 
@@ -183,14 +183,14 @@ def _part(file: TunnelFile, change: Change, inherited: Mapping[str, Any]) -> _Pa
         item.pop("renamed_from", None)
         here = change.declared.settings
         # Under another name other rules may ignore fields, so all of them are taken.
-        target = intended(Pair(change.declared, change.live)) if change.previous_name else wanted(change)
+        target = intended(Pair(change.declared, change.live)) if change.previous_name else change.target
     assert change.live is not None  # noqa: S101 - what is neither declared nor live is no change
     live = _set(change.live.settings)
     here, target = _set(here), _set(target)
     differing = {p for p in {*live, *target} if live.get(p) != target.get(p)}
     taken = {p for p in differing if p not in _SENSITIVE or p not in live}
     settings = {p: v for p, v in here.items() if p not in taken} | {p: v for p, v in live.items() if p in taken}
-    for path in (p for p in live | here if settings.get(p) != here.get(p)):
+    for path in (p for p in SETTINGS if settings.get(p) != here.get(p)):
         keys = path.split(".")
         if not any(p.startswith(f"{keys[0]}.") for p in settings):
             keys = keys[:1]  # the whole object is unset

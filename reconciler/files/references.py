@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from reconciler.files import values
 from reconciler.files.scalars import AGE, ARGV, FILE_PATH, GENERATE, VARIABLE
 from reconciler.files.shapes import Json, Key, Record
+from reconciler.model import checks as values
 
 EXTERNAL = "external"
 

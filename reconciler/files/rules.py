@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fnmatch import translate
 from socket import AF_INET, AF_INET6, inet_pton
 
-from reconciler.files.values import visible
+from reconciler.model.checks import visible
 from reconciler.model.desired import Account, Declared
 from reconciler.model.problems import Diagnostic, Location, error, shown
 from reconciler.yaml.read import Document
@@ -108,7 +108,7 @@ def _overlaps(entries: Sequence[Entry], path: str, family: int) -> Iterator[Diag
         (
             (*_span(text, family), index)
             for index, entry in enumerate(entries)
-            if isinstance(text := entry.declared.settings[path], str) and text
+            if isinstance(text := entry.declared.settings.get(path), str) and text
         ),
     )
     reach = widest = -1
@@ -131,8 +131,8 @@ def _identities(entries: Iterable[Entry]) -> Iterator[Diagnostic]:
     for entry in entries:
         settings = entry.declared.settings
         identity, endpoint = (
-            str(settings["custom_remote_identities.fqdn_id"]),
-            str(settings["cloudflare_endpoint"]),
+            str(settings.get("custom_remote_identities.fqdn_id", "")),
+            str(settings.get("cloudflare_endpoint", "")),
         )
         if not identity or not endpoint:
             continue

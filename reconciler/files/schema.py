@@ -6,9 +6,11 @@ of validation are plain dicts with only the keys that were written; null stays N
 
 from typing import Any
 
-from reconciler.files import scalars, shapes, values
+from reconciler.files import scalars, shapes
 from reconciler.files.references import PSK, Handler
 from reconciler.files.shapes import Items, Key, Record, optional, required
+from reconciler.model import checks as values
+from reconciler.model.tunnel import RULE_PATHS
 
 MAX_TUNNELS = 15_000
 """More can't stand in a file of the size that is read, unless they are all wrong."""
@@ -31,7 +33,7 @@ def _token(value: Any, handler: Handler) -> Any:
 TARGET = Record(
     "Target",
     "Where a health check of type request is sent.",
-    {"saved": optional(scalars.OPTIONAL_ENDPOINT, "The address; empty for Cloudflare's own choice.", "")},
+    {"saved": optional(scalars.OPTIONAL_ENDPOINT, "The address; empty for Cloudflare's own choice.")},
     wrap=_target,
     instead=({"type": "string"},),
 )
@@ -74,7 +76,7 @@ DEFAULTS = Record(
     {
         "cloudflare_endpoint": optional(scalars.ENDPOINT, "Cloudflare's outer address (an anycast IP of the account)."),
         "customer_endpoint": optional(scalars.OPTIONAL_ENDPOINT, "The customer's outer address."),
-        "description": optional(scalars.TEXT, "A comment.", ""),
+        "description": optional(scalars.TEXT, "A comment."),
         "replay_protection": optional(scalars.FLAG, "IPsec replay protection.", default=False),
         "automatic_return_routing": optional(scalars.FLAG, "Return traffic through the same tunnel.", default=False),
         "custom_remote_identities": optional(IDENTITIES, "Custom IKE identities."),
@@ -120,9 +122,7 @@ IGNORE = Record(
     "What somebody else owns: whole tunnels, or some of their fields.",
     {
         "name": required(scalars.NAME, "Glob over live names."),
-        "fields": Key(
-            Items(scalars.FIELD_PATH, 1, len(values.FIELD_PATHS)), "Only these fields; left out, the whole tunnel."
-        ),
+        "fields": Key(Items(scalars.FIELD_PATH, 1, len(RULE_PATHS)), "Only these fields; left out, the whole tunnel."),
         "reason": required(scalars.NAME, "Why; shown in reports."),
         "until": optional(scalars.DAY, "Last day (UTC) of the rule."),
     },

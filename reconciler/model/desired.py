@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from reconciler.model.problems import Location
-from reconciler.model.tunnel import Settings
+from reconciler.model.settings import Settings
 
 TOKEN_ENV = "CLOUDFLARE_API_TOKEN"  # noqa: S105 - the name of a variable
 """Where an account's token is, unless its file names another variable."""

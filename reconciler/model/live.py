@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Literal
 
-from reconciler.model.tunnel import Settings, readable
+from reconciler.model.settings import Settings, readable
+from reconciler.model.tunnel import SETTINGS
 
 
 class ListUntrusted(Exception):
@@ -91,7 +92,7 @@ _USUAL_ID = re.compile("[0-9a-f]{32}").fullmatch
 _ID = re.compile("-*[0-9A-Za-z][0-9A-Za-z-]*").fullmatch
 _SHOWN = 60
 _TOLD = 5
-_REQUIRED = ("name", "cloudflare_endpoint", "interface_address")
+_REQUIRED = tuple(path for path, setting in SETTINGS.items() if setting.required and "." not in path)
 _REPORT = "Look at it in Cloudflare's dashboard. If it looks well there, report this message to Cloudflare."
 _RENAME = "Rename or delete all but one of them by hand, for example in Cloudflare's dashboard, then run it again."
 
@@ -121,7 +122,7 @@ def live_tunnel(item: object) -> LiveTunnel:
         raise ListUntrusted("an entry of the list of tunnels is not an object")
     tunnel_id = _check_id(item)
     settings, unreadable = readable(item)
-    name = str(settings["name"])
+    name = str(settings.get("name", ""))
     which = f"{_quoted(name)} (id {tunnel_id})" if name else f"with the id {tunnel_id}"
     if not name and unreadable:
         raise ListUntrusted(f"the tunnel {which} has no name that can be read: {unreadable}", _REPORT)

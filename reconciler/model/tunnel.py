@@ -1,296 +1,356 @@
-"""One tunnel's settings as a flat canonical mapping, made alike from YAML and from the API's JSON.
+"""A tunnel as the API and the files know it, and the one table of its settings.
 
-Equality of meaning is then `==`: addresses are parsed, IPv6 has one spelling, prefixes are sorted, absent, null and
-empty are the same, a health-check target is the same in string and object form, names are in Unicode's NFC, texts have
-no blanks and line ends at their ends.
+The classes say what a tunnel is in the API's own words, and pydantic reads the files with them. Beside its type, each
+setting carries what the program knows of it: what changing it does, the API's default, how it is cleared. The canonical
+form, the comparison, the request bodies, the JSON Schema of the files, the names that an ignore rule can use and what
+a report says of a change all follow from these lines. To add a setting that the API has, add its line.
 """
 
-import ipaddress
-import re
-from collections.abc import Mapping
-from functools import lru_cache
-from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
-from typing import Any
-from unicodedata import normalize
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar, get_args
 
-from reconciler.model.fields import BGP_PATHS, FIELDS, READ_ONLY, Value
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, PlainValidator, WithJsonSchema, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
-Settings = Mapping[str, Value]
-"""Dotted path to canonical value. All paths outside `bgp` are present, except `health_check.direction` when nothing
-says it; the `bgp.*` paths are present together when the tunnel has BGP, else none of them is."""
+from reconciler.model import checks, forms
+from reconciler.model.forms import Value
 
 
-class Malformed(ValueError):
-    """A known field of a live tunnel has a JSON type that it can't have.
+class Impact(StrEnum):
+    """Whether a change can interrupt the tunnel's traffic."""
+
+    TRAFFIC = "traffic"
+    NONE = "none"
+
+
+class Severity(StrEnum):
+    """How bad it is when a setting differs from git."""
+
+    SECURITY = "security"
+    TRAFFIC = "traffic"
+    COSMETIC = "cosmetic"
+
+
+class Clear(StrEnum):
+    """How a request clears a setting that is live and not declared any more (API: null is refused)."""
+
+    EMPTY = "empty"  # send "" or []
+    OMIT = "omit"  # leave it out
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """Makes a value of a type canonical."""
+
+    read: Callable[[Any], Value | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What the program knows of a setting besides its type.
 
     Attributes:
-        path: The field.
-        found: The type of its value. The value itself may be a secret.
+        about: What it is, for editors.
+        why: The reason for its impact and severity.
+        default: What the API takes when nothing is sent; None is unset.
+        required: Every tunnel has it; inside an object, every tunnel that has the object.
+        sensitive: Its value is never shown.
+        kept: Left out of the files it stays as it is live.
+        path: Its dotted name; `SETTINGS` fills it in.
+        read: Makes a value canonical; `SETTINGS` takes it from the type.
     """
 
-    def __init__(self, path: str, value: object) -> None:
-        self.path = path
-        self.found = _JSON_TYPES.get(type(value), "a number")
-        super().__init__(f"{path} is {self.found}")
+    about: str
+    why: str
+    impact: Impact = Impact.TRAFFIC
+    severity: Severity = Severity.TRAFFIC
+    default: Value | None = None
+    required: bool = False
+    sensitive: bool = False
+    clear: Clear = Clear.EMPTY
+    kept: bool = False
+    path: str = ""
+    read: Callable[[Any], Value | None] = forms.text
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Tells editors what it is and what holds without it."""
+        default = {} if self.default is None else {"default": self.default}
+        return {**handler(schema), "description": self.about, **default}
 
 
-def address(text: str) -> str:
-    """An IP address in one spelling; text that is no address stays as it is, lower-cased."""
-    if ":" not in text:
-        return text
-    host, slash, length = text.lower().partition("/")
-    try:
-        return inet_ntop(AF_INET6, inet_pton(AF_INET6, host)) + slash + length
-    except OSError:
-        return text.lower()
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """Marks an object that a tunnel has or has not: it comes and goes as a whole, and only omitting it clears it."""
+
+    about: str
 
 
-_LENGTHS = {str(n): (1 << (32 - n)) - 1 for n in range(33)}
+class Written(BaseModel):
+    """A mapping in a file: these keys and no others, each typed by its field; what was not written is not set."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    short: ClassVar[str] = ""
+    """The key that a scalar in the place of the mapping is the value of."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spell_out(cls, value: Any) -> Any:
+        return {cls.short: value} if cls.short and isinstance(value, str) else value
 
 
-@lru_cache(maxsize=16384)
-def is_canonical_prefix4(text: str) -> bool:
-    """True for an IPv4 prefix in its one spelling without host bits; a tenth of the price of parsing it."""
-    host, _, length = text.partition("/")
-    try:
-        # inet_pton takes nothing but four plain numbers without leading zeros.
-        return not int.from_bytes(inet_pton(AF_INET, host)) & _LENGTHS[length]
-    except (OSError, ValueError, KeyError):
-        return False
+def _scalar(check: Callable[[Any], Any], read: Callable[[Any], Value | None], **json: Any) -> tuple[Any, ...]:
+    """A scalar of the files: how it is checked, how it becomes canonical, and what an editor is told."""
+    return PlainValidator(check), Form(read), WithJsonSchema(json)
 
 
-@lru_cache(maxsize=4096)
-def prefix(text: str) -> str:
-    """A CIDR prefix in one spelling, host bits dropped; text that is no prefix stays as it is."""
-    if is_canonical_prefix4(text):
-        return text
-    try:
-        return str(ipaddress.ip_network(text, strict=False))
-    except ValueError:
-        return text.lower()
+_ANY_SCALAR = ["string", "number", "boolean"]
+
+Text = Annotated[str, *_scalar(checks.text, forms.text, type=_ANY_SCALAR)]
+Name = Annotated[str, *_scalar(checks.filled, forms.name, type=_ANY_SCALAR)]
+Flag = Annotated[bool, *_scalar(checks.flag, forms.flag, type="boolean")]
+Endpoint = Annotated[str, *_scalar(checks.endpoint, forms.address, type="string", minLength=1)]
+OptionalEndpoint = Annotated[str, *_scalar(checks.optional_endpoint, forms.address, type="string")]
+Interface = Annotated[str, *_scalar(checks.interface, forms.address, type="string", pattern="/3[01]$")]
+Interface6 = Annotated[str, *_scalar(checks.interface6, forms.address, type="string", pattern="^$|/127$")]
+Identity = Annotated[
+    str, *_scalar(checks.fqdn, forms.text, type="string", pattern=r"^$|\.custom\.ipsec\.cloudflare\.com$")
+]
+Asn = Annotated[
+    int, *_scalar(checks.number(0, checks.MAX_ASN), forms.number, type="integer", minimum=0, maximum=checks.MAX_ASN)
+]
+Md5Key = Annotated[str, *_scalar(checks.md5_key, forms.opaque, type=_ANY_SCALAR)]
+Prefix = Annotated[str, PlainValidator(checks.prefix), WithJsonSchema({"type": "string", "pattern": "/[0-9]+$"})]
+Prefixes = Annotated[list[Prefix], Form(forms.prefixes)]
+Rate = Annotated[str, *_scalar(checks.choice("low", "mid", "high"), forms.word, enum=["low", "mid", "high"])]
+Type = Annotated[str, *_scalar(checks.choice("reply", "request"), forms.word, enum=["reply", "request"])]
+Direction = Annotated[
+    str,
+    *_scalar(checks.choice("unidirectional", "bidirectional"), forms.word, enum=["unidirectional", "bidirectional"]),
+]
+
+_NONE = Impact.NONE
+_COSMETIC, _SECURITY = Severity.COSMETIC, Severity.SECURITY
 
 
-_NOTHING: Mapping[str, Any] = {}
-_DIGITS = re.compile(r"\d{1,10}", re.ASCII)
-_JSON_TYPES = {type(None): "null", bool: "a boolean", str: "a string", list: "a list", dict: "an object"}
+class Target(Written):
+    """Where a health check of type request is sent."""
+
+    short = "saved"  # (API: the older form of the answer has the address alone)
+
+    saved: Annotated[
+        OptionalEndpoint | None, Setting("The address; empty for Cloudflare's own choice.", "health can flap")
+    ] = None
 
 
-def tunnel_name(text: str) -> str:
-    """A tunnel's name in the one form in which names are compared and sent.
+class HealthCheck(Written):
+    """How Cloudflare checks the tunnel's health."""
 
-    The same letters can be written in several ways (`é` as one character, or as `e` with an accent), and editors and
-    file systems change one into the other. NFC is the usual form; a server that keeps it must not look like drift.
+    enabled: Annotated[Flag | None, Setting("Whether probes are sent.", "steering depends on health", default=True)] = (
+        None
+    )
+    rate: Annotated[
+        Rate | None, Setting("How often probes are sent.", "how often it probes", _NONE, _COSMETIC, "mid")
+    ] = None
+    type: Annotated[
+        Type | None, Setting("Whether a probe is an echo reply or an echo request.", "health can flap", default="reply")
+    ] = None
+    direction: Annotated[
+        Direction | None,
+        Setting(
+            "Whether answers come back through the tunnel. Left out, it stays as it is.",
+            "health can flap",
+            kept=True,  # (API: sources contradict each other on its default)
+        ),
+    ] = None
+    target: Target | None = None
+
+
+class Bgp(Written):
+    """The BGP session with the customer's device."""
+
+    customer_asn: Annotated[
+        Asn | None, Setting("The customer's AS number.", "the BGP session starts again", required=True)
+    ] = None
+    extra_prefixes: Annotated[
+        Prefixes | None,
+        Setting("Prefixes advertised besides the routing table.", "what is advertised to the customer changes"),
+    ] = None
+    md5_key: Annotated[
+        Md5Key | None,
+        Setting(
+            "1 to 80 printable ASCII characters without quotation or question mark.",
+            "the BGP session starts again",
+            severity=_SECURITY,
+            sensitive=True,
+            clear=Clear.OMIT,  # (API: if it is set it must not be empty)
+        ),
+    ] = None
+    import_filter_id: Annotated[
+        Text | None, Setting("Filter profile for routes from the customer.", "which routes are accepted changes")
+    ] = None
+    export_filter_id: Annotated[
+        Text | None, Setting("Filter profile for routes to the customer.", "which routes are advertised changes")
+    ] = None
+
+
+class Identities(Written):
+    """Custom IKE identities of the customer's device."""
+
+    fqdn_id: Annotated[
+        Identity | None,
+        Setting(
+            "<label>.<account>.custom.ipsec.cloudflare.com",
+            "the device identifies itself by it in IKE",
+            severity=_SECURITY,
+        ),
+    ] = None
+
+
+class Psk(Written):
+    """Where the pre-shared key is; never the key."""
+
+
+class Defaults(Written):
+    """Settings under every tunnel of the account or file; mappings merge key by key, null removes."""
+
+    cloudflare_endpoint: Annotated[
+        Endpoint | None,
+        Setting(
+            "Cloudflare's outer address (an anycast IP of the account).",
+            "the outer address moves; IKE starts again",
+            required=True,
+        ),
+    ] = None
+    customer_endpoint: Annotated[
+        OptionalEndpoint | None,
+        Setting("The customer's outer address.", "the outer address moves; IKE starts again"),
+    ] = None
+    description: Annotated[Text | None, Setting("A comment.", "a comment", _NONE, _COSMETIC)] = None
+    replay_protection: Annotated[
+        Flag | None,
+        Setting(
+            "IPsec replay protection.",
+            "packets out of order are dropped when it is on",
+            severity=_SECURITY,
+            default=False,
+        ),
+    ] = None
+    automatic_return_routing: Annotated[
+        Flag | None,
+        Setting("Return traffic through the same tunnel.", "return traffic takes another way", default=False),
+    ] = None
+    custom_remote_identities: Identities | None = None
+    health_check: HealthCheck | None = None
+    bgp: Annotated[Bgp | None, Whole("The BGP session, if there is one.")] = None
+
+
+class Tunnel(Defaults):
+    """One tunnel."""
+
+    name: Annotated[
+        Name | None,
+        Setting("Unique in the account.", "a label; the tunnel is found by its id", _NONE, _COSMETIC, required=True),
+    ] = None
+    interface_address: Annotated[
+        Interface | None,
+        Setting(
+            "Cloudflare's own inner IPv4 address with /31 or /30.",
+            "routes and health checks use the inner address",
+            required=True,
+        ),
+    ] = None
+    interface_address6: Annotated[
+        Interface6 | None,
+        Setting("Cloudflare's own inner IPv6 address with /127.", "routes and health checks use the inner address"),
+    ] = None
+    psk: Annotated[Psk | None, Field(description="Where the pre-shared key is; never the key.")] = None
+    renamed_from: Annotated[Name | None, Field(description="Former name: the live tunnel is renamed in place.")] = None
+    protect: Annotated[Flag | None, Field(description="Never delete this tunnel.")] = None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Settings that stand side by side in one object of the API.
+
+    Attributes:
+        path: Keys that lead to the object; empty for the tunnel itself.
+        whole: Whether a tunnel can be without it, so that it comes and goes as a whole.
+        short: The key that a scalar in its place is the value of, if any.
+        settings: By key in the object.
     """
-    text = text.strip()
-    return text if text.isascii() else normalize("NFC", text)
+
+    path: tuple[str, ...]
+    whole: bool
+    short: str
+    settings: Mapping[str, Setting]
 
 
-def same_letters(name: str, other: str) -> bool:
-    """True for names that only a server which keeps names in a form of its own would take for one another."""
-    return normalize("NFKC", name).casefold() == normalize("NFKC", other).casefold()
+def _groups(model: type[Written], path: tuple[str, ...] = (), *, whole: bool = False) -> Iterator[Group]:
+    settings: dict[str, Setting] = {}
+    inner: list[Group] = []
+    for key, field in model.model_fields.items():
+        (kind, *_) = get_args(field.annotation) or (field.annotation,)  # `X | None` or `X`
+        marks = (*field.metadata, *getattr(kind, "__metadata__", ()))
+        known = next((m for m in marks if isinstance(m, Setting)), None)
+        if known is not None:
+            form = next(m for m in marks if isinstance(m, Form))
+            settings[key] = replace(known, path=".".join((*path, key)), read=form.read)
+        elif isinstance(kind, type) and issubclass(kind, Written):
+            inner += _groups(kind, (*path, key), whole=any(isinstance(m, Whole) for m in marks))
+    if settings:
+        yield Group(path, whole, model.short, settings)
+    yield from inner
 
 
-def _text(value: Any, path: str) -> str:
-    if type(value) is str:
-        return value
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise Malformed(path, value)
-    return value
-
-
-def _flag(value: Any, path: str) -> bool:
-    if value is True or value is False:
-        return value
-    if value is None:
-        return FIELDS[path].default is True
-    raise Malformed(path, value)
-
-
-def _object(value: Any, path: str) -> Mapping[str, Any]:
-    if value is None:
-        return _NOTHING
-    if not isinstance(value, dict):
-        raise Malformed(path, value)
-    return value
-
-
-def _number(value: Any, path: str) -> int:
-    """A whole number; some servers put it in quotes, and JSON has one type for `5` and `5.0`."""
-    if type(value) is int:
-        return value
-    if isinstance(value, str) and _DIGITS.fullmatch(value):
-        return int(value)
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    raise Malformed(path, value)
-
-
-def _target(value: Any) -> str:
-    path = "health_check.target"
-    if isinstance(value, str):
-        return address(value)
-    return address(_text(_object(value, path).get("saved"), f"{path}.saved"))
-
-
-def _bgp(value: Mapping[str, Any]) -> dict[str, Value]:
-    """The `bgp.*` settings; none for an object in which nothing is set.
-
-    Servers written in Go list an object that is unset with zeros in it. AS 0 is reserved (RFC 7607), so no session can
-    have it: a zero with nothing beside it says that there is no BGP.
-    """
-    prefixes = value.get("extra_prefixes")
-    if prefixes is not None and not isinstance(prefixes, (list, tuple)):
-        raise Malformed("bgp.extra_prefixes", prefixes)
-    asn = value.get("customer_asn")
-    settings: dict[str, Value] = {
-        "bgp.customer_asn": 0 if asn is None else _number(asn, "bgp.customer_asn"),
-        "bgp.extra_prefixes": tuple(sorted({prefix(_text(p, "bgp.extra_prefixes")) for p in prefixes or ()})),
-        "bgp.md5_key": _text(value.get("md5_key"), "bgp.md5_key"),
-        "bgp.import_filter_id": _text(value.get("import_filter_id"), "bgp.import_filter_id").strip(),
-        "bgp.export_filter_id": _text(value.get("export_filter_id"), "bgp.export_filter_id").strip(),
+READ_ONLY = frozenset(
+    {
+        "id",
+        "psk",
+        "created_on",
+        "modified_on",
+        "psk_metadata",
+        "bgp_status",
+        "allow_null_cipher",
+        "remote_identities",
+        "redundancy_group_id",
+        "health_check.target.effective",
     }
-    if not any(settings.values()):
-        return {}
-    if asn is None:
-        raise Malformed("bgp.customer_asn", asn)
-    return settings
+)
+"""What a live tunnel says that is a fact and no setting, or a secret: never compared and never sent back."""
+
+GROUPS = tuple(_groups(Tunnel))
+_FIRST = ("name", "cloudflare_endpoint", "customer_endpoint", "interface_address", "interface_address6")
+_FOUND = {setting.path: setting for group in GROUPS for setting in group.settings.values()}
+SETTINGS = {path: _FOUND[path] for path in dict.fromkeys((*_FIRST, *_FOUND))}
+"""The table: every setting by its path, in the order in which people write them."""
+
+KEPT = tuple(path for path, setting in SETTINGS.items() if setting.kept)
+WHOLE = {
+    ".".join(group.path): tuple(setting.path for setting in group.settings.values()) for group in GROUPS if group.whole
+}
+"""Objects that come and go as a whole, with the paths in them."""
+
+PATHS = frozenset(path.rsplit(".", cut)[0] for path in SETTINGS for cut in range(path.count(".") + 1))
+"""Paths of all settings and of the objects that hold them."""
+
+RULE_PATHS = tuple(sorted(PATHS - {"name"}))
+"""What a field rule can name: settings, and objects for all that is below them."""
 
 
-def canonical(tunnel: Mapping[str, Any]) -> dict[str, Value]:
-    """The canonical settings of a tunnel in the API's nested form (JSON, or validated YAML).
-
-    An MD5 key is taken as it is: a blank at its end is part of it.
-
-    Raises:
-        Malformed: A known field has an impossible JSON type.
-    """
-    get = tunnel.get
-    health = _object(get("health_check"), "health_check").get
-    bgp = _object(get("bgp"), "bgp")
-    identities = _object(get("custom_remote_identities"), "custom_remote_identities")
-    settings: dict[str, Value] = {
-        "name": tunnel_name(_text(get("name"), "name")),
-        "cloudflare_endpoint": address(_text(get("cloudflare_endpoint"), "cloudflare_endpoint")),
-        "customer_endpoint": address(_text(get("customer_endpoint"), "customer_endpoint")),
-        "interface_address": address(_text(get("interface_address"), "interface_address")),
-        "interface_address6": address(_text(get("interface_address6"), "interface_address6")),
-        "description": _text(get("description"), "description").strip(),
-        "replay_protection": _flag(get("replay_protection"), "replay_protection"),
-        "automatic_return_routing": _flag(get("automatic_return_routing"), "automatic_return_routing"),
-        "custom_remote_identities.fqdn_id": _text(
-            identities.get("fqdn_id"), "custom_remote_identities.fqdn_id"
-        ).strip(),
-        "health_check.enabled": _flag(health("enabled"), "health_check.enabled"),
-        "health_check.rate": _text(health("rate"), "health_check.rate").lower() or "mid",
-        "health_check.type": _text(health("type"), "health_check.type").lower() or "reply",
-        "health_check.target.saved": _target(health("target")),
-    }
-    direction = _text(health("direction"), "health_check.direction").lower()
-    if direction:
-        settings["health_check.direction"] = direction
-    if bgp:
-        settings.update(_bgp(bgp))
-    return settings
+def covers(rule: str, path: str) -> bool:
+    """True when a path, or an object that holds it, is meant by `rule`."""
+    return path == rule or path.startswith(f"{rule}.")
 
 
-def readable(tunnel: Mapping[str, Any]) -> tuple[dict[str, Value], str]:
-    """The settings of a live tunnel as far as they can be read, and what can't: `bgp is a list`, or nothing.
-
-    A field of an impossible type is taken for unset, and so is the whole object that it stands in.
-    """
-    wrong: list[str] = []
-    while True:
-        try:
-            return canonical(tunnel), ", ".join(wrong)
-        except Malformed as odd:
-            wrong.append(str(odd))
-            whole = odd.path.partition(".")[0]
-            tunnel = {key: value for key, value in tunnel.items() if key != whole}
+def impact_of(path: str) -> Impact:
+    """Impact of a change of one setting, or of an object that comes or goes."""
+    return SETTINGS[path].impact if path in SETTINGS else Impact.TRAFFIC
 
 
-def _nest(settings: Settings, paths: tuple[str, ...] | None = None) -> dict[str, Any]:
-    out: dict[str, Any] = {}
-    for path in paths or tuple(settings):
-        *parents, leaf = path.split(".")
-        place = out
-        for parent in parents:
-            place = place.setdefault(parent, {})
-        value = settings[path]
-        place[leaf] = list(value) if isinstance(value, tuple) else value
-    return out
-
-
-def nested(settings: Settings) -> dict[str, Any]:
-    """The settings in the API's nested form, without those that are unset. Nothing in it is null.
-
-    A health-check target is in object form (API: the header `x-magic-new-hc-target: true` asks for that form).
-    """
-    return _nest({p: v for p, v in settings.items() if v not in ("", ())})
-
-
-def update_body(observed: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
-    """What a PUT sends so that it is right whether the server merges or replaces.
-
-    Every observed key that is neither unset nor read-only, known or not, at any depth, overlaid with the wanted
-    settings. What is set live and unset in git is cleared: text by `""`, `bgp` and its MD5 key by leaving them out.
-    The key (`psk`) is never part of it.
-    """
-    body: dict[str, Any] = _without_unset({k: v for k, v in observed.items() if k not in READ_ONLY and k != "psk"})
-    if not body.get("custom_remote_identities"):
-        body.pop("custom_remote_identities", None)
-    health = dict(_object(body.get("health_check"), "health_check"))
-    target = health.pop("target", None)
-    if isinstance(target, dict) and (kept := {k: v for k, v in target.items() if k != "effective"}):
-        health["target"] = kept
-    body["health_check"] = health
-    wanted = nested(settings)
-    if "bgp" not in wanted:
-        body.pop("bgp", None)
-    current = canonical(observed)
-    clear = {p: "" for p in settings if settings[p] == "" and current.get(p) and not FIELDS[p].clear_by_omission}
-    for overlay in (wanted, _nest(clear)):
-        _overlay(body, overlay)
-    bgp = body.get("bgp")
-    if bgp and not settings.get("bgp.md5_key"):
-        body["bgp"] = {k: v for k, v in bgp.items() if k != "md5_key"}
-    if bgp and not settings.get("bgp.extra_prefixes") and current.get("bgp.extra_prefixes"):
-        body["bgp"] = {**body["bgp"], "extra_prefixes": []}
-    return body
-
-
-def _without_unset(value: Any, path: str = "") -> Any:
-    """A copy of a listed value without its nulls (API: a null in a request is refused) and known texts that are empty.
-
-    Some servers list what is unset as `""`, and may refuse the same `""` where they expect an address.
-    """
-    if isinstance(value, dict):
-        named = [(k, f"{path}{k}", v) for k, v in value.items() if v is not None]
-        return {k: _without_unset(v, f"{at}.") for k, at, v in named if not (v == "" and at in FIELDS)}
-    if isinstance(value, list):
-        return [_without_unset(v, f"{path}*.") for v in value if v is not None]
-    return value
-
-
-def _overlay(body: dict[str, Any], overlay: Mapping[str, Any]) -> None:
-    for key, value in overlay.items():
-        if isinstance(value, dict):
-            inner = dict(_object(body.get(key), key))
-            _overlay(inner, value)
-            body[key] = inner
-        else:
-            body[key] = value
-
-
-def has_bgp(settings: Settings) -> bool:
-    """True when the tunnel has a BGP session."""
-    return BGP_PATHS[0] in settings
-
-
-def interface_network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
-    """The network an interface address lies in (host bits dropped), or None when it is unset or no address."""
-    try:
-        return ipaddress.ip_network(text, strict=False) if text else None
-    except ValueError:
-        return None
+def severity_of(path: str) -> Severity:
+    """Severity of drift in one setting, or of an object that comes or goes."""
+    return SETTINGS[path].severity if path in SETTINGS else Severity.TRAFFIC

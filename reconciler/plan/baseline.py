@@ -4,10 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from reconciler.model.desired import Declared, Desired
-from reconciler.model.fields import DIRECTION, Value
-from reconciler.model.tunnel import Settings
-from reconciler.plan.change import Action, Change
-from reconciler.plan.diff import covers
+from reconciler.model.settings import Settings
+from reconciler.model.tunnel import KEPT, covers
+from reconciler.plan.diff import Action, Change
 
 GIT, DRIFT, BOTH = "git", "drift", "both"
 
@@ -72,7 +71,7 @@ def _update_cause(change: Change, then: Declared) -> str:
     causes: set[str] = set()
     for field in change.fields:
         meant = _under(before, field.path)
-        if field.path == DIRECTION and not meant:  # git had no say in it then
+        if field.path in KEPT and not meant:  # git had no say in it then
             meant = _under(live, field.path)
         if meant != _under(now, field.path):
             causes.add(GIT)
@@ -81,5 +80,5 @@ def _update_cause(change: Change, then: Declared) -> str:
     return causes.pop() if len(causes) == 1 else BOTH
 
 
-def _under(settings: Settings, path: str) -> dict[str, Value]:
+def _under(settings: Settings, path: str) -> Settings:
     return {p: value for p, value in settings.items() if covers(path, p)}

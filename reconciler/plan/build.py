@@ -1,25 +1,70 @@
-"""Builds the plan of one account from desired and live state."""
+"""The plan of one account: what will be done, in which order, what forbids it, and the digest that proves it."""
 
+import json
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from types import MappingProxyType
+from typing import Any
 
-from reconciler.model.desired import Desired
-from reconciler.model.fields import BGP, FIELDS
+from reconciler.model.desired import CommandRef, Desired, EnvRef, FileRef, Generated, KeyRef
 from reconciler.model.live import Live
 from reconciler.model.psk import Held, doubt
-from reconciler.model.report import NO_KEY, LeftAlone, Problem
-from reconciler.model.tunnel import has_bgp
-from reconciler.plan.batch import pack
-from reconciler.plan.change import Action, Change
-from reconciler.plan.conflict import conflicts
-from reconciler.plan.detour import detours
-from reconciler.plan.diff import diff, left_fields, wanted
-from reconciler.plan.digest import plan_digest
+from reconciler.model.report import NO_KEY, GuardReport, LeftAlone, Problem
+from reconciler.model.settings import Settings
+from reconciler.model.tunnel import SETTINGS, WHOLE, Clear
+from reconciler.plan.claims import conflicts
+from reconciler.plan.detour import Detour, detours
+from reconciler.plan.diff import Action, Change, diff, left_fields
 from reconciler.plan.guard import Draft, guards
-from reconciler.plan.order import order
-from reconciler.plan.plan import Detour, Phases, Plan, PlanOptions
-from reconciler.plan.scope import Pair, Scope, matches, scope
+from reconciler.plan.order import Phases, order, pack
+from reconciler.plan.scope import Pair, PlanOptions, Scope, matches, scope
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One account's plan, a plain value: same inputs, same plan, whatever the order of files and lists.
+
+    Attributes:
+        changes: In order of name; without those that `no_delete` and `target` leave out.
+        held_back: Deletes that `no_delete` leaves out.
+        api_calls: What apply will make: `list`, `update` (bulk), `create`, `delete`.
+        notes: Lines to read before approving (a cycle that may need parking, routes that are not checked).
+        unchanged: Declared tunnels that already match.
+        detours: By the key of a cycle's first change, the way out when the server refuses the cycle as a
+            whole; None when there is none.
+        unreadable: Tunnels that these files are about and that can't be compared, with the reason: no change is about
+            them, and an account with one has not converged.
+        doubts: Name of a tunnel that is live and whose generated key may not be the one in its sink, to why; in order.
+    """
+
+    desired: Desired
+    live: Live
+    options: PlanOptions
+    changes: tuple[Change, ...]
+    phases: Phases
+    guards: tuple[GuardReport, ...]
+    digest: str
+    api_calls: Mapping[str, int]
+    unmanaged: tuple[LeftAlone, ...]
+    ignored: tuple[LeftAlone, ...]
+    held_back: tuple[Change, ...]
+    notes: tuple[str, ...]
+    unchanged: int
+    detours: Mapping[str, Detour | None] = field(default_factory=dict)
+    unreadable: tuple[LeftAlone, ...] = ()
+    doubts: Mapping[str, Problem] = field(default_factory=dict)
+
+    @property
+    def keyless(self) -> tuple[str, ...]:
+        """Tunnels that have no key yet although Cloudflare was to make one: apply has it made."""
+        return tuple(name for name, why in self.doubts.items() if why.code == NO_KEY)
+
+    @property
+    def empty(self) -> bool:
+        """True when apply has nothing to do."""
+        return not self.changes and not self.keyless
+
 
 _SHOWN = 10
 
@@ -80,7 +125,7 @@ def remaining(plan: Plan, live_now: Live) -> tuple[Change, ...]:
     A renamed tunnel still belongs to the plan's target when only its old name matched.
     """
     owned = scope(plan.desired, live_now, replace(plan.options, target=None))
-    ids = {c.key for c in plan.changes}
+    ids = {c.ref for c in plan.changes}
 
     def selected(pair: Pair) -> bool:
         now = pair.live
@@ -134,10 +179,9 @@ def removal_notes(changes: Iterable[Change]) -> list[str]:
     for change in changes:
         if change.action is not Action.UPDATE:
             continue
-        goal = wanted(change)
         for path in (f.path for f in change.fields):
-            gone = not has_bgp(goal) if path == BGP else FIELDS[path].clear_by_omission and not goal.get(path)
-            if gone:
+            omitted = path in WHOLE or SETTINGS[path].clear is Clear.OMIT
+            if omitted and change.target.keys().isdisjoint(WHOLE.get(path, (path,))):
                 names.setdefault(path, []).append(change.name)
     return [
         f"Removing {path} may not be possible, as the API documents no way to: if it is still there afterwards, apply "
@@ -149,9 +193,9 @@ def removal_notes(changes: Iterable[Change]) -> list[str]:
 def _cycle_notes(phases: Phases, around: Mapping[str, Detour | None]) -> list[str]:
     notes = []
     for group in phases.updates:
-        if group[0].key not in around:
+        if group[0].ref not in around:
             continue
-        detour = around[group[0].key]
+        detour = around[group[0].ref]
         note = f"{_listed(c.name for c in group)} exchange addresses or identities and go in one call. "
         if detour is None:
             note += "If Cloudflare refuses that, they fail: there is no free value to pass through."
@@ -170,3 +214,62 @@ def _route_notes(changes: Iterable[Change]) -> list[str]:
         or (c.action is Action.UPDATE and any(f.path.startswith("interface_address") for f in c.fields))
     ]
     return [f"Static routes through {_listed(moved)} are not checked."] if moved else []
+
+
+_SENSITIVE = tuple(path for path, field in SETTINGS.items() if field.sensitive)
+
+
+def plan_digest(account_id: str, base: str, changes: Iterable[Change], keyless: Iterable[str] = ()) -> str:
+    """`sha256:` and the hash of everything that decides what apply does.
+
+    It covers the account, the API's base URL (or `sandbox`), the changes and the observed settings of the
+    tunnels they touch. It does not cover times, places in files, read-only and unknown fields.
+
+    Args:
+        account_id: Cloudflare's account id.
+        base: The base URL, or `sandbox`.
+        changes: In any order.
+        keyless: Names of tunnels that have no key yet and get one from Cloudflare.
+    """
+    content: dict[str, Any] = {
+        "account_id": account_id,
+        "base": base,
+        "changes": [_content(c) for c in sorted(changes, key=lambda c: (c.name, c.ref))],
+    }
+    if names := sorted(keyless):
+        content["keyless"] = names
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return f"sha256:{sha256(text.encode()).hexdigest()}"
+
+
+def _content(change: Change) -> dict[str, Any]:
+    content: dict[str, Any] = {"action": change.action.value, "key": change.ref, "name": change.name}
+    if change.live:
+        content["observed"] = _values(change.live.settings)
+    if change.declared:
+        content["wanted"] = _values(change.target)
+    if change.action is Action.CREATE and change.declared and change.declared.key:
+        content["psk"] = _reference(change.declared.key)
+    return content
+
+
+def _values(settings: Settings) -> Mapping[str, Any]:
+    """The settings, sensitive ones as their hash, so that a change of a key is seen and the key is not."""
+    hidden = {p: settings[p] for p in _SENSITIVE if settings.get(p)}
+    hashes = {p: sha256(str(v).encode(errors="surrogatepass")).hexdigest() for p, v in hidden.items()}
+    return {**settings, **hashes}
+
+
+def _reference(key: KeyRef) -> list[str]:
+    """What a create's key reference says, without folders, which differ from checkout to checkout."""
+    match key:
+        case EnvRef(name):
+            return ["env", name]
+        case FileRef(path):
+            return ["file", path.replace("\\", "/").rpartition("/")[2]]
+        case CommandRef(argv, _):
+            return ["command", *argv]
+        case Generated(by, sink):
+            return ["generate", by, *_reference(sink)]
+        case _:
+            return ["external"]

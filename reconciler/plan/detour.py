@@ -1,24 +1,51 @@
 """The way out when a server refuses a cycle of updates as a whole: through a value that nobody holds."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from hashlib import sha256
 from ipaddress import IPv4Network
 from itertools import cycle
 
 from reconciler.model.desired import Desired
 from reconciler.model.live import Live
-from reconciler.model.tunnel import Settings, interface_network
-from reconciler.plan.change import Change
-from reconciler.plan.conflict import conflicts
-from reconciler.plan.diff import wanted
+from reconciler.model.settings import Settings
+from reconciler.plan.claims import ClaimKind, conflicts, holders, interface_network
+from reconciler.plan.diff import Change
 from reconciler.plan.order import in_turn
-from reconciler.plan.plan import Detour, Leg
-from reconciler.plan.resources import Kind, holders
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """A part of a detour: one update of one tunnel.
+
+    Attributes:
+        change: The change it belongs to.
+        settings: What the tunnel has afterwards.
+        parked: True when that is only for a moment.
+    """
+
+    change: Change
+    settings: Settings
+    parked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Detour:
+    """How a cycle goes when the server refuses it as a whole.
+
+    Attributes:
+        legs: Updates to send one by one, in this order; a later one needs those before it.
+        through: The free values that are used for a moment.
+    """
+
+    legs: tuple[Leg, ...]
+    through: tuple[str, ...]
+
 
 _FQDN = "custom_remote_identities.fqdn_id"
 _LINK = 31
 
-Blocked = dict[str, dict[str, frozenset[Kind]]]
+Blocked = dict[str, dict[str, frozenset[ClaimKind]]]
 """Change key to the keys of changes that hold what it needs, each with the kinds of that."""
 
 
@@ -30,7 +57,7 @@ def detours(groups: Iterable[tuple[Change, ...]], desired: Desired, live: Live) 
     """
     cycles = [g for g in groups if len(g) > 1]
     free = cycle(_free_networks(desired, live)) if cycles else iter(())  # one detour at a time, so they may share
-    return {g[0].key: _detour(g, _until_repeated(free)) for g in cycles}
+    return {g[0].ref: _detour(g, _until_repeated(free)) for g in cycles}
 
 
 def _until_repeated(networks: Iterator[IPv4Network]) -> Iterator[IPv4Network]:
@@ -49,21 +76,21 @@ def _free_networks(desired: Desired, live: Live) -> Iterator[IPv4Network]:
         return
     known = [("", t.settings) for t in live.tunnels.values()]
     known += [("", t.settings) for t in desired.tunnels.values()]
-    index = holders(known, [(Kind.NETWORK, IPv4Network(f"0.0.0.0/{_LINK}"))])
+    index = holders(known, [(ClaimKind.NETWORK, IPv4Network(f"0.0.0.0/{_LINK}"))])
     for network in parking.subnets(new_prefix=_LINK):
-        if not index.of((Kind.NETWORK, network)):
+        if not index.of((ClaimKind.NETWORK, network)):
             yield network
 
 
 def _detour(group: tuple[Change, ...], free: Iterator[IPv4Network]) -> Detour | None:
-    by_key = {c.key: c for c in group}
-    waits = conflicts(group, Live({c.key: c.live for c in group if c.live})).waits
+    by_key = {c.ref: c for c in group}
+    waits = conflicts(group, Live({c.ref: c.live for c in group if c.live})).waits
     blocked = {k: dict(waits.get(k, {})) for k in by_key}
     legs: list[Leg] = []
     through: list[str] = []
     while True:
         free_now = list(in_turn(blocked, lambda k: by_key[k].name))
-        legs.extend(Leg(by_key[key], wanted(by_key[key])) for key in free_now)
+        legs.extend(Leg(by_key[key], by_key[key].target) for key in free_now)
         blocked = _without(blocked, frozenset(free_now))
         if not blocked:
             return Detour(tuple(legs), tuple(through))
@@ -80,7 +107,7 @@ def _without(blocked: Blocked, done: frozenset[str]) -> Blocked:
     }
 
 
-_PARKABLE = frozenset({Kind.NETWORK, Kind.IDENTITY})
+_PARKABLE = frozenset({ClaimKind.NETWORK, ClaimKind.IDENTITY})
 
 
 def _park(blocked: Blocked, by_key: Mapping[str, Change], free: Iterator[IPv4Network]) -> Leg | None:
@@ -103,17 +130,17 @@ def _park(blocked: Blocked, by_key: Mapping[str, Change], free: Iterator[IPv4Net
     return Leg(by_key[chosen], settings, parked=True)
 
 
-def _parked(change: Change, kinds: frozenset[Kind], free: Iterator[IPv4Network]) -> Settings | None:
+def _parked(change: Change, kinds: frozenset[ClaimKind], free: Iterator[IPv4Network]) -> Settings | None:
     """The live settings of a tunnel with free values in place of what others wait for."""
     settings = dict(change.live.settings) if change.live else {}
-    if Kind.NETWORK in kinds:
+    if ClaimKind.NETWORK in kinds:
         network = next(free, None)
         if network is None:
             return None
         settings["interface_address"] = str(network)
-    if Kind.IDENTITY in kinds:
+    if ClaimKind.IDENTITY in kinds:
         _, _, suffix = str(settings[_FQDN]).partition(".")
-        label = f"reconciler-{sha256(change.key.encode()).hexdigest()[:8]}"
+        label = f"reconciler-{sha256(change.ref.encode()).hexdigest()[:8]}"
         settings[_FQDN] = f"{label}.{suffix}" if suffix else label
     return settings
 

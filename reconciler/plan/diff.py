@@ -1,58 +1,85 @@
-"""Compares declared with live tunnels and explains what differs."""
+"""Compares declared with live tunnels: what apply would do to each, and which settings differ."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from reconciler.model.desired import Declared
-from reconciler.model.fields import BGP, BGP_PATHS, DIRECTION, FIELDS, Impact, Value, impact_of
+from reconciler.model.forms import Value
 from reconciler.model.live import LiveTunnel
-from reconciler.model.tunnel import Settings, has_bgp
-from reconciler.plan.change import Action, Change, FieldChange
+from reconciler.model.problems import Location
+from reconciler.model.settings import Settings
+from reconciler.model.tunnel import KEPT, SETTINGS, WHOLE, Impact, covers, impact_of
 from reconciler.plan.scope import Pair
 
 
-def covers(rule: str, path: str) -> bool:
-    """True when a dotted path, or an object that holds it, is meant by `rule`."""
-    return path == rule or path.startswith(f"{rule}.")
+class Action(StrEnum):
+    """What a change does. Nothing to do is the absence of a change; a rename is an update."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    DELETE = "delete"
 
 
-def intended(pair: Pair) -> Settings:
-    """The settings a live tunnel should have: declared, overlaid with live where git has no say.
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """One differing setting: `before` is live, `after` is declared, None is unset.
 
-    That is `health_check.direction` when the files leave it out, and the ignored fields. Fields below `bgp`
-    can be left alone only while both sides have BGP; a rule for `bgp` leaves its coming and going alone too.
+    Attributes:
+        path: A dotted leaf, or the name of an object that comes or goes as a whole.
+        added: Items that a list gains; with `removed` only where it has items on both sides.
+        sensitive: Its values are not shown: all others are None or empty.
     """
-    declared = pair.declared.settings
-    if pair.live is None:
-        return declared
-    live = pair.live.settings
-    if not pair.rules:
-        if DIRECTION in declared or DIRECTION not in live:
-            return declared
-        return {**declared, DIRECTION: live[DIRECTION]}
-    return _overlaid(declared, live, pair.ignored)
+
+    path: str
+    before: Any
+    after: Any
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    sensitive: bool = False
 
 
-def _overlaid(declared: Settings, live: Settings, ignored: tuple[str, ...]) -> Settings:
-    both_bgp = has_bgp(declared) and has_bgp(live)
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One thing that apply would do to one tunnel.
 
-    def left(path: str) -> bool:
-        if path in BGP_PATHS and not both_bgp:
-            return BGP in ignored
-        return any(covers(rule, path) for rule in ignored) or (path == DIRECTION and path not in declared)
+    Attributes:
+        name: The tunnel's name afterwards (for a delete, its name now).
+        fields: What differs, sorted by path.
+        impact: Whether it can interrupt traffic.
+        target: The settings that the tunnel has when it is applied (for a delete, those it has now). What git has no
+            say in is as it is live, which is what leaves ignored fields alone.
+        declared: The declaration; None for a delete.
+        live: The tunnel as listed; None for a create.
+        previous_name: Its name now, when an update renames it.
+        cause: `git`, `drift` or `both` with `--baseline`, else None.
+    """
 
-    out = {path: value for path, value in declared.items() if not left(path)}
-    out.update((path, value) for path, value in live.items() if left(path))
-    return out
+    action: Action
+    name: str
+    fields: tuple[FieldChange, ...]
+    impact: Impact
+    target: Settings
+    declared: Declared | None
+    live: LiveTunnel | None
+    previous_name: str | None = None
+    cause: str | None = None
 
+    @property
+    def id(self) -> str | None:
+        """Cloudflare's id of the live tunnel, or None for a create."""
+        return self.live.id if self.live else None
 
-def left_fields(pair: Pair) -> tuple[str, ...]:
-    """The ignored paths in which the live tunnel differs from its declaration, sorted."""
-    if pair.live is None or not pair.rules:
-        return ()
-    wanted, declared = intended(pair), pair.declared.settings
-    differing = {p for p in wanted.keys() | declared.keys() if wanted.get(p) != declared.get(p)}
-    return tuple(sorted(p for p in differing if any(covers(rule, p) for rule in pair.ignored)))
+    @property
+    def ref(self) -> str:
+        """Names the change within its plan: the live tunnel's id, or `+name` for a create."""
+        return self.live.id if self.live else f"+{self.name}"
+
+    @property
+    def location(self) -> Location | None:
+        """Where the tunnel is declared, or None for a delete."""
+        return self.declared.location if self.declared else None
 
 
 def diff(pairs: Iterable[Pair], surplus: Iterable[LiveTunnel] = ()) -> tuple[Change, ...]:
@@ -62,101 +89,127 @@ def diff(pairs: Iterable[Pair], surplus: Iterable[LiveTunnel] = ()) -> tuple[Cha
         pairs: Declared tunnels with their live ones.
         surplus: Live tunnels to delete.
     """
-    changes = [_deletion(tunnel) for tunnel in surplus]
-    unequal: list[tuple[Declared, LiveTunnel, Settings]] = []
+    changes = [_delete(tunnel) for tunnel in surplus]
     for pair in pairs:
         if pair.live is None:
-            changes.append(_creation(pair.declared))
-        elif (settings := intended(pair)) != pair.live.settings:
-            unequal.append((pair.declared, pair.live, settings))
-    found = differing_paths((live.settings, settings) for _, live, settings in unequal)
-    changes += [_update(*one, paths) for one, paths in zip(unequal, found, strict=True)]
-    return tuple(sorted(changes, key=lambda c: (c.name, c.key)))
+            changes.append(_create(pair.declared))
+        elif (target := intended(pair)) != pair.live.settings:
+            changes.append(_update(pair.declared, pair.live, target))
+    return tuple(sorted(changes, key=lambda c: (c.name, c.ref)))
 
 
-def differing_paths(pairs: Iterable[tuple[Settings, Settings]]) -> list[set[str]]:
-    """For each two settings the paths whose values differ.
+def intended(pair: Pair) -> Settings:
+    """The settings a tunnel should have: declared, overlaid with live where git has no say.
 
-    deepdiff is imported here, and only when some differ, because its import is slow. It is called once for all, since
-    each call costs as much as many tunnels.
+    That is what the files leave out and the table says to keep, and the ignored fields. Settings of an object that
+    only one side has can't be left alone one by one; a rule for the object leaves its coming and going alone.
     """
-    before: dict[tuple[int, str], str] = {}
-    after: dict[tuple[int, str], str] = {}
-    found: list[set[str]] = []
-    for index, (one, other) in enumerate(pairs):
-        found.append(set())
-        before |= _flat(index, one, other)
-        after |= _flat(index, other, one)
-    if before or after:
-        from deepdiff import DeepDiff
-
-        for index, path in DeepDiff(before, after, threshold_to_diff_deeper=0).affected_root_keys:
-            found[index].add(path)
-    return found
-
-
-def _flat(index: int, settings: Settings, other: Settings) -> dict[tuple[int, str], str]:
-    """What `other` does not have equally, since each key costs deepdiff as much as a whole tunnel costs us.
-
-    Each value is one line: inside texts of many lines and long lists deepdiff would search for seconds.
-    """
-    return {(index, path): repr(v) for path, v in settings.items() if path not in other or other[path] != v}
+    declared = pair.declared.settings
+    if pair.live is None:
+        return declared
+    live = pair.live.settings
+    left = {path for path in KEPT if path not in declared}
+    if pair.rules:
+        left |= {path for path in SETTINGS if any(covers(rule, path) for rule in pair.ignored)}
+        for name, paths in WHOLE.items():
+            if declared.keys().isdisjoint(paths) != live.keys().isdisjoint(paths):
+                left = left | {*paths} if name in pair.ignored else left - {*paths}
+    if left.isdisjoint(live) and left.isdisjoint(declared):
+        return declared
+    return {p: v for p, v in declared.items() if p not in left} | {p: v for p, v in live.items() if p in left}
 
 
-def wanted(change: Change) -> Settings:
-    """The settings the tunnel should have when the change is applied; for a delete, those it has.
-
-    Fields that don't differ keep their live value, which is what leaves ignored fields alone.
-    """
-    if change.declared is None or change.live is None:
-        source = change.declared or change.live
-        return source.settings if source else {}
-    changing = {p for f in change.fields for p in (BGP_PATHS if f.path == BGP else (f.path,))}
-    out = {p: v for p, v in change.live.settings.items() if p not in changing}
-    out.update((p, v) for p, v in change.declared.settings.items() if p in changing)
-    return out
+def left_fields(pair: Pair) -> tuple[str, ...]:
+    """The ignored paths in which the live tunnel differs from its declaration, sorted."""
+    if pair.live is None or not pair.rules:
+        return ()
+    target, declared = intended(pair), pair.declared.settings
+    differing = {p for p in target.keys() | declared.keys() if target.get(p) != declared.get(p)}
+    return tuple(sorted(p for p in differing if any(covers(rule, p) for rule in pair.ignored)))
 
 
-def _update(declared: Declared, live: LiveTunnel, settings: Settings, paths: Iterable[str]) -> Change:
-    fields = _field_changes(live.settings, settings, paths)
+def _create(declared: Declared) -> Change:
+    fields = _field_changes({}, declared.settings, declared.settings)
+    return Change(Action.CREATE, declared.name, fields, Impact.NONE, declared.settings, declared, None)
+
+
+def _delete(tunnel: LiveTunnel) -> Change:
+    fields = _field_changes(tunnel.settings, {}, tunnel.settings)
+    return Change(Action.DELETE, tunnel.name, fields, Impact.TRAFFIC, tunnel.settings, None, tunnel)
+
+
+def _update(declared: Declared, live: LiveTunnel, target: Settings) -> Change:
+    differing, added, removed = compare(live.settings, target)
+    fields = _field_changes(live.settings, target, differing, added, removed)
     impact = Impact.TRAFFIC if any(impact_of(f.path) is Impact.TRAFFIC for f in fields) else Impact.NONE
     previous = live.name if live.name != declared.name else None
-    return Change(Action.UPDATE, declared.name, fields, impact, declared, live, previous)
+    return Change(Action.UPDATE, declared.name, fields, impact, target, declared, live, previous)
 
 
-def _creation(declared: Declared) -> Change:
-    fields = _field_changes({}, declared.settings, declared.settings)
-    return Change(Action.CREATE, declared.name, fields, Impact.NONE, declared, None)
+Items = dict[str, list[str]]
+"""Items of lists, by path."""
 
 
-def _deletion(tunnel: LiveTunnel) -> Change:
-    fields = _field_changes(tunnel.settings, {}, tunnel.settings)
-    return Change(Action.DELETE, tunnel.name, fields, Impact.TRAFFIC, None, tunnel)
+def compare(before: Settings, after: Settings) -> tuple[set[str], Items, Items]:
+    """The paths in which two tunnels differ, and the items that lists gain and lose.
+
+    deepdiff is imported when the first two differ: its import takes longer than a plan without changes may.
+    """
+    from deepdiff import DeepDiff
+
+    lists = {path for path, value in (*before.items(), *after.items()) if isinstance(value, tuple)}
+    # Without the threshold, deepdiff calls two tunnels with few settings in common one single difference.
+    found = DeepDiff(_comparable(before, lists), _comparable(after, lists), threshold_to_diff_deeper=0, view="tree")
+    differing: set[str] = set()
+    added: Items = {}
+    removed: Items = {}
+    for kind, levels in found.items():
+        for level in levels:
+            path = str(level.path(output_format="list")[0])
+            differing.add(path)
+            if kind == "set_item_added":
+                added.setdefault(path, []).append(level.t2)
+            elif kind == "set_item_removed":
+                removed.setdefault(path, []).append(level.t1)
+    return differing, added, removed
 
 
-def _field_changes(before: Settings, after: Settings, paths: Iterable[str]) -> tuple[FieldChange, ...]:
-    whole_bgp = has_bgp(before) != has_bgp(after)
-    out = [FieldChange(BGP, _bgp(before), _bgp(after))] if whole_bgp else []
+def _comparable(settings: Settings, lists: Iterable[str]) -> dict[str, object]:
+    """What deepdiff compares: lists as sets, since their order means nothing, and every text as one line.
+
+    In a text of many lines it would look for the lines that differ, for seconds when there are thousands.
+    """
+    scalars = {path: repr(value) if isinstance(value, str) else value for path, value in settings.items()}
+    return {**scalars, **{path: set(settings.get(path, ())) for path in lists}}  # type: ignore[arg-type]
+
+
+def _field_changes(
+    before: Settings,
+    after: Settings,
+    paths: Iterable[str],
+    added: Mapping[str, Iterable[str]] = {},
+    removed: Mapping[str, Iterable[str]] = {},
+) -> tuple[FieldChange, ...]:
+    """One for each path, or one for an object that only one side has; sorted by path."""
+    whole = [name for name, inner in WHOLE.items() if before.keys().isdisjoint(inner) != after.keys().isdisjoint(inner)]
+    out = [FieldChange(name, _object(name, before), _object(name, after)) for name in whole]
     for path in paths:
-        if whole_bgp and path in BGP_PATHS:
+        if any(covers(name, path) for name in whole):
             continue
-        old, new = before.get(path), after.get(path)
-        if old in (None, "", ()) and new in (None, "", ()):
+        if SETTINGS[path].sensitive:
+            out.append(FieldChange(path, None, None, sensitive=True))
             continue
-        secret = FIELDS[path].sensitive
-        out.append(FieldChange(path, None if secret else _plain(old), None if secret else _plain(new), secret))
+        items = tuple(sorted(added.get(path, ()))), tuple(sorted(removed.get(path, ())))
+        out.append(FieldChange(path, _plain(before.get(path)), _plain(after.get(path)), *items))
     return tuple(sorted(out, key=lambda f: f.path))
 
 
+def _object(name: str, settings: Settings) -> dict[str, Any] | None:
+    """The whole object; that it has a key may be known, the key may not."""
+    inner = {path: settings[path] for path in WHOLE[name] if path in settings}
+    shown = {p.removeprefix(f"{name}."): None if SETTINGS[p].sensitive else _plain(v) for p, v in inner.items()}
+    return shown or None
+
+
 def _plain(value: Value | None) -> Any:
-    if value in ("", ()):
-        return None
     return list(value) if isinstance(value, tuple) else value
-
-
-def _bgp(settings: Settings) -> dict[str, Any] | None:
-    """The whole object without what is unset; that it has a key may be known, the key may not."""
-    if not has_bgp(settings):
-        return None
-    values = {p: _plain(settings[p]) for p in BGP_PATHS}
-    return {p.removeprefix("bgp."): None if FIELDS[p].sensitive else v for p, v in values.items() if v is not None}

@@ -4,14 +4,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from reconciler.model.desired import Desired
+from reconciler.model.forms import same_letters
 from reconciler.model.live import Live
 from reconciler.model.report import GuardReport
-from reconciler.model.tunnel import same_letters
-from reconciler.plan.change import Action, Change
-from reconciler.plan.conflict import Conflicts, Held, kept
-from reconciler.plan.plan import PlanOptions
-from reconciler.plan.resources import NETWORKS, Resource, resources
-from reconciler.plan.scope import Scope
+from reconciler.plan.claims import NETWORKS, Claim, Conflicts, Held, claims, kept
+from reconciler.plan.diff import Action, Change
+from reconciler.plan.scope import PlanOptions, Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +108,11 @@ def _protected(draft: Draft) -> Iterator[GuardReport]:
 
 def _probable_renames(draft: Draft) -> Iterator[GuardReport]:
     gone = {
-        resource: change
+        claim: change
         for change in draft.unnamed
         if change.live
-        for resource in resources(change.live.settings)
-        if resource[0] in NETWORKS
+        for claim in claims(change.live.settings)
+        if claim[0] in NETWORKS
     }
     for change in draft.of(Action.CREATE) if gone else ():
         found = next((r for r in kept(change) if r in gone), None)
@@ -122,7 +120,7 @@ def _probable_renames(draft: Draft) -> Iterator[GuardReport]:
             yield _rename_report(draft, gone[found].name, change, found)
 
 
-def _rename_report(draft: Draft, old: str, change: Change, found: Resource) -> GuardReport:
+def _rename_report(draft: Draft, old: str, change: Change, found: Claim) -> GuardReport:
     kind, value = found
     message = f"{old} is to be deleted, and {change.name} made on its {kind.value} {value}: probably a rename"
     remedy = (
@@ -159,14 +157,14 @@ def _name_swaps(draft: Draft) -> Iterator[GuardReport]:
 def _held(draft: Draft) -> Iterator[GuardReport]:
     seen: set[tuple[str, str]] = set()
     for held in draft.conflicts.held:
-        pair = held.change.key, held.holder
+        pair = held.change.ref, held.holder
         if pair not in seen:
             seen.add(pair)
             yield _held_report(draft, held)
 
 
 def _held_report(draft: Draft, held: Held) -> GuardReport:
-    kind, value = held.resource
+    kind, value = held.claim
     holder, name = draft.live.tunnels[held.holder].name, held.change.name
     why, remedy = _why_kept(draft, held.holder)
     message = f"{name} wants the {kind.value} {value}, which {holder} holds and keeps: {why}"
@@ -185,8 +183,8 @@ def _why_kept(draft: Draft, holder: str) -> tuple[str, str]:
             "no file declares it and prune is false",
             f"take it over by `renamed_from: {name}`, or delete it by hand",
         )
-    if any(c.key == holder for c in draft.held_back):
+    if any(c.ref == holder for c in draft.held_back):
         return "deletes are left out", "run without --no-delete"
-    if draft.options.target is not None and all(c.key != holder for c in draft.changes):
+    if draft.options.target is not None and all(c.ref != holder for c in draft.changes):
         return "it is outside the target", "widen --target"
     return "its own settings keep it", "change it first"

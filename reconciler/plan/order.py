@@ -1,12 +1,34 @@
 """The order of a plan: no step needs a name, network or identity that another tunnel still holds."""
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from typing import TypeVar
 
-from reconciler.plan.change import Action, Change
-from reconciler.plan.conflict import Conflicts
-from reconciler.plan.plan import Phases
+from reconciler.plan.claims import Conflicts
+from reconciler.plan.diff import Action, Change
+
+
+@dataclass(frozen=True, slots=True)
+class Phases:
+    """The order of a plan: each phase begins when the one before has ended.
+
+    Attributes:
+        freeing: Deletes that free a name, network or identity that another change needs.
+        updates: Groups in an order in which what frees comes before what needs it; a group of more than one
+            change is a cycle, sent in one call and never split.
+        creates: After the updates.
+        deletes: Deletes that free nothing, skipped when any earlier change was not applied.
+        needs: Change key to the keys of the changes that must have been applied before it.
+    """
+
+    freeing: tuple[Change, ...] = ()
+    updates: tuple[tuple[Change, ...], ...] = ()
+    creates: tuple[Change, ...] = ()
+    deletes: tuple[Change, ...] = ()
+    needs: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
 
 K = TypeVar("K", str, int)
 
@@ -79,25 +101,52 @@ def _sorted_groups(updates: Mapping[str, Change], waits: Mapping[str, Iterable[s
 
 
 def order(changes: Iterable[Change], conflicts: Conflicts) -> Phases:
-    """Puts changes in an order in which what frees a resource comes before what takes it.
+    """Puts changes in an order in which what frees a claim comes before what takes it.
 
     The members of a cycle of updates form one group. What one member needs from outside the group, all need.
     """
-    by_key = {c.key: c for c in changes}
+    by_key = {c.ref: c for c in changes}
     waits = conflicts.waits
     updates = {k: c for k, c in by_key.items() if c.action is Action.UPDATE}
     groups = _sorted_groups(updates, waits)
     needs = {key: frozenset(own) for key, own in waits.items()}
     for group in groups:
-        inside = {c.key for c in group}
+        inside = {c.ref for c in group}
         together = frozenset(n for k in inside for n in waits.get(k, ())) - inside
         needs.update(dict.fromkeys(inside, together))
     freeing = {n for own in waits.values() for n in own if by_key[n].action is Action.DELETE}
     deletes = [c for c in by_key.values() if c.action is Action.DELETE]
     return Phases(
-        freeing=tuple(c for c in deletes if c.key in freeing),
+        freeing=tuple(c for c in deletes if c.ref in freeing),
         updates=tuple(groups),
         creates=tuple(c for c in by_key.values() if c.action is Action.CREATE),
-        deletes=tuple(c for c in deletes if c.key not in freeing),
+        deletes=tuple(c for c in deletes if c.ref not in freeing),
         needs={k: own for k, own in sorted(needs.items()) if own},
     )
+
+
+Group = tuple[Change, ...]
+
+
+def take(queue: deque[Group], size: int) -> list[Group]:
+    """Takes the next batch off a queue: as many whole groups as fit, in order, and always one.
+
+    Args:
+        queue: At least one group of updates that must stay together, in an order in which what frees comes first.
+        size: Items of one batch. A larger group is a batch of its own, since splitting it could never work.
+    """
+    batch = [queue.popleft()]
+    count = len(batch[0])
+    while queue and count + len(queue[0]) <= size:
+        count += len(queue[0])
+        batch.append(queue.popleft())
+    return batch
+
+
+def pack(groups: Iterable[Group], size: int) -> list[list[Group]]:
+    """All batches of these groups, as `take` takes them while nothing changes the size."""
+    queue = deque(groups)
+    batches = []
+    while queue:
+        batches.append(take(queue, size))
+    return batches

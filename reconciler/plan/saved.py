@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from reconciler.model.fields import FIELDS
-from reconciler.plan.change import Change
-from reconciler.plan.plan import Plan
+from reconciler.model.tunnel import SETTINGS
+from reconciler.plan.build import Plan
+from reconciler.plan.diff import Change
 
 SAVED_VERSION = "1.0"
 """Version of the file's format; a file of another version is refused."""
@@ -47,7 +47,7 @@ def _change(change: Change) -> dict[str, Any]:
         "observed": {
             path: list(value) if isinstance(value, tuple) else value
             for path, value in sorted(observed.items())
-            if not FIELDS[path].sensitive
+            if not SETTINGS[path].sensitive
         },
     }
 

@@ -9,7 +9,27 @@ from fnmatch import fnmatchcase
 from reconciler.model.desired import Declared, Desired, IgnoreRule
 from reconciler.model.live import Live, LiveTunnel
 from reconciler.model.report import LeftAlone
-from reconciler.plan.plan import PlanOptions
+
+
+@dataclass(frozen=True, slots=True)
+class PlanOptions:
+    """What the caller of plan and apply may choose.
+
+    Attributes:
+        today: Current day (UTC), for rules that end.
+        target: Glob; changes of tunnels whose names (old and new) it does not match are left out.
+        no_delete: Leave deletes out (reported; they count neither for guards nor against convergence).
+        allow_delete: Names whose deletion is meant, as `removed` does.
+        batch_size: Items of one bulk update.
+        base: The API's base URL, or `sandbox`; part of the digest.
+    """
+
+    today: date
+    target: str | None = None
+    no_delete: bool = False
+    allow_delete: frozenset[str] = frozenset()
+    batch_size: int = 100
+    base: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from reconciler.model.problems import Diagnostic, warning
-from reconciler.plan.change import Action
-from reconciler.plan.plan import Plan
+from reconciler.plan.build import Plan
+from reconciler.plan.diff import Action
 from reconciler.plan.scope import matches
 
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from reconciler.model.fields import BGP, BGP_PATHS, FIELDS
 from reconciler.model.problems import Location
 from reconciler.model.report import ChangeReport, FieldReport, Problem, Report, Source
+from reconciler.model.tunnel import SETTINGS, WHOLE
 from reconciler.render import safe, words
 from reconciler.render.clip import clipped, documentation, fence, few, https
 
@@ -149,8 +149,8 @@ def _diff(change: ChangeReport, *, drift: bool) -> Iterator[str]:
     for field in change.fields:
         yield from _lines(field, change.action)
     if change.action == "update":
-        seen = sum(len(BGP_PATHS) if field.path == BGP else 1 for field in change.fields)
-        yield f"  (unchanged: {max(len(FIELDS) - seen, 0)})"
+        seen = sum(len(WHOLE.get(field.path, (field.path,))) for field in change.fields)
+        yield f"  (unchanged: {max(len(SETTINGS) - seen, 0)})"
 
 
 def _lines(field: FieldReport, action: str) -> Iterator[str]:

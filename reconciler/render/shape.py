@@ -2,7 +2,6 @@
 
 from typing import get_args
 
-from reconciler.model.fields import Concern, Impact
 from reconciler.model.report import (
     EXIT_CODES,
     AccountReport,
@@ -19,13 +18,14 @@ from reconciler.model.report import (
     Source,
     TokenSource,
 )
+from reconciler.model.tunnel import Impact, Severity
 from reconciler.model.verdict import Result
 from reconciler.render.kinds import Key, Shape, Type, When
 
 _OUTCOMES = tuple(EXIT_CODES)
 _DONE = tuple(result.value for result in Result)
 _IMPACTS = tuple(impact.value for impact in Impact)
-_SEVERITIES = tuple(concern.value for concern in Concern)
+_SEVERITIES = tuple(concern.value for concern in Severity)
 _CLASSES = ("changed", "missing", "unmanaged")
 
 SOURCE = Shape(

@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from reconciler.model.fields import FIELDS, Concern
 from reconciler.model.report import (
     AccountReport,
     ChangeReport,
@@ -15,11 +14,12 @@ from reconciler.model.report import (
     Report,
     Resolved,
 )
+from reconciler.model.tunnel import SETTINGS, Severity
 
 SIGNS = {"create": "+", "update": "~", "delete": "-"}
 SENSITIVE = "(sensitive)"
 SANDBOX = "SANDBOX: the built-in simulator stood in for Cloudflare."
-SECRET = frozenset(path.rpartition(".")[2] for path, field in FIELDS.items() if field.sensitive)
+SECRET = frozenset(path.rpartition(".")[2] for path, field in SETTINGS.items() if field.sensitive)
 """Leaf names whose values are shown nowhere, not even inside a whole object."""
 
 _CALLS = {"list": "list", "update": "bulk update", "create": "create", "delete": "delete"}
@@ -65,7 +65,7 @@ def by_impact(changes: Iterable[ChangeReport]) -> list[ChangeReport]:
 
 def by_severity(changes: Iterable[ChangeReport]) -> list[ChangeReport]:
     """Drift before what only git made, the gravest first, otherwise in the report's order."""
-    rank = {concern.value: number for number, concern in enumerate(Concern)}
+    rank = {concern.value: number for number, concern in enumerate(Severity)}
     return sorted(changes, key=lambda c: (not is_drift(c), rank.get(c.severity or "", len(rank))))
 
 

@@ -19,14 +19,14 @@ from reconciler.model.report import (
     worst,
 )
 from reconciler.model.verdict import APPLIED, Result, Verdict
-from reconciler.plan.change import Action
+from reconciler.plan.diff import Action
 from reconciler.report.changes import applied_reports, change_report, checked_reports
 
 if TYPE_CHECKING:  # validate plans nothing, and a plan needs no engine
     from reconciler.api.call import Ambiguous, Denied, NotSent, Refused
     from reconciler.engine.apply import Applied
     from reconciler.engine.check import Checked
-    from reconciler.plan.plan import Plan
+    from reconciler.plan.build import Plan
 
     Stop = Denied | NotSent | Refused | Ambiguous | Problem
 
@@ -145,7 +145,7 @@ def _held_back_note(plan: "Plan") -> list[str]:
 def checked(plan: "Plan", found: "Checked") -> AccountReport:
     """An account's plan with what the server said of it."""
     report = planned(plan, _checked_outcome(found))
-    names = {c.key: c for c in plan.changes}
+    names = {c.ref: c for c in plan.changes}
     problem = _stop_problem(found.stop, plan.desired.account) if found.stop is not None else None
     if found.moved:
         problem = Problem(
@@ -221,8 +221,8 @@ def _applied_outcome(ended: "Applied") -> Outcome:
 
 def _strangers(plan: "Plan", ended: "Applied") -> list[str]:
     """Differences that the last list shows and this run did not make: somebody else was there meanwhile."""
-    ours = {c.key for c in plan.changes} | {c.name for c in plan.changes}
-    names = ", ".join(c.name for c in ended.left or () if c.key not in ours and c.name not in ours)
+    ours = {c.ref for c in plan.changes} | {c.name for c in plan.changes}
+    names = ", ".join(c.name for c in ended.left or () if c.ref not in ours and c.name not in ours)
     return [f"Changed by somebody else meanwhile: {names}. Run plan again."] if names else []
 
 

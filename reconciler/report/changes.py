@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from reconciler.model.fields import PATHS
 from reconciler.model.report import ChangeReport, FieldReport, Problem, Source
+from reconciler.model.tunnel import PATHS
 from reconciler.model.verdict import Result, Verdict
 
 if TYPE_CHECKING:  # validate plans nothing, and a plan needs no engine
     from reconciler.engine.check import Checked
-    from reconciler.plan.change import Change
+    from reconciler.plan.diff import Change
 
 
 def change_report(change: "Change", verdict: Verdict | None = None, check: str | None = None) -> ChangeReport:
@@ -39,7 +39,7 @@ def placed(problem: Problem, change: "Change") -> Problem:
         return problem
 
     def source(field: str | None) -> Source | None:
-        if field not in PATHS:
+        if field is None or field not in PATHS:
             return None
         place = declared.place_of(field)
         return Source(place.file, place.line)
@@ -52,10 +52,10 @@ def checked_reports(changes: tuple["Change", ...], checked: "Checked") -> tuple[
     """Changes with what the server said of each."""
     out = []
     for change in changes:
-        refusal = checked.refused.get(change.key)
+        refusal = checked.refused.get(change.ref)
         if refusal is not None:
             out.append(replace(change_report(change, None, "refused"), error=placed(refusal, change)))
-        elif change.key in checked.accepted:
+        elif change.ref in checked.accepted:
             out.append(change_report(change, None, "accepted"))
         else:
             out.append(change_report(change, None, "not checked"))
@@ -68,6 +68,6 @@ def applied_reports(
     """Changes with how they ended, and the deletes that `--no-delete` left out."""
     not_sent = Verdict(Result.SKIPPED, Problem("not-sent", "it was not sent"))
     withheld = Verdict(Result.SKIPPED, Problem("no-delete", "--no-delete leaves deletes out"))
-    done = [change_report(c, verdicts.get(c.key, not_sent)) for c in changes]
+    done = [change_report(c, verdicts.get(c.ref, not_sent)) for c in changes]
     left = [change_report(c, withheld) for c in held_back]
     return tuple(sorted((*done, *left), key=lambda c: (c.name, c.action)))

@@ -6,25 +6,24 @@ from shlex import quote
 
 from reconciler.files.dump import glob_of
 from reconciler.files.patch import Accepted
-from reconciler.model.fields import Concern, concern_of
 from reconciler.model.report import AccountReport, ChangeReport, LeftAlone, Patch, Report, Resolved
-from reconciler.plan.build import removal_notes
-from reconciler.plan.change import Action, Change
-from reconciler.plan.plan import Plan
+from reconciler.model.tunnel import Severity, severity_of
+from reconciler.plan.build import Plan, removal_notes
+from reconciler.plan.diff import Action, Change
 from reconciler.report.accounts import planned
 from reconciler.report.changes import change_report
 
 _CLASSES = {Action.UPDATE: "changed", Action.CREATE: "missing", Action.DELETE: "unmanaged"}
-_WEIGHT = {concern: weight for weight, concern in enumerate(Concern)}  # declared gravest first
+_WEIGHT = {concern: weight for weight, concern in enumerate(Severity)}  # declared gravest first
 
 
-def _severity(change: Change) -> Concern:
+def _severity(change: Change) -> Severity:
     """The weightiest concern among the differing fields; a stranger is security, a missing tunnel traffic."""
     if change.action is Action.DELETE:
-        return Concern.SECURITY
+        return Severity.SECURITY
     if change.action is Action.CREATE:
-        return Concern.TRAFFIC
-    return min((concern_of(f.path) for f in change.fields), key=_WEIGHT.__getitem__, default=Concern.COSMETIC)
+        return Severity.TRAFFIC
+    return min((severity_of(f.path) for f in change.fields), key=_WEIGHT.__getitem__, default=Severity.COSMETIC)
 
 
 def drift_report(

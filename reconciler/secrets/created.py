@@ -11,7 +11,7 @@ from reconciler.engine.apply import Applied
 from reconciler.model.desired import Declared, Generated
 from reconciler.model.report import NO_KEY, Problem
 from reconciler.model.verdict import Result, Verdict
-from reconciler.plan.plan import Plan
+from reconciler.plan.build import Plan
 from reconciler.secrets.rotate import make_missing, promote
 from reconciler.secrets.steps import KeySteps
 
@@ -24,7 +24,7 @@ def deliver(plan: Plan, ended: Applied) -> KeySteps:
         ended: How.
     """
     there_now = None if ended.left is None else ended.live.by_name()
-    ours = [c.declared for c in plan.changes if c.key in ended.made and c.declared]
+    ours = [c.declared for c in plan.changes if c.ref in ended.made and c.declared]
     made = [t for t in ours if there_now is None or t.name in there_now]
     here = [t.name for t in made if isinstance(t.key, Generated) and t.key.by == "local"]
     there = [t for t in made if isinstance(t.key, Generated) and t.key.by == "cloudflare"]

@@ -1,6 +1,6 @@
 """Bugs to plant: each replaces something of the program by something that a hurried author might have written."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -8,10 +8,10 @@ from reconciler.api import answers, wire
 from reconciler.api import exchange as edge
 from reconciler.api.call import Answered, Call, NotSent, Refused, Verb
 from reconciler.engine import apply, creates, deletes, run, updates, verify
-from reconciler.model import live, psk, tunnel
-from reconciler.model.fields import BGP_PATHS
+from reconciler.model import forms, live, psk, settings
 from reconciler.model.live import Live
-from reconciler.model.tunnel import nested
+from reconciler.model.settings import nested
+from reconciler.model.tunnel import WHOLE
 from reconciler.model.verdict import Result, Verdict
 from reconciler.plan import build, diff, guard, scope
 from reconciler.secrets import generate
@@ -88,14 +88,19 @@ def a_tunnel_of_another_name_is_not_recognised() -> list[Patch]:
 
 @bug
 def names_are_compared_as_they_are_written() -> list[Patch]:
-    return [(tunnel, "tunnel_name", str)]
+    return [(forms, "tunnel_name", str)]
 
 
 @bug
 def bgp_of_zeros_is_bgp() -> list[Patch]:
-    real = tunnel._bgp  # noqa: SLF001
-    zeros = {p: () if p.endswith("prefixes") else 0 if p.endswith("asn") else "" for p in BGP_PATHS}
-    return [(tunnel, "_bgp", lambda value: real(value) or zeros)]
+    real = settings.canonical
+    zeros = dict.fromkeys(WHOLE["bgp"], 0)
+
+    def canonical(tunnel: Mapping[str, Any]) -> dict[str, Any]:
+        found = real(tunnel)
+        return found if "bgp.customer_asn" in found or not tunnel.get("bgp") else {**zeros, **found}
+
+    return [(settings, "canonical", canonical)]
 
 
 @bug
@@ -312,7 +317,7 @@ def an_update_drops_fields_it_does_not_know() -> list[Patch]:
 @bug
 def an_update_sends_nulls() -> list[Patch]:
     real = updates.update_body
-    return _bodies(lambda raw, settings: {**real(raw, settings), "description": settings["description"] or None})
+    return _bodies(lambda raw, settings: {**real(raw, settings), "description": settings.get("description")})
 
 
 @bug
@@ -360,7 +365,7 @@ def an_interruption_is_not_noticed() -> list[Patch]:
 def a_create_that_only_a_list_shows_has_the_key_of_this_run() -> list[Patch]:
     def believe(self: run.Run, change: Any, _: str) -> None:
         self.decide([change], run.APPLIED)
-        self.made.add(change.key)
+        self.made.add(change.ref)
 
     return [(run.Run, "unproved", believe)]
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 from reconciler.api.wire import Reply, Request
-from reconciler.model.tunnel import canonical
-from reconciler.plan.plan import Plan
+from reconciler.model.settings import canonical
+from reconciler.plan.build import Plan
 from tests.battery.ledger import View
 from tests.battery.oracles import UNTRUE, Watch, operation
 from tests.battery.world import ACCOUNT, World

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from reconciler.model.fields import BGP
-from reconciler.model.tunnel import canonical
-from reconciler.plan.plan import Plan
+from reconciler.model.settings import canonical
+from reconciler.model.tunnel import covers
+from reconciler.plan.build import Plan
 from reconciler.simulator.account import Account
 
 View = Mapping[str, Mapping[str, Any]]
@@ -74,7 +74,7 @@ class Ledger:
 
 def _settings(tunnel: Any) -> dict[str, Any]:
     """What is set at all."""
-    return {p: v for p, v in canonical(tunnel).items() if v not in ("", ())} if tunnel else {}
+    return dict(canonical(tunnel)) if tunnel else {}
 
 
 def _shows(view: View, tunnel_id: str, path: str, value: Any) -> bool:
@@ -85,4 +85,4 @@ def _lists(plan: Plan | None, tunnel_id: str, path: str) -> bool:
     change = next((c for c in plan.changes if c.id == tunnel_id), None) if plan else None
     if change is None:
         return False
-    return any(f.path == path or (f.path == BGP and path.startswith(f"{BGP}.")) for f in change.fields)
+    return any(covers(f.path, path) for f in change.fields)

@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from reconciler.model.desired import Declared, EnvRef
-from reconciler.model.tunnel import canonical, interface_network
+from reconciler.model.settings import canonical
+from reconciler.plan.claims import interface_network
 from tests import build
 from tests.battery.keys import set_keys
 from tests.battery.oracles import Breach, Watch
@@ -82,9 +83,9 @@ class Life:
             return
         gone = self.tunnels.pop(name)
         now = self._held().get(name) or self._held().get(gone.renamed_from or "")
-        wanted = {t.settings[p] for t in self.tunnels.values() for p in (_ADDRESS, _IDENTITY)}
+        wanted = {t.settings.get(p) for t in self.tunnels.values() for p in (_ADDRESS, _IDENTITY)} - {None}
         holds = canonical(now) if now else {}
-        if not self.story.world.desired.account.prune and wanted & {holds.get(_ADDRESS), holds.get(_IDENTITY) or None}:
+        if not self.story.world.desired.account.prune and wanted & {holds.get(_ADDRESS), holds.get(_IDENTITY)}:
             self.tunnels[name] = gone
         self._wish()
 

@@ -8,11 +8,11 @@ from typing import Any
 from reconciler.api import exchange as edge
 from reconciler.api.call import Answered, Call, Send, Verb
 from reconciler.engine import creates, deletes, updates
-from reconciler.model.fields import Impact
 from reconciler.model.live import Live
-from reconciler.model.tunnel import update_body
+from reconciler.model.settings import update_body
+from reconciler.model.tunnel import Impact
 from reconciler.plan import build, scope
-from reconciler.plan.change import Action, Change
+from reconciler.plan.diff import Action, Change
 from tests.battery import run as stories
 from tests.battery.bugs import Patch, bug
 

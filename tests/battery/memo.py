@@ -1,6 +1,6 @@
 """Remembers pure results, so that a battery takes minutes and not hours."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,12 +13,12 @@ from reconciler.plan import diff as comparing
 @contextmanager
 def remembering() -> Iterator[None]:
     """Remembers what clean lists mean and how two settings differ, since the same input always gives the same."""
-    decode, differing = edge.decode, comparing.differing_paths
-    edge.decode, comparing.differing_paths = _memoized_decode(decode), _memoized_paths(differing)
+    decode, differing = edge.decode, comparing.compare
+    edge.decode, comparing.compare = _memoized_decode(decode), _memoized_paths(differing)
     try:
         yield
     finally:
-        edge.decode, comparing.differing_paths = decode, differing
+        edge.decode, comparing.compare = decode, differing
 
 
 def _memoized_decode(real: Callable[..., Any]) -> Callable[..., Any]:
@@ -40,10 +40,9 @@ def _memoized_decode(real: Callable[..., Any]) -> Callable[..., Any]:
 def _memoized_paths(real: Callable[..., Any]) -> Callable[..., Any]:
     known: dict[Any, Any] = {}
 
-    def differing(pairs: Iterable[tuple[Any, Any]]) -> Any:
-        pairs = tuple(pairs)
-        key = tuple((*before.items(), None, *after.items()) for before, after in pairs)
-        return known[key] if key in known else _keep(known, key, real(pairs))
+    def differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> Any:
+        key = (*before.items(), None, *after.items())
+        return known[key] if key in known else _keep(known, key, real(before, after))
 
     return differing
 

@@ -7,7 +7,7 @@ from itertools import count
 from unicodedata import normalize
 
 from reconciler.model.desired import Declared
-from reconciler.model.tunnel import canonical
+from reconciler.model.settings import canonical
 from tests import build
 from tests.battery.port import Mishaps
 from tests.battery.run import Result, Story, finish

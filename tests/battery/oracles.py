@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 
 from reconciler.api.wire import Request
 from reconciler.model.desired import Declared
-from reconciler.model.fields import DIRECTION
-from reconciler.model.tunnel import canonical, interface_network
+from reconciler.model.settings import canonical
+from reconciler.model.tunnel import KEPT
+from reconciler.plan.claims import interface_network
 from reconciler.simulator.server import Simulator
 from tests.battery.ledger import Ledger
 from tests.battery.world import ACCOUNT, World, key_of
@@ -218,9 +219,9 @@ class Watch:
             return f"{name} is another tunnel than before"
         now = canonical(tunnel)
         ours = {p for rule in world.desired.account.ignore if rule.name == name for p in rule.fields}
-        if _differs(now, declared.settings, ours | {DIRECTION}):
+        if _differs(now, declared.settings, ours | {*KEPT}):
             return f"{name} differs from its declaration"
-        if ours and any(now[p] != canonical(self._first[tunnel["id"]])[p] for p in ours):
+        if ours and any(now.get(p) != canonical(self._first[tunnel["id"]]).get(p) for p in ours):
             return f"{name} lost what somebody else tuned"
         return ""
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from reconciler.model.desired import Declared, Desired
-from reconciler.model.tunnel import canonical
+from reconciler.model.settings import canonical
 from tests.battery.port import Mishaps
 from tests.battery.run import Result, Story, finish
 from tests.battery.world import ACCOUNT, World

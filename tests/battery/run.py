@@ -12,10 +12,10 @@ from reconciler.engine import apply as engine
 from reconciler.engine.listing import read_list
 from reconciler.model.live import Live
 from reconciler.model.report import AccountReport
-from reconciler.model.tunnel import nested
+from reconciler.model.settings import nested
 from reconciler.model.verdict import APPLIED
 from reconciler.plan import build as core
-from reconciler.plan.plan import Plan
+from reconciler.plan.build import Plan
 from reconciler.secrets.steps import SinkOutcome, SinkStep
 from reconciler.simulator.message import RefusedError
 from reconciler.simulator.server import Simulator
@@ -204,7 +204,7 @@ def mentioned(ending: Ending, tunnel_id: str, name: str) -> bool:
     if applied is None:
         return False
     verdict = applied.verdicts.get(tunnel_id)
-    left = {c.key for c in applied.left or ()}
+    left = {c.ref for c in applied.left or ()}
     return verdict not in (None, APPLIED) or tunnel_id in left or any(name in note for note in applied.notes)
 
 

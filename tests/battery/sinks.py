@@ -21,7 +21,7 @@ from reconciler.model.psk import Held
 from reconciler.model.report import Problem
 from reconciler.model.verdict import APPLIED
 from reconciler.plan import build as core
-from reconciler.plan.change import Action
+from reconciler.plan.diff import Action
 from reconciler.report.accounts import applied, with_keys
 from reconciler.secrets.created import deliver
 from reconciler.secrets.deliver import carry_out

@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import chain, repeat
 
 from reconciler.model.desired import Desired
-from reconciler.model.tunnel import canonical
+from reconciler.model.settings import canonical
 from tests.battery.paths import other_wish
 from tests.battery.port import Mishaps
 from tests.battery.run import Result, Story, finish

@@ -7,7 +7,7 @@ from typing import Any
 from unicodedata import normalize
 
 from reconciler.model.desired import Account, Declared, Desired, EnvRef, External, Limits
-from reconciler.plan.plan import PlanOptions
+from reconciler.plan.scope import PlanOptions
 from reconciler.simulator.server import Simulator
 from tests import build
 from tests.strangers import foreign_create

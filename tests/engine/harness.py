@@ -9,8 +9,7 @@ from reconciler.engine.apply import Applied, apply
 from reconciler.engine.drive import drive
 from reconciler.model.desired import Desired
 from reconciler.model.live import Live, live_from_result
-from reconciler.plan.build import build_plan
-from reconciler.plan.plan import Plan
+from reconciler.plan.build import Plan, build_plan
 from reconciler.simulator.message import Request
 from reconciler.simulator.semantics import Semantics
 from reconciler.simulator.server import Simulator

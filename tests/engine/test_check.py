@@ -15,7 +15,7 @@ from tests.strangers import foreign_edit
 def checked(world, *wish):
     plan = world.plan(desired(*wish))
     found = drive(check(plan), world.carry)
-    names = {c.key: c.name for c in plan.changes}
+    names = {c.ref: c.name for c in plan.changes}
     return (
         {names[k] for k in found.accepted},
         {names[k]: p.code for k, p in found.refused.items()},
@@ -92,7 +92,7 @@ def test_what_was_not_checked_says_why(answer, reason):
     wish = (tunnel("a", description="x"), tunnel("new", interface_address="10.0.0.0/31"))
     plan = world.plan(desired(*wish))
     found = drive(check(plan), world.carry)
-    names = {c.key: c.name for c in plan.changes}
+    names = {c.ref: c.name for c in plan.changes}
     assert {names[key]: why for key, why in found.not_checked.items()} == {
         "a": reason,
         "new": AS_A_WHOLE,

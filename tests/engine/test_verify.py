@@ -26,7 +26,7 @@ def test_what_no_list_shows_has_not_converged_and_is_waited_for_thirty_seconds(d
     ((key, verdict),) = ended.verdicts.items()
     assert (verdict.result, verdict.problem.code) == ("failed", "not-converged")
     assert (verdict.problem.message, verdict.problem.remedy) == (message, REMEDY)
-    assert [c.key for c in ended.left] == [key]
+    assert [c.ref for c in ended.left] == [key]
     assert world.pauses == [1.0, 2.0, 4.0, 8.0, 15.0]
 
 

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from reconciler.files.dump import Dumped, Ignored, account_text, add_ignores, dump, glob_of, ignore_text
 from reconciler.files.load import Loaded, load
 from reconciler.files.tree import AccountFiles, SourceFile, Tree
-from reconciler.files.values import visible
-from reconciler.model.fields import FIELDS
+from reconciler.model.checks import visible
 from reconciler.model.live import Live, live_from_result
 from reconciler.model.problems import Diagnostic
 from tests.build import ACCOUNT_ID, TODAY, live, raw
@@ -203,8 +202,8 @@ def optional(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, An
     return st.fixed_dictionaries({}, optional=fields)
 
 
-def enum(path: str) -> st.SearchStrategy[Any]:
-    return st.sampled_from([*FIELDS[path].choices, *(c.upper() for c in FIELDS[path].choices), None])
+def enum(*words: str) -> st.SearchStrategy[Any]:
+    return st.sampled_from([*words, *(word.upper() for word in words), None])
 
 
 TUNNEL = optional(
@@ -215,9 +214,9 @@ TUNNEL = optional(
     custom_remote_identities=st.sampled_from([{}, None, {"fqdn_id": ""}]),
     health_check=optional(
         enabled=st.booleans(),
-        rate=enum("health_check.rate"),
-        type=enum("health_check.type"),
-        direction=enum("health_check.direction"),
+        rate=enum("low", "mid", "high"),
+        type=enum("reply", "request"),
+        direction=enum("unidirectional", "bidirectional"),
         target=st.one_of(V4, st.just(""), st.none(), st.fixed_dictionaries({"saved": V4})),
     ),
     bgp=st.one_of(

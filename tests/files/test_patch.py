@@ -9,9 +9,9 @@ from reconciler.files.load import load
 from reconciler.files.patch import Accepted, accept_patch
 from reconciler.files.tree import read_tree
 from reconciler.model.live import live_from_result
-from reconciler.model.tunnel import nested
+from reconciler.model.settings import nested
 from reconciler.plan.build import build_plan
-from reconciler.plan.plan import PlanOptions
+from reconciler.plan.scope import PlanOptions
 from tests.build import TODAY
 
 ACCOUNT = "account_id: 023e105f4ecef8ad9ca31a8372d0c353\nprune: true\n"
@@ -257,10 +257,10 @@ def test_files_of_any_layout_get_a_right_patch_or_none(tmp_path, batch):
         root = tmp_path / str(seed)
         write(root, {f"f{n}.yaml": estate.file(n) for n in range(estate.random.randint(1, 3))})
         now = estate.drifted(loaded(root))
-        names = {c.key: c.name for c in planned(root, now).changes}
+        names = {c.ref: c.name for c in planned(root, now).changes}
         done, after = accept(root, now)
         assert "canary" not in done.patch, seed
-        assert {names[c.key] for c in after.changes} <= {name for name, _ in done.left_out}, seed
+        assert {names[c.ref] for c in after.changes} <= {name for name, _ in done.left_out}, seed
 
 
 ONE = """\

@@ -8,8 +8,8 @@ from pydantic_core import ValidationError
 
 from reconciler.files.schema import TUNNEL_FILE, json_schema
 from reconciler.files.shapes import validator
-from reconciler.model.fields import FIELDS
 from reconciler.model.plain import Plain
+from reconciler.model.tunnel import SETTINGS
 
 ESTATE = Path(__file__).parents[1] / "estate"
 
@@ -76,7 +76,7 @@ def test_editors_mark_what_is_wrong(value: Any):
 def test_every_field_of_the_api_can_be_written_and_is_described():
     definitions = json_schema()["$defs"]
     parts = {"bgp": "Bgp", "health_check": "HealthCheck", "custom_remote_identities": "Identities"}
-    for path in FIELDS:
+    for path in SETTINGS:
         first, *rest = path.split(".")
         where = definitions[parts[first]] if rest else definitions["Tunnel"]
         assert where["properties"][rest[0] if rest else first]["description"]
@@ -85,7 +85,7 @@ def test_every_field_of_the_api_can_be_written_and_is_described():
 def test_defaults_are_those_of_the_api():
     definitions = json_schema()["$defs"]
     shown = {p: definitions["HealthCheck"]["properties"][p]["default"] for p in ("enabled", "rate", "type")}
-    assert shown == {p: FIELDS[f"health_check.{p}"].default for p in shown}
+    assert shown == {p: SETTINGS[f"health_check.{p}"].default for p in shown}
     assert definitions["Defaults"]["properties"]["replay_protection"]["default"] is False
 
 

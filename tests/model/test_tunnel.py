@@ -2,7 +2,7 @@
 
 import pytest
 
-from reconciler.model.tunnel import canonical, nested, update_body
+from reconciler.model.settings import canonical, nested, update_body
 from tests.build import raw
 
 LIVE = {

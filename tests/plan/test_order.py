@@ -2,8 +2,7 @@ from itertools import permutations
 
 import pytest
 
-from reconciler.plan.batch import pack
-from reconciler.plan.order import components
+from reconciler.plan.order import components, pack
 from tests.build import account, desired, live, plan, raw, tunnel
 
 IDS = "{}.12345.custom.ipsec.cloudflare.com"
@@ -29,7 +28,7 @@ def of_addresses(wanted, now):
 def test_what_frees_a_network_comes_before_what_takes_it():
     found = of_addresses({"a": 2, "b": 3, "c": 4}, {"a": 1, "b": 2, "c": 3})
     assert names(found.phases.updates) == [["c"], ["b"], ["a"]]
-    keys = {c.name: c.key for c in found.changes}
+    keys = {c.name: c.ref for c in found.changes}
     assert found.phases.needs == {keys["a"]: {keys["b"]}, keys["b"]: {keys["c"]}}
 
 
@@ -44,7 +43,7 @@ def test_independent_updates_go_by_name():
 def test_cycle_is_one_group_and_its_dependents_come_after():
     found = of_addresses({"a": 3, "b": 2, "c": 1, "d": 9}, {"b": 1, "c": 2, "d": 3, "a": 4})
     assert names(found.phases.updates) == [["b", "c"], ["d"], ["a"]]
-    assert list(found.phases.needs) == [c.key for c in found.changes if c.name == "a"]
+    assert list(found.phases.needs) == [c.ref for c in found.changes if c.name == "a"]
 
 
 def test_members_of_a_cycle_share_what_they_need_from_outside():
@@ -60,7 +59,7 @@ def test_members_of_a_cycle_share_what_they_need_from_outside():
         ),
         allow_delete=frozenset("x"),
     )
-    keys = {c.name: c.key for c in found.changes}
+    keys = {c.name: c.ref for c in found.changes}
     assert found.phases.needs == {keys["a"]: {keys["x"]}, keys["b"]: {keys["x"]}}
 
 
@@ -139,7 +138,7 @@ def test_every_permutation_of_addresses_has_a_detour(order):
     found = of_addresses({n: i for i, n in enumerate(order)}, {n: i for i, n in enumerate("abcd")})
     held = {n: net(i) for i, n in enumerate("abcd")}
     for group in found.phases.updates:
-        detour = found.detours.get(group[0].key)
+        detour = found.detours.get(group[0].ref)
         legs = [(leg.change.name, leg.settings["interface_address"]) for leg in detour.legs] if detour else []
         for name, address in legs:
             assert address not in [a for n, a in held.items() if n != name]

@@ -4,10 +4,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from reconciler.model.live import Live
-from reconciler.model.tunnel import nested
+from reconciler.model.settings import nested
 from reconciler.plan.build import remaining
-from reconciler.plan.diff import diff, differing_paths, wanted
-from reconciler.plan.resources import resources, same
+from reconciler.plan.claims import claims, clash
+from reconciler.plan.diff import compare, diff
 from reconciler.plan.scope import scope
 from tests.build import desired, live, options, plan, raw, tunnel
 
@@ -68,8 +68,8 @@ class Server:
 
     def put(self, key, new):
         for other, has in self.held.items():
-            for one in resources(new):
-                assert other == key or not any(same(one, r) for r in resources(has)), (new, has)
+            for one in claims(new):
+                assert other == key or not any(clash(one, r) for r in claims(has)), (new, has)
         self.held[key] = new
 
     def listed(self):
@@ -84,17 +84,17 @@ class Server:
 def carry_out(found):
     server = Server(found.live)
     for change in found.phases.freeing:
-        del server.held[change.key]
+        del server.held[change.ref]
     for group in found.phases.updates:
         if len(group) == 1:
-            server.put(group[0].key, wanted(group[0]))
+            server.put(group[0].ref, group[0].target)
             continue
-        for leg in found.detours[group[0].key].legs:
-            server.put(leg.change.key, leg.settings)
+        for leg in found.detours[group[0].ref].legs:
+            server.put(leg.change.ref, leg.settings)
     for change in found.phases.creates:
-        server.put(change.key, wanted(change))
+        server.put(change.ref, change.target)
     for change in found.phases.deletes:
-        del server.held[change.key]
+        del server.held[change.ref]
     return server.listed()
 
 
@@ -151,8 +151,8 @@ def test_phases_hold_every_change_once_and_needs_point_backwards(estate):
     found = planned(estate)
     phases = found.phases
     flat = [*phases.freeing, *(c for g in phases.updates for c in g), *phases.creates, *phases.deletes]
-    assert sorted(c.key for c in flat) == sorted(c.key for c in found.changes)
-    place = {c.key: i for i, c in enumerate(flat)}
+    assert sorted(c.ref for c in flat) == sorted(c.ref for c in found.changes)
+    place = {c.ref: i for i, c in enumerate(flat)}
     assert all(place[n] < place[key] for key, needs in phases.needs.items() for n in needs)
 
 
@@ -169,11 +169,11 @@ def test_what_is_live_is_no_difference_from_itself(estate):
 
 @modest
 @given(fields_of("a"), fields_of("b"), st.integers(0, 3), st.integers(0, 3))
-def test_deepdiff_finds_what_a_loop_finds(one, two, asn, other):
+def test_what_differs_is_what_a_loop_finds(one, two, asn, other):
     before = tunnel("a", **one["a"], bgp={"customer_asn": asn, "extra_prefixes": ["10.0.0.0/8"]}).settings
     after = tunnel("b", **two["b"], bgp={"customer_asn": other} if other else None).settings
     expected = {p for p in before.keys() | after.keys() if (p in before) != (p in after) or before[p] != after[p]}
-    assert differing_paths([(before, before), (before, after)]) == [set(), expected]
+    assert compare(before, after)[0] == expected
 
 
 @modest

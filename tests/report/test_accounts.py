@@ -38,7 +38,7 @@ def update(*names: str):
 
 
 def ended(found, *verdicts, left=(), stop=None) -> Applied:
-    keys = [c.key for c in found.changes]
+    keys = [c.ref for c in found.changes]
     return Applied(dict(zip(keys, verdicts, strict=False)), left, found.live, (), stop)
 
 

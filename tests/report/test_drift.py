@@ -4,7 +4,7 @@ import pytest
 
 from reconciler.files.patch import Accepted
 from reconciler.model.report import AccountReport, ChangeReport, Report
-from reconciler.plan.plan import Plan
+from reconciler.plan.build import Plan
 from reconciler.report.accounts import report_of
 from reconciler.report.drift import drift_report, with_history
 from tests.build import desired, live, plan, raw, tunnel

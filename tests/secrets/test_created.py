@@ -4,7 +4,7 @@ from reconciler.api.call import NotSent
 from reconciler.engine.apply import Applied
 from reconciler.model.psk import Held
 from reconciler.model.report import Problem
-from reconciler.plan.plan import Plan
+from reconciler.plan.build import Plan
 from reconciler.secrets.created import deliver
 from tests import build
 from tests.secrets.test_rotate import LOCAL, THERE, World, drive, outcomes

@@ -8,26 +8,21 @@ import re
 from collections.abc import Callable
 from datetime import date
 from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from socket import AF_INET, AF_INET6, inet_pton
 from typing import Any
 from unicodedata import category, normalize
 
 from pydantic_core import PydanticCustomError
 
-from reconciler.model.fields import FIELDS
+from reconciler.model.forms import is_canonical_prefix4
 from reconciler.model.plain import Plain
 from reconciler.model.problems import shown
-
-
-def _dots(path: str) -> list[int]:
-    return [i for i, c in enumerate(path) if c == "."]
-
 
 MAX_ASN = 0xFFFFFFFF
 MAX_PERCENT = 100
 _LONGEST = 60
 CLOUDFLARE = "cloudflare"
-FIELD_PATHS = tuple(sorted({path[:end] for path in FIELDS if path != "name" for end in (*_dots(path), len(path))}))
-"""What a field rule can name: leaves, and mappings for all that is below them."""
 
 _TRUE = frozenset(("true", "True", "TRUE"))
 _FALSE = frozenset(("false", "False", "FALSE"))
@@ -209,17 +204,17 @@ def age(value: Any) -> int:
     return int(found[1]) * (7 if found[2] == "w" else 1)
 
 
-def field_path(value: Any) -> str:
-    """The dotted path of a field, or of a mapping for all that is below it.
+def one_of_paths(paths: tuple[str, ...]) -> Callable[[Any], str]:
+    """A function that takes the dotted path of a field, or of a mapping for all that is below it."""
 
-    Raises:
-        PydanticCustomError: There is none of that name.
-    """
-    found = text(value)
-    if found not in FIELD_PATHS:
-        remedy = f"{did_you_mean(found, FIELD_PATHS)}Write paths like health_check.rate or bgp."
-        raise wrong("unknown-field", f"{shown(found)} is no field that can be ignored", remedy)
-    return found
+    def typed(value: Any) -> str:
+        found = text(value)
+        if found not in paths:
+            remedy = f"{did_you_mean(found, paths)}Write paths like health_check.rate or bgp."
+            raise wrong("unknown-field", f"{shown(found)} is not a field that can be ignored", remedy)
+        return found
+
+    return typed
 
 
 def word(value: Any) -> str:
@@ -253,3 +248,138 @@ def literal_key() -> PydanticCustomError:
         "a pre-shared key where a reference belongs",
         "Whoever reads the repository knows it: replace the key, and write {env: NAME} or external instead.",
     )
+
+
+_LENGTH = re.compile(r"0|[1-9][0-9]{0,2}")
+_FQDN = re.compile(
+    r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.[A-Za-z0-9_-]{1,63}\.custom\.ipsec\.cloudflare\.com",
+    re.IGNORECASE,
+)
+
+
+def _packed(family: int, host: str) -> bytes | None:
+    try:
+        return inet_pton(family, host)
+    except (OSError, ValueError):
+        return None
+
+
+def endpoint(value: Any) -> str:
+    """An IP address.
+
+    Raises:
+        PydanticCustomError: It is none.
+    """
+    found = text(value)
+    if _packed(AF_INET6 if ":" in found else AF_INET, found) is None:
+        raise wrong("bad-address", f"{shown(found)} is no IP address", _address_remedy(found))
+    return found
+
+
+def optional_endpoint(value: Any) -> str:
+    """An IP address, or `""` for none."""
+    return endpoint(value) if value != "" else ""
+
+
+def _address_remedy(found: str) -> str:
+    if "/" in found:
+        return "A single address belongs here. Remove the prefix length."
+    if re.search(r"(^|\.)0[0-9]", found):
+        return "Leading zeros mean octal to some programs. Write each number without them."
+    return "Write an address like 203.0.113.1."
+
+
+def interface(value: Any) -> str:
+    """An IPv4 interface address with /31 or /30.
+
+    Raises:
+        PydanticCustomError: It is none, or has another length.
+    """
+    found = text(value)
+    host, _, length = found.partition("/")
+    if _packed(AF_INET, host) is None:
+        remedy = "Write Cloudflare's own address in the tunnel with its length, like 10.20.0.0/31."
+        raise wrong("bad-address", f"{shown(found)} is no IPv4 interface address", remedy)
+    if length not in ("31", "30"):
+        remedy = "A tunnel is a point-to-point link. Write /31 (or /30) after the address."
+        raise wrong("bad-prefix-length", f"{shown(found)} has no prefix length of 31 or 30", remedy)
+    return found
+
+
+def interface6(value: Any) -> str:
+    """An IPv6 interface address with /127, or `""` for none.
+
+    Raises:
+        PydanticCustomError: It is none, or has another length.
+    """
+    found = text(value)
+    if not found:
+        return found
+    host, _, length = found.partition("/")
+    if _packed(AF_INET6, host) is None:
+        remedy = "Write it with its length, like 2001:db8::/127."
+        raise wrong("bad-address", f"{shown(found)} is no IPv6 interface address", remedy)
+    if length != "127":
+        remedy = "A tunnel is a point-to-point link. Write /127 after the address."
+        raise wrong("bad-prefix-length", f"{shown(found)} has no prefix length of 127", remedy)
+    return found
+
+
+@lru_cache(maxsize=4096)
+def _network(found: str) -> IPv4Network | IPv6Network | str:
+    """The network, or what is wrong: `none`, or the network meant when host bits are set."""
+    host, _, length = found.partition("/")
+    if not _LENGTH.fullmatch(length) or _packed(AF_INET6 if ":" in host else AF_INET, host) is None:
+        return "none"
+    try:
+        meant = ip_network(found, strict=False)
+    except ValueError:
+        return "none"
+    own = _packed(AF_INET6 if ":" in host else AF_INET, host)
+    return meant if meant.network_address.packed == own else str(meant)
+
+
+def prefix(value: Any) -> str:
+    """A CIDR prefix without host bits.
+
+    Raises:
+        PydanticCustomError: It is none, or has host bits.
+    """
+    found = text(value)
+    if is_canonical_prefix4(found):
+        return found
+    network = _network(found)
+    if network == "none":
+        raise wrong("bad-prefix", f"{shown(found)} is no network prefix", "Write it like 10.9.0.0/16.")
+    if isinstance(network, str):
+        remedy = f"The address lies inside the network. Write {network}, or another length."
+        raise wrong("host-bits", f"{shown(found)} has host bits set", remedy)
+    return found
+
+
+def parking(value: Any) -> str:
+    """An IPv4 network with room for a /31.
+
+    Raises:
+        PydanticCustomError: It is none.
+    """
+    network = _network(prefix(value))
+    if not isinstance(network, IPv4Network) or network.prefixlen > 31:  # noqa: PLR2004 - a /31 must fit
+        remedy = "Write an unused IPv4 network of at least two addresses, like 169.254.240.0/20."
+        raise wrong("bad-prefix", f"{shown(value)} has no room for an IPv4 /31", remedy)
+    return str(network)
+
+
+def fqdn(value: Any) -> str:
+    """A custom IKE identity, or `""` for none.
+
+    (API: `<label>.<account>.custom.ipsec.cloudflare.com`.)
+
+    Raises:
+        PydanticCustomError: It has another form.
+    """
+    found = text(value)
+    if found and not _FQDN.fullmatch(found):
+        remedy = "Write it as <label>.<account>.custom.ipsec.cloudflare.com."
+        raise wrong("bad-identity", f"{shown(found)} is no custom identity", remedy)
+    return found

@@ -1,0 +1,136 @@
+"""The canonical form of one value, made alike from YAML and from the API's JSON, so that equality of meaning is `==`.
+
+Each reader takes a value as pydantic typed it or as the API lists it, and gives the one spelling of its meaning, or
+None when it says "unset" (absent, null and empty mean the same to the API). It trusts the files, which were checked
+before; what the API lists in a JSON type that the setting can't have raises `WrongType`.
+"""
+
+import ipaddress
+import re
+from functools import lru_cache
+from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
+from typing import Any
+from unicodedata import normalize
+
+Value = str | int | bool | tuple[str, ...]
+"""One canonical setting that is set. Prefixes are sorted and unique."""
+
+_DIGITS = re.compile(r"\d{1,10}", re.ASCII)
+
+
+class WrongType(TypeError):
+    """A value of an impossible type, or with one in it."""
+
+    def __init__(self, value: object) -> None:
+        super().__init__()
+        self.value = value
+
+
+def text(value: Any) -> str | None:
+    """Text without blanks and line ends around it: servers trim them."""
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise WrongType(value)
+    return value.strip() or None
+
+
+def opaque(value: Any) -> str | None:
+    """Text of which every character counts, blanks at its ends too."""
+    if value is None or isinstance(value, str):
+        return value or None
+    raise WrongType(value)
+
+
+def name(value: Any) -> str | None:
+    """A tunnel's name."""
+    found = text(value)
+    return found and tunnel_name(found)
+
+
+def tunnel_name(text: str) -> str:
+    """A tunnel's name in the one form in which names are compared and sent: Unicode's NFC.
+
+    The same letters can be written in several ways (`é` as one character, or as `e` with an accent), and editors and
+    file systems change one into the other. NFC is the usual form; a server that keeps it must not look like drift.
+    """
+    text = text.strip()
+    return text if text.isascii() else normalize("NFC", text)
+
+
+def same_letters(name: str, other: str) -> bool:
+    """True for names that only a server which keeps names in a form of its own would take for one another."""
+    return normalize("NFKC", name).casefold() == normalize("NFKC", other).casefold()
+
+
+def word(value: Any) -> str | None:
+    """A word of a fixed list, in lower case (API: the official provider compares them without regard to case)."""
+    found = text(value)
+    return found and found.lower()
+
+
+def address(value: Any) -> str | None:
+    """An address, with or without a length, in one spelling; text that is not an address stays, in lower case."""
+    found = text(value)
+    if found is None or ":" not in found:
+        return found
+    host, slash, length = found.lower().partition("/")
+    try:
+        return inet_ntop(AF_INET6, inet_pton(AF_INET6, host)) + slash + length
+    except OSError:
+        return found.lower()
+
+
+def flag(value: Any) -> bool | None:
+    """True or false."""
+    if value is None or value is True or value is False:
+        return value
+    raise WrongType(value)
+
+
+def number(value: Any) -> int | None:
+    """A whole number; some servers put it in quotes, and JSON has one type for `5` and `5.0`."""
+    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+        return value
+    if isinstance(value, str) and _DIGITS.fullmatch(value):
+        return int(value)
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    raise WrongType(value)
+
+
+def prefixes(value: Any) -> tuple[str, ...] | None:
+    """A set of networks: sorted, each once, host bits dropped."""
+    if value is None:
+        return None
+    if not isinstance(value, (list, tuple)):
+        raise WrongType(value)
+    for item in value:
+        if not isinstance(item, str):
+            raise WrongType(item)
+    return tuple(sorted({prefix(item) for item in value})) or None
+
+
+_MASKS = {str(length): (1 << (32 - length)) - 1 for length in range(33)}
+
+
+@lru_cache(maxsize=16384)
+def is_canonical_prefix4(text: str) -> bool:
+    """True for an IPv4 prefix in its one spelling without host bits; a tenth of the price of parsing it."""
+    host, _, length = text.partition("/")
+    try:
+        # inet_pton takes nothing but four plain numbers without leading zeros.
+        return not int.from_bytes(inet_pton(AF_INET, host)) & _MASKS[length]
+    except (OSError, ValueError, KeyError):
+        return False
+
+
+@lru_cache(maxsize=4096)
+def prefix(text: str) -> str:
+    """A network in one spelling, host bits dropped; text that is not a network stays, in lower case."""
+    if is_canonical_prefix4(text):
+        return text
+    try:
+        return str(ipaddress.ip_network(text, strict=False))
+    except ValueError:
+        return text.lower()

@@ -1,0 +1,160 @@
+"""The forms that a tunnel's settings take on their way; the table in `tunnel` says what to do with each.
+
+    raw        {"name": "lon-a", "bgp": {"customer_asn": 65010, "extra_prefixes": null}, "modified_on": …}
+    canonical  {"name": "lon-a", "bgp.customer_asn": 65010, "health_check.rate": "mid", …}
+    body       {"name": "lon-a", "bgp": {"customer_asn": 65010}, "health_check": {"rate": "mid", …}}
+
+In the canonical form a missing path is unset, and the API's defaults are filled in: equality of meaning is `==`.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from reconciler.model.forms import Value, WrongType
+from reconciler.model.tunnel import GROUPS, READ_ONLY, SETTINGS, WHOLE, Clear, Group
+
+Settings = Mapping[str, Value]
+"""Dotted path to canonical value."""
+
+_NOTHING: Mapping[str, Any] = {}
+_JSON_TYPES = {type(None): "null", bool: "a boolean", str: "a string", list: "a list", dict: "an object"}
+
+
+class Malformed(ValueError):
+    """A known setting of a live tunnel has a JSON type that it can't have.
+
+    Attributes:
+        path: The setting, or the object that it stands in.
+    """
+
+    def __init__(self, path: str, value: object) -> None:
+        # The value itself may be a secret.
+        super().__init__(f"{path} is {_JSON_TYPES.get(type(value), 'a number')}")
+        self.path = path
+
+
+def canonical(tunnel: Mapping[str, Any]) -> dict[str, Value]:
+    """The canonical settings of a tunnel in the API's nested form: JSON as listed, or what files say.
+
+    Raises:
+        Malformed: A setting has an impossible JSON type, or an object lacks what it can't be without.
+    """
+    out: dict[str, Value] = {}
+    for group in GROUPS:
+        found = _object(tunnel, group)
+        values: dict[str, Value | None] = {}
+        for key, setting in group.settings.items():
+            try:
+                values[setting.path] = setting.read(found.get(key))
+            except WrongType as wrong:
+                raise Malformed(setting.path, wrong.value) from None
+        # Servers written in Go list an object that is unset with zeros in it. (AS 0 is reserved, RFC 7607, so no
+        # session can have it: a zero with nothing beside it says that there is no BGP.)
+        if group.whole and not any(values.values()):
+            continue
+        for path, value in values.items():
+            known = SETTINGS[path].default if value is None else value
+            if known is not None:
+                out[path] = known
+            elif group.whole and SETTINGS[path].required:
+                raise Malformed(path, None)
+    return out
+
+
+def _object(tunnel: Mapping[str, Any], group: Group) -> Mapping[str, Any]:
+    """The object that holds a group's settings; empty when it is unset."""
+    found: Any = tunnel
+    for depth, key in enumerate(group.path, start=1):
+        found = found.get(key)
+        if found is None:
+            return _NOTHING
+        if isinstance(found, str) and group.short and depth == len(group.path):
+            return {group.short: found}
+        if not isinstance(found, dict):
+            raise Malformed(".".join(group.path[:depth]), found)
+    return found  # type: ignore[no-any-return]
+
+
+def readable(tunnel: Mapping[str, Any]) -> tuple[dict[str, Value], str]:
+    """The settings of a live tunnel as far as they can be read, and what can't: `bgp is a list`, or nothing.
+
+    A setting of an impossible type is taken for unset, and so is the whole object that it stands in.
+    """
+    wrong: list[str] = []
+    while True:
+        try:
+            return canonical(tunnel), ", ".join(sorted(wrong))
+        except Malformed as odd:
+            wrong.append(str(odd))
+            whole = odd.path.partition(".")[0]
+            tunnel = {key: value for key, value in tunnel.items() if key != whole}
+
+
+def nested(settings: Settings) -> dict[str, Any]:
+    """The settings in the API's nested form, as a create sends them. Nothing in it is null.
+
+    A health-check target is in object form (API: the header `x-magic-new-hc-target: true` asks for that form).
+    """
+    out: dict[str, Any] = {}
+    for path in SETTINGS:
+        if path in settings:
+            _put(out, path, settings[path])
+    return out
+
+
+def update_body(observed: Mapping[str, Any], target: Settings) -> dict[str, Any]:
+    """What a PUT sends so that it is right whether the server merges or replaces.
+
+    Every observed key that is neither unset nor read-only, known or not, at any depth, overlaid with the target. What
+    is set live and not in the target is cleared as the table says. The pre-shared key is never part of it.
+    """
+    body: dict[str, Any] = _without_unset(observed)
+    for path in READ_ONLY:
+        _drop(body, path)
+    now = canonical(observed)
+    for path, setting in SETTINGS.items():
+        if path in target:
+            _put(body, path, target[path])
+        elif setting.clear is Clear.OMIT:
+            _drop(body, path)
+        elif path in now:
+            _put(body, path, () if isinstance(now[path], tuple) else "")
+    for name, paths in WHOLE.items():
+        if target.keys().isdisjoint(paths):
+            _drop(body, name)
+    return body
+
+
+def _without_unset(value: Any, path: str = "") -> Any:
+    """A copy of what is listed without its nulls (API: a null in a request is refused) and known texts that are empty.
+
+    Some servers list what is unset as `""`, and may refuse the same `""` where they expect an address.
+    """
+    if isinstance(value, list):
+        return [_without_unset(inner, f"{path}*.") for inner in value if inner is not None]
+    if not isinstance(value, Mapping):
+        return value
+    kept = {key: _without_unset(inner, f"{path}{key}.") for key, inner in value.items() if inner is not None}
+    return {key: inner for key, inner in kept.items() if inner not in ("", {}) or f"{path}{key}" not in _KNOWN}
+
+
+_KNOWN = {*SETTINGS, *(".".join(group.path) for group in GROUPS)}
+
+
+def _put(body: dict[str, Any], path: str, value: Value) -> None:
+    *parents, leaf = path.split(".")
+    for key in parents:
+        if not isinstance(body.get(key), dict):  # it is missing, or a target in its short form
+            body[key] = {}
+        body = body[key]
+    body[leaf] = list(value) if isinstance(value, tuple) else value
+
+
+def _drop(body: dict[str, Any], path: str) -> None:
+    """Takes a key away, and an object that is empty without it."""
+    key, _, rest = path.partition(".")
+    inner = body.get(key)
+    if rest and isinstance(inner, dict):
+        _drop(inner, rest)
+    if not rest or inner == {}:
+        body.pop(key, None)

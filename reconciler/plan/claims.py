@@ -1,0 +1,203 @@
+"""What only one tunnel of an account can hold at a time, who holds it, and which change waits for which."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network, ip_network
+
+from reconciler.model.live import Live
+from reconciler.model.settings import Settings
+from reconciler.plan.diff import Action, Change
+
+Network = IPv4Network | IPv6Network
+
+
+class ClaimKind(StrEnum):
+    """The kinds of claim."""
+
+    NAME = "name"
+    NETWORK = "interface network"
+    NETWORK6 = "IPv6 interface network"
+    IDENTITY = "identity"
+
+
+ALL = frozenset(ClaimKind)
+NETWORKS = frozenset({ClaimKind.NETWORK, ClaimKind.NETWORK6})
+
+Claim = tuple[ClaimKind, str | Network]
+"""A kind with its value. Networks are the same claim when they overlap, all others when they are equal."""
+
+_NETWORKS = ((ClaimKind.NETWORK, "interface_address"), (ClaimKind.NETWORK6, "interface_address6"))
+
+CLAIMED: dict[str, ClaimKind] = {
+    "name": ClaimKind.NAME,
+    **{path: kind for kind, path in _NETWORKS},
+    "custom_remote_identities.fqdn_id": ClaimKind.IDENTITY,
+    "cloudflare_endpoint": ClaimKind.IDENTITY,
+}
+"""The settings that decide what a tunnel holds, and of which kind that is."""
+
+
+def interface_network(text: str) -> Network | None:
+    """The network that an interface address lies in (host bits dropped), or None when it is unset or no address."""
+    try:
+        return ip_network(text, strict=False) if text else None
+    except ValueError:
+        return None
+
+
+def identity(settings: Settings) -> str | None:
+    """The identity a tunnel occupies: its FQDN on its Cloudflare endpoint (API: unique only per endpoint)."""
+    fqdn = settings.get("custom_remote_identities.fqdn_id")
+    return f"{str(fqdn).lower()} on {settings.get('cloudflare_endpoint', '')}" if fqdn else None
+
+
+def claims(settings: Settings, kinds: frozenset[ClaimKind] = ALL) -> Iterator[Claim]:
+    """The claims of these kinds that a tunnel with these settings holds."""
+    if ClaimKind.NAME in kinds:
+        yield ClaimKind.NAME, str(settings["name"])
+    for kind, path in _NETWORKS:
+        network = interface_network(str(settings.get(path, ""))) if kind in kinds else None
+        if network is not None:
+            yield kind, network
+    label = identity(settings) if ClaimKind.IDENTITY in kinds else None
+    if label is not None:
+        yield ClaimKind.IDENTITY, label
+
+
+_Block = tuple[int, int, int]
+
+
+def _block(network: Network, length: int) -> _Block:
+    """The block of the given prefix length that the network begins in."""
+    return network.version, length, int(network.network_address) >> (network.max_prefixlen - length)
+
+
+@dataclass(frozen=True, slots=True)
+class Holders:
+    """Who holds what. A look-up costs one dictionary access per prefix length in use."""
+
+    exact: dict[Claim, list[str]] = field(default_factory=dict)
+    within: dict[_Block, list[str]] = field(default_factory=dict)
+    own: dict[_Block, list[str]] = field(default_factory=dict)
+    lengths: frozenset[tuple[int, int]] = frozenset()
+
+    def of(self, claim: Claim) -> list[str]:
+        """The holders of a claim: of a network, all whose networks overlap it."""
+        value = claim[1]
+        if isinstance(value, str):
+            return self.exact.get(claim, [])
+        found = list(self.within.get(_block(value, value.prefixlen), ()))
+        for version, length in self.lengths:
+            if version == value.version and length < value.prefixlen:
+                found.extend(self.own.get(_block(value, length), ()))
+        return found
+
+
+def holders(
+    held: Iterable[tuple[str, Settings]], wanted: Iterable[Claim] = (), kinds: frozenset[ClaimKind] = ALL
+) -> Holders:
+    """An index of who holds what.
+
+    Args:
+        held: Keys of tunnels, each with the settings it has.
+        wanted: What will be asked for; the index answers for networks of these sizes and of those held.
+        kinds: Kinds that will be asked for; looking at networks is what costs.
+    """
+    owned = [(key, claim) for key, settings in held for claim in claims(settings, kinds)]
+    networks = [v for _, (_, v) in owned if not isinstance(v, str)]
+    networks += [v for _, v in wanted if not isinstance(v, str)]
+    index = Holders(lengths=frozenset((n.version, n.prefixlen) for n in networks))
+    for key, claim in owned:
+        value = claim[1]
+        if isinstance(value, str):
+            index.exact.setdefault(claim, []).append(key)
+            continue
+        index.own.setdefault(_block(value, value.prefixlen), []).append(key)
+        for version, length in index.lengths:
+            if version == value.version and length <= value.prefixlen:
+                index.within.setdefault(_block(value, length), []).append(key)
+    return index
+
+
+def clash(one: Claim, other: Claim) -> bool:
+    """True when no two tunnels can hold these two at a time."""
+    if one[0] is not other[0]:
+        return False
+    a, b = one[1], other[1]
+    if isinstance(a, str) or isinstance(b, str):
+        return a == b
+    return a.overlaps(b)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A change wants a claim that a live tunnel holds and keeps.
+
+    Attributes:
+        change: The change that can't work.
+        claim: What it wants.
+        holder: Id of the live tunnel.
+    """
+
+    change: Change
+    claim: Claim
+    holder: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conflicts:
+    """All conflicts of one plan.
+
+    Attributes:
+        waits: Change key to the keys of the changes that must free something first, with what they free.
+        held: What is never freed.
+    """
+
+    waits: Mapping[str, Mapping[str, frozenset[ClaimKind]]] = field(default_factory=dict)
+    held: tuple[Held, ...] = ()
+
+
+def acquired(change: Change) -> tuple[Claim, ...]:
+    """What a change takes that its own tunnel does not hold in the same form already."""
+    if change.action is Action.DELETE:
+        return ()
+    if change.live is None:
+        return tuple(claims(change.target))
+    kinds = frozenset(CLAIMED[f.path] for f in change.fields if f.path in CLAIMED)
+    if not kinds:
+        return ()
+    has = set(claims(change.live.settings, kinds))
+    return tuple(r for r in claims(change.target, kinds) if r not in has)
+
+
+def kept(change: Change) -> tuple[Claim, ...]:
+    """What the change's tunnel holds when the change is applied."""
+    return () if change.action is Action.DELETE else tuple(claims(change.target))
+
+
+def conflicts(changes: Iterable[Change], live: Live) -> Conflicts:
+    """Finds for each change the live tunnels that hold what it wants, and whether they let go."""
+    by_key = {c.ref: c for c in changes}
+    wants = {key: acquired(change) for key, change in by_key.items()}
+    if not any(wants.values()):
+        return Conflicts()
+    keeps: dict[str, tuple[Claim, ...]] = {}
+    index = holders(
+        ((t.id, t.settings) for t in live.tunnels.values()),
+        (r for own in wants.values() for r in own),
+        frozenset(r[0] for own in wants.values() for r in own),
+    )
+    waits: dict[str, dict[str, frozenset[ClaimKind]]] = {}
+    held: list[Held] = []
+    for key, claim in ((k, r) for k, own in wants.items() for r in own):
+        for holder in sorted(set(index.of(claim)) - {key}):
+            other = by_key.get(holder)
+            if other is not None and holder not in keeps:
+                keeps[holder] = kept(other)
+            if other is None or any(clash(claim, r) for r in keeps[holder]):
+                held.append(Held(by_key[key], claim, holder))
+            else:
+                mine = waits.setdefault(key, {})
+                mine[holder] = mine.get(holder, frozenset()) | {claim[0]}
+    return Conflicts(waits, tuple(held))
