@@ -1,18 +1,22 @@
-"""Live tunnels as YAML text (import), proved by reading it back: a plan right after finds nothing to change."""
+"""Live tunnels as YAML text, for `import`: a plan right after finds nothing to change.
+
+What is live may break the rules that files must keep, or hold what no file can: then the whole account could not be
+loaded. So what was written is read back, with the files beside it, and a tunnel that does not come back equal is left
+out and ignored in `account.yaml`, with the reason.
+"""
 
 from bisect import bisect_right
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from fnmatch import translate
+from itertools import accumulate
+from json import dumps
 from re import compile as pattern
 from textwrap import indent
-from typing import Any
 
-import yaml
-
-from reconciler.files.load import Loaded, load
+from reconciler.files.load import load
 from reconciler.files.references import EXTERNAL
 from reconciler.files.tree import AccountFiles, SourceFile, Tree
 from reconciler.model.desired import Account
@@ -22,6 +26,7 @@ from reconciler.model.settings import Settings, nested
 from reconciler.model.tunnel import SETTINGS
 from reconciler.yaml.read import DocumentError, parse
 from reconciler.yaml.screen import has_control
+from reconciler.yaml.write import yaml_text
 
 MAX_TEXT = 900_000
 """Characters of one file, below the limit at which a file is refused unread."""
@@ -58,15 +63,6 @@ class Dumped:
     names: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
-    """One file: its text, and the names of its tunnels with the line at which each begins."""
-
-    text: str
-    names: tuple[str, ...]
-    lines: tuple[int, ...]
-
-
 def dump(
     live: Live,
     account_file: SourceFile | None = None,
@@ -85,6 +81,9 @@ def dump(
         beside: These files, valid by themselves: what contradicts them can't be declared.
     """
     defaults, account = _existing(account_file)
+    head = _HEAD
+    if defaults:
+        head += "defaults:  # without those of the account\n" + indent(yaml_text(dict.fromkeys(defaults)), "  ")
     wanted = {t.name: t.settings for t in live.tunnels.values() if t.name not in declared}
     if account:
         globs = [pattern(translate(rule.name)).match for rule in account.ignore if not rule.fields]
@@ -97,13 +96,20 @@ def dump(
     refused |= {name: _UNWRITABLE for name, settings in wanted.items() if not _writable(settings)}
     items = {name: _item(settings) for name, settings in wanted.items() if name not in refused}
     while True:
-        files = _files({name: text for name, text in items.items() if name not in refused}, defaults)
+        files = _files({name: text for name, text in items.items() if name not in refused})
+        texts = tuple(head + (f"tunnels:\n{''.join(file.values())}" if file else "tunnels: []\n") for file in files)
         own = account_file or SourceFile("account", account_text(_NO_ID, _ignored(refused)).encode())
-        new = _refusals(files, wanted, _proof(files, own, beside))
-        if not new:
-            names = tuple(name for file in files for name in file.names)
-            return Dumped(tuple(file.text for file in files), _ignored(refused), names)
-        refused |= new
+        # Of two that contradict each other the later one is blamed: so those beside them come first.
+        sources = (*beside, *(SourceFile(str(number), text.encode()) for number, text in enumerate(texts)))
+        proof = load(Tree((AccountFiles("", "", own, sources),), ()), _DAY)
+        wrong = _blamed(files, head.count("\n"), proof.diagnostics)
+        if not wrong:
+            read = proof.desired[0].tunnels
+            names = tuple(name for file in files for name in file)
+            wrong = {n: _UNEQUAL for n in names if n not in read or read[n].settings != wanted[n]}
+            if not wrong:
+                return Dumped(texts, _ignored(refused), names)
+        refused |= wrong
 
 
 def _ignored(refused: Mapping[str, str]) -> tuple[Ignored, ...]:
@@ -114,9 +120,10 @@ def _ignored(refused: Mapping[str, str]) -> tuple[Ignored, ...]:
     return tuple(Ignored(name, reason) for name, reason in reasons.items())
 
 
-def ignore_text(ignored: Collection[Ignored]) -> str:
-    """The items of `ignore` in `account.yaml` for tunnels that can't be declared."""
-    return indent(yaml_text(_rules(ignored)), "  ") if ignored else ""
+def account_text(account_id: str, ignored: Collection[Ignored] = ()) -> str:
+    """The text of a new `account.yaml` that deletes nothing."""
+    head = yaml_text({"account_id": account_id}) + "prune: false\n"
+    return head + (_ignore_lines(ignored) if ignored else "")
 
 
 def add_ignores(source: SourceFile, ignored: Collection[Ignored]) -> str | Diagnostic:
@@ -129,7 +136,7 @@ def add_ignores(source: SourceFile, ignored: Collection[Ignored]) -> str | Diagn
     parsed = parse(source.data, source.path)
     text = source.data.decode("utf-8-sig")
     text += "" if text.endswith("\n") else "\n"
-    text += f"ignore:\n{ignore_text(ignored)}"
+    text += _ignore_lines(ignored)
     with suppress(DocumentError):  # something stands at its end that nothing can be written behind
         value = parsed.value if isinstance(parsed.value, dict) else {}
         if parse(text.encode(), source.path).value == {**value, "ignore": _rules(ignored)} and "ignore" not in value:
@@ -139,14 +146,12 @@ def add_ignores(source: SourceFile, ignored: Collection[Ignored]) -> str | Diagn
     return error("ignore-by-hand", "`ignore` must name tunnels that no file can declare", detail, place)
 
 
+def _ignore_lines(ignored: Collection[Ignored]) -> str:
+    return "ignore:\n" + indent(yaml_text(_rules(ignored)), "  ")
+
+
 def _rules(ignored: Collection[Ignored]) -> list[dict[str, str]]:
     return [{"name": entry.name, "reason": f"can't be declared: {entry.reason}"} for entry in ignored]
-
-
-def account_text(account_id: str, ignored: Collection[Ignored] = ()) -> str:
-    """The text of a new `account.yaml` that deletes nothing."""
-    head = yaml_text({"account_id": account_id}) + "prune: false\n"
-    return head + (f"ignore:\n{ignore_text(ignored)}" if ignored else "")
 
 
 def glob_of(name: str) -> str:
@@ -168,9 +173,9 @@ def _existing(account_file: SourceFile | None) -> tuple[tuple[str, ...], Account
 
 
 def _writable(settings: Settings) -> bool:
+    """False for half a character of UTF-16, which JSON can hold and a file can't."""
     try:
-        repr(settings).encode()
-        "".join(v for v in settings.values() if isinstance(v, str)).encode()
+        dumps(settings, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         return False
     return True
@@ -182,76 +187,29 @@ def _item(settings: Settings) -> str:
     return indent(yaml_text([{**nested(own), "psk": EXTERNAL}]), "  ")
 
 
-_SafeDumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-
-
-class _Dumper(_SafeDumper):  # type: ignore[misc]
-    """Writes nodes of another text as they were written there, and text of several lines on one, in quotes."""
-
-
-def _text_node(dumper: Any, text: str) -> Any:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if text.isprintable() else '"')
-
-
-_Dumper.add_multi_representer(yaml.Node, lambda _, node: node)
-_Dumper.add_representer(str, _text_node)
-
-
-def yaml_text(value: Any, *, flow: bool = False) -> str:
-    """A value as lines of YAML, or on one line for any place in another text. What can't be seen is escaped."""
-    options: dict[str, Any] = {"sort_keys": False, "width": 1 << 20, "default_flow_style": flow}
-    text = str(yaml.dump([value] if flow else value, Dumper=_Dumper, allow_unicode=True, **options))
-    if not text.replace("\n", "").isprintable():
-        text = yaml.dump([value] if flow else value, Dumper=_Dumper, allow_unicode=False, **options)
-    return text.strip()[1:-1] if flow else text
-
-
-def _files(items: Mapping[str, str], defaults: tuple[str, ...]) -> list[_File]:
-    """The items put into files of a size that can be read."""
-    head = _HEAD
-    if defaults:
-        head += "defaults:  # without those of the account\n" + indent(yaml_text(dict.fromkeys(defaults)), "  ")
-    out: list[_File] = []
-    rest = list(items)
-    while rest or not out:
-        size, count = 0, 0
-        for name in rest:
-            size += len(items[name].encode())
-            if count and size > MAX_TEXT:
-                break
-            count += 1
-        out.append(_file(head, {name: items[name] for name in rest[:count]}))
-        rest = rest[count:]
+def _files(items: Mapping[str, str]) -> list[dict[str, str]]:
+    """The items, by name, put into files of a size that can be read; one file at least."""
+    out: list[dict[str, str]] = [{}]
+    size = 0
+    for name, text in items.items():
+        size += len(text.encode())
+        if out[-1] and size > MAX_TEXT:
+            out.append({})
+            size = len(text.encode())
+        out[-1][name] = text
     return out
 
 
-def _file(head: str, items: Mapping[str, str]) -> _File:
-    if not items:
-        return _File(head + "tunnels: []\n", (), ())
-    lines, line = [], head.count("\n") + 2
-    for text in items.values():
-        lines.append(line)
-        line += text.count("\n")
-    return _File(f"{head}tunnels:\n{''.join(items.values())}", tuple(items), tuple(lines))
-
-
-def _proof(files: list[_File], account_file: SourceFile, beside: Sequence[SourceFile]) -> Loaded:
-    """The files read back after those beside them, since of two that contradict each other the later one is blamed."""
-    sources = tuple(SourceFile(str(i), file.text.encode()) for i, file in enumerate(files))
-    return load(Tree((AccountFiles("", "", account_file, (*beside, *sources)),), ()), _DAY)
-
-
-def _refusals(files: list[_File], wanted: Mapping[str, Settings], proof: Loaded) -> dict[str, str]:
-    """Names that can't stay in the files, and why."""
+def _blamed(files: list[dict[str, str]], head: int, problems: Iterable[Diagnostic]) -> dict[str, str]:
+    """The tunnels in which something is wrong, and what; the files are named by their numbers."""
     out: dict[str, str] = {}
-    for problem in proof.diagnostics:
+    names = [[*file] for file in files]
+    # A head of so many lines and the line of `tunnels` stand before the first.
+    begins = [[*accumulate((text.count("\n") for text in file.values()), initial=head + 2)][:-1] for file in files]
+    for problem in problems:
         place = problem.location
         if problem.severity is Severity.ERROR and problem.code != MORE and place and place.file.isdigit():
-            file = files[int(place.file)]
-            if index := bisect_right(file.lines, place.line):
-                out.setdefault(file.names[index - 1], problem.summary)
-    if out:
-        return out
-    read = proof.desired[0].tunnels
-    names = [name for file in files for name in file.names]
-    return {n: _UNEQUAL for n in names if n not in read or read[n].settings != wanted[n]}
+            number = int(place.file)
+            if index := bisect_right(begins[number], place.line):
+                out.setdefault(names[number][index - 1], problem.summary)
+    return out

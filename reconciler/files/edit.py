@@ -24,9 +24,9 @@ from typing import Any, Final, NamedTuple
 import yaml
 from yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, SequenceNode
 
-from reconciler.files.dump import yaml_text
 from reconciler.files.tree import SourceFile
 from reconciler.yaml.read import LOADER
+from reconciler.yaml.write import yaml_text
 
 GONE: Final = object()
 """In the place of an item: it goes."""

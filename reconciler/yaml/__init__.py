@@ -1,1 +1,1 @@
-"""YAML text to plain data with places, in one pass, and nothing that knows what a tunnel is."""
+"""YAML text to plain data with places, in one pass, and back; nothing here knows what a tunnel is."""

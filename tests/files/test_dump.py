@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.files.dump import Dumped, Ignored, account_text, add_ignores, dump, glob_of, ignore_text
+from reconciler.files.dump import Dumped, Ignored, account_text, add_ignores, dump, glob_of
 from reconciler.files.load import Loaded, load
 from reconciler.files.tree import AccountFiles, SourceFile, Tree
 from reconciler.model.checks import visible
@@ -94,6 +94,10 @@ def test_what_is_live_in_another_spelling_reads_back_equal():
         ({"interface_address": "10.0.0.0/29"}, '"10.0.0.0/29" has no prefix length of 31 or 30'),
         ({"health_check": {"rate": "turbo"}}, '"turbo" is not one of the possible values'),
         ({"bgp": {"customer_asn": 1, "md5_key": "a?"}}, "this is no MD5 key that Cloudflare takes"),
+        (
+            {"bgp": {"customer_asn": 1, "extra_prefixes": ["a\ud800"]}},
+            "its text holds characters that no file can hold",
+        ),
         ({"description": "a\ud800"}, "its text holds characters that no file can hold"),
     ],
 )
@@ -147,9 +151,10 @@ def test_a_new_account_deletes_nothing():
     assert account_text("1" * 32).startswith("account_id: '1111")
 
 
-def test_rules_are_written_as_items_of_ignore():
-    assert ignore_text([Ignored("a", "it: breaks")]) == "  - name: a\n    reason: 'can''t be declared: it: breaks'\n"
-    assert ignore_text([]) == ""
+def test_a_new_account_ignores_what_can_not_be_declared():
+    rule = "ignore:\n  - name: a\n    reason: 'can''t be declared: it: breaks'\n"
+    text = account_text(ACCOUNT_ID, [Ignored("a", "it: breaks")])
+    assert text == f"account_id: {ACCOUNT_ID}\nprune: false\n{rule}"
 
 
 RULES = [Ignored("a[!b, c]", "it: breaks"), Ignored("\u2026", "also")]
