@@ -13,9 +13,9 @@ from reconciler.cli.options import UsageError
 from reconciler.model.problems import error
 from reconciler.model.report import EXIT_CODES
 from reconciler.simulator import sandbox
+from reconciler.simulator.faults import parse_faults, scripted
 from reconciler.simulator.http import serve
 from reconciler.simulator.message import Reply, Request
-from reconciler.simulator.script import parse_faults, scripted
 from reconciler.simulator.semantics import Semantics
 from reconciler.simulator.server import Answer, Simulator
 

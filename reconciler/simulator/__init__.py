@@ -1,7 +1,11 @@
 """The built-in simulator of the IPsec tunnel API: the project's only test double, and its sandbox.
 
-`semantics` holds a switch for everything the published contract leaves open; `server` answers requests and is pure;
-`faults` describes what can go wrong with one request, and `script` which request meets which. The edges are `transport`
-(httpx, in process), `http` (loopback server) and `sandbox` (the state file). Nothing is imported here, so that each
-user pays only for its part.
+It is a second witness of what the API does, so it shares no code with the program: a misreading in one of them shows as
+a difference between the two.
+
+A request goes through `server` (who may call, how often, which account), `message` (routes and the envelope),
+`operations` (the eight endpoints), `checks` (what is refused), `tunnels` (a tunnel as it is kept and shown) and
+`account` (who holds which name and address). `semantics` has a switch for everything that the published contract leaves
+open, and `faults` has what can go wrong with one request. All of these are pure. The edges are `transport` (httpx, in
+process), `http` (a server on loopback) and `sandbox` (the state file).
 """

@@ -48,7 +48,7 @@ class Account:
     stale: list[tuple[list[Json], int]] = field(default_factory=list)
 
     def copy(self) -> "Account":
-        """Returns an independent copy; the kept tunnels themselves are shared, since none is ever changed."""
+        """An independent copy; the kept tunnels themselves are shared, since none is ever changed."""
         return Account(
             dict(self.tunnels),
             dict(self.keys),
@@ -60,7 +60,7 @@ class Account:
         )
 
     def find(self, tunnel_id: str) -> Json:
-        """Returns a tunnel.
+        """A tunnel.
 
         Raises:
             RefusedError: 404 with code 1032.
@@ -71,7 +71,7 @@ class Account:
         return tunnel
 
     def check_free(self, tunnel: Json, semantics: Semantics) -> None:
-        """Refuses a tunnel that needs what another one holds.
+        """Refuse a tunnel that needs what another one holds.
 
         Args:
             tunnel: The tunnel to be kept.
@@ -87,20 +87,20 @@ class Account:
                 raise RefusedError(message)
 
     def remember(self, lag: int) -> None:
-        """Keeps the present tunnels as the state before a write, for `lag` list reads to come."""
+        """Keep the present tunnels as the state before a write, for `lag` list reads to come."""
         self.before = list(self.tunnels.values())
         if lag:
             self.stale.append((self.before, lag))
 
     def keep(self, tunnel: Json, semantics: Semantics) -> None:
-        """Puts a tunnel in place of the one with its id, or adds it."""
+        """Put a tunnel in place of the one with its id, or add it."""
         self._release(tunnel["id"], semantics)
         self.tunnels[tunnel["id"]] = tunnel
         for claim in claims(tunnel, semantics):
             self.owners.setdefault(claim, tunnel["id"])
 
     def keep_all(self, tunnels: list[Json], semantics: Semantics) -> None:
-        """Puts several tunnels in place at once: only the end state must be free of collisions.
+        """Put several tunnels in place at once: only the end state must be free of collisions.
 
         Raises:
             RefusedError: As `check_free`; the account is then half changed and must be dropped.
@@ -113,7 +113,7 @@ class Account:
             self.owners.update((claim, tunnel["id"]) for claim in claims(tunnel, semantics))
 
     def remove(self, tunnel_id: str, semantics: Semantics) -> None:
-        """Takes a tunnel and its key away."""
+        """Take a tunnel and its key away."""
         self._release(tunnel_id, semantics)
         del self.tunnels[tunnel_id]
         self.keys.pop(tunnel_id, None)
@@ -125,7 +125,7 @@ class Account:
                 del self.owners[claim]
 
     def read(self) -> list[Json]:
-        """Returns what a list shows now, older than the truth while a write is still lagging."""
+        """What a list shows now, older than the truth while a write is still lagging."""
         if not self.stale:
             return list(self.tunnels.values())
         view = self.stale[0][0]
@@ -133,14 +133,14 @@ class Account:
         return view
 
     def settle(self) -> None:
-        """Forgets the past: stale views and counters."""
+        """Forget the past: stale views and counters."""
         self.before = list(self.tunnels.values())
         self.stale = []
         self.created = {}
         self.deleted = {}
 
     def snapshot(self) -> Json:
-        """Returns tunnels, keys and counters as a JSON-able value."""
+        """Tunnels, keys and counters as a JSON-able value."""
         return {
             "tunnels": list(self.tunnels.values()),
             "keys": dict(self.keys),
@@ -150,7 +150,7 @@ class Account:
 
 
 def restored(state: Any, semantics: Semantics) -> Account:
-    """Returns the account of a snapshot.
+    """The account of a snapshot.
 
     Raises:
         ValueError: Not a snapshot of an account.

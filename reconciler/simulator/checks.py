@@ -3,13 +3,15 @@
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
-from typing import Any
+from functools import lru_cache
+from ipaddress import IPv4Interface, ip_address, ip_interface
+from typing import Any, Literal
 
-from reconciler.simulator.addresses import address, interface
 from reconciler.simulator.message import RefusedError
 from reconciler.simulator.semantics import Semantics
 
 Json = dict[str, Any]
+Spelling = Literal["as_sent", "canonical", "odd"]
 Checker = Callable[[str, Any, Semantics], None]
 
 READ_ONLY = frozenset(
@@ -34,7 +36,7 @@ _LENGTHS = {"interface_address": (4, (30, 31)), "interface_address6": (6, (127,)
 
 
 def patch_of(body: object, semantics: Semantics, *, object_form: bool, bulk: bool = False) -> Json:
-    """Checks the fields that a create, PUT or bulk item carries.
+    """Check the fields that a create, PUT or bulk item carries.
 
     Args:
         body: The decoded JSON.
@@ -69,7 +71,7 @@ def patch_of(body: object, semantics: Semantics, *, object_form: bool, bulk: boo
 
 
 def _as_kept(body: Json, semantics: Semantics) -> Json:
-    """Returns the fields of a body as the server keeps them, without what it ignores; nearly every null is refused."""
+    """The fields of a body as the server keeps them, without what it ignores; nearly every null is refused."""
     fields: Json = {}
     for name, value in body.items():
         if value is not None:
@@ -221,7 +223,7 @@ def _fqdn(name: str, value: object, _: Semantics) -> None:
 
 
 def _anything(name: str, value: object, semantics: Semantics) -> None:
-    """Leaves the judgement to a later step that knows more than the value."""
+    """Leave the judgement to a later step that knows more than the value."""
 
 
 _CHECKERS: Mapping[str, Checker] = {
@@ -253,3 +255,63 @@ _BGP: Mapping[str, Checker] = {
     "export_filter_id": _text,
 }
 _IDENTITIES: Mapping[str, Checker] = {"fqdn_id": _clearing(_fqdn)}
+
+
+# Addresses. Cached, since the same texts come back at every request.
+
+
+@lru_cache(maxsize=65536)
+def address(text: str) -> str | None:
+    """The canonical text of an IP address, or None when `text` is not one."""
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        return None
+
+
+@lru_cache(maxsize=65536)
+def interface(text: str) -> tuple[int, int, int] | None:
+    """Version, number and prefix length of `address/length`, or None when `text` is something else."""
+    if "/" not in text:
+        return None
+    try:
+        parsed = ip_interface(text)
+        length = int(text.partition("/")[2])
+    except ValueError:
+        return None
+    return parsed.version, int(parsed.ip), length
+
+
+@lru_cache(maxsize=65536)
+def cells(text: str) -> tuple[tuple[int, int], ...]:
+    """The two-address cells of an interface network: networks overlap when they share a cell."""
+    parsed = interface(text)
+    if parsed is None:
+        return ()
+    version, number, length = parsed
+    size = 32 if version == 4 else 128  # noqa: PLR2004
+    first = number >> (size - length) << (size - length) >> 1
+    return tuple((version, first + step) for step in range(max(1, 1 << (size - length) >> 1)))
+
+
+@lru_cache(maxsize=65536)
+def peer(text: str) -> str:
+    """The other host of a /31 or /30, which a bidirectional health check probes; `""` if none."""
+    try:
+        own = IPv4Interface(text)
+    except ValueError:
+        return ""
+    return next((str(host) for host in own.network.hosts() if host != own.ip), "")
+
+
+@lru_cache(maxsize=65536)
+def respell(text: str, spelling: Spelling) -> str:
+    """An equal spelling of an address or prefix: as sent, shortest, or longest in capitals."""
+    if spelling == "as_sent":
+        return text
+    try:
+        parsed = ip_interface(text)
+    except ValueError:
+        return text
+    plain = parsed if "/" in text else parsed.ip
+    return str(plain) if spelling == "canonical" else plain.exploded.upper()

@@ -27,7 +27,7 @@ class _Server(ThreadingHTTPServer):
         self.lock = threading.Lock()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Keeps quiet about clients that go away in the middle."""
+        """Keep quiet about clients that go away in the middle."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -40,7 +40,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        """Prints nothing: a request line would only repeat the simulator's own log."""
+        """Print nothing: a request line would only repeat the simulator's own log."""
 
     def _answer(self) -> None:
         length = self.headers.get("content-length", "0")
@@ -81,13 +81,13 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(reply.body)
 
     def __getattr__(self, name: str) -> Callable[[], None]:
-        """Takes every method, known or not: what it may do is the simulator's to say, in the API's envelope."""
+        """Take every method, known or not: what it may do is the simulator's to say, in the API's envelope."""
         if name.startswith("do_"):
             return self._answer
         raise AttributeError(name)
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
-        """Refuses in the envelope what is not HTTP at all; the base class would answer in HTML."""
+        """Refuse in the envelope what is not HTTP at all; the base class would answer in HTML."""
         self.request_version = self.protocol_version  # it may not have been read, and an answer needs a status line
         self._refuse(failure(code, 1022, f"Invalid Request: {message or HTTPStatus(code).phrase}"))
 
@@ -108,7 +108,7 @@ class RunningServer:
         self._thread.start()
 
     def shutdown(self) -> None:
-        """Stops the server and closes its socket."""
+        """Stop the server and close its socket."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -123,7 +123,7 @@ class RunningServer:
 
 
 def serve(simulator: Simulator, port: int = 0, answer: Answer = Simulator.handle) -> RunningServer:
-    """Starts a server on loopback.
+    """Start a server on loopback.
 
     Args:
         simulator: Answers the requests, one at a time.

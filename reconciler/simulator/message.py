@@ -49,20 +49,20 @@ class RefusedError(Exception):
 
 
 def ok(result: object) -> Reply:
-    """Returns a 200 reply with the success envelope around `result`."""
+    """A 200 reply with the success envelope around `result`."""
     body = _encode({"success": True, "errors": [], "messages": [], "result": result})
     return Reply(200, dict(_JSON_HEADERS), body.encode())
 
 
 def failure(status: int, code: int, message: str) -> Reply:
-    """Returns a reply with the failure envelope (API: `result` is null, `errors` has code and message)."""
+    """A reply with the failure envelope (API: `result` is null, `errors` has code and message)."""
     errors = [{"code": code, "message": message}]
     body = _encode({"success": False, "errors": errors, "messages": [], "result": None})
     return Reply(status, dict(_JSON_HEADERS), body.encode())
 
 
 def route(method: str, path: str) -> Route:
-    """Finds the operation of a request.
+    """Find the operation of a request.
 
     Args:
         method: HTTP method in upper case.
@@ -94,12 +94,12 @@ def route(method: str, path: str) -> Route:
 
 
 def is_id(text: str) -> bool:
-    """Tells whether `text` is an identifier: 32 lower-case hexadecimal digits."""
+    """Whether `text` is an identifier: 32 lower-case hexadecimal digits."""
     return len(text) == 32 and _HEX.issuperset(text)  # noqa: PLR2004
 
 
 def decode(body: bytes) -> Any:
-    """Reads a JSON request body.
+    """Read a JSON request body.
 
     Raises:
         RefusedError: Not JSON, not UTF-8, nested too deeply, or holding NaN, Infinity or half a surrogate pair.

@@ -15,7 +15,7 @@ _MAX_BYTES = 256 * 1024 * 1024
 
 
 def load(path: Path, semantics: Semantics, now: Callable[[], float]) -> Simulator:
-    """Reads a sandbox file; a missing one is an empty world.
+    """Read a sandbox file; a missing one is an empty world.
 
     Args:
         path: The file.
@@ -51,7 +51,7 @@ def load(path: Path, semantics: Semantics, now: Callable[[], float]) -> Simulato
 
 
 def save(path: Path, simulator: Simulator) -> None:
-    """Writes a sandbox file: a new file with mode 0600, flushed to disk, then put in place.
+    """Write a sandbox file: a new file with mode 0600, flushed to disk, then put in place.
 
     Args:
         path: The file; missing folders are made, its own with mode 0700.
@@ -82,7 +82,7 @@ def save(path: Path, simulator: Simulator) -> None:
 
 
 def saving(path: Path, answer: Answer = Simulator.handle) -> Answer:
-    """Returns an `answer` that saves the file after every write, also one whose answer is lost: a kill loses none.
+    """An `answer` that saves the file after every write, also one whose answer is lost: a kill loses none.
 
     The caller holds the lock from `load` to the last request.
     """

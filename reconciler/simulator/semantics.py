@@ -93,7 +93,7 @@ class Semantics:
 
     @classmethod
     def parse(cls, text: str) -> "Semantics":
-        """Reads switches as `name=value,name=value`.
+        """Read switches as `name=value,name=value`.
 
         Lists are separated by `;` (`psk_refusals=a;b`), tokens are `tokens=secret:write;other:read`, a rate
         limit is `rate_limit=8/2` (calls/seconds). `put=…` sets both kinds of PUT, `unset=absent`, `null` or `explicit`
@@ -129,13 +129,13 @@ _EXPLICIT = {
 
 
 def _spread(name: str, value: str) -> dict[str, str]:
-    """Returns the switches that one part of the text sets: several for a short form."""
+    """The switches that one part of the text sets: several for a short form."""
     if name == "put":
         return {"single_put": value, "bulk_put": value}
     if name != "unset":
         return {name: value}
     if value not in ("absent", "null", "explicit"):
-        raise ValueError(f"unset: {value!r} is none of absent, null, explicit")
+        raise ValueError(f"unset: {value!r} is not one of absent, null, explicit")
     return _EXPLICIT if value == "explicit" else dict.fromkeys(_EXPLICIT, value)
 
 
@@ -147,7 +147,7 @@ def _value(name: str, hint: object, text: str) -> object:
     else:
         return _free_value(name, text)
     if text not in choices:
-        raise ValueError(f"{name}: {text!r} is none of {', '.join(choices)}")
+        raise ValueError(f"{name}: {text!r} is not one of {', '.join(choices)}")
     return choices[text]
 
 

@@ -1,24 +1,25 @@
 """The simulated server: requests in, replies out, no I/O and no clock of its own."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from email.utils import formatdate
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 from reconciler.simulator.account import Account, restored
-from reconciler.simulator.calls import Call
 from reconciler.simulator.checks import Json
-from reconciler.simulator.limits import Limiter, authorize
 from reconciler.simulator.message import RefusedError, Reply, Request, Route, decode, failure, ok, route
-from reconciler.simulator.operations import HANDLERS
+from reconciler.simulator.operations import HANDLERS, Call
 from reconciler.simulator.semantics import DEFAULT, Semantics
 from reconciler.simulator.tunnels import shown
 
 FORMAT = 1
 _FORM = "x-magic-new-hc-target"
 _EPOCH = 1_767_225_600.0
+_WRITES = frozenset({"create", "bulk", "update", "delete", "psk_generate", "psk_set"})
 
 
 class LogEntry(NamedTuple):
@@ -38,6 +39,58 @@ def _second(seconds: int) -> str:
 
 def _stopped_clock() -> float:
     return _EPOCH
+
+
+class Limiter:
+    """Counts calls per token in windows; the call over the limit blocks the token for one more window."""
+
+    def __init__(self) -> None:
+        self._windows: dict[str, tuple[float, int]] = {}
+        self._blocked: dict[str, float] = {}
+
+    def copy(self) -> "Limiter":
+        """An independent copy."""
+        twin = Limiter()
+        twin._windows, twin._blocked = dict(self._windows), dict(self._blocked)
+        return twin
+
+    def admit(self, token: str, now: float, semantics: Semantics) -> tuple[dict[str, str], Reply | None]:
+        """Count one call.
+
+        Args:
+            token: Whose call it is.
+            now: Seconds since the epoch.
+            semantics: The limit and the form of `Retry-After`.
+
+        Returns:
+            The rate headers of the answer, and the 429 answer when the call is over the limit.
+        """
+        if semantics.rate_limit is None:
+            return {}, None
+        calls, seconds = semantics.rate_limit
+        start, count = self._windows.get(token, (now, 0))
+        if now >= start + seconds:
+            start, count = now, 0
+        count += 1
+        self._windows[token] = (start, count)
+        until = self._blocked.get(token, now)
+        if count > calls and until <= now:
+            until = self._blocked[token] = now + seconds
+        reset = math.ceil(max(until, start + seconds) - now)
+        headers = {
+            "ratelimit": f'"default";r={max(0, calls - count) if until <= now else 0};t={reset}',
+            "ratelimit-policy": f'"default";q={calls};w={seconds:g}',
+        }
+        return headers, _too_many(until, now, semantics) if until > now else None
+
+
+def _too_many(until: float, now: float, semantics: Semantics) -> Reply:
+    reply = failure(429, 10429, "Too many requests")
+    if semantics.retry_after == "seconds":
+        reply.headers["retry-after"] = str(math.ceil(until - now))
+    elif semantics.retry_after == "date":
+        reply.headers["retry-after"] = formatdate(math.ceil(until), usegmt=True)
+    return reply
 
 
 class Simulator:
@@ -61,7 +114,7 @@ class Simulator:
         self._micros = 0
 
     def handle(self, request: Request) -> Reply:
-        """Answers one request, as the API would."""
+        """Answer one request, as the API would."""
         token = request.headers.get("authorization", "")
         extra, reply = self._limiter.admit(token, self._now(), self.semantics)
         touched: tuple[str, ...] = ()
@@ -80,17 +133,17 @@ class Simulator:
         return reply
 
     def handle_as_before(self, request: Request, account_id: str) -> Reply:
-        """Answers one list request with the state before the last write (a fault: a read that is stale)."""
+        """Answer one list request with the state before the last write (a fault: a read that is stale)."""
         account = self.account(account_id)
         account.stale.insert(0, (account.before, 1))
         return self.handle(request)
 
     def time(self) -> float:
-        """Returns the clock's time, seconds since the epoch."""
+        """The clock's time, seconds since the epoch."""
         return self._now()
 
     def note(self, request: Request, status: int, touched: tuple[str, ...] = ()) -> None:
-        """Adds a line to the log; faults that answer instead of the server use it too."""
+        """Add a line to the log; faults that answer instead of the server use it too."""
         self.log.append(LogEntry(request.method, request.path, request.query, status, touched))
 
     def _call(self, found: Route, request: Request, body: Any) -> Call:
@@ -101,19 +154,19 @@ class Simulator:
         return Call(account, found.tunnel_id, body, object_form, dry)
 
     def account(self, account_id: str) -> Account:
-        """Returns the account, made empty when it was never spoken of."""
+        """The account, made empty when it was never spoken of."""
         account = self._accounts.get(account_id)
         if account is None:
             account = self._accounts[account_id] = Account()
         return account
 
     def new_id(self) -> str:
-        """Returns the next tunnel id: 32 hexadecimal digits that depend on the seed alone."""
+        """The next tunnel id: 32 hexadecimal digits that depend on the seed alone."""
         self._ids += 1
         return blake2b(f"{self.semantics.seed}:{self._ids}".encode(), digest_size=16).hexdigest()
 
     def moment(self, *, nanoseconds: bool = False) -> str:
-        """Returns the next timestamp, always later than the one before (API: trailing zeros are cut)."""
+        """The next timestamp, always later than the one before (API: trailing zeros are cut)."""
         self._micros = max(int(self._now() * 1_000_000), self._micros + 1)
         seconds, micros = divmod(self._micros, 1_000_000)
         text = _second(seconds)
@@ -122,38 +175,38 @@ class Simulator:
         return f"{text}.{micros:06d}".rstrip("0").rstrip(".") + "Z"
 
     def rank(self, tunnel_id: str) -> bytes:
-        """Returns the sort key of a shuffled list, another one at each read."""
+        """The sort key of a shuffled list, another one at each read."""
         return blake2b(f"{self.semantics.seed}:{self._reads}:{tunnel_id}".encode(), digest_size=8).digest()
 
     def count_read(self) -> None:
-        """Counts a list read, so that the next shuffle differs."""
+        """Count a list read, so that the next shuffle differs."""
         self._reads += 1
 
     def tunnels(self, account_id: str) -> list[Json]:
-        """Returns the tunnels as an answer with object targets would give them, in order of creation."""
+        """The tunnels as an answer with object targets would give them, in order of creation."""
         kept = self.account(account_id).tunnels.values()
         return [shown(tunnel, self.semantics, object_form=True) for tunnel in kept]
 
     def keys(self, account_id: str) -> dict[str, str]:
-        """Returns tunnel id to pre-shared key, which no answer of the API ever shows."""
+        """Tunnel id to pre-shared key, which no answer of the API ever shows."""
         return dict(self.account(account_id).keys)
 
     def created(self, account_id: str) -> dict[str, int]:
-        """Returns how often a create of each name took effect."""
+        """How often a create of each name took effect."""
         return dict(self.account(account_id).created)
 
     def deleted(self, account_id: str) -> dict[str, int]:
-        """Returns how often a delete of each name took effect."""
+        """How often a delete of each name took effect."""
         return dict(self.account(account_id).deleted)
 
     def settle(self) -> None:
-        """Makes the present state the start of a story: no past for stale reads, no log, no counts."""
+        """Make the present state the start of a story: no past for stale reads, no log, no counts."""
         self.log.clear()
         for account in self._accounts.values():
             account.settle()
 
     def clone(self) -> "Simulator":
-        """Returns an independent copy, log and counters included; cheap, since kept tunnels are shared."""
+        """An independent copy, log and counters included; cheap, since kept tunnels are shared."""
         twin = Simulator(self.semantics, self._now)
         twin.log = list(self.log)
         twin._accounts = {account_id: account.copy() for account_id, account in self._accounts.items()}
@@ -162,7 +215,7 @@ class Simulator:
         return twin
 
     def snapshot(self) -> Json:
-        """Returns the state as a JSON-able value.
+        """The state as a JSON-able value.
 
         It holds the pre-shared keys. Lagging views, rate limits and the log are not in it.
         """
@@ -176,7 +229,7 @@ class Simulator:
         semantics: Semantics = DEFAULT,
         now: Callable[[], float] = _stopped_clock,
     ) -> "Simulator":
-        """Returns the simulator of a snapshot.
+        """The simulator of a snapshot.
 
         Raises:
             ValueError: Not a snapshot, or one of another format.
@@ -198,7 +251,7 @@ Answer = Callable[[Simulator, Request], Reply]
 
 
 def _boolean(name: str, values: list[str]) -> bool:
-    """Returns the value of an optional parameter: a client that means a dry run must never get a real one."""
+    """The value of an optional parameter: a client that means a dry run must never get a real one."""
     if values not in ([], ["true"], ["false"]):
         raise RefusedError(f'Invalid Request: "{name}" must be true or false, once')
     return values == ["true"]
@@ -214,3 +267,17 @@ def _named(found: Route, body: Any) -> tuple[str, ...]:
         return ()
     spoken = (item.get("id") or item.get("name") for item in items if isinstance(item, dict))
     return tuple(text for text in spoken if isinstance(text, str))
+
+
+def authorize(operation: str, headers: Mapping[str, str], semantics: Semantics) -> None:
+    """Check the bearer token against the operation.
+
+    Raises:
+        RefusedError: 401 without a known token, 403 when the token may only read, both with code 10000.
+    """
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    right = "write" if semantics.tokens is None else semantics.tokens.get(token)
+    if scheme.lower() != "bearer" or not token.strip() or right is None:
+        raise RefusedError("Authentication error", code=10000, status=401)
+    if right != "write" and operation in _WRITES:
+        raise RefusedError("Authentication error: the token may not write", code=10000, status=403)

@@ -13,13 +13,13 @@ class SimulatorTransport(httpx.BaseTransport):
     """Answers httpx requests from a simulator, one at a time, so that threads may share it."""
 
     def __init__(self, simulator: Simulator, answer: Answer = Simulator.handle) -> None:
-        """Takes the simulator, and what answers in its place when a test wants faults."""
+        """Take the simulator, and what answers in its place when a test wants faults."""
         self.simulator = simulator
         self._answer = answer
         self._lock = threading.Lock()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Answers one request; the host is not looked at.
+        """Answer one request; the host is not looked at.
 
         Raises:
             httpx.ConnectError: A fault says that the request was not sent.
@@ -37,12 +37,12 @@ class SimulatorTransport(httpx.BaseTransport):
 
 
 def request_of(request: httpx.Request) -> Request:
-    """Returns an httpx request as the simulator takes it."""
+    """An httpx request as the simulator takes it."""
     headers = {name.lower(): value for name, value in request.headers.items()}
     query = request.url.query.decode("ascii", "replace")
     return Request(request.method, request.url.path, query, headers, request.read())
 
 
 def response_of(reply: Reply, request: httpx.Request) -> httpx.Response:
-    """Returns a reply of the simulator as httpx gives it; the body is decoded only when it is read."""
+    """A reply of the simulator as httpx gives it; the body is decoded only when it is read."""
     return httpx.Response(reply.status, headers=reply.headers, stream=httpx.ByteStream(reply.body), request=request)

@@ -8,8 +8,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
-from reconciler.simulator.addresses import address, cells, peer, respell
-from reconciler.simulator.checks import CLEARABLE, OBJECTS, READ_ONLY, Json
+from reconciler.simulator.checks import CLEARABLE, OBJECTS, READ_ONLY, Json, address, cells, peer, respell
 from reconciler.simulator.message import RefusedError
 from reconciler.simulator.semantics import Semantics
 
@@ -29,7 +28,7 @@ _BGP_STATUS = {"state": "BGP_DOWN", "tcp_established": False, "updated_at": "202
 
 
 def created(patch: Json, tunnel_id: str, moment: str, semantics: Semantics) -> Json:
-    """Returns a new tunnel.
+    """A new tunnel.
 
     Args:
         patch: Checked fields; `psk` is ignored here.
@@ -50,7 +49,7 @@ def created(patch: Json, tunnel_id: str, moment: str, semantics: Semantics) -> J
 
 
 def updated(old: Json, patch: Json, semantics: Semantics, *, merge: bool) -> Json:
-    """Returns the tunnel after a PUT, with its old `modified_on`.
+    """The tunnel after a PUT, with its old `modified_on`.
 
     Args:
         old: The kept tunnel.
@@ -106,7 +105,7 @@ def _drop_unset(fields: Json) -> None:
 
 
 def claims(tunnel: Json, semantics: Semantics) -> tuple[Claim, ...]:
-    """Returns what no other tunnel of the account may hold: name, interface cells, identity per endpoint."""
+    """What no other tunnel of the account may hold: name, interface cells, identity per endpoint."""
     return _claims(
         tunnel["name"] if semantics.names_unique else None,
         tunnel["interface_address"] if semantics.addresses_unique else "",
@@ -127,7 +126,7 @@ def _claims(name: str | None, network: str, network6: str, fqdn: str, endpoint: 
 
 
 def shown(tunnel: Json, semantics: Semantics, *, object_form: bool) -> Json:
-    """Returns the tunnel as an answer gives it.
+    """The tunnel as an answer gives it.
 
     Args:
         tunnel: The kept tunnel.
@@ -170,7 +169,7 @@ def _effective(tunnel: Json) -> str:
 
 
 def _fill_unset(view: Json, semantics: Semantics) -> None:
-    """Gives what is unset the form that the switches ask for."""
+    """Give what is unset the form that the switches ask for."""
     if "bgp" in view:
         prefixes = _unset(["extra_prefixes"], semantics.unset_prefixes, value=[])
         view["bgp"] = prefixes | _unset(_BGP_TEXTS, semantics.unset_text, value="") | view["bgp"]
@@ -184,7 +183,7 @@ def _fill_unset(view: Json, semantics: Semantics) -> None:
 
 
 def _unset(names: Iterable[str], form: str, *, value: Any) -> Json:
-    """Returns unset fields in the form that a switch asks for: none, null, or a value that says nothing."""
+    """Unset fields in the form that a switch asks for: none, null, or a value that says nothing."""
     if form == "absent":
         return {}
     return dict.fromkeys(names, None if form == "null" else value)

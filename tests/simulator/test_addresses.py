@@ -1,6 +1,6 @@
 import pytest
 
-from reconciler.simulator.addresses import cells, interface, peer, respell
+from reconciler.simulator.checks import cells, interface, peer, respell
 
 
 @pytest.mark.parametrize(

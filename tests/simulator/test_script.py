@@ -1,8 +1,7 @@
 import pytest
 
-from reconciler.simulator.faults import Ambiguous, FaultKind
+from reconciler.simulator.faults import Ambiguous, FaultKind, parse_faults, scripted
 from reconciler.simulator.message import Request
-from reconciler.simulator.script import parse_faults, scripted
 
 
 def test_each_request_meets_its_own_fault(api):
