@@ -2,20 +2,30 @@
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from threading import Lock
 
-from reconciler.cli.approval import require_approval
+from reconciler.api.call import Call, Verb
+from reconciler.cli.clients import Clients
 from reconciler.cli.context import Context, Halt, halt
 from reconciler.cli.files import load_files
 from reconciler.cli.keys import Keys
 from reconciler.cli.lock import lock_accounts
-from reconciler.cli.plan import server_check, stale, too_strict
-from reconciler.cli.planning import Found, Planned, Unplanned, plan_account, plan_all, plans_of, side_by_side
-from reconciler.cli.progress import Progress
-from reconciler.cli.read import read_input
-from reconciler.cli.remote import Remote
-from reconciler.cli.streams import traceback_text
+from reconciler.cli.named import read_file
+from reconciler.cli.output import traceback_text
+from reconciler.cli.plan import (
+    Planned,
+    Stopped,
+    plan_account,
+    plan_all,
+    plans_of,
+    server_check,
+    side_by_side,
+    stale,
+    too_strict,
+)
 from reconciler.engine.apply import apply
 from reconciler.engine.drive import drive
 from reconciler.model.problems import error
@@ -28,9 +38,18 @@ from reconciler.report.accounts import applied, planned, report_of, with_keys
 LIST_LASTS = 30.0
 """Seconds for which a list may be written upon; after that it is read again."""
 
+_LONG = 8
+"""Calls from which on an apply shows its progress."""
+
+_BAR = 30
+
+_SAVE = "Nothing was written. Look at a new plan and save it: reconciler plan --out FILE"
+_REMEDY = "Run it on a terminal, or add --auto-approve."
+_REVIEWED = " A plan that was reviewed goes with apply --plan FILE."
+
 
 @dataclass(frozen=True)
-class Done:
+class Ended:
     """One account's end: its report, and whether anything was written."""
 
     report: AccountReport
@@ -39,116 +58,50 @@ class Done:
 
 def run(ctx: Context) -> Report:
     """Converge every selected account that no guard blocks; accounts fail independently."""
-    saved_text = read_input(ctx, "--plan", ctx.options.plan) if ctx.options.plan else None
+    options = ctx.options
+    saved_text = read_file(ctx, "--plan", options.plan) if options.plan else None
     every = load_files(ctx)
-    saved = None if saved_text is None else _parsed(saved_text)
+    try:
+        saved = None if saved_text is None else json.loads(saved_text)
+    except (ValueError, RecursionError):
+        raise halt("plan_changed", "saved-plan", "the saved plan is not JSON", _SAVE) from None
     accounts = [d.account for d in every]
-    with Remote(ctx, accounts) as remote, lock_accounts(ctx, accounts):
-        found = plan_all(ctx, remote, every)
+    with Clients(ctx, accounts) as clients, lock_accounts(ctx, accounts):
+        found = plan_all(ctx, clients, every)
         ctx.diagnostics = (*ctx.diagnostics, *stale(found))
         _require_strict(ctx, found)
-        if ctx.options.plan:
+        if options.plan:
             _require_saved(saved, found)
-        found = _checked(ctx, remote, found) if ctx.options.server_check else found
+        if options.server_check:
+            found = _without_refused(ctx, clients, found)
         ready = _ready(found)
-        _approve(ctx, remote, found)
-        keys = Keys(ctx, remote, ready)
+        if not (all(plan.empty for plan in ready) or options.auto_approve or options.plan):
+            shown = [_waiting(one, "blocked") for one in found]
+            report = report_of("plan", shown, ctx.diagnostics, sandbox=ctx.sandbox)
+            require_approval(ctx, clients, report, "apply these changes")
+        keys = Keys(ctx, clients, ready)
         _require_strict(ctx, found)
-        with Progress(ctx, ready) as progress:
-            done = side_by_side(ctx, found, lambda p: _safely(ctx, p, lambda: _account(ctx, remote, keys, p, progress)))
-    return _report(ctx, done)
+        with _progress(ctx, ready) as watch:
+            ended = side_by_side(ctx, found, lambda one: _safely(ctx, clients, keys, one, watch))
+    written = any(e.written for e in ended)
+    return report_of("apply", [e.report for e in ended], ctx.diagnostics, sandbox=ctx.sandbox, written=written)
 
 
-def _require_strict(ctx: Context, found: Sequence[Found]) -> None:
-    """Write nothing when `--strict` takes a warning for an error.
-
-    Raises:
-        Halt: `invalid`.
-    """
+def _require_strict(ctx: Context, found: Sequence[Planned | Stopped]) -> None:
+    """Write nothing when `--strict` takes a warning for an error."""
     if too_strict(ctx):
         raise Halt("invalid", ctx.diagnostics, [_waiting(one, "blocked") for one in found])
 
 
-def _obstacle(plan: Plan) -> bool:
-    """Whether a guard or a pause keeps the plan from being carried out."""
-    return bool(plan.guards) or plan.desired.account.paused is not None
-
-
-def _ready(found: Sequence[Found]) -> list[Plan]:
-    return [plan for plan in plans_of(found) if not _obstacle(plan)]
-
-
-def _safely(ctx: Context, one: Found, work: Callable[[], Done]) -> Done:
-    """A bug in one account must not take the others' results away."""
-    try:
-        return work()
-    except Exception as bug:  # noqa: BLE001 - whatever it is, it has its exit code
-        ctx.stderr.write(traceback_text(bug))
-        ctx.stderr.write("internal error. This is a bug: please report the lines above.\n")
-        problem = Problem("internal", "internal error; what was done here is not known", "Run plan to see.")
-        return Done(replace(_waiting(one, "internal"), error=problem), written=True)
-
-
-def _account(ctx: Context, remote: Remote, keys: Keys, one: Found, progress: Progress) -> Done:
-    if isinstance(one, Unplanned) or _obstacle(one.plan):
-        return Done(_waiting(one, "blocked"))
-    if time.monotonic() - one.listed_at > LIST_LASTS and not one.plan.empty:
-        again = plan_account(ctx, remote, one.plan.desired, one.plan.live.tunnels)
-        if isinstance(again, Unplanned):
-            return Done(again.report)
-        if again.plan.digest != one.plan.digest:
-            return Done(_moved(again.plan))
-        one = again
-    plan = one.plan
-    account = plan.desired.account
-    remote.client(account).watch = progress.watch
-    carry = remote.carry(account)
-    ended = drive(apply(plan, keys.of(plan)), carry)
-    verdicts = keys.deliver(plan, ended, carry)
-    report = with_keys(applied(plan, ended), plan, verdicts)
-    return Done(report, ended.written or any(v.result in (Result.APPLIED, Result.UNKNOWN) for v in verdicts.values()))
-
-
-def _moved(now: Plan) -> AccountReport:
-    problem = Problem(
-        "plan-changed",
-        "the account changed while the plan waited for approval; nothing was written",
-        "Look at the new plan and approve that one.",
-    )
-    return replace(planned(now, "plan_changed"), error=problem)
-
-
-def _waiting(one: Found, outcome: Outcome) -> AccountReport:
-    """The report of an account in which nothing was written."""
-    if isinstance(one, Unplanned):
-        return one.report
-    if outcome != "blocked" or _obstacle(one.plan) or not one.plan.empty:
-        return planned(one.plan, outcome)
-    return planned(one.plan, "ok")
-
-
-def _parsed(saved: bytes) -> object:
-    """The saved plan's JSON, read before any call.
-
-    Raises:
-        Halt: `plan_changed` when it is no JSON.
-    """
-    try:
-        document: object = json.loads(saved)
-    except (ValueError, RecursionError):
-        raise halt("plan_changed", "saved-plan", "the saved plan is no JSON", _SAVE) from None
-    return document
-
-
-def _require_saved(saved: object, found: Sequence[Found]) -> None:
+def _require_saved(saved: object, found: Sequence[Planned | Stopped]) -> None:
     """Refuse to go on unless the saved plan is what would be done now.
 
     Raises:
         Halt: `plan_changed`, naming what differs; or an account could not be read.
     """
-    failed = [one.report for one in found if isinstance(one, Unplanned)]
+    failed = [one.report for one in found if isinstance(one, Stopped)]
     if failed:
-        raise Halt(report_of("apply", failed).outcome, accounts=[_waiting(p, "error") for p in found])
+        raise Halt(report_of("apply", failed).outcome, accounts=[_waiting(one, "error") for one in found])
     plans = plans_of(found)
     differing = check_saved(saved, plans)
     if differing:
@@ -157,36 +110,128 @@ def _require_saved(saved: object, found: Sequence[Found]) -> None:
         raise Halt(worst((*(a.outcome for a in accounts), "plan_changed")), problems, accounts)
 
 
-_SAVE = "Nothing was written. Look at a new plan and save it: reconciler plan --out FILE"
-
-
-def _checked(ctx: Context, remote: Remote, found: Sequence[Found]) -> tuple[Found, ...]:
+def _without_refused(
+    ctx: Context, clients: Clients, found: Sequence[Planned | Stopped]
+) -> tuple[Planned | Stopped, ...]:
     """Without the plans of accounts in which the server refuses a change, or that moved meanwhile."""
-    checks = server_check(ctx, remote, _ready(found))
-    wrong = {c.account: c for c in checks if c.outcome != "ok"}
+    wrong = {c.account: c for c in server_check(ctx, clients, _ready(found)) if c.outcome != "ok"}
 
-    def one(before: Found) -> Found:
+    def one(before: Planned | Stopped) -> Planned | Stopped:
         account = before.plan.desired.account if isinstance(before, Planned) else before.account
-        return Unplanned(account, wrong[account.name]) if account.name in wrong else before
+        return Stopped(account, wrong[account.name]) if account.name in wrong else before
 
-    return tuple(one(p) for p in found)
+    return tuple(map(one, found))
 
 
-def _approve(ctx: Context, remote: Remote, found: Sequence[Found]) -> None:
-    """Ask, unless there is nothing to do or it was approved before.
+def _ready(found: Sequence[Planned | Stopped]) -> list[Plan]:
+    return [plan for plan in plans_of(found) if not _obstacle(plan)]
+
+
+def _obstacle(plan: Plan) -> bool:
+    """Whether a guard or a pause keeps the plan from being carried out."""
+    return bool(plan.guards) or plan.desired.account.paused is not None
+
+
+def _safely(ctx: Context, clients: Clients, keys: Keys, one: Planned | Stopped, watch: Callable[[Call], None]) -> Ended:
+    """A bug in one account must not take the others' results away."""
+    try:
+        return _account(ctx, clients, keys, one, watch)
+    except Exception as bug:  # noqa: BLE001 - whatever it is, it has its exit code
+        ctx.output.stderr.write(traceback_text(bug))
+        ctx.output.stderr.write("internal error. This is a bug: please report the lines above.\n")
+        problem = Problem("internal", "internal error; what was done here is not known", "Run plan to see.")
+        return Ended(replace(_waiting(one, "internal"), error=problem), written=True)
+
+
+def _account(
+    ctx: Context, clients: Clients, keys: Keys, one: Planned | Stopped, watch: Callable[[Call], None]
+) -> Ended:
+    if isinstance(one, Stopped) or _obstacle(one.plan):
+        return Ended(_waiting(one, "blocked"))
+    plan = one.plan
+    if time.monotonic() - one.listed_at > LIST_LASTS and not plan.empty:
+        again = plan_account(ctx, clients, plan.desired, plan.live.tunnels)
+        if isinstance(again, Stopped):
+            return Ended(again.report)
+        if again.plan.digest != plan.digest:
+            problem = Problem(
+                "plan-changed",
+                "the account changed while the plan waited for approval; nothing was written",
+                "Look at the new plan and approve that one.",
+            )
+            return Ended(replace(planned(again.plan, "plan_changed"), error=problem))
+        plan = again.plan
+    account = plan.desired.account
+    clients.client(account).watch = watch
+    carry = clients.carry(account)
+    ended = drive(apply(plan, keys.of(plan)), carry)
+    verdicts = keys.deliver(plan, ended, carry)
+    report = with_keys(applied(plan, ended), plan, verdicts)
+    return Ended(report, ended.written or any(v.result in (Result.APPLIED, Result.UNKNOWN) for v in verdicts.values()))
+
+
+def _waiting(one: Planned | Stopped, outcome: Outcome) -> AccountReport:
+    """The report of an account in which nothing was written."""
+    if isinstance(one, Stopped):
+        return one.report
+    if outcome != "blocked" or _obstacle(one.plan) or not one.plan.empty:
+        return planned(one.plan, outcome)
+    return planned(one.plan, "ok")
+
+
+@contextmanager
+def _progress(ctx: Context, plans: Sequence[Plan]) -> Iterator[Callable[[Call], None]]:
+    """What counts the writes of a long apply on a terminal, from many threads; else it does nothing."""
+    total = sum(n for p in plans for verb, n in p.api_calls.items() if verb != "list")
+    stderr, lock, done = ctx.output.stderr, Lock(), 0
+    shown = total >= _LONG and stderr.isatty() and not ctx.options.verbose  # the log says more, and would cut the line
+
+    def watch(call: Call) -> None:
+        nonlocal done
+        if shown and call.verb is not Verb.LIST:
+            with lock:
+                done += 1
+                filled = min(_BAR, _BAR * done // total)
+                stderr.write(f"\rApplying [{'#' * filled}{' ' * (_BAR - filled)}] {done}/{total} calls ")
+                stderr.flush()
+
+    try:
+        yield watch
+    finally:
+        if done:
+            stderr.write(f"\r{' ' * 78}\r")
+            stderr.flush()
+
+
+def require_approval(ctx: Context, clients: Clients, shown: Report, what: str) -> None:
+    """Show what would be done and ask the person at the terminal; only `yes` approves. Elsewhere nobody can.
+
+    Args:
+        ctx: Surroundings; the plan and the question go to standard error, so that standard output stays parseable.
+        clients: Their deadlines don't run meanwhile.
+        shown: The plan.
+        what: What is asked, as in "Do you want to …?".
 
     Raises:
-        Halt: Nobody approved.
+        Halt: `blocked` when nobody approves, `interrupted` when the run is stopped meanwhile.
     """
-    if all(plan.empty for plan in _ready(found)) or ctx.options.auto_approve or ctx.options.plan:
-        return
-    began = time.monotonic()
-    accounts = [_waiting(p, "blocked") for p in found]
-    require_approval(ctx, report_of("plan", accounts, ctx.diagnostics, sandbox=ctx.sandbox), "apply these changes")
-    remote.extend(time.monotonic() - began)
+    began, stderr = time.monotonic(), ctx.output.stderr
+    if not (ctx.stdin.isatty() and stderr.isatty()):
+        raise _refused(shown, "nobody approved the changes; nothing was written")
+    from reconciler.render import render
+
+    stderr.write(render(replace(shown, outcome="ok"), "text", color=ctx.color(stderr)))
+    stderr.write(f"\nDo you want to {what}? Only 'yes' is taken: ")
+    stderr.flush()
+    answer = ctx.read_line()
+    if ctx.stop.is_set():
+        raise halt("interrupted", "interrupted", "stopped before anything was written", "Run it again.", shown.accounts)
+    if answer.strip() != "yes":
+        raise _refused(shown, "the changes were not approved; nothing was written")
+    clients.extend(time.monotonic() - began)
 
 
-def _report(ctx: Context, done: Sequence[Done]) -> Report:
-    reports = [d.report for d in done]
-    written = any(d.written for d in done)
-    return report_of("apply", reports, ctx.diagnostics, sandbox=ctx.sandbox, written=written)
+def _refused(shown: Report, why: str) -> Halt:
+    outcome = worst((*(a.outcome for a in shown.accounts), "blocked"))
+    remedy = _REMEDY + _REVIEWED if shown.command == "plan" else _REMEDY
+    return halt(outcome, "not-approved", why, remedy, shown.accounts)

@@ -5,11 +5,10 @@ A report in the place of a tunnel file deletes tunnels with the next apply; one 
 
 import os
 import stat
-from argparse import Namespace
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from reconciler.cli.options import UsageError
+from reconciler.cli.options import Options, UsageError
 from reconciler.files.tree import ACCOUNT_FILES, Tree, would_be_read
 from reconciler.model.desired import CommandRef, Desired, FileRef, Generated, KeyRef
 
@@ -17,7 +16,7 @@ _BESIDE = ("", ".pending", ".json")
 """What a sink keeps beside a key ends so."""
 
 
-def outputs(options: Namespace) -> Iterator[tuple[str, str]]:
+def outputs(options: Options) -> Iterator[tuple[str, str]]:
     """Options with the files that they name for writing."""
     for form, path in options.output:
         if path is not None:
@@ -25,7 +24,7 @@ def outputs(options: Namespace) -> Iterator[tuple[str, str]]:
     yield from _named(options, "out", "save_live")
 
 
-def refuse_inputs(options: Namespace) -> None:
+def refuse_inputs(options: Options) -> None:
     """Look at what the command line names for writing, before anything is read.
 
     Raises:
@@ -51,7 +50,7 @@ def refuse_inputs(options: Namespace) -> None:
             )
 
 
-def refuse_files(options: Namespace, tree: Tree, desired: Iterable[Desired]) -> None:
+def refuse_files(options: Options, tree: Tree, desired: Iterable[Desired]) -> None:
     """Look again when the files of tunnels are read, before anything is sent.
 
     Raises:
@@ -72,7 +71,7 @@ def refuse_files(options: Namespace, tree: Tree, desired: Iterable[Desired]) -> 
             raise UsageError(f"{option} is a file that the run reads: {other}. Choose another file.")
 
 
-def _named(options: Namespace, *names: str) -> Iterator[tuple[str, str]]:
+def _named(options: Options, *names: str) -> Iterator[tuple[str, str]]:
     for name in names:
         if path := getattr(options, name, None):
             yield f"{'the report' if name == 'report' else '--' + name.replace('_', '-')} {path}", path

@@ -4,15 +4,14 @@ from dataclasses import replace
 from pathlib import Path
 from shlex import quote
 
+from reconciler.cli.clients import Clients
 from reconciler.cli.context import Context
 from reconciler.cli.files import load_files
+from reconciler.cli.named import read_file
 from reconciler.cli.options import SANDBOX_FILE
-from reconciler.cli.plan import attributed, baseline_of
-from reconciler.cli.planning import Unplanned, plan_all
+from reconciler.cli.plan import Stopped, attributed, baseline_of, plan_all
 from reconciler.cli.psk import statuses
-from reconciler.cli.read import read_input
-from reconciler.cli.remote import Remote
-from reconciler.cli.render import parsed_report
+from reconciler.cli.small import saved_report
 from reconciler.files.patch import Accepted, accept_patch
 from reconciler.files.tree import read_tree
 from reconciler.model.desired import External
@@ -25,11 +24,11 @@ from reconciler.report.drift import drift_report, with_history
 def run(ctx: Context) -> Report:
     """The drift of every selected account, aged against `--previous`."""
     path = ctx.options.previous
-    before = read_input(ctx, "--previous", path) if path else None
+    before = read_file(ctx, "--previous", path) if path else None
     tree = read_tree(Path(ctx.options.dir))
     every = load_files(ctx, tree)
     baseline = baseline_of(ctx)
-    previous = None if before is None else parsed_report(path, before)
+    previous = saved_report(path, before) if path and before is not None else None
     # `git apply` takes paths below the working directory only.
     here = f"{Path.cwd()}/" if Path(ctx.options.dir).is_absolute() else ""
 
@@ -38,9 +37,9 @@ def run(ctx: Context) -> Report:
         return accept_patch(tree, plan.desired, drifted, ctx.now().date(), strip=here)
 
     accounts: list[AccountReport] = []
-    with Remote(ctx, [d.account for d in every]) as remote:
-        for one in plan_all(ctx, remote, every):
-            if isinstance(one, Unplanned):
+    with Clients(ctx, [d.account for d in every]) as clients:
+        for one in plan_all(ctx, clients, every):
+            if isinstance(one, Stopped):
                 accounts.append(one.report)
                 continue
             plan = attributed(one.plan, baseline)
@@ -61,7 +60,7 @@ def _same_place(ctx: Context) -> str:
     found = [f"--dir {quote(ctx.options.dir)}"] if ctx.options.dir != "tunnels" else []
     if ctx.sandbox:
         default = ctx.options.sandbox == SANDBOX_FILE
-        found.append("--sandbox" if default else f"--sandbox={quote(ctx.options.sandbox)}")
+        found.append("--sandbox" if default else f"--sandbox={quote(ctx.options.sandbox or '')}")
     if ctx.options.base_url:
         found.append(f"--base-url {quote(ctx.options.base_url)}")
     return " ".join(["", *found])

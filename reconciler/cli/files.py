@@ -27,8 +27,7 @@ def load_files(ctx: Context, tree: Tree | None = None) -> tuple[Desired, ...]:
     refuse_files(ctx.options, tree, loaded.desired)
     ctx.diagnostics = _concerning(ctx, tree, loaded)
     ctx.every = loaded.desired
-    strict = getattr(ctx.options, "strict", False) and ctx.diagnostics
-    if strict or has_errors(ctx.diagnostics):
+    if has_errors(ctx.diagnostics) or (ctx.options.strict and ctx.diagnostics):
         raise Halt("invalid", ctx.diagnostics)
     names = {a.name for a in selected(ctx, loaded.accounts)}
     return tuple(d for d in loaded.desired if d.account.name in names)

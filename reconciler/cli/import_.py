@@ -6,12 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from reconciler.cli.clash import refuse_files
+from reconciler.cli.clients import Clients
 from reconciler.cli.context import Context, Halt, halt
 from reconciler.cli.files import selected
+from reconciler.cli.named import replace_file
 from reconciler.cli.options import UsageError
-from reconciler.cli.planning import observe, side_by_side
-from reconciler.cli.remote import Remote
-from reconciler.cli.write import replace_file
+from reconciler.cli.plan import live_tunnels, side_by_side
 from reconciler.files.dump import Dumped, Ignored, account_text, add_ignores, dump
 from reconciler.files.load import load
 from reconciler.files.tree import AccountFiles, SourceFile, Tree, read_tree
@@ -31,12 +31,12 @@ def run(ctx: Context) -> Report:
     """Import every selected account, or a new one with `--account-id`."""
     root = Path(ctx.options.dir)
     tree = read_tree(root) if root.exists() else Tree((), ())
-    new = ctx.options.account_id is not None
-    targets = [_new_account(ctx, root, tree)] if new else _known_accounts(ctx, tree)
+    account_id = ctx.options.account_id
+    targets = _known_accounts(ctx, tree) if account_id is None else [_new_account(ctx, root, tree, account_id)]
     for _, files in targets:
         _refuse_overwriting(ctx, files)
-    with Remote(ctx, [desired.account for desired, _ in targets]) as remote:
-        lives = side_by_side(ctx, targets, lambda t: observe(remote, t[0].account))
+    with Clients(ctx, [desired.account for desired, _ in targets]) as clients:
+        lives = side_by_side(ctx, targets, lambda t: live_tunnels(clients, t[0].account))
     accounts: list[AccountReport] = []
     for (desired, files), live in zip(targets, lives, strict=True):
         if not isinstance(live, Live):
@@ -49,8 +49,8 @@ def run(ctx: Context) -> Report:
     return report_of("import", accounts, ctx.diagnostics, sandbox=ctx.sandbox)
 
 
-def _new_account(ctx: Context, root: Path, tree: Tree) -> tuple[Desired, AccountFiles]:
-    name, account_id = ctx.options.account[0], ctx.options.account_id
+def _new_account(ctx: Context, root: Path, tree: Tree, account_id: str) -> tuple[Desired, AccountFiles]:
+    name = ctx.options.account[0]
     if not _NAME.fullmatch(name):
         raise UsageError(f"--account {name!r} can't be a folder name here: use letters, digits, '.', '_' and '-'")
     if not _ID.fullmatch(account_id):

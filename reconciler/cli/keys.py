@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from reconciler.api.call import Step
+from reconciler.cli.clients import Clients
 from reconciler.cli.context import Context, Halt, halt
 from reconciler.cli.log import Carry
-from reconciler.cli.remote import Remote
 from reconciler.engine.apply import Applied
 from reconciler.engine.drive import drive
 from reconciler.model.desired import Account, CommandRef, Declared, EnvRef, FileRef, Generated
@@ -29,7 +29,7 @@ def resolved(ctx: Context, ring: KeyRing, targets: Iterable[Declared]) -> tuple[
         refs, ctx.env, command_environment(ctx.env, ctx.every), allow_commands=ctx.options.allow_commands
     )
     keys = {name: found.secret(name) for name in found.names()}
-    ctx.learn(*keys.values())
+    ctx.output.hide(*keys.values())
     for name, secret in keys.items():
         ring.add(name, secret)
     return problems
@@ -51,8 +51,9 @@ def sinks_of(
 ) -> tuple[dict[str, Sink], tuple[Diagnostic, ...]]:
     """The sinks of an account's tunnels whose key is generated; in the sandbox files of its own in their place."""
     refs = {t.name: (t.key, t.location) for t in targets if isinstance(t.key, Generated)}
-    allow = getattr(ctx.options, "allow_commands", False)
-    sinks, problems = open_sinks(refs, command_environment(ctx.env, ctx.every), ctx.now, allow_commands=allow)
+    sinks, problems = open_sinks(
+        refs, command_environment(ctx.env, ctx.every), ctx.now, allow_commands=ctx.options.allow_commands
+    )
     if not ctx.sandbox:
         return sinks, problems
     instead, told = sandbox_sinks(refs, f"{ctx.options.sandbox}.keys/{account.account_id}", ctx.now)
@@ -64,7 +65,7 @@ def key_carrier(ctx: Context, ring: KeyRing, sinks: dict[str, Sink], carry: Carr
 
     def both(step: Step | SinkStep) -> Any:
         if isinstance(step, SinkStep):
-            return carry_out(step, sinks, ring, ctx.learn)
+            return carry_out(step, sinks, ring, ctx.output.hide)
         return carry(step)
 
     return both
@@ -77,14 +78,14 @@ class Keys:
         Halt: `invalid` when one is missing, `error` when a sink fails; nothing was written.
     """
 
-    def __init__(self, ctx: Context, remote: Remote, plans: Sequence[Plan]) -> None:
+    def __init__(self, ctx: Context, clients: Clients, plans: Sequence[Plan]) -> None:
         self._ctx = ctx
-        self._remote = remote
+        self._clients = clients
         self._sinks: dict[str, dict[str, Sink]] = {}
         problems: list[Diagnostic] = []
         for plan in plans:
             created = _created(plan)
-            problems += resolved(ctx, remote.ring(plan.desired.account), created)
+            problems += resolved(ctx, clients.ring(plan.desired.account), created)
             keyless = [plan.desired.tunnels[name] for name in plan.keyless]
             sinks, wrong = sinks_of(ctx, plan.desired.account, [*created, *keyless])
             problems += wrong
@@ -99,7 +100,7 @@ class Keys:
         if not generated:
             return
         local = {name for name, by in generated.items() if by == "local"}
-        carry = self._carrier(plan, self._remote.carry(account))
+        carry = self._carrier(plan, self._clients.carry(account))
         verdicts: dict[str, Verdict] = drive(prepare(local, generated.keys() - local), carry)
         for name, verdict in verdicts.items():
             if verdict.result is Result.FAILED and verdict.problem:
@@ -108,11 +109,11 @@ class Keys:
 
     def _carrier(self, plan: Plan, carry: Carry) -> Callable[[Step | SinkStep], Any]:
         account = plan.desired.account
-        return key_carrier(self._ctx, self._remote.ring(account), self._sinks[account.account_id], carry)
+        return key_carrier(self._ctx, self._clients.ring(account), self._sinks[account.account_id], carry)
 
     def of(self, plan: Plan) -> frozenset[str]:
         """Names of the tunnels to create whose key is sent with the create."""
-        ring = self._remote.ring(plan.desired.account)
+        ring = self._clients.ring(plan.desired.account)
         return frozenset(t.name for t in _created(plan) if t.name in ring)
 
     def deliver(self, plan: Plan, ended: Applied, carry: Carry) -> dict[str, Verdict]:

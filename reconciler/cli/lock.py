@@ -18,7 +18,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from reconciler.cli.context import Context, base_of, halt
+from reconciler.cli.context import Context, halt
 from reconciler.model.desired import Account
 from reconciler.model.problems import warning
 
@@ -38,7 +38,7 @@ def lock_accounts(ctx: Context, accounts: Iterable[Account]) -> ExitStack:
         # Everybody takes them in the same order, so that no two runs wait for each other.
         for account in sorted(accounts, key=lambda a: a.account_id) if not ctx.sandbox else ():
             try:
-                path = _folder(ctx) / f"{account.account_id}-{_short(base_of(ctx))}.lock"
+                path = _folder(ctx) / f"{account.account_id}-{_short(ctx.base)}.lock"
                 stack.enter_context(lock(ctx, path, f"of account {account.name}"))
             except (OSError, RuntimeError) as wrong:
                 summary = "another apply on this machine is not kept waiting while this one writes"
@@ -64,8 +64,8 @@ def lock(ctx: Context, path: Path, of: str) -> AbstractContextManager[object]:
     found = FileLock(path, mode=0o600, on_acquired=partial(_sign, ctx.options.command))
     with suppress(Timeout):
         return found.acquire(blocking=False)
-    ctx.stderr.write(f"Waiting for {_holder(path, of)}.\n")
-    ctx.stderr.flush()
+    ctx.output.stderr.write(f"Waiting for {_holder(path, of)}.\n")
+    ctx.output.stderr.flush()
     try:
         return found.acquire(timeout=max(0.0, ctx.left()), poll_interval=_POLL, cancel_check=ctx.stop.is_set)
     except Timeout:

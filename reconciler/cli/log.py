@@ -1,22 +1,32 @@
-"""Logs on standard error, through structlog, which is imported only when a line is really written."""
+"""Logs on standard error: with `-v` a line for each call, with `-vv` one for each HTTP request too.
 
+structlog writes them; it is imported only when a line is really written. Neither bodies nor their sizes are told,
+since they may hold keys.
+"""
+
+import re
 import time
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, TextIO, cast
 
 from reconciler.api.call import Answered, CallOutcome, Pause, Step, problem_of
+from reconciler.api.exchange import AmbiguousError, NotSentError
+from reconciler.api.http import HttpPort
+from reconciler.api.wire import Reply, Request, ray_of
 from reconciler.cli.context import Context
 
 Carry = Callable[[Step], tuple[CallOutcome, ...]]
+"""Carries a step out: makes its calls, or pauses."""
+
+_WAIT = re.compile(r"[\w ,:+-]{1,80}", re.ASCII)
+"""What a `retry-after` may be: seconds or a date, or several."""
 
 
 def log(ctx: Context, event: str, **fields: object) -> None:
     """One line, when `-v` was given. The stream it goes to hides keys and tokens."""
-    if ctx.options.verbose:
-        _logger(ctx).info(event, **fields)
-
-
-def _logger(ctx: Context) -> Any:
+    if not ctx.options.verbose:
+        return
     import structlog
     from structlog.typing import EventDict, WrappedLogger
 
@@ -25,26 +35,21 @@ def _logger(ctx: Context) -> Any:
     def make_inert(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
         # Before anything is escaped: that would hide a key from the stream, which looks for it once more.
         return {
-            key: value if isinstance(value, int | float) else inert(ctx.redactor.clean(str(value)))
+            key: value if isinstance(value, int | float) else inert(ctx.output.redactor.clean(str(value)))
             for key, value in event.items()
         }
 
-    last = (
-        structlog.processors.JSONRenderer()
-        if ctx.options.log_format == "json"
-        else structlog.dev.ConsoleRenderer(
-            colors=ctx.color(ctx.stderr), exception_formatter=structlog.dev.plain_traceback
+    if ctx.options.log_format == "json":
+        last: Any = structlog.processors.JSONRenderer()
+    else:
+        last = structlog.dev.ConsoleRenderer(
+            colors=ctx.color(ctx.output.stderr), exception_formatter=structlog.dev.plain_traceback
         )
-    )
-    return structlog.wrap_logger(
-        structlog.PrintLogger(ctx.stderr),
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            make_inert,
-            last,
-        ],
-    )
+    stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
+    structlog.wrap_logger(
+        structlog.PrintLogger(cast(TextIO, ctx.output.stderr)),
+        processors=[structlog.processors.add_log_level, stamp, make_inert, last],
+    ).info(event, **fields)
 
 
 def logged(ctx: Context, account: str, carry: Carry) -> Carry:
@@ -55,7 +60,7 @@ def logged(ctx: Context, account: str, carry: Carry) -> Carry:
     def carry_and_log(step: Step) -> tuple[CallOutcome, ...]:
         began = time.monotonic()
         outcomes = carry(step)
-        seconds = round(time.monotonic() - began, 3)
+        seconds = _since(began)
         if isinstance(step, Pause):
             log(ctx, "pause", account=account, seconds=step.seconds, why=step.why)
             return outcomes
@@ -71,3 +76,33 @@ def logged(ctx: Context, account: str, carry: Carry) -> Carry:
         return outcomes
 
     return carry_and_log
+
+
+class LoggedPort(HttpPort):
+    """An `HttpPort` that tells of every attempt, also of those that a retry makes good and a call's own line hides.
+
+    Attributes:
+        tell: Takes the fields of a line; called from many threads.
+    """
+
+    tell: Callable[..., None]
+
+    def send(self, request: Request, timeout: float) -> Reply:
+        """As `HttpPort.send`."""
+        query = "&".join(f"{name}={value}" for name, value in request.query.items())
+        tell = partial(self.tell, method=request.method, path=request.path, query=query)
+        began = time.monotonic()
+        try:
+            reply = super().send(request, timeout)
+        except (NotSentError, AmbiguousError) as problem:
+            tell(problem=str(problem), seconds=_since(began))
+            raise
+        wait, ray = reply.headers.get("retry-after", ""), ray_of(reply)
+        # What explains a wait, and what Cloudflare's support asks for.
+        more = ({"retry_after": wait} if _WAIT.fullmatch(wait) else {}) | ({"cf_ray": ray} if ray else {})
+        tell(status=reply.status, seconds=_since(began), **more)
+        return reply
+
+
+def _since(began: float) -> float:
+    return round(time.monotonic() - began, 3)

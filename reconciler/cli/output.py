@@ -1,155 +1,139 @@
-"""Writes the report in every format that was asked for."""
+"""Standard output and standard error, behind the one fence that hides secrets; nothing that breaks them ends a run.
+
+A key that stands in a log can't be taken back. So whatever is written, by us, by a library or as the traceback of some
+thread, passes the redactor on its way out. And an apply must not end half-way because nobody reads its output any
+more, or because the disk behind it is full: what follows then goes nowhere, and the end of the run says so.
+"""
 
 import os
 import stat
-from collections.abc import Iterable
+import sys
+import traceback
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
-from functools import lru_cache
-from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from io import TextIOBase
+from threading import RLock
+from typing import Self, TextIO, cast
 
-from reconciler.cli.context import Context, Halt
-from reconciler.cli.steady import Steady
-from reconciler.cli.write import write_file
-from reconciler.files.tree import MAX_FILE
-from reconciler.model.problems import Diagnostic, Part, error
-from reconciler.model.report import EXIT_CODES, FIXED, Report, worst
-from reconciler.model.verdict import Result
-from reconciler.render import Format, render
-
-if TYPE_CHECKING:  # it needs PyYAML, which usual files are read without
-    from reconciler.files.excerpt import Excerpts
+from reconciler.secrets.redact import Redactor, mask_commands
+from reconciler.secrets.secret import Secret
 
 
-def write_report(ctx: Context, report: Report) -> int:
-    """Write the report to files and standard output; returns the exit code, the same in every format.
+class Stream(TextIOBase):
+    """A text stream that hides secrets, and that never raises.
 
-    What can't be written keeps nothing from being shown elsewhere, and is an error. It never hides that something
-    was done: a report that could be shown nowhere goes to standard error.
+    Only an end that may be the beginning of a secret is held back, also over `flush`, since a secret may come in two
+    parts; `finish` (and `close`) writes it. The target stays open: who opened it closes it. There is no `buffer`,
+    because bytes would go past the redactor.
+
+    Attributes:
+        failed: The system's words for why what was written is lost, or None. A pipe that nobody reads any more is no
+            failure.
     """
-    problems = show(ctx, report)
-    return EXIT_CODES[_amended(report, problems).outcome]
+
+    def __init__(self, target: TextIO, redactor: Redactor) -> None:
+        super().__init__()
+        self.failed: str | None = None
+        self._target = target
+        self._redactor = redactor
+        self._tail = ""
+        self._lock = RLock()
+
+    def write(self, text: str) -> int:
+        """Write all that can't be the beginning of a secret; returns the length of `text`."""
+        with self._lock:
+            ready, self._tail = self._redactor.split(self._tail + text)
+            self.write_unchanged(ready)
+        return len(text)
+
+    def write_unchanged(self, text: str) -> None:
+        """Write it past the redactor: JSON of clean values, which a key might equal by chance; commands that mask."""
+        if text:
+            self._try(lambda: self._target.write(text))
+
+    def flush(self) -> None:
+        """Flush the target; a held back end stays."""
+        self._try(self._target.flush)
+
+    def finish(self) -> None:
+        """Nothing follows for now: write the held back end too, cleaned, and flush."""
+        with self._lock:
+            tail, self._tail = self._tail, ""
+            self.write_unchanged(self._redactor.clean(tail))
+        self.flush()
+
+    def close(self) -> None:
+        """Finish; the target stays open."""
+        self.finish()
+        super().close()
+
+    def _try(self, act: Callable[[], object]) -> None:
+        with self._lock:
+            try:
+                if not self._target.closed:
+                    act()
+            except OSError as wrong:
+                if not isinstance(wrong, BrokenPipeError):
+                    self.failed = wrong.strerror or type(wrong).__name__
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, self._target.fileno())
+                os.close(nowhere)
+                with suppress(OSError):  # what waits in its buffer would fail once more, when the process ends
+                    self._target.flush()
+
+    def writable(self) -> bool:
+        """True."""
+        return True
+
+    def isatty(self) -> bool:
+        """Whether the target is a terminal."""
+        return self._target.isatty()
+
+    def fileno(self) -> int:
+        """The target's descriptor, for asking what it is."""
+        return self._target.fileno()
 
 
-def show(ctx: Context, report: Report, *, ours: bool = True) -> tuple[Diagnostic, ...]:
-    """Write the report to files and standard output; returns what could not be written, and why.
+class Output:
+    """Both standard streams of a run, in `sys` too while it is entered, and the redactor that knows the run's secrets.
 
-    Args:
-        ctx: Surroundings, with the outputs that were asked for.
-        report: What to write.
-        ours: Whether it is this run's, so that it tells, where it still can, what could not be written.
+    Python writes the tracebacks of uncaught exceptions, also those of threads, to `sys.stderr`, so they are cleaned
+    like everything else; none shows the values of local variables.
     """
-    report = ctx.redactor.clean_value(replace(report, context=_context(ctx)), FIXED)
-    outputs = ctx.options.output or [("text", None)]
-    files = [(name, Path(path)) for name, path in outputs if path is not None]
-    shown = [name for name, path in outputs if path is None]
-    lost, whole = _write_files(ctx, report, files)
-    if lost and ours:
-        report = ctx.redactor.clean_value(_amended(report, lost), FIXED)
-        _write_files(ctx, report, whole)
-    for name in shown:
-        # Every value of the report is clean; a second pass over JSON could take a key for its syntax.
-        _show(ctx.raw_stdout if name == "json" else ctx.stdout, _drawn(ctx, report, name, to_stdout=True))
-    failed = ctx.raw_stdout.failed if isinstance(ctx.raw_stdout, Steady) else None
-    if failed:
-        lost += (error("unwritable", f"standard output can't be written: {failed}", "Run it again elsewhere."),)
-        report = _amended(report, lost) if ours else report
-    _on_stderr(ctx, report, lost, nowhere=failed is not None or not shown)
-    return lost
+
+    def __init__(self, redactor: Redactor, stdout: TextIO, stderr: TextIO, *, on_github: bool = False) -> None:
+        self.redactor = redactor
+        self.stdout = Stream(stdout, redactor)
+        self.stderr = Stream(stderr, redactor)
+        # The runner reads commands from both streams of a step. In a file, one would be nothing but a copy of the key.
+        self._masks = on_github and not _is_file(stderr)
+
+    def __enter__(self) -> Self:
+        self._before = sys.stdout, sys.stderr
+        sys.stdout, sys.stderr = cast(TextIO, self.stdout), cast(TextIO, self.stderr)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stdout.finish()
+        self.stderr.finish()
+        sys.stdout, sys.stderr = self._before
+
+    def hide(self, *secrets: Secret) -> None:
+        """Tell the redactor, and GitHub's runner, of secrets before anything else happens with them."""
+        if self._masks:
+            for secret in secrets:
+                self.stderr.write_unchanged("".join(f"{line}\n" for line in mask_commands(secret)))
+            self.stderr.flush()
+        self.redactor.add(*secrets)
 
 
-def _write_files(
-    ctx: Context, report: Report, files: Iterable[tuple[Format, Path]]
-) -> tuple[tuple[Diagnostic, ...], list[tuple[Format, Path]]]:
-    """What is wrong with the files, and those that hold the report now and could be replaced."""
-    wrong: tuple[Diagnostic, ...] = ()
-    whole = []
-    for name, path in files:
-        text = _drawn(ctx, report, name, to_stdout=False)
-        try:
-            if write_file(path, text if name == "json" else ctx.redactor.clean(text), ctx.stop):
-                whole.append((name, path))
-        except Halt as stopped:
-            wrong += stopped.diagnostics
-    return wrong, whole
+def traceback_text(error: BaseException) -> str:
+    """A traceback without the values of local variables. Its messages are not cleaned."""
+    return "".join(traceback.format_exception(error))
 
 
-def _amended(report: Report, lost: tuple[Diagnostic, ...]) -> Report:
-    """The report of a run that could not say everywhere what it did."""
-    if not lost:
-        return report
-    outcomes = (one.outcome for a in report.accounts for ones in (a.changes, a.keys) for one in ones)
-    done = Result.APPLIED in outcomes
-    outcome = worst((report.outcome, "error"), written=done)
-    return replace(report, outcome=outcome, diagnostics=tuple(dict.fromkeys((*report.diagnostics, *lost))))
-
-
-def _on_stderr(ctx: Context, report: Report, lost: tuple[Diagnostic, ...], *, nowhere: bool) -> None:
-    for problem in lost:
-        ctx.stderr.write(f"reconciler {ctx.options.command}: {problem.summary}\n")
-    if nowhere and (lost or report.outcome not in ("ok", "changes")):
-        # A job that only writes files must not fail in silence.
-        _show(ctx.stderr, render(report, "text", line_of=line_of))
-
-
-def _drawn(ctx: Context, report: Report, name: Format, *, to_stdout: bool) -> str:
-    return render(report, name, **(_text_options(ctx, to_stdout=to_stdout) if name == "text" else {}))
-
-
-def _show(stream: TextIO, text: str) -> None:
-    with suppress(BrokenPipeError):  # nobody reads it any more
-        stream.write(text if text.endswith("\n") else text + "\n")
-        stream.flush()
-
-
-def _context(ctx: Context) -> dict[str, str]:
-    """Where the run stands on GitHub: commit, base, pull request, address of the run and of the files."""
-    baseline = getattr(ctx.options, "baseline", None)
-    found = {"base": baseline} if baseline else {}
-    if ctx.env.get("GITHUB_ACTIONS") != "true":
-        return found
-    commit = ctx.env.get("GITHUB_SHA", "")
-    home = f"{ctx.env.get('GITHUB_SERVER_URL', '')}/{ctx.env.get('GITHUB_REPOSITORY', '')}"
-    kind, number = [*ctx.env.get("GITHUB_REF", "").split("/"), "", "", ""][1:3]
-    found |= {"pull_request": number} if kind == "pull" else {}
-    return found | {
-        "commit": (ctx.env.get("RECONCILER_COMMIT") or commit)[:12],
-        "run_url": f"{home}/actions/runs/{ctx.env.get('GITHUB_RUN_ID', '')}",
-        "source_url": f"{home}/blob/{commit}",
-    }
-
-
-def _text_options(ctx: Context, *, to_stdout: bool) -> dict[str, object]:
-    width = None
-    if to_stdout and ctx.stdout.isatty():
-        import shutil
-
-        width = shutil.get_terminal_size().columns
-    return {"width": width, "color": to_stdout and ctx.color(ctx.stdout), "line_of": line_of}
-
-
-def line_of(file: str, line: int) -> tuple[Part, ...] | None:
-    """The parts of a file's line, for showing a problem in its place; None when it can't be read.
-
-    Only regular files of a size that is read at all are shown: a pipe would never end, and what a link
-    stands for may not be meant for a report.
-    """
-    found = _excerpts(file)
-    return found.line(line) if found else None
-
-
-@lru_cache(maxsize=4)
-def _excerpts(file: str) -> "Excerpts | None":
+def _is_file(stream: TextIO) -> bool:
     try:
-        handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except (OSError, ValueError):
-        return None
-    status = os.fstat(handle)
-    if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_FILE:
-        os.close(handle)
-        return None
-    from reconciler.files.excerpt import Excerpts
-
-    with os.fdopen(handle, "rb") as opened:
-        return Excerpts(opened.read())
+        return stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
+    except OSError:  # it is no file of the system's at all
+        return False

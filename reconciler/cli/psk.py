@@ -1,17 +1,16 @@
 """`reconciler psk`: set, rotate and look after pre-shared keys."""
 
-import time
 from collections.abc import Mapping, Sequence
 
 from reconciler.api.call import Answered, CallOutcome, Denied, Step
-from reconciler.cli.approval import require_approval
+from reconciler.cli.apply import require_approval
+from reconciler.cli.clients import Clients
 from reconciler.cli.context import Context, halt
 from reconciler.cli.files import load_files
 from reconciler.cli.keys import key_carrier, require, resolved, sinks_of
 from reconciler.cli.lock import lock_accounts
 from reconciler.cli.options import UsageError
-from reconciler.cli.planning import held_of, observe, side_by_side
-from reconciler.cli.remote import Remote
+from reconciler.cli.plan import keys_in_sinks, live_tunnels, side_by_side
 from reconciler.engine.drive import drive
 from reconciler.model.desired import Declared, Desired
 from reconciler.model.forms import tunnel_name
@@ -32,13 +31,13 @@ def run(ctx: Context) -> Report:
     if ctx.options.action == "status":
         return _status(ctx, every, frozenset(names))
     desired, targets = _targets(names, every)
-    with Remote(ctx, [desired.account]) as remote, lock_accounts(ctx, [desired.account]):
-        ring = remote.ring(desired.account)
+    with Clients(ctx, [desired.account]) as clients, lock_accounts(ctx, [desired.account]):
+        ring = clients.ring(desired.account)
         problems = resolved(ctx, ring, targets) if ctx.options.action == "set" else ()
         sinks, wrong = sinks_of(ctx, desired.account, targets)
         require(ctx, (*problems, *wrong))
-        _approve(ctx, remote, desired, targets)
-        send = remote.carry(desired.account)
+        _approve(ctx, clients, desired, targets)
+        send = clients.carry(desired.account)
         seen: list[CallOutcome] = []
 
         def noting(step: Step) -> tuple[CallOutcome, ...]:
@@ -76,17 +75,16 @@ def _targets(names: Sequence[str], every: Sequence[Desired]) -> tuple[Desired, l
     return found[0], [found[0].tunnels[name] for name in names]
 
 
-def _approve(ctx: Context, remote: Remote, desired: Desired, targets: Sequence[Declared]) -> None:
+def _approve(ctx: Context, clients: Clients, desired: Desired, targets: Sequence[Declared]) -> None:
     if desired.account.paused is not None:
         raise halt("blocked", "paused", f"account {desired.account.name} is paused", f"{desired.account.paused}.")
     if ctx.options.auto_approve:
         return
-    began = time.monotonic()
     names = ", ".join(t.name for t in targets)
     account = AccountReport(desired.account.name, desired.account.account_id, "blocked", keys=_keys(targets, {}))
     shown = report_of("psk", [account], ctx.diagnostics, sandbox=ctx.sandbox)
-    require_approval(ctx, shown, f"{ctx.options.action} the key of {names}; the customer's device needs it too")
-    remote.extend(time.monotonic() - began)
+    what = f"{ctx.options.action} the key of {names}; the customer's device needs it too"
+    require_approval(ctx, clients, shown, what)
 
 
 def _keys(targets: Sequence[Declared], verdicts: Mapping[str, Verdict]) -> tuple[KeyReport, ...]:
@@ -139,13 +137,13 @@ def _unwritten(ctx: Context, verdicts: Mapping[str, Verdict]) -> Outcome:
 def _status(ctx: Context, every: Sequence[Desired], names: frozenset[str]) -> Report:
     """The named tunnels of all selected accounts, or every tunnel when none is named."""
     every = [d for d in every if not names or not names.isdisjoint(d.tunnels)]
-    with Remote(ctx, [d.account for d in every]) as remote:
-        accounts = side_by_side(ctx, every, lambda d: _account_status(ctx, remote, d, names))
+    with Clients(ctx, [d.account for d in every]) as clients:
+        accounts = side_by_side(ctx, every, lambda d: _account_status(ctx, clients, d, names))
     return report_of("psk", accounts, ctx.diagnostics, sandbox=ctx.sandbox)
 
 
-def _account_status(ctx: Context, remote: Remote, desired: Desired, names: frozenset[str]) -> AccountReport:
-    found = observe(remote, desired.account)
+def _account_status(ctx: Context, clients: Clients, desired: Desired, names: frozenset[str]) -> AccountReport:
+    found = live_tunnels(clients, desired.account)
     if not isinstance(found, Live):
         return unread(desired.account, found)
     return AccountReport(
@@ -160,4 +158,4 @@ def _account_status(ctx: Context, remote: Remote, desired: Desired, names: froze
 
 def statuses(ctx: Context, desired: Desired, live: Live) -> tuple[KeyReport, ...]:
     """What is known of each declared tunnel's key; no key is read."""
-    return key_status(desired, live, held_of(ctx, desired), ctx.now())
+    return key_status(desired, live, keys_in_sinks(ctx, desired), ctx.now())

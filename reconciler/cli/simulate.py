@@ -37,8 +37,10 @@ def run(ctx: Context) -> int:
             server = stack.enter_context(serve(simulator, ctx.options.port, answer))
         except (OSError, ValueError, OverflowError) as refused:
             raise halt("error", "simulate", "the simulator can't be started", _why(refused, ctx.options.port)) from None
-        ctx.stdout.write(f"Simulating the API on {server.base_url} (any token may write unless --semantics says so)\n")
-        ctx.stdout.flush()
+        ctx.output.stdout.write(
+            f"Simulating the API on {server.base_url} (any token may write unless --semantics says so)\n"
+        )
+        ctx.output.stdout.flush()
         while not ctx.stop.wait(1.0):
             continue
     return EXIT_CODES["error" if ctx.late else "ok"]
@@ -74,7 +76,7 @@ def _telling(ctx: Context, answer: Answer) -> Answer:
             return answer(simulator, request)
         except OSError as wrong:
             if not ctx.late:
-                ctx.stderr.write(f"reconciler simulate: the state file can't be written: {wrong}\n")
+                ctx.output.stderr.write(f"reconciler simulate: the state file can't be written: {wrong}\n")
             ctx.late = (error("state", "the state file can't be written", f"{wrong}. What came last is lost."),)
             raise
 

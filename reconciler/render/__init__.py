@@ -1,14 +1,15 @@
 """From a report to text: one pure module per format, one `safe` function per place for outside text."""
 
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from reconciler.model.report import Report
+if TYPE_CHECKING:  # the command line needs the names of the formats alone
+    from reconciler.model.report import Report
 
 Format = Literal["text", "json", "markdown", "html", "github"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 
 
-def render(report: Report, format: Format, **options: Any) -> str:  # noqa: A002 - the option's name
+def render(report: "Report", format: Format, **options: Any) -> str:  # noqa: A002 - the option's name
     """The report in one of `FORMATS`; a format's module is imported when it is wanted.
 
     Only `text` (`width`, `color`, `line_of`) and `markdown` (`budget`) have options.

@@ -1,4 +1,4 @@
-"""Knows the secrets of a run and takes them out of text; `cli.streams` puts it in front of every output.
+"""Knows the secrets of a run and takes them out of text; `cli.output` puts it in front of every output.
 
 This is the second fence. The first is that secrets are `Secret` values and never reach a text; what this one finds is
 mostly text from outside: a library's traceback, a live tunnel that is named like a key. A message of the server is

@@ -1,4 +1,3 @@
-import argparse
 import json
 import os
 import subprocess
@@ -8,7 +7,7 @@ from typing import TextIO
 
 import pytest
 
-from reconciler.cli.context import Context
+from reconciler.cli.output import Output
 from reconciler.secrets.redact import Redactor
 from reconciler.secrets.secret import Secret
 from reconciler.simulator.message import Reply
@@ -279,22 +278,21 @@ def test_the_status_of_keys(world: World) -> None:
 def test_github_is_told_to_mask_a_key(runner: str, masks: str) -> None:
     reading, writing = os.pipe()
     with os.fdopen(reading) as told, os.fdopen(writing, "w") as stderr:
-        context(stderr, runner).learn(Secret("a%key"), Secret("other"))
+        output(stderr, runner).hide(Secret("a%key"), Secret("other"))
         stderr.close()
         assert told.read() == masks
 
 
 def test_a_file_holds_no_command_that_masks_a_key(tmp_path: Path) -> None:
     with (tmp_path / "log").open("w+") as stderr:
-        one = context(stderr, "true")
-        one.learn(Secret("a%key"))
+        one = output(stderr, "true")
+        one.hide(Secret("a%key"))
         assert stderr.tell() == 0
     assert one.redactor.clean("a%key") == "***"
 
 
-def context(stderr: TextIO, runner: str) -> Context:
-    streams = (sys.stdin, sys.stdout, stderr, Redactor(), sys.stdout, stderr)
-    return Context(argparse.Namespace(), {"GITHUB_ACTIONS": runner}, *streams)
+def output(stderr: TextIO, runner: str) -> Output:
+    return Output(Redactor(), sys.stdout, stderr, on_github=runner == "true")
 
 
 def test_a_sandbox_delivers_no_key(world: World) -> None:

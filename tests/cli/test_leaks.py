@@ -391,7 +391,7 @@ def bug(world: World, secret: str, exploding: str, *argv: str) -> list[Ran]:
 @path(redacted=True)
 def traceback_with_the_token(world: World) -> list[Ran]:
     world.declare(tunnel(1))
-    return bug(world, TOKEN, "reconciler.cli.planning.build_plan", "plan")
+    return bug(world, TOKEN, "reconciler.cli.plan.build_plan", "plan")
 
 
 @path(redacted=True)
@@ -407,7 +407,7 @@ def log_line_with_the_key(world: World) -> list[Ran]:
     from reconciler.cli import apply as module
     from reconciler.cli.log import log
 
-    def loud(ctx, *_: object) -> module.Done:
+    def loud(ctx, *_: object) -> module.Ended:
         log(ctx, "spy", key=KEY, nested={"key": [KEY]}, bytes=KEY.encode())
         raise KeyError(KEY)
 

@@ -15,6 +15,7 @@ import pytest
 from reconciler.cli.context import Context, Halt
 from reconciler.cli.lock import lock, lock_accounts
 from reconciler.cli.options import parse
+from reconciler.cli.output import Output
 from reconciler.model.desired import Account
 from reconciler.model.problems import Location
 from reconciler.secrets.redact import Redactor
@@ -25,8 +26,8 @@ APPLY = ("apply", "--auto-approve")
 
 
 def context(world: World, *argv: str) -> Context:
-    streams = (sys.stdin, sys.stdout, sys.stderr)
-    return Context(parse(argv), {"XDG_STATE_HOME": world.state}, *streams, Redactor(()), *streams[1:])
+    output = Output(Redactor(), sys.stdout, sys.stderr)
+    return Context(parse(argv), {"XDG_STATE_HOME": world.state}, sys.stdin, output)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.cli.output import line_of
+from reconciler.cli.show import line_of
 from reconciler.files.tree import MAX_FILE
 from reconciler.model.problems import Part
 from tests.cli.world import World

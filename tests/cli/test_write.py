@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from reconciler.cli.context import Halt
+from reconciler.cli.named import probe, replace_file, write_file
 from reconciler.cli.options import UsageError, parse
-from reconciler.cli.write import probe, replace_file, write_file
 from reconciler.simulator.message import Reply, Request
 from reconciler.simulator.server import Simulator
 from tests.cli.world import Answer, World, tunnel

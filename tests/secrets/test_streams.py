@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.cli.streams import RedactingStream, install, traceback_text
+from reconciler.cli.output import Output, Stream, traceback_text
 from reconciler.secrets.redact import Redactor
 from reconciler.secrets.secret import Secret
 
@@ -22,7 +23,7 @@ from reconciler.secrets.secret import Secret
 def test_a_stream_writes_the_same_wherever_its_writes_are_cut(keys: list[str], text: str, cuts: list[int]) -> None:
     redactor = Redactor(map(Secret, keys))
     target = io.StringIO()
-    stream = RedactingStream(redactor, target)
+    stream = Stream(target, redactor)
     edges = [0, *sorted(min(c, len(text)) for c in cuts), len(text)]
     for start, end in pairwise(edges):
         stream.write(text[start:end])
@@ -34,7 +35,7 @@ def test_a_stream_writes_the_same_wherever_its_writes_are_cut(keys: list[str], t
 
 def test_only_the_possible_beginning_of_a_key_is_held_back() -> None:
     target = io.StringIO()
-    stream = RedactingStream(Redactor([Secret(" lead-key")]), target)
+    stream = Stream(target, Redactor([Secret(" lead-key")]))
     stream.write("Approve? [y/N]: le")
     stream.flush()
     assert target.getvalue() == "Approve? [y/N]:"
@@ -45,20 +46,17 @@ def test_only_the_possible_beginning_of_a_key_is_held_back() -> None:
 
 def test_closing_writes_the_rest_and_leaves_the_target_open() -> None:
     target = io.StringIO()
-    with RedactingStream(Redactor([Secret("s3cret")]), target) as stream:
+    with Stream(target, Redactor([Secret("s3cret")])) as stream:
         stream.write("is s3c")
     assert target.getvalue() == "is s3c"
     assert not hasattr(stream, "buffer")
 
 
 @contextmanager
-def installed() -> Iterator[tuple[io.StringIO, io.StringIO]]:
+def entered() -> Iterator[tuple[io.StringIO, io.StringIO]]:
     out, err = io.StringIO(), io.StringIO()
-    undo = install(Redactor([Secret("s3cret")]), out, err)
-    try:
+    with Output(Redactor([Secret("s3cret")]), out, err):
         yield out, err
-    finally:
-        undo()
 
 
 def fail() -> None:
@@ -75,7 +73,7 @@ def caught() -> ValueError:
 
 
 def test_what_is_printed_is_cleaned_on_both_streams() -> None:
-    with installed() as streams:
+    with entered() as streams:
         sys.stdout.write("my s3cret\n")
         sys.stderr.write("s3")
         sys.stderr.flush()
@@ -83,20 +81,32 @@ def test_what_is_printed_is_cleaned_on_both_streams() -> None:
     assert [s.getvalue() for s in streams] == ["my ***\n", "***\n"]
 
 
-def test_uncaught_exceptions_are_cleaned_and_show_no_locals() -> None:
-    with installed() as (_, stderr):
+class Failing:
+    def __del__(self) -> None:
+        fail()
+
+
+def test_uncaught_exceptions_are_cleaned_and_show_no_locals(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module, hook in ((sys, "excepthook"), (sys, "unraisablehook"), (threading, "excepthook")):
+        monkeypatch.setattr(module, hook, getattr(module, f"__{hook}__"))  # pytest has its own
+    with entered() as (_, stderr):
         sys.excepthook(ValueError, caught(), None)
         thread = threading.Thread(target=fail)
         thread.start()
         thread.join()
-    assert stderr.getvalue().count("ValueError: bad ***\n") == 2
+        Failing()
+    assert stderr.getvalue().count("ValueError: bad ***\n") == 3
     assert "s3cret" not in stderr.getvalue()
+    assert "local-42" not in stderr.getvalue()
 
 
-def test_install_is_undone() -> None:
-    before = sys.stdout, sys.stderr, sys.excepthook, threading.excepthook, sys.unraisablehook
-    install(Redactor(), io.StringIO(), io.StringIO())()
-    assert (sys.stdout, sys.stderr, sys.excepthook, threading.excepthook, sys.unraisablehook) == before
+def test_the_streams_are_put_back() -> None:
+    before = sys.stdout, sys.stderr
+    with entered() as (out, err):
+        assert (sys.stdout, sys.stderr) != before
+    assert (sys.stdout, sys.stderr) == before
+    assert not out.closed
+    assert not err.closed
 
 
 def test_a_traceback_names_the_place_and_no_values_of_locals() -> None:

@@ -1,0 +1,230 @@
+"""The files that the command line names: read, tried out before the run, and written.
+
+Such a name may stand for a regular file, a link, a pipe, a device or an open descriptor (`/dev/stdout`). A regular
+file is replaced as a whole, so that nobody ever finds half a report. Into anything else the text is written, and it
+stays what it is. Whether that will work is tried before anything is read or sent: a run must not find out after its
+last write that nobody will learn of it.
+"""
+
+import os
+import re
+import stat
+from contextlib import suppress
+from errno import ENXIO
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Event, Thread
+
+from reconciler.cli.clash import outputs, refuse_inputs
+from reconciler.cli.context import Context, Halt, halt
+from reconciler.cli.options import Options, UsageError
+
+MAX_INPUT = 128 << 20
+"""Bytes of one file: far above the report of the largest account."""
+
+_CHUNK = 1 << 20
+_LOOK = 0.1
+"""Seconds between looks at whether a wait that the system would not interrupt is to end."""
+
+_DESCRIPTOR = re.compile(r"(?:/dev|/proc/self)/fd/(\d{1,6})|/dev/std(out|err)", re.ASCII)
+
+
+def read_file(ctx: Context, option: str, path: str) -> bytes:
+    """The bytes of a file that an option names.
+
+    No signal ends the wait for somebody who writes a pipe. So another thread reads, and this one looks now and then
+    whether the run is to end.
+
+    Raises:
+        UsageError: It can't be read, or does not end.
+        Halt: The run was stopped meanwhile, or its time is over.
+    """
+    answer: SimpleQueue[bytes | Exception] = SimpleQueue()
+
+    def read() -> None:
+        found = bytearray()
+        try:
+            with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - as the user wrote it
+                while len(found) <= MAX_INPUT and (chunk := file.read(_CHUNK)):
+                    found += chunk
+            answer.put(bytes(found))
+        except (OSError, ValueError, MemoryError) as wrong:
+            answer.put(wrong)
+
+    Thread(target=read, daemon=True).start()
+    found: bytes | Exception | None = None
+    while found is None:
+        try:
+            found = answer.get(timeout=_LOOK)
+        except Empty:
+            if ctx.stop.is_set():
+                raise halt("interrupted", "interrupted", f"stopped while reading {path}", "Nothing was done.") from None
+            if ctx.left() <= 0:
+                detail = "Nobody has written it to its end within --timeout. Nothing was done."
+                raise halt("error", "unreadable", f"{option} {path} can't be read", detail) from None
+    if isinstance(found, Exception):
+        raise UsageError(f"{option} {path} can't be read: {_why(found)}") from None
+    if len(found) > MAX_INPUT:
+        raise UsageError(f"{option} {path} can't be read: it holds more than {MAX_INPUT >> 20} MiB")
+    return found
+
+
+def probe(options: Options) -> None:
+    """Make sure, before anything is read or sent, that what the command line names can be written.
+
+    Raises:
+        UsageError: Something can't be, or must not be since it is read.
+    """
+    refuse_inputs(options)
+    seen: dict[str, str] = {}
+    for option, name in outputs(options):
+        path, private = Path(name), option.startswith("--save-live")
+        if private and _descriptor(path) in (1, 2):
+            raise UsageError(f"{option}: the list may hold BGP MD5 keys, which belong in no log. Give a file.")
+        try:
+            regular = _try(path, private=private)
+        except OSError as wrong:
+            raise UsageError(f"{option} can't be written: {_why(wrong)}. Choose another file.") from None
+        target = os.path.realpath(path)
+        if regular and target in seen:
+            raise UsageError(f"{seen[target]} and {option} are the same file. Give each a file of its own.")
+        seen[target] = option
+
+
+def write_file(path: Path, text: str, stop: Event, *, private: bool = False) -> bool:
+    """Write a file that the command line names: whole, or not at all.
+
+    Args:
+        path: Where. Links stay, and the file that they lead to is replaced.
+        text: What.
+        stop: Ends the wait for somebody who reads a pipe.
+        private: Whether a regular file gets mode 0600, and what others could read is refused.
+
+    Returns:
+        Whether a regular file holds it now.
+
+    Raises:
+        Halt: It can't be written.
+    """
+    try:
+        handle = _opened(path, stop)
+        if handle is None:
+            _replace(Path(os.path.realpath(path)), text, private=private)
+            return True
+        with suppress(BrokenPipeError), os.fdopen(handle, "wb") as stream:  # nobody may read it any more
+            _require_closed(os.fstat(handle), private=private)
+            stream.write(text.encode("utf-8", "backslashreplace"))
+    except OSError as wrong:
+        raise _unwritable(path, wrong) from None
+    return False
+
+
+def replace_file(path: Path, text: str, *, private: bool = False) -> None:
+    """Put a regular file in the place of whatever stands there: a link is replaced, not followed.
+
+    Raises:
+        Halt: It can't be written.
+    """
+    try:
+        _replace(path, text, private=private)
+    except OSError as wrong:
+        raise _unwritable(path, wrong) from None
+
+
+def _try(path: Path, *, private: bool) -> bool:
+    """Whether it is, or will be, a regular file; raises OSError when it can't be written. Leaves nothing behind."""
+    if (number := _descriptor(path)) is not None:
+        _require_closed(os.fstat(number), private=private)
+        return False
+    with suppress(FileNotFoundError):
+        found = path.stat()
+        if stat.S_ISDIR(found.st_mode):
+            raise IsADirectoryError(0, "it is a folder")
+        if not os.access(path, os.W_OK):
+            raise PermissionError(0, "permission denied")
+        if not stat.S_ISREG(found.st_mode):
+            _require_closed(found, private=private)
+            return False
+    import tempfile
+
+    folder = Path(os.path.realpath(path)).parent
+    while not folder.exists():
+        folder = folder.parent
+    with tempfile.TemporaryFile(dir=folder):
+        return True
+
+
+def _require_closed(found: os.stat_result, *, private: bool) -> None:
+    """Let keys go into no log and no pipe that others may read; raises OSError if they would."""
+    known = stat.S_ISFIFO(found.st_mode) or stat.S_ISREG(found.st_mode)
+    ours = known and found.st_uid == os.geteuid() and not found.st_mode & 0o077
+    if private and not ours:
+        raise PermissionError(0, "BGP MD5 keys may stand in it, and others could read them there")
+
+
+def _descriptor(path: Path) -> int | None:
+    """The number of our own descriptor that the path names, or that is open on the same file as standard output.
+
+    A file that the shell opened for us must be written through the same descriptor, or what goes there by itself
+    would be lost.
+    """
+    if found := _DESCRIPTOR.fullmatch(str(path)):
+        return int(found[1] or {"out": 1, "err": 2}[found[2]])
+    for number in (1, 2):
+        with suppress(OSError):
+            if os.path.samestat(path.stat(), os.fstat(number)) and stat.S_ISREG(os.fstat(number).st_mode):
+                return number
+    return None
+
+
+def _opened(path: Path, stop: Event) -> int | None:
+    """A descriptor to write into what is no regular file; None for a regular one, and where nothing stands yet."""
+    if (number := _descriptor(path)) is not None:
+        return os.dup(number)
+    try:
+        kind = path.stat().st_mode
+    except FileNotFoundError:
+        return None
+    if stat.S_ISREG(kind):
+        return None
+    flags = os.O_WRONLY | os.O_CLOEXEC | os.O_NOCTTY
+    if not stat.S_ISFIFO(kind):
+        return os.open(path, flags)
+    while True:  # until somebody reads the pipe; no signal would end that wait in the system
+        try:
+            handle = os.open(path, flags | os.O_NONBLOCK)
+        except OSError as wrong:
+            if wrong.errno != ENXIO:
+                raise
+            if stop.wait(_LOOK):
+                raise OSError(ENXIO, "nobody reads the pipe") from None
+        else:
+            os.set_blocking(handle, True)
+            return handle
+
+
+def _replace(path: Path, text: str, *, private: bool) -> None:
+    import tempfile
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Without the suffix: what a kill leaves behind must not look like a file that was meant to be read.
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.stem[:40]}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(text)
+        if not private:
+            umask = os.umask(0)
+            os.umask(umask)
+            Path(name).chmod(0o666 & ~umask)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _unwritable(path: Path, wrong: OSError) -> Halt:
+    return halt("error", "unwritable", f"{path} can't be written: {_why(wrong)}", "Choose another file.")
+
+
+def _why(wrong: Exception) -> str:
+    return (wrong.strerror if isinstance(wrong, OSError) else None) or type(wrong).__name__

@@ -1,0 +1,145 @@
+"""Writes the report in every format that was asked for, and says where that did not work."""
+
+import os
+import stat
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reconciler.cli.context import Context, Halt
+from reconciler.cli.named import write_file
+from reconciler.files.tree import MAX_FILE
+from reconciler.model.problems import Diagnostic, Part, error
+from reconciler.model.report import EXIT_CODES, FIXED, Report, worst
+from reconciler.model.verdict import Result
+from reconciler.render import Format, render
+
+if TYPE_CHECKING:  # it needs PyYAML, which usual files are read without
+    from reconciler.files.excerpt import Excerpts
+
+
+def write_report(ctx: Context, report: Report) -> int:
+    """Write the report to files and standard output; returns the exit code, the same in every format.
+
+    What can't be written keeps nothing from being shown elsewhere, and is an error. It never hides that something
+    was done: a report that could be shown nowhere goes to standard error.
+    """
+    return EXIT_CODES[_amended(report, show(ctx, report)).outcome]
+
+
+def show(ctx: Context, report: Report, *, ours: bool = True) -> tuple[Diagnostic, ...]:
+    """Write the report to files and standard output; returns what could not be written, and why.
+
+    Args:
+        ctx: Surroundings, with the outputs that were asked for.
+        report: What to write.
+        ours: Whether it is this run's, so that it tells, where it still can, what could not be written.
+    """
+    output = ctx.output
+    report = output.redactor.clean_value(replace(report, context=_context(ctx)), FIXED)
+    wanted = ctx.options.output or (("text", None),)
+    files = [(name, Path(path)) for name, path in wanted if path is not None]
+    shown = [name for name, path in wanted if path is None]
+    lost, whole = _write_files(ctx, report, files)
+    if lost and ours:
+        report = output.redactor.clean_value(_amended(report, lost), FIXED)
+        _write_files(ctx, report, whole)
+    for name in shown:
+        # Every value of the report is clean; a second pass over JSON could take a key for its syntax.
+        write = output.stdout.write_unchanged if name == "json" else output.stdout.write
+        write(_whole_lines(_drawn(ctx, report, name, to_stdout=True)))
+        output.stdout.flush()
+    if failed := output.stdout.failed:
+        lost += (error("unwritable", f"standard output can't be written: {failed}", "Run it again elsewhere."),)
+        report = _amended(report, lost) if ours else report
+    for problem in lost:
+        output.stderr.write(f"reconciler {ctx.options.command}: {problem.summary}\n")
+    if (failed or not shown) and (lost or report.outcome not in ("ok", "changes")):
+        # A job that only writes files must not fail in silence.
+        output.stderr.write(_whole_lines(render(report, "text", line_of=line_of)))
+        output.stderr.flush()
+    return lost
+
+
+def _write_files(
+    ctx: Context, report: Report, files: Iterable[tuple[Format, Path]]
+) -> tuple[tuple[Diagnostic, ...], list[tuple[Format, Path]]]:
+    """What is wrong with the files, and those that hold the report now and could be replaced."""
+    wrong: tuple[Diagnostic, ...] = ()
+    whole = []
+    for name, path in files:
+        text = _drawn(ctx, report, name, to_stdout=False)
+        try:
+            if write_file(path, text if name == "json" else ctx.output.redactor.clean(text), ctx.stop):
+                whole.append((name, path))
+        except Halt as stopped:
+            wrong += stopped.diagnostics
+    return wrong, whole
+
+
+def _amended(report: Report, lost: tuple[Diagnostic, ...]) -> Report:
+    """The report of a run that could not say everywhere what it did."""
+    if not lost:
+        return report
+    outcomes = (one.outcome for a in report.accounts for ones in (a.changes, a.keys) for one in ones)
+    outcome = worst((report.outcome, "error"), written=Result.APPLIED in outcomes)
+    return replace(report, outcome=outcome, diagnostics=tuple(dict.fromkeys((*report.diagnostics, *lost))))
+
+
+def _drawn(ctx: Context, report: Report, name: Format, *, to_stdout: bool) -> str:
+    if name != "text":
+        return render(report, name)
+    width, color = None, False
+    if to_stdout and ctx.output.stdout.isatty():
+        import shutil
+
+        width, color = shutil.get_terminal_size().columns, ctx.color(ctx.output.stdout)
+    return render(report, "text", width=width, color=color, line_of=line_of)
+
+
+def _whole_lines(text: str) -> str:
+    return text if text.endswith("\n") else f"{text}\n"
+
+
+def _context(ctx: Context) -> dict[str, str]:
+    """Where the run stands on GitHub: commit, base, pull request, address of the run and of the files."""
+    found = {"base": ctx.options.baseline} if ctx.options.baseline else {}
+    if ctx.env.get("GITHUB_ACTIONS") != "true":
+        return found
+    commit = ctx.env.get("GITHUB_SHA", "")
+    home = f"{ctx.env.get('GITHUB_SERVER_URL', '')}/{ctx.env.get('GITHUB_REPOSITORY', '')}"
+    kind, number = [*ctx.env.get("GITHUB_REF", "").split("/"), "", "", ""][1:3]
+    found |= {"pull_request": number} if kind == "pull" else {}
+    return found | {
+        "commit": (ctx.env.get("RECONCILER_COMMIT") or commit)[:12],
+        "run_url": f"{home}/actions/runs/{ctx.env.get('GITHUB_RUN_ID', '')}",
+        "source_url": f"{home}/blob/{commit}",
+    }
+
+
+def line_of(file: str, line: int) -> tuple[Part, ...] | None:
+    """The parts of a file's line, for showing a problem in its place; None when it can't be read.
+
+    Only regular files of a size that is read at all are shown: a pipe would never end, and what a link
+    stands for may not be meant for a report.
+    """
+    found = _excerpts(file)
+    return found.line(line) if found else None
+
+
+@lru_cache(maxsize=4)
+def _excerpts(file: str) -> "Excerpts | None":
+    try:
+        handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (OSError, ValueError):
+        return None
+    status = os.fstat(handle)
+    if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_FILE:
+        os.close(handle)
+        return None
+    from reconciler.files.excerpt import Excerpts
+
+    with os.fdopen(handle, "rb") as opened:
+        return Excerpts(opened.read())

@@ -1,0 +1,86 @@
+"""The commands of a few lines: accounts, validate, schema and render. They need no network and no token."""
+
+import json
+from pathlib import Path
+
+from reconciler.cli.context import Context, halt
+from reconciler.cli.files import load_files
+from reconciler.cli.named import read_file, write_file
+from reconciler.cli.options import UsageError
+from reconciler.cli.show import show
+from reconciler.model.report import EXIT_CODES, AccountReport, Report, TokenSource
+from reconciler.report.accounts import report_of
+
+
+def accounts(ctx: Context) -> Report:
+    """The accounts found, for a CI matrix."""
+    return _of_files(ctx, with_tokens=True)
+
+
+def validate(ctx: Context) -> Report:
+    """The files' problems."""
+    return _of_files(ctx, with_tokens=False)
+
+
+def _of_files(ctx: Context, *, with_tokens: bool) -> Report:
+    found = [
+        AccountReport(
+            d.account.name,
+            d.account.account_id,
+            "ok",
+            managed=len(d.tunnels),
+            paused=d.account.paused,
+            token=TokenSource(d.account.token_env) if with_tokens else None,
+        )
+        for d in load_files(ctx)
+    ]
+    return report_of(ctx.options.command, found, ctx.diagnostics, sandbox=ctx.sandbox)
+
+
+def schema(ctx: Context) -> int:
+    """The JSON Schema of the YAML, of the JSON report or of saved plans, on standard output or in `-o json=PATH`.
+
+    Raises:
+        UsageError: Another format was asked for.
+        Halt: A file can't be written.
+    """
+    from reconciler.files.schema import json_schema
+    from reconciler.plan.saved import saved_plan_schema
+    from reconciler.render.schema import report_schema
+
+    make = {"files": json_schema, "report": report_schema, "plan": saved_plan_schema}[ctx.options.kind]
+    text = json.dumps(make(), indent=2, ensure_ascii=False) + "\n"
+    if any(name != "json" for name, _ in ctx.options.output):
+        raise UsageError("a schema is JSON: leave -o out, or give -o json=PATH")
+    for path in [path for _, path in ctx.options.output] or [None]:
+        if path is None:
+            ctx.output.stdout.write(text)
+        else:
+            write_file(Path(path), text, ctx.stop)
+    return 0
+
+
+def render(ctx: Context) -> int:
+    """Draw a saved JSON report in other formats. The exit code is of the drawing, not the one that it speaks of."""
+    path = ctx.options.report
+    lost = show(ctx, saved_report(path, read_file(ctx, "the report", path)), ours=False)
+    return EXIT_CODES["error" if lost else "ok"]
+
+
+def saved_report(path: str, data: bytes) -> Report:
+    """A report that `-o json` wrote. It is not trusted, only drawn and compared.
+
+    Args:
+        path: Its file, for messages.
+        data: What stands in it.
+
+    Raises:
+        Halt: It is not a report.
+    """
+    from reconciler.render.reader import report_from_json
+
+    try:
+        return report_from_json(data.decode())
+    except (ValueError, RecursionError) as wrong:
+        detail = f"{wrong}. Give a file that -o json=PATH wrote."
+        raise halt("error", "bad-report", f"the report {path} can't be read", detail) from None
