@@ -20,6 +20,8 @@ _CLOUDFLARES = "Cloudflare's own"
 _NAME = re.compile(r"[A-Za-z0-9_.-]*")
 _DOCUMENTED = tuple(map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.240.0/20")))
 _PRIVATE = tuple(map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")))
+_FINE = re.compile(r"10\.[0-9.]+/31|[0-9a-f:]*[02468ace]/127")
+"""Cloudflare's documented private range with /31, and the first address of a /127."""
 _MAYBE_NOT_PUBLIC = re.compile(r"(?:0|10|100|127|169|172|192|22[4-9]|23[0-9])\.|[0-9a-f]*:")
 """Parsing takes time, and most addresses begin otherwise."""
 _RESERVED_ASNS = (range(1), range(23456, 23457), range(65535, 65536), range(65552, 131072), range(0xFFFFFFFF, 1 << 32))
@@ -97,7 +99,8 @@ def _inner(entry: Entry) -> Iterator[Diagnostic]:
     """Interface addresses that no side of a point-to-point link should have."""
     for path in ("interface_address", "interface_address6"):
         text = str(entry.declared.settings.get(path, ""))
-        if not text or (text.startswith("10.") and text.endswith("/31")):  # most are fine, and parsing takes time
+        # Most are fine, and parsing takes time: of these two kinds a last digit tells.
+        if not text or _FINE.fullmatch(text):
             continue
         inner = ip_interface(text)
         network = inner.network
