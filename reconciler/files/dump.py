@@ -17,11 +17,11 @@ from re import compile as pattern
 from textwrap import indent
 
 from reconciler.files.load import load
-from reconciler.files.references import EXTERNAL
 from reconciler.files.tree import AccountFiles, SourceFile, Tree
 from reconciler.model.desired import Account
 from reconciler.model.live import Live
 from reconciler.model.problems import MORE, Diagnostic, Severity, error
+from reconciler.model.reference import EXTERNAL
 from reconciler.model.settings import Settings, nested
 from reconciler.model.tunnel import SETTINGS
 from reconciler.yaml.read import DocumentError, parse

@@ -1,63 +1,44 @@
 """What a message may quote of the line that it is about: all but what may be a key.
 
-Keys stand below `psk`, `md5_key` and `token`, below a name that no file holds, or where a mapping belongs. The parser
-says where these are, so it does not matter how a file is written. What stands on or behind the line that stops it is
-quoted only where it can't be a key: names of fields, and addresses, numbers and fixed words beside them.
+Keys stand below `psk`, `md5_key` and `token`, below a name that no file holds, or where a mapping belongs. The parser's
+events say where these are, so it does not matter how a file is written. What stands on or behind the line that stops
+the parser is quoted only where it can't be a key: names of fields, and addresses, numbers and fixed words beside them.
 """
 
-import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import Any
+from ipaddress import ip_interface
+from typing import Any, get_args, get_origin
 
-from yaml.error import YAMLError
-from yaml.events import (
-    AliasEvent,
-    MappingEndEvent,
-    MappingStartEvent,
-    NodeEvent,
-    ScalarEvent,
-    SequenceEndEvent,
-    StreamEndEvent,
-)
+import yaml
 
-from reconciler.files import schema
-from reconciler.files.shapes import Items, Record, Scalar, Shape
+from reconciler.model.account import AccountFile, TunnelFile
 from reconciler.model.problems import Part
+from reconciler.model.written import Written, kind_of, model_of
 from reconciler.yaml.events import KEY_FIELDS, MAX_DEPTH
 from reconciler.yaml.read import LOADER
 from reconciler.yaml.screen import screen, split_lines
 
-_FILE = Record("File", "Either kind of file.", {**schema.ACCOUNT_FILE.keys, **schema.TUNNEL_FILE.keys})
-_COMMENT = re.compile(r"(?:^|(?<=\s))#")
+
+class _EitherFile(AccountFile, TunnelFile):
+    """All that either kind of file can hold."""
 
 
-def _names(shape: Shape, beyond: tuple[str, ...] = ()) -> Iterator[str]:
-    """The names of a shape at every level, but not of what stands below some of them."""
-    if isinstance(shape, Items):
-        yield from _names(shape.shape, beyond)
-    elif isinstance(shape, Record):
-        for name, key in shape.keys.items():
-            yield name
-            if name not in beyond:
-                yield from _names(key.shape, beyond)
+def _names(model: type[Written], beyond: tuple[str, ...] = ()) -> Iterator[str]:
+    """The names of a model's fields at every level, but not of what stands below some of them."""
+    for name, field in model.model_fields.items():
+        yield name
+        inside = model_of(field.annotation)
+        if inside and name not in beyond:
+            yield from _names(inside, beyond)
 
 
-_KNOWN = frozenset(_names(_FILE))
+_KNOWN = frozenset(_names(_EitherFile))
 """These say nothing, wherever they stand."""
-
-
-_WORD = (
-    r"(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,7})(?:/\d{1,3})?|\d{1,10}|\d{4}-\d\d-\d\d|null|~|true"
-    r"|false|on|off|yes|no|low|mid|high|request|reply|unidirectional|bidirectional"
-)
-_HARMLESS = re.compile(
-    rf"(?<![\w-])['\"]?(?:{'|'.join(KEY_FIELDS)})['\"]?:(?=\s|$)"
-    rf"|(?<![\w-])['\"]?(?:{'|'.join(sorted({*_names(_FILE, KEY_FIELDS)} - {*KEY_FIELDS}))})['\"]?:(?=\s|$)"
-    rf"(?:\s+\[?(?:{_WORD})(?:,\s*(?:{_WORD}))*(?=[\s,\]}}]|$))?",
-    re.IGNORECASE,
-)
-"""Names of fields; behind those that hold no key, what can't be one."""
+_OUTSIDE_KEYS = frozenset(_names(_EitherFile, KEY_FIELDS))
+_FLAGS = ("~", "null", "true", "false", "on", "off", "yes", "no")
+_WORDS = frozenset((*_FLAGS, "low", "mid", "high", "request", "reply", "unidirectional", "bidirectional"))
+_MAX_NUMBER = 10  # digits of the longest number that a field takes, and of a day
 
 _Span = tuple[int, int, str | None]
 """Columns of what is hidden, from 0, and the name that a message may quote."""
@@ -76,7 +57,7 @@ class Excerpts:
         self._hidden: dict[int, list[_Span]] = {}
         self._read = 0  # lines that the parser has seen all of
         if not screen(data, ""):
-            with suppress(YAMLError, ValueError, _TooDeepError):
+            with suppress(yaml.YAMLError, ValueError, _TooDeepError):
                 self._parse(LOADER(text).get_event)
 
     def line(self, number: int) -> tuple[Part, ...] | None:
@@ -85,10 +66,10 @@ class Excerpts:
             return None
         text = self._lines[number - 1].rstrip()
         if number > self._read:
-            return tuple(_parts(text, list(_between(text))))
+            return tuple(_parts(text, list(_doubtful(text))))
         spans = sorted(self._hidden.get(number - 1, ()), key=lambda span: span[:2])
-        if spans and (comment := _COMMENT.search(text, spans[-1][1])):
-            spans.append((comment.start(), len(text), None))
+        if spans and (comment := _comment(text, spans[-1][1])) >= 0:
+            spans.append((comment, len(text), None))
         return tuple(_parts(text, spans))
 
     def _parse(self, get: Callable[[], Any]) -> None:
@@ -97,35 +78,39 @@ class Excerpts:
             self._read = event.start_mark.line
             return event
 
-        while not isinstance(event := following(), StreamEndEvent):
-            if isinstance(event, NodeEvent):
-                self._node(event, following, _FILE, hidden=False)
+        while not isinstance(event := following(), yaml.StreamEndEvent):
+            if isinstance(event, yaml.NodeEvent):
+                self._node(event, following, _EitherFile, hidden=False)
         self._read = len(self._lines)
 
-    def _node(self, event: Any, get: Callable[[], Any], shape: Shape | None, *, hidden: bool, depth: int = 0) -> None:
-        """Go through one node; where it is hidden, every value in it is."""
+    def _node(self, event: Any, get: Callable[[], Any], kind: Any, *, hidden: bool, depth: int = 0) -> None:
+        """Go through one node, of which the type is known or None; where it is hidden, every value in it is."""
         if depth > 2 * MAX_DEPTH:
             raise _TooDeepError
-        if isinstance(event, ScalarEvent | AliasEvent):
-            if hidden or not _takes_text(shape):
+        is_list, is_model = get_origin(kind) is list, isinstance(kind, type) and issubclass(kind, Written)
+        if isinstance(event, yaml.ScalarEvent | yaml.AliasEvent):
+            if hidden or kind is None or is_list or (is_model and not kind.short):
                 self._hide(event.start_mark, event.end_mark)
             return
         if hidden and (event.anchor or event.tag):
             self._hide(event.start_mark, event.end_mark)
-        is_mapping = isinstance(event, MappingStartEvent)
-        item = shape.shape if isinstance(shape, Items) else shape
-        while not isinstance(event := get(), MappingEndEvent | SequenceEndEvent):
+        is_mapping = isinstance(event, yaml.MappingStartEvent)
+        while not isinstance(event := get(), yaml.MappingEndEvent | yaml.SequenceEndEvent):
             if is_mapping:
-                self._entry(event, get, shape, hidden=hidden, depth=depth + 1)
+                self._entry(event, get, kind if is_model else None, hidden=hidden, depth=depth + 1)
             else:
+                item = kind_of(get_args(kind)[0]) if is_list else kind
                 self._node(event, get, item, hidden=hidden, depth=depth + 1)
 
-    def _entry(self, event: Any, get: Callable[[], Any], shape: Shape | None, *, hidden: bool, depth: int) -> None:
+    def _entry(
+        self, event: Any, get: Callable[[], Any], model: type[Written] | None, *, hidden: bool, depth: int
+    ) -> None:
         """Go through one key of a mapping and its value."""
-        keys = shape.keys if isinstance(shape, Record) else {}
-        name = event.value if isinstance(event, ScalarEvent) else ""
-        below = keys[name].shape if name in keys else shape if name == "<<" else None
-        if not isinstance(event, ScalarEvent):
+        name = event.value if isinstance(event, yaml.ScalarEvent) else ""
+        below: Any = model if name == "<<" else None
+        if model and name in model.model_fields:
+            below = kind_of(model.model_fields[name].annotation)
+        if not isinstance(event, yaml.ScalarEvent):
             self._node(event, get, None, hidden=True, depth=depth)
         elif name not in _KNOWN and name != "<<":
             self._hide(event.start_mark, event.end_mark, name)
@@ -141,20 +126,48 @@ class Excerpts:
             self._hidden.setdefault(line, []).append((first, last, name))
 
 
-def _takes_text(shape: Shape | None) -> bool:
-    return isinstance(shape, Scalar) or (isinstance(shape, Record) and bool(shape.instead))
-
-
-def _between(text: str) -> Iterator[_Span]:
-    """What is not surely harmless in a line that the parser did not get through."""
-    edges = [0, *(edge for found in _HARMLESS.finditer(text) for edge in found.span()), len(text)]
-    for start, end in zip(edges[::2], edges[1::2], strict=True):
-        if text[start:end].strip(" -{}[],"):
-            yield end - len(text[start:end].lstrip()), end, None
-
-
 class _TooDeepError(Exception):
     """The rest of the file is not worth reading."""
+
+
+def _comment(text: str, start: int) -> int:
+    """Where a comment begins in a line, if one does behind a column."""
+    while (start := text.find("#", start)) > 0 and not text[start - 1].isspace():
+        start += 1
+    return start
+
+
+def _doubtful(text: str) -> Iterator[_Span]:
+    """What is not surely harmless in a line that the parser did not get through."""
+    field, hidden, end = "", -1, 0  # the name in front of a value, and where hidden words begin
+    for word in text.split():
+        start = text.index(word, end)
+        end = start + len(word)
+        bare = word.strip("-[]{},")
+        name = bare.removesuffix(":").strip("'\"")
+        if bare.endswith(":") and name in _OUTSIDE_KEYS:
+            field, harmless = name, True
+        else:
+            harmless = not bare or (field not in ("", *KEY_FIELDS) and _is_harmless(bare.strip("'\"")))
+            field = field if harmless and (not bare or word.endswith(",")) else ""
+        if harmless and bare and hidden >= 0:
+            yield hidden, start + word.index(bare), None
+            hidden = -1
+        elif not harmless and hidden < 0:
+            hidden = start + word.index(bare)
+    if hidden >= 0:
+        yield hidden, len(text), None
+
+
+def _is_harmless(word: str) -> bool:
+    """True for what can't be a key: an address, a number, a day, a fixed word."""
+    if word.lower() in _WORDS or (len(word) <= _MAX_NUMBER and word.replace("-", "").isdigit()):
+        return True
+    try:
+        ip_interface(word)
+    except ValueError:
+        return False
+    return True
 
 
 def _parts(text: str, spans: list[_Span]) -> Iterator[Part]:

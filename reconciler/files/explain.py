@@ -8,30 +8,17 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from reconciler.files import schema
-from reconciler.files.references import EXTERNAL, PSK, SINK
-from reconciler.files.shapes import Record
+from reconciler.model.account import AccountFile, TunnelFile
 from reconciler.model.checks import did_you_mean, literal_key
 from reconciler.model.problems import MAX_TOLD, Diagnostic, Severity, error, shown, untold
+from reconciler.model.reference import EXTERNAL
+from reconciler.model.tunnel import Defaults, Tunnel
+from reconciler.model.written import Written, model_of
 from reconciler.yaml.read import Document
 
 Error = Mapping[str, Any]
 Loc = tuple[str | int, ...]
 
-_RECORDS = {
-    "bgp": schema.BGP,
-    "health_check": schema.HEALTH_CHECK,
-    "target": schema.TARGET,
-    "custom_remote_identities": schema.IDENTITIES,
-    "psk": PSK,
-    "deliver_to": SINK,
-    "token": schema.TOKEN,
-    "paused": schema.PAUSED,
-    "ignore": schema.IGNORE,
-    "limits": schema.LIMITS,
-    "defaults": schema.DEFAULTS,
-    "tunnels": schema.TUNNEL,
-}
 _LENGTHS = {
     "too_short": (
         "empty-value",
@@ -40,17 +27,21 @@ _LENGTHS = {
     ),
     "too_long": ("out-of-range", "a list with far too many items", "Split it, or remove what stands there twice."),
 }
-_SHAPES = {"dict_type": "a mapping", "list_type": "a list"}
+_SHAPES = {"model_type": "a mapping", "list_type": "a list"}
 _SECRET = re.compile(r"psk|pks|pre.?shared|secret|passw|(^|_)key$|^key", re.IGNORECASE)
 _PSK_WORDS = ("psk", "ipsec_psk", "pre_shared_key")
 _NOTHING = "An empty file never means that nothing is wanted. If that is meant, write `tunnels: []`."
 _MEANT_PSK = did_you_mean("psk", ("psk",))
-_OWN_KEYS = ("name", "interface_address", "interface_address6", "psk", "renamed_from", "protect")
+_OWN_KEYS = Tunnel.model_fields.keys() - Defaults.model_fields.keys()
 
 
-def _known(parent: Loc, root: Record) -> tuple[str, ...]:
-    words = [part for part in parent if isinstance(part, str)]
-    return tuple((_RECORDS[words[-1]] if words else root).keys)
+def _known(parent: Loc, root: type[Written]) -> tuple[str, ...]:
+    """The keys that can stand in a mapping."""
+    model = root
+    for part in parent:
+        if isinstance(part, str):
+            model = model_of(model.model_fields[part].annotation) or model
+    return tuple(model.model_fields)
 
 
 def _secret_like(name: str, value: object) -> bool:
@@ -58,26 +49,26 @@ def _secret_like(name: str, value: object) -> bool:
     return bool(looks) and isinstance(value, str) and value != EXTERNAL
 
 
-def _unknown(found: Error, root: Record) -> tuple[str, str, str]:
+def _unknown(found: Error, root: type[Written]) -> tuple[str, str, str]:
     *parent, name = found["loc"]
     known = _known(tuple(parent), root)
     where = next((part for part in reversed(parent) if isinstance(part, str)), "")
     if where in ("psk", "deliver_to", "token"):
         return "unknown-key", f"an unknown key in {where}", f"It can hold {', '.join(known)}."
     near = did_you_mean(name, known)
-    of_tunnel = where in ("tunnels", "defaults") or (root is schema.TUNNEL_FILE and not parent)
+    of_tunnel = where in ("tunnels", "defaults") or (root is TunnelFile and not parent)
     if of_tunnel and near in ("", _MEANT_PSK) and _secret_like(name, found["input"]):
         problem = literal_key().context or {}
         return "literal-psk", problem["summary"], problem["detail"]
     if where == "defaults" and name in _OWN_KEYS:
         return "not-in-defaults", f"{shown(name)} can't stand in defaults", "Write it in each tunnel."
-    if not parent and (name in _OWN_KEYS or name in schema.DEFAULTS.keys):
+    if not parent and (name in _OWN_KEYS or name in Defaults.model_fields):
         return (
             "unknown-key",
             f"{shown(name)} stands outside tunnels and defaults",
             "Indent it below one of them.",
         )
-    if not parent and name in (*schema.ACCOUNT_FILE.keys, "tunnels"):
+    if not parent and name in (*AccountFile.model_fields, "tunnels"):
         file = "a file beside account.yaml" if name == "tunnels" else "account.yaml"
         return "unknown-key", f"{shown(name)} can't stand in this file", f"It belongs in {file}."
     return "unknown-key", f"unknown key {shown(name)}", f"{near}Known here: {', '.join(known)}."
@@ -90,7 +81,7 @@ def _shape(found: Error) -> tuple[str, str, str]:
     return "wrong-type", f"{given} where {wanted} belongs", f"Write {wanted} here."
 
 
-def _words(found: Error, root: Record) -> tuple[str, str, str]:
+def _words(found: Error, root: type[Written]) -> tuple[str, str, str]:
     kind, loc = found["type"], found["loc"]
     if kind == "extra_forbidden":
         return _unknown(found, root)
@@ -105,13 +96,13 @@ def _words(found: Error, root: Record) -> tuple[str, str, str]:
     return kind, found["ctx"]["summary"], found["ctx"]["detail"]
 
 
-def explain(document: Document, errors: Sequence[Error], root: Record) -> list[Diagnostic]:
+def explain(document: Document, errors: Sequence[Error], root: type[Written]) -> list[Diagnostic]:
     """One diagnostic for each of pydantic's errors, at its place in the file.
 
     Args:
         document: The file that was validated.
         errors: As `ValidationError.errors()` gives them; told up to a limit, and the number of the others.
-        root: The shape of the whole file.
+        root: The model of the whole file.
     """
     out = []
     for found in errors[:MAX_TOLD]:

@@ -2,23 +2,22 @@
 
 import posixpath
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
-from itertools import starmap
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-from pydantic_core import ValidationError
+from pydantic import ValidationError
 
-from reconciler.files import schema
 from reconciler.files.guides import warnings
-from reconciler.files.references import EXTERNAL
 from reconciler.files.rules import Entry, Group, check
-from reconciler.files.shapes import Record, validator
 from reconciler.files.tree import AccountFiles, SourceFile, Tree
+from reconciler.model.account import AccountFile, TunnelFile
 from reconciler.model.checks import ACCOUNT_ID
 from reconciler.model.desired import (
+    PARKING,
+    TOKEN_ENV,
     Account,
     CommandRef,
     Declared,
@@ -34,17 +33,23 @@ from reconciler.model.desired import (
 from reconciler.model.forms import tunnel_name
 from reconciler.model.plain import Plain
 from reconciler.model.problems import Diagnostic, Location, error, limited, shown, warning
+from reconciler.model.reference import Psk, Sink
 from reconciler.model.settings import canonical
-from reconciler.model.tunnel import SETTINGS
+from reconciler.model.tunnel import SETTINGS, Defaults
 from reconciler.yaml.read import Document, DocumentError, Parsed, parse
 
-_NOTHING: frozenset[str] = frozenset()
-REQUIRED = tuple(path for path, setting in SETTINGS.items() if setting.required and "." not in path)
-_ASN = ("bgp", "customer_asn")
+REQUIRED = tuple(path for path, setting in SETTINGS.items() if setting.required)
 _NAMES = ("name", "renamed_from", "removed", "protect", "import_filter_id", "export_filter_id")
 _FREE_TEXT = frozenset((*_NAMES, "description", "reason", "md5_key", "file", "command"))
 """Behind an address or a word like `mid` nobody can mean a comment as a part of the value."""
 _TEMPORARY = re.compile(r"\.[0-9a-f]{8}\.new\Z")
+_STAND_INS: Mapping[type, Mapping[str, Any]] = {
+    AccountFile: {"account_id": "0" * 32, "prune": Plain("false")},
+    TunnelFile: {"tunnels": []},
+}
+"""For what a file can't do without, so that the rest of a wrong one can be checked."""
+
+File = TypeVar("File", AccountFile, TunnelFile)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +68,11 @@ class Loaded:
 
 
 @dataclass(frozen=True, slots=True)
-class _Read:
-    """One file: its typed value without what is wrong in it, and the keys that are missing for that."""
+class _Read(Generic[File]):
+    """One file: what it holds without what is wrong in it, and the keys that are missing for that."""
 
     parsed: Parsed
-    value: Mapping[str, Any]
+    value: File
     gone: Mapping[int | str, set[str]] = field(default_factory=dict)
 
 
@@ -128,30 +133,32 @@ def _is_key(path: str, keys: Collection[str]) -> bool:
 
 def _group(files: AccountFiles, problems: list[Diagnostic]) -> Group:
     """One account with its tunnels; what is wrong is added to `problems`."""
-    read = _read(files.account_file, schema.ACCOUNT_FILE, problems)
-    account = _account(files, read)
-    value = read.value if read else {}
-    gone = read.gone.get("defaults", set()) | read.gone.get("", set()) if read else set(REQUIRED)
-    defaults = merge({}, value.get("defaults") or {})
+    read = _read(files.account_file, AccountFile, problems)
+    defaults: Mapping[str, Any] = {}
+    gone = {path for path in REQUIRED if "." not in path}
+    if read:
+        defaults = written(read.value.defaults)
+        gone = read.gone.get("defaults", set()) | read.gone.get("", set())
     entries: list[Entry] = []
     whole = True
     for source in files.files:
-        tunnels = _read(source, schema.TUNNEL_FILE, problems)
+        tunnels = _read(source, TunnelFile, problems)
         if tunnels:
             entries += _entries(tunnels, defaults, gone, problems)
         whole = whole and tunnels is not None and not any({"psk", "*", "tunnels"} & g for g in tunnels.gone.values())
+    account = _account(files, read)
     return Group(account, tuple(entries), _id(read), read.parsed.document if read else None, whole)
 
 
-def _id(read: _Read | None) -> str:
+def _id(read: _Read[AccountFile] | None) -> str:
     """The account's id in lower case, as far as it is one."""
     value = read.parsed.value if read else None
     found = value.get("account_id") if isinstance(value, dict) else None
     return found.lower() if isinstance(found, str) and ACCOUNT_ID.fullmatch(found.lower()) else ""
 
 
-def _read(source: SourceFile | None, root: Record, problems: list[Diagnostic]) -> _Read | None:
-    """A file's typed value; on errors what is left of it, None when nothing is."""
+def _read(source: SourceFile | None, model: type[File], problems: list[Diagnostic]) -> _Read[File] | None:
+    """What a file holds; on errors what is left of it, None when nothing is."""
     if source is None:
         return None
     try:
@@ -162,18 +169,14 @@ def _read(source: SourceFile | None, root: Record, problems: list[Diagnostic]) -
     problems += _glued_comments(parsed)
     value = {} if parsed.value is None else parsed.value
     try:
-        return _Read(parsed, validator(root).validate_python(value))
+        return _Read(parsed, model.model_validate(value))
     except ValidationError as invalid:
         errors = invalid.errors(include_url=False)
     from reconciler.files.explain import explain, without
 
-    problems += explain(parsed.document, errors, root)
+    problems += explain(parsed.document, errors, model)
     rest, gone = without(value, errors)
-    if root is schema.ACCOUNT_FILE:
-        rest = {**_fallback(rest), **rest}
-    else:
-        rest.setdefault("tunnels", [])
-    return _Read(parsed, validator(root).validate_python(rest), gone)
+    return _Read(parsed, model.model_validate({**_STAND_INS[model], **rest}), gone)
 
 
 def _glued_comments(parsed: Parsed) -> Iterator[Diagnostic]:
@@ -189,147 +192,123 @@ def _glued_comments(parsed: Parsed) -> Iterator[Diagnostic]:
             )
 
 
-def _fallback(rest: Mapping[str, Any]) -> dict[str, Any]:
-    """Stand-ins for what an account can't do without, so that the rest of a wrong one can be checked."""
-    return {k: v for k, v in {"account_id": "0" * 32, "prune": Plain("false")}.items() if k not in rest}
-
-
-def _account(files: AccountFiles, read: _Read | None) -> Account:
+def _account(files: AccountFiles, read: _Read[AccountFile] | None) -> Account:
     if read is None:
         return Account(files.name, "", prune=False, location=Location(files.folder))
-    value, parsed = read.value, read.parsed
-    wrong = read.gone.get("", set())
-    paused = value.get("paused")
-    more = {"parking": value["parking"]} if value.get("parking") else {}
-    if value.get("token"):
-        more["token_env"] = value["token"]["env"]
+    file, parsed = read.value, read.parsed
+    rules = zip(file.ignore or (), parsed.item_locations("ignore"), strict=False)
     return Account(
         name=files.name,
-        account_id="" if wrong & {"", "account_id"} else value["account_id"],
-        prune=value["prune"],
+        account_id="" if read.gone.get("", set()) & {"", "account_id"} else file.account_id,
+        prune=file.prune,
         location=parsed.document.location(("account_id",)),
-        removed=_names(read, "removed"),
-        protect=_names(read, "protect"),
-        paused=paused["reason"] if paused else None,
-        ignore=tuple(starmap(_rule, zip(value.get("ignore") or (), parsed.item_locations("ignore"), strict=False))),
-        limits=Limits(**(value.get("limits") or {})),
-        **more,
+        token_env=file.token.env if file.token else TOKEN_ENV,
+        removed=_names(file.removed, parsed.item_locations("removed")),
+        protect=_names(file.protect, parsed.item_locations("protect")),
+        paused=file.paused.reason if file.paused else None,
+        ignore=tuple(
+            IgnoreRule(tunnel_name(rule.name), tuple(rule.fields), rule.reason, rule.until, place)
+            for rule, place in rules
+        ),
+        limits=Limits(**file.limits.model_dump()) if file.limits else Limits(),
+        parking=file.parking or PARKING,
     )
 
 
-def _names(read: _Read, key: str) -> dict[str, Location]:
+def _names(names: list[str] | None, places: list[Location]) -> dict[str, Location]:
     """A list of tunnels' names, each with its place."""
-    places = read.parsed.item_locations(key)
-    return {tunnel_name(name): place for name, place in zip(read.value.get(key) or (), places, strict=False)}
+    return {tunnel_name(name): place for name, place in zip(names or (), places, strict=False)}
 
 
-def _rule(rule: Mapping[str, Any], place: Location) -> IgnoreRule:
-    name, fields = tunnel_name(rule["name"]), tuple(rule.get("fields", ()))
-    return IgnoreRule(name, fields, rule["reason"], rule.get("until"), place)
+def written(defaults: Defaults | None) -> dict[str, Any]:
+    """What a mapping of settings says, in the API's nested form; None where it says null."""
+    return defaults.model_dump(exclude_unset=True) if defaults else {}
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings laid over others: mappings merge, lists and scalars replace, None removes; no None is left."""
-    if not base:
-        return _written(over)
+    """Settings laid over others: mappings merge, lists and scalars replace, None removes; no None of `over` is left."""
     out = dict(base)
     for key, value in over.items():
         if value is None:
             out.pop(key, None)
-        elif type(value) is dict:
+        elif isinstance(value, dict):
             below = out.get(key)
-            out[key] = merge(below if type(below) is dict else {}, value)
+            out[key] = merge(below if isinstance(below, dict) else {}, value)
         else:
             out[key] = value
     return out
 
 
-def _written(value: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy without what is None, at every level."""
-    return {k: _written(v) if type(v) is dict else v for k, v in value.items() if v is not None}
-
-
-def _entries(read: _Read, defaults: Mapping[str, Any], gone: set[str], problems: list[Diagnostic]) -> list[Entry]:
+def _entries(
+    read: _Read[TunnelFile], defaults: Mapping[str, Any], gone: set[str], problems: list[Diagnostic]
+) -> Iterator[Entry]:
     """The tunnels of one file, over the account's defaults."""
     document, places = read.parsed.document, read.parsed.item_locations("tunnels")
     folder = posixpath.dirname(document.file)
-    defaults = merge(defaults, read.value.get("defaults") or {})
+    defaults = merge(defaults, written(read.value.defaults))
     gone = gone | read.gone.get("defaults", set()) | read.gone.get("", set()) & {"defaults"}
-    entries = []
-    for index, own in enumerate(read.value["tunnels"]):
-        tunnel = merge(defaults, own) if defaults else own
-        wrong = frozenset(gone | read.gone.get(index, set())) if gone or read.gone else _NOTHING
+    for index, own in enumerate(read.value.tunnels):
+        wrong = frozenset(gone | read.gone.get(index, set()))
         if "*" in wrong:
             continue
-        lacking = _lacking(tunnel)
-        if lacking:
-            problems += _missing(document, index, lacking, wrong)
-        if _ASN in lacking:
-            tunnel = {**tunnel, "bgp": None}
-        declared = _declared(tunnel, places[index], folder, partial(_locate, document, index))
-        bgp = tunnel.get("bgp")
-        entries.append(Entry(declared, document, index, wrong, bgp["customer_asn"] if bgp else None))
-    return entries
-
-
-def _lacking(tunnel: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """Paths that the tunnel needs and nothing gives."""
-    lacking: list[tuple[str, ...]] = []
-    if None in map(tunnel.get, REQUIRED):
-        lacking = [(name,) for name in REQUIRED if tunnel.get(name) is None]
-    bgp = tunnel.get("bgp")
-    if bgp is not None and bgp.get("customer_asn") is None:
-        lacking.append(_ASN)
-    return lacking
-
-
-def _missing(document: Document, index: int, lacking: list[tuple[str, ...]], wrong: frozenset[str]) -> list[Diagnostic]:
-    inherited = "It is required. Add it to the tunnel or to defaults."
-    details = {"name": "Every tunnel needs one.", "interface_address": "Every tunnel needs one of its own."}
-    return [
-        error(
-            "missing-field",
-            f'"{".".join(path)}" is missing',
-            details.get(path[0], inherited),
-            document.location(("tunnels", index, *path[:-1])),
+        tunnel = merge(defaults, written(own)) if defaults else written(own)
+        for path in _lacking(tunnel):
+            first, *below = path.split(".")
+            if below:  # without it the object says nothing
+                tunnel[first] = None
+            if first not in wrong and "defaults" not in wrong:
+                problems.append(_missing(document, index, path))
+        declared = Declared(
+            name=tunnel_name(tunnel.get("name", "")),
+            settings=canonical(tunnel),
+            location=places[index],
+            key=_key(own.psk, folder) if own.psk else None,
+            renamed_from=own.renamed_from and tunnel_name(own.renamed_from),
+            protect=own.protect is True,
+            rotate_after_days=own.psk.rotate_after if own.psk else None,
+            locate=partial(_locate, document, index),
         )
-        for path in lacking
-        if path[0] not in wrong and "defaults" not in wrong
-    ]
+        bgp = tunnel.get("bgp")
+        yield Entry(declared, document, index, wrong, bgp["customer_asn"] if bgp else None)
+
+
+def _lacking(tunnel: Mapping[str, Any]) -> Iterator[str]:
+    """Paths that the tunnel needs and nothing gives; those in an object only where there is one."""
+    for path in REQUIRED:
+        *outer, leaf = path.split(".")
+        found: Any = tunnel
+        for key in outer:
+            found = found and found.get(key)
+        if found is not None and found.get(leaf) is None:
+            yield path
+
+
+def _missing(document: Document, index: int, path: str) -> Diagnostic:
+    first, *below = path.split(".")
+    own = first not in Defaults.model_fields
+    return error(
+        "missing-field",
+        f"{shown(path)} is missing",
+        "Every tunnel needs one of its own." if own else "It is required. Add it to the tunnel or to defaults.",
+        document.location(("tunnels", index, *([first] if below else []))),
+    )
 
 
 def _locate(document: Document, index: int, path: str) -> Location:
     return document.location(("tunnels", index, *path.split(".")), key=True)
 
 
-def _declared(tunnel: Mapping[str, Any], place: Location, folder: str, locate: Callable[[str], Location]) -> Declared:
-    """One tunnel's declaration from its merged and typed fields."""
-    psk = tunnel.get("psk")
-    old = tunnel.get("renamed_from")
-    settings = canonical(tunnel)
-    return Declared(
-        str(settings.get("name", "")),
-        settings,
-        place,
-        _key(psk, folder) if psk else None,
-        old and tunnel_name(old),
-        tunnel.get("protect") is True,
-        psk.get("rotate_after") if psk else None,
-        locate,
-    )
+def _key(psk: Psk, folder: str) -> KeyRef:
+    if psk.env:
+        return EnvRef(psk.env)
+    if psk.generate and psk.deliver_to:
+        return Generated(psk.generate, _place(psk.deliver_to, folder))
+    if psk.file or psk.command:
+        return _place(psk, folder)
+    return External()
 
 
-def _key(psk: Mapping[str, Any], folder: str) -> KeyRef:
-    if EXTERNAL in psk:
-        return External()
-    if "env" in psk:
-        return EnvRef(psk["env"])
-    if "generate" in psk:
-        return Generated(psk["generate"], _place(psk["deliver_to"], folder))
-    return _place(psk, folder)
-
-
-def _place(where: Mapping[str, Any], folder: str) -> FileRef | CommandRef:
-    if "file" in where:
-        return FileRef(posixpath.normpath(posixpath.join(folder, where["file"])))
-    return CommandRef(tuple(where["command"]), folder)
+def _place(where: Psk | Sink, folder: str) -> FileRef | CommandRef:
+    if where.file:
+        return FileRef(posixpath.normpath(posixpath.join(folder, where.file)))
+    return CommandRef(tuple(where.command or ()), folder)

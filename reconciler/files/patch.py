@@ -15,15 +15,14 @@ from typing import Any
 
 from yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
-from reconciler.files import schema
 from reconciler.files.edit import GONE, Edit, NotEditable, TunnelFile, entries, lines_with, read_tunnel_file
-from reconciler.files.load import load, merge
-from reconciler.files.references import EXTERNAL
-from reconciler.files.shapes import validator
+from reconciler.files.load import load, merge, written
 from reconciler.files.tree import AccountFiles, SourceFile, Tree
+from reconciler.model import account
 from reconciler.model.desired import Desired
 from reconciler.model.forms import Value
 from reconciler.model.problems import Severity
+from reconciler.model.reference import EXTERNAL
 from reconciler.model.settings import Settings, canonical
 from reconciler.model.tunnel import SETTINGS
 from reconciler.plan.diff import Action, Change, intended
@@ -159,11 +158,11 @@ def _path_for(change: Change, files: AccountFiles, desired: Desired) -> str:
 
 def _inherited(files: AccountFiles, source: SourceFile) -> dict[str, Any]:
     """What stands in defaults for the tunnels of one file, without nulls."""
-    own = validator(schema.TUNNEL_FILE).validate_python(parse(source.data, source.path).value)
-    above: Mapping[str, Any] = {}
-    if account := files.account_file:
-        above = validator(schema.ACCOUNT_FILE).validate_python(parse(account.data, account.path).value)
-    return merge(above.get("defaults") or {}, own.get("defaults") or {})
+    own = account.TunnelFile.model_validate(parse(source.data, source.path).value)
+    above: dict[str, Any] = {}
+    if file := files.account_file:
+        above = written(account.AccountFile.model_validate(parse(file.data, file.path).value).defaults)
+    return merge(above, written(own.defaults))
 
 
 def _part(file: TunnelFile, change: Change, inherited: Mapping[str, Any]) -> _Part:

@@ -9,6 +9,8 @@ from reconciler.model.settings import Settings
 
 TOKEN_ENV = "CLOUDFLARE_API_TOKEN"  # noqa: S105 - the name of a variable
 """Where an account's token is, unless its file names another variable."""
+PARKING = "169.254.240.0/20"
+"""Where a /31 is borrowed, unless an account's file names another network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ class Account:
     paused: str | None = None
     ignore: tuple[IgnoreRule, ...] = ()
     limits: Limits = field(default_factory=Limits)
-    parking: str = "169.254.240.0/20"
+    parking: str = PARKING
 
 
 @dataclass(frozen=True, slots=True)

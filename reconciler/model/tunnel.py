@@ -9,14 +9,15 @@ a report says of a change all follow from these lines. To add a setting that the
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar, get_args
+from typing import Annotated, Any, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, PlainValidator, WithJsonSchema, model_validator
-from pydantic.json_schema import JsonSchemaValue
+from pydantic import ConfigDict, Field, GetJsonSchemaHandler, PlainValidator, WithJsonSchema, model_validator
 from pydantic_core import CoreSchema
 
 from reconciler.model import checks, forms
 from reconciler.model.forms import Value
+from reconciler.model.reference import Psk
+from reconciler.model.written import ANY_SCALAR, Written, model_of
 
 
 class Impact(StrEnum):
@@ -75,7 +76,7 @@ class Setting:
     path: str = ""
     read: Callable[[Any], Value | None] = forms.text
 
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         """Tells editors what it is and what holds without it."""
         default = {} if self.default is None else {"default": self.default}
         return {**handler(schema), "description": self.about, **default}
@@ -85,32 +86,14 @@ class Setting:
 class Whole:
     """Marks an object that a tunnel has or has not: it comes and goes as a whole, and only omitting it clears it."""
 
-    about: str
-
-
-class Written(BaseModel):
-    """A mapping in a file: these keys and no others, each typed by its field; what was not written is not set."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    short: ClassVar[str] = ""
-    """The key that a scalar in the place of the mapping is the value of."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _spell_out(cls, value: Any) -> Any:
-        return {cls.short: value} if cls.short and isinstance(value, str) else value
-
 
 def _scalar(check: Callable[[Any], Any], read: Callable[[Any], Value | None], **json: Any) -> tuple[Any, ...]:
     """A scalar of the files: how it is checked, how it becomes canonical, and what an editor is told."""
     return PlainValidator(check), Form(read), WithJsonSchema(json)
 
 
-_ANY_SCALAR = ["string", "number", "boolean"]
-
-Text = Annotated[str, *_scalar(checks.text, forms.text, type=_ANY_SCALAR)]
-Name = Annotated[str, *_scalar(checks.filled, forms.name, type=_ANY_SCALAR)]
+Text = Annotated[str, *_scalar(checks.text, forms.text, type=ANY_SCALAR)]
+Name = Annotated[str, *_scalar(checks.filled, forms.name, type=ANY_SCALAR)]
 Flag = Annotated[bool, *_scalar(checks.flag, forms.flag, type="boolean")]
 Endpoint = Annotated[str, *_scalar(checks.endpoint, forms.address, type="string", minLength=1)]
 OptionalEndpoint = Annotated[str, *_scalar(checks.optional_endpoint, forms.address, type="string")]
@@ -122,7 +105,7 @@ Identity = Annotated[
 Asn = Annotated[
     int, *_scalar(checks.number(0, checks.MAX_ASN), forms.number, type="integer", minimum=0, maximum=checks.MAX_ASN)
 ]
-Md5Key = Annotated[str, *_scalar(checks.md5_key, forms.opaque, type=_ANY_SCALAR)]
+Md5Key = Annotated[str, *_scalar(checks.md5_key, forms.opaque, type=ANY_SCALAR)]
 Prefix = Annotated[str, PlainValidator(checks.prefix), WithJsonSchema({"type": "string", "pattern": "/[0-9]+$"})]
 Prefixes = Annotated[list[Prefix], Form(forms.prefixes)]
 Rate = Annotated[str, *_scalar(checks.choice("low", "mid", "high"), forms.word, enum=["low", "mid", "high"])]
@@ -139,11 +122,18 @@ _COSMETIC, _SECURITY = Severity.COSMETIC, Severity.SECURITY
 class Target(Written):
     """Where a health check of type request is sent."""
 
+    model_config = ConfigDict(json_schema_extra={"type": ["object", "string"]})
+
     short = "saved"  # (API: the older form of the answer has the address alone)
 
     saved: Annotated[
         OptionalEndpoint | None, Setting("The address; empty for Cloudflare's own choice.", "health can flap")
     ] = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spell_out(cls, value: Any) -> Any:
+        return {cls.short: value} if isinstance(value, str) else value
 
 
 class HealthCheck(Written):
@@ -166,7 +156,9 @@ class HealthCheck(Written):
             kept=True,  # (API: sources contradict each other on its default)
         ),
     ] = None
-    target: Target | None = None
+    target: Annotated[
+        Target | None, Field(description="Where requests are sent: an address, or a mapping with `saved`.")
+    ] = None
 
 
 class Bgp(Written):
@@ -210,10 +202,6 @@ class Identities(Written):
     ] = None
 
 
-class Psk(Written):
-    """Where the pre-shared key is; never the key."""
-
-
 class Defaults(Written):
     """Settings under every tunnel of the account or file; mappings merge key by key, null removes."""
 
@@ -243,26 +231,26 @@ class Defaults(Written):
         Flag | None,
         Setting("Return traffic through the same tunnel.", "return traffic takes another way", default=False),
     ] = None
-    custom_remote_identities: Identities | None = None
-    health_check: HealthCheck | None = None
-    bgp: Annotated[Bgp | None, Whole("The BGP session, if there is one.")] = None
+    custom_remote_identities: Annotated[Identities | None, Field(description="Custom IKE identities.")] = None
+    health_check: Annotated[HealthCheck | None, Field(description="How the tunnel's health is checked.")] = None
+    bgp: Annotated[Bgp | None, Whole(), Field(description="The BGP session, if there is one.")] = None
 
 
 class Tunnel(Defaults):
     """One tunnel."""
 
     name: Annotated[
-        Name | None,
+        Name,
         Setting("Unique in the account.", "a label; the tunnel is found by its id", _NONE, _COSMETIC, required=True),
-    ] = None
+    ] = ""
     interface_address: Annotated[
-        Interface | None,
+        Interface,
         Setting(
             "Cloudflare's own inner IPv4 address with /31 or /30.",
             "routes and health checks use the inner address",
             required=True,
         ),
-    ] = None
+    ] = ""
     interface_address6: Annotated[
         Interface6 | None,
         Setting("Cloudflare's own inner IPv6 address with /127.", "routes and health checks use the inner address"),
@@ -289,18 +277,24 @@ class Group:
     settings: Mapping[str, Setting]
 
 
+def _marks(annotation: Any) -> list[Any]:
+    """What the parts of a field's type are annotated with."""
+    own = list(getattr(annotation, "__metadata__", ()))
+    return own + [mark for part in get_args(annotation) for mark in _marks(part)]
+
+
 def _groups(model: type[Written], path: tuple[str, ...] = (), *, whole: bool = False) -> Iterator[Group]:
     settings: dict[str, Setting] = {}
     inner: list[Group] = []
     for key, field in model.model_fields.items():
-        (kind, *_) = get_args(field.annotation) or (field.annotation,)  # `X | None` or `X`
-        marks = (*field.metadata, *getattr(kind, "__metadata__", ()))
-        known = next((m for m in marks if isinstance(m, Setting)), None)
+        marks = field.metadata + _marks(field.annotation)
+        known = next((mark for mark in marks if isinstance(mark, Setting)), None)
+        inside = model_of(field.annotation)
         if known is not None:
-            form = next(m for m in marks if isinstance(m, Form))
+            form = next(mark for mark in marks if isinstance(mark, Form))
             settings[key] = replace(known, path=".".join((*path, key)), read=form.read)
-        elif isinstance(kind, type) and issubclass(kind, Written):
-            inner += _groups(kind, (*path, key), whole=any(isinstance(m, Whole) for m in marks))
+        elif inside is not None:
+            inner += _groups(inside, (*path, key), whole=any(isinstance(mark, Whole) for mark in marks))
     if settings:
         yield Group(path, whole, model.short, settings)
     yield from inner

@@ -6,8 +6,8 @@ import pytest
 import yaml
 from pydantic_core import ValidationError
 
-from reconciler.files.schema import TUNNEL_FILE, json_schema
-from reconciler.files.shapes import validator
+from reconciler.files.schema import json_schema
+from reconciler.model.account import TunnelFile
 from reconciler.model.plain import Plain
 from reconciler.model.tunnel import SETTINGS
 
@@ -89,16 +89,14 @@ def test_defaults_are_those_of_the_api():
     assert definitions["Defaults"]["properties"]["replay_protection"]["default"] is False
 
 
-def test_a_result_is_plain_data_with_what_was_written():
+def test_what_was_written_comes_back_typed_and_nothing_else():
     value = {"tunnels": [{"name": Plain("010"), "protect": Plain("true"), "bgp": {"customer_asn": Plain("7")}}]}
-    result = validator(TUNNEL_FILE).validate_python(value)
+    result = TunnelFile.model_validate(value).model_dump(exclude_unset=True)
     assert result == {"tunnels": [{"name": "010", "protect": True, "bgp": {"customer_asn": 7}}]}
     assert type(result["tunnels"][0]["name"]) is str
 
 
 def test_all_errors_come_at_once():
     with pytest.raises(ValidationError) as invalid:
-        validator(TUNNEL_FILE).validate_python(
-            {"tunnels": [{"x": "1", "psk": "k", "bgp": {"customer_asn": "y"}}], "z": None}
-        )
+        TunnelFile.model_validate({"tunnels": [{"x": "1", "psk": "k", "bgp": {"customer_asn": "y"}}], "z": None})
     assert invalid.value.error_count() == 4

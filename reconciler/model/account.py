@@ -1,0 +1,108 @@
+"""What the two kinds of file hold: `account.yaml`, and a file of tunnels."""
+
+from datetime import date
+from typing import Annotated, Any
+
+from pydantic import Field, model_validator
+
+from reconciler.model import checks
+from reconciler.model.desired import PARKING, TOKEN_ENV, Limits
+from reconciler.model.reference import Variable
+from reconciler.model.tunnel import RULE_PATHS, Defaults, Flag, Name, Tunnel
+from reconciler.model.written import Written, scalar
+
+MAX_TUNNELS = 15_000
+"""More can't stand in a file of the size that is read, unless they are all wrong."""
+MAX_RULES = 1_000
+"""Ignore rules of one account; each is tried on each tunnel."""
+
+AccountId = Annotated[str, *scalar(checks.account_id, type="string", pattern="^[0-9a-f]{32}$")]
+Count = Annotated[int, *scalar(checks.number(0, 1_000_000), type="integer", minimum=0)]
+Percent = Annotated[int, *scalar(checks.number(0, 100), type="integer", minimum=0, maximum=100)]
+Day = Annotated[date, *scalar(checks.day, type="string", pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
+Network = Annotated[str, *scalar(checks.parking, type="string")]
+RulePath = Annotated[str, *scalar(checks.one_of_paths(RULE_PATHS), type="string", enum=list(RULE_PATHS))]
+
+
+class Token(Written):
+    """Where the API token is."""
+
+    env: Annotated[Variable, Field(description="Name of the environment variable that holds the token.")]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_a_token(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            remedy = "Whoever reads the repository can use it: revoke it, and write {env: NAME} instead."
+            raise checks.wrong("literal-token", "a token where a reference belongs", remedy)
+        return value
+
+
+class Paused(Written):
+    """Why apply is stopped."""
+
+    reason: Annotated[Name, Field(description="Why; shown by apply.")]
+
+
+class Ignore(Written):
+    """What somebody else owns: whole tunnels, or some of their fields."""
+
+    name: Annotated[Name, Field(description="Glob over live names.")]
+    fields: Annotated[
+        list[RulePath],
+        Field(
+            default_factory=list,
+            min_length=1,
+            max_length=len(RULE_PATHS),
+            description="Only these fields; left out, the whole tunnel.",
+        ),
+    ]
+    reason: Annotated[Name, Field(description="Why; shown in reports.")]
+    until: Annotated[Day | None, Field(description="Last day (UTC) of the rule.")] = None
+
+
+_LIMITS = Limits()
+
+
+class LimitKeys(Written):
+    """How much one plan may delete or change."""
+
+    max_deletes: Annotated[Count, Field(description="Deletes that nobody named.")] = _LIMITS.max_deletes
+    max_delete_percent: Annotated[Percent, Field(description="The same, of the live tunnels.")] = (
+        _LIMITS.max_delete_percent
+    )
+    max_change_percent: Annotated[Percent, Field(description="Updates and deletes, of the live tunnels.")] = (
+        _LIMITS.max_change_percent
+    )
+
+
+class AccountFile(Written):
+    """`account.yaml`: one Cloudflare account and how it is treated."""
+
+    account_id: Annotated[AccountId, Field(description="The account's id at Cloudflare.")]
+    token: Annotated[
+        Token | None,
+        Field(description="Where the API token is.", json_schema_extra={"default": {"env": TOKEN_ENV}}),
+    ] = None
+    prune: Annotated[Flag, Field(description="Delete live tunnels that no file declares, or only report them.")]
+    removed: Annotated[list[Name] | None, Field(description="Tunnels whose deletion this commit means.")] = None
+    protect: Annotated[list[Name] | None, Field(description="Tunnels that are never deleted.")] = None
+    paused: Annotated[Paused | None, Field(description="Stops apply; plan and drift still work.")] = None
+    ignore: Annotated[list[Ignore] | None, Field(max_length=MAX_RULES, description="What somebody else owns.")] = None
+    limits: Annotated[LimitKeys | None, Field(description="How much one plan may delete or change.")] = None
+    parking: Annotated[
+        Network | None,
+        Field(description="Where a /31 is borrowed to break a swap.", json_schema_extra={"default": PARKING}),
+    ] = None
+    defaults: Annotated[Defaults | None, Field(description="Settings under every tunnel of the account.")] = None
+
+
+class TunnelFile(Written):
+    """A file of tunnels, anywhere below an account's folder."""
+
+    defaults: Annotated[
+        Defaults | None, Field(description="Settings under every tunnel of this file, over the account's.")
+    ] = None
+    tunnels: Annotated[
+        list[Tunnel], Field(max_length=MAX_TUNNELS, description="The tunnels; an empty list declares none on purpose.")
+    ]
