@@ -29,7 +29,7 @@ from reconciler.plan.diff import Action, Change, intended
 from reconciler.plan.scope import Pair
 from reconciler.yaml.read import DocumentError, parse
 
-_SENSITIVE = frozenset(path for path, field in SETTINGS.items() if field.sensitive)
+_SENSITIVE = frozenset(path for path, setting in SETTINGS.items() if setting.sensitive)
 _SENSITIVE_KEYS = frozenset(path.rpartition(".")[2] for path in _SENSITIVE)
 _SHOWS_KEY = "its lines hold a BGP MD5 key, which no patch may show"
 _KEY_LEFT = "bgp.md5_key is sensitive and never written into a patch"
@@ -184,9 +184,8 @@ def _part(file: TunnelFile, change: Change, inherited: Mapping[str, Any]) -> _Pa
         # Under another name other rules may ignore fields, so all of them are taken.
         target = intended(Pair(change.declared, change.live)) if change.previous_name else change.target
     assert change.live is not None  # noqa: S101 - what is neither declared nor live is no change
-    live = _set(change.live.settings)
-    here, target = _set(here), _set(target)
-    differing = {p for p in {*live, *target} if live.get(p) != target.get(p)}
+    live = change.live.settings
+    differing = {p for p in SETTINGS if live.get(p) != target.get(p)}
     taken = {p for p in differing if p not in _SENSITIVE or p not in live}
     settings = {p: v for p, v in here.items() if p not in taken} | {p: v for p, v in live.items() if p in taken}
     for path in (p for p in SETTINGS if settings.get(p) != here.get(p)):
@@ -199,17 +198,13 @@ def _part(file: TunnelFile, change: Change, inherited: Mapping[str, Any]) -> _Pa
     return _Part(change, index, item, settings, taken != differing)
 
 
-def _set(settings: Settings) -> dict[str, Value]:
-    """The settings without those that are unset."""
-    return {path: value for path, value in settings.items() if value not in ("", ())}
-
-
 def _flat(nested: Mapping[str, Any], path: str = "") -> dict[str, Value]:
+    """Defaults as canonical settings, as far as they go: an object need not be whole in them."""
     out: dict[str, Value] = {}
     for key, value in nested.items():
         if isinstance(value, dict):
             out |= _flat(value, f"{path}{key}.")
-        else:
+        elif value not in ("", []):
             out[path + key] = tuple(sorted(value)) if isinstance(value, list) else value
     return out
 
@@ -280,7 +275,7 @@ def _prove(files: AccountFiles, desired: Desired, today: date, drafts: list[_Dra
             should[name], owners[name] = part.settings, part.ref
     found = loaded.desired[0].tunnels
     for name in should.keys() | found.keys():
-        if name not in found or _set(found[name].settings) != _set(should.get(name, {})):
+        if name not in found or found[name].settings != should.get(name):
             wrong.update((ref, _UNEQUAL) for ref in ([owners[name]] if name in owners else parts))
     return wrong
 

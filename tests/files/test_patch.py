@@ -350,6 +350,25 @@ def test_inherited_values_are_overridden_in_the_tunnel(tmp_path):
     assert after.changes == ()
 
 
+def test_new_tunnel_says_only_what_the_defaults_do_not(tmp_path):
+    defaults = "defaults:\n  customer_endpoint: 2001:DB8::7\n  replay_protection: true\n  bgp: {import_filter_id: f}\n"
+    write(tmp_path, defaults + ONE.replace("    psk: external\n", "    bgp: null\n    psk: external\n"))
+    defaulted = {"customer_endpoint": "2001:db8::7", "replay_protection": True}
+    new = {"name": "c", "interface_address": "10.0.0.4/31", "replay_protection": True, "bgp": {"customer_asn": 5}}
+    done, after = accept(tmp_path, live({**LOW, **defaulted}, {**B, **defaulted}, new))
+    assert body(done) == [
+        "+  - name: c",
+        "+    cloudflare_endpoint: 203.0.113.1",
+        "+    customer_endpoint: null",
+        "+    interface_address: 10.0.0.4/31",
+        "+    bgp:",
+        "+      customer_asn: 5",
+        "+      import_filter_id: null",
+        "+    psk: external",
+    ]
+    assert (done.left_out, after.changes) == ((), ())
+
+
 def test_rename_by_hand_is_taken_back_with_its_old_name(tmp_path):
     write(tmp_path, ONE.replace("  - name: b\n", "  - name: b\n    renamed_from: was\n"))
     done, after = accept(tmp_path, live(LOW, {**B, "name": "was"}))
