@@ -17,6 +17,7 @@ from math import isinf
 from typing import Any
 
 from reconciler.api.call import UNKNOWN, Answered, ApiError, Call, Verb
+from reconciler.model.kind import IPSEC_TUNNEL
 from reconciler.model.live import ListIsNull, ListUntrusted, live_from_result
 from reconciler.model.tunnel import PATHS
 
@@ -169,7 +170,7 @@ def _field(source: object) -> str | None:
     """
     pointer = _text(source.get("pointer")) if isinstance(source, dict) else None
     parts = [part for part in re.split(r"[][/.#]", pointer or "") if part and not part.isdigit()]
-    while parts and parts[0] in ("body", "ipsec_tunnels", "psks"):  # what a request wraps a tunnel in
+    while parts and parts[0] in ("body", IPSEC_TUNNEL.collection, "psks"):  # what a request wraps a tunnel in
         del parts[0]
     path = ".".join(parts)
     return path if path in PATHS else pointer
@@ -277,10 +278,9 @@ def _list(envelope: Envelope) -> Answered:
 
 
 def _created(call: Call, result: object) -> Answered:
-    """The new id (API: in the tunnel itself, or in a list of it under `ipsec_tunnels`)."""
-    found = [result]
-    if isinstance(result, dict) and isinstance(result.get("ipsec_tunnels"), list):
-        found = result["ipsec_tunnels"]
+    """The new id (API: in the tunnel itself, or in a list of it as in the answer to a list)."""
+    listed = result.get(IPSEC_TUNNEL.collection) if isinstance(result, dict) else None
+    found = listed if isinstance(listed, list) else [result]
     name = call.body.get("name")
     ids = {_id_of(t) for t in found if isinstance(t, dict) and t.get("name", name) == name} - {None}
     return Answered(result={"id": ids.pop()} if len(ids) == 1 else {})
@@ -288,7 +288,7 @@ def _created(call: Call, result: object) -> Answered:
 
 def _updated(result: dict[str, Any]) -> Answered:
     flagged = _check_flag(result, "modified")
-    tunnels = result.get("modified_ipsec_tunnels")
+    tunnels = result.get(f"modified_{IPSEC_TUNNEL.collection}")
     if not isinstance(tunnels, list):
         if flagged and tunnels is None:
             return Answered(result={"tunnels": {}})
@@ -298,7 +298,7 @@ def _updated(result: dict[str, Any]) -> Answered:
 
 def _single(call: Call, result: dict[str, Any], flag: str) -> Answered:
     flagged = _check_flag(result, flag)
-    tunnel = result.get(f"{flag}_ipsec_tunnel")
+    tunnel = result.get(f"{flag}_{IPSEC_TUNNEL.item}")
     found = _id_of(tunnel)
     if (found is None and not flagged) or (found is not None and found != call.tunnel_id):
         raise UnreadableError(f"the answer does not say that the tunnel was {flag}")
@@ -339,7 +339,7 @@ def _keys_set(call: Call, result: dict[str, Any]) -> Answered:
 
 
 def _key_made(call: Call, result: dict[str, Any], wrap: Wrap) -> Answered:
-    key, tunnel_id = result.get("psk"), result.get("ipsec_tunnel_id")
+    key, tunnel_id = result.get("psk"), result.get(f"{IPSEC_TUNNEL.item}_id")
     if not isinstance(key, str) or not key:
         raise UnreadableError("the answer holds no key")
     if tunnel_id is not None and tunnel_id != call.tunnel_id:

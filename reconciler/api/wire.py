@@ -21,6 +21,7 @@ from reconciler.api.answers import (
     result_of,
 )
 from reconciler.api.call import Answered, ApiError, Call, CallOutcome, Denied, Refused, Verb
+from reconciler.model.kind import IPSEC_TUNNEL
 from reconciler.model.live import ListIsNull, ListUntrusted
 
 UNTRUSTED = "list-untrusted"
@@ -42,7 +43,6 @@ _TOO_LARGE = re.compile(
 )
 _PAGE = re.compile(rb"\s*<")
 _RAY = re.compile(r"[0-9a-f]{8,32}(-[A-Z]{3,4})?")
-_HEALTH_TARGET = {"x-magic-new-hc-target": "true"}
 _OBJECT_BODY = {"content-type": "application/json"}
 _METHODS = {
     Verb.LIST: "GET",
@@ -111,7 +111,7 @@ def _segment(text: str) -> str:
 
 
 def _path(call: Call, account_id: str) -> str:
-    base = f"/accounts/{_segment(account_id)}/magic/ipsec_tunnels"
+    base = f"/accounts/{_segment(account_id)}/magic/{IPSEC_TUNNEL.collection}"
     if call.verb is Verb.SET_KEYS:
         return f"{base}/psk"
     if call.verb in {Verb.LIST, Verb.CREATE, Verb.UPDATE}:
@@ -127,7 +127,7 @@ def _body(call: Call, reveal: Callable[[str], str]) -> dict[str, Any]:
             return {**call.body, "psk": reveal(names[0])} if names else dict(call.body)
         case Verb.UPDATE:
             # (API: the body is undocumented; all evidence points to this wrapper.)
-            return {"ipsec_tunnels": list(call.body["items"])}
+            return {IPSEC_TUNNEL.collection: list(call.body["items"])}
         case Verb.UPDATE_ONE:
             return dict(call.body)
         case Verb.SET_KEYS:
@@ -149,7 +149,7 @@ def encode(call: Call, account_id: str, reveal: Callable[[str], str]) -> Request
     """
     headers = {"accept": "application/json"}
     if call.verb not in {Verb.SET_KEYS, Verb.GENERATE_KEY}:
-        headers |= _HEALTH_TARGET
+        headers |= IPSEC_TUNNEL.headers
     body = b""
     if call.verb is not Verb.LIST:  # (API: DELETE and psk_generate have a required body that may be empty.)
         headers |= _OBJECT_BODY

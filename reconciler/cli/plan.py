@@ -16,6 +16,7 @@ from reconciler.cli.files import load_files
 from reconciler.cli.named import read_file, write_file
 from reconciler.model.desired import Account, Desired, Generated
 from reconciler.model.forms import tunnel_name
+from reconciler.model.kind import IPSEC_TUNNEL
 from reconciler.model.live import ListUntrusted, Live, live_from_result
 from reconciler.model.problems import Diagnostic, error, has_errors, warning
 from reconciler.model.psk import Held
@@ -128,7 +129,8 @@ def _save_plan(ctx: Context, path: str, found: Sequence[Planned | Stopped]) -> N
 def _save_lists(ctx: Context, path: str, plans: Iterable[Plan]) -> None:
     """Save the live lists by account id, for `--live`. They may hold BGP MD5 keys, so others can't read the file."""
     accounts = {
-        p.desired.account.account_id: {"ipsec_tunnels": [dict(t.raw) for t in p.live.tunnels.values()]} for p in plans
+        p.desired.account.account_id: {IPSEC_TUNNEL.collection: [dict(t.raw) for t in p.live.tunnels.values()]}
+        for p in plans
     }
     document = {"format_version": _LIVE_VERSION, "kind": "saved-live", "accounts": accounts}
     regular = _save(ctx, path, document, private=True)

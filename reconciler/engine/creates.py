@@ -19,13 +19,13 @@ from reconciler.engine.listing import AGREEMENT_SECONDS
 from reconciler.engine.run import TRIES, Run, name_changed
 from reconciler.engine.setkeys import send_keys
 from reconciler.model.forms import same_letters
+from reconciler.model.kind import IPSEC_TUNNEL
 from reconciler.model.live import Live, LiveTunnel
 from reconciler.model.report import Problem
 from reconciler.model.settings import nested
 from reconciler.model.verdict import APPLIED, Result, Verdict
 from reconciler.plan.diff import Change
 
-_IDENTITY = ("name", "interface_address", "cloudflare_endpoint", "customer_endpoint")
 _MADE = Problem(
     "name-taken",
     "somebody else made a tunnel of this name since the plan was made",
@@ -144,7 +144,8 @@ def _recognise(run: Run, change: Change, outcome: Ambiguous | Refused, live: Liv
 
 def _ours(run: Run, change: Change, tunnel: LiveTunnel) -> bool:
     settings = change.target
-    return tunnel.id not in run.plan.live.tunnels and all(tunnel.settings.get(p) == settings.get(p) for p in _IDENTITY)
+    same = all(tunnel.settings.get(path) == settings.get(path) for path in IPSEC_TUNNEL.identity)
+    return same and tunnel.id not in run.plan.live.tunnels
 
 
 def _taken(change: Change) -> Problem:

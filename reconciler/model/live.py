@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Literal
 
+from reconciler.model.kind import IPSEC_TUNNEL
 from reconciler.model.settings import Settings, readable
-from reconciler.model.tunnel import SETTINGS
 
 
 class ListUntrusted(Exception):
@@ -92,7 +92,7 @@ _USUAL_ID = re.compile("[0-9a-f]{32}").fullmatch
 _ID = re.compile("-*[0-9A-Za-z][0-9A-Za-z-]*").fullmatch
 _SHOWN = 60
 _TOLD = 5
-_REQUIRED = tuple(path for path, setting in SETTINGS.items() if setting.required and "." not in path)
+_REQUIRED = tuple(path for path, setting in IPSEC_TUNNEL.settings.items() if setting.required and "." not in path)
 _REPORT = "Look at it in Cloudflare's dashboard. If it looks well there, report this message to Cloudflare."
 _RENAME = "Rename or delete all but one of them by hand, for example in Cloudflare's dashboard, then run it again."
 
@@ -138,9 +138,9 @@ def live_from_result(result: object) -> Live:
     Raises:
         ListUntrusted: It is not a whole list of tunnels with unique ids and names.
     """
-    if isinstance(result, dict) and result.get("ipsec_tunnels", ...) is None:
+    items = result.get(IPSEC_TUNNEL.collection, ...) if isinstance(result, dict) else ...
+    if items is None:
         raise ListIsNull
-    items = result.get("ipsec_tunnels") if isinstance(result, dict) else None
     if not isinstance(items, list):
         raise ListUntrusted("the answer holds no list of tunnels")
     tunnels = sorted((live_tunnel(item) for item in items), key=lambda t: t.name)
