@@ -29,7 +29,7 @@ ALLOWED_ELSEWHERE = {
     ("api/exchange.py", "reveal"),
     ("api/wire.py", "_body"),
     ("api/wire.py", "encode"),
-    ("cli/remote.py", "_reveal"),
+    ("cli/clients.py", "_reveal"),
 }
 
 
