@@ -22,7 +22,7 @@ def blocks(language):
 
 
 def every_option():
-    return sorted(flag for option in options.TABLE for flag in option.metadata["flags"])
+    return sorted(flag for option in options.TABLE for flag in options.flags_of(option))
 
 
 @pytest.mark.parametrize("option", every_option())

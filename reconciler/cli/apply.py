@@ -14,7 +14,6 @@ from reconciler.cli.files import load_files
 from reconciler.cli.keys import Keys
 from reconciler.cli.lock import lock_accounts
 from reconciler.cli.named import read_file
-from reconciler.cli.output import traceback_text
 from reconciler.cli.plan import (
     Planned,
     Stopped,
@@ -137,8 +136,8 @@ def _safely(ctx: Context, clients: Clients, keys: Keys, one: Planned | Stopped, 
     try:
         return _account(ctx, clients, keys, one, watch)
     except Exception as bug:  # noqa: BLE001 - whatever it is, it has its exit code
-        ctx.output.stderr.write(traceback_text(bug))
-        ctx.output.stderr.write("internal error. This is a bug: please report the lines above.\n")
+        account = one.plan.desired.account if isinstance(one, Planned) else one.account
+        ctx.output.show_bug(bug, f"account {account.name}")
         problem = Problem("internal", "internal error; what was done here is not known", "Run plan to see.")
         return Ended(replace(_waiting(one, "internal"), error=problem), written=True)
 

@@ -40,7 +40,6 @@ def run() -> NoReturn:
         with suppress(OSError):
             sys.stderr.write("\nInterrupted.\n")
         code = _INTERRUPTED
-    gc.freeze()  # the system takes all memory back at once: looking for rubbish before costs a tenth of a large run
     sys.exit(code)
 
 
@@ -114,14 +113,12 @@ def _run(options: "Options", output: "Output") -> int:
 
 def _internal(ctx: "Context", bug: Exception) -> int:
     """The traceback goes to standard error; the report keeps the output that was asked for readable by programs."""
-    from reconciler.cli.output import traceback_text
     from reconciler.cli.show import write_report
     from reconciler.model.problems import error
     from reconciler.report.accounts import report_of
 
     name, remedy = ctx.options.command, "This is a bug: please report the lines on standard error."
-    ctx.output.stderr.write(traceback_text(bug))
-    ctx.output.stderr.write(f"reconciler {name}: internal error. This is a bug: please report the lines above.\n")
+    ctx.output.show_bug(bug, f"reconciler {name}")
     problem = error("internal", "internal error; what was done is not known", remedy)
     with suppress(Exception):  # the bug may be in drawing the report
         write_report(ctx, report_of(name, (), (problem,), sandbox=ctx.sandbox, outcome="internal"))

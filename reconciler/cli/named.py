@@ -178,7 +178,7 @@ def _descriptor(path: Path) -> int | None:
 
 
 def _opened(path: Path, stop: Event) -> int | None:
-    """A descriptor to write into what is no regular file; None for a regular one, and where nothing stands yet."""
+    """A descriptor to write into what is not a regular file; None for a regular one, and where nothing stands yet."""
     if (number := _descriptor(path)) is not None:
         return os.dup(number)
     try:

@@ -8,7 +8,7 @@ writes one field. Options of all commands are taken before and after the command
 import argparse
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import MISSING, Field, dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from math import inf
 from typing import Any, NoReturn
 
@@ -51,14 +51,9 @@ def _checked(good: Callable[[str], object], what: str) -> Callable[[str], Any]:
     return parse
 
 
-_count = _checked(lambda text: n if (n := int(text)) > 0 else None, "a whole number above 0")
-_port = _checked(lambda text: n if 0 <= (n := int(text)) <= _LAST_PORT else None, "a port number")
-_seconds = _checked(lambda text: n if 0 < (n := float(text)) < inf else None, "a number of seconds above 0")
-
-
-def _named(what: str) -> Callable[[str], Any]:
-    """A text that is not empty: an empty one is a variable that a script did not set, never the wish to go without."""
-    return _checked(lambda text: text or None, what)
+_COUNT = _checked(lambda text: n if (n := int(text)) > 0 else None, "a whole number above 0")
+_PORT = _checked(lambda text: n if 0 <= (n := int(text)) <= _LAST_PORT else None, "a port number")
+_SECONDS = _checked(lambda text: n if 0 < (n := float(text)) < inf else None, "a number of seconds above 0")
 
 
 def _output(text: str) -> tuple[str, str | None]:
@@ -77,17 +72,41 @@ def _base_url(text: str) -> str:
         raise argparse.ArgumentTypeError(f"{refused}") from None
 
 
-def _option(*flags: str, on: str = "", default: Any = None, **argument: Any) -> Any:
+def _option(
+    help: str,  # noqa: A002 - argparse's word
+    metavar: str | None = None,
+    *,
+    on: str = "",
+    default: Any = None,
+    flags: tuple[str, ...] | None = None,
+    **argument: Any,
+) -> Any:
     """A field of `Options`.
 
     Args:
-        flags: As for `add_argument`; none for a positional one.
+        help: What it does.
+        metavar: What stands for its value in the help.
         on: The commands that take it; empty for all.
         default: What it is where nobody gives it.
+        flags: How it is given; `--` and the field's name when left out, nothing for a positional one.
         argument: The rest of what `add_argument` takes.
     """
-    metadata = {"flags": flags, "on": on.split(), "argument": argument}
-    return field(default=default, metadata=metadata)
+    if metavar:
+        argument["metavar"] = metavar
+    return field(default=default, metadata={"flags": flags, "on": on.split(), "argument": {"help": help, **argument}})
+
+
+def _switch(help: str, on: str = "") -> Any:  # noqa: A002
+    return _option(help, on=on, default=False, action="store_true")
+
+
+def _text(help: str, metavar: str, what: str, on: str = "", **more: Any) -> Any:  # noqa: A002
+    """A text that is not empty: an empty one is a variable that a script did not set, never the wish to go without."""
+    return _option(help, metavar, on=on, type=_checked(lambda text: text or None, what), **more)
+
+
+def _file(help: str, on: str = "", metavar: str = "FILE", **more: Any) -> Any:  # noqa: A002
+    return _text(help, metavar, "a file name", on, **more)
 
 
 @dataclass(frozen=True)
@@ -96,193 +115,100 @@ class Options:
 
     command: str
 
-    dir: str = _option(
-        "--dir",
-        default="tunnels",
-        metavar="DIR",
-        type=_named("a folder name"),
-        help="root of the YAML files (default: tunnels)",
-    )
-    account: tuple[str, ...] = _option(
-        "--account", default=(), metavar="NAME", action="append", help="only this account; repeatable"
-    )
-    base_url: str | None = _option(
-        "--base-url", metavar="URL", type=_base_url, help="another API: https, or http on loopback"
-    )
-    sandbox: str | None = _option(
-        "--sandbox",
-        metavar="FILE",
+    dir: str = _text("root of the YAML files (default: tunnels)", "DIR", "a folder name", default="tunnels")
+    account: tuple[str, ...] = _option("only this account; repeatable", "NAME", default=(), action="append")
+    base_url: str | None = _option("another API: https, or http on loopback", "URL", type=_base_url)
+    sandbox: str | None = _file(
+        f"use the built-in simulator, its state kept in FILE (default: {SANDBOX_FILE}); needs no token",
         nargs="?",
         const=SANDBOX_FILE,
-        type=_named("a file name"),
-        help=f"use the built-in simulator, its state kept in FILE (default: {SANDBOX_FILE}); needs no token",
     )
     output: tuple[tuple[Format, str | None], ...] = _option(
-        "-o",
-        "--output",
+        f"{', '.join(FORMATS)}; repeatable; without PATH to standard output (default: text)",
+        "FORMAT[=PATH]",
+        flags=("-o", "--output"),
         default=(),
-        metavar="FORMAT[=PATH]",
         type=_output,
         action="append",
-        help=f"{', '.join(FORMATS)}; repeatable; without PATH to standard output (default: text)",
     )
-    no_color: bool = _option("--no-color", default=False, action="store_true", help="no colours, as with NO_COLOR")
+    no_color: bool = _switch("no colours, as with NO_COLOR")
     verbose: int = _option(
-        "-v", "--verbose", default=0, action="count", help="log calls to standard error; -vv: every HTTP request too"
+        "log calls to standard error; -vv: every HTTP request too",
+        flags=("-v", "--verbose"),
+        default=0,
+        action="count",
     )
-    log_format: str = _option("--log-format", default="console", choices=("console", "json"), help="form of the logs")
-    parallelism: int = _option(
-        "--parallelism", default=10, metavar="N", type=_count, help="calls side by side (default: 10)"
-    )
+    log_format: str = _option("form of the logs", default="console", choices=("console", "json"))
+    parallelism: int = _option("calls side by side (default: 10)", "N", default=10, type=_COUNT)
     timeout: float = _option(
-        "--timeout",
+        "deadline of the whole run, with retries and the wait for another run (default: 600)",
+        "SECONDS",
         default=600.0,
-        metavar="SECONDS",
-        type=_seconds,
-        help="deadline of the whole run, with retries and the wait for another run (default: 600)",
+        type=_SECONDS,
     )
 
-    auto_approve: bool = _option(
-        "--auto-approve", on="apply psk", default=False, action="store_true", help="do not ask"
+    out: str | None = _file("save the plan, for apply --plan", "plan")
+    detailed_exitcode: bool = _switch("exit 2 when there are changes", "plan")
+    live: str | None = _file("plan offline against a saved list", "plan")
+    save_live: str | None = _file("save the list (mode 0600: it may hold BGP MD5 keys)", "plan")
+    baseline: str | None = _text(
+        "tell what git changed since REF from what changed at Cloudflare", "REF", "a commit", "plan drift"
     )
-    allow_commands: bool = _option(
-        "--allow-commands",
-        on="apply psk",
-        default=False,
-        action="store_true",
-        help="let {command: …} references and sinks run",
+    previous: str | None = _file(
+        "say what is new, persisting and resolved since that report", "drift", metavar="REPORT.json"
     )
-    plan: str | None = _option(
-        "--plan",
-        on="apply",
-        metavar="FILE",
-        type=_named("a file name"),
-        help="carry this saved plan out if it is still what would be done; does not ask",
-    )
-    out: str | None = _option(
-        "--out", on="plan", metavar="FILE", type=_named("a file name"), help="save the plan, for apply --plan"
-    )
-    detailed_exitcode: bool = _option(
-        "--detailed-exitcode", on="plan", default=False, action="store_true", help="exit 2 when there are changes"
-    )
-    server_check: bool = _option(
-        "--server-check",
-        on="plan apply",
-        default=False,
-        action="store_true",
-        help="let Cloudflare validate every change, before any is written; exit 4 if it refuses one",
-    )
-    baseline: str | None = _option(
-        "--baseline",
-        on="plan drift",
-        metavar="REF",
-        type=_named("a commit"),
-        help="tell what git changed since REF from what changed at Cloudflare",
-    )
-    live: str | None = _option(
-        "--live", on="plan", metavar="FILE", type=_named("a file name"), help="plan offline against a saved list"
-    )
-    save_live: str | None = _option(
-        "--save-live",
-        on="plan",
-        metavar="FILE",
-        type=_named("a file name"),
-        help="save the list (mode 0600: it may hold BGP MD5 keys)",
-    )
-    previous: str | None = _option(
-        "--previous",
-        on="drift",
-        metavar="REPORT.json",
-        type=_named("a file name"),
-        help="say what is new, persisting and resolved since that report",
-    )
-    batch_size: int = _option(
-        "--batch-size",
-        on="apply",
-        default=100,
-        metavar="N",
-        type=_count,
-        help="tunnels in one bulk update (default: 100)",
+    auto_approve: bool = _switch("do not ask", "apply psk")
+    allow_commands: bool = _switch("let {command: …} references and sinks run", "apply psk")
+    plan: str | None = _file("carry this saved plan out if it is still what would be done; does not ask", "apply")
+    batch_size: int = _option("tunnels in one bulk update (default: 100)", "N", on="apply", default=100, type=_COUNT)
+    server_check: bool = _switch(
+        "let Cloudflare validate every change, before any is written; exit 4 if it refuses one", "plan apply"
     )
     # What a plan holds is the same in plan and apply, as a saved plan must be found again.
-    target: str | None = _option(
-        "--target",
-        on="plan apply",
-        metavar="GLOB",
-        type=_named("a pattern"),
-        help="only tunnels whose names match; prunes nothing else",
+    target: str | None = _text("only tunnels whose names match; prunes nothing else", "GLOB", "a pattern", "plan apply")
+    allow_delete: tuple[str, ...] = _text(
+        "this deletion is meant; repeatable", "NAME", "a name", "plan apply", default=(), action="append"
     )
-    allow_delete: tuple[str, ...] = _option(
-        "--allow-delete",
-        on="plan apply",
-        default=(),
-        metavar="NAME",
-        type=_named("a name"),
-        action="append",
-        help="this deletion is meant; repeatable",
-    )
-    no_delete: bool = _option(
-        "--no-delete", on="plan apply", default=False, action="store_true", help="leave deletes out and report them"
-    )
-    strict: bool = _option(
-        "--strict",
-        on="validate plan apply",
-        default=False,
-        action="store_true",
-        help="warnings in the files are errors",
-    )
-    account_id: str | None = _option(
-        "--account-id",
-        on="import",
-        metavar="ID",
-        help="make a new account folder (with --account NAME) for this id",
-    )
-    force: bool = _option("--force", on="import", default=False, action="store_true", help="overwrite imported.yaml")
+    no_delete: bool = _switch("leave deletes out and report them", "plan apply")
+    strict: bool = _switch("warnings in the files are errors", "validate plan apply")
+    account_id: str | None = _option("make a new account folder (with --account NAME) for this id", "ID", on="import")
+    force: bool = _switch("overwrite imported.yaml", "import")
     action: str = _option(
+        "send keys, make new ones, or say what is known",
         on="psk",
+        flags=(),
         default="",
         choices=("set", "rotate", "status"),
-        help="send keys, make new ones, or say what is known",
     )
     names: tuple[str, ...] = _option(
-        on="psk", default=(), metavar="NAME", nargs="*", help="tunnels; for set and rotate of one account"
+        "tunnels; for set and rotate of one account", "NAME", on="psk", flags=(), default=(), nargs="*"
     )
     kind: str = _option(
+        "of the YAML (default), the JSON report, a saved plan",
         on="schema",
+        flags=(),
         default="files",
         choices=("files", "report", "plan"),
         nargs="?",
-        help="of the YAML (default), the JSON report, a saved plan",
     )
     port: int = _option(
-        "--port",
-        on="simulate",
-        default=8787,
-        metavar="PORT",
-        type=_port,
-        help="port on loopback; 0 picks one (default: 8787)",
+        "port on loopback; 0 picks one (default: 8787)", "PORT", on="simulate", default=8787, type=_PORT
     )
     semantics: str = _option(
-        "--semantics",
-        on="simulate",
-        default="",
-        metavar="SWITCHES",
-        help="switches of undocumented behaviour, as name=value,…",
+        "switches of undocumented behaviour, as name=value,…", "SWITCHES", on="simulate", default=""
     )
-    faults: str = _option(
-        "--faults",
-        on="simulate",
-        default="",
-        metavar="FAULTS",
-        help="what goes wrong with which request, as N=KIND,…",
-    )
-    state: str | None = _option(
-        "--state", on="simulate", metavar="FILE", type=_named("a file name"), help="keep the state in FILE between runs"
-    )
-    report: str = _option(on="render", default="", metavar="REPORT.json", help="a report written by -o json")
+    faults: str = _option("what goes wrong with which request, as N=KIND,…", "FAULTS", on="simulate", default="")
+    state: str | None = _file("keep the state in FILE between runs", "simulate")
+    report: str = _option("a report written by -o json", "REPORT.json", on="render", flags=(), default="")
 
 
-TABLE = tuple(f for f in fields(Options) if f.default is not MISSING)
+TABLE = tuple(f for f in fields(Options) if f.metadata)
+
+
+def flags_of(option: "Field[Any]") -> tuple[str, ...]:
+    """How an option is given; empty for a positional one."""
+    flags: tuple[str, ...] | None = option.metadata["flags"]
+    return (f"--{option.name.replace('_', '-')}",) if flags is None else flags
 
 
 class _Parser(argparse.ArgumentParser):
@@ -341,12 +267,12 @@ def _of_all(*, defaults: bool) -> _Parser:
     return parser
 
 
-def _add(parser: argparse._ActionsContainer, option: Field[Any], default: object) -> None:
-    flags, argument = option.metadata["flags"], option.metadata["argument"]
-    names: dict[str, Any] = {"dest": option.name} if flags else {}
+def _add(parser: argparse._ActionsContainer, option: "Field[Any]", default: object) -> None:
+    flags = flags_of(option)
+    argument = {**option.metadata["argument"], **({"dest": option.name} if flags else {})}
     # argparse adds to a copy of a default list, and knows no tuples.
     default = list(default) if isinstance(default, tuple) else default
-    parser.add_argument(*(flags or (option.name,)), **argument, **names, default=default)
+    parser.add_argument(*(flags or (option.name,)), **argument, default=default)
 
 
 def _check(options: Options) -> None:

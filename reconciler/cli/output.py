@@ -23,8 +23,7 @@ class Stream(TextIOBase):
     """A text stream that hides secrets, and that never raises.
 
     Only an end that may be the beginning of a secret is held back, also over `flush`, since a secret may come in two
-    parts; `finish` (and `close`) writes it. The target stays open: who opened it closes it. There is no `buffer`,
-    because bytes would go past the redactor.
+    parts; `finish` writes it. There is no `buffer`, because bytes would go past the redactor.
 
     Attributes:
         failed: The system's words for why what was written is lost, or None. A pipe that nobody reads any more is no
@@ -62,11 +61,6 @@ class Stream(TextIOBase):
             self.write_unchanged(self._redactor.clean(tail))
         self.flush()
 
-    def close(self) -> None:
-        """Finish; the target stays open."""
-        self.finish()
-        super().close()
-
     def _try(self, act: Callable[[], object]) -> None:
         with self._lock:
             try:
@@ -80,10 +74,6 @@ class Stream(TextIOBase):
                 os.close(nowhere)
                 with suppress(OSError):  # what waits in its buffer would fail once more, when the process ends
                     self._target.flush()
-
-    def writable(self) -> bool:
-        """True."""
-        return True
 
     def isatty(self) -> bool:
         """Whether the target is a terminal."""
@@ -105,8 +95,10 @@ class Output:
         self.redactor = redactor
         self.stdout = Stream(stdout, redactor)
         self.stderr = Stream(stderr, redactor)
-        # The runner reads commands from both streams of a step. In a file, one would be nothing but a copy of the key.
-        self._masks = on_github and not _is_file(stderr)
+        self._masks = on_github
+        with suppress(OSError):  # not a file of the system's at all
+            # The runner reads commands from both streams of a step. In a file, one would only be a copy of the key.
+            self._masks = on_github and not stat.S_ISREG(os.fstat(stderr.fileno()).st_mode)
 
     def __enter__(self) -> Self:
         self._before = sys.stdout, sys.stderr
@@ -126,14 +118,7 @@ class Output:
             self.stderr.flush()
         self.redactor.add(*secrets)
 
-
-def traceback_text(error: BaseException) -> str:
-    """A traceback without the values of local variables. Its messages are not cleaned."""
-    return "".join(traceback.format_exception(error))
-
-
-def _is_file(stream: TextIO) -> bool:
-    try:
-        return stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
-    except OSError:  # it is no file of the system's at all
-        return False
+    def show_bug(self, bug: Exception, where: str) -> None:
+        """Show where an exception came from that nobody expected; `where` is the command or the account."""
+        self.stderr.write("".join(traceback.format_exception(bug)))
+        self.stderr.write(f"{where}: internal error. This is a bug: please report the lines above.\n")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.cli.output import Output, Stream, traceback_text
+from reconciler.cli.output import Output, Stream
 from reconciler.secrets.redact import Redactor
 from reconciler.secrets.secret import Secret
 
@@ -44,12 +44,18 @@ def test_only_the_possible_beginning_of_a_key_is_held_back() -> None:
     assert target.getvalue() == "Approve? [y/N]: lead"
 
 
-def test_closing_writes_the_rest_and_leaves_the_target_open() -> None:
+def test_no_bytes_go_past_the_redactor() -> None:
+    assert not hasattr(Stream(io.StringIO(), Redactor()), "buffer")
+
+
+def test_a_stream_whose_target_was_closed_loses_what_follows_in_silence() -> None:
     target = io.StringIO()
-    with Stream(target, Redactor([Secret("s3cret")])) as stream:
-        stream.write("is s3c")
-    assert target.getvalue() == "is s3c"
-    assert not hasattr(stream, "buffer")
+    stream = Stream(target, Redactor([Secret("s3cret")]))
+    stream.write("is s3c")
+    target.close()
+    stream.write("late")
+    stream.finish()
+    assert stream.failed is None
 
 
 @contextmanager
@@ -109,7 +115,11 @@ def test_the_streams_are_put_back() -> None:
     assert not err.closed
 
 
-def test_a_traceback_names_the_place_and_no_values_of_locals() -> None:
-    text = traceback_text(caught())
-    assert "in fail" in text
-    assert "local-42" not in text
+def test_a_bug_is_shown_with_its_place_and_no_values_of_locals() -> None:
+    err = io.StringIO()
+    with Output(Redactor([Secret("s3cret")]), io.StringIO(), err) as output:
+        output.show_bug(caught(), "account prod")
+    assert "in fail" in err.getvalue()
+    assert "ValueError: bad ***" in err.getvalue()
+    assert "account prod: internal error." in err.getvalue()
+    assert "local-42" not in err.getvalue()
