@@ -182,7 +182,7 @@ def _detour(run: Run, group: Group, refusal: Refused) -> Conversation[None]:
     # Whoever else applies may have done it meanwhile: then parking a member would be harm.
     waiting = yield from look(run, group, refusal, lambda c, t: _judge(run, c, t))
     if len(waiting) < len(group):
-        for change in run.ready(waiting, frozenset(c.ref for c in group)):
+        for change in run.ready(waiting, frozenset(c.ref for c in waiting)):
             yield from _put(run, change)
         return
     detour = run.plan.detours.get(group[0].ref)

@@ -90,6 +90,22 @@ def test_a_create_that_is_refused_at_its_second_try_is_refused_where_no_list_can
     assert outcome(ended) == ("failed", "1022")
 
 
+@pytest.mark.parametrize(
+    ("answer", "verdict"),
+    [
+        (Refused(400, (ApiError("1022", "no"),)), ("failed", "1022")),
+        (Denied(403, (ApiError("10000", "no"),)), ("failed", "10000")),
+        (NotSent("deadline", "no time left"), ("skipped", "deadline")),
+    ],
+)
+def test_a_create_that_was_surely_not_carried_out_says_why(answer, verdict):
+    world = World("a")
+    world.instead = {(Verb.CREATE, 0): answer}
+    ended = world.apply(desired(*WISH))
+    assert outcome(ended) == verdict
+    assert world.verbs.count("create") == 1
+
+
 def test_a_refused_create_does_not_stop_the_others():
     world = World("a")
     world.instead = {(Verb.CREATE, 0): Refused(400, (ApiError("1022", "no"),))}
@@ -271,6 +287,7 @@ def test_a_rename_that_the_server_changes_back_is_named():
     (verdict,) = ended.verdicts.values()
     assert (verdict.result, verdict.problem.code) == ("failed", "name-changed")
     assert verdict.problem.message == "it was sent as 'A', and the list shows 'a'"
+    assert verdict.problem.remedy.startswith("Cloudflare seems to keep names in another form: write `name: a` at")
 
 
 @pytest.mark.parametrize("theirs", ["cafe\u0301", "other"])

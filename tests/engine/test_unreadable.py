@@ -53,6 +53,9 @@ def test_an_update_is_not_sent_once_a_list_on_the_way_showed_it():
     one.after = {(Verb.UPDATE, 0): LOST}
     ended = one.apply(WISH, batch_size=1)
     assert by_name(one, ended) == {"a": ("applied", None), "b": ("failed", "unreadable-tunnel")}
+    assert [v.problem.message for v in ended.verdicts.values() if v.problem] == [
+        "it can't be read any more: bgp is a string"
+    ]
     assert one.verbs.count("update") == 1
 
 

@@ -4,7 +4,7 @@ from reconciler.api.call import ApiError, NotSent, Refused, Verb
 from reconciler.report.accounts import applied
 from tests.build import ACCOUNT_ID, account, desired, tunnel
 from tests.engine.harness import LOST, World, results
-from tests.strangers import foreign_edit
+from tests.strangers import foreign_delete, foreign_edit
 
 NAMES = tuple(f"t{i:02d}" for i in range(60))
 
@@ -35,6 +35,30 @@ def test_a_single_tunnel_whose_body_is_too_large_goes_by_its_own_put():
     world.instead = dict.fromkeys([(Verb.UPDATE, i) for i in range(3)], Refused(413, (ApiError("http-413", "large"),)))
     assert world.apply(changed("a")).converged
     assert world.verbs == ["update", "update_one", "list"]
+
+
+REFUSED = Refused(400, (ApiError("1022", "no"),))
+
+
+def test_two_items_that_are_refused_together_and_taken_alone_make_the_next_calls_smaller():
+    world = World("a", "b", "c", "d")
+    world.instead = {(Verb.UPDATE, 0): REFUSED}
+    assert world.apply(changed("a", "b", "c", "d"), batch_size=2).converged
+    assert world.verbs == ["update", "update", "update_one", "update", "update", "list"]
+
+
+def test_one_item_that_is_refused_in_bulk_and_taken_alone_ends_bulk_updates():
+    world = World("a", "b", semantics="bulk_body=none")
+    assert world.apply(changed("a", "b")).converged
+    assert world.verbs == ["update", "update", "update_one", "update_one", "list"]
+
+
+def test_so_does_one_that_comes_after_a_tunnel_that_is_refused_either_way():
+    world = World("a", "b", "c")
+    world.instead = {(Verb.UPDATE, i): REFUSED for i in range(3)} | {(Verb.UPDATE_ONE, 0): REFUSED}
+    ended = world.apply(changed("a", "b", "c"), batch_size=2)
+    assert world.verbs == ["update", "update", "update_one", "update", "update_one", "update_one", "list"]
+    assert results(ended) == ["failed", "applied", "applied"]
 
 
 def test_five_hundred_updates_are_five_calls():
@@ -81,14 +105,18 @@ def test_a_tunnel_that_somebody_changed_meanwhile_is_left_alone():
     ended = world.apply(changed("a"))
     (verdict,) = ended.verdicts.values()
     assert (verdict.result, verdict.problem.code) == ("failed", "changed-meanwhile")
+    assert verdict.problem.message == (
+        "the tunnel is neither as it was nor as it was sent: somebody else changed it meanwhile"
+    )
     assert world.verbs == ["update", "list", "list"]
 
 
-def swap(world, **of):
+def swap(world, *others, **of):
     return world.apply(
         desired(
             tunnel("a", interface_address="10.0.0.2/31"),
             tunnel("b", interface_address="10.0.0.0/31"),
+            *others,
             **of,
         )
     )
@@ -163,6 +191,96 @@ def test_a_swap_without_a_free_value_says_that_the_server_takes_no_bulk_update()
     )
 
 
+@pytest.mark.parametrize("other", ["0", "z"])
+@pytest.mark.parametrize("refused", [True, False])
+def test_a_swap_without_a_free_value_fails_in_the_server_s_words_beside_others(other, refused):
+    world = World("a", "b", other, semantics="bulk=sequential,coupler_integration=false", **SWAP)
+    fields = {"automatic_return_routing": True} if refused else {"description": "x"}
+    ended = swap(world, tunnel(other, **fields), of=account(parking="10.0.0.0/30"))
+    names = {t.id: t.name for t in ended.live.tunnels.values()}
+    found = {names[key]: v.problem and v.problem.code for key, v in ended.verdicts.items()}
+    assert found == {"a": "1022", "b": "1022", other: "1022" if refused else None}
+
+
+def test_a_refused_swap_is_unknown_when_no_list_can_be_had():
+    world = World("a", "b", semantics="bulk=sequential", **SWAP)
+    world.instead = {(Verb.LIST, 0): LOST}
+    ended = swap(world)
+    assert [(v.result.value, v.problem.code) for v in ended.verdicts.values()] == [("unknown", "1022")] * 2
+
+
+def meanwhile(world, **fields):
+    """Somebody edits b before a bulk update is refused."""
+    world.instead = {(Verb.UPDATE, 0): REFUSED}
+    real = world.carry
+
+    def carry(step):
+        if world.verbs == []:
+            foreign_edit(world.simulator, ACCOUNT_ID, "b", fields)
+        return real(step)
+
+    world.carry = carry
+    ended = swap(world)
+    names = {t.id: t.name for t in ended.live.tunnels.values()}
+    return {names[key]: (v.result.value, v.problem and v.problem.code) for key, v in ended.verdicts.items()}
+
+
+def test_half_of_a_swap_that_somebody_did_meanwhile_leaves_the_other_half():
+    world = World("a", "b", semantics="bulk=sequential,addresses_unique=false", **SWAP)
+    found = meanwhile(world, interface_address="10.0.0.0/31")
+    assert found == {"a": ("applied", None), "b": ("applied", None)}
+    assert world.verbs == ["update", "list", "update_one", "list"]
+
+
+def test_half_of_a_swap_is_not_sent_when_somebody_changed_the_other_tunnel_meanwhile():
+    world = World("a", "b", semantics="addresses_unique=false", **SWAP)
+    found = meanwhile(world, description="theirs")
+    assert found == {"a": ("skipped", "needs-earlier"), "b": ("failed", "changed-meanwhile")}
+    assert world.verbs == ["update", "list", "list"]
+
+
+def test_what_needs_a_tunnel_that_fell_out_of_a_lost_call_falls_out_too():
+    world = World("a", "b", "c", semantics="addresses_unique=false", **ROUND)
+    real = world.carry
+    world.instead = {(Verb.UPDATE, 0): LOST}
+
+    def carry(step):
+        outcomes = real(step)
+        if world.verbs == ["update"]:
+            foreign_edit(world.simulator, ACCOUNT_ID, "c", {"description": "theirs"})
+        return outcomes
+
+    world.carry = carry
+    ended = world.apply(
+        desired(tunnel("a", **ROUND["b"]), tunnel("b", **ROUND["c"]), tunnel("c", interface_address="10.0.0.6/31"))
+    )
+    names = {t.id: t.name for t in ended.live.tunnels.values()}
+    found = {names[key]: (v.result.value, v.problem.code) for key, v in ended.verdicts.items()}
+    assert found == {
+        "a": ("skipped", "needs-earlier"),
+        "b": ("skipped", "needs-earlier"),
+        "c": ("failed", "changed-meanwhile"),
+    }
+    assert world.verbs == ["update", "list", "list"]
+
+
+def test_a_tunnel_that_somebody_deleted_while_its_update_was_lost_is_gone():
+    world = World("a")
+    world.instead = {(Verb.UPDATE, 0): LOST}
+    real = world.carry
+
+    def carry(step):
+        outcomes = real(step)
+        if world.verbs == ["update"]:
+            foreign_delete(world.simulator, ACCOUNT_ID, "a")
+        return outcomes
+
+    world.carry = carry
+    (verdict,) = world.apply(changed("a")).verdicts.values()
+    assert (verdict.result, verdict.problem.code) == ("failed", "gone")
+    assert verdict.problem.message == "the tunnel was deleted by somebody else meanwhile"
+
+
 def test_a_parked_tunnel_gets_its_address_back_when_the_other_one_is_refused():
     world = World("a", "b", semantics="bulk=sequential", **SWAP)
     world.instead = {(Verb.UPDATE_ONE, 1): Refused(400, (ApiError("1022", "no"),))}
@@ -175,7 +293,6 @@ def test_a_parked_tunnel_gets_its_address_back_when_the_other_one_is_refused():
 
 
 ROUND = {name: {"interface_address": f"10.0.0.{2 * i}/31"} for i, name in enumerate("abc")}
-REFUSED = Refused(400, (ApiError("1022", "no"),))
 BROKEN = "cycle-broken: it exchanges values with {}, which could not be changed"
 
 

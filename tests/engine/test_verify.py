@@ -4,7 +4,7 @@ import pytest
 
 from tests.build import ACCOUNT_ID, desired, tunnel
 from tests.engine.harness import World
-from tests.strangers import foreign_edit
+from tests.strangers import foreign_delete, foreign_edit
 
 REMEDY = "Run apply again; if it stays so, somebody else changes it or the server does not keep what it is sent."
 
@@ -28,6 +28,23 @@ def test_what_no_list_shows_has_not_converged_and_is_waited_for_thirty_seconds(d
     assert (verdict.problem.message, verdict.problem.remedy) == (message, REMEDY)
     assert [c.ref for c in ended.left] == [key]
     assert world.pauses == [1.0, 2.0, 4.0, 8.0, 15.0]
+
+
+def test_an_updated_tunnel_that_somebody_deletes_before_the_list_has_not_converged():
+    world = World("a")
+    real = world.carry
+
+    def carry(step):
+        outcomes = real(step)
+        if world.verbs == ["update"]:
+            foreign_delete(world.simulator, ACCOUNT_ID, "a")
+        return outcomes
+
+    world.carry = carry
+    ended = world.apply(desired(tunnel("a", description="x")))
+    (verdict,) = ended.verdicts.values()
+    assert (verdict.problem.code, verdict.problem.message) == ("not-converged", "the list does not show the tunnel")
+    assert [(c.action.value, c.name) for c in ended.left] == [("create", "a")]
 
 
 def test_a_changed_md5_key_that_no_list_shows_has_not_converged():
