@@ -24,6 +24,7 @@ def rush(pacer, end, answer=None):
     [
         ({"ratelimit": '"default";r=50;t=30'}, Quota(50, 30)),
         ({"ratelimit": '"burst";r=9;t=5, "default";r=3;t=200'}, Quota(3, 200)),
+        ({"ratelimit": '"burst";r=3;t=5,"default";r=9;t=200'}, Quota(3, 5)),
         ({"x-ratelimit-remaining": "4", "x-ratelimit-reset": "12"}, Quota(4, 12)),
         ({"x-ratelimit-remaining": "4", "x-ratelimit-reset": "1800000012"}, Quota(4, 12)),
         ({"x-ratelimit-remaining": "4", "x-ratelimit-reset": "1700000000"}, Quota(4, 0)),
@@ -46,7 +47,12 @@ def test_the_quota_is_read_from_any_of_the_headers(headers, quota):
         ('"burst";q=100;w=60', ((100, 60.0),)),
         ('"burst";q=8;w=2, "default";q=1000;w=300', ((8, 2.0), (1000, 300.0))),
         ('"default";q=1200;w=300', ()),
+        ('"least";q=1;w=1,"most";q=1100;w=3600', ((1, 1.0), (1100, 3600.0))),
+        ('"more";q=1101;w=60', ()),
+        ('"half";q=5', ()),
+        ('"half";w=5', ()),
         ('"zero";q=0;w=60', ()),
+        ('"zero";q=5;w=0', ()),
         ('"long";q=5;w=999999', ()),
         ("nonsense", ()),
     ],
@@ -76,7 +82,36 @@ def test_a_quota_that_is_used_up_holds_calls_back_until_it_is_renewed():
     assert pacer.claim(30.2) > 0  # two calls are in flight: whoever comes first after a drought comes alone
     pacer.note({}, 30.2, 0.0)
     pacer.note({}, 30.2, 0.0)
-    assert pacer.claim(30.2) == 0
+    assert [pacer.claim(30.2), pacer.claim(30.2)] == [0, 0]
+
+
+def test_a_quota_that_was_not_used_up_makes_nobody_go_alone_when_it_is_renewed():
+    pacer = Pacer()
+    assert pacer.claim(0.0) == 0
+    pacer.note({"ratelimit": '"default";r=1;t=30'}, 0.0, 0.0)
+    assert [pacer.claim(31.0), pacer.claim(31.0)] == [0, 0]
+
+
+def test_a_used_up_quota_with_a_published_policy_makes_nobody_go_alone_when_it_is_renewed():
+    pacer = Pacer()
+    assert pacer.claim(0.0) == 0
+    pacer.note({"ratelimit": '"default";r=0;t=30', "ratelimit-policy": '"default";q=5;w=30'}, 0.0, 0.0)
+    assert [pacer.claim(31.0), pacer.claim(31.0)] == [0, 0]
+
+
+def test_a_quota_may_be_renewed_at_a_time_of_day():
+    pacer = Pacer()
+    assert pacer.claim(0.0) == 0
+    pacer.note({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "1800000012"}, 0.0, 1_800_000_000.0)
+    assert pacer.claim(1.0) == pytest.approx(11.1)
+
+
+def test_an_answer_that_comes_when_the_quota_is_renewed_begins_a_new_one():
+    pacer = Pacer()
+    assert [pacer.claim(0.0), pacer.claim(0.0)] == [0, 0]
+    pacer.note({"ratelimit": '"default";r=1;t=30'}, 0.0, 0.0)
+    pacer.note({"ratelimit": '"default";r=50;t=30'}, 31.0, 0.0)
+    assert [pacer.claim(31.0), pacer.claim(31.0)] == [0, 0]
 
 
 def test_later_answers_do_not_put_off_when_a_quota_is_renewed():
@@ -144,6 +179,16 @@ def test_calls_from_before_a_silence_that_get_lost_end_it_only_together():
     assert pacer.claim(1.0) > 0
     pacer.lost()
     assert [pacer.claim(1.0), pacer.claim(1.0)] == [0, 0]
+
+
+def test_a_silence_ends_only_with_the_last_call_from_before_it():
+    pacer = Pacer()
+    assert [pacer.claim(0.0), pacer.claim(0.0)] == [0, 0]
+    pacer.silence(1.0, 0.0)
+    pacer.note({}, 2.0, 0.0)
+    assert pacer.claim(2.0) > 0
+    pacer.note({}, 2.0, 0.0)
+    assert [pacer.claim(2.0), pacer.claim(2.0)] == [0, 0]
 
 
 def test_an_answer_from_before_a_silence_does_not_end_it():

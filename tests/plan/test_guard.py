@@ -28,6 +28,25 @@ def test_limits_on_deletes_hold_at_every_size(total):
     assert blocked == [deletes for deletes in range(total + 1) if forbidden(total, deletes)]
 
 
+NAME_THEM = (
+    "name the tunnels that are meant to go under `removed` in tunnels/prod/account.yaml, or by --allow-delete NAME"
+)
+
+
+def test_a_guard_says_what_it_forbids_and_what_lifts_it():
+    found = kept(5, 5, limits=Limits(max_change_percent=99))
+    assert [(g.message, g.remedy) for g in found.guards] == [
+        ("the plan deletes 5 tunnels that nobody named; max_deletes is 3", NAME_THEM),
+        ("the plan deletes 5 of 5 live tunnels (100 %) that nobody named; max_delete_percent is 30", NAME_THEM),
+        ("the plan leaves the account without any tunnel, and not every delete is named", NAME_THEM),
+        (
+            "the plan changes or deletes 5 of 5 live tunnels (100 %); max_change_percent is 99",
+            "make the change in smaller parts, or raise `limits.max_change_percent` in tunnels/prod/account.yaml",
+        ),
+    ]
+    assert {g.names for g in found.guards} == {("t000", "t001", "t002", "t003", "t004")}
+
+
 @pytest.mark.parametrize("total", [1, 4, 11])
 def test_named_deletes_are_not_limited(total):
     names = [f"t{i:03d}" for i in range(total)]
@@ -117,6 +136,10 @@ def test_deletes_that_are_left_out_trip_nothing():
 def test_protected_tunnel_is_not_deleted_even_when_named(fields):
     found = plan(desired("b", "c", of=account(protect=["a"], **fields)), live("a", "b", "c"))
     assert codes(found) == ["protected"]
+    assert found.guards[0].message == "the plan deletes protected tunnels: a"
+    assert found.guards[0].remedy == (
+        "put their lines back, or take them out of `protect` in tunnels/prod/account.yaml in a commit of its own"
+    )
 
 
 def test_protected_tunnel_may_be_changed():
@@ -140,7 +163,22 @@ def test_create_on_a_deleted_tunnels_network_is_a_probable_rename(fields):
     found = plan(desired(tunnel("new", line=7, **fields), "b"), live(raw("old", **old), "b"))
     assert codes(found) == ["probable-rename"]
     assert found.guards[0].names == ("old", "new")
-    assert "add the line `renamed_from: old` to new at tunnels/prod/a.yaml:7" in found.guards[0].remedy
+    assert found.guards[0].remedy == (
+        "add the line `renamed_from: old` to new at tunnels/prod/a.yaml:7; if old is meant to go, name it under "
+        "`removed` in tunnels/prod/account.yaml, or by --allow-delete old"
+    )
+
+
+def test_a_name_that_comes_back_in_other_letters_is_told_how_to_be_written():
+    (guard,) = plan(desired(tunnel("New", line=7, **NET), "b"), live(raw("new", **NET), "b")).guards
+    assert guard.message == (
+        "new is to be deleted, and New made on its interface network 10.0.0.0/31: probably a rename"
+    )
+    assert guard.remedy == (
+        "add the line `renamed_from: new` to New at tunnels/prod/a.yaml:7; if new is meant to go, name it under "
+        "`removed` in tunnels/prod/account.yaml, or by --allow-delete new; if the name comes back like this after "
+        "every apply, Cloudflare keeps it so: write `name: new`"
+    )
 
 
 def test_named_delete_is_no_probable_rename():
@@ -159,18 +197,29 @@ def test_name_swap_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("of", "fields", "why"),
+    ("of", "fields", "why", "remedy"),
     [
-        (account(prune=False), {}, "no file declares it and prune is false"),
-        (account(ignore=[rule("old")]), {}, "an ignore rule covers it"),
-        (account(), {"no_delete": True}, "deletes are left out"),
-        (account(), {"target": "new"}, "it is outside the target"),
+        (
+            account(prune=False),
+            {},
+            "no file declares it and prune is false",
+            "take it over by `renamed_from: old`, or delete it by hand",
+        ),
+        (
+            account(ignore=[rule("old")]),
+            {},
+            "an ignore rule covers it",
+            "end the ignore rule in tunnels/prod/account.yaml",
+        ),
+        (account(), {"no_delete": True}, "deletes are left out", "run without --no-delete"),
+        (account(), {"target": "new"}, "it is outside the target", "widen --target"),
     ],
 )
-def test_resource_of_a_tunnel_left_alone_blocks(of, fields, why):
+def test_resource_of_a_tunnel_left_alone_blocks(of, fields, why, remedy):
     found = plan(desired(tunnel("new", **NET), of=of), live(raw("old", **NET)), **fields)
     assert codes(found) == ["held"]
     assert found.guards[0].message == (f"new wants the interface network 10.0.0.0/31, which old holds and keeps: {why}")
+    assert found.guards[0].remedy == f"{remedy}, or give new at tunnels/prod/a.yaml:1 another interface network"
 
 
 def test_tunnels_that_overlap_already_may_be_changed_otherwise():
@@ -187,6 +236,8 @@ def test_address_kept_by_an_ignored_field_blocks(description):
     )
     found = plan(declared, live(raw("a", interface_address="10.0.0.0/31"), "b"))
     assert [(g.code, g.names) for g in found.guards] == [("held", ("b", "a"))]
+    assert found.guards[0].message.endswith("which a holds and keeps: its own settings keep it")
+    assert found.guards[0].remedy == ("change it first, or give b at tunnels/prod/a.yaml:1 another interface network")
 
 
 def test_rename_out_of_the_target_keeps_its_name():
