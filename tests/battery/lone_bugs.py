@@ -89,14 +89,14 @@ def a_delete_takes_away_what_somebody_has_edited() -> list[Patch]:
 def what_is_as_declared_is_written_again() -> list[Patch]:
     real = stories.core.build_plan
 
-    def touching(desired: Any, live: Live, options: Any) -> Any:
-        plan = real(desired, live, options)
+    def touching(desired: Any, live: Live, *rest: Any) -> Any:
+        plan = real(desired, live, *rest)
         known = live.by_name()
         same = [t for name, t in desired.tunnels.items() if name in known]
         if plan.changes or not same:
             return plan
         one = same[0]
-        change = Change(Action.UPDATE, one.name, (), Impact.NONE, one, known[one.name])
+        change = Change(Action.UPDATE, one.name, (), Impact.NONE, one.settings, one, known[one.name])
         return replace(plan, changes=(change,), phases=replace(plan.phases, updates=((change,),)))
 
     return [(stories.core, "build_plan", touching)]
