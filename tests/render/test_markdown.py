@@ -211,11 +211,12 @@ def all_said(text: str, reasons: int = 1) -> Problem:
 
 def worst() -> Report:
     """Everything as long and as hard to escape as it can be."""
-    change = replace(PARTIAL.accounts[0].changes[1], name=WORST, previous_name=WORST, error=all_said(WORST, 30))
+    loud = replace(PARTIAL.accounts[0].changes[1], name=WORST, previous_name=WORST, error=all_said(WORST, 30))
+    change = replace(loud, error=Problem(WORST, WORST, WORST))
     guards = (GuardReport(WORST, WORST, (WORST,), WORST),) * 50
     left = (LeftAlone(WORST, WORST),) * 100
     one = account(
-        changes=(change, replace(OLD_SITE, name=WORST)) * 300,
+        changes=(loud, *(change, replace(OLD_SITE, name=WORST)) * 10) * 30,
         guards=guards,
         notes=(WORST,) * 50,
         not_checked=left,
