@@ -8,7 +8,7 @@ import pytest
 from reconciler.cli import options
 from reconciler.files.load import load
 from reconciler.files.tree import read_tree
-from reconciler.model.report import EXIT_CODES
+from reconciler.report.outcome import EXIT_CODES
 from reconciler.simulator.faults import FaultKind
 from reconciler.simulator.semantics import Semantics
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from reconciler.model.live import Live
-from reconciler.model.report import Problem, Reason
+from reconciler.model.problems import Problem, Reason
 
 
 class Verb(StrEnum):

@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from threading import Lock
 
 from reconciler.api.call import Call, Verb
@@ -27,12 +27,13 @@ from reconciler.cli.plan import (
 )
 from reconciler.engine.apply import apply
 from reconciler.engine.drive import drive
-from reconciler.model.problems import error
-from reconciler.model.report import AccountReport, Outcome, Problem, Report, worst
+from reconciler.model.problems import Problem, error
 from reconciler.model.verdict import Result
 from reconciler.plan.build import Plan
 from reconciler.plan.saved import check_saved
-from reconciler.report.accounts import applied, planned, report_of, with_keys
+from reconciler.report.make import applied, planned, report_of, with_keys
+from reconciler.report.outcome import Outcome, worst
+from reconciler.report.values import AccountReport, Report
 
 LIST_LASTS = 30.0
 """Seconds for which a list may be written upon; after that it is read again."""
@@ -139,7 +140,7 @@ def _safely(ctx: Context, clients: Clients, keys: Keys, one: Planned | Stopped, 
         account = one.plan.desired.account if isinstance(one, Planned) else one.account
         ctx.output.show_bug(bug, f"account {account.name}")
         problem = Problem("internal", "internal error; what was done here is not known", "Run plan to see.")
-        return Ended(replace(_waiting(one, "internal"), error=problem), written=True)
+        return Ended(_waiting(one, "internal").model_copy(update={"error": problem}), written=True)
 
 
 def _account(
@@ -158,7 +159,7 @@ def _account(
                 "the account changed while the plan waited for approval; nothing was written",
                 "Look at the new plan and approve that one.",
             )
-            return Ended(replace(planned(again.plan, "plan_changed"), error=problem))
+            return Ended(planned(again.plan, "plan_changed").model_copy(update={"error": problem}))
         plan = again.plan
     account = plan.desired.account
     clients.client(account).watch = watch
@@ -219,7 +220,7 @@ def require_approval(ctx: Context, clients: Clients, shown: Report, what: str) -
         raise _refused(shown, "nobody approved the changes; nothing was written")
     from reconciler.render import render
 
-    stderr.write(render(replace(shown, outcome="ok"), "text", color=ctx.color(stderr)))
+    stderr.write(render(shown.model_copy(update={"outcome": "ok"}), "text", color=ctx.color(stderr)))
     stderr.write(f"\nDo you want to {what}? Only 'yes' is taken: ")
     stderr.flush()
     answer = ctx.read_line()

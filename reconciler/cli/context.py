@@ -13,7 +13,8 @@ from reconciler.cli.options import Options
 from reconciler.cli.output import Output, Stream
 from reconciler.model.desired import Desired
 from reconciler.model.problems import Diagnostic, error
-from reconciler.model.report import AccountReport, Outcome
+from reconciler.report.outcome import Outcome
+from reconciler.report.values import AccountReport
 
 SANDBOX = "sandbox"
 """Stands for the base URL, and for the token, where the built-in simulator stands in for Cloudflare."""

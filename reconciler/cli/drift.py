@@ -1,6 +1,5 @@
 """`reconciler drift`: how live differs from git, as a report; never writes."""
 
-from dataclasses import replace
 from pathlib import Path
 from shlex import quote
 
@@ -15,10 +14,11 @@ from reconciler.cli.small import saved_report
 from reconciler.files.patch import Accepted, accept_patch
 from reconciler.files.tree import read_tree
 from reconciler.model.desired import External
-from reconciler.model.report import AccountReport, LeftAlone, Report
 from reconciler.plan.build import Plan
-from reconciler.report.accounts import report_of
+from reconciler.plan.scope import LeftAlone
 from reconciler.report.drift import drift_report, with_history
+from reconciler.report.make import report_of
+from reconciler.report.values import AccountReport, Report
 
 
 def run(ctx: Context) -> Report:
@@ -68,4 +68,4 @@ def _same_place(ctx: Context) -> str:
 
 def _with_keys(ctx: Context, plan: Plan, report: AccountReport) -> AccountReport:
     overdue = tuple(k for k in statuses(ctx, plan.desired, plan.live) if k.overdue or k.outcome == "unknown")
-    return replace(report, keys=overdue)
+    return report.model_copy(update={"keys": overdue})

@@ -18,8 +18,8 @@ from reconciler.files.tree import AccountFiles, SourceFile, Tree, read_tree
 from reconciler.model.desired import Account, Desired
 from reconciler.model.live import Live
 from reconciler.model.problems import Diagnostic, Location, has_errors
-from reconciler.model.report import AccountReport, Report
-from reconciler.report.accounts import report_of, unread
+from reconciler.report.make import report_of, unread
+from reconciler.report.values import AccountReport, Report
 
 _IMPORTED = re.compile(r"imported(-\d+)?\.yaml")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -166,4 +166,11 @@ def _report(desired: Desired, live: Live, written: list[str], found: Dumped) -> 
     notes += [f"Ignored, because no file can declare it: {one.name}: {one.reason}" for one in found.ignored]
     account, total = desired.account, len(live.tunnels)
     managed = len(desired.tunnels) + len(found.names)
-    return AccountReport(account.name, account.account_id, "ok", notes=tuple(notes), total=total, managed=managed)
+    return AccountReport(
+        account=account.name,
+        account_id=account.account_id,
+        outcome="ok",
+        notes=tuple(notes),
+        total=total,
+        managed=managed,
+    )

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from reconciler.cli.context import Context
     from reconciler.cli.options import Options
     from reconciler.cli.output import Output
-    from reconciler.model.report import Report
+    from reconciler.report.values import Report
 
 _RUNS = {
     "accounts": ("small", "accounts"),
@@ -77,14 +77,13 @@ def _parsed_and_run(argv: Sequence[str], output: "Output") -> int:
 
 
 def _run(options: "Options", output: "Output") -> int:
-    from dataclasses import replace
 
     from reconciler.cli.context import Context, Halt
     from reconciler.cli.named import probe
     from reconciler.cli.options import UsageError
     from reconciler.cli.show import write_report
-    from reconciler.model.report import worst
-    from reconciler.report.accounts import report_of
+    from reconciler.report.make import report_of, with_diagnostics
+    from reconciler.report.outcome import worst
 
     name = options.command
     ctx = Context(options, os.environ, sys.stdin, output)
@@ -100,10 +99,9 @@ def _run(options: "Options", output: "Output") -> int:
             if isinstance(ended, int):
                 return ended
             if ctx.stop.is_set():
-                ended = replace(ended, outcome="interrupted")
+                ended = ended.model_copy(update={"outcome": "interrupted"})
             if ctx.late:
-                outcome = worst((ended.outcome, "error"))
-                ended = replace(ended, outcome=outcome, diagnostics=(*ended.diagnostics, *ctx.late))
+                ended = with_diagnostics(ended, ctx.late, worst((ended.outcome, "error")))
             return write_report(ctx, ended)
         except UsageError:
             raise
@@ -115,7 +113,7 @@ def _internal(ctx: "Context", bug: Exception) -> int:
     """The traceback goes to standard error; the report keeps the output that was asked for readable by programs."""
     from reconciler.cli.show import write_report
     from reconciler.model.problems import error
-    from reconciler.report.accounts import report_of
+    from reconciler.report.make import report_of
 
     name, remedy = ctx.options.command, "This is a bug: please report the lines on standard error."
     ctx.output.show_bug(bug, f"reconciler {name}")

@@ -20,11 +20,12 @@ from reconciler.model.kind import IPSEC_TUNNEL
 from reconciler.model.live import ListUntrusted, Live, live_from_result
 from reconciler.model.problems import Diagnostic, error, has_errors, warning
 from reconciler.model.psk import Held
-from reconciler.model.report import AccountReport, Outcome, Report, worst
 from reconciler.plan.build import Plan, build_plan
 from reconciler.plan.scope import PlanOptions
 from reconciler.plan.stale import stale_names
-from reconciler.report.accounts import checked, planned, report_of, unread
+from reconciler.report.make import checked, planned, report_of, unread
+from reconciler.report.outcome import Outcome, worst
+from reconciler.report.values import AccountReport, ChangeReport, Report
 
 if TYPE_CHECKING:  # slow to import, and an offline plan needs no way to Cloudflare
     from reconciler.cli.clients import Clients
@@ -78,7 +79,8 @@ def run(ctx: Context) -> Report:
         _save_plan(ctx, options.out, found)
     ctx.diagnostics = (*ctx.diagnostics, *stale(found))
     report = report_of("plan", _reports(ctx, found, baseline, checks), ctx.diagnostics, sandbox=ctx.sandbox)
-    return replace(report, outcome=worst((report.outcome, "invalid"))) if too_strict(ctx) else report
+    outcome = worst((report.outcome, "invalid")) if too_strict(ctx) else report.outcome
+    return report.model_copy(update={"outcome": outcome})
 
 
 def _reports(
@@ -104,13 +106,16 @@ def _reports(
 def _with_check(report: AccountReport, found: AccountReport) -> AccountReport:
     """A plan's report with the results of its server check; a guard weighs more than a refusal."""
     said = {(c.action, c.name): c for c in found.changes}
-    changes = tuple(
-        replace(c, check=said[c.action, c.name].check, error=said[c.action, c.name].error) for c in report.changes
-    )
+
+    def checked(change: ChangeReport) -> ChangeReport:
+        found = said[change.action, change.name]
+        return change.model_copy(update={"check": found.check, "error": found.error})
+
     outcome = found.outcome if found.outcome in ("error", "auth", "interrupted") else report.outcome
     if found.outcome == "rejected" and report.outcome in ("ok", "changes"):
         outcome = "rejected"
-    return replace(report, outcome=outcome, changes=changes, not_checked=found.not_checked, error=found.error)
+    update = {"outcome": outcome, "not_checked": found.not_checked, "error": found.error}
+    return report.model_copy(update={**update, "changes": tuple(map(checked, report.changes))})
 
 
 def _save_plan(ctx: Context, path: str, found: Sequence[Planned | Stopped]) -> None:
@@ -122,7 +127,7 @@ def _save_plan(ctx: Context, path: str, found: Sequence[Planned | Stopped]) -> N
         detail = f"There is no plan of account {missing}, and a part is never saved. Run it again."
         ctx.diagnostics = (*ctx.diagnostics, error("not-saved", f"the plan was not saved to {path}", detail))
         return
-    document = ctx.output.redactor.clean_value(saved_plan(plans_of(found)))
+    document = ctx.output.redactor.clean_value(saved_plan(plans_of(found))).model_dump(mode="json")
     _save(ctx, path, document)
 
 

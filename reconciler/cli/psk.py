@@ -15,10 +15,11 @@ from reconciler.engine.drive import drive
 from reconciler.model.desired import Declared, Desired
 from reconciler.model.forms import tunnel_name
 from reconciler.model.live import Live
-from reconciler.model.psk import describe
-from reconciler.model.report import AccountReport, KeyReport, Outcome, Report
+from reconciler.model.psk import KeyStatus
 from reconciler.model.verdict import APPLIED, Result, Verdict
-from reconciler.report.accounts import report_of, unread
+from reconciler.report.make import key_report, report_of, unread
+from reconciler.report.outcome import Outcome
+from reconciler.report.values import AccountReport, Report
 from reconciler.secrets.rotate import rotate, set_keys
 from reconciler.secrets.status import key_status
 
@@ -81,30 +82,15 @@ def _approve(ctx: Context, clients: Clients, desired: Desired, targets: Sequence
     if ctx.options.auto_approve:
         return
     names = ", ".join(t.name for t in targets)
-    account = AccountReport(desired.account.name, desired.account.account_id, "blocked", keys=_keys(targets, {}))
+    account = AccountReport(
+        account=desired.account.name,
+        account_id=desired.account.account_id,
+        outcome="blocked",
+        keys=tuple(map(key_report, targets)),
+    )
     shown = report_of("psk", [account], ctx.diagnostics, sandbox=ctx.sandbox)
     what = f"{ctx.options.action} the key of {names}; the customer's device needs it too"
     require_approval(ctx, clients, shown, what)
-
-
-def _keys(targets: Sequence[Declared], verdicts: Mapping[str, Verdict]) -> tuple[KeyReport, ...]:
-    """What is said of each target's key; before anything was done there are no verdicts."""
-    reports = []
-    for target in targets:
-        verdict = verdicts.get(target.name)
-        reports.append(
-            KeyReport(
-                name=target.name,
-                reference=describe(target.key) if target.key else None,
-                age_days=None,
-                overdue=False,
-                rotate_after_days=target.rotate_after_days,
-                source=None,
-                outcome=verdict.result.value if verdict else None,
-                error=verdict.problem if verdict else None,
-            )
-        )
-    return tuple(reports)
 
 
 def _report(
@@ -121,7 +107,12 @@ def _report(
     outcome: Outcome = "ok"
     if any(v != APPLIED for v in verdicts.values()):
         outcome = "partial" if written else "auth" if denied else _unwritten(ctx, verdicts)
-    account = AccountReport(desired.account.name, desired.account.account_id, outcome, keys=_keys(targets, verdicts))
+    account = AccountReport(
+        account=desired.account.name,
+        account_id=desired.account.account_id,
+        outcome=outcome,
+        keys=tuple(key_report(target, verdicts.get(target.name)) for target in targets),
+    )
     return report_of("psk", [account], ctx.diagnostics, sandbox=ctx.sandbox, written=written)
 
 
@@ -147,15 +138,15 @@ def _account_status(ctx: Context, clients: Clients, desired: Desired, names: fro
     if not isinstance(found, Live):
         return unread(desired.account, found)
     return AccountReport(
-        desired.account.name,
-        desired.account.account_id,
-        "ok",
+        account=desired.account.name,
+        account_id=desired.account.account_id,
+        outcome="ok",
         keys=tuple(key for key in statuses(ctx, desired, found) if not names or key.name in names),
         total=len(found.tunnels),
         managed=len(desired.tunnels),
     )
 
 
-def statuses(ctx: Context, desired: Desired, live: Live) -> tuple[KeyReport, ...]:
+def statuses(ctx: Context, desired: Desired, live: Live) -> tuple[KeyStatus, ...]:
     """What is known of each declared tunnel's key; no key is read."""
     return key_status(desired, live, keys_in_sinks(ctx, desired), ctx.now())

@@ -3,7 +3,6 @@
 import os
 import stat
 from collections.abc import Iterable
-from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,9 +11,11 @@ from reconciler.cli.context import Context, Halt
 from reconciler.cli.named import write_file
 from reconciler.files.tree import MAX_FILE
 from reconciler.model.problems import Diagnostic, Part, error
-from reconciler.model.report import EXIT_CODES, FIXED, Report, worst
 from reconciler.model.verdict import Result
 from reconciler.render import Format, render
+from reconciler.report.make import with_diagnostics
+from reconciler.report.outcome import EXIT_CODES, worst
+from reconciler.report.values import FIXED, Report
 
 if TYPE_CHECKING:  # it needs PyYAML, which usual files are read without
     from reconciler.files.excerpt import Excerpts
@@ -38,7 +39,7 @@ def show(ctx: Context, report: Report, *, ours: bool = True) -> tuple[Diagnostic
         ours: Whether it is this run's, so that it tells, where it still can, what could not be written.
     """
     output = ctx.output
-    report = output.redactor.clean_value(replace(report, context=_context(ctx)), FIXED)
+    report = output.redactor.clean_value(report.model_copy(update={"context": _context(ctx)}), FIXED)
     wanted = ctx.options.output or (("text", None),)
     files = [(name, Path(path)) for name, path in wanted if path is not None]
     shown = [name for name, path in wanted if path is None]
@@ -85,7 +86,7 @@ def _amended(report: Report, lost: tuple[Diagnostic, ...]) -> Report:
         return report
     outcomes = (one.outcome for a in report.accounts for ones in (a.changes, a.keys) for one in ones)
     outcome = worst((report.outcome, "error"), written=Result.APPLIED in outcomes)
-    return replace(report, outcome=outcome, diagnostics=tuple(dict.fromkeys((*report.diagnostics, *lost))))
+    return with_diagnostics(report, lost, outcome)
 
 
 def _drawn(ctx: Context, report: Report, name: Format, *, to_stdout: bool) -> str:

@@ -11,7 +11,7 @@ from reconciler.cli.context import Context, halt
 from reconciler.cli.lock import lock
 from reconciler.cli.options import UsageError
 from reconciler.model.problems import error
-from reconciler.model.report import EXIT_CODES
+from reconciler.report.outcome import EXIT_CODES
 from reconciler.simulator import sandbox
 from reconciler.simulator.faults import parse_faults, scripted
 from reconciler.simulator.http import serve

@@ -8,8 +8,9 @@ from reconciler.cli.files import load_files
 from reconciler.cli.named import read_file, write_file
 from reconciler.cli.options import UsageError
 from reconciler.cli.show import show
-from reconciler.model.report import EXIT_CODES, AccountReport, Report, TokenSource
-from reconciler.report.accounts import report_of
+from reconciler.report.make import report_of
+from reconciler.report.outcome import EXIT_CODES
+from reconciler.report.values import AccountReport, Report, TokenSource
 
 
 def accounts(ctx: Context) -> Report:
@@ -25,12 +26,12 @@ def validate(ctx: Context) -> Report:
 def _of_files(ctx: Context, *, with_tokens: bool) -> Report:
     found = [
         AccountReport(
-            d.account.name,
-            d.account.account_id,
-            "ok",
+            account=d.account.name,
+            account_id=d.account.account_id,
+            outcome="ok",
             managed=len(d.tunnels),
             paused=d.account.paused,
-            token=TokenSource(d.account.token_env) if with_tokens else None,
+            token=TokenSource(env=d.account.token_env) if with_tokens else None,
         )
         for d in load_files(ctx)
     ]
@@ -45,11 +46,12 @@ def schema(ctx: Context) -> int:
         Halt: A file can't be written.
     """
     from reconciler.files.schema import json_schema
-    from reconciler.plan.saved import saved_plan_schema
-    from reconciler.render.schema import report_schema
+    from reconciler.model.document import schema_of
+    from reconciler.plan.saved import SavedPlan
 
-    make = {"files": json_schema, "report": report_schema, "plan": saved_plan_schema}[ctx.options.kind]
-    text = json.dumps(make(), indent=2, ensure_ascii=False) + "\n"
+    kind = ctx.options.kind
+    found = json_schema() if kind == "files" else schema_of(Report if kind == "report" else SavedPlan)
+    text = json.dumps(found, indent=2, ensure_ascii=False) + "\n"
     if any(name != "json" for name, _ in ctx.options.output):
         raise UsageError("a schema is JSON: leave -o out, or give -o json=PATH")
     for path in [path for _, path in ctx.options.output] or [None]:
@@ -77,7 +79,7 @@ def saved_report(path: str, data: bytes) -> Report:
     Raises:
         Halt: It is not a report.
     """
-    from reconciler.render.reader import report_from_json
+    from reconciler.render.json import report_from_json
 
     try:
         return report_from_json(data.decode())

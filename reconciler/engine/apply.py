@@ -10,10 +10,11 @@ from reconciler.engine.run import Run
 from reconciler.engine.updates import update
 from reconciler.engine.verify import verify
 from reconciler.model.live import Live
-from reconciler.model.report import LeftAlone, Problem
+from reconciler.model.problems import Problem
 from reconciler.model.verdict import APPLIED, THERE, Result, Verdict
 from reconciler.plan.build import Plan, unreadable
 from reconciler.plan.diff import Change
+from reconciler.plan.scope import LeftAlone
 
 _EARLIER = Problem(
     "earlier-not-applied",

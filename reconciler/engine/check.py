@@ -18,7 +18,7 @@ from reconciler.api.call import (
 )
 from reconciler.engine.listing import read_list
 from reconciler.model.live import Live
-from reconciler.model.report import Problem
+from reconciler.model.problems import Problem
 from reconciler.model.settings import nested, update_body
 from reconciler.plan.build import Plan
 from reconciler.plan.diff import Action, Change

@@ -21,7 +21,7 @@ from reconciler.engine.setkeys import send_keys
 from reconciler.model.forms import same_letters
 from reconciler.model.kind import IPSEC_TUNNEL
 from reconciler.model.live import Live, LiveTunnel
-from reconciler.model.report import Problem
+from reconciler.model.problems import Problem
 from reconciler.model.settings import nested
 from reconciler.model.verdict import APPLIED, Result, Verdict
 from reconciler.plan.diff import Change

@@ -17,7 +17,7 @@ from reconciler.api.call import (
 )
 from reconciler.engine.run import TRIES, Run
 from reconciler.model.live import LiveTunnel
-from reconciler.model.report import Problem
+from reconciler.model.problems import Problem
 from reconciler.model.verdict import APPLIED, Result, Verdict
 from reconciler.plan.diff import Change
 

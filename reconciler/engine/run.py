@@ -22,7 +22,7 @@ from reconciler.api.call import (
 from reconciler.engine.listing import read_list
 from reconciler.model.desired import External, Generated
 from reconciler.model.live import Live, LiveTunnel
-from reconciler.model.report import Problem
+from reconciler.model.problems import Problem
 from reconciler.model.settings import Malformed, Settings, canonical
 from reconciler.model.verdict import APPLIED, THERE, Result, Verdict
 from reconciler.plan.build import Plan

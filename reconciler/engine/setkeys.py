@@ -15,7 +15,7 @@ from reconciler.api.call import (
     contradicts,
     problem_of,
 )
-from reconciler.model.report import Problem
+from reconciler.model.problems import Problem
 from reconciler.model.verdict import APPLIED, Result, Verdict
 
 ATTEMPTS = 4

@@ -12,7 +12,7 @@ from reconciler.api.call import ApiError, Call, Conversation, Refused, Verb, pro
 from reconciler.engine.run import Run
 from reconciler.engine.write import look, write
 from reconciler.model.live import LiveTunnel
-from reconciler.model.report import Problem
+from reconciler.model.problems import Problem
 from reconciler.model.settings import Settings, update_body
 from reconciler.model.verdict import APPLIED, Result, Verdict
 from reconciler.plan.detour import Leg

@@ -7,7 +7,7 @@ from reconciler.engine.listing import AGREEMENT_SECONDS
 from reconciler.engine.run import Run, name_changed
 from reconciler.model.forms import same_letters
 from reconciler.model.live import Live, LiveTunnel
-from reconciler.model.report import Problem
+from reconciler.model.problems import Problem
 from reconciler.model.verdict import APPLIED, THERE, Result, Verdict
 from reconciler.plan.build import remaining, unreadable
 from reconciler.plan.diff import Action, Change

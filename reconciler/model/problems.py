@@ -1,9 +1,18 @@
-"""Problems as values: what a person fixes in the files, collected and shown all at once."""
+"""Problems as values: what a person fixes in the files, and why something could not be done.
+
+A `Diagnostic` is about the files: they are collected and shown all at once. A `Problem` is why a change, a key or an
+account failed. It stands in the report as it is, so its keys are described here.
+"""
 
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field, StrictInt
+
+from reconciler.model.document import says_nothing
 
 _SHOWN = 60
 
@@ -131,3 +140,50 @@ def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
         return place, d.severity, d.code, d.summary, d.detail
 
     return tuple(sorted(set(diagnostics), key=key))
+
+
+NO_KEY = "no-key"
+"""Code of a tunnel that Cloudflare never made a key for and whose sink holds none: apply has it made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a tunnel or one of its settings is declared."""
+
+    file: Annotated[str, Field(description="Path of the YAML file")]
+    line: Annotated[StrictInt, Field(description="Line of the tunnel or field, from 1")]
+
+
+_Url = Annotated[str | None, Field(description="Where Cloudflare explains it", exclude_if=says_nothing)]
+_About = Annotated[
+    str | None,
+    Field(description="Path of the field it is about, or Cloudflare's pointer", exclude_if=says_nothing),
+]
+_Declared = Annotated[Source | None, Field(description="Where that field is declared", exclude_if=says_nothing)]
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One more thing that Cloudflare said of a failure: another error, its cause, a message beside the errors."""
+
+    code: Annotated[str, Field(description="Cloudflare's number")]
+    message: Annotated[str, Field(description="Cloudflare's words")]
+    documentation_url: _Url = None
+    field: _About = None
+    source: _Declared = None
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why something failed."""
+
+    code: Annotated[str, Field(description="Our code, or Cloudflare's number")]
+    message: Annotated[str, Field(description="Cloudflare's words, or ours")]
+    remedy: Annotated[str | None, Field(description="What to do")] = None
+    ray: Annotated[str | None, Field(description="Cloudflare's request id (`cf-ray`), for its support")] = None
+    documentation_url: _Url = None
+    field: _About = None
+    source: _Declared = None
+    also: Annotated[
+        tuple[Reason, ...], Field(description="What else Cloudflare said of it", exclude_if=says_nothing)
+    ] = ()

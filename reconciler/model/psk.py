@@ -7,10 +7,14 @@ to see that an earlier run stopped half-way, and never enough to prove that all 
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Annotated, Literal
+
+from pydantic import Field, StrictBool, StrictInt
 
 from reconciler.model.desired import CommandRef, Declared, EnvRef, External, FileRef, Generated, KeyRef
 from reconciler.model.live import LiveTunnel
-from reconciler.model.report import NO_KEY, Problem
+from reconciler.model.problems import NO_KEY, Problem
+from reconciler.model.verdict import Result
 
 _SKEW = timedelta(minutes=5)
 """How far the clock of the sink's record and Cloudflare's may differ."""
@@ -37,6 +41,23 @@ class Held:
     noted: str | None = None
     set_on: str | None = None
     made_on: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyStatus:
+    """What is known of one tunnel's pre-shared key; never the key."""
+
+    name: Annotated[str, Field(description="The tunnel's name")]
+    reference: Annotated[str | None, Field(description="Where its pre-shared key comes from; never the key")]
+    age_days: Annotated[StrictInt | None, Field(description="Age in days; null when unknown")]
+    overdue: Annotated[StrictBool, Field(description="True when it is older than `rotate_after`")]
+    rotate_after_days: Annotated[StrictInt | None, Field(description="`rotate_after` in days")]
+    source: Annotated[Literal["sink", "cloudflare"] | None, Field(description="What the age was read from")]
+    outcome: Annotated[
+        Result | None,
+        Field(description="How it ended; `unknown` also where the key in force may not be the sink's"),
+    ] = None
+    error: Annotated[Problem | None, Field(description="Why it was not applied")] = None
 
 
 def doubt(target: Declared, live: LiveTunnel, held: Held) -> Problem | None:

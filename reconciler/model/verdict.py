@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from reconciler.model.report import Problem
+from reconciler.model.problems import Problem
 
 
 class Result(StrEnum):

@@ -6,9 +6,11 @@ from dataclasses import replace
 from reconciler.model.desired import Declared, Desired
 from reconciler.model.settings import Settings
 from reconciler.model.tunnel import KEPT, covers
-from reconciler.plan.diff import Action, Change
+from reconciler.plan.diff import Action, Cause, Change
 
-GIT, DRIFT, BOTH = "git", "drift", "both"
+GIT: Cause = "git"
+DRIFT: Cause = "drift"
+BOTH: Cause = "both"
 
 
 def attribute(changes: Iterable[Change], baseline: Desired | None) -> tuple[Change, ...]:
@@ -40,7 +42,7 @@ def attribute(changes: Iterable[Change], baseline: Desired | None) -> tuple[Chan
     return tuple(replace(c, cause=_cause(c, baseline)) for c in changes)
 
 
-def _cause(change: Change, baseline: Desired) -> str:
+def _cause(change: Change, baseline: Desired) -> Cause:
     then = _declared_then(change, baseline.tunnels)
     match change.action:
         case Action.CREATE:
@@ -58,17 +60,17 @@ def _declared_then(change: Change, tunnels: Mapping[str, Declared]) -> Declared 
     return tunnels.get(change.name) or tunnels.get(change.previous_name or "")
 
 
-def _create_cause(change: Change, then: Declared | None) -> str:
+def _create_cause(change: Change, then: Declared | None) -> Cause:
     if then is None or change.declared is None:
         return GIT
     return DRIFT if then.settings == change.declared.settings else BOTH
 
 
-def _update_cause(change: Change, then: Declared) -> str:
+def _update_cause(change: Change, then: Declared) -> Cause:
     live = change.live.settings if change.live else {}
     now = change.declared.settings if change.declared else {}
     before = then.settings
-    causes: set[str] = set()
+    causes: set[Cause] = set()
     for field in change.fields:
         meant = _under(before, field.path)
         if field.path in KEPT and not meant:  # git had no say in it then

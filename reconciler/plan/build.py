@@ -9,16 +9,16 @@ from typing import Any
 
 from reconciler.model.desired import CommandRef, Desired, EnvRef, FileRef, Generated, KeyRef
 from reconciler.model.live import Live
+from reconciler.model.problems import NO_KEY, Problem
 from reconciler.model.psk import Held, doubt
-from reconciler.model.report import NO_KEY, GuardReport, LeftAlone, Problem
 from reconciler.model.settings import Settings
 from reconciler.model.tunnel import SETTINGS, WHOLE, Clear
 from reconciler.plan.claims import conflicts
 from reconciler.plan.detour import Detour, detours
 from reconciler.plan.diff import Action, Change, diff, left_fields
-from reconciler.plan.guard import Draft, guards
+from reconciler.plan.guard import Draft, Guard, guards
 from reconciler.plan.order import Phases, order, pack
-from reconciler.plan.scope import Pair, PlanOptions, Scope, matches, scope
+from reconciler.plan.scope import LeftAlone, Pair, PlanOptions, Scope, matches, scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Plan:
     options: PlanOptions
     changes: tuple[Change, ...]
     phases: Phases
-    guards: tuple[GuardReport, ...]
+    guards: tuple[Guard, ...]
     digest: str
     api_calls: Mapping[str, int]
     unmanaged: tuple[LeftAlone, ...]

@@ -3,9 +3,12 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StrictBool
 
 from reconciler.model.desired import Declared
+from reconciler.model.document import says_nothing
 from reconciler.model.forms import Value
 from reconciler.model.live import LiveTunnel
 from reconciler.model.problems import Location
@@ -22,22 +25,26 @@ class Action(StrEnum):
     DELETE = "delete"
 
 
+Cause = Literal["git", "drift", "both"]
+"""Who made live and files differ."""
+
+
 @dataclass(frozen=True, slots=True)
 class FieldChange:
-    """One differing setting: `before` is live, `after` is declared, None is unset.
+    """One differing setting; a sensitive one has neither values nor items."""
 
-    Attributes:
-        path: A dotted leaf, or the name of an object that comes or goes as a whole.
-        added: Items that a list gains; with `removed` only where it has items on both sides.
-        sensitive: Its values are not shown: all others are None or empty.
-    """
-
-    path: str
-    before: Any
-    after: Any
-    added: tuple[str, ...] = ()
-    removed: tuple[str, ...] = ()
-    sensitive: bool = False
+    path: Annotated[str, Field(description="Dotted name of a leaf; `bgp` when the whole object comes or goes")]
+    before: Annotated[Any, Field(description="Live value; null is unset (and sensitive values are always null)")]
+    after: Annotated[Any, Field(description="Declared value; null is unset (and sensitive values are always null)")]
+    added: Annotated[
+        tuple[str, ...],
+        Field(description="Items that only the declared list has, if both have any", exclude_if=says_nothing),
+    ] = ()
+    removed: Annotated[
+        tuple[str, ...],
+        Field(description="Items that only the live list has, if both have any", exclude_if=says_nothing),
+    ] = ()
+    sensitive: Annotated[StrictBool, Field(description="True when neither value may be shown")] = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +71,7 @@ class Change:
     declared: Declared | None
     live: LiveTunnel | None
     previous_name: str | None = None
-    cause: str | None = None
+    cause: Cause | None = None
 
     @property
     def id(self) -> str | None:

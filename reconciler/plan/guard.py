@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
 
 from reconciler.model.desired import Desired
 from reconciler.model.forms import same_letters
 from reconciler.model.live import Live
-from reconciler.model.report import GuardReport
 from reconciler.plan.claims import NETWORKS, Claim, Conflicts, Held, claims, kept
 from reconciler.plan.diff import Action, Change
 from reconciler.plan.scope import PlanOptions, Scope
@@ -40,7 +42,17 @@ class Draft:
         return self.desired.account.location.file
 
 
-def guards(draft: Draft) -> tuple[GuardReport, ...]:
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """One guard that blocks the plan."""
+
+    code: Annotated[str, Field(description="Stable name of the guard")]
+    message: Annotated[str, Field(description="What it found")]
+    names: Annotated[tuple[str, ...], Field(description="The tunnels it is about")]
+    remedy: Annotated[str, Field(description="What lifts it")]
+
+
+def guards(draft: Draft) -> tuple[Guard, ...]:
     """Everything that forbids the plan, in a fixed order; empty when it may be carried out.
 
     They hold however few tunnels there are. `removed` and `--allow-delete` lift those about deletes, and only
@@ -65,35 +77,35 @@ def _percent(part: int, whole: int) -> str:
     return f"{part} of {whole} live tunnels ({100 * part // whole if whole else 0} %)"
 
 
-def _too_many_deletes(draft: Draft) -> Iterator[GuardReport]:
+def _too_many_deletes(draft: Draft) -> Iterator[Guard]:
     limits, unnamed, counted = draft.desired.account.limits, draft.unnamed, draft.scope.counted
     names = _names(unnamed)
     remedy = f"name the tunnels that are meant to go under `removed` in {draft.file}, or by --allow-delete NAME"
     count = len(unnamed)
     if count > limits.max_deletes:
         message = f"the plan deletes {count} tunnels that nobody named; max_deletes is {limits.max_deletes}"
-        yield GuardReport("max-deletes", message, names, remedy)
+        yield Guard("max-deletes", message, names, remedy)
     # One is always allowed: a percentage of a handful of tunnels would forbid every single delete.
     if count > 1 and count * 100 > limits.max_delete_percent * counted:
         share = _percent(count, counted)
         message = f"the plan deletes {share} that nobody named; max_delete_percent is {limits.max_delete_percent}"
-        yield GuardReport("max-delete-percent", message, names, remedy)
+        yield Guard("max-delete-percent", message, names, remedy)
     left = len(draft.live.tunnels) - len(draft.of(Action.DELETE)) + len(draft.of(Action.CREATE))
     if unnamed and not left:
         message = "the plan leaves the account without any tunnel, and not every delete is named"
-        yield GuardReport("empties-account", message, names, remedy)
+        yield Guard("empties-account", message, names, remedy)
 
 
-def _too_many_changes(draft: Draft) -> Iterator[GuardReport]:
+def _too_many_changes(draft: Draft) -> Iterator[Guard]:
     limit, counted = draft.desired.account.limits.max_change_percent, draft.scope.counted
     touched = (*draft.of(Action.UPDATE), *draft.of(Action.DELETE))
     if len(touched) * 100 > limit * counted:
         message = f"the plan changes or deletes {_percent(len(touched), counted)}; max_change_percent is {limit}"
         remedy = f"make the change in smaller parts, or raise `limits.max_change_percent` in {draft.file}"
-        yield GuardReport("max-change-percent", message, _names(touched), remedy)
+        yield Guard("max-change-percent", message, _names(touched), remedy)
 
 
-def _protected(draft: Draft) -> Iterator[GuardReport]:
+def _protected(draft: Draft) -> Iterator[Guard]:
     account = draft.desired.account
     protected = set(account.protect)
     for tunnel in draft.desired.tunnels.values():
@@ -103,10 +115,10 @@ def _protected(draft: Draft) -> Iterator[GuardReport]:
     if names:
         message = f"the plan deletes protected tunnels: {', '.join(names)}"
         remedy = f"put their lines back, or take them out of `protect` in {draft.file} in a commit of its own"
-        yield GuardReport("protected", message, names, remedy)
+        yield Guard("protected", message, names, remedy)
 
 
-def _probable_renames(draft: Draft) -> Iterator[GuardReport]:
+def _probable_renames(draft: Draft) -> Iterator[Guard]:
     gone = {
         claim: change
         for change in draft.unnamed
@@ -120,7 +132,7 @@ def _probable_renames(draft: Draft) -> Iterator[GuardReport]:
             yield _rename_report(draft, gone[found].name, change, found)
 
 
-def _rename_report(draft: Draft, old: str, change: Change, found: Claim) -> GuardReport:
+def _rename_report(draft: Draft, old: str, change: Change, found: Claim) -> Guard:
     kind, value = found
     message = f"{old} is to be deleted, and {change.name} made on its {kind.value} {value}: probably a rename"
     remedy = (
@@ -129,7 +141,7 @@ def _rename_report(draft: Draft, old: str, change: Change, found: Claim) -> Guar
     )
     if same_letters(old, change.name):
         remedy += f"; if the name comes back like this after every apply, Cloudflare keeps it so: write `name: {old}`"
-    return GuardReport("probable-rename", message, (old, change.name), remedy)
+    return Guard("probable-rename", message, (old, change.name), remedy)
 
 
 def _place(change: Change) -> str:
@@ -137,7 +149,7 @@ def _place(change: Change) -> str:
     return f"{place.file}:{place.line}" if place else "its declaration"
 
 
-def _name_swaps(draft: Draft) -> Iterator[GuardReport]:
+def _name_swaps(draft: Draft) -> Iterator[Guard]:
     old_of = {c.name: c.previous_name for c in draft.of(Action.UPDATE) if c.previous_name}
     seen: set[str] = set()
     for start in sorted(old_of):
@@ -151,10 +163,10 @@ def _name_swaps(draft: Draft) -> Iterator[GuardReport]:
             names = tuple(sorted(path[path.index(name) :]))
             message = f"{', '.join(names)} exchange their names, and no order can do that in place"
             remedy = "rename one of them to a name that is free, apply, then rename on"
-            yield GuardReport("name-swap", message, names, remedy)
+            yield Guard("name-swap", message, names, remedy)
 
 
-def _held(draft: Draft) -> Iterator[GuardReport]:
+def _held(draft: Draft) -> Iterator[Guard]:
     seen: set[tuple[str, str]] = set()
     for held in draft.conflicts.held:
         pair = held.change.ref, held.holder
@@ -163,13 +175,13 @@ def _held(draft: Draft) -> Iterator[GuardReport]:
             yield _held_report(draft, held)
 
 
-def _held_report(draft: Draft, held: Held) -> GuardReport:
+def _held_report(draft: Draft, held: Held) -> Guard:
     kind, value = held.claim
     holder, name = draft.live.tunnels[held.holder].name, held.change.name
     why, remedy = _why_kept(draft, held.holder)
     message = f"{name} wants the {kind.value} {value}, which {holder} holds and keeps: {why}"
     remedy = f"{remedy}, or give {name} at {_place(held.change)} another {kind.value}"
-    return GuardReport("held", message, (name, holder), remedy)
+    return Guard("held", message, (name, holder), remedy)
 
 
 def _why_kept(draft: Draft, holder: str) -> tuple[str, str]:

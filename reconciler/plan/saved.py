@@ -1,55 +1,86 @@
-"""The saved plan: what was approved, so that apply can tell whether it is still what would be done."""
+"""The saved plan: what was approved, so that apply can tell whether it is still what would be done.
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+The digests decide. The rest is there to be read, and to name what differs later. It holds no secret.
+"""
 
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from reconciler.model.document import first_fault
 from reconciler.model.tunnel import SETTINGS
 from reconciler.plan.build import Plan
-from reconciler.plan.diff import Change
-
-SAVED_VERSION = "1.0"
-"""Version of the file's format; a file of another version is refused."""
+from reconciler.plan.diff import Action, Change, FieldChange
 
 
-def saved_plan(plans: Iterable[Plan]) -> dict[str, Any]:
-    """The plans of all selected accounts as JSON. It holds no secret.
-
-    The digests decide; the rest is there to be read, and to name what differs later.
-    """
-    return {
-        "format_version": SAVED_VERSION,
-        "kind": "saved-plan",
-        "accounts": [_account(plan) for plan in sorted(plans, key=lambda p: p.desired.account.name)],
-    }
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
-def _account(plan: Plan) -> dict[str, Any]:
-    account = plan.desired.account
-    return {
-        "account": account.name,
-        "account_id": account.account_id,
-        "base": plan.options.base,
-        "digest": plan.digest,
-        "changes": [_change(c) for c in plan.changes],
-    }
+class SavedChange(_Part):
+    """One change of the plan."""
+
+    action: Annotated[Action, Field(description="What apply does; a rename is an update")]
+    name: Annotated[str, Field(description="The tunnel's name (after a rename the new one)")]
+    previous_name: Annotated[str | None, Field(description="The live name that a rename replaces")]
+    id: Annotated[str | None, Field(description="Cloudflare's id; null for a create")]
+    fields: Annotated[tuple[FieldChange, ...], Field(description="What differs, sorted by path")]
+    observed: Annotated[dict[str, Any], Field(description="The tunnel as it was, without sensitive settings")]
+
+    @property
+    def ref(self) -> str:
+        """Names the change within its plan."""
+        return self.id or f"+{self.name}"
 
 
-def _change(change: Change) -> dict[str, Any]:
+class SavedAccount(_Part):
+    """The plan of one account."""
+
+    account: Annotated[str, Field(description="Name of its folder")]
+    account_id: Annotated[str, Field(description="Cloudflare's id", pattern="^[0-9a-f]{32}$")]
+    base: Annotated[str, Field(description="The API's base URL, or `sandbox`")]
+    digest: Annotated[str, Field(description="Digest of the plan", pattern="^sha256:[0-9a-f]{64}$")]
+    changes: Annotated[tuple[SavedChange, ...], Field(description="What apply does, in order of name")]
+
+
+class SavedPlan(_Part):
+    """The plans of all selected accounts, as they were approved."""
+
+    format_version: Annotated[Literal["1.1"], Field(description="A file of another version is refused")] = "1.1"
+    kind: Annotated[Literal["saved-plan"], Field(description="`saved-plan`")] = "saved-plan"
+    accounts: Annotated[tuple[SavedAccount, ...], Field(description="In order of name")]
+
+
+def saved_plan(plans: Iterable[Plan]) -> SavedPlan:
+    """The plans of all selected accounts, to be written as JSON."""
+    accounts = [
+        SavedAccount(
+            account=plan.desired.account.name,
+            account_id=plan.desired.account.account_id,
+            base=plan.options.base,
+            digest=plan.digest,
+            changes=tuple(map(_saved_change, plan.changes)),
+        )
+        for plan in plans
+    ]
+    return SavedPlan(accounts=tuple(sorted(accounts, key=lambda a: a.account)))
+
+
+def _saved_change(change: Change) -> SavedChange:
     observed = change.live.settings if change.live else {}
-    return {
-        "action": change.action.value,
-        "name": change.name,
-        "previous_name": change.previous_name,
-        "id": change.id,
-        "fields": [
-            {"path": f.path, "before": f.before, "after": f.after, "sensitive": f.sensitive} for f in change.fields
-        ],
-        "observed": {
+    return SavedChange(
+        action=change.action,
+        name=change.name,
+        previous_name=change.previous_name,
+        id=change.id,
+        fields=change.fields,
+        observed={
             path: list(value) if isinstance(value, tuple) else value
             for path, value in sorted(observed.items())
             if not SETTINGS[path].sensitive
         },
-    }
+    )
 
 
 def check_saved(document: object, plans: Iterable[Plan]) -> tuple[str, ...]:
@@ -65,122 +96,53 @@ def check_saved(document: object, plans: Iterable[Plan]) -> tuple[str, ...]:
     Returns:
         One sentence a difference. They may quote names from the file.
     """
-    now = {entry["account"]: entry for entry in saved_plan(plans)["accounts"]}
-    then = _accounts(document)
-    if then is None:
-        return ("the file is not a saved plan of this version",)
+    try:
+        saved = SavedPlan.model_validate(document)
+    except ValidationError as wrong:
+        return (f"the file is not a saved plan of this version: {first_fault(wrong)}",)
+    then = {account.account: account for account in saved.accounts}
+    now = {account.account: account for account in saved_plan(plans).accounts}
+    if len(then) < len(saved.accounts):
+        return ("the file is not a saved plan: an account stands in it twice",)
     out: list[str] = []
     for name in sorted(now.keys() | then.keys()):
         if name not in then:
             out.append(f"account {name} is not in the saved plan")
         elif name not in now:
             out.append(f"account {name} is in the saved plan only")
-        elif then[name].get("digest") != now[name]["digest"]:
-            out.extend(_explain(name, then[name], now[name]))
-        elif then[name] != now[name]:
+        elif then[name].digest == now[name].digest and then[name] != now[name]:
             out.append(f"the saved plan of account {name} was changed after it was written")
+        elif then[name] != now[name]:
+            # A sensitive value or a key's reference is in the digest and nowhere else.
+            hidden = [f"{name}: a value that is not shown, or the file, was changed"]
+            out += list(_differences(then[name], now[name])) or hidden
     return tuple(out)
 
 
-def _accounts(document: object) -> dict[str, Mapping[str, Any]] | None:
-    if not isinstance(document, dict) or document.get("format_version") != SAVED_VERSION:
-        return None
-    entries = document.get("accounts")
-    if document.get("kind") != "saved-plan" or not isinstance(entries, list):
-        return None
-    found: dict[str, Mapping[str, Any]] = {}
-    for entry in entries:
-        name = entry.get("account") if isinstance(entry, dict) else None
-        if not isinstance(name, str) or name in found:
-            return None
-        found[name] = entry
-    return found
+def _differences(then: SavedAccount, now: SavedAccount) -> Iterator[str]:
+    for key in ("account_id", "base"):
+        if getattr(then, key) != getattr(now, key):
+            yield f"{key} of account {now.account} is another one"
+    before, after = ({change.ref: change for change in account.changes} for account in (then, now))
+    for ref in sorted(before.keys() | after.keys()):
+        old, new = before.get(ref), after.get(ref)
+        if old is None and new is not None:
+            yield f"{now.account}: {new.name} would be changed now and was not before"
+        elif old is not None and new is None:
+            yield f"{now.account}: {old.name} would not be changed now"
+        elif old is not None and new is not None:
+            for key in ("action", "name", "previous_name"):
+                if getattr(old, key) != getattr(new, key):
+                    yield f"{now.account}: {key} of {new.name} is now {getattr(new, key)}"
+            values_then, values_now = _values(old), _values(new)
+            for path in sorted(values_then.keys() | values_now.keys()):
+                if values_then.get(path) != values_now.get(path):
+                    yield f"{now.account}: {path} of {new.name} is not what it was"
 
 
-def _explain(account: str, then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    out = [f"{key} of account {account} is another one" for key in ("account_id", "base") if then.get(key) != now[key]]
-    before, after = _by_key(then.get("changes")), _by_key(now["changes"])
-    for key in sorted(before.keys() | after.keys()):
-        old, new = before.get(key), after.get(key)
-        name = str((new or old or {}).get("name"))
-        if old is None:
-            out.append(f"{account}: {name} would be changed now and was not before")
-        elif new is None:
-            out.append(f"{account}: {name} would not be changed now")
-        elif old != new:
-            out.extend(_explain_change(account, name, old, new))
-    # A sensitive value or a key's reference is in the digest and nowhere else.
-    return out or [f"{account}: a value that is not shown, or the file, was changed"]
-
-
-def _by_key(changes: object) -> dict[str, Mapping[str, Any]]:
-    items = [c for c in changes if isinstance(c, dict)] if isinstance(changes, list) else []
-    return {str(c.get("id") or f"+{c.get('name')}"): c for c in items}
-
-
-def _explain_change(account: str, name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
-    for key in ("action", "name", "previous_name"):
-        if old.get(key) != new[key]:
-            yield f"{account}: {key} of {name} is now {new[key]}"
-    before, after = _values(old), _values(new)
-    for path in sorted(before.keys() | after.keys()):
-        if before.get(path) != after.get(path):
-            yield f"{account}: {path} of {name} is not what it was"
-
-
-def _values(change: Mapping[str, Any]) -> dict[str, object]:
-    """What was observed and what is to be written, by path, as far as the entry is well-formed."""
-    observed, fields = change.get("observed"), change.get("fields")
-    out: dict[str, object] = {}
-    if isinstance(observed, dict):
-        out.update((str(path), [value]) for path, value in observed.items())
-    for item in fields if isinstance(fields, list) else ():
-        if isinstance(item, dict):
-            path = str(item.get("path"))
-            out[path] = [out.get(path), item]
+def _values(change: SavedChange) -> dict[str, list[object]]:
+    """What was observed and what is to be written, by path."""
+    out: dict[str, list[object]] = {path: [value] for path, value in change.observed.items()}
+    for field in change.fields:
+        out.setdefault(field.path, []).append(field)
     return out
-
-
-def saved_plan_schema() -> dict[str, Any]:
-    """The JSON Schema of a saved plan."""
-    text, maybe = {"type": "string"}, {"type": ["string", "null"]}
-    field = _object({"path": text, "before": {}, "after": {}, "sensitive": {"type": "boolean"}})
-    change = _object(
-        {
-            "action": {"enum": ["create", "update", "delete"]},
-            "name": text,
-            "previous_name": maybe,
-            "id": maybe,
-            "fields": {"type": "array", "items": field},
-            "observed": {"type": "object"},
-        }
-    )
-    account = _object(
-        {
-            "account": text,
-            "account_id": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
-            "base": text,
-            "digest": {"type": "string", "pattern": "^sha256:[0-9a-f]{64}$"},
-            "changes": {"type": "array", "items": change},
-        }
-    )
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Saved plan",
-        **_object(
-            {
-                "format_version": {"const": SAVED_VERSION},
-                "kind": {"const": "saved-plan"},
-                "accounts": {"type": "array", "items": account},
-            }
-        ),
-    }
-
-
-def _object(properties: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
-    }

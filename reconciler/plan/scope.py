@@ -5,10 +5,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from fnmatch import fnmatchcase
+from typing import Annotated
+
+from pydantic import Field
 
 from reconciler.model.desired import Declared, Desired, IgnoreRule
+from reconciler.model.document import says_nothing
 from reconciler.model.live import Live, LiveTunnel
-from reconciler.model.report import LeftAlone
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,19 @@ class Pair:
     def ignored(self) -> tuple[str, ...]:
         """Paths (or whole objects) that are left as they are live."""
         return tuple(sorted({field for rule in self.rules for field in rule.fields}))
+
+
+@dataclass(frozen=True, slots=True)
+class LeftAlone:
+    """A live tunnel that is not ours to touch (unmanaged, ignored), or something that was not checked, and why."""
+
+    name: Annotated[str, Field(description="The tunnel's name")]
+    reason: Annotated[str, Field(description="Why it is left alone")]
+    id: Annotated[str | None, Field(description="Cloudflare's id")] = None
+    fields: Annotated[tuple[str, ...], Field(description="The fields it is about; empty for the whole tunnel")] = ()
+    created_on: Annotated[
+        str | None, Field(description="When it was made, says Cloudflare", exclude_if=says_nothing)
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)

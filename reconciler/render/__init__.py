@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 if TYPE_CHECKING:  # the command line needs the names of the formats alone
-    from reconciler.model.report import Report
+    from reconciler.report.values import Report
 
 Format = Literal["text", "json", "markdown", "html", "github"]
 FORMATS: tuple[Format, ...] = get_args(Format)

@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from reconciler.model.problems import Location
-from reconciler.model.report import ChangeReport, FieldReport, Problem, Report, Source
+from reconciler.model.problems import Location, Problem, Source
 from reconciler.model.tunnel import SETTINGS, WHOLE
+from reconciler.plan.diff import FieldChange
 from reconciler.render import safe, words
 from reconciler.render.clip import clipped, documentation, fence, few, https
+from reconciler.report.values import ChangeReport, Report
 
 _ACTIONS = {"create": "🟢 create", "update": "🟡 update", "delete": "🔴 delete"}
 _OUTCOMES = {"applied": "✅ applied", "failed": "❌ failed", "skipped": "⏭️ skipped", "unknown": "❓ unknown"}
@@ -153,7 +154,7 @@ def _diff(change: ChangeReport, *, drift: bool) -> Iterator[str]:
         yield f"  (unchanged: {max(len(SETTINGS) - seen, 0)})"
 
 
-def _lines(field: FieldReport, action: str) -> Iterator[str]:
+def _lines(field: FieldChange, action: str) -> Iterator[str]:
     path = safe.visible(field.path)[:_NAME]
     if field.sensitive:
         yield f"! {path}: (sensitive, changes)"

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
-from reconciler.model.report import AccountReport, KeyReport
+from reconciler.model.psk import KeyStatus
 from reconciler.render import safe, words
 from reconciler.render.clip import clipped, fence, size
+from reconciler.report.values import AccountReport
 
 _LARGEST_PATCH = 20_000
 
@@ -49,7 +50,7 @@ def keys(account: AccountReport) -> Iterator[str]:
         yield f"- {name}: {clipped(', '.join(_key(key)), safe.markdown, 250)}"
 
 
-def _key(key: KeyReport) -> Iterator[str]:
+def _key(key: KeyStatus) -> Iterator[str]:
     if key.outcome:
         yield key.outcome
     if key.overdue:

@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 from hashlib import sha256
 
-from reconciler.model.problems import Diagnostic
-from reconciler.model.report import AccountReport, ChangeReport, Report
 from reconciler.render import safe, verdicts, words
 from reconciler.render.clip import clipped, few, first, https
 from reconciler.render.comment_changes import place, said, trouble, tunnel
+from reconciler.report.values import AccountReport, ChangeReport, DiagnosticReport, Report
 
 _NAMES, _LINES, _ACCOUNTS, _SAID = 10, 20, 8, 6
 
@@ -21,7 +20,7 @@ def emoji(report: Report) -> str:
     """❌ failed, 🔴 blocked or deletes, 🟡 changes, ✅ nothing to do or done."""
     if report.outcome not in {"ok", "changes", "blocked"}:
         return "❌"
-    if report.outcome == "blocked" or (report.command == "plan" and report.summary.get("delete")):
+    if report.outcome == "blocked" or (report.command == "plan" and report.summary.delete):
         return "🔴"
     changed = any(account.changes or account.keys for account in report.accounts)
     return "🟡" if report.outcome == "changes" or (changed and report.command == "plan") else "✅"
@@ -30,7 +29,7 @@ def emoji(report: Report) -> str:
 def _headline(report: Report) -> str:
     sentence = verdicts.verdict(report).rstrip(".")
     if report.command == "plan" and report.outcome in {"ok", "changes", "blocked", "rejected"}:
-        changed = any(report.summary.get(action) for action in words.SIGNS)
+        changed = any(report.summary.planned.values())
         counts = verdicts.planned(report.summary).replace(", ", " · ") if changed else "no changes"
         counts = " · ".join([counts, *verdicts.key_counts(report)])
         stopped = {"blocked": " · blocked", "rejected": " · refused by Cloudflare"}
@@ -121,7 +120,7 @@ def diagnostics(report: Report) -> str:
     """What is wrong with the files, as a list."""
     link = https(report.context.get("source_url"))
 
-    def line(found: Diagnostic) -> str:
+    def line(found: DiagnosticReport) -> str:
         mark = "❌" if found.severity == "error" else "⚠️"
         where = f"{place(found.location, link)}: " if found.location else ""
         text = clipped(f"{found.summary}. {found.detail}", safe.markdown, 300)

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from reconciler.model.report import AccountReport, ChangeReport, Problem, Report
+from reconciler.model.problems import Problem
 from reconciler.render import verdicts, words
 from reconciler.render.safe import workflow, workflow_property
+from reconciler.report.values import AccountReport, ChangeReport, Report
 
 _SHOWN = 9
 _RANKS = ("error", "warning", "notice")

@@ -4,12 +4,11 @@ from base64 import b64encode
 from collections.abc import Iterator
 from hashlib import sha256
 
-from reconciler.model.problems import Diagnostic
-from reconciler.model.report import Report
 from reconciler.render import safe, verdicts, words
 from reconciler.render.clip import few, https
 from reconciler.render.page_parts import box, section
 from reconciler.render.page_style import STYLE
+from reconciler.report.values import DiagnosticReport, Report
 
 _DIAGNOSTICS = 500
 _NAMES = 20
@@ -53,7 +52,7 @@ def _tone(report: Report) -> str:
         return "bad"
     if report.command == "apply":
         return "good"
-    if report.command == "plan" and report.summary.get("delete"):
+    if report.command == "plan" and report.summary.delete:
         return "bad"
     return "warn" if any(account.changes or account.keys for account in report.accounts) else "good"
 
@@ -101,10 +100,10 @@ def _counts(report: Report) -> str:
 
 
 def _numbers(report: Report) -> dict[str, int]:
-    left = {kind: report.summary.get(kind, 0) for kind in ("unchanged", "unmanaged", "ignored")}
+    left = report.summary.model_dump(include={"unchanged", "unmanaged", "ignored"})
     if report.command == "apply":
         return verdicts.done_counts(report) | left
-    return {action: report.summary.get(action, 0) for action in words.SIGNS} | left
+    return report.summary.planned | left
 
 
 def _diagnostics(report: Report) -> str:
@@ -114,7 +113,7 @@ def _diagnostics(report: Report) -> str:
     return f'<section><h2>Files</h2><ul class="plain">{"".join(f"<li>{line}</li>" for line in lines)}</ul></section>'
 
 
-def _diagnostic(found: Diagnostic) -> str:
+def _diagnostic(found: DiagnosticReport) -> str:
     place = f"<code>{safe.html(str(found.location))}</code> " if found.location else ""
     text = safe.html(f"{found.summary}. {found.detail}")
     tag = f'<span class="tag {found.severity}">{found.severity}</span>'

@@ -1,14 +1,16 @@
-"""The documented JSON: written. Reading it back is `reader`, describing it is `schema`."""
+"""The documented JSON: written and read back."""
 
 import json
-import math
 from typing import Any
 
-from reconciler.model.problems import Diagnostic
-from reconciler.model.report import Report
-from reconciler.render.kinds import Key, Shape, Type, When
-from reconciler.render.shape import ACCOUNT, DIAGNOSTIC, SUMMARY
+from pydantic import ValidationError
+
+from reconciler.model.document import first_fault
 from reconciler.render.words import SECRET, SENSITIVE
+from reconciler.report.values import Report
+
+_LARGEST = 2**53
+_DEEPEST = 12
 
 
 def report_json(report: Report) -> str:
@@ -17,54 +19,64 @@ def report_json(report: Report) -> str:
 
 
 def report_document(report: Report) -> dict[str, Any]:
-    """The report as the documented JSON object; `context` is the renderer's and stays out."""
-    document: dict[str, Any] = {
-        "format_version": report.format_version,
-        "command": report.command,
-        "outcome": report.outcome,
-        "sandbox": report.sandbox,
-        "summary": dict.fromkeys(SUMMARY, 0) | dict(report.summary),
-        "accounts": [_written(ACCOUNT, account, report.command) for account in report.accounts],
-        "diagnostics": [_diagnostic(d) for d in report.diagnostics],
-    }
-    if report.generated_at is not None:
-        document["generated_at"] = report.generated_at
+    """The report as the documented JSON object."""
+    document = report.model_dump(mode="json", context=report.command)
+    for account in document["accounts"]:
+        for change in account["changes"]:
+            for field in change["fields"]:
+                field |= {side: _shown(field[side]) for side in ("before", "after")}
     return document
 
 
-def _diagnostic(diagnostic: Diagnostic) -> dict[str, Any]:
-    place = diagnostic.location
-    where = (place.file, place.line, place.column) if place else (None, None, None)
-    what = (diagnostic.severity.value, diagnostic.code, diagnostic.summary, diagnostic.detail)
-    return dict(zip(DIAGNOSTIC, what + where, strict=True))
-
-
-def _written(shape: Shape, value: Any, command: str) -> dict[str, Any]:
-    """One object, its keys in the table's order."""
-    document: dict[str, Any] = {}
-    for key in shape.keys:
-        item = getattr(value, key.attribute or key.name)
-        if key.when is When.ALWAYS or key.when.value == command or item not in (None, (), 0):
-            document[key.name] = _item(key, item, command)
-    return document
-
-
-def _item(key: Key, item: Any, command: str) -> Any:
-    if item is None:
-        return None
-    if key.shape is None:
-        return _plain(item)
-    if key.type is Type.OBJECT:
-        return _written(key.shape, item, command)
-    return [_written(key.shape, one, command) for one in item]
-
-
-def _plain(value: Any) -> Any:
-    """JSON's own types only; what JSON can't say becomes text."""
+def _shown(value: Any) -> Any:
+    """A setting's value without the secrets inside a whole object."""
     if isinstance(value, dict):
-        return {str(n): SENSITIVE if n in SECRET else _plain(item) for n, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    return value if value is None or isinstance(value, (str, int, float)) else str(value)
+        return {name: SENSITIVE if name in SECRET else _shown(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_shown(item) for item in value]
+    return value
+
+
+def report_from_json(document: str | bytes) -> Report:
+    """The report that a JSON document holds, or a ValueError that says what is wrong with it.
+
+    The document may be anybody's: keys, types, words and sizes have to be exactly the documented ones.
+    """
+    try:
+        loaded = json.loads(document, object_pairs_hook=_unique, parse_constant=_refused, parse_int=_number)
+        _check_depth(loaded, 0)
+    except RecursionError:
+        raise ValueError("the document is nested too deeply") from None
+    if isinstance(loaded, dict) and "context" in loaded:
+        raise ValueError("context is unknown")
+    try:
+        # Not as JSON text: pydantic's own parser refuses a lone surrogate, which a name from the API may hold.
+        return Report.model_validate(loaded, by_alias=True, by_name=False)
+    except ValidationError as wrong:
+        raise ValueError(first_fault(wrong)) from None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key stands twice in one object")
+    return found
+
+
+def _refused(constant: str) -> Any:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _number(digits: str) -> int:
+    number = int(digits)
+    if abs(number) > _LARGEST:
+        raise ValueError("a number is out of range")
+    return number
+
+
+def _check_depth(value: Any, depth: int) -> None:
+    if depth > _DEEPEST:
+        raise ValueError("the document is nested too deeply")
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for item in items:
+        _check_depth(item, depth + 1)

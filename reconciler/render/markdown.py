@@ -6,12 +6,12 @@ from hashlib import sha256
 from itertools import islice
 
 import reconciler
-from reconciler.model.report import AccountReport, Report
 from reconciler.render import comment_changes as changes
 from reconciler.render import comment_lists as lists
 from reconciler.render import comment_parts as parts
 from reconciler.render import words
 from reconciler.render.clip import size
+from reconciler.report.values import AccountReport, Report
 
 BUDGET = 60_000
 """Bytes; GitHub takes 65,536 characters."""
@@ -127,7 +127,7 @@ class _Body:
         counts = words.left_counts(*self.report.accounts)
         if self.report.command in {"plan", "drift"} and counts:
             read = any(account.total is not None for account in self.report.accounts)
-            unchanged = f"Unchanged: {self.report.summary.get('unchanged', 0):,}. " if read else ""
+            unchanged = f"Unchanged: {self.report.summary.unchanged:,}. " if read else ""
             yield f"{unchanged}Left alone: {counts}."
         kept = [line for line in islice(self._listed(), _LEFT) if self._take(line)]
         self._note(len(kept), sum(map(self._length, self.report.accounts)), "list entries")

@@ -2,10 +2,13 @@
 
 from collections.abc import Iterator
 
-from reconciler.model.report import AccountReport, ChangeReport, FieldReport, KeyReport, Problem
+from reconciler.model.problems import Problem
+from reconciler.model.psk import KeyStatus
+from reconciler.plan.diff import FieldChange
 from reconciler.render import words
 from reconciler.render.clip import documentation, few
 from reconciler.render.safe import html, visible
+from reconciler.report.values import AccountReport, ChangeReport
 
 _CHANGES, _OPEN, _LEFT, _NOTES = 2_000, 12, 500, 100
 _VALUE = 2_000
@@ -101,7 +104,7 @@ def _columns(change: ChangeReport, *, drift: bool) -> dict[str, str]:
     return {side: title for side, title in titles.items() if side != empty}
 
 
-def _row(field: FieldReport, columns: dict[str, str]) -> str:
+def _row(field: FieldChange, columns: dict[str, str]) -> str:
     items = {"before": field.before, "after": field.after}
     values = (_cell(side, title, items[side], sensitive=field.sensitive) for side, title in columns.items())
     return f'<tr><td class="path"><code>{html(field.path)}</code></td>{"".join(values)}</tr>'
@@ -129,7 +132,7 @@ def _ways_out(account: AccountReport) -> Iterator[str]:
         yield f"<pre><code>{lines}</code></pre>"
 
 
-def _keys(keys: tuple[KeyReport, ...]) -> Iterator[str]:
+def _keys(keys: tuple[KeyStatus, ...]) -> Iterator[str]:
     if not keys:
         return
     rows = []

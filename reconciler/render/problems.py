@@ -6,9 +6,10 @@ be one comes marked with the line; of this only a name is shown, and only where 
 
 from collections.abc import Callable, Sequence
 
-from reconciler.model.problems import Diagnostic, Location, Part, shown
+from reconciler.model.problems import Location, Part, shown
 from reconciler.render import safe
 from reconciler.render.paint import WEIGHT_COLOR, Paint, columns
+from reconciler.report.values import DiagnosticReport
 
 LineOf = Callable[[str, int], Sequence[Part] | None]
 
@@ -16,7 +17,7 @@ _LONGEST = 160
 _MASK = "***"
 
 
-def problem(diagnostic: Diagnostic, line_of: LineOf | None, paint: Paint) -> list[str]:
+def problem(diagnostic: DiagnosticReport, line_of: LineOf | None, paint: Paint) -> list[str]:
     """One diagnostic as `file:line:column: error: … [code]`, then its source line."""
     place = f"{safe.terminal(str(diagnostic.location))}: " if diagnostic.location else ""
     severity = paint(f"{diagnostic.severity}:", WEIGHT_COLOR[diagnostic.severity])

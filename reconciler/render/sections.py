@@ -2,10 +2,13 @@
 
 from collections.abc import Iterator
 
-from reconciler.model.report import AccountReport, ChangeReport, FieldReport, KeyReport, Problem
+from reconciler.model.problems import Problem
+from reconciler.model.psk import KeyStatus
+from reconciler.plan.diff import FieldChange
 from reconciler.render import words
 from reconciler.render.paint import ACTION_COLOR, OUTCOME_COLOR, WEIGHT_COLOR, Paint, columns, padded, widest
 from reconciler.render.safe import terminal
+from reconciler.report.values import AccountReport, ChangeReport
 
 _NAME_LIMIT = 48
 _NAMED = 10
@@ -100,7 +103,7 @@ def _fields(change: ChangeReport, paint: Paint, *, drift: bool) -> Iterator[str]
         yield f"{' ' * _INDENT}{path}  {paint.cut(shown, _INDENT + columns(path) + 2)}"
 
 
-def _difference(field: FieldReport, change: ChangeReport, *, drift: bool) -> str:
+def _difference(field: FieldChange, change: ChangeReport, *, drift: bool) -> str:
     if drift and change.drift_class == "changed":
         return words.drift_difference(field)
     return words.difference(field, change.action)
@@ -116,7 +119,7 @@ def _ways_out(account: AccountReport, paint: Paint) -> Iterator[str]:
         yield from (terminal(line) for line in account.ways_out.accept.rstrip("\n").split("\n"))
 
 
-def _keys(keys: tuple[KeyReport, ...], paint: Paint) -> Iterator[str]:
+def _keys(keys: tuple[KeyStatus, ...], paint: Paint) -> Iterator[str]:
     width = widest([terminal(key.name) for key in keys], _NAME_LIMIT)
     for key in keys:
         age = "age unknown" if key.age_days is None else words.count(key.age_days, "day")

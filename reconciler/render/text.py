@@ -1,11 +1,11 @@
 """The report for a terminal: problems, each account, the calls, and the verdict as the last line."""
 
-from reconciler.model.report import AccountReport, Report
 from reconciler.render import verdicts, words
 from reconciler.render.paint import Paint, columns, padded
 from reconciler.render.problems import LineOf, problem
 from reconciler.render.safe import terminal
 from reconciler.render.sections import section
+from reconciler.report.values import AccountReport, Report
 
 
 def text(report: Report, *, width: int | None = None, color: bool = False, line_of: LineOf | None = None) -> str:

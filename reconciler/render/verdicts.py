@@ -1,11 +1,12 @@
 """The one sentence a run comes down to, and the counts in it. Making it inert is for the sink to do."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
-from reconciler.model.problems import MORE, Severity
-from reconciler.model.report import NO_KEY, KeyReport, Report
+from reconciler.model.problems import MORE, NO_KEY, Severity
+from reconciler.model.psk import KeyStatus
 from reconciler.model.verdict import Result
-from reconciler.render.words import SIGNS, count, is_drift
+from reconciler.render.words import count, is_drift
+from reconciler.report.values import Report, Summary
 
 _FAILED = frozenset({"error", "auth", "invalid", "usage", "internal"})
 _DONE = {"create": "created", "update": "updated", "delete": "deleted"}
@@ -23,7 +24,7 @@ _WHY = {
 
 def plan_line(report: Report) -> str:
     """`Plan: 2 to create, 3 to update, 1 to delete.`, or that there is nothing to do."""
-    if not any(report.summary.get(action) for action in SIGNS):
+    if not any(report.summary.planned.values()):
         if any(found.code == "unmatched-target" for found in report.diagnostics):
             return "No changes: --target matches no tunnel."
         keys = ", ".join(key_counts(report))
@@ -31,9 +32,9 @@ def plan_line(report: Report) -> str:
     return f"Plan: {', '.join([planned(report.summary), *key_counts(report)])}."
 
 
-def planned(summary: Mapping[str, int]) -> str:
+def planned(summary: Summary) -> str:
     """`2 to create, 3 to update, 1 to delete`."""
-    return ", ".join(f"{summary.get(action, 0):,} to {action}" for action in SIGNS)
+    return ", ".join(f"{number:,} to {action}" for action, number in summary.planned.items())
 
 
 def key_counts(report: Report) -> list[str]:
@@ -57,7 +58,7 @@ def done(report: Report) -> str:
 def done_counts(report: Report) -> dict[str, int]:
     """How many changes were carried out, by action, and how many ended otherwise, where any did."""
     changes = [change for account in report.accounts for change in account.changes]
-    applied = [change.action for change in changes if change.outcome == Result.APPLIED]
+    applied: list[str] = [change.action for change in changes if change.outcome == Result.APPLIED]
     counts = {word: applied.count(action) for action, word in _DONE.items()}
     others = (Result.FAILED, Result.SKIPPED, Result.UNKNOWN)
     ended = {result.value: sum(change.outcome == result for change in changes) for result in others}
@@ -125,7 +126,7 @@ def _finished(report: Report) -> str:
     return f"{name} stopped ({report.outcome}): {_WHY.get(report.outcome, 'not everything was carried out')}."
 
 
-def _by_outcome(keys: list[KeyReport]) -> str:
+def _by_outcome(keys: list[KeyStatus]) -> str:
     found = {result.value: sum(key.outcome == result for key in keys) for result in Result}
     found["overdue"] = sum(key.overdue for key in keys)
     return ", ".join(f"{number:,} {name}" for name, number in found.items() if number) or "none overdue"

@@ -4,17 +4,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from reconciler.model.report import (
-    AccountReport,
-    ChangeReport,
-    FieldReport,
-    LeftAlone,
-    Problem,
-    Reason,
-    Report,
-    Resolved,
-)
+from reconciler.model.problems import Problem, Reason
 from reconciler.model.tunnel import SETTINGS, Severity
+from reconciler.plan.diff import FieldChange
+from reconciler.plan.scope import LeftAlone
+from reconciler.report.values import AccountReport, ChangeReport, Report, Resolved
 
 SIGNS = {"create": "+", "update": "~", "delete": "-"}
 SENSITIVE = "(sensitive)"
@@ -106,7 +100,7 @@ def value(item: Any) -> str:
     return str(item)
 
 
-def difference(field: FieldReport, action: str) -> str:
+def difference(field: FieldChange, action: str) -> str:
     """What happens to one field: `mid -> high`, or the one value of what comes or goes."""
     if field.sensitive:
         return SENSITIVE
@@ -115,7 +109,7 @@ def difference(field: FieldReport, action: str) -> str:
     return value(field.before) if action == "delete" else f"{value(field.before)} -> {value(field.after)}"
 
 
-def drift_difference(field: FieldReport) -> str:
+def drift_difference(field: FieldChange) -> str:
     """How one field differs: `declared mid, live high`."""
     if field.sensitive:
         return SENSITIVE

@@ -1,19 +1,18 @@
 """The drift report: how live differs from git, in classes, with severity, age and both ways out."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from shlex import quote
 
 from reconciler.files.dump import glob_of
 from reconciler.files.patch import Accepted
-from reconciler.model.report import AccountReport, ChangeReport, LeftAlone, Patch, Report, Resolved
 from reconciler.model.tunnel import Severity, severity_of
 from reconciler.plan.build import Plan, removal_notes
 from reconciler.plan.diff import Action, Change
-from reconciler.report.accounts import planned
-from reconciler.report.changes import change_report
+from reconciler.plan.scope import LeftAlone
+from reconciler.report.make import change_report, planned
+from reconciler.report.values import AccountReport, ChangeReport, DriftClass, Report, Resolved, WaysOut
 
-_CLASSES = {Action.UPDATE: "changed", Action.CREATE: "missing", Action.DELETE: "unmanaged"}
+_CLASSES: dict[Action, DriftClass] = {Action.UPDATE: "changed", Action.CREATE: "missing", Action.DELETE: "unmanaged"}
 _WEIGHT = {concern: weight for weight, concern in enumerate(Severity)}  # declared gravest first
 
 
@@ -43,20 +42,23 @@ def drift_report(
     report = planned(plan, "changes" if drifted or plan.keyless else "ok")
     accepted = accept(plan) if drifted else None
     left_out = [f"Not in the patch: {name}: {why}" for name, why in accepted.left_out] if accepted else []
-    return replace(
-        report,
-        guards=(),
-        api_calls={"list": 1},
-        changes=tuple(_difference(c) for c in plan.changes),
-        notes=(*removal_notes(drifted), *left_out),
-        drifted=len(drifted),
-        not_checked=(*report.not_checked, *not_checked),
-        ways_out=Patch(_revert(plan, drifted) + options, accepted.patch) if accepted else None,
+    ways_out = WaysOut(revert=_revert(plan, drifted) + options, accept=accepted.patch) if accepted else None
+    return report.model_copy(
+        update={
+            "guards": (),
+            "api_calls": {"list": 1},
+            "changes": tuple(_difference(c) for c in plan.changes),
+            "notes": (*removal_notes(drifted), *left_out),
+            "drifted": len(drifted),
+            "not_checked": (*report.not_checked, *not_checked),
+            "ways_out": ways_out,
+        }
     )
 
 
 def _difference(change: Change) -> ChangeReport:
-    return replace(change_report(change), drift_class=_CLASSES[change.action], severity=_severity(change).value)
+    update = {"drift_class": _CLASSES[change.action], "severity": _severity(change)}
+    return change_report(change).model_copy(update=update)
 
 
 def _revert(plan: Plan, drifted: list[Change]) -> str:
@@ -76,20 +78,23 @@ def with_history(report: Report, previous: Report | None, now: str) -> Report:
     before = {a.account_id: a for a in previous.accounts} if previous else {}
     began = previous.generated_at if previous else None
     accounts = tuple(_aged(a, before.get(a.account_id), began, now) for a in report.accounts)
-    return replace(report, accounts=accounts, generated_at=now)
+    return report.model_copy(update={"accounts": accounts, "generated_at": now})
 
 
 def _aged(account: AccountReport, before: AccountReport | None, began: str | None, now: str) -> AccountReport:
     if before is None or account.error is not None:
         return account
-    seen: Mapping[tuple[str, str | None], ChangeReport] = {(c.name, c.drift_class): c for c in before.changes}
+    seen: Mapping[tuple[str, DriftClass | None], ChangeReport] = {(c.name, c.drift_class): c for c in before.changes}
 
     def aged(change: ChangeReport) -> ChangeReport:
         old = seen.get((change.name, change.drift_class))
         first = (old.first_seen or began or now) if old else now
-        return replace(change, age="persisting" if old else "new", first_seen=first)
+        return change.model_copy(update={"age": "persisting" if old else "new", "first_seen": first})
 
     here = {(c.name, c.drift_class) for c in account.changes}
     gone = sorted(key for key in seen if key not in here)
-    resolved = tuple(Resolved(n, kind or "changed", seen[n, kind].first_seen) for n, kind in gone)
-    return replace(account, changes=tuple(aged(c) for c in account.changes), resolved=resolved)
+    resolved = tuple(
+        Resolved(name=name, drift_class=kind or "changed", first_seen=seen[name, kind].first_seen)
+        for name, kind in gone
+    )
+    return account.model_copy(update={"changes": tuple(aged(c) for c in account.changes), "resolved": resolved})

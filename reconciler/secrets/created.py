@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from reconciler.api.call import problem_of
 from reconciler.engine.apply import Applied
 from reconciler.model.desired import Declared, Generated
-from reconciler.model.report import NO_KEY, Problem
+from reconciler.model.problems import NO_KEY, Problem
 from reconciler.model.verdict import Result, Verdict
 from reconciler.plan.build import Plan
 from reconciler.secrets.rotate import make_missing, promote

@@ -8,8 +8,7 @@ from datetime import datetime
 from hashlib import sha256
 
 from reconciler.model.desired import CommandRef, FileRef, Generated
-from reconciler.model.problems import Diagnostic, Location, error, warning
-from reconciler.model.report import Problem
+from reconciler.model.problems import Diagnostic, Location, Problem, error, warning
 from reconciler.secrets.resolve import KeyRing
 from reconciler.secrets.secret import Secret
 from reconciler.secrets.sinks import CommandSink, FileSink, SandboxSink, Sink, SinkError

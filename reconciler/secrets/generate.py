@@ -15,7 +15,7 @@ from reconciler.api.call import (
     problem_of,
 )
 from reconciler.model.live import LiveTunnel
-from reconciler.model.report import Problem
+from reconciler.model.problems import Problem
 from reconciler.model.verdict import Result, Verdict
 from reconciler.secrets.secret import Secret
 

@@ -9,6 +9,7 @@ blank ones can't be found (`can_hide`).
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from dataclasses import fields, is_dataclass, replace
 from threading import Lock
 from typing import Any
 
@@ -110,14 +111,14 @@ class Redactor:
         return _cut(text, self._known()[0].spans(text)) if self._forms else text
 
     def clean_value(self, value: Any, fixed: frozenset[str] = frozenset()) -> Any:
-        """The same for all text inside dataclasses, mappings (not their keys), lists and tuples.
+        """The same for all text inside models, dataclasses, mappings (not their keys), lists and tuples.
 
         Used on a report before it is rendered, since renderers escape text in ways that hide a key from
         `clean`.
 
         Args:
             value: Any plain value.
-            fixed: Names of dataclass fields that hold words of ours or ids, which a key may equal by chance.
+            fixed: Names of their fields that hold words of ours or ids, which a key may equal by chance.
         """
         if not self._forms:
             return value
@@ -165,11 +166,12 @@ def _map_text(value: Any, change: Callable[[str], str], fixed: frozenset[str]) -
         return {k: _map_text(v, change, fixed) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
         return type(value)(_map_text(v, change, fixed) for v in value)
-    fields = getattr(type(value), "__dataclass_fields__", None)
-    if fields is None:
+    model = hasattr(type(value), "model_fields")  # `--help` has a redactor too, and imports no pydantic
+    if not model and not is_dataclass(value):
         return value
-    found = {name: getattr(value, name) for name in fields}
-    return type(value)(**{n: v if n in fixed else _map_text(v, change, fixed) for n, v in found.items()})
+    names = type(value).model_fields if model else [field.name for field in fields(value)]
+    texts = {name: _map_text(getattr(value, name), change, fixed) for name in names if name not in fixed}
+    return value.model_copy(update=texts) if model else replace(value, **texts)
 
 
 def can_hide(secret: Secret) -> bool:

@@ -13,8 +13,8 @@ from reconciler.engine.listing import read_list
 from reconciler.engine.setkeys import send_keys
 from reconciler.model.desired import CommandRef, Declared, EnvRef, External, FileRef, Generated
 from reconciler.model.live import LiveTunnel
+from reconciler.model.problems import Problem
 from reconciler.model.psk import is_later
-from reconciler.model.report import Problem
 from reconciler.model.verdict import APPLIED, Result, Verdict
 from reconciler.secrets.generate import Made, generate_key
 from reconciler.secrets.steps import KeyProtocol, KeySteps, SinkDone, SinkFailed, SinkOp, SinkOutcome, SinkStep

@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Literal
 
 from reconciler.model.desired import Declared, Desired, Generated
 from reconciler.model.live import Live, LiveTunnel
-from reconciler.model.psk import Held, describe, doubt, instant
-from reconciler.model.report import KeyReport, Problem
+from reconciler.model.problems import Problem
+from reconciler.model.psk import Held, KeyStatus, describe, doubt, instant
+from reconciler.model.verdict import Result
 
 
-def key_status(desired: Desired, live: Live, held: Mapping[str, Held], now: datetime) -> tuple[KeyReport, ...]:
+def key_status(desired: Desired, live: Live, held: Mapping[str, Held], now: datetime) -> tuple[KeyStatus, ...]:
     """One entry per declared tunnel, in order of name.
 
     The age is that of the sink's record, or for keys that Cloudflare makes the time when it last made one.
@@ -26,11 +28,12 @@ def key_status(desired: Desired, live: Live, held: Mapping[str, Held], now: date
     return tuple(_one(t, by_name.get(name), held.get(name, Held()), now) for name, t in sorted(desired.tunnels.items()))
 
 
-def _one(target: Declared, live: LiveTunnel | None, held: Held, now: datetime) -> KeyReport:
+def _one(target: Declared, live: LiveTunnel | None, held: Held, now: datetime) -> KeyStatus:
     generated = target.key if isinstance(target.key, Generated) else None
     made = _days_since(live.key_generated_on if live else None, now)
     stored = _days_since(held.set_on, now)
-    age, source = None, None
+    age: float | None = None
+    source: Literal["sink", "cloudflare"] | None = None
     if generated and stored is not None:
         age, source = stored, "sink"
     elif generated and generated.by == "cloudflare" and made is not None:
@@ -40,14 +43,14 @@ def _one(target: Declared, live: LiveTunnel | None, held: Held, now: datetime) -
     if generated and live and unsure is None and held.current is False and made is not None:
         remedy = f"If it is in no other place: reconciler psk rotate {target.name}"
         unsure = Problem("key-not-in-sink", "It has a key, and its sink holds none here", remedy)
-    return KeyReport(
+    return KeyStatus(
         name=target.name,
         reference=describe(target.key) if target.key else None,
         age_days=None if age is None else max(0, int(age)),
         overdue=age is not None and limit is not None and age > limit,
         rotate_after_days=limit,
         source=source,
-        outcome="unknown" if unsure else None,
+        outcome=Result.UNKNOWN if unsure else None,
         error=unsure or _missing(target, live),
     )
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from reconciler.api.call import Step
-from reconciler.model.report import Problem
+from reconciler.model.problems import Problem
 from reconciler.model.verdict import Verdict
 from reconciler.secrets.secret import Secret
 

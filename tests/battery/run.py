@@ -11,11 +11,11 @@ from reconciler.api.exchange import KeyAccess, Session, exchange
 from reconciler.engine import apply as engine
 from reconciler.engine.listing import read_list
 from reconciler.model.live import Live
-from reconciler.model.report import AccountReport
 from reconciler.model.settings import nested
 from reconciler.model.verdict import APPLIED
 from reconciler.plan import build as core
 from reconciler.plan.build import Plan
+from reconciler.report.values import AccountReport
 from reconciler.secrets.steps import SinkOutcome, SinkStep
 from reconciler.simulator.message import RefusedError
 from reconciler.simulator.server import Simulator

@@ -17,12 +17,12 @@ from reconciler.api.exchange import KeyAccess
 from reconciler.engine import apply as engine
 from reconciler.engine.listing import read_list
 from reconciler.model.desired import CommandRef, Declared, FileRef, Generated
+from reconciler.model.problems import Problem
 from reconciler.model.psk import Held
-from reconciler.model.report import Problem
 from reconciler.model.verdict import APPLIED
 from reconciler.plan import build as core
 from reconciler.plan.diff import Action
-from reconciler.report.accounts import applied, with_keys
+from reconciler.report.make import applied, with_keys
 from reconciler.secrets.created import deliver
 from reconciler.secrets.deliver import carry_out
 from reconciler.secrets.resolve import KeyRing

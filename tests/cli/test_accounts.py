@@ -8,7 +8,7 @@ from itertools import product
 
 import pytest
 
-from reconciler.model.report import EXIT_CODES, worst
+from reconciler.report.outcome import EXIT_CODES, worst
 from reconciler.simulator.faults import FaultKind, apply_fault
 from reconciler.simulator.message import failure
 from tests.cli.world import ID, OTHER_ID, TOKEN, World, tunnel

@@ -6,7 +6,7 @@ from reconciler.api.call import Answered, ApiError, Denied, NotSent, Refused, Ve
 from reconciler.engine.check import check
 from reconciler.engine.drive import drive
 from reconciler.model.live import live_from_result
-from reconciler.model.report import Problem
+from reconciler.model.problems import Problem
 from tests.build import ACCOUNT_ID, desired, tunnel
 from tests.engine.harness import LOST, World
 from tests.strangers import foreign_edit

@@ -4,7 +4,7 @@ import pytest
 
 from reconciler.api.call import Answered, ApiError, Denied, NotSent, Refused, Verb
 from reconciler.model.desired import EnvRef, External, FileRef, Generated
-from reconciler.report.accounts import applied
+from reconciler.report.make import applied
 from tests.build import ACCOUNT_ID, account, desired, live, raw, settings, tunnel
 from tests.engine.harness import LOST, World, results
 from tests.strangers import foreign_create, foreign_edit

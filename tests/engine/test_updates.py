@@ -1,7 +1,7 @@
 import pytest
 
 from reconciler.api.call import ApiError, NotSent, Refused, Verb
-from reconciler.report.accounts import applied
+from reconciler.report.make import applied
 from tests.build import ACCOUNT_ID, account, desired, tunnel
 from tests.engine.harness import LOST, World, results
 from tests.strangers import foreign_delete, foreign_edit

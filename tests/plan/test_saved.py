@@ -4,7 +4,8 @@ import jsonschema
 import pytest
 
 from reconciler.model.desired import CommandRef, EnvRef, External, FileRef, Generated
-from reconciler.plan.saved import check_saved, saved_plan, saved_plan_schema
+from reconciler.model.document import schema_of
+from reconciler.plan.saved import SavedPlan, check_saved, saved_plan
 from tests.build import account, desired, live, plan, raw, tunnel
 
 BGP = {"customer_asn": 65010, "md5_key": "s3cret-key"}
@@ -86,19 +87,19 @@ def secret_plan():
 
 
 def test_saved_plan_holds_no_secret_and_fits_its_schema():
-    document = json.loads(json.dumps(saved_plan([secret_plan(), plan(*base())])))
-    jsonschema.validate(document, saved_plan_schema())
+    document = json.loads(json.dumps(saved_plan([secret_plan(), plan(*base())]).model_dump(mode="json")))
+    jsonschema.validate(document, schema_of(SavedPlan))
     assert "s3cret-key" not in json.dumps(document)
     assert "old-key" not in json.dumps(document)
 
 
 def test_schema_refuses_what_is_no_saved_plan():
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate({"format_version": "1.0", "kind": "saved-plan"}, saved_plan_schema())
+        jsonschema.validate({"format_version": "1.1", "kind": "saved-plan"}, schema_of(SavedPlan))
 
 
 def stored(*plans):
-    return json.loads(json.dumps(saved_plan(plans)))
+    return json.loads(json.dumps(saved_plan(plans).model_dump(mode="json")))
 
 
 def test_same_plan_passes():
@@ -144,7 +145,7 @@ def test_another_base_is_named():
 
 
 def entry(**fields):
-    return {"format_version": "1.0", "kind": "saved-plan", "accounts": [{"account": "prod", **fields}]}
+    return {"format_version": "1.1", "kind": "saved-plan", "accounts": [{"account": "prod", **fields}]}
 
 
 @pytest.mark.parametrize(
@@ -155,10 +156,10 @@ def entry(**fields):
         "x",
         {},
         {"format_version": "9", "kind": "saved-plan", "accounts": []},
-        {"format_version": "1.0", "kind": "saved-plan", "accounts": {}},
-        {"format_version": "1.0", "kind": "saved-plan", "accounts": []},
-        {"format_version": "1.0", "kind": "saved-plan", "accounts": [None]},
-        {"format_version": "1.0", "kind": "saved-plan", "accounts": [{"account": "prod"}] * 2},
+        {"format_version": "1.1", "kind": "saved-plan", "accounts": {}},
+        {"format_version": "1.1", "kind": "saved-plan", "accounts": []},
+        {"format_version": "1.1", "kind": "saved-plan", "accounts": [None]},
+        {"format_version": "1.1", "kind": "saved-plan", "accounts": [{"account": "prod"}] * 2},
         entry(),
         entry(digest=None, changes=None),
         entry(changes=[None, {"id": {}}, {"name": 1, "fields": [1, {"path": []}], "observed": []}]),

@@ -1,20 +1,25 @@
 """Reports as literals: one of every kind that a person can meet."""
 
-from reconciler.model.problems import Location, error, warning
-from reconciler.model.report import (
+from dataclasses import replace as replaced
+from typing import Any
+
+from pydantic import BaseModel
+
+from reconciler.model.problems import Diagnostic, Location, Problem, Reason, Source, error, warning
+from reconciler.model.psk import KeyStatus
+from reconciler.model.verdict import Result
+from reconciler.plan.diff import FieldChange
+from reconciler.plan.guard import Guard
+from reconciler.plan.scope import LeftAlone
+from reconciler.report.values import (
     AccountReport,
     ChangeReport,
-    FieldReport,
-    GuardReport,
-    KeyReport,
-    LeftAlone,
-    Patch,
-    Problem,
-    Reason,
+    DiagnosticReport,
     Report,
     Resolved,
-    Source,
     TokenSource,
+    WaysOut,
+    diagnostic_report,
 )
 
 PROD = "023e105f4ecef8ad9ca31a8372d0c353"
@@ -30,56 +35,52 @@ CONTEXT = {
 }
 
 LON_A = ChangeReport(
-    "update",
-    "lon-a",
-    None,
-    "c4a7362d577a6c3019a474fd6f485821",
-    "none",
-    None,
-    (FieldReport("health_check.rate", "mid", "high"),),
-    Source(LONDON, 4),
+    action="update",
+    name="lon-a",
+    id="c4a7362d577a6c3019a474fd6f485821",
+    impact="none",
+    fields=(FieldChange("health_check.rate", "mid", "high"),),
+    source=Source(LONDON, 4),
 )
 LON_B = ChangeReport(
-    "update",
-    "lon-b",
-    "london-old",
-    "c4a7362d577a6c3019a474fd6f485822",
-    "traffic",
-    None,
-    (
-        FieldReport("bgp.extra_prefixes", ("10.9.0.0/16",), ("10.9.0.0/16", "10.10.0.0/16")),
-        FieldReport("bgp.md5_key", None, None, sensitive=True),
-        FieldReport("description", "London, rack 4", None),
-        FieldReport("interface_address", "10.20.0.0/31", "10.20.0.2/31"),
-        FieldReport("name", "london-old", "lon-b"),
+    action="update",
+    name="lon-b",
+    previous_name="london-old",
+    id="c4a7362d577a6c3019a474fd6f485822",
+    impact="traffic",
+    fields=(
+        FieldChange("bgp.extra_prefixes", ["10.9.0.0/16"], ["10.10.0.0/16", "10.9.0.0/16"], added=("10.10.0.0/16",)),
+        FieldChange("bgp.md5_key", None, None, sensitive=True),
+        FieldChange("description", "London, rack 4", None),
+        FieldChange("interface_address", "10.20.0.0/31", "10.20.0.2/31"),
+        FieldChange("name", "london-old", "lon-b"),
     ),
-    Source(LONDON, 12),
+    source=Source(LONDON, 12),
 )
 PAR_A = ChangeReport(
-    "create",
-    "par-a",
-    None,
-    None,
-    "traffic",
-    None,
-    (
-        FieldReport("bgp", None, {"customer_asn": 65010}),
-        FieldReport("cloudflare_endpoint", None, "203.0.113.1"),
-        FieldReport("customer_endpoint", None, "198.51.100.20"),
-        FieldReport("interface_address", None, "10.30.0.0/31"),
-        FieldReport("replay_protection", None, True),  # noqa: FBT003
+    action="create",
+    name="par-a",
+    id=None,
+    impact="traffic",
+    fields=(
+        FieldChange("bgp", None, {"customer_asn": 65010}),
+        FieldChange("cloudflare_endpoint", None, "203.0.113.1"),
+        FieldChange("customer_endpoint", None, "198.51.100.20"),
+        FieldChange("interface_address", None, "10.30.0.0/31"),
+        FieldChange("replay_protection", None, after=True),
     ),
-    Source("tunnels/prod/paris.yaml", 3),
+    source=Source("tunnels/prod/paris.yaml", 3),
 )
 OLD_SITE = ChangeReport(
-    "delete",
-    "old-site",
-    None,
-    "c4a7362d577a6c3019a474fd6f485823",
-    "traffic",
-    None,
-    (FieldReport("customer_endpoint", "198.51.100.99", None), FieldReport("interface_address", "10.99.0.0/31", None)),
-    None,
+    action="delete",
+    name="old-site",
+    id="c4a7362d577a6c3019a474fd6f485823",
+    impact="traffic",
+    fields=(
+        FieldChange("customer_endpoint", "198.51.100.99", None),
+        FieldChange("interface_address", "10.99.0.0/31", None),
+    ),
+    source=None,
 )
 CALLS = {"list": 2, "create": 1, "update": 1, "delete": 1}
 UNMANAGED = LeftAlone(
@@ -88,10 +89,24 @@ UNMANAGED = LeftAlone(
 IGNORED = LeftAlone("appliance-7", "made by branch appliances")
 
 
+def replace(value: Any, **fields: object) -> Any:
+    """A part of a report with other fields, checked as if it were made so."""
+    if not isinstance(value, BaseModel):
+        return replaced(value, **fields)
+    if "diagnostics" in fields:
+        fields["diagnostics"] = told(*fields["diagnostics"])
+    return type(value)(**{name: getattr(value, name) for name in type(value).model_fields} | fields)
+
+
+def told(*found: Diagnostic | DiagnosticReport) -> tuple[DiagnosticReport, ...]:
+    """Diagnostics as a report holds them."""
+    return tuple(diagnostic_report(one) if isinstance(one, Diagnostic) else one for one in found)
+
+
 def account(name: str = "prod", account_id: str = PROD, **fields: object) -> AccountReport:
     """An account that is fine, but for the fields given."""
     base: dict[str, object] = {"outcome": "ok", "digest": DIGEST, "api_calls": CALLS, "total": 14, "managed": 12}
-    return AccountReport(name, account_id, **{**base, **fields})  # type: ignore[arg-type]
+    return AccountReport(account=name, account_id=account_id, **{**base, **fields})  # type: ignore[arg-type]
 
 
 def counted(create: int = 0, update: int = 0, delete: int = 0, unchanged: int = 0, **other: int) -> dict[str, int]:
@@ -101,11 +116,11 @@ def counted(create: int = 0, update: int = 0, delete: int = 0, unchanged: int = 
 
 
 PLAN = Report(
-    "plan",
-    "ok",
-    False,  # noqa: FBT003
-    counted(1, 2, 1, 9, unmanaged=1, ignored=1),
-    (
+    command="plan",
+    outcome="ok",
+    sandbox=False,
+    summary=counted(1, 2, 1, 9, unmanaged=1, ignored=1),
+    accounts=(
         account(
             changes=(LON_A, LON_B, OLD_SITE, PAR_A),
             unmanaged=(UNMANAGED,),
@@ -114,65 +129,80 @@ PLAN = Report(
             unchanged=9,
         ),
     ),
-    (),
+    diagnostics=(),
     context=CONTEXT,
 )
 
 NO_CHANGES = Report(
-    "plan",
-    "ok",
-    False,  # noqa: FBT003
-    counted(unchanged=12),
-    (account(api_calls={"list": 1}, unchanged=12),),
-    (),
+    command="plan",
+    outcome="ok",
+    sandbox=False,
+    summary=counted(unchanged=12),
+    accounts=(account(api_calls={"list": 1}, unchanged=12),),
+    diagnostics=(),
     context=CONTEXT,
 )
 
 BLOCKED = Report(
-    "plan",
-    "blocked",
-    True,  # noqa: FBT003
-    counted(delete=2, unchanged=1),
-    (
+    command="plan",
+    outcome="blocked",
+    sandbox=True,
+    summary=counted(delete=2, unchanged=1),
+    accounts=(
         account(
             outcome="blocked",
             api_calls={"list": 2, "delete": 2},
             guards=(
-                GuardReport(
+                Guard(
                     "max-delete-percent",
                     "2 of 3 tunnels (67 %) would be deleted, 30 % are allowed",
                     ("old-site", "older-site"),
                     "add `removed: [old-site, older-site]` to tunnels/prod/account.yaml",
                 ),
             ),
-            changes=(OLD_SITE, ChangeReport("delete", "older-site", None, "id-2", "traffic", None, (), None)),
+            changes=(
+                OLD_SITE,
+                ChangeReport(
+                    action="delete",
+                    name="older-site",
+                    id="id-2",
+                    impact="traffic",
+                    fields=(),
+                    source=None,
+                ),
+            ),
             paused="change freeze",
         ),
     ),
-    (),
+    diagnostics=(),
 )
 
 PARTIAL = Report(
-    "apply",
-    "partial",
-    False,  # noqa: FBT003
-    counted(1, 2, 1, 9),
-    (
+    command="apply",
+    outcome="partial",
+    sandbox=False,
+    summary=counted(1, 2, 1, 9),
+    accounts=(
         account(
             outcome="partial",
             changes=(
                 ChangeReport(
-                    "update", "lon-a", None, "id-1", "none", None, LON_A.fields, LON_A.source, outcome="applied"
+                    action="update",
+                    name="lon-a",
+                    id="id-1",
+                    impact="none",
+                    fields=LON_A.fields,
+                    source=LON_A.source,
+                    outcome="applied",
                 ),
                 ChangeReport(
-                    "update",
-                    "lon-b",
-                    "london-old",
-                    "id-2",
-                    "traffic",
-                    None,
-                    LON_B.fields,
-                    LON_B.source,
+                    action="update",
+                    name="lon-b",
+                    previous_name="london-old",
+                    id="id-2",
+                    impact="traffic",
+                    fields=LON_B.fields,
+                    source=LON_B.source,
                     outcome="failed",
                     error=Problem(
                         "1004",
@@ -190,26 +220,22 @@ PARTIAL = Report(
                     ),
                 ),
                 ChangeReport(
-                    "delete",
-                    "old-site",
-                    None,
-                    "id-3",
-                    "traffic",
-                    None,
-                    (),
-                    None,
+                    action="delete",
+                    name="old-site",
+                    id="id-3",
+                    impact="traffic",
+                    fields=(),
+                    source=None,
                     outcome="skipped",
                     error=Problem("not-reached", "an earlier change of the account was not applied"),
                 ),
                 ChangeReport(
-                    "create",
-                    "par-a",
-                    None,
-                    None,
-                    "traffic",
-                    None,
-                    PAR_A.fields,
-                    PAR_A.source,
+                    action="create",
+                    name="par-a",
+                    id=None,
+                    impact="traffic",
+                    fields=PAR_A.fields,
+                    source=PAR_A.source,
                     outcome="unknown",
                     error=Problem("timeout", "no answer arrived in 30 s", "run apply again: it converges"),
                 ),
@@ -217,43 +243,41 @@ PARTIAL = Report(
             notes=("the bulk update was refused as a whole; its tunnels were sent one by one",),
         ),
     ),
-    (),
+    diagnostics=(),
     context=CONTEXT,
 )
 
 DRIFT = Report(
-    "drift",
-    "changes",
-    False,  # noqa: FBT003
-    counted(1, 2, 1, 408, unmanaged=1, ignored=1),
-    (
+    command="drift",
+    outcome="changes",
+    sandbox=False,
+    summary=counted(1, 2, 1, 408, unmanaged=1, ignored=1),
+    accounts=(
         account(
             outcome="changes",
             digest=None,
             api_calls={"list": 1},
             changes=(
                 ChangeReport(
-                    "update",
-                    "lon-a",
-                    None,
-                    "id-1",
-                    "none",
-                    "git",
-                    LON_A.fields,
-                    LON_A.source,
+                    action="update",
+                    name="lon-a",
+                    id="id-1",
+                    impact="none",
+                    cause="git",
+                    fields=LON_A.fields,
+                    source=LON_A.source,
                     drift_class="changed",
                     severity="cosmetic",
                     modified_on="2026-05-01T08:00:00Z",
                 ),
                 ChangeReport(
-                    "update",
-                    "lon-c",
-                    None,
-                    "id-3",
-                    "traffic",
-                    "drift",
-                    (FieldReport("replay_protection", False, True),),  # noqa: FBT003
-                    Source(LONDON, 30),
+                    action="update",
+                    name="lon-c",
+                    id="id-3",
+                    impact="traffic",
+                    cause="drift",
+                    fields=(FieldChange("replay_protection", before=False, after=True),),
+                    source=Source(LONDON, 30),
                     drift_class="changed",
                     severity="security",
                     first_seen="2026-05-01T03:17:00Z",
@@ -261,28 +285,26 @@ DRIFT = Report(
                     modified_on="2026-04-30T22:10:00Z",
                 ),
                 ChangeReport(
-                    "create",
-                    "par-a",
-                    None,
-                    None,
-                    "traffic",
-                    "drift",
-                    PAR_A.fields,
-                    PAR_A.source,
+                    action="create",
+                    name="par-a",
+                    id=None,
+                    impact="traffic",
+                    cause="drift",
+                    fields=PAR_A.fields,
+                    source=PAR_A.source,
                     drift_class="missing",
                     severity="traffic",
                     age="new",
                     first_seen="2026-05-04T03:17:00Z",
                 ),
                 ChangeReport(
-                    "delete",
-                    "stray",
-                    None,
-                    "id-4",
-                    "traffic",
-                    "drift",
-                    (),
-                    None,
+                    action="delete",
+                    name="stray",
+                    id="id-4",
+                    impact="traffic",
+                    cause="drift",
+                    fields=(),
+                    source=None,
                     drift_class="unmanaged",
                     severity="traffic",
                 ),
@@ -294,27 +316,27 @@ DRIFT = Report(
             managed=412,
             drifted=3,
             unchanged=409,
-            resolved=(Resolved("ams-1", "changed", "2026-04-29T03:17:00Z"),),
-            ways_out=Patch(
-                "reconciler apply --account prod --target lon-c",
-                "--- a/tunnels/prod/london.yaml\n+++ b/tunnels/prod/london.yaml\n@@ -31,3 +31,3 @@\n"
+            resolved=(Resolved(name="ams-1", drift_class="changed", first_seen="2026-04-29T03:17:00Z"),),
+            ways_out=WaysOut(
+                revert="reconciler apply --account prod --target lon-c",
+                accept="--- a/tunnels/prod/london.yaml\n+++ b/tunnels/prod/london.yaml\n@@ -31,3 +31,3 @@\n"
                 "     interface_address: 10.20.0.4/31\n-    replay_protection: true\n+    replay_protection: false\n"
                 "     psk: external\n",
             ),
         ),
     ),
-    (),
+    diagnostics=(),
     generated_at="2026-05-04T03:17:00Z",
     context=CONTEXT,
 )
 
 INVALID = Report(
-    "plan",
-    "invalid",
-    False,  # noqa: FBT003
-    counted(),
-    (),
-    (
+    command="plan",
+    outcome="invalid",
+    sandbox=False,
+    summary=counted(),
+    accounts=(),
+    diagnostics=told(
         error("no-accounts", "No account is selected", "Check --account.", None),
         error(
             "unknown-key",
@@ -330,11 +352,11 @@ INVALID = Report(
 )
 
 TWO_ACCOUNTS = Report(
-    "plan",
-    "auth",
-    False,  # noqa: FBT003
-    counted(0, 1, 0, 11),
-    (
+    command="plan",
+    outcome="auth",
+    sandbox=False,
+    summary=counted(0, 1, 0, 11),
+    accounts=(
         account(
             "lab",
             LAB,
@@ -346,48 +368,67 @@ TWO_ACCOUNTS = Report(
         ),
         account(changes=(LON_A,), api_calls={"list": 2, "update": 1}),
     ),
-    (warning("public-address", "Public interface address", "It is outside RFC 1918.", Location(LONDON, 7, 5)),),
+    diagnostics=told(
+        warning("public-address", "Public interface address", "It is outside RFC 1918.", Location(LONDON, 7, 5)),
+    ),
     context=CONTEXT,
 )
 
 ACCOUNTS = Report(
-    "accounts",
-    "ok",
-    False,  # noqa: FBT003
-    counted(),
-    (
-        AccountReport("lab", LAB, "ok", managed=1, paused="change freeze", token=TokenSource("LAB_TOKEN")),
-        AccountReport("prod", PROD, "ok", managed=12, token=TokenSource("CLOUDFLARE_API_TOKEN")),
+    command="accounts",
+    outcome="ok",
+    sandbox=False,
+    summary=counted(),
+    accounts=(
+        AccountReport(
+            account="lab",
+            account_id=LAB,
+            outcome="ok",
+            managed=1,
+            paused="change freeze",
+            token=TokenSource(env="LAB_TOKEN"),
+        ),
+        AccountReport(
+            account="prod", account_id=PROD, outcome="ok", managed=12, token=TokenSource(env="CLOUDFLARE_API_TOKEN")
+        ),
     ),
-    (),
+    diagnostics=(),
 )
 
 PSK = Report(
-    "psk",
-    "partial",
-    False,  # noqa: FBT003
-    counted(),
-    (
+    command="psk",
+    outcome="partial",
+    sandbox=False,
+    summary=counted(),
+    accounts=(
         account(
             outcome="partial",
             digest=None,
             keys=(
-                KeyReport("lon-a", "env LON_A_PSK", 400, True, 365, "sink", outcome="applied"),  # noqa: FBT003
-                KeyReport("par-a", None, None, False, None, None),  # noqa: FBT003
-                KeyReport(
+                KeyStatus(
+                    "lon-a",
+                    "env LON_A_PSK",
+                    400,
+                    overdue=True,
+                    rotate_after_days=365,
+                    source="sink",
+                    outcome=Result.APPLIED,
+                ),
+                KeyStatus("par-a", None, None, overdue=False, rotate_after_days=None, source=None),
+                KeyStatus(
                     "lon-b",
                     "generate",
                     3,
-                    False,  # noqa: FBT003
-                    365,
-                    "cloudflare",
-                    outcome="failed",
+                    overdue=False,
+                    rotate_after_days=365,
+                    source="cloudflare",
+                    outcome=Result.FAILED,
                     error=Problem("unapplied", "Cloudflare did not apply it", "run psk rotate lon-b"),
                 ),
             ),
         ),
     ),
-    (),
+    diagnostics=(),
 )
 
 SAMPLES = {

@@ -1,47 +1,71 @@
+"""The report's page: its tables are made from the schema, and so from the models' own descriptions."""
+
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from reconciler.model.report import EXIT_CODES
-from reconciler.render.kinds import Key, Shape, Type, When
-from reconciler.render.shape import ACCOUNT
+from reconciler.model.document import schema_of
+from reconciler.report.outcome import EXIT_CODES
+from reconciler.report.values import ALWAYS_IN, Report
 
-PAGE = (Path(__file__).parents[2] / ".github" / "docs" / "report.md").read_text()
-TYPES = {Type.FLAG: "flag", Type.NUMBER: "number", Type.COUNTS: "object of numbers", Type.TEXTS: "list of text"}
-
-
-def kind(key: Key) -> str:
-    if key.choices:
-        named = "outcome" if key.choices == tuple(EXIT_CODES) else ", ".join(f"`{choice}`" for choice in key.choices)
-    elif key.shape:
-        link = f"[{key.shape.title}](#{key.shape.title})"
-        named = link if key.type is Type.OBJECT else f"list of {link}"
-    else:
-        named = TYPES.get(key.type, key.type.value)
-    return f"{named} or null" if key.null and key.type is not Type.VALUE else named
+PAGE = Path(__file__).parents[2] / ".github" / "docs" / "report.md"
+MARK = "<!-- What follows is made from the models: pytest tests/render/test_docs.py --update-golden -->\n"
+SCHEMA = schema_of(Report)
+TYPES = {"string": "text", "integer": "number", "boolean": "flag", "object": "object of numbers"}
 
 
-def there(key: Key) -> str:
-    return {When.ALWAYS: "always", When.SET: "when set"}.get(key.when, f"`{key.when.value}`")
+def title(name: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name.removesuffix("Report") or name).capitalize()
 
 
-def shapes(shape: Shape) -> list[Shape]:
-    inner = [one for key in shape.keys if key.shape for one in shapes(key.shape)]
-    return list(dict.fromkeys([shape, *inner]))
+def kind(about: dict[str, Any]) -> str:
+    """What a value is, in a few words and links."""
+    if "anyOf" in about:
+        return " or ".join(kind(one) for one in about["anyOf"])
+    if "$ref" in about:
+        name = about["$ref"].rpartition("/")[2]
+        part = SCHEMA["$defs"][name]
+        return kind(part) if "enum" in part else f"[{title(name).lower()}](#{title(name).lower().replace(' ', '-')})"
+    if "enum" in about:
+        every = about["enum"] == list(EXIT_CODES)
+        return "outcome" if every else ", ".join(f"`{choice}`" for choice in about["enum"])
+    if about.get("type") == "array":
+        return f"list of {kind(about['items'])}"
+    return TYPES.get(about.get("type", ""), about.get("type", "value"))
 
 
-def table(shape: Shape) -> str:
-    rows = [f"| `{key.name}` | {kind(key)} | {there(key)} | {key.about} |" for key in shape.keys]
-    return "\n".join(
-        [f"## {shape.title.capitalize()}", "", "| key | type | there | meaning |", "|---|---|---|---|", *rows, ""]
-    )
+def there(key: str, part: dict[str, Any]) -> str:
+    command = part["properties"][key].get(ALWAYS_IN)
+    return "always" if key in part["required"] else f"`{command}`" if command else "when set"
 
 
-@pytest.mark.parametrize("shape", shapes(ACCOUNT), ids=lambda shape: shape.title)
-def test_the_page_describes_every_key_of_every_object(shape: Shape) -> None:
-    assert table(shape) in PAGE
+def section(name: str, part: dict[str, Any]) -> str:
+    rows = [
+        f"| `{key}` | {kind(about)} | {there(key, part)} | {about['description']} |"
+        for key, about in part["properties"].items()
+    ]
+    head = [f"## {title(name)}", "", part["description"], "", "| key | type | there | meaning |", "|---|---|---|---|"]
+    return "\n".join([*head, *rows, ""])
+
+
+def parts(part: dict[str, Any]) -> list[str]:
+    """The names of the objects inside, each once, as one meets them."""
+    names = re.findall(r"'#/\$defs/(\w+)'", str(part["properties"]))
+    objects = [name for name in names if "enum" not in SCHEMA["$defs"][name]]
+    return list(dict.fromkeys(one for name in objects for one in (name, *parts(SCHEMA["$defs"][name]))))
+
+
+def test_the_page_is_made_from_the_models(request: pytest.FixtureRequest) -> None:
+    said, _, _ = PAGE.read_text().partition(MARK)
+    every = [("Report", SCHEMA), *((name, SCHEMA["$defs"][name]) for name in parts(SCHEMA))]
+    wanted = said + MARK + "\n" + "\n".join(section(name, part) for name, part in every)
+    if request.config.getoption("--update-golden", default=False):
+        PAGE.write_text(wanted)
+    assert PAGE.read_text() == wanted
 
 
 @pytest.mark.parametrize(("outcome", "code"), EXIT_CODES.items())
 def test_the_page_lists_every_exit_code(outcome: str, code: int) -> None:
-    assert f"| {code} | `{outcome}` |" in PAGE
+    assert f"| {code} | `{outcome}` |" in PAGE.read_text()

@@ -1,12 +1,11 @@
 import re
-from dataclasses import replace
 
 import pytest
 
 from reconciler.model.problems import Location, error, warning
 from reconciler.render import render
 from tests.render.payloads import PAYLOADS
-from tests.render.samples import BLOCKED, DRIFT, INVALID, LON_A, NO_CHANGES, PARTIAL, PLAN
+from tests.render.samples import BLOCKED, DRIFT, INVALID, LON_A, NO_CHANGES, PARTIAL, PLAN, replace
 from tests.render.test_markdown import hostile
 
 

@@ -2,16 +2,15 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import pytest
 
-from reconciler.model.report import ChangeReport, Report
 from reconciler.render import render
+from reconciler.report.values import ChangeReport, Report
 from tests.render.payloads import PAYLOADS
-from tests.render.samples import DRIFT, LON_A, OLD_SITE, PAR_A, PARTIAL, PLAN, SAMPLES, account, counted
+from tests.render.samples import DRIFT, LON_A, OLD_SITE, PAR_A, PARTIAL, PLAN, SAMPLES, account, counted, replace
 from tests.render.test_markdown import hostile
 from tests.render.test_safe import parsed
 

@@ -1,20 +1,17 @@
 import json
-from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
 
-from reconciler.model.report import AccountReport, ChangeReport, FieldReport, Report
-from reconciler.render import shape
-from reconciler.render.json import report_document, report_json
-from reconciler.render.kinds import Shape
-from reconciler.render.reader import report_from_json
-from reconciler.render.schema import report_schema
+from reconciler.model.document import schema_of
+from reconciler.plan.diff import FieldChange
+from reconciler.render.json import report_document, report_from_json, report_json
+from reconciler.report.values import AccountReport, ChangeReport, Report
 from tests.render.payloads import PAYLOADS
-from tests.render.samples import DRIFT, LON_A, NO_CHANGES, PLAN, SAMPLES, account
+from tests.render.samples import DRIFT, LON_A, NO_CHANGES, PLAN, SAMPLES, account, replace
 
-VALIDATOR = Draft202012Validator(report_schema())
+VALIDATOR = Draft202012Validator(schema_of(Report))
 
 
 def one_change(change: ChangeReport) -> Report:
@@ -22,7 +19,7 @@ def one_change(change: ChangeReport) -> Report:
 
 
 def test_the_schema_is_a_valid_schema() -> None:
-    Draft202012Validator.check_schema(report_schema())
+    Draft202012Validator.check_schema(schema_of(Report))
 
 
 @pytest.mark.parametrize("name", SAMPLES)
@@ -72,31 +69,42 @@ def test_drift_has_its_keys_on_every_difference_and_account() -> None:
     assert {"total", "managed", "drifted", "unchanged", "resolved", "ways_out"} <= set(found)
 
 
-def test_the_table_names_every_field_of_every_dataclass() -> None:
-    shapes = [value for value in vars(shape).values() if isinstance(value, Shape)]
-    assert len(shapes) == 12
-    for one in shapes:
-        assert is_dataclass(one.make)
-        assert {key.attribute or key.name for key in one.keys} == {field.name for field in fields(one.make)}
+def test_every_key_is_described() -> None:
+    schema = schema_of(Report)
+    parts = [schema, *(part for part in schema["$defs"].values() if "properties" in part)]
+    assert len(parts) == 15
+    assert [key for part in parts for key, about in part["properties"].items() if not about.get("description")] == []
+
+
+def test_items_of_a_list_stand_beside_it_where_any_came_or_went() -> None:
+    fields = report_document(PLAN)["accounts"][0]["changes"][1]["fields"]
+    assert fields[0] == {
+        "path": "bgp.extra_prefixes",
+        "before": ["10.9.0.0/16"],
+        "after": ["10.10.0.0/16", "10.9.0.0/16"],
+        "added": ["10.10.0.0/16"],
+        "sensitive": False,
+    }
+    assert fields[2] == {"path": "description", "before": "London, rack 4", "after": None, "sensitive": False}
 
 
 def test_a_sensitive_leaf_is_hidden_also_inside_a_whole_object() -> None:
-    field = FieldReport("bgp", None, {"customer_asn": 1, "md5_key": "hunter2"})
+    field = FieldChange("bgp", None, {"customer_asn": 1, "md5_key": "hunter2"})
     assert "hunter2" not in report_json(one_change(replace(LON_A, fields=(field,))))
 
 
 @pytest.mark.parametrize("payload", PAYLOADS, ids=ascii)
 def test_any_text_survives_writing_and_reading(payload: str) -> None:
-    report = one_change(replace(LON_A, name=payload, fields=(FieldReport("description", payload, None),)))
+    report = one_change(replace(LON_A, name=payload, fields=(FieldChange("description", payload, None),)))
     written = report_json(report)
     assert written.isascii()
     assert report_from_json(written) == report
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_what_json_can_not_say_becomes_text(value: float) -> None:
-    report = one_change(replace(LON_A, fields=(FieldReport("x", value, None),)))
-    assert report_document(report)["accounts"][0]["changes"][0]["fields"][0]["before"] == str(value)
+def test_a_number_that_json_has_not_is_null(value: float) -> None:
+    report = one_change(replace(LON_A, fields=(FieldChange("x", value, None),)))
+    assert report_document(report)["accounts"][0]["changes"][0]["fields"][0]["before"] is None
 
 
 def edited(*path: str | int, value: Any) -> str:
@@ -172,10 +180,12 @@ def test_a_report_of_an_earlier_version_is_read() -> None:
 
 
 def test_a_refusal_says_where() -> None:
-    with pytest.raises(ValueError, match=r"accounts\[0\]\.changes\[1\]\.action is not create or update or delete"):
+    with pytest.raises(
+        ValueError, match=r"accounts\[0\]\.changes\[1\]\.action should be 'create', 'update' or 'delete'"
+    ):
         report_from_json(edited("accounts", 0, "changes", 1, "action", value="destroy"))
 
 
 def test_coverage_stays_out_of_a_plan_that_does_not_know_it() -> None:
-    bare = replace(NO_CHANGES, accounts=(AccountReport("a", "1", "ok"),))
+    bare = replace(NO_CHANGES, accounts=(AccountReport(account="a", account_id="1", outcome="ok"),))
     assert "total" not in report_document(bare)["accounts"][0]

@@ -1,15 +1,17 @@
 import json
 import re
-from dataclasses import replace
 from functools import cache
 from time import process_time
 
 import pytest
 from markdown_it import MarkdownIt
 
-from reconciler.model.problems import Location, error
-from reconciler.model.report import FieldReport, GuardReport, LeftAlone, Patch, Problem, Reason, Report, Source
+from reconciler.model.problems import Location, Problem, Reason, Source, error
+from reconciler.plan.diff import FieldChange
+from reconciler.plan.guard import Guard
+from reconciler.plan.scope import LeftAlone
 from reconciler.render import render
+from reconciler.report.values import Report, WaysOut
 from tests.render.payloads import PAYLOADS
 from tests.render.samples import (
     BLOCKED,
@@ -23,6 +25,7 @@ from tests.render.samples import (
     SAMPLES,
     account,
     counted,
+    replace,
 )
 from tests.render.test_safe import parsed
 
@@ -61,7 +64,7 @@ def many(number: int, description: int) -> Report:
             LON_A,
             name=f"site-{i:05}",
             impact="traffic" if i % 3 == 0 else "none",
-            fields=(FieldReport("description", "a" * description, "b" * description),),
+            fields=(FieldChange("description", "a" * description, "b" * description),),
         )
         for i in range(number)
     )
@@ -213,7 +216,7 @@ def worst() -> Report:
     """Everything as long and as hard to escape as it can be."""
     loud = replace(PARTIAL.accounts[0].changes[1], name=WORST, previous_name=WORST, error=all_said(WORST, 30))
     change = replace(loud, error=Problem(WORST, WORST, WORST))
-    guards = (GuardReport(WORST, WORST, (WORST,), WORST),) * 50
+    guards = (Guard(WORST, WORST, (WORST,), WORST),) * 50
     left = (LeftAlone(WORST, WORST),) * 100
     one = account(
         changes=(loud, *(change, replace(OLD_SITE, name=WORST)) * 10) * 30,
@@ -222,7 +225,7 @@ def worst() -> Report:
         not_checked=left,
         paused=WORST,
         error=all_said(WORST, 30),
-        ways_out=Patch(WORST, WORST),
+        ways_out=WaysOut(revert=WORST, accept=WORST),
     )
     problem = error(WORST, WORST, WORST, Location(WORST, 1, 1))
     return replace(DRIFT, accounts=(replace(one, account=WORST),) * 20, diagnostics=(problem,) * 100)
@@ -246,7 +249,7 @@ def hostile(payload: str, command: str) -> Report:
         PARTIAL.accounts[0].changes[1],
         name=payload,
         previous_name=payload,
-        fields=(FieldReport("description", payload, payload), FieldReport(payload, (payload,), {payload: payload})),
+        fields=(FieldChange("description", payload, payload), FieldChange(payload, (payload,), {payload: payload})),
         error=all_said(payload),
         drift_class="changed",
         severity="traffic",
@@ -257,11 +260,11 @@ def hostile(payload: str, command: str) -> Report:
     one = account(
         name=payload,
         changes=(change, replace(change, source=replace(LON_A.source, file=payload))),  # type: ignore[type-var]
-        guards=(GuardReport(payload, payload, (payload,), payload),),
+        guards=(Guard(payload, payload, (payload,), payload),),
         unmanaged=(LeftAlone(payload, payload, payload, (payload,), payload),),
         notes=(payload,),
         paused=payload,
-        ways_out=Patch(payload, payload),
+        ways_out=WaysOut(revert=payload, accept=payload),
     )
     problem = error(payload, payload, payload, Location(payload, 3, 4))
     context = {"commit": payload, "base": payload}

@@ -1,15 +1,27 @@
 import re
-from dataclasses import replace
 
 import pytest
 
 from reconciler.model.problems import Location, Part, error, warning
-from reconciler.model.report import FieldReport, Report
+from reconciler.plan.diff import FieldChange
 from reconciler.render import render
 from reconciler.render.paint import columns
 from reconciler.render.words import moment
+from reconciler.report.values import Report
 from tests.render.payloads import PAYLOADS
-from tests.render.samples import ACCOUNTS, BLOCKED, DRIFT, INVALID, LON_A, NO_CHANGES, PARTIAL, PLAN, SAMPLES, account
+from tests.render.samples import (
+    ACCOUNTS,
+    BLOCKED,
+    DRIFT,
+    INVALID,
+    LON_A,
+    NO_CHANGES,
+    PARTIAL,
+    PLAN,
+    SAMPLES,
+    account,
+    replace,
+)
 from tests.render.test_markdown import all_said
 from tests.render.test_safe import workflow_command
 
@@ -123,7 +135,7 @@ def test_colour_only_adds_escapes() -> None:
 
 @pytest.mark.parametrize("width", [40, 80])
 def test_values_are_cut_to_the_width(width: int) -> None:
-    long = replace(LON_A, fields=(FieldReport("description", "d" * 300, "東" * 300),))
+    long = replace(LON_A, fields=(FieldChange("description", "d" * 300, "東" * 300),))
     shown = render(replace(PLAN, accounts=(account(changes=(long,)),)), "text", width=width)
     (line,) = [line for line in shown.splitlines() if "description" in line]
     assert line.endswith("…")
@@ -134,7 +146,7 @@ def test_values_are_cut_to_the_width(width: int) -> None:
 def test_hostile_text_stays_on_its_line(payload: str) -> None:
     change, harmless = (
         replace(
-            LON_A, name=text, fields=(FieldReport("description", text, text),), outcome="failed", error=all_said(text)
+            LON_A, name=text, fields=(FieldChange("description", text, text),), outcome="failed", error=all_said(text)
         )
         for text in (payload, "x")
     )

@@ -3,9 +3,10 @@ import pytest
 from reconciler.api.call import Ambiguous, ApiError, Denied, NotSent, Refused
 from reconciler.engine.apply import Applied
 from reconciler.engine.check import Checked
-from reconciler.model.report import AccountReport, Problem
+from reconciler.model.problems import Problem
 from reconciler.model.verdict import APPLIED, Result, Verdict
-from reconciler.report.accounts import applied, checked, report_of, unread
+from reconciler.report.make import applied, checked, report_of, unread
+from reconciler.report.values import AccountReport
 from tests.build import account, desired, live, plan, raw, tunnel
 
 ERRORS = (ApiError("1000", "no"),)
@@ -88,11 +89,14 @@ def test_a_check_that_saw_the_account_move_is_an_error(fields, outcome):
 def test_deletes_that_are_left_out_are_reported_and_not_counted():
     found = plan(desired("a"), live(raw("a", description="x"), "b"), no_delete=True)
     report = report_of("apply", [applied(found, ended(found, APPLIED))])
-    assert {k: report.summary[k] for k in ("update", "delete")} == {"update": 1, "delete": 0}
+    assert {k: getattr(report.summary, k) for k in ("update", "delete")} == {"update": 1, "delete": 0}
     assert [(c.name, c.outcome) for c in report.accounts[0].changes] == [("a", "applied"), ("b", "skipped")]
 
 
 def test_anything_written_and_anything_wrong_is_partial():
-    accounts = [AccountReport("a", "1", "ok"), AccountReport("b", "2", "auth")]
+    accounts = [
+        AccountReport(account="a", account_id="1", outcome="ok"),
+        AccountReport(account="b", account_id="2", outcome="auth"),
+    ]
     assert report_of("apply", accounts).outcome == "auth"
     assert report_of("apply", accounts, written=True).outcome == "partial"

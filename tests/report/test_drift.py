@@ -3,10 +3,10 @@ from dataclasses import replace
 import pytest
 
 from reconciler.files.patch import Accepted
-from reconciler.model.report import AccountReport, ChangeReport, Report
 from reconciler.plan.build import Plan
-from reconciler.report.accounts import report_of
 from reconciler.report.drift import drift_report, with_history
+from reconciler.report.make import report_of
+from reconciler.report.values import AccountReport, ChangeReport, Report
 from tests.build import desired, live, plan, raw, tunnel
 
 MONDAY, TUESDAY, FRIDAY = "2026-05-04T00:00:00Z", "2026-05-05T00:00:00Z", "2026-05-08T00:00:00Z"
@@ -72,8 +72,23 @@ def test_differences_age_from_report_to_report():
 
 
 def test_a_report_without_a_generated_time_ages_from_now():
-    change = ChangeReport("update", "a", None, None, "none", None, (), None, drift_class="changed")
+    change = ChangeReport(
+        action="update",
+        name="a",
+        previous_name=None,
+        id=None,
+        impact="none",
+        cause=None,
+        fields=(),
+        source=None,
+        drift_class="changed",
+    )
     before = report_of(
-        "drift", [AccountReport("prod", report("a").accounts[0].account_id, "changes", changes=(change,))]
+        "drift",
+        [
+            AccountReport(
+                account="prod", account_id=report("a").accounts[0].account_id, outcome="changes", changes=(change,)
+            )
+        ],
     )
     assert aged(with_history(report("a"), before, MONDAY)) == {"a": ("persisting", MONDAY)}

@@ -2,8 +2,8 @@ import pytest
 
 from reconciler.api.call import NotSent
 from reconciler.engine.apply import Applied
+from reconciler.model.problems import Problem
 from reconciler.model.psk import Held
-from reconciler.model.report import Problem
 from reconciler.plan.build import Plan
 from reconciler.secrets.created import deliver
 from tests import build

@@ -30,9 +30,8 @@ from reconciler.model.desired import (
     KeyRef,
 )
 from reconciler.model.live import Live, LiveTunnel
-from reconciler.model.problems import Location
+from reconciler.model.problems import Location, Problem
 from reconciler.model.psk import Held
-from reconciler.model.report import Problem
 from reconciler.model.verdict import Result, Verdict
 from reconciler.secrets.rotate import prepare, promote, rotate, set_keys
 from reconciler.secrets.secret import Secret, reveal

@@ -15,8 +15,7 @@ from reconciler.model.desired import (
 )
 from reconciler.model.live import Live, LiveTunnel
 from reconciler.model.problems import Location
-from reconciler.model.psk import Held, describe
-from reconciler.model.report import KeyReport
+from reconciler.model.psk import Held, KeyStatus, describe
 from reconciler.secrets.status import key_status
 
 HERE = Location("t.yaml", 3)
@@ -29,7 +28,7 @@ def ago(days: float) -> str:
     return (NOW - timedelta(days=days)).isoformat()
 
 
-def status(key: KeyRef | None, held: Held = Held(), *, made: str | None = None, limit: int | None = None) -> KeyReport:  # noqa: B008 - a plain value
+def status(key: KeyRef | None, held: Held = Held(), *, made: str | None = None, limit: int | None = None) -> KeyStatus:  # noqa: B008 - a plain value
     tunnel = Declared("lon-a", {}, HERE, key, rotate_after_days=limit)
     desired = Desired(Account("x", "0", prune=True, location=HERE), {"lon-a": tunnel})
     raw = {"psk_metadata": {"last_generated_on": made} if made else {}}
@@ -72,7 +71,7 @@ def test_a_key_is_overdue_after_its_time(
     assert status(LOCAL, held, limit=limit).overdue is overdue
 
 
-def code(report: KeyReport) -> tuple[str | None, str | None]:
+def code(report: KeyStatus) -> tuple[str | None, str | None]:
     return report.outcome, report.error and report.error.code
 
 

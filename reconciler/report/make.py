@@ -1,32 +1,26 @@
-"""One account as the report shows it, and the report of a whole run."""
+"""The report of a run and of each of its accounts, made from plans and from how they ended."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from reconciler.model.desired import Account
-from reconciler.model.problems import Diagnostic
-from reconciler.model.psk import describe
-from reconciler.model.report import (
-    AccountReport,
-    ChangeReport,
-    KeyReport,
-    LeftAlone,
-    Outcome,
-    Problem,
-    Report,
-    Source,
-    worst,
-)
+from reconciler.model.desired import Account, Declared
+from reconciler.model.problems import Diagnostic, Problem, Source
+from reconciler.model.psk import KeyStatus, describe
+from reconciler.model.tunnel import PATHS
 from reconciler.model.verdict import APPLIED, Result, Verdict
 from reconciler.plan.diff import Action
-from reconciler.report.changes import applied_reports, change_report, checked_reports
+from reconciler.plan.scope import LeftAlone
+from reconciler.report.outcome import Outcome, worst
+from reconciler.report.values import AccountReport, ChangeReport, Report, Summary, diagnostic_report
 
 if TYPE_CHECKING:  # validate plans nothing, and a plan needs no engine
     from reconciler.api.call import Ambiguous, Denied, NotSent, Refused
     from reconciler.engine.apply import Applied
     from reconciler.engine.check import Checked
     from reconciler.plan.build import Plan
+    from reconciler.plan.diff import Change
 
     Stop = Denied | NotSent | Refused | Ambiguous | Problem
 
@@ -71,9 +65,9 @@ def _stop_problem(stop: "Stop", account: Account) -> Problem:
 def unread(account: Account, stop: "Stop") -> AccountReport:
     """An account whose live list could not be read."""
     return AccountReport(
-        account.name,
-        account.account_id,
-        _stop_outcome(stop),
+        account=account.name,
+        account_id=account.account_id,
+        outcome=_stop_outcome(stop),
         not_checked=(LeftAlone("*", "the live list could not be read"),),
         error=_stop_problem(stop, account),
         paused=account.paused,
@@ -86,11 +80,11 @@ def planned(plan: "Plan", outcome: Outcome) -> AccountReport:
 
 
 def _planned(plan: "Plan", outcome: Outcome, unreadable: tuple[LeftAlone, ...]) -> AccountReport:
-    account = plan.desired.account
+    account, tunnels = plan.desired.account, plan.desired.tunnels
     return AccountReport(
-        account.name,
-        account.account_id,
-        worst((outcome, "error")) if unreadable else outcome,
+        account=account.name,
+        account_id=account.account_id,
+        outcome=worst((outcome, "error")) if unreadable else outcome,
         digest=plan.digest,
         api_calls=dict(plan.api_calls),
         guards=plan.guards,
@@ -98,7 +92,7 @@ def _planned(plan: "Plan", outcome: Outcome, unreadable: tuple[LeftAlone, ...]) 
         unmanaged=plan.unmanaged,
         ignored=plan.ignored,
         not_checked=unreadable,
-        keys=tuple(key_report(plan, name, Verdict(Result.UNKNOWN, why)) for name, why in plan.doubts.items()),
+        keys=tuple(key_report(tunnels[name], Verdict(Result.UNKNOWN, why)) for name, why in plan.doubts.items()),
         notes=(*plan.notes, *_held_back_note(plan)),
         error=_unreadable(unreadable),
         paused=account.paused,
@@ -122,18 +116,17 @@ _ODD_FIELD = (
 )
 
 
-def key_report(plan: "Plan", name: str, verdict: Verdict) -> KeyReport:
-    """What is to be said of a generated key that is in doubt, or was a moment ago."""
-    target = plan.desired.tunnels[name]
-    return KeyReport(
-        name=name,
+def key_report(target: Declared, verdict: Verdict | None = None) -> KeyStatus:
+    """What is to be said of a key that something was, or is to be, done about; its age is not known then."""
+    return KeyStatus(
+        name=target.name,
         reference=describe(target.key) if target.key else None,
         age_days=None,
         overdue=False,
         rotate_after_days=target.rotate_after_days,
         source=None,
-        outcome=verdict.result.value,
-        error=verdict.problem,
+        outcome=verdict.result if verdict else None,
+        error=verdict.problem if verdict else None,
     )
 
 
@@ -151,15 +144,14 @@ def checked(plan: "Plan", found: "Checked") -> AccountReport:
         problem = Problem(
             "moved", "the account changed while the plan was being checked", "Run plan again: somebody else writes."
         )
-    return replace(
-        report,
-        outcome=_checked_outcome(found),
-        changes=checked_reports(plan.changes, found),
-        not_checked=(
-            *plan.unreadable,
-            *(LeftAlone(names[k].name, why, names[k].id) for k, why in sorted(found.not_checked.items())),
-        ),
-        error=problem or report.error,
+    skipped = [LeftAlone(names[ref].name, why, names[ref].id) for ref, why in sorted(found.not_checked.items())]
+    return report.model_copy(
+        update={
+            "outcome": _checked_outcome(found),
+            "changes": checked_reports(plan.changes, found),
+            "not_checked": (*plan.unreadable, *skipped),
+            "error": problem or report.error,
+        }
     )
 
 
@@ -177,12 +169,8 @@ def applied(plan: "Plan", ended: "Applied") -> AccountReport:
     strangers = _strangers(plan, ended)
     notes = (*report.notes, *ended.notes, *strangers)
     problem = _stop_problem(ended.stop, plan.desired.account) if ended.stop is not None else report.error
-    return replace(
-        report,
-        changes=applied_reports(plan.changes, ended.verdicts, plan.held_back),
-        notes=notes,
-        error=problem,
-    )
+    changes = applied_reports(plan.changes, ended.verdicts, plan.held_back)
+    return report.model_copy(update={"changes": changes, "notes": notes, "error": problem})
 
 
 def with_keys(report: AccountReport, plan: "Plan", verdicts: Mapping[str, Verdict]) -> AccountReport:
@@ -199,13 +187,15 @@ def with_keys(report: AccountReport, plan: "Plan", verdicts: Mapping[str, Verdic
 
     def judged(change: ChangeReport) -> ChangeReport:
         verdict = wrong.get(change.name) if change.name in made else None
-        return replace(change, outcome=verdict.result.value, error=verdict.problem) if verdict else change
+        return change.model_copy(update={"outcome": verdict.result, "error": verdict.problem}) if verdict else change
 
-    return replace(
-        report,
-        outcome="partial" if wrong and report.outcome == "ok" else report.outcome,
-        changes=tuple(judged(c) for c in report.changes),
-        keys=tuple(key_report(plan, name, verdict) for name, verdict in found.items() if name not in made),
+    kept = {name: verdict for name, verdict in found.items() if name not in made}
+    return report.model_copy(
+        update={
+            "outcome": "partial" if wrong and report.outcome == "ok" else report.outcome,
+            "changes": tuple(judged(c) for c in report.changes),
+            "keys": tuple(key_report(plan.desired.tunnels[name], verdict) for name, verdict in kept.items()),
+        }
     )
 
 
@@ -247,19 +237,87 @@ def report_of(
     """
     shown = tuple(accounts)
     ended = outcome or worst(tuple(a.outcome for a in shown), written=written)
-    return Report(command, ended, sandbox, _summary_of(shown), shown, tuple(diagnostics))
+    return Report(
+        command=command,
+        outcome=ended,
+        sandbox=sandbox,
+        summary=_summary_of(shown),
+        accounts=shown,
+        diagnostics=tuple(map(diagnostic_report, diagnostics)),
+    )
 
 
-def _summary_of(accounts: Sequence[AccountReport]) -> dict[str, int]:
+def with_diagnostics(report: Report, found: Iterable[Diagnostic], outcome: Outcome) -> Report:
+    """The report with more diagnostics, each once, and the outcome that it has then."""
+    every = dict.fromkeys((*report.diagnostics, *map(diagnostic_report, found)))
+    return report.model_copy(update={"diagnostics": tuple(every), "outcome": outcome})
+
+
+def _summary_of(accounts: Sequence[AccountReport]) -> Summary:
     """Counts over all accounts; deletes that `--no-delete` left out are not counted."""
-    counts = {"create": 0, "update": 0, "delete": 0}
-    for account in accounts:
-        for change in account.changes:
-            if change.error is None or change.error.code != "no-delete":
-                counts[change.action] += 1
-    return {
-        **counts,
-        "unchanged": sum(a.unchanged for a in accounts),
-        "unmanaged": sum(len(a.unmanaged) for a in accounts),
-        "ignored": sum(not i.fields for a in accounts for i in a.ignored),
-    }
+    changes = [c for a in accounts for c in a.changes if c.error is None or c.error.code != "no-delete"]
+    actions = Counter(change.action for change in changes)
+    return Summary(
+        create=actions[Action.CREATE],
+        update=actions[Action.UPDATE],
+        delete=actions[Action.DELETE],
+        unchanged=sum(a.unchanged for a in accounts),
+        unmanaged=sum(len(a.unmanaged) for a in accounts),
+        ignored=sum(not i.fields for a in accounts for i in a.ignored),
+    )
+
+
+def change_report(change: "Change", verdict: Verdict | None = None) -> ChangeReport:
+    """A change and, after apply, how it ended."""
+    place = change.location
+    return ChangeReport(
+        action=change.action,
+        name=change.name,
+        previous_name=change.previous_name,
+        id=change.id,
+        impact=change.impact,
+        cause=change.cause,
+        fields=change.fields,
+        source=Source(place.file, place.line) if place else None,
+        outcome=verdict.result if verdict else None,
+        error=placed(verdict.problem, change) if verdict and verdict.problem else None,
+        modified_on=change.live.modified_on if change.live else None,
+    )
+
+
+def placed(problem: Problem, change: "Change") -> Problem:
+    """A problem with the places of the fields that it is about."""
+    declared = change.declared
+    if declared is None:
+        return problem
+
+    def source(field: str | None) -> Source | None:
+        if field is None or field not in PATHS:
+            return None
+        place = declared.place_of(field)
+        return Source(place.file, place.line)
+
+    also = tuple(replace(reason, source=source(reason.field)) for reason in problem.also)
+    return replace(problem, source=source(problem.field), also=also)
+
+
+def checked_reports(changes: tuple["Change", ...], checked: "Checked") -> tuple[ChangeReport, ...]:
+    """Changes with what the server said of each."""
+    out = []
+    for change in changes:
+        refusal = checked.refused.get(change.ref)
+        check = "refused" if refusal else "accepted" if change.ref in checked.accepted else "not checked"
+        error = placed(refusal, change) if refusal else None
+        out.append(change_report(change).model_copy(update={"check": check, "error": error}))
+    return tuple(out)
+
+
+def applied_reports(
+    changes: tuple["Change", ...], verdicts: Mapping[str, Verdict], held_back: tuple["Change", ...]
+) -> tuple[ChangeReport, ...]:
+    """Changes with how they ended, and the deletes that `--no-delete` left out."""
+    not_sent = Verdict(Result.SKIPPED, Problem("not-sent", "it was not sent"))
+    withheld = Verdict(Result.SKIPPED, Problem("no-delete", "--no-delete leaves deletes out"))
+    done = [change_report(c, verdicts.get(c.ref, not_sent)) for c in changes]
+    left = [change_report(c, withheld) for c in held_back]
+    return tuple(sorted((*done, *left), key=lambda c: (c.name, c.action)))

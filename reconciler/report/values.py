@@ -1,0 +1,260 @@
+"""The report: the one value behind every output format, and the documented JSON.
+
+These models are what a run says. Pydantic writes them as JSON, reads such JSON back (`render.json`) and describes it in
+a JSON Schema; the tables of the report's page in the docs are made from the descriptions here. What a report shows
+unchanged stands in it as the plan made it: `FieldChange`, `Guard`, `LeftAlone`, `KeyStatus`, `Problem`.
+
+A key is in every report, unless it is declared with `_when_set` or `_in`.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializationInfo,
+    SerializerFunctionWrapHandler,
+    StrictBool,
+    StrictInt,
+    model_serializer,
+    model_validator,
+)
+from pydantic.json_schema import SkipJsonSchema
+
+from reconciler.model import problems, tunnel
+from reconciler.model.document import says_nothing
+from reconciler.model.problems import Diagnostic, Location, Problem, Source
+from reconciler.model.psk import KeyStatus
+from reconciler.model.verdict import Result
+from reconciler.plan.diff import Action, Cause, FieldChange
+from reconciler.plan.guard import Guard
+from reconciler.plan.scope import LeftAlone
+from reconciler.report.outcome import Outcome
+
+FORMAT_VERSION: Literal["1.1"] = "1.1"
+READABLE_VERSIONS = ("1.0", FORMAT_VERSION)
+"""Versions of which each key means the same in this one."""
+
+ALWAYS_IN = "x-always-in"
+"""Keyword of the schema: the command in whose reports a key is always there."""
+
+FIXED = frozenset(
+    {
+        "account_id",
+        "action",
+        "age",
+        "cause",
+        "check",
+        "command",
+        "created_on",
+        "digest",
+        "drift_class",
+        "first_seen",
+        "format_version",
+        "generated_at",
+        "id",
+        "impact",
+        "modified_on",
+        "outcome",
+        "path",
+        "severity",
+    }
+)
+"""Fields that hold words of ours, ids or times: nothing from files or answers that could be a secret."""
+
+Count = Annotated[StrictInt, Field(ge=0)]
+DriftClass = Literal["changed", "missing", "unmanaged"]
+
+
+def _about(description: str) -> Any:
+    return Field(description=description)
+
+
+def _when_set(description: str) -> Any:
+    return Field(description=description, exclude_if=says_nothing)
+
+
+def _in(command: str, description: str) -> Any:
+    """A key that is always there in the reports of one command, and elsewhere when it says something."""
+    return Field(description=description, exclude_if=says_nothing, json_schema_extra={ALWAYS_IN: command})
+
+
+class Value(BaseModel):
+    """A part of the report: it never changes, and JSON with other keys than its own is not one."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        validate_by_name=True,
+        serialize_by_alias=True,
+        hide_input_in_errors=True,
+    )
+
+    @model_serializer(mode="wrap")
+    def _with_keys_of_the_command(self, write: SerializerFunctionWrapHandler, info: SerializationInfo) -> Any:
+        """Puts back, in their places, the keys that say nothing and are always in reports of this command."""
+        written = write(self)
+        if info.context not in ("drift", "accounts"):
+            return written
+        every: dict[str, Any] = {}
+        for name, field in type(self).model_fields.items():
+            key, extra = field.alias or name, field.json_schema_extra
+            if key in written:
+                every[key] = written[key]
+            elif isinstance(extra, dict) and extra.get(ALWAYS_IN) == info.context:
+                item = getattr(self, name)
+                every[key] = [] if item == () else item
+        return every
+
+
+class ChangeReport(Value):
+    """One change, or in a drift report one difference."""
+
+    action: Annotated[Action, _about("What apply does; a rename is an update")]
+    name: Annotated[str, _about("The tunnel's name (after a rename the new one)")]
+    previous_name: Annotated[str | None, _about("The live name that a rename replaces")] = None
+    id: Annotated[str | None, _about("Cloudflare's id; null for a create")]
+    impact: Annotated[tunnel.Impact, _about("Whether it can interrupt the tunnel")]
+    cause: Annotated[Cause | None, _about("Who differs, with `--baseline`")] = None
+    fields: Annotated[tuple[FieldChange, ...], _about("What differs, sorted by path")]
+    source: Annotated[Source | None, _about("Where the tunnel is declared; null for a delete")]
+    outcome: Annotated[Result | None, _about("After apply, how it ended")] = None
+    error: Annotated[Problem | None, _about("Why it was not applied")] = None
+    check: Annotated[
+        Literal["accepted", "refused", "not checked"] | None,
+        _when_set("With `--server-check`, what Cloudflare said"),
+    ] = None
+    drift_class: Annotated[DriftClass | None, Field(alias="class"), _in("drift", "Kind of drift")] = None
+    severity: Annotated[tunnel.Severity | None, _in("drift", "How bad")] = None
+    first_seen: Annotated[str | None, _in("drift", "With `--previous`: first report that had it (UTC)")] = None
+    age: Annotated[Literal["new", "persisting"] | None, _in("drift", "With `--previous`")] = None
+    modified_on: Annotated[str | None, _in("drift", "When the live tunnel last changed, says Cloudflare")] = None
+
+
+class WaysOut(Value):
+    """Both ways to end drift."""
+
+    revert: Annotated[str, _about("Command that makes Cloudflare equal to the files")]
+    accept: Annotated[str, _about("Patch for `git apply` that makes the files equal to Cloudflare")]
+
+
+class Resolved(Value):
+    """A difference of the previous report that is gone."""
+
+    name: Annotated[str, _about("The tunnel's name")]
+    drift_class: Annotated[DriftClass, Field(alias="class"), _about("Kind of drift it had")]
+    first_seen: Annotated[str | None, _about("First report that had it (UTC)")]
+
+
+class TokenSource(Value):
+    """Where an account's API token is read from."""
+
+    env: Annotated[str, _about("Name of an environment variable")]
+
+
+class AccountReport(Value):
+    """What was seen, planned and done in one account."""
+
+    account: Annotated[str, _about("Name of its folder")]
+    account_id: Annotated[str, _about("Cloudflare's id")]
+    outcome: Annotated[Outcome, _about("As the report's, for this account")]
+    digest: Annotated[str | None, _about("Digest of the plan; null when there is none")] = None
+    api_calls: Annotated[
+        dict[str, Count], _about("Calls that apply makes, or made: `list`, `create`, `update` (bulk), `delete`")
+    ] = {}
+    guards: Annotated[tuple[Guard, ...], _about("What blocks it")] = ()
+    changes: Annotated[tuple[ChangeReport, ...], _about("The plan, or the differences of `drift`")] = ()
+    unmanaged: Annotated[tuple[LeftAlone, ...], _about("Live tunnels that no file declares and that stay")] = ()
+    ignored: Annotated[tuple[LeftAlone, ...], _about("What `ignore` leaves alone")] = ()
+    not_checked: Annotated[tuple[LeftAlone, ...], _about("What could not be compared")] = ()
+    total: Annotated[StrictInt | None, _in("drift", "Live tunnels; null when unread")] = None
+    managed: Annotated[StrictInt, _in("drift", "Declared tunnels")] = 0
+    drifted: Annotated[StrictInt, _in("drift", "Differences that are drift")] = 0
+    unchanged: Annotated[StrictInt, _in("drift", "Declared tunnels that match")] = 0
+    resolved: Annotated[tuple[Resolved, ...], _in("drift", "Differences since gone")] = ()
+    ways_out: Annotated[WaysOut | None, _in("drift", "How to end the drift")] = None
+    keys: Annotated[
+        tuple[KeyStatus, ...], _when_set("Pre-shared keys: all (`psk`), else those in doubt, made or overdue")
+    ] = ()
+    notes: Annotated[tuple[str, ...], _when_set("To be read before approving")] = ()
+    paused: Annotated[str | None, _in("accounts", "Why the account is paused")] = None
+    error: Annotated[Problem | None, _when_set("Why the account was not read or converged")] = None
+    token: Annotated[TokenSource | None, _in("accounts", "Where its token is read from")] = None
+
+
+class Summary(Value):
+    """Counts over all accounts."""
+
+    create: Annotated[Count, _about("Tunnels to create")] = 0
+    update: Annotated[Count, _about("Tunnels to update")] = 0
+    delete: Annotated[Count, _about("Tunnels to delete")] = 0
+    unchanged: Annotated[Count, _about("Declared tunnels that match")] = 0
+    unmanaged: Annotated[Count, _about("Live tunnels that no file declares and that stay")] = 0
+    ignored: Annotated[Count, _about("Live tunnels that `ignore` leaves alone as a whole")] = 0
+
+    @property
+    def planned(self) -> dict[str, int]:
+        """How many changes there are of each kind."""
+        return {"create": self.create, "update": self.update, "delete": self.delete}
+
+
+class DiagnosticReport(Value):
+    """What is wrong with the files, or with a run as a whole."""
+
+    severity: Annotated[problems.Severity, _about("A warning fails the run only with `--strict`")]
+    code: Annotated[str, _about("Stable name of the rule")]
+    summary: Annotated[str, _about("What is wrong")]
+    detail: Annotated[str, _about("Why, and what to do")]
+    file: Annotated[str | None, _about("Where; `file`, `line` and `column` are null together")] = None
+    line: Annotated[StrictInt | None, _about("Line, from 1")] = None
+    column: Annotated[StrictInt | None, _about("Column, from 1")] = None
+
+    @model_validator(mode="after")
+    def _has_a_whole_place_or_none(self) -> "DiagnosticReport":
+        if len({part is None for part in (self.file, self.line, self.column)}) > 1:
+            raise ValueError("file, line and column are not null together")
+        return self
+
+    @property
+    def location(self) -> Location | None:
+        """Where, when it has a place."""
+        if self.file is None or self.line is None or self.column is None:
+            return None
+        return Location(self.file, self.line, self.column)
+
+
+def diagnostic_report(found: Diagnostic) -> DiagnosticReport:
+    """A diagnostic as the report holds it: its place is flat."""
+    place = found.location
+    return DiagnosticReport(
+        severity=found.severity,
+        code=found.code,
+        summary=found.summary,
+        detail=found.detail,
+        file=place.file if place else None,
+        line=place.line if place else None,
+        column=place.column if place else None,
+    )
+
+
+def _current(version: object) -> object:
+    return FORMAT_VERSION if version in READABLE_VERSIONS else version
+
+
+class Report(Value):
+    """What one run has to say."""
+
+    format_version: Annotated[Literal["1.1"], BeforeValidator(_current), _about("`1.1`")] = FORMAT_VERSION
+    command: Annotated[str, _about("The command that ran")]
+    outcome: Annotated[Outcome, _about("Name of the exit code")]
+    sandbox: Annotated[StrictBool, _about("True when the built-in simulator stood in for Cloudflare")]
+    summary: Annotated[Summary, _about("Counts over all accounts")] = Summary()
+    accounts: Annotated[tuple[AccountReport, ...], _about("One each")] = ()
+    diagnostics: Annotated[tuple[DiagnosticReport, ...], _about("One each")] = ()
+    generated_at: Annotated[
+        str | None, _when_set("Time of the run (RFC 3339, UTC); only where history needs it (`drift`)")
+    ] = None
+    # What the caller knows of the run, for comments and pages (commit, base, run URL); not part of the JSON.
+    context: Annotated[SkipJsonSchema[dict[str, str]], Field(exclude=True)] = {}
