@@ -36,6 +36,7 @@ def test_a_change_that_no_list_can_prove_is_unknown_and_the_others_are_proved():
     one = world()
     ended = one.apply(WISH)
     assert by_name(one, ended) == {"a": ("unknown", "unreadable-tunnel"), "b": ("applied", None)}
+    assert [v.problem.message for v in ended.verdicts.values() if v.problem] == ["it can't be read: bgp is a string"]
     assert [t.name for t in ended.unreadable] == ["a"]
     assert (ended.left, ended.converged) == ((), False)
 

@@ -47,6 +47,14 @@ def test_two_items_that_are_refused_together_and_taken_alone_make_the_next_calls
     assert world.verbs == ["update", "update", "update_one", "update", "update", "list"]
 
 
+def test_six_items_that_are_refused_together_and_taken_in_parts_make_the_next_calls_half_as_large():
+    names = tuple(f"t{i:02d}" for i in range(12))
+    world = World(*names)
+    world.instead = {(Verb.UPDATE, 0): REFUSED}
+    assert world.apply(changed(*names), batch_size=6).converged
+    assert world.verbs == [*["update"] * 4, "update_one", *["update"] * 2, "list"]
+
+
 def test_one_item_that_is_refused_in_bulk_and_taken_alone_ends_bulk_updates():
     world = World("a", "b", semantics="bulk_body=none")
     assert world.apply(changed("a", "b")).converged
