@@ -31,8 +31,8 @@ def settings(name: str = "a", **fields: Any) -> dict[str, Any]:
 
 
 def tunnel(name: str = "a", *, line: int = 1, **fields: Any) -> Declared:
-    """A declared tunnel. `key`, `renamed_from`, `protect`, `rotate_after_days` go to the declaration."""
-    own = {k: fields.pop(k) for k in ("key", "renamed_from", "protect", "rotate_after_days") if k in fields}
+    """A declared tunnel. `psk`, `renamed_from`, `protect`, `rotate_after_days` go to the declaration."""
+    own = {k: fields.pop(k) for k in ("psk", "renamed_from", "protect", "rotate_after_days") if k in fields}
     wanted = canonical(settings(name, **fields))
     return Declared(str(wanted["name"]), wanted, Location("tunnels/prod/a.yaml", line), **own)
 

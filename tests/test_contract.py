@@ -106,7 +106,7 @@ def test_what_the_api_requires_is_required(params):
 
 
 def test_keys_are_set_in_the_form_of_the_contract():
-    request = encode(Call(Verb.SET_KEYS, keys={"0a": "lon-a"}), "0" * 32, str.upper)
+    request = encode(Call(Verb.SET_PSKS, psks={"0a": "lon-a"}), "0" * 32, str.upper)
     sent = json.loads(request.body)
     assert set(sent) == required(PSKS) - NOT_SETTINGS
     assert {frozenset(item) for item in sent["psks"]} == {frozenset(get_type_hints(ONE_PSK))}

@@ -201,7 +201,7 @@ def carries_key(call: Call) -> bool:
     (Of a bulk update that is refused, the one tunnel at fault is found by sending parts of it: what is said of that
     one is withheld only if it has a BGP key itself.)
     """
-    if call.keys or call.verb in (Verb.SET_KEYS, Verb.GENERATE_KEY):
+    if call.psks or call.verb in (Verb.SET_PSKS, Verb.GENERATE_PSK):
         return True
     return any(map(_has_md5_key, (call.body, *call.body.get("items", ()))))
 
@@ -261,9 +261,9 @@ def result_of(call: Call, envelope: Envelope, wrap: Wrap) -> Answered:
             return _single(call, result, "modified")
         case Verb.DELETE:
             return _single(call, result, "deleted")
-        case Verb.SET_KEYS:
+        case Verb.SET_PSKS:
             return _keys_set(call, result)
-        case Verb.GENERATE_KEY:
+        case Verb.GENERATE_PSK:
             return _key_made(call, result, wrap)
 
 
@@ -331,10 +331,10 @@ def _keys_set(call: Call, result: dict[str, Any]) -> Answered:
         raise UnreadableError("the answer does not say which keys were set")
     done = applied if isinstance(applied, dict) else {}
     reasons = unapplied if isinstance(unapplied, dict) else {}
-    refused = {i: _REASON for i in call.keys if i in reasons}
+    refused = {i: _REASON for i in call.psks if i in reasons}
     # A tunnel that stands in neither is left out of both: silence about a write is not a refusal.
     return Answered(
-        result={"applied": tuple(i for i in call.keys if i in done and i not in refused), "refused": refused}
+        result={"applied": tuple(i for i in call.psks if i in done and i not in refused), "refused": refused}
     )
 
 
@@ -346,7 +346,7 @@ def _key_made(call: Call, result: dict[str, Any], wrap: Wrap) -> Answered:
         raise UnreadableError("the answer is about another tunnel")
     metadata = result.get("psk_metadata")
     made_on = metadata.get("last_generated_on") if isinstance(metadata, dict) else None
-    return Answered(result={"key": wrap(key), "on": made_on if isinstance(made_on, str) else ""})
+    return Answered(result={"psk": wrap(key), "on": made_on if isinstance(made_on, str) else ""})
 
 
 # Whether a list is whole. (API: the list has no pages.) Should it get some one day, a first page must not look like the

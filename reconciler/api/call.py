@@ -17,8 +17,8 @@ class Verb(StrEnum):
     UPDATE = "update"
     UPDATE_ONE = "update_one"
     DELETE = "delete"
-    SET_KEYS = "set_keys"
-    GENERATE_KEY = "generate_key"
+    SET_PSKS = "set_psks"
+    GENERATE_PSK = "generate_psk"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,17 +28,17 @@ class Call:
     Attributes:
         verb: Which endpoint.
         body: JSON object to send. CREATE: one tunnel without its key; UPDATE: a list under `items`, each with `id`;
-            UPDATE_ONE: one tunnel; SET_KEYS: nothing (see `keys`); else empty.
-        tunnel_id: For UPDATE_ONE, DELETE, GENERATE_KEY.
-        keys: Names of the keys to put in: for CREATE `{"": key_name}`, for SET_KEYS `{tunnel_id: key_name}`. The edge
-            looks the names up in its key ring, so that no key ever stands in a call.
+            UPDATE_ONE: one tunnel; SET_PSKS: nothing (see `psks`); else empty.
+        tunnel_id: For UPDATE_ONE, DELETE, GENERATE_PSK.
+        psks: Names of the pre-shared keys to put in: for CREATE `{"": name}`, for SET_PSKS `{tunnel_id: name}`.
+            The edge looks the names up in its key ring, so that no key ever stands in a call.
         validate_only: Ask the server to check and not to persist.
     """
 
     verb: Verb
     body: Mapping[str, Any] = field(default_factory=dict)
     tunnel_id: str | None = None
-    keys: Mapping[str, str] = field(default_factory=dict)
+    psks: Mapping[str, str] = field(default_factory=dict)
     validate_only: bool = False
 
 
@@ -72,8 +72,8 @@ class Answered:
     Attributes:
         live: For LIST: the trusted tunnels.
         result: Else the envelope's `result`, already checked for its verb: CREATE: `{"id": …}` or `{}` when the answer
-            named none; UPDATE, UPDATE_ONE: `{"tunnels": {id: as answered}}`; SET_KEYS: `{"applied": (…ids),
-            "refused": {id: reason}}`; GENERATE_KEY: `{"key": Secret, "on": time or ""}`; DELETE: `{}`.
+            named none; UPDATE, UPDATE_ONE: `{"tunnels": {id: as answered}}`; SET_PSKS: `{"applied": (…ids),
+            "refused": {id: reason}}`; GENERATE_PSK: `{"psk": Secret, "on": time or ""}`; DELETE: `{}`.
     """
 
     live: Live | None = None

@@ -267,9 +267,9 @@ class Client:
 
     def _qualified(self, call: Call) -> Call:
         """Key names are tunnel names, unique only in their account, while accounts may share a session."""
-        if not call.keys:
+        if not call.psks:
             return call
-        return replace(call, keys={i: f"{self._account_id}/{name}" for i, name in call.keys.items()})
+        return replace(call, psks={i: f"{self._account_id}/{name}" for i, name in call.psks.items()})
 
     def close(self) -> None:
         """End the threads. The port stays open, since other accounts may use it."""

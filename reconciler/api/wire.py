@@ -50,8 +50,8 @@ _METHODS = {
     Verb.UPDATE: "PUT",
     Verb.UPDATE_ONE: "PUT",
     Verb.DELETE: "DELETE",
-    Verb.SET_KEYS: "POST",
-    Verb.GENERATE_KEY: "POST",
+    Verb.SET_PSKS: "POST",
+    Verb.GENERATE_PSK: "POST",
 }
 
 
@@ -112,26 +112,26 @@ def _segment(text: str) -> str:
 
 def _path(call: Call, account_id: str) -> str:
     base = f"/accounts/{_segment(account_id)}/magic/{IPSEC_TUNNEL.collection}"
-    if call.verb is Verb.SET_KEYS:
+    if call.verb is Verb.SET_PSKS:
         return f"{base}/psk"
     if call.verb in {Verb.LIST, Verb.CREATE, Verb.UPDATE}:
         return base
     one = f"{base}/{_segment(call.tunnel_id or '')}"
-    return f"{one}/psk_generate" if call.verb is Verb.GENERATE_KEY else one
+    return f"{one}/psk_generate" if call.verb is Verb.GENERATE_PSK else one
 
 
 def _body(call: Call, reveal: Callable[[str], str]) -> dict[str, Any]:
     match call.verb:
         case Verb.CREATE:
-            names = list(call.keys.values())
+            names = list(call.psks.values())
             return {**call.body, "psk": reveal(names[0])} if names else dict(call.body)
         case Verb.UPDATE:
             # (API: the body is undocumented; all evidence points to this wrapper.)
             return {IPSEC_TUNNEL.collection: list(call.body["items"])}
         case Verb.UPDATE_ONE:
             return dict(call.body)
-        case Verb.SET_KEYS:
-            return {"psks": [{"id": i, "psk": reveal(name)} for i, name in call.keys.items()]}
+        case Verb.SET_PSKS:
+            return {"psks": [{"id": i, "psk": reveal(name)} for i, name in call.psks.items()]}
         case _:
             return {}
 
@@ -148,7 +148,7 @@ def encode(call: Call, account_id: str, reveal: Callable[[str], str]) -> Request
         ValueError: An id is missing, or the body can't be written as JSON.
     """
     headers = {"accept": "application/json"}
-    if call.verb not in {Verb.SET_KEYS, Verb.GENERATE_KEY}:
+    if call.verb not in {Verb.SET_PSKS, Verb.GENERATE_PSK}:
         headers |= IPSEC_TUNNEL.headers
     body = b""
     if call.verb is not Verb.LIST:  # (API: DELETE and psk_generate have a required body that may be empty.)

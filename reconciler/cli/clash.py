@@ -10,7 +10,7 @@ from pathlib import Path
 
 from reconciler.cli.options import Options, UsageError
 from reconciler.files.tree import ACCOUNT_FILES, Tree, would_be_read
-from reconciler.model.desired import CommandRef, Desired, FileRef, Generated, KeyRef
+from reconciler.model.desired import CommandRef, Desired, FileRef, Generated, PskRef
 
 _BESIDE = ("", ".pending", ".json")
 """What a sink keeps beside a key ends so."""
@@ -61,7 +61,7 @@ def refuse_files(options: Options, tree: Tree, desired: Iterable[Desired]) -> No
         return
     read: dict[object, str] = {}
     for declared in (t for d in desired for t in d.tunnels.values()):
-        for path in _key_files(declared.key):
+        for path in _key_files(declared.psk):
             read.setdefault(_identity(path), f"the key of {declared.name!r}")
     for account in tree.accounts:
         for file in account.files:
@@ -99,7 +99,7 @@ def _in_tree(root: Path, path: str) -> bool:
     return would_be_read(parts, in_account=account)
 
 
-def _key_files(key: KeyRef | None) -> list[str]:
+def _key_files(key: PskRef | None) -> list[str]:
     """The files of a key, whether they are there yet or not; of a command whatever it names."""
     place = key.deliver_to if isinstance(key, Generated) else key
     if isinstance(place, FileRef):

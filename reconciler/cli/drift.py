@@ -51,7 +51,7 @@ def run(ctx: Context) -> Report:
 def _not_checked(plan: Plan) -> tuple[LeftAlone, ...]:
     """Keys can't be read back, so whether they are the declared ones is not known."""
     live = plan.live.by_name()
-    ours = [t.name for t in plan.desired.tunnels.values() if t.name in live and not isinstance(t.key, External | None)]
+    ours = [t.name for t in plan.desired.tunnels.values() if t.name in live and not isinstance(t.psk, External | None)]
     return tuple(LeftAlone(name, "its pre-shared key can't be read back", live[name].id) for name in ours)
 
 

@@ -24,7 +24,7 @@ from reconciler.secrets.steps import SinkStep
 
 def resolved(ctx: Context, ring: KeyRing, targets: Iterable[Declared]) -> tuple[Diagnostic, ...]:
     """Put the keys that references hold into the ring; returns what is wrong with them."""
-    refs = {t.name: (t.key, t.location) for t in targets if isinstance(t.key, (EnvRef, FileRef, CommandRef))}
+    refs = {t.name: (t.psk, t.location) for t in targets if isinstance(t.psk, (EnvRef, FileRef, CommandRef))}
     found, problems = resolve(
         refs, ctx.env, command_environment(ctx.env, ctx.every), allow_commands=ctx.options.allow_commands
     )
@@ -50,7 +50,7 @@ def sinks_of(
     ctx: Context, account: Account, targets: Iterable[Declared]
 ) -> tuple[dict[str, Sink], tuple[Diagnostic, ...]]:
     """The sinks of an account's tunnels whose key is generated; in the sandbox files of its own in their place."""
-    refs = {t.name: (t.key, t.location) for t in targets if isinstance(t.key, Generated)}
+    refs = {t.name: (t.psk, t.location) for t in targets if isinstance(t.psk, Generated)}
     sinks, problems = open_sinks(
         refs, command_environment(ctx.env, ctx.every), ctx.now, allow_commands=ctx.options.allow_commands
     )
@@ -96,7 +96,7 @@ class Keys:
 
     def _prepare(self, plan: Plan) -> None:
         account = plan.desired.account
-        generated = {t.name: t.key.by for t in _created(plan) if isinstance(t.key, Generated)}
+        generated = {t.name: t.psk.by for t in _created(plan) if isinstance(t.psk, Generated)}
         if not generated:
             return
         local = {name for name, by in generated.items() if by == "local"}

@@ -274,7 +274,7 @@ def live_tunnels(
 
 def keys_in_sinks(ctx: Context, desired: Desired) -> dict[str, Held]:
     """What the sinks of generated keys show of themselves: no key is read and no command runs."""
-    if not any(isinstance(t.key, Generated) for t in desired.tunnels.values()):
+    if not any(isinstance(t.psk, Generated) for t in desired.tunnels.values()):
         return {}
     from reconciler.cli.keys import sinks_of
 

@@ -77,7 +77,7 @@ def _untaken(run: Run, changes: Iterable[Change]) -> list[Change]:
 def _call(run: Run, change: Change) -> Call:
     key = run.key_of(change)
     keys = {"": key} if key else {}
-    return Call(Verb.CREATE, body=nested(change.target), keys=keys)
+    return Call(Verb.CREATE, body=nested(change.target), psks=keys)
 
 
 def _settle(run: Run, change: Change, outcome: CallOutcome) -> None:

@@ -166,7 +166,7 @@ class Run:
             change: The create.
             why: What is known of it, without a full stop.
         """
-        key = change.declared.key if change.declared else None
+        key = change.declared.psk if change.declared else None
         if key is None or isinstance(key, External):
             self.verdicts[change.ref] = THERE
             return

@@ -51,7 +51,7 @@ def send_keys(
     doubtful: set[str] = set()
     why = Problem("unclear-answer", "Cloudflare's answers don't mention the tunnel", _TELL)
     for attempt in range(ATTEMPTS if todo else 0):
-        (outcome,) = yield from send([Call(Verb.SET_KEYS, keys=dict(todo))])
+        (outcome,) = yield from send([Call(Verb.SET_PSKS, psks=dict(todo))])
         if isinstance(outcome, Answered):
             for tunnel_id in list(todo):
                 verdict = _answer(tunnel_id, outcome, doubtful=tunnel_id in doubtful)

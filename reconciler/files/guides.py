@@ -89,7 +89,7 @@ def _names(entries: Sequence[Entry]) -> Iterator[Diagnostic]:
 
 
 def _psk(entry: Entry) -> Iterator[Diagnostic]:
-    if entry.declared.key is None and "psk" not in entry.wrong:
+    if entry.declared.psk is None and "psk" not in entry.wrong:
         detail = "A tunnel without a key does not come up. Add psk: {env: NAME}, or psk: external."
         summary = f"the tunnel {shown(entry.declared.name)} declares no pre-shared key"
         yield warning("no-psk", summary, detail, entry.declared.location)

@@ -27,8 +27,8 @@ from reconciler.model.desired import (
     FileRef,
     Generated,
     IgnoreRule,
-    KeyRef,
     Limits,
+    PskRef,
 )
 from reconciler.model.forms import tunnel_name
 from reconciler.model.plain import Plain
@@ -106,7 +106,7 @@ def _unread(tree: Tree, groups: list[Group]) -> Iterator[Diagnostic]:
     found = [unread for files in tree.accounts for unread in files.unread]
     if not found:
         return
-    keys = {path for group in groups for entry in group.entries if (path := _key_file(entry.declared.key))}
+    keys = {path for group in groups for entry in group.entries if (path := _key_file(entry.declared.psk))}
     sure = not tree.diagnostics and all(group.whole for group in groups)
     for unread in found:
         is_key = any(_is_key(path, keys) for path in (posixpath.normpath(unread.path), unread.absolute))
@@ -120,7 +120,7 @@ def _unread(tree: Tree, groups: list[Group]) -> Iterator[Diagnostic]:
             )
 
 
-def _key_file(key: KeyRef | None) -> str | None:
+def _key_file(key: PskRef | None) -> str | None:
     place = key.deliver_to if isinstance(key, Generated) else key
     return place.path if isinstance(place, FileRef) else None
 
@@ -262,7 +262,7 @@ def _entries(
             name=tunnel_name(tunnel.get("name", "")),
             settings=canonical(tunnel),
             location=places[index],
-            key=_key(own.psk, folder) if own.psk else None,
+            psk=_psk(own.psk, folder) if own.psk else None,
             renamed_from=own.renamed_from and tunnel_name(own.renamed_from),
             protect=own.protect is True,
             rotate_after_days=own.psk.rotate_after if own.psk else None,
@@ -298,7 +298,7 @@ def _locate(document: Document, index: int, path: str) -> Location:
     return document.location(("tunnels", index, *path.split(".")), key=True)
 
 
-def _key(psk: Psk, folder: str) -> KeyRef:
+def _psk(psk: Psk, folder: str) -> PskRef:
     if psk.env:
         return EnvRef(psk.env)
     if psk.generate and psk.deliver_to:

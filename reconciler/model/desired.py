@@ -48,7 +48,7 @@ class Generated:
     deliver_to: FileRef | CommandRef
 
 
-KeyRef = EnvRef | FileRef | CommandRef | External | Generated
+PskRef = EnvRef | FileRef | CommandRef | External | Generated
 """Where a tunnel's pre-shared key is; never the key."""
 
 
@@ -112,7 +112,7 @@ class Declared:
     name: str
     settings: Settings
     location: Location
-    key: KeyRef | None = None
+    psk: PskRef | None = None
     renamed_from: str | None = None
     protect: bool = False
     rotate_after_days: int | None = None

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StrictBool, StrictInt
 
-from reconciler.model.desired import CommandRef, Declared, EnvRef, External, FileRef, Generated, KeyRef
+from reconciler.model.desired import CommandRef, Declared, EnvRef, External, FileRef, Generated, PskRef
 from reconciler.model.live import LiveTunnel
 from reconciler.model.problems import NO_KEY, Problem
 from reconciler.model.verdict import Result
@@ -62,7 +62,7 @@ class KeyStatus:
 
 def doubt(target: Declared, live: LiveTunnel, held: Held) -> Problem | None:
     """Why it is not sure that a tunnel has the key that its sink holds as current; None without a sign of trouble."""
-    key = target.key
+    key = target.psk
     if not isinstance(key, Generated):
         return None
     made = live.key_generated_on
@@ -117,7 +117,7 @@ def instant(text: str | None) -> datetime | None:
     return found if found.tzinfo else None
 
 
-def describe(ref: KeyRef) -> str:
+def describe(ref: PskRef) -> str:
     """A reference in a few words, without a command's arguments."""
     match ref:
         case EnvRef(name):

@@ -7,7 +7,7 @@ from hashlib import sha256
 from types import MappingProxyType
 from typing import Any
 
-from reconciler.model.desired import CommandRef, Desired, EnvRef, FileRef, Generated, KeyRef
+from reconciler.model.desired import CommandRef, Desired, EnvRef, FileRef, Generated, PskRef
 from reconciler.model.live import Live
 from reconciler.model.problems import NO_KEY, Problem
 from reconciler.model.psk import Held, doubt
@@ -248,8 +248,8 @@ def _content(change: Change) -> dict[str, Any]:
         content["observed"] = _values(change.live.settings)
     if change.declared:
         content["wanted"] = _values(change.target)
-    if change.action is Action.CREATE and change.declared and change.declared.key:
-        content["psk"] = _reference(change.declared.key)
+    if change.action is Action.CREATE and change.declared and change.declared.psk:
+        content["psk"] = _reference(change.declared.psk)
     return content
 
 
@@ -260,7 +260,7 @@ def _values(settings: Settings) -> Mapping[str, Any]:
     return {**settings, **hashes}
 
 
-def _reference(key: KeyRef) -> list[str]:
+def _reference(key: PskRef) -> list[str]:
     """What a create's key reference says, without folders, which differ from checkout to checkout."""
     match key:
         case EnvRef(name):

@@ -120,7 +120,7 @@ def key_report(target: Declared, verdict: Verdict | None = None) -> KeyStatus:
     """What is to be said of a key that something was, or is to be, done about; its age is not known then."""
     return KeyStatus(
         name=target.name,
-        reference=describe(target.key) if target.key else None,
+        reference=describe(target.psk) if target.psk else None,
         age_days=None,
         overdue=False,
         rotate_after_days=target.rotate_after_days,

@@ -26,8 +26,8 @@ def deliver(plan: Plan, ended: Applied) -> KeySteps:
     there_now = None if ended.left is None else ended.live.by_name()
     ours = [c.declared for c in plan.changes if c.ref in ended.made and c.declared]
     made = [t for t in ours if there_now is None or t.name in there_now]
-    here = [t.name for t in made if isinstance(t.key, Generated) and t.key.by == "local"]
-    there = [t for t in made if isinstance(t.key, Generated) and t.key.by == "cloudflare"]
+    here = [t.name for t in made if isinstance(t.psk, Generated) and t.psk.by == "local"]
+    there = [t for t in made if isinstance(t.psk, Generated) and t.psk.by == "cloudflare"]
     left = [plan.desired.tunnels[name] for name in plan.keyless]
     stop = ended.stop if ended.stop is None or isinstance(ended.stop, Problem) else problem_of(ended.stop)
     if stop is None:

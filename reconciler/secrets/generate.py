@@ -43,9 +43,9 @@ def generate_key(before: LiveTunnel) -> Conversation[Made | Verdict]:
     Returns:
         The key, or why there is none.
     """
-    (outcome,) = yield Send((Call(Verb.GENERATE_KEY, tunnel_id=before.id),))
+    (outcome,) = yield Send((Call(Verb.GENERATE_PSK, tunnel_id=before.id),))
     if isinstance(outcome, Answered):
-        key = outcome.result.get("key")
+        key = outcome.result.get("psk")
         if isinstance(key, Secret):
             return Made(key, outcome.result.get("on", ""))
     elif not isinstance(outcome, Ambiguous) and not contradicts(outcome):

@@ -5,7 +5,7 @@ import stat
 from collections.abc import Iterable, Mapping
 from typing import final
 
-from reconciler.model.desired import TOKEN_ENV, CommandRef, Desired, EnvRef, FileRef, KeyRef
+from reconciler.model.desired import TOKEN_ENV, CommandRef, Desired, EnvRef, FileRef, PskRef
 from reconciler.model.problems import Diagnostic, Location, error, warning
 from reconciler.secrets.forms import MIN_LENGTH
 from reconciler.secrets.program import MAX_BYTES, CommandError, Program, run
@@ -74,12 +74,12 @@ def command_environment(env: Mapping[str, str], every: Iterable[Desired]) -> dic
     private = {TOKEN_ENV}
     for desired in every:
         private.add(desired.account.token_env)
-        private.update(t.key.name for t in desired.tunnels.values() if isinstance(t.key, EnvRef))
+        private.update(t.psk.name for t in desired.tunnels.values() if isinstance(t.psk, EnvRef))
     return {name: value for name, value in env.items() if name not in private}
 
 
 def resolve(
-    refs: Mapping[str, tuple[KeyRef, Location]],
+    refs: Mapping[str, tuple[PskRef, Location]],
     env: Mapping[str, str],
     command_env: Mapping[str, str],
     *,
@@ -99,7 +99,7 @@ def resolve(
     """
     ring = KeyRing()
     problems: list[Diagnostic] = []
-    read: dict[KeyRef, Secret | _MissingError] = {}
+    read: dict[PskRef, Secret | _MissingError] = {}
     for name, (ref, location) in sorted(refs.items()):
         if not isinstance(ref, (EnvRef, FileRef, CommandRef)):
             continue

@@ -60,7 +60,7 @@ def rotate(targets: Sequence[Declared]) -> KeySteps:
     send: dict[str, str] = {}
     generate: list[LiveTunnel] = []
     for target in targets:
-        local = isinstance(target.key, Generated) and target.key.by == "local"
+        local = isinstance(target.psk, Generated) and target.psk.by == "local"
         held = yield from _hold(target.name, make=local)
         if isinstance(held, Verdict):
             verdicts[target.name] = held
@@ -150,7 +150,7 @@ _FINISH = (
 
 
 def _cannot_set(target: Declared) -> Problem | None:
-    match target.key:
+    match target.psk:
         case None:
             return Problem("no-key", "The files name no key for it", "Add a `psk` reference to the tunnel.")
         case External():
@@ -162,7 +162,7 @@ def _cannot_set(target: Declared) -> Problem | None:
 
 
 def _cannot_rotate(target: Declared) -> Problem | None:
-    match target.key:
+    match target.psk:
         case Generated():
             return None
         case EnvRef() | FileRef() | CommandRef():

@@ -29,7 +29,7 @@ def key_status(desired: Desired, live: Live, held: Mapping[str, Held], now: date
 
 
 def _one(target: Declared, live: LiveTunnel | None, held: Held, now: datetime) -> KeyStatus:
-    generated = target.key if isinstance(target.key, Generated) else None
+    generated = target.psk if isinstance(target.psk, Generated) else None
     made = _days_since(live.key_generated_on if live else None, now)
     stored = _days_since(held.set_on, now)
     age: float | None = None
@@ -45,7 +45,7 @@ def _one(target: Declared, live: LiveTunnel | None, held: Held, now: datetime) -
         unsure = Problem("key-not-in-sink", "It has a key, and its sink holds none here", remedy)
     return KeyStatus(
         name=target.name,
-        reference=describe(target.key) if target.key else None,
+        reference=describe(target.psk) if target.psk else None,
         age_days=None if age is None else max(0, int(age)),
         overdue=age is not None and limit is not None and age > limit,
         rotate_after_days=limit,
@@ -56,7 +56,7 @@ def _one(target: Declared, live: LiveTunnel | None, held: Held, now: datetime) -
 
 
 def _missing(target: Declared, live: LiveTunnel | None) -> Problem | None:
-    if target.key is None:
+    if target.psk is None:
         return Problem("no-key", "The files name no key for it", "Add a `psk` reference, or `psk: external`.")
     if live is None:
         return Problem("not-live", "Cloudflare has no tunnel of this name", "Run `apply` first.")

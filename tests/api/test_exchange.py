@@ -83,7 +83,7 @@ def session(deadline=600.0, budget=200):
         (CREATE, [limited()] * 12, NotSent("rate-limited", "too many calls (HTTP 429)")),
         (LIST, [WRONG] * 6, Ambiguous("http-500", "HTTP 500", RAY)),
         (LIST, [HTML] * 6, Ambiguous("unreadable", "the answer is not JSON (HTTP 200)")),
-        (Call(Verb.GENERATE_KEY, {}, "a1"), [RESET], Ambiguous("no-answer", "reset")),
+        (Call(Verb.GENERATE_PSK, {}, "a1"), [RESET], Ambiguous("no-answer", "reset")),
     ],
 )
 def test_a_script_of_answers_ends_in_its_outcome(call, script, outcome):

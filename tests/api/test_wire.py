@@ -17,9 +17,9 @@ CREATE = Call(Verb.CREATE, {"name": "lon"})
 UPDATE = Call(Verb.UPDATE, {"items": [{"id": ID, "name": "lon"}]})
 UPDATE_ONE = Call(Verb.UPDATE_ONE, {"name": "lon"}, ID)
 DELETE = Call(Verb.DELETE, {}, ID)
-SET_KEYS = Call(Verb.SET_KEYS, keys={ID: "lon", OTHER: "par"})
-GENERATE = Call(Verb.GENERATE_KEY, {}, ID)
-WRITES = (CREATE, UPDATE, UPDATE_ONE, DELETE, SET_KEYS, GENERATE)
+SET_PSKS = Call(Verb.SET_PSKS, psks={ID: "lon", OTHER: "par"})
+GENERATE = Call(Verb.GENERATE_PSK, {}, ID)
+WRITES = (CREATE, UPDATE, UPDATE_ONE, DELETE, SET_PSKS, GENERATE)
 
 TUNNEL = {"id": ID, "name": "lon", "cloudflare_endpoint": "192.0.2.1", "interface_address": "10.0.0.0/31"}
 ERROR = b'{"success":false,"errors":[{"code":1022,"message":"no"}],"result":null}'
@@ -50,7 +50,7 @@ def listed(*tunnels, **more):
         (LIST, "GET", BASE, b""),
         (CREATE, "POST", BASE, b'{"name":"lon"}'),
         (
-            Call(Verb.CREATE, {"name": "lon"}, keys={"": "k"}),
+            Call(Verb.CREATE, {"name": "lon"}, psks={"": "k"}),
             "POST",
             BASE,
             b'{"name":"lon","psk":"key of k"}',
@@ -60,7 +60,7 @@ def listed(*tunnels, **more):
         (DELETE, "DELETE", f"{BASE}/{ID}", b"{}"),
         (Call(Verb.DELETE, {}, "a/../b?c#d"), "DELETE", f"{BASE}/a%2F..%2Fb%3Fc%23d", b"{}"),
         (
-            Call(Verb.SET_KEYS, keys={ID: "k"}),
+            Call(Verb.SET_PSKS, psks={ID: "k"}),
             "POST",
             f"{BASE}/psk",
             f'{{"psks":[{{"id":"{ID}","psk":"key of k"}}]}}'.encode(),
@@ -72,7 +72,7 @@ def test_each_call_has_its_request(call, method, path, body):
     request = encode(call, ACCOUNT, reveal)
     assert (request.method, request.path, request.body, request.query) == (method, path, body, {})
     assert request.headers.get("content-type") == ("application/json" if body else None)
-    target = None if call.verb in {Verb.SET_KEYS, Verb.GENERATE_KEY} else "true"
+    target = None if call.verb in {Verb.SET_PSKS, Verb.GENERATE_PSK} else "true"
     assert request.headers.get("x-magic-new-hc-target") == target
 
 
@@ -87,7 +87,7 @@ def test_an_id_that_would_change_the_path_is_refused(tunnel_id):
 
 
 def test_requests_and_replies_do_not_show_their_bodies():
-    request = encode(Call(Verb.CREATE, keys={"": "k"}), ACCOUNT, reveal)
+    request = encode(Call(Verb.CREATE, psks={"": "k"}), ACCOUNT, reveal)
     assert "key of k" not in repr(request)
     assert "key of k" not in repr(Reply(200, {}, request.body))
 
@@ -301,23 +301,23 @@ def test_a_whole_list_is_trusted(body):
         (DELETE, {"deleted": True, "deleted_ipsec_tunnel": TUNNEL}, {}),
         (DELETE, {"deleted": True}, {}),
         (
-            SET_KEYS,
+            SET_PSKS,
             {"successfully_applied_psks": {ID: {"psk": "s3cret"}, OTHER: {}}, "unapplied_psks": {}},
             {"applied": (ID, OTHER), "refused": {}},
         ),
         (
-            SET_KEYS,
+            SET_PSKS,
             {"successfully_applied_psks": {ID: {}}, "unapplied_psks": {ID: "too short", "c" * 32: "x"}},
             {"applied": (), "refused": {ID: REASON}},
         ),
         (
-            SET_KEYS,
+            SET_PSKS,
             {"unapplied_psks": {ID: None, OTHER: "no"}},
             {"applied": (), "refused": {ID: REASON, OTHER: REASON}},
         ),
-        (GENERATE, {"ipsec_tunnel_id": ID, "psk": "abc"}, {"key": ["abc"], "on": ""}),
-        (GENERATE, {"psk": "abc", "psk_metadata": {"last_generated_on": "now"}}, {"key": ["abc"], "on": "now"}),
-        (GENERATE, {"psk": "abc", "psk_metadata": {"last_generated_on": 7}}, {"key": ["abc"], "on": ""}),
+        (GENERATE, {"ipsec_tunnel_id": ID, "psk": "abc"}, {"psk": ["abc"], "on": ""}),
+        (GENERATE, {"psk": "abc", "psk_metadata": {"last_generated_on": "now"}}, {"psk": ["abc"], "on": "now"}),
+        (GENERATE, {"psk": "abc", "psk_metadata": {"last_generated_on": 7}}, {"psk": ["abc"], "on": ""}),
         (Call(Verb.UPDATE, {"items": []}, validate_only=True), {"modified": False}, {}),
         (Call(Verb.CREATE, validate_only=True), None, {}),
     ],
@@ -344,9 +344,9 @@ def test_a_good_answer_is_reduced_to_what_the_engine_needs(call, result, expecte
         (DELETE, {}),
         (DELETE, {"deleted": 0}),
         (DELETE, {"deleted": True, "deleted_ipsec_tunnel": {"id": OTHER}}),
-        (SET_KEYS, None),
-        (SET_KEYS, {}),
-        (SET_KEYS, {"successfully_applied_psks": [ID], "unapplied_psks": []}),
+        (SET_PSKS, None),
+        (SET_PSKS, {}),
+        (SET_PSKS, {"successfully_applied_psks": [ID], "unapplied_psks": []}),
         (GENERATE, None),
         (GENERATE, {}),
         (GENERATE, {"psk": ""}),
@@ -547,12 +547,12 @@ BGP = {"bgp": {"customer_asn": 65010, "md5_key": KEY}}
 @pytest.mark.parametrize(
     ("call", "more"),
     [
-        (Call(Verb.CREATE, {"name": "lon"}, keys={"": "k"}), ASK),
-        (Call(Verb.CREATE, {"name": "lon", **BGP}, keys={"": "k"}), ""),
+        (Call(Verb.CREATE, {"name": "lon"}, psks={"": "k"}), ASK),
+        (Call(Verb.CREATE, {"name": "lon", **BGP}, psks={"": "k"}), ""),
         (Call(Verb.CREATE, {"name": "lon", **BGP}, validate_only=True), ""),
         (Call(Verb.UPDATE, {"items": [{"id": ID, "bgp": None}, {"id": OTHER, **BGP}]}), ""),
         (Call(Verb.UPDATE_ONE, BGP, ID), ""),
-        (SET_KEYS, ""),
+        (SET_PSKS, ""),
         (GENERATE, ""),
     ],
 )
@@ -582,7 +582,7 @@ def test_another_message_is_withheld_only_if_it_quotes_a_secret(call):
 
 @pytest.mark.parametrize("reason", [KEY, "", None, 5, "too short"])
 def test_the_reason_for_a_refused_key_is_withheld(reason):
-    refused = decode(SET_KEYS, Reply(200, {}, good({"unapplied_psks": {ID: reason}}))).result["refused"]
+    refused = decode(SET_PSKS, Reply(200, {}, good({"unapplied_psks": {ID: reason}}))).result["refused"]
     assert refused == {ID: REASON}
 
 

@@ -51,7 +51,7 @@ def a_409_is_taken_for_not_done() -> list[Patch]:
 
 @bug
 def generated_keys_are_asked_for_again() -> list[Patch]:
-    return _retrying(lambda call, _: call.verb is Verb.GENERATE_KEY)
+    return _retrying(lambda call, _: call.verb is Verb.GENERATE_PSK)
 
 
 def _lists_as_empty(when: Callable[[wire.Reply], bool]) -> list[Patch]:
@@ -399,7 +399,7 @@ def a_made_key_is_not_looked_for() -> list[Patch]:
         for step in real(before):
             (outcome,) = yield step
             if isinstance(outcome, Answered):
-                return generate.Made(outcome.result["key"], outcome.result["on"])
+                return generate.Made(outcome.result["psk"], outcome.result["on"])
             return Verdict(Result.FAILED, generate.problem_of(outcome))
 
     return [(keys, "generate_key", careless)]

@@ -58,7 +58,7 @@ class Life:
         address = left[number % len(left)] if heir and left else f"10.77.{self.made}.0/31"
         name = f"new{self.made}"
         key = EnvRef("KEY") if keyed else None
-        self.tunnels[name] = build.tunnel(name, interface_address=address, key=key)
+        self.tunnels[name] = build.tunnel(name, interface_address=address, psk=key)
         self._wish()
 
     def _going(self) -> set[str]:
@@ -220,7 +220,7 @@ def _expected(before: World, tunnels: Mapping[str, Declared], ids: dict[str, str
         alien=frozenset(ids[name] for name in alien),
         doomed=frozenset(doomed),
         made=frozenset(made),
-        keyed=frozenset(name for name in made if isinstance(tunnels[name].key, EnvRef)),
+        keyed=frozenset(name for name in made if isinstance(tunnels[name].psk, EnvRef)),
         blocked=False,
         memo={},
     )

@@ -116,11 +116,11 @@ def generated_world(seed: int) -> World:
 def _generating(declared: Declared, rng: random.Random) -> Declared:
     by = rng.choice(["local", "cloudflare"])
     place = rng.choice([FileRef(declared.name), FileRef(declared.name), CommandRef(("put",), "/")])
-    return replace(declared, key=Generated(by, place))
+    return replace(declared, psk=Generated(by, place))
 
 
 def _key(declared: Declared | None) -> Generated | None:
-    return declared.key if declared and isinstance(declared.key, Generated) else None
+    return declared.psk if declared and isinstance(declared.psk, Generated) else None
 
 
 def tool(story: "Keeping", world: World, guarded: Guarded) -> Conversation:

@@ -144,7 +144,7 @@ def _create(draw: Sketch, **fields: Any) -> None:
     key = draw.rng.choice([EnvRef("KEY"), EnvRef("KEY"), External(), None])
     if isinstance(key, EnvRef):
         draw.keyed.add(body["name"])
-    draw.declare(body, key=key)
+    draw.declare(body, psk=key)
 
 
 def _cycle(draw: Sketch, size: int) -> None:

@@ -10,7 +10,7 @@ from tests.engine.harness import LOST, World, results
 from tests.strangers import foreign_create, foreign_edit
 
 KEYED = frozenset({"b"})
-WISH = (tunnel("a"), tunnel("b", key=EnvRef("B_PSK")))
+WISH = (tunnel("a"), tunnel("b", psk=EnvRef("B_PSK")))
 LOCAL = Generated("local", FileRef("keys/b"))
 CLOUDFLARE = Generated("cloudflare", FileRef("keys/b"))
 
@@ -33,7 +33,7 @@ def test_a_lost_create_is_adopted_and_its_key_set_again():
     world.after = {(Verb.CREATE, 0): LOST}
     ended = world.apply(desired(*WISH), KEYED)
     assert (ended.converged, ended.made) == (True, {"+b"})
-    assert world.verbs == ["create", "list", "set_keys", "list"]
+    assert world.verbs == ["create", "list", "set_psks", "list"]
     assert world.simulator.created(ACCOUNT_ID) == {"b": 1}
 
 
@@ -158,7 +158,7 @@ def test_an_adopted_tunnel_whose_key_is_not_surely_set_again_is_unknown(key, cod
     world = world_with_key("a", semantics="psk_refusals=b")
     world.after = {(Verb.CREATE, 0): LOST}
 
-    ended = world.apply(desired(tunnel("a"), tunnel("b", key=key)), KEYED)
+    ended = world.apply(desired(tunnel("a"), tunnel("b", psk=key)), KEYED)
 
     assert (outcome(ended), ended.made) == (("unknown", code), frozenset())
     assert ended.verdicts["+b"].problem.message == (
@@ -172,7 +172,7 @@ def test_an_adopted_tunnel_whose_key_is_not_surely_set_again_is_unknown(key, cod
 def test_an_adopted_tunnel_was_written_even_when_the_token_is_refused_before_its_key_is_set():
     world = world_with_key("a")
     world.after = {(Verb.CREATE, 0): LOST}
-    world.instead = {(Verb.SET_KEYS, 0): Denied(403, (ApiError("10000", "no"),))}
+    world.instead = {(Verb.SET_PSKS, 0): Denied(403, (ApiError("10000", "no"),))}
     ended = world.apply(desired(*WISH), KEYED)
     assert (results(ended), ended.written) == (["unknown"], True)
 
@@ -221,7 +221,7 @@ def test_a_refused_create_whose_tunnel_is_there_is_not_called_applied(key, resul
 
     world.carry = carry
     keyed = KEYED if key in (EnvRef("B_PSK"), LOCAL) else frozenset()
-    ended = world.apply(desired(tunnel("a"), tunnel("b", key=key)), keyed)
+    ended = world.apply(desired(tunnel("a"), tunnel("b", psk=key)), keyed)
 
     assert (world.verbs, world.pauses) == (["create", "list", "list"], [5.0])
     assert (outcome(ended), ended.made) == ((result, code), frozenset())
@@ -242,9 +242,9 @@ def test_a_tunnel_that_was_there_before_is_not_taken_for_the_one_sent_and_keeps_
         return outcomes
 
     world.carry = carry
-    wanted = tunnel("b", interface_address="10.200.0.0/31", key=EnvRef("B_PSK"))
+    wanted = tunnel("b", interface_address="10.200.0.0/31", psk=EnvRef("B_PSK"))
     ended = world.apply(desired(wanted, of=account(prune=False)), KEYED)
-    assert "set_keys" not in world.verbs
+    assert "set_psks" not in world.verbs
     assert world.simulator.keys(ACCOUNT_ID) == {}
     assert outcome(ended) == ("unknown", "key-not-set")
     assert remedy(ended) == "Set its key: reconciler psk set b"

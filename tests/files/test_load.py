@@ -5,7 +5,7 @@ import pytest
 
 from reconciler.files.load import Loaded, load, merge
 from reconciler.files.tree import AccountFiles, SourceFile, Tree, read_tree
-from reconciler.model.desired import CommandRef, Declared, EnvRef, External, FileRef, Generated, KeyRef, Limits
+from reconciler.model.desired import CommandRef, Declared, EnvRef, External, FileRef, Generated, Limits, PskRef
 from reconciler.model.problems import Location
 from tests.build import ACCOUNT_ID, TODAY
 
@@ -84,10 +84,10 @@ def test_a_value_is_typed_by_its_field(more: str, path: str, value: Any):
         ),
     ],
 )
-def test_every_form_of_a_key_reference(psk: str, key: KeyRef, days: int | None):
+def test_every_form_of_a_key_reference(psk: str, key: PskRef, days: int | None):
     loaded = texts(f"tunnels:\n  - {{{BASE.replace('psk: external', f'psk: {psk}')}}}\n")
     tunnel = loaded.desired[0].tunnels["a"]
-    assert (tunnel.key, tunnel.rotate_after_days, loaded.diagnostics) == (key, days, ())
+    assert (tunnel.psk, tunnel.rotate_after_days, loaded.diagnostics) == (key, days, ())
 
 
 def test_defaults_merge_key_by_key_and_lists_replace():

@@ -209,7 +209,7 @@ def test_a_line_end_of_a_block_is_no_part_of_a_name_or_path():
     block = "|\n      %s"
     (own,) = files(*a(name=block % "a", renamed_from=block % "b", psk=f"\n      file: {block % '  keys/a'}")).desired
     declared = own.tunnels["a"]
-    assert (declared.name, declared.renamed_from, declared.key) == ("a", "b", FileRef("keys/a"))
+    assert (declared.name, declared.renamed_from, declared.psk) == ("a", "b", FileRef("keys/a"))
 
 
 def with_unread(*names: str, text: str = "tunnels: []\n") -> Loaded:

@@ -14,7 +14,7 @@ EMPTY, FULL = Held(current=False), Held(current=True, set_on="2026-05-01T12:00:0
 def code(key, held, made=None, created=None):
     metadata = {"last_generated_on": made} if made else {}
     found = doubt(
-        tunnel("a", key=key), LiveTunnel("1", "a", {}, {"psk_metadata": metadata, "created_on": created}), held
+        tunnel("a", psk=key), LiveTunnel("1", "a", {}, {"psk_metadata": metadata, "created_on": created}), held
     )
     return found and found.code
 
@@ -91,7 +91,7 @@ def test_a_key_that_is_older_than_its_tunnel_is_not_its_key():
 
 
 def test_a_plan_names_the_keys_in_doubt_and_its_digest_those_that_it_has_made():
-    wish = desired(tunnel("a", key=THERE), tunnel("b", key=HERE), tunnel("new", key=THERE))
+    wish = desired(tunnel("a", psk=THERE), tunnel("b", psk=HERE), tunnel("new", psk=THERE))
     now = live("a", "b")
     found = plan(wish, now, held={"a": EMPTY, "b": Held(pending=True), "new": EMPTY})
 
@@ -102,18 +102,18 @@ def test_a_plan_names_the_keys_in_doubt_and_its_digest_those_that_it_has_made():
 
 
 def test_a_plan_without_changes_is_not_empty_while_a_key_is_to_be_made():
-    wish = desired(tunnel("a", key=THERE))
+    wish = desired(tunnel("a", psk=THERE))
     assert not plan(wish, live("a"), held={"a": EMPTY}).empty
     assert plan(wish, live("a"), held={"a": FULL}).empty
 
 
 def test_a_renamed_tunnel_s_key_is_judged_by_the_tunnel_that_is_there():
-    wish = desired(tunnel("a", key=THERE, renamed_from="old"))
+    wish = desired(tunnel("a", psk=THERE, renamed_from="old"))
     made = {"psk_metadata": {"last_generated_on": "2026-05-01T12:00:00Z"}}
     assert plan(wish, live(raw("old")), held={"a": EMPTY}).keyless == ("a",)
     assert plan(wish, live(raw("old", **made)), held={"a": EMPTY}).keyless == ()
 
 
 def test_a_target_leaves_the_keys_of_others_out():
-    wish = desired(tunnel("a", key=THERE), tunnel("b", key=THERE))
+    wish = desired(tunnel("a", psk=THERE), tunnel("b", psk=THERE))
     assert plan(wish, live("a", "b"), held={"a": EMPTY, "b": EMPTY}, target="b").keyless == ("b",)

@@ -33,7 +33,7 @@ def test_digest_ignores_times_places_order_and_unknown_fields():
         (base()[0], live(raw("a", description="z"), "b", "c", "d"), {}),
         (base()[0], live(raw("a", id="f" * 32), "b", "c", "d"), {}),
         (base()[0], live(raw("a", health_check={"direction": "bidirectional"}), "b", "c", "d"), {}),
-        (desired(tunnel("a", description="x"), tunnel("n", key=EnvRef("N"))), base()[1], {}),
+        (desired(tunnel("a", description="x"), tunnel("n", psk=EnvRef("N"))), base()[1], {}),
         (desired(tunnel("a", description="x"), "n", "b"), base()[1], {}),
         (desired(tunnel("a", description="x"), "n", of=account(account_id="0" * 32)), base()[1], {}),
         (*base(), {"base": "sandbox"}),
@@ -67,14 +67,14 @@ def test_digest_sees_a_desired_md5_key_change():
     ],
 )
 def test_digest_covers_key_references_but_not_their_folders(one, two, equal):
-    digests = {digest(desired(tunnel("a", key=key)), live()) for key in (one, two)}
+    digests = {digest(desired(tunnel("a", psk=key)), live()) for key in (one, two)}
     assert len(digests) == (1 if equal else 2)
 
 
 def test_no_two_kinds_of_key_reference_look_the_same_to_the_digest():
     one = FileRef("external")
     keys = (External(), EnvRef("external"), one, CommandRef(("external",), "/"), Generated("local", one), None)
-    assert len({digest(desired(tunnel("a", key=key)), live()) for key in keys}) == 6
+    assert len({digest(desired(tunnel("a", psk=key)), live()) for key in keys}) == 6
 
 
 def test_digest_takes_any_text():
@@ -115,7 +115,7 @@ def test_same_plan_passes():
         (desired(tunnel("a", description="x"), "n", "b"), base()[1], ["b would not be changed now"]),
         (base()[0], live("a", "b", "c", "d", "e"), ["e would be changed now and was not before"]),
         (
-            desired(tunnel("a", description="x"), tunnel("n", key=EnvRef("N"))),
+            desired(tunnel("a", description="x"), tunnel("n", psk=EnvRef("N"))),
             base()[1],
             ["a value that is not shown, or the file, was changed"],
         ),

@@ -14,7 +14,7 @@ MADE = frozenset({"+lon-a", "+par-a"})
 
 def plan() -> Plan:
     """Two tunnels are to be made: one with a key made here, one with a key of Cloudflare's."""
-    local, there = (build.tunnel(t.name, key=t.key) for t in (LOCAL, THERE))
+    local, there = (build.tunnel(t.name, psk=t.psk) for t in (LOCAL, THERE))
     return build.plan(build.desired(local, there), build.live())
 
 
@@ -64,7 +64,7 @@ def test_after_a_stop_only_keys_that_are_in_force_are_delivered(stop: NotSent | 
 
 
 def test_a_key_is_made_for_a_tunnel_that_an_earlier_run_left_without_one() -> None:
-    wish = build.desired(build.tunnel("par-a", key=THERE.key))
+    wish = build.desired(build.tunnel("par-a", psk=THERE.psk))
     left = build.plan(wish, build.live("par-a"), held={"par-a": Held(current=False)})
     now = World()
     found = drive(deliver(left, ended("par-a", made=frozenset())), now, {})

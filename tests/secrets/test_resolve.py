@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.model.desired import CommandRef, EnvRef, External, FileRef, Generated, KeyRef
+from reconciler.model.desired import CommandRef, EnvRef, External, FileRef, Generated, PskRef
 from reconciler.model.problems import Diagnostic, Location
 from reconciler.secrets.program import CommandError, Program, run
 from reconciler.secrets.resolve import KeyRing, resolve
@@ -29,7 +29,7 @@ KEYS = {
 }
 
 
-def only(ref: KeyRef, env: dict[str, str] | None = None, *, commands: bool = True) -> str | Diagnostic:
+def only(ref: PskRef, env: dict[str, str] | None = None, *, commands: bool = True) -> str | Diagnostic:
     """The one key, or why there is none."""
     ring, problems = resolve({"lon-a": (ref, HERE)}, env or {}, {}, allow_commands=commands)
     return ring.reveal("lon-a") if "lon-a" in ring else problems[0]
@@ -185,7 +185,7 @@ def test_a_long_key_reaches_a_command_that_talks_while_it_listens() -> None:
 
 
 def test_every_missing_key_is_named_with_its_place_and_no_value_is_shown() -> None:
-    refs: dict[str, tuple[KeyRef, Location]] = {
+    refs: dict[str, tuple[PskRef, Location]] = {
         "b": (EnvRef("B"), Location("t.yaml", 9, 1)),
         "a": (EnvRef("A"), Location("t.yaml", 4, 1)),
         "c": (EnvRef("C"), HERE),

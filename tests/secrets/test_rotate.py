@@ -27,7 +27,7 @@ from reconciler.model.desired import (
     External,
     FileRef,
     Generated,
-    KeyRef,
+    PskRef,
 )
 from reconciler.model.live import Live, LiveTunnel
 from reconciler.model.problems import Location, Problem
@@ -42,7 +42,7 @@ HERE = Location("t.yaml", 3)
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def declared(name: str, key: KeyRef | None) -> Declared:
+def declared(name: str, key: PskRef | None) -> Declared:
     return Declared(name, {}, HERE, key)
 
 
@@ -82,15 +82,15 @@ class World:
         self.clock += 1
         if call.verb is Verb.LIST:
             return Answered(self.live())
-        if call.verb is Verb.SET_KEYS:
-            for name in call.keys.values():
+        if call.verb is Verb.SET_PSKS:
+            for name in call.psks.values():
                 self.key[name] = self.ring[name]
-            return Answered(result={"applied": tuple(call.keys), "refused": {}})
+            return Answered(result={"applied": tuple(call.psks), "refused": {}})
         name = str(call.tunnel_id).removeprefix("id-")
         self.sent[name] += 1
         self.key[name] = f"there{self.clock}"
         self.generated[name] = self.clock
-        return Answered(result={"key": Secret(self.key[name]), "on": self.time(self.clock)})
+        return Answered(result={"psk": Secret(self.key[name]), "on": self.time(self.clock)})
 
     def sink(self, step: SinkStep) -> SinkOutcome:
         self.clock += 1
@@ -139,15 +139,15 @@ class World:
 
 def _partly(world: World, call: Call, *, silent: bool) -> CallOutcome:
     """One of the keys is not taken, or taken and not mentioned."""
-    if call.verb is not Verb.SET_KEYS:
+    if call.verb is not Verb.SET_PSKS:
         return Ambiguous("timeout", "no answer")
-    left_out = min(call.keys)
-    before = world.key[call.keys[left_out]]
+    left_out = min(call.psks)
+    before = world.key[call.psks[left_out]]
     world.call(call)
     if not silent:
-        world.key[call.keys[left_out]] = before
+        world.key[call.psks[left_out]] = before
     refused = {} if silent else {left_out: "busy"}
-    return Answered(result={"applied": tuple(i for i in call.keys if i != left_out), "refused": refused})
+    return Answered(result={"applied": tuple(i for i in call.psks if i != left_out), "refused": refused})
 
 
 def _lost(world: World, call: Call) -> CallOutcome:
@@ -295,13 +295,13 @@ def test_rotation_stores_and_reads_back_before_it_sets_and_promotes_last() -> No
         "make lon-a",
         "put lon-a",
         "check lon-a",
-        "set_keys",
+        "set_psks",
         "promote lon-a",
     ]
 
 
 def test_many_tunnels_are_set_in_one_call() -> None:
-    assert trace(rotate([LOCAL, LOCAL_B]), World(), {}).count("set_keys") == 1
+    assert trace(rotate([LOCAL, LOCAL_B]), World(), {}).count("set_psks") == 1
 
 
 def test_a_pending_key_of_an_interrupted_run_is_sent_instead_of_a_new_one() -> None:
@@ -324,7 +324,7 @@ def test_a_sink_that_fails_its_probe_stops_everything_before_the_first_write() -
 
 def test_an_ambiguous_answer_is_followed_by_the_same_values_and_never_by_blind_success() -> None:
     world = World()
-    assert trace(rotate([LOCAL]), world, {6: "answer lost"}).count("set_keys") == 2
+    assert trace(rotate([LOCAL]), world, {6: "answer lost"}).count("set_psks") == 2
     world = World()
     results = drive(rotate([LOCAL]), world, dict.fromkeys(range(6, 10), "request lost"))
     assert outcomes(results) == {"lon-a": ("unknown", "timeout")}
@@ -397,7 +397,7 @@ def test_a_list_proves_that_no_other_key_was_made_after_the_one_in_the_sink(
         (None, "no-key"),
     ],
 )
-def test_only_generated_keys_can_be_rotated_and_nothing_is_done_otherwise(key: KeyRef | None, code: str) -> None:
+def test_only_generated_keys_can_be_rotated_and_nothing_is_done_otherwise(key: PskRef | None, code: str) -> None:
     world = World()
     wrong = declared("lon-b", key)
     results = drive(rotate([LOCAL, wrong]), world, {})
@@ -418,7 +418,7 @@ def test_only_generated_keys_can_be_rotated_and_nothing_is_done_otherwise(key: K
         (Generated("local", FileRef("a")), ("failed", "generated-key")),
     ],
 )
-def test_set_sends_the_key_that_a_reference_holds(key: KeyRef | None, expected: tuple[str, str | None]) -> None:
+def test_set_sends_the_key_that_a_reference_holds(key: PskRef | None, expected: tuple[str, str | None]) -> None:
     world = World()
     world.ring["lon-a"] = "mine"
     assert outcomes(drive(set_keys([declared("lon-a", key)]), world, {})) == {"lon-a": expected}
