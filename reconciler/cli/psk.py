@@ -23,12 +23,21 @@ from reconciler.report.values import AccountReport, Report
 from reconciler.secrets.rotate import rotate, set_keys
 from reconciler.secrets.status import key_status
 
+_WRONG_FILES = frozenset({"no-key", "external-key", "generated-key", "not-generated"})
+"""Codes of keys that the files don't let this command treat."""
+
 
 def run(ctx: Context) -> Report:
-    """Carry out `psk status`, `psk set` or `psk rotate`."""
+    """Carry out `psk status`, `psk set` or `psk rotate`.
+
+    Raises:
+        UsageError: A name is of no tunnel, or the names are of several accounts.
+    """
     every = load_files(ctx)
     names = list(dict.fromkeys(map(tunnel_name, ctx.options.names)))
-    _require_declared(names, every)
+    unknown = [n for n in names if not any(n in d.tunnels for d in every)]
+    if unknown:
+        raise UsageError(f"no file declares a tunnel named {', '.join(unknown)}")
     if ctx.options.action == "status":
         return _status(ctx, every, frozenset(names))
     desired, targets = _targets(names, every)
@@ -50,17 +59,6 @@ def run(ctx: Context) -> Report:
         protocol = set_keys(targets) if ctx.options.action == "set" else rotate(targets)
         verdicts: dict[str, Verdict] = drive(protocol, carry)
     return _report(ctx, desired, targets, verdicts, seen)
-
-
-def _require_declared(names: Sequence[str], every: Sequence[Desired]) -> None:
-    """Refuse names that no file declares.
-
-    Raises:
-        UsageError: There is one.
-    """
-    unknown = [n for n in names if not any(n in d.tunnels for d in every)]
-    if unknown:
-        raise UsageError(f"no file declares a tunnel named {', '.join(unknown)}")
 
 
 def _targets(names: Sequence[str], every: Sequence[Desired]) -> tuple[Desired, list[Declared]]:
@@ -103,10 +101,18 @@ def _report(
     # Where a sink fails after Cloudflare took the key, the verdict is `failed`; only the answer tells of the write.
     changed = any(isinstance(o, Answered) and (o.result.get("applied") or o.result.get("psk")) for o in seen)
     written = changed or any(v.result in (Result.APPLIED, Result.UNKNOWN) for v in verdicts.values())
-    denied = any(isinstance(o, Denied) for o in seen)
-    outcome: Outcome = "ok"
-    if any(v != APPLIED for v in verdicts.values()):
-        outcome = "partial" if written else "auth" if denied else _unwritten(ctx, verdicts)
+    codes = {v.problem.code for v in verdicts.values() if v.problem}
+    outcome: Outcome = "error"
+    if all(v == APPLIED for v in verdicts.values()):
+        outcome = "ok"
+    elif written:
+        outcome = "partial"
+    elif any(isinstance(o, Denied) for o in seen):
+        outcome = "auth"
+    elif ctx.stop.is_set() or "interrupted" in codes:
+        outcome = "interrupted"
+    elif codes & _WRONG_FILES:
+        outcome = "invalid"
     account = AccountReport(
         account=desired.account.name,
         account_id=desired.account.account_id,
@@ -116,35 +122,26 @@ def _report(
     return report_of("psk", [account], ctx.diagnostics, sandbox=ctx.sandbox, written=written)
 
 
-def _unwritten(ctx: Context, verdicts: Mapping[str, Verdict]) -> Outcome:
-    codes = {v.problem.code for v in verdicts.values() if v.problem}
-    if ctx.stop.is_set() or "interrupted" in codes:
-        return "interrupted"
-    if codes & {"no-key", "external-key", "generated-key", "not-generated"}:
-        return "invalid"
-    return "error"
-
-
 def _status(ctx: Context, every: Sequence[Desired], names: frozenset[str]) -> Report:
     """The named tunnels of all selected accounts, or every tunnel when none is named."""
     every = [d for d in every if not names or not names.isdisjoint(d.tunnels)]
+
+    def one(desired: Desired) -> AccountReport:
+        found = live_tunnels(clients, desired.account)
+        if not isinstance(found, Live):
+            return unread(desired.account, found)
+        return AccountReport(
+            account=desired.account.name,
+            account_id=desired.account.account_id,
+            outcome="ok",
+            keys=tuple(key for key in statuses(ctx, desired, found) if not names or key.name in names),
+            total=len(found.tunnels),
+            managed=len(desired.tunnels),
+        )
+
     with Clients(ctx, [d.account for d in every]) as clients:
-        accounts = side_by_side(ctx, every, lambda d: _account_status(ctx, clients, d, names))
+        accounts = side_by_side(ctx, every, one)
     return report_of("psk", accounts, ctx.diagnostics, sandbox=ctx.sandbox)
-
-
-def _account_status(ctx: Context, clients: Clients, desired: Desired, names: frozenset[str]) -> AccountReport:
-    found = live_tunnels(clients, desired.account)
-    if not isinstance(found, Live):
-        return unread(desired.account, found)
-    return AccountReport(
-        account=desired.account.name,
-        account_id=desired.account.account_id,
-        outcome="ok",
-        keys=tuple(key for key in statuses(ctx, desired, found) if not names or key.name in names),
-        total=len(found.tunnels),
-        managed=len(desired.tunnels),
-    )
 
 
 def statuses(ctx: Context, desired: Desired, live: Live) -> tuple[KeyStatus, ...]:
