@@ -8,12 +8,12 @@ from reconciler.model.problems import Location, Problem, Source
 from reconciler.model.tunnel import SETTINGS, WHOLE
 from reconciler.plan.diff import FieldChange
 from reconciler.render import safe, words
-from reconciler.render.clip import clipped, documentation, fence, few, https
+from reconciler.render.safe import clipped, documentation, fence, few, first, https
 from reconciler.report.values import ChangeReport, Report
 
 _ACTIONS = {"create": "🟢 create", "update": "🟡 update", "delete": "🔴 delete"}
 _OUTCOMES = {"applied": "✅ applied", "failed": "❌ failed", "skipped": "⏭️ skipped", "unknown": "❓ unknown"}
-_NAME, _PLACE, _FIELDS, _VALUE, _SAID = 100, 120, 150, 600, 30
+_NAME, _PLACE, _FIELDS, _VALUE, _ITEMS, _SAID = 100, 120, 150, 600, 20, 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,13 +156,18 @@ def _diff(change: ChangeReport, *, drift: bool) -> Iterator[str]:
 
 def _lines(field: FieldChange, action: str) -> Iterator[str]:
     path = safe.visible(field.path)[:_NAME]
+    items = words.items(field)
     if field.sensitive:
         yield f"! {path}: (sensitive, changes)"
-        return
-    if action != "create" and not (field.before is None and action == "delete"):
-        yield f"- {path}: {_value(field.before)}"
-    if action != "delete":
-        yield f"+ {path}: {_value(field.after)}"
+    elif items:
+        unchanged = words.kept(field)
+        yield f"  {path}{f' ({unchanged})' if unchanged else ''}:"
+        yield from first((f"{sign}   {_value(item)}" for sign, item in items), len(items), _ITEMS, "    ")
+    else:
+        if action != "create" and not (field.before is None and action == "delete"):
+            yield f"- {path}: {_value(field.before)}"
+        if action != "delete":
+            yield f"+ {path}: {_value(field.after)}"
 
 
 def _value(item: object) -> str:

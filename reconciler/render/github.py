@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from reconciler.model.problems import Problem
-from reconciler.render import verdicts, words
+from reconciler.render import words
 from reconciler.render.safe import workflow, workflow_property
 from reconciler.report.values import AccountReport, ChangeReport, Report
 
@@ -34,7 +34,7 @@ def github(report: Report) -> str:
     shown = notes[:_SHOWN]
     if rest := notes[_SHOWN:]:
         shown.append(_Note(rest[0].rank, "More", f"… and {len(rest):,} more; the job summary has them."))
-    shown.append(_Note("notice", "Verdict", verdicts.verdict(report)))
+    shown.append(_Note("notice", "Verdict", words.verdict(report)))
     return "".join(f"{_command(note)}\n" for note in shown)
 
 

@@ -4,10 +4,10 @@ from base64 import b64encode
 from collections.abc import Iterator
 from hashlib import sha256
 
-from reconciler.render import safe, verdicts, words
-from reconciler.render.clip import few, https
+from reconciler.render import safe, words
 from reconciler.render.page_parts import box, section
 from reconciler.render.page_style import STYLE
+from reconciler.render.safe import few, https
 from reconciler.report.values import DiagnosticReport, Report
 
 _DIAGNOSTICS = 500
@@ -24,7 +24,7 @@ _TITLES = {
 def html(report: Report) -> str:
     """The page: verdict, counts, problems, then one card per account. What is shown is capped, and the page says so."""
     title = safe.html(_TITLES.get(report.command, f"Tunnel {report.command}"))
-    verdict = safe.html(verdicts.verdict(report))
+    verdict = safe.html(words.verdict(report))
     style_hash = b64encode(sha256(STYLE.encode()).digest()).decode()
     body = [
         f'<header class="verdict {_tone(report)}"><p class="eyebrow">{title}</p>',
@@ -65,7 +65,7 @@ def _dangers(report: Report) -> str:
         "Deletes": [c.name for c in changes if c.action == "delete"],
         "Can interrupt": [c.name for c in changes if c.action == "update" and c.impact == "traffic"],
     }
-    lines = list(verdicts.stops(report))
+    lines = list(words.stops(report))
     lines += [
         f"{what} {words.count(len(names), 'tunnel')}: {_listed(names)}." for what, names in kinds.items() if names
     ]
@@ -91,7 +91,7 @@ def _context(report: Report) -> str:
 def _counts(report: Report) -> str:
     if report.command not in {"plan", "apply", "drift"} or not report.accounts:
         return ""
-    numbers = verdicts.drift_counts(report) if report.command == "drift" else _numbers(report)
+    numbers = words.drift_counts(report) if report.command == "drift" else _numbers(report)
     tiles = (
         f'<li class="{kind.replace(" ", "-")}{"" if n else " zero"}"><b>{n:,}</b>{kind}</li>'
         for kind, n in numbers.items()
@@ -102,7 +102,7 @@ def _counts(report: Report) -> str:
 def _numbers(report: Report) -> dict[str, int]:
     left = report.summary.model_dump(include={"unchanged", "unmanaged", "ignored"})
     if report.command == "apply":
-        return verdicts.done_counts(report) | left
+        return words.done_counts(report) | left
     return report.summary.planned | left
 
 

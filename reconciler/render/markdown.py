@@ -6,11 +6,9 @@ from hashlib import sha256
 from itertools import islice
 
 import reconciler
+from reconciler.render import comment, words
 from reconciler.render import comment_changes as changes
-from reconciler.render import comment_lists as lists
-from reconciler.render import comment_parts as parts
-from reconciler.render import words
-from reconciler.render.clip import size
+from reconciler.render.safe import size
 from reconciler.report.values import AccountReport, Report
 
 BUDGET = 60_000
@@ -34,9 +32,9 @@ def markdown(report: Report, *, budget: int = BUDGET) -> str:
     What does not fit is left out in this order: lists of what is left alone, details (the largest first), rows of the
     table. Title, caution box and marker always stay, and it says what was left out.
     """
-    head = [parts.title(report), parts.context(report), parts.caution(report), parts.diagnostics(report)]
-    head += [parts.server_check(report), parts.notes(report)]
-    tail = [parts.footer(report)]
+    head = [comment.title(report), comment.context(report), comment.caution(report), comment.diagnostics(report)]
+    head += [comment.server_check(report), comment.notes(report)]
+    tail = [comment.footer(report)]
     room = budget - _RESERVE - sum(size(part) + 2 for part in head + tail)
     body = _Body(report, room)
     blocks = [*head, *body.tables(), *body.ways_out(), *body.details(), *body.left(), body.dropped(), *tail]
@@ -52,7 +50,7 @@ def _marker(report: Report, *, truncated: bool) -> str:
         "command": report.command[:40],
         "accounts": [_fingerprint(account.account_id) for account in report.accounts[:_FINGERPRINTS]],
         "commit": report.context.get("commit", "")[:40] or None,
-        "digest": (parts.digest(report) or "")[:100] or None,
+        "digest": (comment.digest(report) or "")[:100] or None,
         "truncated": truncated,
     }
     inert = json.dumps(facts).replace("<", "\\u003c").replace(">", "\\u003e").replace("-", "\\u002d")
@@ -106,7 +104,7 @@ class _Body:
 
     def ways_out(self) -> Iterator[str]:
         """How to end the drift of each account."""
-        found = [text for account in self.report.accounts if (text := lists.ways_out(account))]
+        found = [text for account in self.report.accounts if (text := comment.ways_out(account))]
         kept = [text for text in found if self._take(text)]
         self._note(len(kept), len(found), "ways out")
         yield from kept
@@ -115,7 +113,8 @@ class _Body:
         """Folded diffs in the table's order; the largest are the first to go."""
         rows = [row for row in self._rows if row.change.fields or row.change.error]
         considered, shape = rows[:_DETAILS], changes.columns(self.report)
-        lines = sum(len(row.change.fields) * 2 + 2 for row in islice(rows, _FOLD_FREE_LINES))
+        first = [row.change.fields for row in islice(rows, _FOLD_FREE_LINES)]
+        lines = sum(2 + sum(len(words.items(field)) or 2 for field in fields) for fields in first)
         unfolded = lines < _FOLD_FREE_LINES
         drawn = [changes.detail(row, shape, unfolded=unfolded) for row in considered]
         kept = {index for index in sorted(range(len(drawn)), key=lambda i: size(drawn[i])) if self._take(drawn[index])}
@@ -136,10 +135,10 @@ class _Body:
     def _listed(self) -> Iterator[str]:
         for account in self.report.accounts:
             if self.report.command == "accounts":
-                yield lists.account(account)
-            yield from lists.keys(account)
+                yield comment.account(account)
+            yield from comment.keys(account)
             if self._drift:
-                yield from lists.left_alone(account, several=len(self.report.accounts) > 1)
+                yield from comment.left_alone(account, several=len(self.report.accounts) > 1)
 
     def _length(self, account: AccountReport) -> int:
         """How many lines `_listed` has for an account."""

@@ -6,8 +6,7 @@ from reconciler.model.problems import Problem
 from reconciler.model.psk import KeyStatus
 from reconciler.plan.diff import FieldChange
 from reconciler.render import words
-from reconciler.render.clip import documentation, few
-from reconciler.render.safe import html, visible
+from reconciler.render.safe import documentation, few, html, visible
 from reconciler.report.values import AccountReport, ChangeReport
 
 _CHANGES, _OPEN, _LEFT, _NOTES = 2_000, 12, 500, 100

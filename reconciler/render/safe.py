@@ -2,11 +2,17 @@ r"""Text from outside made inert: one function per sink.
 
 Names, descriptions and messages come from files, from Cloudflare, and from reports that others wrote. Each of
 them passes through exactly one of these functions on its way out, the one of the place where it is going to
-stand. What can't be seen is shown as `\u{202e}`, and nothing can leave its line.
+stand. What can't be seen is shown as `\u{202e}`, and nothing can leave its line. Text of any size is cut down to what
+a page has room for, after it was made inert: `clipped`, `few`, `first`.
 """
 
 import re
+from collections.abc import Callable, Iterator, Sequence
 from html import escape
+from itertools import islice
+from typing import TypeVar
+
+T = TypeVar("T")
 
 # Printable by category, yet drawn as nothing: fillers, joiners, variation selectors, the empty Braille cell.
 _BLANK = frozenset(
@@ -24,6 +30,9 @@ _PLAIN_CODE = re.compile(r"[\w./:@,()\[\]{}+=>-]+(?: [\w./:@,()\[\]{}+=>-]+)*\Z"
 
 _MARKDOWN_SIGNS = re.compile(r"[\\`*_\[\]|~]")
 _LINE_START = re.compile(r"\A( *)([-+=]|\d+(?=[.)])|)")
+_RUN = re.compile(r"`+")
+_DOCUMENTATION = re.compile(r"https://(?:[a-z0-9-]+\.)*cloudflare\.com(?:/[A-Za-z0-9._~/#-]*)?\Z")
+_URL = re.compile(r"https://[A-Za-z0-9.-]+(?::\d+)?(?:/[A-Za-z0-9._~-]+)*/?\Z")
 _REFERENCE = re.compile(
     r"[@#]|(?<![A-Za-z0-9])(?:GH|GHSA|CVE)-|:(?=//)|(?<=www)(?=\.)|[0-9a-f]{6}(?=[0-9a-f])",
     re.IGNORECASE,
@@ -95,3 +104,49 @@ def workflow(text: str) -> str:
 def workflow_property(text: str) -> str:
     """For a property of a workflow command."""
     return workflow(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def clipped(text: str, sink: Callable[[str], str], limit: int) -> str:
+    """The text made inert, in at most `2 * limit` bytes however much it takes to escape it."""
+    kept = text[:limit]
+    while size(shown := sink(kept if len(kept) == len(text) else f"{kept}…")) > 2 * limit:
+        kept = kept[: len(kept) // 2]
+    return shown
+
+
+def size(text: str) -> int:
+    """Bytes in UTF-8."""
+    return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
+
+
+def fence(lines: list[str], language: str) -> str:
+    """A fenced block, its fence longer than any run of backticks inside.
+
+    Hidden markers are sought line by line, fences or not, so no line of a block may look like one.
+    """
+    lines = [f"\\u{{3c}}{line[1:]}" if line.startswith("<!--") else line for line in lines]
+    longest = max((len(run) for line in lines for run in _RUN.findall(line)), default=0)
+    ticks = "`" * max(3, longest + 1)
+    return "\n".join([f"{ticks}{language}", *lines, ticks])
+
+
+def few(items: Sequence[T], draw: Callable[[T], str], limit: int) -> Iterator[str]:
+    """The first items drawn, then how many more there are."""
+    return first(map(draw, items), len(items), limit)
+
+
+def first(lines: Iterator[str], total: int, limit: int, indent: str = "") -> Iterator[str]:
+    """The first of `total` lines, then how many more there are; the others are never drawn."""
+    yield from islice(lines, limit)
+    if total > limit:
+        yield f"{indent}and {total - limit:,} more"
+
+
+def documentation(url: str) -> str | None:
+    """The URL if it leads to a page of Cloudflare's, else None: a link from an answer may be anybody's."""
+    return url if _DOCUMENTATION.match(url) else None
+
+
+def https(url: str | None) -> str | None:
+    """The URL without a closing slash if it is plain https, else None: it may be anybody's."""
+    return url.rstrip("/") if url and _URL.match(url) else None

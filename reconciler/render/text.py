@@ -1,11 +1,71 @@
-"""The report for a terminal: problems, each account, the calls, and the verdict as the last line."""
+"""The report as text, for people at a terminal and for logs: the verdict is the last line.
 
-from reconciler.render import verdicts, words
-from reconciler.render.paint import Paint, columns, padded
-from reconciler.render.problems import LineOf, problem
-from reconciler.render.safe import terminal
-from reconciler.render.sections import section
-from reconciler.report.values import AccountReport, Report
+Diagnostics come as a compiler prints them: place, what is wrong, and the line with a caret under the spot. A key may
+stand anywhere in a wrong file: under a misspelt name, in the place of a name, behind a broken quote. What may be one
+comes marked with the line; of this only a name is shown, and only where the message quotes it itself.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from unicodedata import combining, east_asian_width
+
+from reconciler.model.problems import Location, Part, Problem, shown
+from reconciler.model.psk import KeyStatus
+from reconciler.render import words
+from reconciler.render.safe import first, terminal
+from reconciler.report.values import AccountReport, ChangeReport, DiagnosticReport, Report
+
+LineOf = Callable[[str, int], Sequence[Part] | None]
+
+_LONGEST = 160
+_MASK = "***"
+_NAME_LIMIT = 48
+_NAMED = 10
+_ITEMS = 20
+_INDENT = 6
+_CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36"}
+ACTION_COLOR = {"create": "green", "update": "yellow", "delete": "red"}
+OUTCOME_COLOR = {"applied": "green", "failed": "red", "skipped": "yellow", "unknown": "red"}
+WEIGHT_COLOR = {"traffic": "red", "security": "red", "error": "red", "warning": "yellow", "refused": "red"}
+
+_NARROWEST = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Paint:
+    """How a terminal is written to.
+
+    Attributes:
+        color: Whether colour is wanted.
+        width: Columns of the terminal, or None where lines may be as long as they are.
+    """
+
+    color: bool = False
+    width: int | None = None
+
+    def __call__(self, text: str, style: str | None) -> str:
+        """The text in a style, or as it is."""
+        if not self.color or style is None or not text:
+            return text
+        return f"\x1b[{_CODES[style]}m{text}\x1b[0m"
+
+    def row(self, *cells: tuple[str, str | None]) -> str:
+        """Cells, each with its style, two spaces apart and without blanks at the end of the line."""
+        last = max((index for index, (text, _) in enumerate(cells) if text.strip()), default=-1)
+        kept = [*cells[:last], (cells[last][0].rstrip(), cells[last][1])] if last >= 0 else []
+        return "  ".join(self(text, style) for text, style in kept)
+
+    def cut(self, text: str, used: int) -> str:
+        """The text cut to what is left of the line after `used` columns, with a mark where it was cut."""
+        if self.width is None:
+            return text
+        room = max(self.width - used, _NARROWEST)
+        if columns(text) <= room:
+            return text
+        kept = list(text[: room - 1])
+        while columns("".join(kept)) > room - 1:
+            kept.pop()
+        return "".join(kept) + "…"
 
 
 def text(report: Report, *, width: int | None = None, color: bool = False, line_of: LineOf | None = None) -> str:
@@ -50,13 +110,205 @@ def _account_row(account: AccountReport) -> list[str]:
 
 def _verdict(report: Report, paint: Paint) -> list[str]:
     good = report.outcome in {"ok", "changes"}
-    return [paint(terminal(verdicts.verdict(report)), "bold" if good else "red")]
+    return [paint(terminal(words.verdict(report)), "bold" if good else "red")]
 
 
 def _ending(report: Report, paint: Paint) -> list[str]:
     """What stops it, the calls, then the verdict."""
-    found = list(verdicts.stops(report))
+    found = list(words.stops(report))
     if any(account.changes for account in report.accounts) and report.command in {"plan", "apply"}:
         planned = "Calls" if report.command == "plan" else "Planned calls"
         found.append(f"{planned}: {words.calls(words.all_calls(report))}")
     return [*found, *_verdict(report, paint)]
+
+
+def problem(diagnostic: DiagnosticReport, line_of: LineOf | None, paint: Paint) -> list[str]:
+    """One diagnostic as `file:line:column: error: … [code]`, then its source line."""
+    place = f"{terminal(str(diagnostic.location))}: " if diagnostic.location else ""
+    severity = paint(f"{diagnostic.severity}:", WEIGHT_COLOR[diagnostic.severity])
+    said = f"{diagnostic.summary}. {diagnostic.detail} [{diagnostic.code}]"
+    found = [f"{paint(place, 'bold')}{severity} {terminal(said)}"]
+    if line_of and diagnostic.location:
+        found += _source(diagnostic.location, line_of, said, paint)
+    return found
+
+
+def _source(place: Location, line_of: LineOf, said: str, paint: Paint) -> list[str]:
+    parts = line_of(place.file, place.line) or ()
+    if place.column > _LONGEST:
+        return []
+    line, caret, begin = "", None, 0
+    for part in parts:
+        kept = part.shown or (part.name is not None and shown(part.name) in said)
+        text, ahead = part.text.replace("\t", " "), place.column - 1 - begin
+        if caret is None and ahead < len(text):
+            caret = columns(terminal(line + (text[:ahead] if kept else "")))
+        # Masks beside each other are one, so that nobody can count words.
+        line = line if not kept and line.endswith(_MASK) else line + (text if kept else _MASK)
+        begin += len(text)
+        if len(line) > _LONGEST:
+            break
+    line = terminal(line.rstrip())
+    if not any(c.isalnum() for c in line):
+        return []
+    at = columns(line) if caret is None else caret
+    number = f"{place.line:>5} | "
+    return [paint(number, "blue") + line[:_LONGEST], paint(" " * 5 + " | ", "blue") + " " * at + paint("^", "red")]
+
+
+def section(account: AccountReport, command: str, paint: Paint) -> list[str]:
+    """The account's lines without a heading; none when there is nothing to say."""
+    parts = [
+        _trouble(account, paint),
+        _changes(account, command, paint),
+        _ways_out(account, paint),
+        _keys(account.keys, paint),
+        _left(account, command, paint),
+    ]
+    found: list[str] = []
+    for part in parts:
+        lines = list(part)
+        found += ["", *lines] if found and lines else lines
+    return found
+
+
+def _trouble(account: AccountReport, paint: Paint) -> Iterator[str]:
+    """What has to be read first: why it failed, what blocks it, what to know before approving."""
+    if account.error:
+        yield from _problem(account.error, paint, "  ")
+    if account.paused is not None:
+        yield f"  {paint('paused:', 'yellow')} {terminal(account.paused)}; apply is refused until its lines go"
+    for guard in account.guards:
+        yield f"  {paint('blocked:', 'red')} {terminal(guard.message)} [{terminal(guard.code)}]"
+        yield f"           to go on: {terminal(guard.remedy)}"
+    for note in account.notes:
+        yield f"  {paint('note:', 'cyan')} {terminal(note)}"
+
+
+def _problem(error: Problem, paint: Paint, indent: str, why: str = "error") -> Iterator[str]:
+    ray = f" (ray {terminal(error.ray)})" if error.ray else ""
+    yield f"{indent}{paint(f'{why}:', 'red')} {terminal(error.message)} [{terminal(error.code)}]{ray}"
+    for text, link in words.more(error):
+        yield f"{indent}  {terminal(f'{text} {link}' if link else text)}"
+    if error.remedy:
+        yield f"{indent}  to do: {terminal(error.remedy)}"
+
+
+def _changes(account: AccountReport, command: str, paint: Paint) -> Iterator[str]:
+    drift = command == "drift"
+    changes = words.by_severity(account.changes) if drift else words.by_impact(account.changes)
+    name_width = widest([terminal(words.label(change)) for change in changes], _NAME_LIMIT)
+    for number, change in enumerate(changes):
+        if number and _is_long(change, changes[number - 1]):
+            yield ""
+        yield _head(change, name_width, paint)
+        notes = words.history(change) if drift else _cause(change)
+        if notes:
+            yield " " * _INDENT + paint(terminal(notes), "dim")
+        yield from _fields(change, paint, drift=drift)
+        if change.error:
+            why = "error" if change.outcome in {None, "failed"} else str(change.outcome)
+            yield from _problem(change.error, paint, " " * _INDENT, why)
+
+
+def _is_long(*changes: ChangeReport) -> bool:
+    return any(change.fields or change.error for change in changes)
+
+
+def _head(change: ChangeReport, name_width: int, paint: Paint) -> str:
+    """`  ~ lon-a  traffic  tunnels/prod/london.yaml:4`, with the outcome when there is one."""
+    color = ACTION_COLOR[change.action]
+    name = padded(terminal(words.label(change)), name_width)
+    weight = change.severity or ("traffic" if change.impact == "traffic" else "")
+    cells = [(f"{words.SIGNS[change.action]} {name}", color), (f"{weight:<8}", WEIGHT_COLOR.get(weight))]
+    cells += [(f"{change.drift_class:<9}", None)] if change.drift_class else []
+    cells += [(f"{change.outcome:<7}", OUTCOME_COLOR[change.outcome])] if change.outcome else []
+    cells += [(f"{change.check:<11}", WEIGHT_COLOR.get(change.check))] if change.check else []
+    return "  " + paint.row(*cells, (terminal(words.place(change)), None))
+
+
+def _cause(change: ChangeReport) -> str:
+    causes = {
+        "git": "from git",
+        "drift": "already different on Cloudflare",
+        "both": "from git, and already different on Cloudflare",
+    }
+    return causes.get(change.cause or "", "")
+
+
+def _fields(change: ChangeReport, paint: Paint, *, drift: bool) -> Iterator[str]:
+    width = widest([terminal(field.path) for field in change.fields], _NAME_LIMIT)
+    sides = {"-": "  live only", "+": "  declared only"} if drift else {"-": "", "+": ""}
+    declared = drift and change.drift_class == "changed"
+    for field in change.fields:
+        path = " " * _INDENT + padded(terminal(field.path), width)
+        if items := words.items(field):
+            deeper = " " * (_INDENT + 2)
+            said = (f"{sign} {terminal(words.value(item))}{sides[sign]}" for sign, item in items)
+            lines = (deeper + paint.cut(line, len(deeper)) for line in said)
+            yield f"{path}  {words.kept(field)}".rstrip()
+            yield from first(lines, len(items), _ITEMS, deeper)
+        else:
+            value = words.drift_difference(field) if declared else words.difference(field, change.action)
+            yield f"{path}  {paint.cut(terminal(value), columns(path) + 2)}"
+
+
+def _ways_out(account: AccountReport, paint: Paint) -> Iterator[str]:
+    if account.ways_out is None:
+        return
+    yield f"  {paint('Revert on Cloudflare:', 'bold')}  {terminal(account.ways_out.revert)}"
+    if account.ways_out.accept:
+        yield f"  {paint('Accept into git:', 'bold')}       save these lines and run `git apply` on them"
+        yield ""
+        yield from (terminal(line) for line in account.ways_out.accept.rstrip("\n").split("\n"))
+
+
+def _keys(keys: tuple[KeyStatus, ...], paint: Paint) -> Iterator[str]:
+    width = widest([terminal(key.name) for key in keys], _NAME_LIMIT)
+    for key in keys:
+        age = "age unknown" if key.age_days is None else words.count(key.age_days, "day")
+        due = f"rotate after {words.count(key.rotate_after_days, 'day')}" if key.rotate_after_days else ""
+        yield "  " + paint.row(
+            (padded(terminal(key.name), width), None),
+            (f"{key.outcome or '':<7}", OUTCOME_COLOR.get(key.outcome or "")),
+            ("overdue" if key.overdue else " " * 7, "red"),
+            (f"{age:<11}", None),
+            (terminal(key.reference or "no psk"), None),
+            (due, None),
+        )
+        if key.error:
+            yield from _problem(key.error, paint, " " * _INDENT)
+
+
+def _left(account: AccountReport, command: str, paint: Paint) -> Iterator[str]:
+    """Counts of what is left alone; by name in a drift report, and always what was not checked."""
+    counts = words.left_counts(account)
+    if counts:
+        yield f"  Left alone: {counts}."
+    if account.unmanaged and command != "drift":
+        names = [terminal(item.name) for item in account.unmanaged[:_NAMED]]
+        more = f" and {len(account.unmanaged) - _NAMED:,} more" if len(account.unmanaged) > _NAMED else ""
+        yield f"    no file declares {', '.join(names)}{more}"
+    named = (("unmanaged", account.unmanaged), ("ignored", account.ignored)) if command == "drift" else ()
+    for kind, items in (*named, ("not checked", account.not_checked)):
+        for item in items:
+            yield f"    {paint(f'{kind:<11}', 'dim')}  {terminal(words.left_alone(item))}"
+    for gone in account.resolved:
+        yield f"    {paint('resolved   ', 'green')}  {terminal(words.resolved(gone))}"
+
+
+def columns(text: str) -> int:
+    """How many columns of a terminal the text fills."""
+    if text.isascii():
+        return len(text)
+    return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def padded(text: str, width: int) -> str:
+    """The text filled with spaces up to a width in columns."""
+    return text + " " * (width - columns(text))
+
+
+def widest(texts: Sequence[str], limit: int) -> int:
+    """Columns of the widest text, at most `limit`."""
+    return min(max(map(columns, texts), default=0), limit)

@@ -9,8 +9,7 @@ from reconciler.files.excerpt import Excerpts
 from reconciler.files.load import load
 from reconciler.files.tree import read_tree
 from reconciler.model.problems import Part
-from reconciler.render.paint import Paint
-from reconciler.render.problems import problem
+from reconciler.render.text import Paint, problem
 from tests.yaml.hostile import CORPUS, Hostile
 
 HEAD = "tunnels:\n- name: lon-a\n  cloudflare_endpoint: 203.0.113.1\n  interface_address: 10.0.0.0/31\n"

@@ -4,8 +4,8 @@ import pytest
 
 from reconciler.model.problems import Location, Part, error, warning
 from reconciler.plan.diff import FieldChange
-from reconciler.render import render
-from reconciler.render.paint import columns
+from reconciler.render import Format, render
+from reconciler.render.text import columns
 from reconciler.render.words import moment
 from reconciler.report.values import Report
 from tests.render.payloads import PAYLOADS
@@ -222,3 +222,50 @@ def test_the_json_keeps_times_as_they_came() -> None:
 def test_what_stops_a_plan_stands_right_above_its_counts(accounts: int, lines: list[str]) -> None:
     shown = render(replace(BLOCKED, accounts=BLOCKED.accounts * accounts), "text").splitlines()
     assert shown[-2 - len(lines) : -2] == lines
+
+
+PREFIXES = [f"10.{i}.0.0/16" for i in range(200)]
+MANY = replace(
+    LON_A,
+    drift_class="changed",
+    fields=(
+        FieldChange(
+            "bgp.extra_prefixes",
+            PREFIXES,
+            [*PREFIXES[1:], "10.200.0.0/16"],
+            added=("10.200.0.0/16",),
+            removed=("10.0.0.0/16",),
+        ),
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("report", "format_", "said"),
+    [
+        (
+            PLAN,
+            "text",
+            "      bgp.extra_prefixes  199 unchanged\n        - 10.0.0.0/16\n        + 10.200.0.0/16\n",
+        ),
+        (
+            DRIFT,
+            "text",
+            "  199 unchanged\n        - 10.0.0.0/16  live only\n        + 10.200.0.0/16  declared only\n",
+        ),
+        (PLAN, "markdown", "  bgp.extra_prefixes (199 unchanged):\n-   10.0.0.0/16\n+   10.200.0.0/16\n"),
+        (DRIFT, "markdown", "  bgp.extra_prefixes (199 unchanged):\n-   10.0.0.0/16\n+   10.200.0.0/16\n"),
+    ],
+)
+def test_of_a_long_list_only_what_changed_is_shown(report: Report, format_: Format, said: str) -> None:
+    shown = render(replace(report, accounts=(account(changes=(MANY,)),)), format_)
+    assert said in shown
+    assert "10.1.0.0/16" not in shown
+
+
+@pytest.mark.parametrize("format_", ["text", "markdown"])
+def test_of_many_changed_items_the_first_are_shown(format_: Format) -> None:
+    field = FieldChange("bgp.extra_prefixes", [], PREFIXES, added=tuple(PREFIXES))
+    shown = render(replace(PLAN, accounts=(account(changes=(replace(LON_A, fields=(field,)),)),)), format_)
+    assert [prefix in shown for prefix in PREFIXES] == [True] * 20 + [False] * 180
+    assert "    and 180 more\n" in shown

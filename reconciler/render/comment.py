@@ -1,14 +1,16 @@
-"""The prose of a Markdown report: title, context, caution, diagnostics, calls, what comes next."""
+"""What a Markdown comment says around its changes: title, context, caution, lists, calls, what comes next."""
 
 from collections.abc import Iterator
 from hashlib import sha256
 
-from reconciler.render import safe, verdicts, words
-from reconciler.render.clip import clipped, few, first, https
+from reconciler.model.psk import KeyStatus
+from reconciler.render import safe, words
 from reconciler.render.comment_changes import place, said, trouble, tunnel
+from reconciler.render.safe import clipped, fence, few, first, https, size
 from reconciler.report.values import AccountReport, ChangeReport, DiagnosticReport, Report
 
 _NAMES, _LINES, _ACCOUNTS, _SAID = 10, 20, 8, 6
+_LARGEST_PATCH = 20_000
 
 
 def title(report: Report) -> str:
@@ -27,11 +29,11 @@ def emoji(report: Report) -> str:
 
 
 def _headline(report: Report) -> str:
-    sentence = verdicts.verdict(report).rstrip(".")
+    sentence = words.verdict(report).rstrip(".")
     if report.command == "plan" and report.outcome in {"ok", "changes", "blocked", "rejected"}:
         changed = any(report.summary.planned.values())
-        counts = verdicts.planned(report.summary).replace(", ", " · ") if changed else "no changes"
-        counts = " · ".join([counts, *verdicts.key_counts(report)])
+        counts = words.planned(report.summary).replace(", ", " · ") if changed else "no changes"
+        counts = " · ".join([counts, *words.key_counts(report)])
         stopped = {"blocked": " · blocked", "rejected": " · refused by Cloudflare"}
         return f"plan: {counts}{stopped.get(report.outcome, '')}"
     head, _, rest = sentence.partition(": ")
@@ -214,3 +216,63 @@ def digest(report: Report) -> str | None:
         return None
     lines = "".join(f"{name} {own}\n" for name, own in sorted(found, key=str))
     return f"sha256:{sha256(lines.encode('utf-8', 'backslashreplace')).hexdigest()}"
+
+
+def ways_out(account: AccountReport) -> str:
+    """Both ways to end the drift, ready to copy."""
+    if account.ways_out is None:
+        return ""
+    revert = fence([safe.visible(account.ways_out.revert)[:1000]], "sh")
+    parts = [f"**Revert on Cloudflare** ({_name(account)}):", revert]
+    if account.ways_out.accept:
+        lines = [safe.visible(line) for line in account.ways_out.accept.rstrip("\n").split("\n")]
+        patch = fence(lines, "diff")
+        if size(patch) > _LARGEST_PATCH:
+            return "\n\n".join(
+                [*parts, "**Accept into git**: the patch is too long for here; the JSON report holds it."]
+            )
+        fold = "<details><summary><b>Accept into git</b>: a patch for <code>git apply</code></summary>"
+        parts += [fold, patch, "</details>"]
+    return "\n\n".join(parts)
+
+
+def left_alone(account: AccountReport, *, several: bool) -> Iterator[str]:
+    """One line per tunnel that is left alone or was not checked, and per difference since gone."""
+    where = f" in {_name(account)}" if several else ""
+    kinds = {"not checked": account.not_checked, "unmanaged": account.unmanaged, "ignored": account.ignored}
+    for kind, items in kinds.items():
+        for item in items:
+            yield f"- {kind}{where}: {clipped(words.left_alone(item), safe.markdown, 250)}"
+    for gone in account.resolved:
+        yield f"- resolved{where}: {clipped(words.resolved(gone), safe.markdown, 250)}"
+
+
+def _name(account: AccountReport) -> str:
+    return clipped(account.account, safe.markdown_code, 60)
+
+
+def keys(account: AccountReport) -> Iterator[str]:
+    """One line per pre-shared key: its age, where it comes from, how setting it ended."""
+    for key in account.keys:
+        name = clipped(key.name, safe.markdown_code, 100)
+        yield f"- {name}: {clipped(', '.join(_key(key)), safe.markdown, 250)}"
+
+
+def _key(key: KeyStatus) -> Iterator[str]:
+    if key.outcome:
+        yield key.outcome
+    if key.overdue:
+        yield "overdue"
+    yield "age unknown" if key.age_days is None else words.count(key.age_days, "day") + " old"
+    yield key.reference or "no psk"
+    if key.error:
+        yield f"{key.error.message} ({key.error.code})"
+        yield from (text for text, _ in words.more(key.error))
+
+
+def account(found: AccountReport) -> str:
+    """One line for an account: its size, its token's variable, whether it is paused."""
+    token = f", token from {found.token.env}" if found.token else ""
+    paused = f", paused: {found.paused}" if found.paused is not None else ""
+    about = clipped(f"{words.count(found.managed, 'tunnel')}{token}{paused}", safe.markdown, 250)
+    return f"- {_name(found)}: {about}"
