@@ -40,6 +40,7 @@ def run() -> NoReturn:
         with suppress(OSError):
             sys.stderr.write("\nInterrupted.\n")
         code = _INTERRUPTED
+    gc.freeze()  # the interpreter's last collection would walk through every tunnel once more, and find nothing
     sys.exit(code)
 
 
