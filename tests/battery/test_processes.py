@@ -77,10 +77,10 @@ def test_a_killed_apply_is_repaired_by_running_it_again(files, number):
     with serve(simulator, answer=killer) as server:
         with start(files, server.base_url) as first:
             killer.client = first
-            first.communicate(timeout=30)
+            first.communicate(timeout=120)
         killer.client = None
         with start(files, server.base_url) as second:
-            text = second.communicate(timeout=60)[0].decode()
+            text = second.communicate(timeout=120)[0].decode()
 
     assert first.returncode == -signal.SIGKILL
     assert second.returncode == 0, text

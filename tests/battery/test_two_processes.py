@@ -43,7 +43,7 @@ class Ran:
             cwd=ROOT,
             env={"PATH": os.environ["PATH"], "CLOUDFLARE_API_TOKEN": "t", "A_PSK": "from env", "XDG_STATE_HOME": state},
             capture_output=True,
-            timeout=60,
+            timeout=120,
             check=False,
         )
         self.code = found.returncode

@@ -42,12 +42,12 @@ def test_a_second_apply_waits_for_the_first_and_lists_after_it(world: World) -> 
     world.declare(tunnel(1))
     gate = world.answer = Gate("POST")
     with start(world, *APPLY) as first:
-        assert gate.reached.wait(20)
+        assert gate.reached.wait(120)
         with start(world, *APPLY) as second:
             assert second.stderr is not None
             line = second.stderr.readline()
             gate.go_on.set()
-            assert (first.wait(30), second.wait(30)) == (0, 0)
+            assert (first.wait(120), second.wait(120)) == (0, 0)
     assert line == f"Waiting for another apply of account prod, process {first.pid}.\n"
     assert world.calls == ["GET", "POST", "GET", "GET"]
 
@@ -81,7 +81,7 @@ def test_the_first_signal_ends_the_wait(world: World, number: int) -> None:
         assert process.stderr is not None
         line = process.stderr.readline()
         process.send_signal(number)
-        assert process.wait(30) == 8
+        assert process.wait(120) == 8
     assert line.startswith("Waiting for another apply of account prod")
     assert world.calls == []
 
@@ -110,7 +110,7 @@ def test_a_killed_run_keeps_nobody_waiting(world: World) -> None:
     world.declare(tunnel(1))
     gate = world.answer = Gate("POST")
     with start(world, *APPLY) as process:
-        assert gate.reached.wait(20)
+        assert gate.reached.wait(120)
         process.kill()
         process.wait()
         gate.go_on.set()
@@ -175,7 +175,7 @@ def test_a_signal_ends_the_wait_for_a_sandbox(world: World) -> None:
         assert process.stderr is not None
         line = process.stderr.readline()
         process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 8
+        assert process.wait(120) == 8
     assert line.startswith("Waiting for another drift in the sandbox box.json")
     assert not (world.root / "box.json").exists()
 

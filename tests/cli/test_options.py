@@ -312,7 +312,7 @@ def test_the_deadline_ends_a_run(world: World) -> None:
 def python(world: World, *argv: str, **options) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, *argv]
     return subprocess.run(  # noqa: S603
-        command, cwd=world.root, env=world.child(), text=True, capture_output=True, timeout=60, check=False, **options
+        command, cwd=world.root, env=world.child(), text=True, capture_output=True, timeout=120, check=False, **options
     )
 
 

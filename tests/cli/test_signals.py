@@ -25,7 +25,7 @@ class Gate:
     def __call__(self, sim: Simulator, request):
         if request.method == self.method and not self.reached.is_set():
             self.reached.set()
-            assert self.go_on.wait(20)
+            assert self.go_on.wait(120)
         return sim.handle(request)
 
 
@@ -38,12 +38,12 @@ def start(world: World, *argv: str, **options) -> subprocess.Popen[str]:
 def stopped(world: World, gate: Gate, number: int, *argv: str) -> tuple[int, str, str]:
     world.answer = gate
     with start(world, *argv) as process:
-        assert gate.reached.wait(20)
+        assert gate.reached.wait(120)
         process.send_signal(number)
         assert process.stderr is not None
         said = process.stderr.readline() + process.stderr.readline()
         gate.go_on.set()
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=120)
     return process.returncode, out, said + err
 
 
@@ -95,13 +95,13 @@ def test_a_second_signal_ends_at_once(world: World) -> None:
     world.declare(tunnel(1, description="x"))
     gate = world.answer = Gate("PUT")
     with start(world, "apply", "--auto-approve") as process:
-        assert gate.reached.wait(20)
+        assert gate.reached.wait(120)
         process.send_signal(signal.SIGTERM)
         assert process.stderr is not None
         process.stderr.readline()
         process.stderr.readline()
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == -signal.SIGTERM
+        assert process.wait(120) == -signal.SIGTERM
         gate.go_on.set()
 
 
@@ -115,7 +115,7 @@ def test_a_person_at_a_terminal_is_asked(world: World, answer: str) -> None:
         while b"is taken: " not in shown:
             shown += os.read(mine, 65536)
         os.write(mine, answer.encode())
-        out, _ = process.communicate(timeout=30)
+        out, _ = process.communicate(timeout=120)
     os.close(mine)
     assert b"1 to create" in shown
     assert json.loads(out)["outcome"] == ("ok" if answer == "yes\n" else "blocked")
@@ -132,7 +132,7 @@ def test_a_question_can_be_interrupted(world: World) -> None:
         while b"is taken: " not in shown:
             shown += os.read(mine, 65536)
         process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=30)
+        out, _ = process.communicate(timeout=120)
     os.close(mine)
     assert (process.returncode, json.loads(out)["outcome"]) == (8, "interrupted")
     assert world.names() == {}
@@ -156,7 +156,7 @@ def test_the_wait_for_a_pipe_that_nobody_writes_obeys_the_first_signal(
     os.mkfifo(world.root / "pipe")
     with start(world, *argv, "pipe", "-o", "json") as process, (world.root / "pipe").open("w"):
         process.send_signal(number)  # it has opened the pipe by now, and waits for its end
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=120)
     assert (process.returncode, json.loads(out)["diagnostics"][0]["code"], err) == (8, "interrupted", said)
     assert world.calls == []
 
@@ -186,5 +186,5 @@ main.run()
 @pytest.mark.parametrize("module", ["reconciler.cli.options", "argparse", "reconciler.cli.context"])
 def test_a_signal_while_the_program_starts_shows_no_traceback(world: World, module: str) -> None:
     command = [sys.executable, "-c", INTERRUPTED_AT, module, "validate"]
-    ran = subprocess.run(command, cwd=world.root, capture_output=True, text=True, timeout=30, check=False)  # noqa: S603
+    ran = subprocess.run(command, cwd=world.root, capture_output=True, text=True, timeout=120, check=False)  # noqa: S603
     assert (ran.returncode, ran.stdout, ran.stderr) == (8, "", "\nInterrupted.\n")

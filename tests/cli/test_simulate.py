@@ -36,7 +36,7 @@ def test_the_tool_converges_through_faults_and_the_state_survives(world: World) 
         (base_url,) = re.findall(r"http://\S+", simulator.stdout.readline())
         ran = world.bare("apply", "--auto-approve", "--parallelism", "1", "-o", "json", "--base-url", base_url)
         simulator.send_signal(signal.SIGTERM)
-        out, err = simulator.communicate(timeout=20)
+        out, err = simulator.communicate(timeout=120)
     assert (simulator.returncode, out, err) == (0, "", "\nStopping.\n")
     assert (ran.code, {c["outcome"] for c in ran.account["changes"]}) == (0, {"applied"})
     kept = json.loads(world.read("state.json"))["accounts"][ID]
@@ -59,7 +59,7 @@ def test_a_state_that_can_not_be_saved_is_told(world: World) -> None:
         world.write("deep", "")
         world.bare("apply", "--auto-approve", "--timeout", "5", "--base-url", base_url)
         simulator.send_signal(signal.SIGTERM)
-        _, err = simulator.communicate(timeout=20)
+        _, err = simulator.communicate(timeout=120)
     assert simulator.returncode == 1
     assert "the state file can't be written" in err
     assert "Traceback" not in err

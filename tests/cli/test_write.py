@@ -91,7 +91,7 @@ def child(world: World, *argv: str, **options: Any) -> subprocess.CompletedProce
     command = [sys.executable, "-m", "reconciler", *argv]
     defaults = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     return subprocess.run(  # noqa: S603
-        command, cwd=world.root, env=world.child(), check=False, timeout=60, **(defaults | options)
+        command, cwd=world.root, env=world.child(), check=False, timeout=120, **(defaults | options)
     )
 
 

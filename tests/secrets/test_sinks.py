@@ -157,7 +157,7 @@ def in_a_child(script: str, tmp_path: Path, *before: str) -> str:
     """What a script prints in a process of its own, which limits itself and nobody else."""
     # Without -B it would write its modules' byte code, cut at the limit, beside the source.
     child = [*before, sys.executable, "-B", "-c", textwrap.dedent(script), str(tmp_path / "lon-a.key")]
-    return subprocess.run(child, check=True, capture_output=True, text=True, timeout=60).stdout  # noqa: S603
+    return subprocess.run(child, check=True, capture_output=True, text=True, timeout=120).stdout  # noqa: S603
 
 
 PROBE_WITH_LITTLE_ROOM = """
