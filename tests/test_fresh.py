@@ -44,6 +44,11 @@ def test_a_lock_names_hashes_and_no_place_to_take_packages_from(lock: Path):
     assert re.search(r"://|^-", text, re.MULTILINE) is None
 
 
+def test_no_pattern_holds_a_possessive_group_which_python_before_3_11_5_matches_wrongly():
+    sources = sorted((ROOT / "reconciler").rglob("*.py"))
+    assert [p.name for p in sources if re.search(r"\)[*+?]\+", p.read_text(encoding="utf-8"))] == []
+
+
 TOOLS = "mkdir -p .venv/bin && cd .venv/bin && ln -s /bin/true mypy && cp mypy ruff && cp mypy lint-imports"
 TOOLS = f"({TOOLS} && cp mypy zizmor && cp mypy reconciler)"
 

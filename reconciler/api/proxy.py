@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from urllib.parse import unquote, urlsplit
 
 _HOST = re.compile(r"(?:[\w-]{1,63}\.)*[\w-]{1,63}\.?|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*")
-_PASSWORD = re.compile(r"\s*(?:[A-Za-z0-9+.-]*:/+)?+[^:@]*:(.+)@[^@]*", re.DOTALL)
+_PASSWORD = re.compile(r"\s*(?:[A-Za-z0-9+.-]*:/+|(?![A-Za-z0-9+.-]*:/))[^:@]*:(.+)@[^@]*", re.DOTALL)
 _GIVE = "Give an HTTP proxy, such as http://proxy.example:3128, or unset it."
 
 
