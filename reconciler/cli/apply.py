@@ -25,8 +25,7 @@ from reconciler.cli.plan import (
     stale,
     too_strict,
 )
-from reconciler.engine.apply import apply
-from reconciler.engine.drive import drive
+from reconciler.engine.apply import apply, drive
 from reconciler.model.problems import Problem, error
 from reconciler.model.verdict import Result
 from reconciler.plan.build import Plan

@@ -7,8 +7,7 @@ from reconciler.api.call import Step
 from reconciler.cli.clients import Clients
 from reconciler.cli.context import Context, Halt, halt
 from reconciler.cli.log import Carry
-from reconciler.engine.apply import Applied
-from reconciler.engine.drive import drive
+from reconciler.engine.apply import Applied, drive
 from reconciler.model.desired import Account, CommandRef, Declared, EnvRef, FileRef, Generated
 from reconciler.model.problems import Diagnostic, has_errors
 from reconciler.model.verdict import Result, Verdict

@@ -262,7 +262,7 @@ def live_tunnels(
     clients: "Clients", account: Account, seen: Collection[str] = ()
 ) -> Live | Denied | NotSent | Refused | Ambiguous:
     """The account's trusted live tunnels, or why they can't be had; `seen` as for `read_list`."""
-    from reconciler.engine.drive import drive
+    from reconciler.engine.apply import drive
     from reconciler.engine.listing import read_list
 
     outcome = drive(read_list(seen), clients.carry(account))
@@ -284,8 +284,8 @@ def keys_in_sinks(ctx: Context, desired: Desired) -> dict[str, Held]:
 
 def server_check(ctx: Context, clients: "Clients", plans: Iterable[Plan]) -> list[AccountReport]:
     """What the server says of each plan."""
+    from reconciler.engine.apply import drive
     from reconciler.engine.check import check
-    from reconciler.engine.drive import drive
 
     def one(plan: Plan) -> AccountReport:
         return checked(plan, drive(check(plan), clients.carry(plan.desired.account)))

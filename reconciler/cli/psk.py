@@ -11,7 +11,7 @@ from reconciler.cli.keys import key_carrier, require, resolved, sinks_of
 from reconciler.cli.lock import lock_accounts
 from reconciler.cli.options import UsageError
 from reconciler.cli.plan import keys_in_sinks, live_tunnels, side_by_side
-from reconciler.engine.drive import drive
+from reconciler.engine.apply import drive
 from reconciler.model.desired import Declared, Desired
 from reconciler.model.forms import tunnel_name
 from reconciler.model.live import Live

@@ -33,9 +33,9 @@ class Checked:
     """What the server says of a plan.
 
     Attributes:
-        accepted: Change keys.
-        refused: Change key to Cloudflare's words.
-        not_checked: Change key to the reason.
+        accepted: Refs of changes.
+        refused: Change ref to Cloudflare's words.
+        not_checked: Change ref to the reason.
         moved: True when the account is not as it was before the check.
         stop: Why the check could not be finished, or None.
     """
@@ -105,19 +105,19 @@ def _creates(seen: Checked, changes: list[Change]) -> Conversation[None]:
 
 
 def _note(seen: Checked, changes: Sequence[Change], outcome: CallOutcome) -> None:
-    keys = [c.ref for c in changes]
+    refs = [c.ref for c in changes]
     match outcome:
         case Answered():
-            seen.accepted.update(keys)
+            seen.accepted.update(refs)
         case Refused():
-            seen.refused.update(dict.fromkeys(keys, problem_of(outcome)))
+            seen.refused.update(dict.fromkeys(refs, problem_of(outcome)))
         case Denied():
-            seen.not_checked.update(dict.fromkeys(keys, _MAY_NOT))
+            seen.not_checked.update(dict.fromkeys(refs, _MAY_NOT))
         case NotSent():
-            seen.not_checked.update(dict.fromkeys(keys, outcome.message))
+            seen.not_checked.update(dict.fromkeys(refs, outcome.message))
             seen.stop = seen.stop or outcome
         case Ambiguous():
-            seen.not_checked.update(dict.fromkeys(keys, outcome.message))
+            seen.not_checked.update(dict.fromkeys(refs, outcome.message))
             seen.stop = seen.stop or problem_of(outcome)
 
 

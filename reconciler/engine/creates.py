@@ -16,8 +16,8 @@ from reconciler.api.call import (
     problem_of,
 )
 from reconciler.engine.listing import AGREEMENT_SECONDS
+from reconciler.engine.psk import set_psks
 from reconciler.engine.run import TRIES, Run, name_changed
-from reconciler.engine.setkeys import send_keys
 from reconciler.model.forms import same_letters
 from reconciler.model.kind import IPSEC_TUNNEL
 from reconciler.model.live import Live, LiveTunnel
@@ -47,7 +47,7 @@ def create(run: Run, changes: Iterable[Change]) -> Conversation[None]:
     under an id that was not there before, and sent again only after two lists, some seconds apart, that both lack it. A
     refusal of one that was sent again may come from its own first try, so the list decides about that too.
     """
-    pending = run.ready(_untaken(run, changes))
+    pending = run.ready(run.left_to_do(changes, lambda change, _: taken_meanwhile(run, change)))
     for attempt in range(TRIES):
         if not pending:
             return
@@ -59,23 +59,18 @@ def create(run: Run, changes: Iterable[Change]) -> Conversation[None]:
                 unsure.append((change, outcome))
             else:
                 _settle(run, change, outcome)
-        pending = (yield from _find(run, unsure, again=attempt + 1 < TRIES)) if unsure else []
+        pending = (yield from find(run, unsure, again=attempt + 1 < TRIES)) if unsure else []
 
 
-def _untaken(run: Run, changes: Iterable[Change]) -> list[Change]:
-    """Those whose name and network the latest list shows with nobody else, who came since the plan was made."""
-    if not run.looked_again:
-        return list(changes)
-    names = {t.name for t in run.live.tunnels.values() if t.id not in run.plan.live.tunnels}
-    run.decide((c for c in changes if c.name in names), Verdict(Result.FAILED, _MADE))
-    free = [c for c in changes if c.name not in names]
-    on_theirs = {c.ref for c in free if run.stand_in(c, run.live)}
-    run.decide((c for c in free if c.ref in on_theirs), Verdict(Result.FAILED, _TAKEN))
-    return [c for c in free if c.ref not in on_theirs]
+def taken_meanwhile(run: Run, change: Change) -> Verdict | None:
+    """The verdict on a create whose name or network somebody else took since the plan was made; else None."""
+    if any(t.name == change.name and t.id not in run.plan.live.tunnels for t in run.live.tunnels.values()):
+        return Verdict(Result.FAILED, _MADE)
+    return Verdict(Result.FAILED, _TAKEN) if run.stand_in(change, run.live) else None
 
 
 def _call(run: Run, change: Change) -> Call:
-    key = run.key_of(change)
+    key = run.psk_of(change)
     keys = {"": key} if key else {}
     return Call(Verb.CREATE, body=nested(change.target), psks=keys)
 
@@ -91,7 +86,7 @@ def _settle(run: Run, change: Change, outcome: CallOutcome) -> None:
             run.decide([change], Verdict(Result.FAILED, problem_of(outcome)))
 
 
-def _find(run: Run, unsure: _Unsure, *, again: bool) -> Conversation[list[Change]]:
+def find(run: Run, unsure: _Unsure, *, again: bool) -> Conversation[list[Change]]:
     """Decide lost creates from the list; returns those to send again, which two agreeing lists lack.
 
     Args:
@@ -109,7 +104,7 @@ def _find(run: Run, unsure: _Unsure, *, again: bool) -> Conversation[list[Change
             yield Pause(AGREEMENT_SECONDS, "before a second list that must agree with the first")
         elif not unsure:
             break
-    yield from _send_keys(run, adopted)
+    yield from _set_psks_again(run, adopted)
     again = again and run.stop is None
     _give_up(run, [(c, o) for c, o in unsure if not again or isinstance(o, Refused)])
     return [c for c, o in unsure if again and isinstance(o, Ambiguous)]
@@ -132,7 +127,7 @@ def _recognise(run: Run, change: Change, outcome: Ambiguous | Refused, live: Liv
         if other is not None:
             run.decide([change], Verdict(Result.UNKNOWN, _renamed(change, other)))
         return other is not None
-    ours = [t for t in named if _ours(run, change, t)]
+    ours = [t for t in named if is_ours(run, change, t)]
     if len(ours) == 1:
         adopted[ours[0].id] = change
         run.decide([change], APPLIED)
@@ -142,7 +137,8 @@ def _recognise(run: Run, change: Change, outcome: Ambiguous | Refused, live: Liv
     return True
 
 
-def _ours(run: Run, change: Change, tunnel: LiveTunnel) -> bool:
+def is_ours(run: Run, change: Change, tunnel: LiveTunnel) -> bool:
+    """Whether a listed tunnel is the one that was sent: by the settings that identify it, under a new id."""
     settings = change.target
     same = all(tunnel.settings.get(path) == settings.get(path) for path in IPSEC_TUNNEL.identity)
     return same and tunnel.id not in run.plan.live.tunnels
@@ -164,13 +160,13 @@ def _renamed(change: Change, other: LiveTunnel) -> Problem:
     return Problem("network-taken", message, remedy)
 
 
-def _send_keys(run: Run, adopted: dict[str, Change]) -> Conversation[None]:
+def _set_psks_again(run: Run, adopted: dict[str, Change]) -> Conversation[None]:
     """Set the keys of adopted tunnels again: setting the same value twice is harmless, a missing key is an outage.
 
     It also settles whose key a tunnel has that was, after all, made by somebody else at the same time.
     """
-    keys = {tunnel_id: key for tunnel_id, c in adopted.items() if (key := run.key_of(c))}
-    verdicts = {} if run.stop is not None else (yield from send_keys(keys, run.send))
+    keys = {tunnel_id: key for tunnel_id, c in adopted.items() if (key := run.psk_of(c))}
+    verdicts = {} if run.stop is not None else (yield from set_psks(keys, run.send))
     for tunnel_id, key in sorted(keys.items()):
         problem = verdicts[key].problem if key in verdicts else run.stopped()
         if problem is not None:

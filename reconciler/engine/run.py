@@ -1,6 +1,6 @@
 """What one account's apply knows while it goes on: the latest list, a verdict per change, and why it stopped."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -53,18 +53,18 @@ class Run:
     Attributes:
         plan: What is carried out.
         live: The latest trusted list.
-        verdicts: Change key to verdict, for the changes that are decided.
-        final: Keys of changes whose verdict is about a pre-shared key, of which a list says nothing.
+        verdicts: Change ref to verdict, for the changes that are decided.
+        final: Refs of changes whose verdict is about a pre-shared key, of which a list says nothing.
         keyed: Names of tunnels to create whose pre-shared key is sent with the create.
         size: Items of one bulk update; shrinks when the server says that the body is too large.
         bulk_usable: False once a lone item was refused in bulk and taken alone.
         notes: What the report should say about how it went.
         stop: Why nothing more is sent, or None.
         touched: True once a write may have been carried out.
-        made: Keys of creates that surely made their tunnel, with the key that was sent for it.
+        made: Refs of creates that surely made their tunnel, with the key that was sent for it.
         wrote: True once an answer said that a write was done.
         answered: Tunnel id to the settings that the last answer to an update gave.
-        passing: Change key to the borrowed settings a tunnel passes through while a cycle is broken.
+        passing: Change ref to the borrowed settings a tunnel passes through while a cycle is broken.
     """
 
     def __init__(self, plan: Plan, keyed: frozenset[str]) -> None:
@@ -86,8 +86,8 @@ class Run:
         self._deleted: set[str | None] = set()
         self._mates = {c.ref: frozenset(m.ref for m in g) - {c.ref} for g in plan.phases.updates for c in g}
 
-    def key_of(self, change: Change) -> str | None:
-        """Key name of a created tunnel, or None when no key is sent with it."""
+    def psk_of(self, change: Change) -> str | None:
+        """The name of the pre-shared key of a tunnel to create, or None when none is sent with it."""
         return change.name if change.name in self.keyed else None
 
     def send(self, calls: Sequence[Call]) -> Conversation[tuple[CallOutcome, ...]]:
@@ -137,10 +137,24 @@ class Run:
         new = (t for i, t in live.tunnels.items() if i not in self.plan.live.tunnels and t.name != change.name)
         return next((t for t in new if any(clash(a, b) for a in wants for b in claims(t.settings, NETWORKS))), None)
 
-    @property
-    def looked_again(self) -> bool:
-        """True when there is a later list than the one that the plan was made from."""
-        return self.live is not self.plan.live
+    def left_to_do(
+        self, changes: Iterable[Change], judge: Callable[[Change, LiveTunnel | None], Verdict | None]
+    ) -> list[Change]:
+        """The changes that are still to be made as planned; the others are decided.
+
+        The list may have been read again since the plan was made, because of some other change. What others did
+        meanwhile shows in it: to go on as planned would undo their work unseen, or make a second tunnel of a name.
+
+        Args:
+            changes: About to be sent.
+            judge: The verdict on a change whose tunnel is now listed so, or not at all; None when it is to be sent.
+        """
+        pending = list(changes)
+        if self.live is self.plan.live:
+            return pending
+        found = {change.ref: judge(change, self.live.tunnels.get(change.ref)) for change in pending}
+        self.verdicts.update((ref, verdict) for ref, verdict in found.items() if verdict is not None)
+        return [change for change in pending if found[change.ref] is None]
 
     def pause(self, attempt: int, why: str) -> Conversation[None]:
         """Wait before the given attempt (from 0) is repeated."""
@@ -187,7 +201,7 @@ class Run:
 
         Args:
             changes: In order.
-            together: Keys of changes that go in the same call.
+            together: Refs of changes that go in the same call.
         """
         sendable = []
         for change in changes:

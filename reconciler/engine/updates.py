@@ -6,7 +6,9 @@ applied only when an answer or a list says so; and at the end a list proves all 
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import partial
+from itertools import chain
 
 from reconciler.api.call import ApiError, Call, Conversation, Refused, Verb, problem_of
 from reconciler.engine.run import Run
@@ -45,30 +47,23 @@ def update(run: Run, groups: Sequence[Group]) -> Conversation[None]:
 
 def _bulk(run: Run, groups: Sequence[Group]) -> Conversation[Refused | None]:
     """Send these groups in one call. None when every change in it is decided."""
-    undecided = _as_planned(run, [c for g in groups for c in g if c.ref not in run.verdicts])
-    changes = run.ready(undecided, frozenset(c.ref for c in undecided))
+    pending = undecided(run, chain.from_iterable(groups))
+    changes = run.ready(pending, frozenset(c.ref for c in pending))
     if not changes:
         return None
     if not run.bulk_usable:
         yield from _singly(run, groups)
         return None
-    return (yield from write(run, changes, lambda pending: _bulk_call(run, pending), lambda c, t: _judge(run, c, t)))
+    return (yield from write(run, changes, lambda pending: bulk_call(run, pending), partial(judge, run)))
 
 
-def _as_planned(run: Run, changes: list[Change]) -> list[Change]:
-    """Those that the latest list does not show as done or as changed by somebody else; the others are decided.
-
-    A list that was read on the way, because of some other change, must not be ignored: the update would undo unseen
-    what it shows.
-    """
-    if not run.looked_again:
-        return changes
-    found = {c.ref: _judge(run, c, run.live.tunnels.get(c.ref)) for c in changes}
-    run.verdicts.update((key, verdict) for key, verdict in found.items() if verdict is not None)
-    return [c for c in changes if found[c.ref] is None]
+def undecided(run: Run, changes: Iterable[Change]) -> list[Change]:
+    """Those without a verdict, also after a look at the latest list."""
+    return run.left_to_do((c for c in changes if c.ref not in run.verdicts), partial(judge, run))
 
 
-def _bulk_call(run: Run, changes: list[Change]) -> Call:
+def bulk_call(run: Run, changes: list[Change]) -> Call:
+    """One call for these changes."""
     return Call(Verb.UPDATE, body={"items": [{"id": c.id, **_body(run, c, c.target)} for c in changes]})
 
 
@@ -77,11 +72,11 @@ def _body(run: Run, change: Change, settings: Settings) -> dict[str, object]:
     return update_body(observed.raw if observed else {}, settings)
 
 
-def _judge(run: Run, change: Change, now: LiveTunnel | None) -> Verdict | None:
-    """After an ambiguous update: done, to be sent again (still as it was), or changed by somebody else.
+def judge(run: Run, change: Change, now: LiveTunnel | None) -> Verdict | None:
+    """What a new list says of an update: done, changed by somebody else, or None: it is to be sent.
 
-    Only what is just as this run found it or left it is sent again; anything else is the work of others, which an
-    update would undo unseen.
+    Sent is only what is just as this run found it or left it. Anything else is the work of others, which an update
+    would undo unseen.
     """
     if now is None:
         message = "the tunnel was deleted by somebody else meanwhile"
@@ -132,8 +127,8 @@ def _lone(run: Run, group: Group, refusal: Refused, *, sent: bool) -> Conversati
     The PUT is the judge: what it refuses has failed. What it takes was refused for what surrounded it: alone in a bulk
     call, then the server takes none; among others, then calls were too large.
     """
-    undecided = _as_planned(run, [c for c in group if c.ref not in run.verdicts])
-    if not run.ready(undecided, frozenset(c.ref for c in undecided)):
+    pending = undecided(run, group)
+    if not run.ready(pending, frozenset(c.ref for c in pending)):
         return
     if len(group) > 1:
         yield from _detour(run, group, refusal)
@@ -155,7 +150,7 @@ def _singly(run: Run, groups: Sequence[Group]) -> Conversation[None]:
         if len(group) > 1:
             yield from _lone(run, group, _NO_BULK, sent=False)
             continue
-        for change in run.ready(_as_planned(run, [c for c in group if c.ref not in run.verdicts])):
+        for change in run.ready(undecided(run, group)):
             yield from _put(run, change)
 
 
@@ -163,11 +158,11 @@ def _put(run: Run, change: Change, settings: Settings | None = None) -> Conversa
     """PUT one tunnel by its id; a refusal is its verdict."""
     target = change.target if settings is None else settings
 
-    def judge(one: Change, now: LiveTunnel | None) -> Verdict | None:
-        return APPLIED if now is not None and now.settings == target else _judge(run, one, now)
+    def judge_put(one: Change, now: LiveTunnel | None) -> Verdict | None:
+        return APPLIED if now is not None and now.settings == target else judge(run, one, now)
 
     refusal = yield from write(
-        run, [change], lambda _: Call(Verb.UPDATE_ONE, _body(run, change, target), change.id), judge
+        run, [change], lambda _: Call(Verb.UPDATE_ONE, _body(run, change, target), change.id), judge_put
     )
     if refusal is not None:
         run.decide([change], Verdict(Result.FAILED, problem_of(refusal)))
@@ -180,7 +175,7 @@ def _detour(run: Run, group: Group, refusal: Refused) -> Conversation[None]:
     crash leaves parked is plain drift, which the next run plans away.
     """
     # Whoever else applies may have done it meanwhile: then parking a member would be harm.
-    waiting = yield from look(run, group, refusal, lambda c, t: _judge(run, c, t))
+    waiting = yield from look(run, group, refusal, partial(judge, run))
     if len(waiting) < len(group):
         for change in run.ready(waiting, frozenset(c.ref for c in waiting)):
             yield from _put(run, change)
@@ -192,7 +187,7 @@ def _detour(run: Run, group: Group, refusal: Refused) -> Conversation[None]:
         return
     parked: dict[str, Change] = {}
     for i, leg in enumerate(detour.legs):
-        if _as_planned(run, [leg.change]):
+        if run.left_to_do([leg.change], partial(judge, run)):
             yield from _put(run, leg.change, leg.settings)
         if run.verdicts.get(leg.change.ref) != APPLIED:
             yield from _back_out(run, detour.legs, i)

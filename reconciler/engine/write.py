@@ -61,9 +61,10 @@ def write(
 
 
 def _still_sendable(run: Run, pending: list[Change]) -> list[Change]:
-    """Without those that need a change which fell out of their call and was not applied.
+    """Those that may go in the next, smaller call.
 
-    Each that goes may leave others without what they need, so it is asked until nothing changes any more.
+    A change may need another one that was in the call with it and has failed since. Taking it out can leave a third
+    change without what that one needs, and so on: hence the loop.
     """
     while True:
         fewer = run.ready(pending, frozenset(c.ref for c in pending))

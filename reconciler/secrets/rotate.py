@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from reconciler.api.call import Answered, Pause, problem_of
 from reconciler.engine.listing import read_list
-from reconciler.engine.setkeys import send_keys
+from reconciler.engine.psk import set_psks
 from reconciler.model.desired import CommandRef, Declared, EnvRef, External, FileRef, Generated
 from reconciler.model.live import LiveTunnel
 from reconciler.model.problems import Problem
@@ -36,7 +36,7 @@ def set_keys(targets: Sequence[Declared]) -> KeySteps:
         live = yield from _listed(targets, wrong)
     if any(wrong.values()):
         return _all_or_nothing(wrong)
-    return (yield from send_keys({live[t.name].id: t.name for t in targets}))
+    return (yield from set_psks({live[t.name].id: t.name for t in targets}))
 
 
 def rotate(targets: Sequence[Declared]) -> KeySteps:
@@ -68,7 +68,7 @@ def rotate(targets: Sequence[Declared]) -> KeySteps:
             send[live[target.name].id] = target.name
         else:
             generate.append(live[target.name])
-    sent = yield from send_keys(send)
+    sent = yield from set_psks(send)
     verdicts |= sent
     verdicts |= yield from promote(name for name, verdict in sent.items() if verdict == APPLIED)
     verdicts |= yield from _generate(generate)

@@ -7,7 +7,7 @@ from typing import Any
 from reconciler.api import answers, wire
 from reconciler.api import exchange as edge
 from reconciler.api.call import Answered, Call, NotSent, Refused, Verb
-from reconciler.engine import apply, creates, deletes, run, updates, verify
+from reconciler.engine import apply, creates, run, updates, verify
 from reconciler.model import forms, live, psk, settings
 from reconciler.model.live import Live
 from reconciler.model.settings import nested
@@ -143,7 +143,7 @@ def one_list_is_enough_to_send_a_create_again() -> list[Patch]:
         one.decide((c for c, _ in unsure if c.name in names), run.APPLIED)
         return [c for c, _ in unsure if c.name not in names]
 
-    return [(creates, "_find", find)]
+    return [(creates, "find", find)]
 
 
 def _answers(change: Callable[[Call, Any], Any]) -> list[Patch]:
@@ -229,7 +229,7 @@ def all_deletes_go_first() -> list[Patch]:
 def _deleting_first(real: Any) -> Any:
     def first(plan: Any, keyed: Any) -> Any:
         one = run.Run(plan, keyed)
-        yield from deletes.delete(one, plan.phases.deletes)
+        yield from apply.delete(one, plan.phases.deletes)
         return (yield from real(plan, keyed))
 
     return first
@@ -238,9 +238,9 @@ def _deleting_first(real: Any) -> Any:
 @bug
 def last_deletes_are_not_skipped() -> list[Patch]:
     def always(one: run.Run) -> Any:
-        yield from deletes.delete(one, one.plan.phases.deletes)
+        yield from apply.delete(one, one.plan.phases.deletes)
 
-    return [(apply, "_last_deletes", always)]
+    return [(apply, "last_deletes", always)]
 
 
 @bug
@@ -328,7 +328,7 @@ def an_update_does_not_clear() -> list[Patch]:
 
 @bug
 def bulk_items_get_the_ids_of_their_neighbours() -> list[Patch]:
-    real = updates._bulk_call  # noqa: SLF001
+    real = updates.bulk_call
 
     def rotated(one: run.Run, changes: Any) -> Call:
         call = real(one, changes)
@@ -337,12 +337,12 @@ def bulk_items_get_the_ids_of_their_neighbours() -> list[Patch]:
         moved = [item | {"id": i} for item, i in zip(items, [*ids[1:], ids[0]], strict=True)]
         return replace(call, body={"items": moved})
 
-    return [(updates, "_bulk_call", rotated)]
+    return [(updates, "bulk_call", rotated)]
 
 
 @bug
 def keys_are_not_sent_with_creates() -> list[Patch]:
-    return [(run.Run, "key_of", lambda *_: None)]
+    return [(run.Run, "psk_of", lambda *_: None)]
 
 
 @bug

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from reconciler.api.call import Answered, Call, Send, Step, Verb
-from reconciler.engine.setkeys import send_keys
+from reconciler.engine.psk import set_psks
 from reconciler.secrets.generate import Made, generate_key
 from reconciler.secrets.secret import Secret, reveal
 from reconciler.simulator.faults import FaultKind
@@ -86,7 +86,7 @@ def _judge_set(story: Story, ids: Mapping[str, str], results: Any) -> None:
 
 def set_keys(story: Story, ids: Mapping[str, str]) -> None:
     """Sets the keys of these tunnels, ids to names, and judges what was said of each."""
-    _judge_set(story, ids, _run(story, send_keys(ids), frozenset(ids)))
+    _judge_set(story, ids, _run(story, set_psks(ids), frozenset(ids)))
 
 
 def run_keys(world: World, faults: Mapping[int, str], seed: int = 0) -> Result:

@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 from reconciler.api import exchange as edge
+from reconciler.api import wire
 from reconciler.api.call import Answered, Call, Send, Verb
-from reconciler.engine import creates, deletes, updates
+from reconciler.engine import apply, creates, updates
 from reconciler.model.live import Live
 from reconciler.model.settings import update_body
 from reconciler.model.tunnel import Impact
@@ -22,7 +23,7 @@ def any_tunnel_of_the_name_is_taken_for_the_lost_create() -> list[Patch]:
     def ours(one: Any, _: Change, tunnel: Any) -> bool:
         return tunnel.id not in one.plan.live.tunnels
 
-    return [(creates, "_ours", ours)]
+    return [(creates, "is_ours", ours)]
 
 
 @bug
@@ -32,7 +33,7 @@ def a_rename_is_a_delete_and_a_create_and_no_guard_stops_it() -> list[Patch]:
 
 @bug
 def unchanged_tunnels_are_sent_along() -> list[Patch]:
-    real = updates._bulk_call  # noqa: SLF001
+    real = updates.bulk_call
 
     def longer(one: Any, changes: Any) -> Call:
         call = real(one, changes)
@@ -41,17 +42,17 @@ def unchanged_tunnels_are_sent_along() -> list[Patch]:
         items = [{"id": t.id, **update_body(t.raw, t.settings)} for t in same]
         return replace(call, body={"items": [*call.body["items"], *items]})
 
-    return [(updates, "_bulk_call", longer)]
+    return [(updates, "bulk_call", longer)]
 
 
 @bug
 def messages_are_reported_as_the_server_wrote_them() -> list[Patch]:
-    return [(edge, "hider", lambda _: str)]
+    return [(wire, "may_be_told", lambda _, errors, __: tuple(errors))]
 
 
 @bug
 def a_name_that_a_list_on_the_way_showed_is_created() -> list[Patch]:
-    return [(creates, "_untaken", lambda _, changes: list(changes))]
+    return [(creates, "taken_meanwhile", lambda *_: None)]
 
 
 @bug
@@ -77,12 +78,12 @@ def a_plan_tries_a_write() -> list[Patch]:
 
 @bug
 def an_update_undoes_what_a_list_on_the_way_showed() -> list[Patch]:
-    return [(updates, "_as_planned", lambda _, changes: changes)]
+    return [(updates, "undecided", lambda one, changes: [c for c in changes if c.ref not in one.verdicts])]
 
 
 @bug
 def a_delete_takes_away_what_somebody_has_edited() -> list[Patch]:
-    return [(deletes, "_as_planned", lambda _, changes: list(changes))]
+    return [(apply, "edited_meanwhile", lambda *_: None)]
 
 
 @bug

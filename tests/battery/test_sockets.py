@@ -8,7 +8,7 @@ import pytest
 
 from reconciler.api.exchange import Client, KeyAccess, Session
 from reconciler.api.http import HttpPort
-from reconciler.engine.drive import drive
+from reconciler.engine.apply import drive
 from reconciler.simulator.faults import FaultKind, apply_fault
 from reconciler.simulator.http import serve
 from reconciler.simulator.message import Reply, Request

@@ -5,8 +5,7 @@ from typing import Any
 
 from reconciler.api.call import Ambiguous, Call, CallOutcome, Pause, Step, Verb
 from reconciler.api.wire import Unsettled, decode, encode
-from reconciler.engine.apply import Applied, apply
-from reconciler.engine.drive import drive
+from reconciler.engine.apply import Applied, apply, drive
 from reconciler.model.desired import Desired
 from reconciler.model.live import Live, live_from_result
 from reconciler.plan.build import Plan, build_plan

@@ -3,8 +3,8 @@ from dataclasses import replace
 import pytest
 
 from reconciler.api.call import Answered, ApiError, Denied, NotSent, Refused, Verb
+from reconciler.engine.apply import drive
 from reconciler.engine.check import check
-from reconciler.engine.drive import drive
 from reconciler.model.live import live_from_result
 from reconciler.model.problems import Problem
 from tests.build import ACCOUNT_ID, desired, tunnel

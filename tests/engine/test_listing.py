@@ -1,9 +1,8 @@
 import pytest
 
 from reconciler.api.call import Answered, ApiError, NotSent, Pause, Refused, Verb
-from reconciler.engine.apply import apply
+from reconciler.engine.apply import apply, drive
 from reconciler.engine.check import check
-from reconciler.engine.drive import drive
 from reconciler.engine.listing import read_list
 from reconciler.model.live import Live
 from tests.build import ACCOUNT_ID, account, desired, live, plan, tunnel

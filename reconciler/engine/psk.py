@@ -31,7 +31,7 @@ def _plainly(calls: Sequence[Call]) -> Conversation[tuple[CallOutcome, ...]]:
     return (yield Send(tuple(calls)))
 
 
-def send_keys(
+def set_psks(
     ids: Mapping[str, str], send: Callable[[Sequence[Call]], Conversation[tuple[CallOutcome, ...]]] = _plainly
 ) -> Conversation[dict[str, Verdict]]:
     """Set keys in one bulk call; the same values are sent again while it is unclear whether they arrived.
