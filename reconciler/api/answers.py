@@ -283,7 +283,7 @@ def _created(call: Call, result: object) -> Answered:
     found = listed if isinstance(listed, list) else [result]
     name = call.body.get("name")
     ids = {_id_of(t) for t in found if isinstance(t, dict) and t.get("name", name) == name} - {None}
-    return Answered(result={"id": ids.pop()} if len(ids) == 1 else {})
+    return Answered(id=ids.pop() if len(ids) == 1 else None)
 
 
 def _updated(result: dict[str, Any]) -> Answered:
@@ -291,9 +291,9 @@ def _updated(result: dict[str, Any]) -> Answered:
     tunnels = result.get(f"modified_{IPSEC_TUNNEL.collection}")
     if not isinstance(tunnels, list):
         if flagged and tunnels is None:
-            return Answered(result={"tunnels": {}})
+            return Answered()
         raise UnreadableError("the answer does not say what was modified")
-    return Answered(result={"tunnels": {i: t for t in tunnels if (i := _id_of(t)) is not None}})
+    return Answered(tunnels={i: t for t in tunnels if (i := _id_of(t)) is not None})
 
 
 def _single(call: Call, result: dict[str, Any], flag: str) -> Answered:
@@ -302,7 +302,7 @@ def _single(call: Call, result: dict[str, Any], flag: str) -> Answered:
     found = _id_of(tunnel)
     if (found is None and not flagged) or (found is not None and found != call.tunnel_id):
         raise UnreadableError(f"the answer does not say that the tunnel was {flag}")
-    return Answered(result={"tunnels": {found: tunnel}} if found and flag == "modified" else {})
+    return Answered(tunnels={found: tunnel} if found and flag == "modified" else {})
 
 
 def _check_flag(result: Mapping[str, Any], flag: str) -> bool:
@@ -333,9 +333,7 @@ def _keys_set(call: Call, result: dict[str, Any]) -> Answered:
     reasons = unapplied if isinstance(unapplied, dict) else {}
     refused = {i: _REASON for i in call.psks if i in reasons}
     # A tunnel that stands in neither is left out of both: silence about a write is not a refusal.
-    return Answered(
-        result={"applied": tuple(i for i in call.psks if i in done and i not in refused), "refused": refused}
-    )
+    return Answered(applied=tuple(i for i in call.psks if i in done and i not in refused), refused=refused)
 
 
 def _key_made(call: Call, result: dict[str, Any], wrap: Wrap) -> Answered:
@@ -346,7 +344,7 @@ def _key_made(call: Call, result: dict[str, Any], wrap: Wrap) -> Answered:
         raise UnreadableError("the answer is about another tunnel")
     metadata = result.get("psk_metadata")
     made_on = metadata.get("last_generated_on") if isinstance(metadata, dict) else None
-    return Answered(result={"psk": wrap(key), "on": made_on if isinstance(made_on, str) else ""})
+    return Answered(psk=wrap(key), made_on=made_on if isinstance(made_on, str) else "")
 
 
 # Whether a list is whole. (API: the list has no pages.) Should it get some one day, a first page must not look like the

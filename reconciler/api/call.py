@@ -67,17 +67,25 @@ class ApiError:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The server did it.
+    """The server did it. What its answer says beside that stands in the fields of the call's verb.
 
     Attributes:
-        live: For LIST: the trusted tunnels.
-        result: Else the envelope's `result`, already checked for its verb: CREATE: `{"id": …}` or `{}` when the answer
-            named none; UPDATE, UPDATE_ONE: `{"tunnels": {id: as answered}}`; SET_PSKS: `{"applied": (…ids),
-            "refused": {id: reason}}`; GENERATE_PSK: `{"psk": Secret, "on": time or ""}`; DELETE: `{}`.
+        live: LIST: the trusted tunnels.
+        id: CREATE: the new tunnel's id, or None when the answer names none.
+        tunnels: UPDATE, UPDATE_ONE: tunnels as answered, by id.
+        applied: SET_PSKS: ids of tunnels that have their key now.
+        refused: SET_PSKS: why others have not, by id.
+        psk: GENERATE_PSK: the key, as the secret that the edge makes of it.
+        made_on: GENERATE_PSK: when it was made, in Cloudflare's words; empty when the answer does not say.
     """
 
     live: Live | None = None
-    result: Mapping[str, Any] = field(default_factory=dict)
+    id: str | None = None
+    tunnels: Mapping[str, Any] = field(default_factory=dict)
+    applied: tuple[str, ...] = ()
+    refused: Mapping[str, str] = field(default_factory=dict)
+    psk: Any = None
+    made_on: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,7 +99,7 @@ def _report(
     seen: Sequence[CallOutcome],
 ) -> Report:
     # Where a sink fails after Cloudflare took the key, the verdict is `failed`; only the answer tells of the write.
-    changed = any(isinstance(o, Answered) and (o.result.get("applied") or o.result.get("psk")) for o in seen)
+    changed = any(isinstance(o, Answered) and (o.applied or o.psk) for o in seen)
     written = changed or any(v.result in (Result.APPLIED, Result.UNKNOWN) for v in verdicts.values())
     codes = {v.problem.code for v in verdicts.values() if v.problem}
     outcome: Outcome = "error"

@@ -71,10 +71,10 @@ def set_psks(
 
 
 def _answer(tunnel_id: str, outcome: Answered, *, doubtful: bool) -> Verdict | None:
-    reason = outcome.result.get("refused", {}).get(tunnel_id)
+    reason = outcome.refused.get(tunnel_id)
     if reason is not None:
-        return _not_taken(Problem("key-refused", str(reason)), doubtful=doubtful)
-    return APPLIED if tunnel_id in outcome.result.get("applied", ()) else None
+        return _not_taken(Problem("key-refused", reason), doubtful=doubtful)
+    return APPLIED if tunnel_id in outcome.applied else None
 
 
 def _not_taken(why: Problem, *, doubtful: bool) -> Verdict:

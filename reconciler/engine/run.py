@@ -105,7 +105,7 @@ class Run:
             if call.verb is Verb.DELETE and (isinstance(outcome, (Answered, Ambiguous)) or contradicts(outcome)):
                 self._deleted.add(call.tunnel_id)
             if isinstance(outcome, Answered):
-                self._remember(outcome.result.get("tunnels", {}))
+                self._remember(outcome.tunnels)
         return outcomes
 
     def _remember(self, tunnels: Mapping[str, Any]) -> None:

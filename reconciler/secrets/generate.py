@@ -45,9 +45,8 @@ def generate_key(before: LiveTunnel) -> Conversation[Made | Verdict]:
     """
     (outcome,) = yield Send((Call(Verb.GENERATE_PSK, tunnel_id=before.id),))
     if isinstance(outcome, Answered):
-        key = outcome.result.get("psk")
-        if isinstance(key, Secret):
-            return Made(key, outcome.result.get("on", ""))
+        if isinstance(outcome.psk, Secret):
+            return Made(outcome.psk, outcome.made_on)
     elif not isinstance(outcome, Ambiguous) and not contradicts(outcome):
         return Verdict(Result.FAILED, problem_of(outcome))
     for wait in (True, False):

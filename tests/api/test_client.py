@@ -101,7 +101,7 @@ def creates(*names):
 
 
 def results(*names):
-    return tuple(Answered(result={"id": name}) for name in names)
+    return tuple(Answered(id=name) for name in names)
 
 
 def test_calls_go_side_by_side_and_outcomes_keep_their_order():

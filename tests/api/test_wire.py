@@ -315,15 +315,15 @@ def test_a_whole_list_is_trusted(body):
             {"unapplied_psks": {ID: None, OTHER: "no"}},
             {"applied": (), "refused": {ID: REASON, OTHER: REASON}},
         ),
-        (GENERATE, {"ipsec_tunnel_id": ID, "psk": "abc"}, {"psk": ["abc"], "on": ""}),
-        (GENERATE, {"psk": "abc", "psk_metadata": {"last_generated_on": "now"}}, {"psk": ["abc"], "on": "now"}),
-        (GENERATE, {"psk": "abc", "psk_metadata": {"last_generated_on": 7}}, {"psk": ["abc"], "on": ""}),
+        (GENERATE, {"ipsec_tunnel_id": ID, "psk": "abc"}, {"psk": ["abc"], "made_on": ""}),
+        (GENERATE, {"psk": "abc", "psk_metadata": {"last_generated_on": "now"}}, {"psk": ["abc"], "made_on": "now"}),
+        (GENERATE, {"psk": "abc", "psk_metadata": {"last_generated_on": 7}}, {"psk": ["abc"], "made_on": ""}),
         (Call(Verb.UPDATE, {"items": []}, validate_only=True), {"modified": False}, {}),
         (Call(Verb.CREATE, validate_only=True), None, {}),
     ],
 )
 def test_a_good_answer_is_reduced_to_what_the_engine_needs(call, result, expected):
-    assert decode(call, Reply(200, {}, good(result)), lambda text: [text]) == Answered(result=expected)
+    assert decode(call, Reply(200, {}, good(result)), lambda text: [text]) == Answered(**expected)
 
 
 @pytest.mark.parametrize(
@@ -582,7 +582,7 @@ def test_another_message_is_withheld_only_if_it_quotes_a_secret(call):
 
 @pytest.mark.parametrize("reason", [KEY, "", None, 5, "too short"])
 def test_the_reason_for_a_refused_key_is_withheld(reason):
-    refused = decode(SET_PSKS, Reply(200, {}, good({"unapplied_psks": {ID: reason}}))).result["refused"]
+    refused = decode(SET_PSKS, Reply(200, {}, good({"unapplied_psks": {ID: reason}}))).refused
     assert refused == {ID: REASON}
 
 

@@ -399,7 +399,7 @@ def a_made_key_is_not_looked_for() -> list[Patch]:
         for step in real(before):
             (outcome,) = yield step
             if isinstance(outcome, Answered):
-                return generate.Made(outcome.result["psk"], outcome.result["on"])
+                return generate.Made(outcome.psk, outcome.made_on)
             return Verdict(Result.FAILED, generate.problem_of(outcome))
 
     return [(keys, "generate_key", careless)]

@@ -72,6 +72,6 @@ def test_an_update_sends_the_unknown_fields_that_the_latest_list_shows():
 
 def test_an_answer_that_shows_an_impossible_tunnel_is_left_to_the_list():
     world = World("a")
-    world.after = {(Verb.UPDATE, 0): Answered(result={"tunnels": {"0" * 32: {"name": "a", "bgp": "?"}}})}
+    world.after = {(Verb.UPDATE, 0): Answered(tunnels={"0" * 32: {"name": "a", "bgp": "?"}})}
     assert world.apply(WISH).converged
     assert world.verbs == ["update", "list"]

@@ -85,12 +85,12 @@ class World:
         if call.verb is Verb.SET_PSKS:
             for name in call.psks.values():
                 self.key[name] = self.ring[name]
-            return Answered(result={"applied": tuple(call.psks), "refused": {}})
+            return Answered(applied=tuple(call.psks))
         name = str(call.tunnel_id).removeprefix("id-")
         self.sent[name] += 1
         self.key[name] = f"there{self.clock}"
         self.generated[name] = self.clock
-        return Answered(result={"psk": Secret(self.key[name]), "on": self.time(self.clock)})
+        return Answered(psk=Secret(self.key[name]), made_on=self.time(self.clock))
 
     def sink(self, step: SinkStep) -> SinkOutcome:
         self.clock += 1
@@ -147,7 +147,7 @@ def _partly(world: World, call: Call, *, silent: bool) -> CallOutcome:
     if not silent:
         world.key[call.psks[left_out]] = before
     refused = {} if silent else {left_out: "busy"}
-    return Answered(result={"applied": tuple(i for i in call.psks if i != left_out), "refused": refused})
+    return Answered(applied=tuple(i for i in call.psks if i != left_out), refused=refused)
 
 
 def _lost(world: World, call: Call) -> CallOutcome:
