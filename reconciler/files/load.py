@@ -38,7 +38,8 @@ from reconciler.model.settings import canonical
 from reconciler.model.tunnel import SETTINGS, Defaults
 from reconciler.yaml.read import Document, DocumentError, Parsed, parse
 
-REQUIRED = tuple(path for path, setting in SETTINGS.items() if setting.required)
+_NOTHING: frozenset[str] = frozenset()
+_REQUIRED = {path: path.split(".") for path, setting in SETTINGS.items() if setting.required}
 _NAMES = ("name", "renamed_from", "removed", "protect", "import_filter_id", "export_filter_id")
 _FREE_TEXT = frozenset((*_NAMES, "description", "reason", "md5_key", "file", "command"))
 """Behind an address or a word like `mid` nobody can mean a comment as a part of the value."""
@@ -135,7 +136,7 @@ def _group(files: AccountFiles, problems: list[Diagnostic]) -> Group:
     """One account with its tunnels; what is wrong is added to `problems`."""
     read = _read(files.account_file, AccountFile, problems)
     defaults: Mapping[str, Any] = {}
-    gone = {path for path in REQUIRED if "." not in path}
+    gone = {path for path in _REQUIRED if "." not in path}
     if read:
         defaults = written(read.value.defaults)
         gone = read.gone.get("defaults", set()) | read.gone.get("", set())
@@ -248,7 +249,7 @@ def _entries(
     defaults = merge(defaults, written(read.value.defaults))
     gone = gone | read.gone.get("defaults", set()) | read.gone.get("", set()) & {"defaults"}
     for index, own in enumerate(read.value.tunnels):
-        wrong = frozenset(gone | read.gone.get(index, set()))
+        wrong = frozenset(gone | read.gone.get(index, set())) if gone or read.gone else _NOTHING
         if "*" in wrong:
             continue
         tunnel = merge(defaults, written(own)) if defaults else written(own)
@@ -274,12 +275,11 @@ def _entries(
 
 def _lacking(tunnel: Mapping[str, Any]) -> Iterator[str]:
     """Paths that the tunnel needs and nothing gives; those in an object only where there is one."""
-    for path in REQUIRED:
-        *outer, leaf = path.split(".")
+    for path, keys in _REQUIRED.items():
         found: Any = tunnel
-        for key in outer:
+        for key in keys[:-1]:
             found = found and found.get(key)
-        if found is not None and found.get(leaf) is None:
+        if found is not None and found.get(keys[-1]) is None:
             yield path
 
 

@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Annotated, Any, get_args
 
-from pydantic import ConfigDict, Field, GetJsonSchemaHandler, PlainValidator, WithJsonSchema, model_validator
+from pydantic import ConfigDict, Field, GetJsonSchemaHandler, model_validator
 from pydantic_core import CoreSchema
 
 from reconciler.model import checks, forms
 from reconciler.model.forms import Value
 from reconciler.model.reference import Psk
-from reconciler.model.written import ANY_SCALAR, Written, model_of
+from reconciler.model.written import ANY_SCALAR, Written, model_of, scalar
 
 
 class Impact(StrEnum):
@@ -87,32 +87,30 @@ class Whole:
     """Marks an object that a tunnel has or has not: it comes and goes as a whole, and only omitting it clears it."""
 
 
-def _scalar(check: Callable[[Any], Any], read: Callable[[Any], Value | None], **json: Any) -> tuple[Any, ...]:
-    """A scalar of the files: how it is checked, how it becomes canonical, and what an editor is told."""
-    return PlainValidator(check), Form(read), WithJsonSchema(json)
-
-
-Text = Annotated[str, *_scalar(checks.text, forms.text, type=ANY_SCALAR)]
-Name = Annotated[str, *_scalar(checks.filled, forms.name, type=ANY_SCALAR)]
-Flag = Annotated[bool, *_scalar(checks.flag, forms.flag, type="boolean")]
-Endpoint = Annotated[str, *_scalar(checks.endpoint, forms.address, type="string", minLength=1)]
-OptionalEndpoint = Annotated[str, *_scalar(checks.optional_endpoint, forms.address, type="string")]
-Interface = Annotated[str, *_scalar(checks.interface, forms.address, type="string", pattern="/3[01]$")]
-Interface6 = Annotated[str, *_scalar(checks.interface6, forms.address, type="string", pattern="^$|/127$")]
+Text = Annotated[str, *scalar(checks.text, type=ANY_SCALAR), Form(forms.text)]
+Name = Annotated[str, *scalar(checks.filled, type=ANY_SCALAR), Form(forms.name)]
+Flag = Annotated[bool, *scalar(checks.flag, type="boolean"), Form(forms.flag)]
+Endpoint = Annotated[str, *scalar(checks.endpoint, type="string", minLength=1), Form(forms.address)]
+OptionalEndpoint = Annotated[str, *scalar(checks.optional_endpoint, type="string"), Form(forms.address)]
+Interface = Annotated[str, *scalar(checks.interface, type="string", pattern="/3[01]$"), Form(forms.address)]
+Interface6 = Annotated[str, *scalar(checks.interface6, type="string", pattern="^$|/127$"), Form(forms.address)]
 Identity = Annotated[
-    str, *_scalar(checks.fqdn, forms.text, type="string", pattern=r"^$|\.custom\.ipsec\.cloudflare\.com$")
+    str, *scalar(checks.fqdn, type="string", pattern=r"^$|\.custom\.ipsec\.cloudflare\.com$"), Form(forms.text)
 ]
 Asn = Annotated[
-    int, *_scalar(checks.number(0, checks.MAX_ASN), forms.number, type="integer", minimum=0, maximum=checks.MAX_ASN)
+    int,
+    *scalar(checks.number(0, checks.MAX_ASN), type="integer", minimum=0, maximum=checks.MAX_ASN),
+    Form(forms.number),
 ]
-Md5Key = Annotated[str, *_scalar(checks.md5_key, forms.opaque, type=ANY_SCALAR)]
-Prefix = Annotated[str, PlainValidator(checks.prefix), WithJsonSchema({"type": "string", "pattern": "/[0-9]+$"})]
+Md5Key = Annotated[str, *scalar(checks.md5_key, type=ANY_SCALAR), Form(forms.opaque)]
+Prefix = Annotated[str, *scalar(checks.prefix, type="string", pattern="/[0-9]+$")]
 Prefixes = Annotated[list[Prefix], Form(forms.prefixes)]
-Rate = Annotated[str, *_scalar(checks.choice("low", "mid", "high"), forms.word, enum=["low", "mid", "high"])]
-Type = Annotated[str, *_scalar(checks.choice("reply", "request"), forms.word, enum=["reply", "request"])]
+Rate = Annotated[str, *scalar(checks.choice("low", "mid", "high"), enum=["low", "mid", "high"]), Form(forms.word)]
+Type = Annotated[str, *scalar(checks.choice("reply", "request"), enum=["reply", "request"]), Form(forms.word)]
 Direction = Annotated[
     str,
-    *_scalar(checks.choice("unidirectional", "bidirectional"), forms.word, enum=["unidirectional", "bidirectional"]),
+    *scalar(checks.choice("unidirectional", "bidirectional"), enum=["unidirectional", "bidirectional"]),
+    Form(forms.word),
 ]
 
 _NONE = Impact.NONE

@@ -12,9 +12,7 @@ from collections.abc import Callable
 from types import NoneType
 from typing import Annotated, Any, ClassVar, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, PlainValidator, WithJsonSchema
-
-from reconciler.model import checks
+from pydantic import BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
 
 
 class Written(BaseModel):
@@ -26,9 +24,9 @@ class Written(BaseModel):
     """The key that a scalar in the place of the mapping is the value of."""
 
 
-def scalar(check: Callable[[Any], Any], **json: Any) -> tuple[PlainValidator, WithJsonSchema]:
+def scalar(check: Callable[[Any], Any], **json: Any) -> tuple[BeforeValidator, WithJsonSchema]:
     """How a scalar of the files is checked, and what an editor is told of it."""
-    return PlainValidator(check), WithJsonSchema(json)
+    return BeforeValidator(check), WithJsonSchema(json)
 
 
 def kind_of(annotation: Any) -> Any:
@@ -48,5 +46,3 @@ def model_of(annotation: Any) -> type[Written] | None:
 
 
 ANY_SCALAR = ["string", "number", "boolean"]
-
-Text = Annotated[str, *scalar(checks.text, type=ANY_SCALAR)]
