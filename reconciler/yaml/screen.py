@@ -27,6 +27,7 @@ _ZEROS = {
 # U+0085, U+2028 and U+2029 end a line in YAML 1.1 and do not in 1.2: an editor would show something else
 # than what is read.
 _FORBIDDEN = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
+_HARMLESS = bytes({*b"\t\n\r", *range(0x20, 0x7F)} - {*b"%"})
 _VERSIONS = (["%YAML", "1.1"], ["%YAML", "1.2"])
 _CONFLICT = ("<" * 7, "|" * 7, ">" * 7)
 _MIDDLE = "=" * 7
@@ -50,12 +51,11 @@ def screen(data: bytes, file: str) -> tuple[Diagnostic, ...]:
         before = split_lines(decode(data[: broken.start]))
         where = Location(file, len(before), len(before[-1]) + 1)
         return (_encoding(f"the byte 0x{data[broken.start]:02x} is not UTF-8 text", where),)
+    # Most files hold none of the signs that can be wrong, and are not looked at line by line.
+    if not data.translate(None, _HARMLESS) and not any(marker in text for marker in (*_CONFLICT, _MIDDLE)):
+        return ()
     lines = split_lines(text)
-    found = [] if "".join(lines).isprintable() else [*_controls(lines, file)]  # a quick look that most files pass
-    found += _directives(lines, file)
-    if any(marker in text for marker in (*_CONFLICT, _MIDDLE)):
-        found += _conflicts(lines, file)
-    return tuple(found)
+    return (*_controls(lines, file), *_directives(lines, file), *_conflicts(lines, file))
 
 
 def decode(data: bytes) -> str:

@@ -15,7 +15,7 @@ from tests.build import raw
 
 LINE = """\
     mtu: Annotated[
-        Annotated[int, *_scalar(checks.number(576, 9000), forms.number, type="integer", minimum=576)] | None,
+        Annotated[int, *scalar(checks.number(576, 9000), type="integer", minimum=576), Form(forms.number)] | None,
         Setting("Largest packet.", "packets are cut in another way", clear=Clear.OMIT),
     ] = None
 """
