@@ -50,7 +50,6 @@ class NotDoneError(Exception):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
-        self.message = message
 
 
 # The envelope.

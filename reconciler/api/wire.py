@@ -228,7 +228,7 @@ def _succeeded(call: Call, reply: Reply, wrap: Wrap, quotes: Quotes) -> CallOutc
         return Unsettled("unreadable", f"{problem} (HTTP {status})", ray)
     except NotDoneError as problem:
         told = may_be_told(call, _said(reply)[1], quotes)
-        return Refused(status, (ApiError(problem.code, problem.message), *told), ray)
+        return Refused(status, (ApiError(problem.code, str(problem)), *told), ray)
     except ListUntrusted as problem:
         code = NULL_LIST if isinstance(problem, ListIsNull) else UNTRUSTED
         message = _UNTOLD if quotes(str(problem)) else str(problem)

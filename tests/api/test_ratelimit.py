@@ -110,8 +110,8 @@ def test_an_answer_that_comes_when_the_quota_is_renewed_begins_a_new_one():
     pacer = Pacer()
     assert [pacer.claim(0.0), pacer.claim(0.0)] == [0, 0]
     pacer.note({"ratelimit": '"default";r=1;t=30'}, 0.0, 0.0)
-    pacer.note({"ratelimit": '"default";r=50;t=30'}, 31.0, 0.0)
-    assert [pacer.claim(31.0), pacer.claim(31.0)] == [0, 0]
+    pacer.note({"ratelimit": '"default";r=50;t=30'}, 30.1, 0.0)
+    assert [pacer.claim(30.1), pacer.claim(30.1)] == [0, 0]
 
 
 def test_later_answers_do_not_put_off_when_a_quota_is_renewed():
@@ -189,6 +189,14 @@ def test_a_silence_ends_only_with_the_last_call_from_before_it():
     assert pacer.claim(2.0) > 0
     pacer.note({}, 2.0, 0.0)
     assert [pacer.claim(2.0), pacer.claim(2.0)] == [0, 0]
+
+
+def test_the_last_call_from_before_a_silence_ends_it_at_the_very_moment_it_is_over():
+    pacer = Pacer()
+    assert pacer.claim(0.0) == 0
+    pacer.silence(1.0, 0.0)
+    pacer.note({}, 1.0, 0.0)
+    assert [pacer.claim(1.0), pacer.claim(1.0)] == [0, 0]
 
 
 def test_an_answer_from_before_a_silence_does_not_end_it():

@@ -289,6 +289,7 @@ def test_a_whole_list_is_trusted(body):
         (CREATE, {"ipsec_tunnels": [TUNNEL]}, {"id": ID}),
         (CREATE, {"ipsec_tunnels": [{**TUNNEL, "id": OTHER, "name": "par"}, TUNNEL]}, {"id": ID}),
         (CREATE, {**TUNNEL, "name": "par"}, {}),
+        (CREATE, {"id": "a1-b2"}, {"id": "a1-b2"}),
         (CREATE, {"id": "../x"}, {}),
         (CREATE, {"ipsec_tunnels": []}, {}),
         (CREATE, {"ipsec_tunnels": [{"id": ID}, {"id": OTHER}]}, {}),
@@ -298,6 +299,7 @@ def test_a_whole_list_is_trusted(body):
         (UPDATE, {"modified": True}, {"tunnels": {}}),
         (UPDATE_ONE, {"modified": True, "modified_ipsec_tunnel": TUNNEL}, {"tunnels": {ID: TUNNEL}}),
         (UPDATE_ONE, {"modified_ipsec_tunnel": TUNNEL}, {"tunnels": {ID: TUNNEL}}),
+        (UPDATE_ONE, {"modified_ipsec_tunnel": {"id": ID, "x": 1.5}}, {"tunnels": {ID: {"id": ID, "x": 1.5}}}),
         (DELETE, {"deleted": True, "deleted_ipsec_tunnel": TUNNEL}, {}),
         (DELETE, {"deleted": True}, {}),
         (
@@ -561,6 +563,16 @@ def test_of_an_answer_to_a_call_with_a_key_only_the_code_is_told(call, more, spe
     told = decode(call, Reply(status, {}, json.dumps({"success": False, "errors": errors}).encode())).errors
     sentence = f"Cloudflare's message is withheld, since it may quote a key{more}"
     assert told == (ApiError("1022", sentence), ApiError("unknown", sentence))
+
+
+@pytest.mark.parametrize(
+    ("pointer", "field"), [("/bgp/md5_key", "bgp.md5_key"), (f"/{KEY}", None), (f"/bgp/md5_key/{KEY}", None)]
+)
+def test_the_field_that_it_is_about_is_told_only_if_it_is_one_of_ours(pointer, field):
+    errors = [{"code": 1022, "message": "no", "source": {"pointer": pointer}}]
+    body = json.dumps({"success": False, "errors": errors}).encode()
+    sentence = "Cloudflare's message is withheld, since it may quote a key"
+    assert decode(SET_PSKS, Reply(400, {}, body)).errors == (ApiError("1022", sentence, field=field),)
 
 
 def test_what_a_message_means_is_known_although_it_is_withheld():

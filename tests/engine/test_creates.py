@@ -23,7 +23,8 @@ def world_with_key(*names, **options):
 
 def test_a_key_goes_with_the_create():
     world = world_with_key("a")
-    assert world.apply(desired(*WISH), KEYED).converged
+    ended = world.apply(desired(*WISH), KEYED)
+    assert (ended.converged, ended.made) == (True, {"+b"})
     assert list(world.simulator.keys(ACCOUNT_ID).values()) == ["0123"]
     assert world.verbs == ["create", "list"]
 
