@@ -9,7 +9,7 @@ The path of data, one way through:
     plan      plan.order, plan.guard, plan.build                   -> plan.build.Plan
     apply     engine yields calls and is fed their outcomes        -> engine.apply.Applied
     verify    engine.verify lists again; the list decides
-    report    report makes one value, render draws it             -> report.values.Report
+    report    report.make makes one value, render draws it        -> report.values.Report
 
 A tunnel has five forms on its way, and one table (model.tunnel) says how each setting goes from one to the next:
 

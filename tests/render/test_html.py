@@ -1,12 +1,16 @@
 import re
 import shutil
 import subprocess
+from base64 import b64encode
 from collections.abc import Callable
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
+import reconciler
+from reconciler.plan.diff import FieldChange
 from reconciler.render import render
 from reconciler.report.values import ChangeReport, Report
 from tests.render.payloads import PAYLOADS
@@ -34,6 +38,25 @@ def test_the_page_loads_nothing_and_runs_nothing(name: str) -> None:
     assert not tags & {"script", "link", "img", "iframe", "object", "embed", "form", "base"}
     assert "default-src 'none'" in page
     assert not re.search(r"url\(|@import|\bon\w+=", page)
+
+
+def test_the_policy_allows_the_page_s_own_style_alone() -> None:
+    page = render(PLAN, "html")
+    (style,) = re.findall(r"<style>(.*?)</style>", page, re.DOTALL)
+    assert style == (Path(reconciler.__file__).parent / "render" / "page.css").read_text()
+    allowed = f"style-src 'sha256-{b64encode(sha256(style.encode()).digest()).decode()}'"
+    assert f"default-src 'none'; {allowed}; base-uri 'none'; form-action 'none'" in page
+
+
+def test_of_a_changed_list_each_side_shows_the_items_that_it_alone_has() -> None:
+    many = [f"10.{i}.0.0/16" for i in range(200)]
+    new = ("10.200.0.0/16",)
+    field = FieldChange("bgp.extra_prefixes", many, [*many[1:], *new], added=new, removed=("10.0.0.0/16",))
+    page = render(replace(PLAN, accounts=(account(changes=(replace(LON_A, fields=(field,)),)),)), "html")
+    assert '<td class="before" data-is="Before"><code>- 10.0.0.0/16</code><br></td>' in page
+    unchanged = '<code>+ 10.200.0.0/16</code><br><span class="dim">199 unchanged</span>'
+    assert f'<td class="after" data-is="After">{unchanged}</td>' in page
+    assert "10.1.0.0/16" not in page
 
 
 @cache
