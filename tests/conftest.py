@@ -2,8 +2,11 @@
 
 import os
 import signal
+from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadFileScheduling
 
 # `nohup … &` starts programs that ignore signals; those that are started here would inherit it.
 for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
@@ -19,3 +22,11 @@ os.environ |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
 # The same examples everywhere, and none judged by the time it takes.
 settings.register_profile("suite", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
+    """With `-n`, all tests of a file run in one process, so that what they share is made once."""
+    # Files with few tests would go last otherwise, and the battery's, which are few, take longest.
+    config.option.loadscopereorder = False
+    return LoadFileScheduling(config, log)
