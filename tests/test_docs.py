@@ -22,7 +22,7 @@ def blocks(language):
 
 
 def every_option():
-    return sorted(flag for option in options.TABLE for flag in options.flags_of(option))
+    return sorted(flag for name in options.TABLE for flag in options.flags_of(name))
 
 
 @pytest.mark.parametrize("option", every_option())

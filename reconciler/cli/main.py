@@ -40,41 +40,49 @@ def run() -> NoReturn:
         with suppress(OSError):
             sys.stderr.write("\nInterrupted.\n")
         code = _INTERRUPTED
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:  # nobody reads the help
+            from reconciler.cli.output import send_nowhere
+
+            send_nowhere(stream)
     gc.freeze()  # the interpreter's last collection would walk through every tunnel once more, and find nothing
     sys.exit(code)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
+    from reconciler.cli.options import UsageError, parse
+
     _prepare_process()
+    try:
+        options = parse(sys.argv[1:] if argv is None else argv)
+    except UsageError as wrong:
+        with _output() as output:
+            output.stderr.write(f"{wrong}\n")
+        return _USAGE
+    except SystemExit as answered:  # --help, --version
+        return answered.code if isinstance(answered.code, int) else _USAGE
     gc.disable()  # one short run: collecting costs more than it frees
     try:
-        from reconciler.cli.output import Output
-        from reconciler.cli.tokens import first_redactor
-
-        on_github = os.environ.get("GITHUB_ACTIONS") == "true"
-        with Output(first_redactor(), sys.stdout, sys.stderr, on_github=on_github) as output:
-            code = _parsed_and_run(sys.argv[1:] if argv is None else argv, output)
+        with _output() as output:
+            try:
+                code = _run(options, output)
+            except UsageError as wrong:
+                output.stderr.write(f"reconciler {options.command}: {wrong}\n")
+                code = _USAGE
         return code or (_ERROR if output.stdout.failed else code)
     finally:
         gc.enable()
 
 
-def _parsed_and_run(argv: Sequence[str], output: "Output") -> int:
-    from reconciler.cli.options import UsageError, parse
+def _output() -> "Output":
+    from reconciler.cli.output import Output
+    from reconciler.cli.tokens import first_redactor
 
-    try:
-        options = parse(argv)
-    except UsageError as wrong:
-        output.stderr.write(f"{wrong}\n")
-        return _USAGE
-    except SystemExit as answered:  # --help, --version
-        return answered.code if isinstance(answered.code, int) else _USAGE
-    try:
-        return _run(options, output)
-    except UsageError as wrong:
-        output.stderr.write(f"reconciler {options.command}: {wrong}\n")
-        return _USAGE
+    on_github = os.environ.get("GITHUB_ACTIONS") == "true"
+    return Output(first_redactor(), sys.stdout, sys.stderr, on_github=on_github)
 
 
 def _run(options: "Options", output: "Output") -> int:

@@ -1,16 +1,15 @@
 """The command line: one table of options, which is also the type of what a command reads of them.
 
-Each field of `Options` is one option with its flags, its default, the commands that take it (all, when none is named)
-and its help. So a command that reads an option that nobody declared does not pass mypy, and whoever adds an option
-writes one field. Options of all commands are taken before and after the command.
+Each field of `Options` is one option: its type, its default, and beside them its help, the commands that take it (all,
+when none is named) and what argparse needs. So a command that reads an option that nobody declared does not pass mypy,
+and whoever adds an option writes one field. Options of all commands are taken before and after the command.
 """
 
 import argparse
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import Field, dataclass, field, fields
 from math import inf
-from typing import Any, NoReturn
+from typing import Annotated, Any, NamedTuple, NoReturn
 
 from reconciler import __version__
 from reconciler.render import FORMATS, Format
@@ -72,143 +71,154 @@ def _base_url(text: str) -> str:
         raise argparse.ArgumentTypeError(f"{refused}") from None
 
 
-def _option(
-    help: str,  # noqa: A002 - argparse's word
-    metavar: str | None = None,
-    *,
-    on: str = "",
-    default: Any = None,
-    flags: tuple[str, ...] | None = None,
-    **argument: Any,
-) -> Any:
-    """A field of `Options`.
+class Option:
+    """How one field of `Options` is given on the command line.
 
-    Args:
-        help: What it does.
-        metavar: What stands for its value in the help.
+    Attributes:
         on: The commands that take it; empty for all.
-        default: What it is where nobody gives it.
-        flags: How it is given; `--` and the field's name when left out, nothing for a positional one.
-        argument: The rest of what `add_argument` takes.
+        flags: `--` and the field's name when left out, empty for a positional one.
+        argument: What `add_argument` takes besides.
     """
-    if metavar:
-        argument["metavar"] = metavar
-    return field(default=default, metadata={"flags": flags, "on": on.split(), "argument": {"help": help, **argument}})
+
+    def __init__(
+        self,
+        help: str,  # noqa: A002 - argparse's word
+        metavar: str | None = None,
+        on: str = "",
+        flags: tuple[str, ...] | None = None,
+        **argument: Any,
+    ) -> None:
+        self.on = on.split()
+        self.flags = flags
+        self.argument = {"help": help, **({"metavar": metavar} if metavar else {}), **argument}
 
 
-def _switch(help: str, on: str = "") -> Any:  # noqa: A002
-    return _option(help, on=on, default=False, action="store_true")
+def _switch(help: str, on: str = "") -> Option:  # noqa: A002
+    return Option(help, on=on, action="store_true")
 
 
-def _text(help: str, metavar: str, what: str, on: str = "", **more: Any) -> Any:  # noqa: A002
+def _text(help: str, metavar: str, what: str, on: str = "", **more: Any) -> Option:  # noqa: A002
     """A text that is not empty: an empty one is a variable that a script did not set, never the wish to go without."""
-    return _option(help, metavar, on=on, type=_checked(lambda text: text or None, what), **more)
+    return Option(help, metavar, on, type=_checked(lambda text: text or None, what), **more)
 
 
-def _file(help: str, on: str = "", metavar: str = "FILE", **more: Any) -> Any:  # noqa: A002
+def _file(help: str, on: str = "", metavar: str = "FILE", **more: Any) -> Option:  # noqa: A002
     return _text(help, metavar, "a file name", on, **more)
 
 
-@dataclass(frozen=True)
-class Options:
+class Options(NamedTuple):
     """What the command line says. An option that the command doesn't take has its default."""
 
     command: str
 
-    dir: str = _text("root of the YAML files (default: tunnels)", "DIR", "a folder name", default="tunnels")
-    account: tuple[str, ...] = _option("only this account; repeatable", "NAME", default=(), action="append")
-    base_url: str | None = _option("another API: https, or http on loopback", "URL", type=_base_url)
-    sandbox: str | None = _file(
-        f"use the built-in simulator, its state kept in FILE (default: {SANDBOX_FILE}); needs no token",
-        nargs="?",
-        const=SANDBOX_FILE,
-    )
-    output: tuple[tuple[Format, str | None], ...] = _option(
-        f"{', '.join(FORMATS)}; repeatable; without PATH to standard output (default: text)",
-        "FORMAT[=PATH]",
-        flags=("-o", "--output"),
-        default=(),
-        type=_output,
-        action="append",
-    )
-    no_color: bool = _switch("no colours, as with NO_COLOR")
-    verbose: int = _option(
-        "log calls to standard error; -vv: every HTTP request too",
-        flags=("-v", "--verbose"),
-        default=0,
-        action="count",
-    )
-    log_format: str = _option("form of the logs", default="console", choices=("console", "json"))
-    parallelism: int = _option("calls side by side (default: 10)", "N", default=10, type=_COUNT)
-    timeout: float = _option(
-        "deadline of the whole run, with retries and the wait for another run (default: 600)",
-        "SECONDS",
-        default=600.0,
-        type=_SECONDS,
-    )
+    dir: Annotated[str, _text("root of the YAML files (default: tunnels)", "DIR", "a folder name")] = "tunnels"
+    account: Annotated[tuple[str, ...], Option("only this account; repeatable", "NAME", action="append")] = ()
+    base_url: Annotated[str | None, Option("another API: https, or http on loopback", "URL", type=_base_url)] = None
+    sandbox: Annotated[
+        str | None,
+        _file(
+            f"use the built-in simulator, its state kept in FILE (default: {SANDBOX_FILE}); needs no token",
+            nargs="?",
+            const=SANDBOX_FILE,
+        ),
+    ] = None
+    output: Annotated[
+        tuple[tuple[Format, str | None], ...],
+        Option(
+            f"{', '.join(FORMATS)}; repeatable; without PATH to standard output (default: text)",
+            "FORMAT[=PATH]",
+            flags=("-o", "--output"),
+            type=_output,
+            action="append",
+        ),
+    ] = ()
+    no_color: Annotated[bool, _switch("no colours, as with NO_COLOR")] = False
+    verbose: Annotated[
+        int,
+        Option("log calls to standard error; -vv: every HTTP request too", flags=("-v", "--verbose"), action="count"),
+    ] = 0
+    log_format: Annotated[str, Option("form of the logs", choices=("console", "json"))] = "console"
+    parallelism: Annotated[int, Option("calls side by side (default: 10)", "N", type=_COUNT)] = 10
+    timeout: Annotated[
+        float,
+        Option(
+            "deadline of the whole run, with retries and the wait for another run (default: 600)",
+            "SECONDS",
+            type=_SECONDS,
+        ),
+    ] = 600.0
 
-    out: str | None = _file("save the plan, for apply --plan", "plan")
-    detailed_exitcode: bool = _switch("exit 2 when there are changes", "plan")
-    live: str | None = _file("plan offline against a saved list", "plan")
-    save_live: str | None = _file("save the list (mode 0600: it may hold BGP MD5 keys)", "plan")
-    baseline: str | None = _text(
-        "tell what git changed since REF from what changed at Cloudflare", "REF", "a commit", "plan drift"
-    )
-    previous: str | None = _file(
-        "say what is new, persisting and resolved since that report", "drift", metavar="REPORT.json"
-    )
-    auto_approve: bool = _switch("do not ask", "apply psk")
-    allow_commands: bool = _switch("let {command: …} references and sinks run", "apply psk")
-    plan: str | None = _file("carry this saved plan out if it is still what would be done; does not ask", "apply")
-    batch_size: int = _option("tunnels in one bulk update (default: 100)", "N", on="apply", default=100, type=_COUNT)
-    server_check: bool = _switch(
-        "let Cloudflare validate every change, before any is written; exit 4 if it refuses one", "plan apply"
-    )
+    out: Annotated[str | None, _file("save the plan, for apply --plan", "plan")] = None
+    detailed_exitcode: Annotated[bool, _switch("exit 2 when there are changes", "plan")] = False
+    live: Annotated[str | None, _file("plan offline against a saved list", "plan")] = None
+    save_live: Annotated[str | None, _file("save the list (mode 0600: it may hold BGP MD5 keys)", "plan")] = None
+    baseline: Annotated[
+        str | None,
+        _text("tell what git changed since REF from what changed at Cloudflare", "REF", "a commit", "plan drift"),
+    ] = None
+    previous: Annotated[
+        str | None, _file("say what is new, persisting and resolved since that report", "drift", "REPORT.json")
+    ] = None
+    auto_approve: Annotated[bool, _switch("do not ask", "apply psk")] = False
+    allow_commands: Annotated[bool, _switch("let {command: …} references and sinks run", "apply psk")] = False
+    plan: Annotated[
+        str | None, _file("carry this saved plan out if it is still what would be done; does not ask", "apply")
+    ] = None
+    batch_size: Annotated[int, Option("tunnels in one bulk update (default: 100)", "N", "apply", type=_COUNT)] = 100
+    server_check: Annotated[
+        bool,
+        _switch("let Cloudflare validate every change, before any is written; exit 4 if it refuses one", "plan apply"),
+    ] = False
     # What a plan holds is the same in plan and apply, as a saved plan must be found again.
-    target: str | None = _text("only tunnels whose names match; prunes nothing else", "GLOB", "a pattern", "plan apply")
-    allow_delete: tuple[str, ...] = _text(
-        "this deletion is meant; repeatable", "NAME", "a name", "plan apply", default=(), action="append"
+    target: Annotated[
+        str | None, _text("only tunnels whose names match; prunes nothing else", "GLOB", "a pattern", "plan apply")
+    ] = None
+    allow_delete: Annotated[
+        tuple[str, ...], _text("this deletion is meant; repeatable", "NAME", "a name", "plan apply", action="append")
+    ] = ()
+    no_delete: Annotated[bool, _switch("leave deletes out and report them", "plan apply")] = False
+    strict: Annotated[bool, _switch("warnings in the files are errors", "validate plan apply")] = False
+    account_id: Annotated[
+        str | None, Option("make a new account folder (with --account NAME) for this id", "ID", "import")
+    ] = None
+    force: Annotated[bool, _switch("overwrite imported.yaml", "import")] = False
+    action: Annotated[
+        str,
+        Option(
+            "send keys, make new ones, or say what is known", on="psk", flags=(), choices=("set", "rotate", "status")
+        ),
+    ] = ""
+    names: Annotated[
+        tuple[str, ...], Option("tunnels; for set and rotate of one account", "NAME", "psk", flags=(), nargs="*")
+    ] = ()
+    kind: Annotated[
+        str,
+        Option(
+            "of the YAML (default), the JSON report, a saved plan",
+            on="schema",
+            flags=(),
+            choices=("files", "report", "plan"),
+            nargs="?",
+        ),
+    ] = "files"
+    port: Annotated[int, Option("port on loopback; 0 picks one (default: 8787)", "PORT", "simulate", type=_PORT)] = 8787
+    semantics: Annotated[str, Option("switches of undocumented behaviour, as name=value,…", "SWITCHES", "simulate")] = (
+        ""
     )
-    no_delete: bool = _switch("leave deletes out and report them", "plan apply")
-    strict: bool = _switch("warnings in the files are errors", "validate plan apply")
-    account_id: str | None = _option("make a new account folder (with --account NAME) for this id", "ID", on="import")
-    force: bool = _switch("overwrite imported.yaml", "import")
-    action: str = _option(
-        "send keys, make new ones, or say what is known",
-        on="psk",
-        flags=(),
-        default="",
-        choices=("set", "rotate", "status"),
-    )
-    names: tuple[str, ...] = _option(
-        "tunnels; for set and rotate of one account", "NAME", on="psk", flags=(), default=(), nargs="*"
-    )
-    kind: str = _option(
-        "of the YAML (default), the JSON report, a saved plan",
-        on="schema",
-        flags=(),
-        default="files",
-        choices=("files", "report", "plan"),
-        nargs="?",
-    )
-    port: int = _option(
-        "port on loopback; 0 picks one (default: 8787)", "PORT", on="simulate", default=8787, type=_PORT
-    )
-    semantics: str = _option(
-        "switches of undocumented behaviour, as name=value,…", "SWITCHES", on="simulate", default=""
-    )
-    faults: str = _option("what goes wrong with which request, as N=KIND,…", "FAULTS", on="simulate", default="")
-    state: str | None = _file("keep the state in FILE between runs", "simulate")
-    report: str = _option("a report written by -o json", "REPORT.json", on="render", flags=(), default="")
+    faults: Annotated[str, Option("what goes wrong with which request, as N=KIND,…", "FAULTS", "simulate")] = ""
+    state: Annotated[str | None, _file("keep the state in FILE between runs", "simulate")] = None
+    report: Annotated[str, Option("a report written by -o json", "REPORT.json", "render", flags=())] = ""
 
 
-TABLE = tuple(f for f in fields(Options) if f.metadata)
+TABLE: dict[str, Option] = {
+    name: hint.__metadata__[0] for name, hint in Options.__annotations__.items() if name != "command"
+}
 
 
-def flags_of(option: "Field[Any]") -> tuple[str, ...]:
+def flags_of(field: str) -> tuple[str, ...]:
     """How an option is given; empty for a positional one."""
-    flags: tuple[str, ...] | None = option.metadata["flags"]
-    return (f"--{option.name.replace('_', '-')}",) if flags is None else flags
+    flags = TABLE[field].flags
+    return (f"--{field.replace('_', '-')}",) if flags is None else flags
 
 
 class _Parser(argparse.ArgumentParser):
@@ -235,22 +245,24 @@ def parse(argv: Sequence[str]) -> Options:
     # First the options of all commands are taken out, wherever they stand. The parsers of the commands know them too,
     # without defaults that would overwrite them, so that every help shows them.
     found, rest = _of_all(defaults=True).parse_known_args(words)
+    shown = [_of_all(defaults=False)]
     parser = _Parser(
         prog="reconciler",
         description="Keeps Cloudflare IPsec tunnels equal to YAML files in git.",
         epilog=_EPILOG,
-        parents=[_of_all(defaults=False)],
+        parents=shown,
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"reconciler {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
     for name, text in COMMANDS.items():
+        meant = name in rest  # the others are only listed
         command = commands.add_parser(
-            name, help=text, description=text, parents=[_of_all(defaults=False)], allow_abbrev=False
+            name, help=text, description=text, parents=shown if meant else [], allow_abbrev=False
         )
-        for option in TABLE:
-            if name in option.metadata["on"]:
-                _add(command, option, option.default)
+        for field, option in TABLE.items():
+            if meant and name in option.on:
+                _add(command.add_argument, field, option, Options._field_defaults[field])
     parser.parse_args(rest, found)
     values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in vars(found).items()}
     options = Options(**values)
@@ -261,18 +273,18 @@ def parse(argv: Sequence[str]) -> Options:
 def _of_all(*, defaults: bool) -> _Parser:
     parser = _Parser(prog="reconciler", add_help=False, allow_abbrev=False)
     group = parser.add_argument_group("global options, before or after the command")
-    for option in TABLE:
-        if not option.metadata["on"]:
-            _add(group, option, option.default if defaults else argparse.SUPPRESS)
+    for field, option in TABLE.items():
+        if not option.on:
+            _add(group.add_argument, field, option, Options._field_defaults[field] if defaults else argparse.SUPPRESS)
     return parser
 
 
-def _add(parser: argparse._ActionsContainer, option: "Field[Any]", default: object) -> None:
-    flags = flags_of(option)
-    argument = {**option.metadata["argument"], **({"dest": option.name} if flags else {})}
+def _add(add_argument: Callable[..., object], field: str, option: Option, default: object) -> None:
+    flags = flags_of(field)
+    argument = {**option.argument, **({"dest": field} if flags else {})}
     # argparse adds to a copy of a default list, and knows no tuples.
     default = list(default) if isinstance(default, tuple) else default
-    parser.add_argument(*(flags or (option.name,)), **argument, default=default)
+    add_argument(*(flags or (field,)), **argument, default=default)
 
 
 def _check(options: Options) -> None:

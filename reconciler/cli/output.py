@@ -69,11 +69,7 @@ class Stream(TextIOBase):
             except OSError as wrong:
                 if not isinstance(wrong, BrokenPipeError):
                     self.failed = wrong.strerror or type(wrong).__name__
-                nowhere = os.open(os.devnull, os.O_WRONLY)
-                os.dup2(nowhere, self._target.fileno())
-                os.close(nowhere)
-                with suppress(OSError):  # what waits in its buffer would fail once more, when the process ends
-                    self._target.flush()
+                send_nowhere(self._target)
 
     def isatty(self) -> bool:
         """Whether the target is a terminal."""
@@ -122,3 +118,12 @@ class Output:
         """Show where an exception came from that nobody expected; `where` is the command or the account."""
         self.stderr.write("".join(traceback.format_exception(bug)))
         self.stderr.write(f"{where}: internal error. This is a bug: please report the lines above.\n")
+
+
+def send_nowhere(stream: TextIO) -> None:
+    """Let a broken stream lose what follows, and what waits in its buffer and would fail at the process's end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+    with suppress(OSError):
+        stream.flush()
