@@ -20,9 +20,9 @@ A tunnel has five forms on its way, and one table (model.tunnel) says how each s
     body        model.settings         what a create or an update sends: the target, over what was listed
 
 Who does I/O: `cli` (arguments, environment, clock, files, standard streams), `files.tree` and `files.gitref` (files,
-git), `api.http` (HTTP), `secrets.resolve`, `secrets.sinks`, `secrets.program` and `secrets.deliver` (keys),
-`simulator.http`, `simulator.transport` and `simulator.sandbox`. All else is pure: values in, values out; import
-contracts in pyproject.toml prove it.
+git), `api.http` (HTTP), `secrets.resolve`, `secrets.sinks` and `secrets.program` (keys), `simulator.http`,
+`simulator.transport` and `simulator.sandbox`. All else is pure: values in, values out; import contracts in
+pyproject.toml prove it.
 """
 
 __version__ = "0.1.0"

@@ -13,12 +13,10 @@ from reconciler.model.problems import Diagnostic, has_errors
 from reconciler.model.verdict import Result, Verdict
 from reconciler.plan.build import Plan
 from reconciler.plan.diff import Action
-from reconciler.secrets.created import deliver
-from reconciler.secrets.deliver import carry_out, open_sinks, sandbox_sinks
+from reconciler.secrets.deliver import deliver
 from reconciler.secrets.resolve import KeyRing, command_environment, resolve
-from reconciler.secrets.rotate import prepare
-from reconciler.secrets.sinks import Sink
-from reconciler.secrets.steps import SinkStep
+from reconciler.secrets.rotate import SinkStep, prepare
+from reconciler.secrets.sinks import Sink, carry_out, open_sinks, sandbox_sinks
 
 
 def resolved(ctx: Context, ring: KeyRing, targets: Iterable[Declared]) -> tuple[Diagnostic, ...]:

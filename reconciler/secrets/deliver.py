@@ -1,132 +1,65 @@
-"""Opens the sinks of a run and does the steps of a rotation."""
+"""The generated keys of an apply, once its changes are made. Pure: yields steps and is sent outcomes.
 
-import os
-import secrets
-import string
-from collections.abc import Callable, Mapping
-from datetime import datetime
-from hashlib import sha256
+A key that was made here becomes the sink's current one only if it is surely in force. One that Cloudflare shall make is
+made for the tunnels of this run, and for those that an earlier run made before it stopped.
+"""
 
-from reconciler.model.desired import CommandRef, FileRef, Generated
-from reconciler.model.problems import Diagnostic, Location, Problem, error, warning
-from reconciler.secrets.resolve import KeyRing
-from reconciler.secrets.secret import Secret
-from reconciler.secrets.sinks import CommandSink, FileSink, SandboxSink, Sink, SinkError
-from reconciler.secrets.steps import SinkDone, SinkFailed, SinkOp, SinkOutcome, SinkStep
+from collections.abc import Sequence
 
-KEY_LENGTH = 40
-"""Letters and digits of a key made here: 238 bits. (API: keys that Cloudflare makes have 32 of them.)"""
-
-_ALLOW = "Add --allow-commands if you trust the files."
-_ALPHABET = string.ascii_letters + string.digits
+from reconciler.api.call import problem_of
+from reconciler.engine.apply import Applied
+from reconciler.model.desired import Declared, Generated
+from reconciler.model.problems import NO_KEY, Problem
+from reconciler.model.verdict import Result, Verdict
+from reconciler.plan.build import Plan
+from reconciler.secrets.rotate import KeySteps, make_missing, promote
 
 
-def new_key() -> Secret:
-    """A random key of letters and digits, which every device and shell takes."""
-    return Secret("".join(secrets.choice(_ALPHABET) for _ in range(KEY_LENGTH)))
-
-
-def open_sinks(
-    refs: Mapping[str, tuple[Generated, Location]],
-    env: Mapping[str, str],
-    clock: Callable[[], datetime],
-    *,
-    allow_commands: bool,
-) -> tuple[dict[str, Sink], tuple[Diagnostic, ...]]:
-    """The sinks by tunnel name, and errors for commands that may not run and files that two tunnels share.
-
-    Nothing is read, written or run yet.
-    """
-    sinks: dict[str, Sink] = {}
-    problems: list[Diagnostic] = []
-    files: dict[str, str] = {}
-    for name, (ref, location) in sorted(refs.items()):
-        match ref.deliver_to:
-            case FileRef(path):
-                other = files.setdefault(os.path.realpath(path), name)
-                if other != name:
-                    summary = f"the key of {name!r} goes to the same file as that of {other!r}"
-                    problems.append(error("shared-sink", summary, "Give each tunnel its own file.", location))
-                sinks[name] = FileSink(path, clock)
-            case CommandRef() if allow_commands:
-                sinks[name] = CommandSink(ref.deliver_to, env)
-            case CommandRef(argv):
-                summary = f"the key is delivered by the command {argv[0]!r}, which may not run"
-                detail = f"Tunnel {name!r} needs it; nothing was written. {_ALLOW}"
-                problems.append(error("commands-not-allowed", summary, detail, location))
-    return sinks, tuple(problems)
-
-
-def sandbox_sinks(
-    refs: Mapping[str, tuple[Generated, Location]], folder: str, clock: Callable[[], datetime]
-) -> tuple[dict[str, Sink], tuple[Diagnostic, ...]]:
-    """Sinks in a folder of the sandbox instead of the declared ones, and a warning for each that says so.
-
-    What a sink of the files holds may be the only copy of a key that Cloudflare has: the sandbox must neither write
-    to it nor run its command.
-    """
-    sinks: dict[str, Sink] = {}
-    problems = []
-    for name, (ref, location) in sorted(refs.items()):
-        path = os.path.join(folder, sha256(name.encode()).hexdigest()[:16])  # noqa: PTH118 - text, as in references
-        sinks[name] = SandboxSink(path, clock)
-        summary = f"sandbox: the key of {name!r} is not delivered to {_place(ref)}"
-        problems.append(warning("sandbox-key", summary, f"It stays beside the sandbox's state, in {path}.", location))
-    return sinks, tuple(problems)
-
-
-def _place(ref: Generated) -> str:
-    match ref.deliver_to:
-        case FileRef(path):
-            return path
-        case CommandRef(argv):
-            return f"the command {argv[0]!r}"
-
-
-def carry_out(step: SinkStep, sinks: Mapping[str, Sink], ring: KeyRing, learn: Callable[[Secret], None]) -> SinkOutcome:
-    """Do one step of a rotation.
+def deliver(plan: Plan, ended: Applied) -> KeySteps:
+    """Settle the generated keys of the tunnels that were made, and of those in which the plan found none.
 
     Args:
-        step: What to do.
-        sinks: By tunnel name.
-        ring: Gets the keys that are made or found, by tunnel name.
-        learn: Told of each key before anything else happens with it, for the redactor.
+        plan: What was carried out.
+        ended: How.
     """
-    sink, name = sinks[step.tunnel], step.tunnel
-    try:
-        match step.op:
-            case SinkOp.PROBE | SinkOp.NOTE | SinkOp.RELEASE:
-                _prepare(sink, step)
-            case SinkOp.PENDING:
-                found = sink.get(name)
-                return SinkDone(yes=_take(found, name, ring, learn))
-            case SinkOp.MAKE:
-                _take(new_key(), name, ring, learn)
-            case SinkOp.PUT:
-                _take(step.secret, name, ring, learn)
-                sink.put(name, ring.secret(name))
-            case SinkOp.CHECK:
-                return SinkDone(yes=sink.get(name) == ring.secret(name))
-            case SinkOp.PROMOTE:
-                sink.promote(name, ring.secret(name), step.made_on)
-    except SinkError as failed:
-        return SinkFailed(Problem("sink-failed", str(failed)))
-    return SinkDone()
+    there_now = None if ended.left is None else ended.live.by_name()
+    ours = [c.declared for c in plan.changes if c.ref in ended.made and c.declared]
+    made = [t for t in ours if there_now is None or t.name in there_now]
+    here = [t.name for t in made if isinstance(t.psk, Generated) and t.psk.by == "local"]
+    there = [t for t in made if isinstance(t.psk, Generated) and t.psk.by == "cloudflare"]
+    left = [plan.desired.tunnels[name] for name in plan.keyless]
+    stop = ended.stop if ended.stop is None or isinstance(ended.stop, Problem) else problem_of(ended.stop)
+    if stop is None:
+        verdicts = yield from promote(here)
+        for group in (there, left):
+            verdicts |= yield from _make(group)
+        return verdicts
+    # In such a list there may be two tunnels of one name. Nobody can say which of them will stay: both keys are kept.
+    verdicts = dict.fromkeys(here, _PENDING) if stop.code == "list-untrusted" else (yield from promote(here))
+    return verdicts | {t.name: _keyless(stop) for t in there}
 
 
-def _prepare(sink: Sink, step: SinkStep) -> None:
-    match step.op:
-        case SinkOp.PROBE:
-            sink.probe(step.tunnel)
-        case SinkOp.NOTE:
-            sink.note(step.tunnel, step.before)
-        case _:
-            sink.release(step.tunnel)
+_PENDING = Verdict(
+    Result.UNKNOWN,
+    Problem(
+        "key-not-in-sink",
+        "The list can't be trusted, so the key stays pending in the sink",
+        "Once there is a list again, `reconciler psk rotate` sets the pending key and makes it current.",
+    ),
+)
 
 
-def _take(secret: Secret | None, name: str, ring: KeyRing, learn: Callable[[Secret], None]) -> bool:
-    if secret is None:
-        return False
-    learn(secret)
-    ring.add(name, secret)
-    return True
+def _make(targets: Sequence[Declared]) -> KeySteps:
+    verdicts = yield from make_missing(targets)
+    return {name: _keyless(v.problem) if v.problem and not _asked(v) else v for name, v in verdicts.items()}
+
+
+def _asked(verdict: Verdict) -> bool:
+    """Whether Cloudflare may have made a key, or the sink's own words say best why it did not."""
+    sink = verdict.problem is not None and verdict.problem.code == "sink-failed"
+    return verdict.result is Result.UNKNOWN or (verdict.result is Result.FAILED and sink)
+
+
+def _keyless(why: Problem) -> Verdict:
+    message = f"The tunnel is there and Cloudflare has made no key for it: {why.message}"
+    return Verdict(Result.FAILED, Problem(NO_KEY, message, "Run apply again: it has the key made and delivers it."))

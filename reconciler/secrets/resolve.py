@@ -7,9 +7,8 @@ from typing import final
 
 from reconciler.model.desired import TOKEN_ENV, CommandRef, Desired, EnvRef, FileRef, PskRef
 from reconciler.model.problems import Diagnostic, Location, error, warning
-from reconciler.secrets.forms import MIN_LENGTH
 from reconciler.secrets.program import MAX_BYTES, CommandError, Program, run
-from reconciler.secrets.redact import can_hide
+from reconciler.secrets.redact import MIN_LENGTH, can_hide
 from reconciler.secrets.secret import NotTextError, Secret, reveal
 
 

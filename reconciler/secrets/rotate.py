@@ -1,25 +1,108 @@
-"""Setting and rotating keys so that none is lost. Pure: yields steps and is sent outcomes.
+"""Setting and rotating pre-shared keys so that none is lost. Pure: yields steps and is sent outcomes.
 
-A generated key is stored as pending, read back, sent, and only then made current. So at every instant the
-sink holds the key that Cloudflare has, as current or as pending. What was interrupted goes on with the
-pending key: another key must not take its place, since Cloudflare may have it already.
+A generated key is stored in its sink as pending, read back, sent, and only then made current. So at every instant the
+sink holds the key that Cloudflare has, as current or as pending. What was interrupted goes on with the pending key:
+another key must not take its place, since Cloudflare may have it already.
+
+A key that Cloudflare makes can't be stored first: it is in force at once, and stands in one answer only. Before it is
+asked, the sink notes that it will be, so that a key that is lost is at least missed.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any, TypeVar
 
-from reconciler.api.call import Answered, Pause, problem_of
-from reconciler.engine.listing import read_list
+from reconciler.api.call import (
+    Ambiguous,
+    Answered,
+    Call,
+    CallOutcome,
+    Conversation,
+    Pause,
+    Send,
+    Step,
+    Verb,
+    contradicts,
+    problem_of,
+)
+from reconciler.engine.listing import AGREEMENT_SECONDS, read_list
 from reconciler.engine.psk import set_psks
 from reconciler.model.desired import CommandRef, Declared, EnvRef, External, FileRef, Generated
 from reconciler.model.live import LiveTunnel
 from reconciler.model.problems import Problem
 from reconciler.model.psk import is_later
 from reconciler.model.verdict import APPLIED, Result, Verdict
-from reconciler.secrets.generate import Made, generate_key
-from reconciler.secrets.steps import KeyProtocol, KeySteps, SinkDone, SinkFailed, SinkOp, SinkOutcome, SinkStep
+from reconciler.secrets.secret import Secret
 
 _PUTS = 3
+
+
+class SinkOp(StrEnum):
+    """What is asked of a tunnel's sink and of the key ring."""
+
+    PROBE = "probe"
+    """See whether the sink can store and give back."""
+    PENDING = "pending"
+    """If the sink holds a pending key, put it into the key ring."""
+    MAKE = "make"
+    """Make a key and put it into the key ring."""
+    NOTE = "note"
+    """Note durably that Cloudflare is about to be asked for a key, and when it last made one; reserve the room."""
+    RELEASE = "release"
+    """Give back the reserved space that was not used."""
+    PUT = "put"
+    """Store the key ring's key as pending (the step's own key, if it has one, goes into the ring first)."""
+    CHECK = "check"
+    """Read the pending key back and compare it with the key ring's."""
+    PROMOTE = "promote"
+    """Make the pending key the current one."""
+
+
+@dataclass(frozen=True, slots=True)
+class SinkStep:
+    """One step.
+
+    Attributes:
+        secret: For PUT: a key that Cloudflare made.
+        before: For NOTE: when Cloudflare last made a key, in its words; empty when it never did.
+        made_on: For PROMOTE: when Cloudflare made the key, in its words; empty for a key of another origin.
+    """
+
+    op: SinkOp
+    tunnel: str
+    secret: Secret | None = None
+    before: str = ""
+    made_on: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SinkDone:
+    """It worked. `yes` answers PENDING (there is one) and CHECK (they are equal)."""
+
+    yes: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class SinkFailed:
+    """It failed, before or after the sink acted: only reading can tell."""
+
+    problem: Problem
+
+
+SinkOutcome = SinkDone | SinkFailed
+
+
+T = TypeVar("T")
+KeyConversation = Generator[Step | SinkStep, Any, T]
+"""Yields steps; is sent outcomes for `Send`, anything for `Pause`, a `SinkOutcome` for `SinkStep`."""
+
+KeySteps = KeyConversation[dict[str, Verdict]]
+"""Ends with a verdict per tunnel name.
+
+`applied`: Cloudflare has the key, and a generated one is the sink's current key. `failed`: Cloudflare's key is held
+where it was, or as the sink's pending key. `skipped`: nothing was tried. `unknown`: nobody can tell which key it has.
+"""
 
 
 def set_keys(targets: Sequence[Declared]) -> KeySteps:
@@ -183,7 +266,7 @@ def _all_or_nothing(wrong: Mapping[str, Problem | None]) -> dict[str, Verdict]:
     return {name: Verdict(Result.FAILED, why) if why else Verdict(Result.SKIPPED, other) for name, why in wrong.items()}
 
 
-def _probe(names: Iterable[str]) -> KeyProtocol[dict[str, Problem | None]]:
+def _probe(names: Iterable[str]) -> KeyConversation[dict[str, Problem | None]]:
     wrong: dict[str, Problem | None] = {}
     for name in names:
         answer: SinkOutcome = yield SinkStep(SinkOp.PROBE, name)
@@ -191,7 +274,7 @@ def _probe(names: Iterable[str]) -> KeyProtocol[dict[str, Problem | None]]:
     return wrong
 
 
-def _listed(targets: Sequence[Declared], wrong: dict[str, Problem | None]) -> KeyProtocol[dict[str, LiveTunnel]]:
+def _listed(targets: Sequence[Declared], wrong: dict[str, Problem | None]) -> KeyConversation[dict[str, LiveTunnel]]:
     """Live tunnels by name; puts into `wrong` what is missing."""
     outcome = yield from read_list()
     if not isinstance(outcome, Answered) or outcome.live is None:
@@ -203,7 +286,7 @@ def _listed(targets: Sequence[Declared], wrong: dict[str, Problem | None]) -> Ke
     return live
 
 
-def _hold(name: str, *, make: bool) -> KeyProtocol[Verdict | bool]:
+def _hold(name: str, *, make: bool) -> KeyConversation[Verdict | bool]:
     """Have the pending key in ring and sink, a new one if there is none and `make`; whether there is one."""
     steps = [SinkOp.PENDING, SinkOp.MAKE, SinkOp.PUT, SinkOp.CHECK]
     for op in steps if make else steps[:1]:
@@ -224,6 +307,14 @@ _DIFFERS = Problem(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A key that Cloudflare made, and when, in its own words; empty when it did not say."""
+
+    key: Secret
+    on: str
+
+
 def _generate(tunnels: Iterable[LiveTunnel]) -> KeySteps:
     """Let Cloudflare make each key and store it at once; then see that nobody had another one made since."""
     verdicts: dict[str, Verdict] = {}
@@ -234,12 +325,48 @@ def _generate(tunnels: Iterable[LiveTunnel]) -> KeySteps:
         if isinstance(noted, SinkFailed):
             verdicts[tunnel.name] = Verdict(Result.FAILED, noted.problem)
             continue
-        made = yield from generate_key(tunnel)
-        verdicts[tunnel.name] = made if isinstance(made, Verdict) else (yield from _keep(tunnel.name, made))
+        made = yield from generate_psk(tunnel)
+        verdicts[tunnel.name] = made if isinstance(made, Verdict) else (yield from keep_made(tunnel.name, made))
         yield SinkStep(SinkOp.RELEASE, tunnel.name)
         if isinstance(made, Made) and verdicts[tunnel.name] == APPLIED:
             times[tunnel.name] = (tunnel.id, made.on)
     return verdicts | ((yield from _overtaken(times)) if times else {})
+
+
+def generate_psk(before: LiveTunnel) -> Conversation[Made | Verdict]:
+    """Let Cloudflare make a key, asking once and never again.
+
+    (API: the key stands only in the answer, and is in force at once.) When the answer is lost, the time of
+    the last generation tells whether a key was made: if it moved, that key is lost.
+
+    Args:
+        before: The tunnel as listed before.
+
+    Returns:
+        The key, or why there is none.
+    """
+    (outcome,) = yield Send((Call(Verb.GENERATE_PSK, tunnel_id=before.id),))
+    if isinstance(outcome, Answered):
+        if isinstance(outcome.psk, Secret):
+            return Made(outcome.psk, outcome.made_on)
+    elif not isinstance(outcome, Ambiguous) and not contradicts(outcome):
+        return Verdict(Result.FAILED, problem_of(outcome))
+    for wait in (True, False):
+        (listed,) = yield Send((Call(Verb.LIST),))
+        if not isinstance(listed, Answered) or listed.live is None or before.id not in listed.live.tunnels:
+            return _lost(before.name, outcome, "and the tunnel could not be read again")
+        if listed.live.tunnels[before.id].key_generated_on != before.key_generated_on:
+            return _lost(before.name, outcome, "and Cloudflare did make a new key, which nobody has")
+        if wait:
+            yield Pause(AGREEMENT_SECONDS, "to see whether a key was made")
+    return _lost(before.name, outcome, "though two lists show no new key")
+
+
+def _lost(name: str, outcome: CallOutcome, what: str) -> Verdict:
+    seen = problem_of(outcome)
+    message = f"The answer that holds the key was lost ({seen.message}), {what}"
+    remedy = f"The tunnel may not come up with the key on the device: run `psk rotate {name}` again."
+    return Verdict(Result.UNKNOWN, Problem("key-lost", message, remedy, seen.ray))
 
 
 def _overtaken(times: Mapping[str, tuple[str, str]]) -> KeySteps:
@@ -264,7 +391,7 @@ def _overtaken(times: Mapping[str, tuple[str, str]]) -> KeySteps:
     return verdicts
 
 
-def _keep(name: str, made: Made) -> KeyProtocol[Verdict]:
+def keep_made(name: str, made: Made) -> KeyConversation[Verdict]:
     """Store a key that is in force already; a failed write may have worked, so reading decides."""
     why = _DIFFERS
     for attempt in range(_PUTS):

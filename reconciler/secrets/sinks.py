@@ -1,20 +1,32 @@
-"""Where generated keys are delivered: a file, or a command that knows a secret store."""
+"""Where generated keys are delivered: a file, or a command that knows a secret store.
+
+A rotation (`rotate`) is pure: it says what a sink shall do, one step after the other. Here the steps are done.
+"""
 
 import json
 import os
 import secrets
+import string
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
 
-from reconciler.model.desired import CommandRef
+from reconciler.model.desired import CommandRef, FileRef, Generated
+from reconciler.model.problems import Diagnostic, Location, Problem, error, warning
 from reconciler.model.psk import Held
 from reconciler.secrets.program import CommandError, Program, run
-from reconciler.secrets.resolve import read_private, strip_line_end
+from reconciler.secrets.resolve import KeyRing, read_private, strip_line_end
+from reconciler.secrets.rotate import SinkDone, SinkFailed, SinkOp, SinkOutcome, SinkStep
 from reconciler.secrets.secret import Secret, reveal
 
+KEY_LENGTH = 40
+"""Letters and digits of a key made here: 238 bits. (API: keys that Cloudflare makes have 32 of them.)"""
+
+_ALLOW = "Add --allow-commands if you trust the files."
+_ALPHABET = string.ascii_letters + string.digits
 ROOM = 4096
 """Bytes that are tried, or set aside, for a key and as many for a record: more than either needs. (API: keys that
 Cloudflare makes have 32 characters.)"""
@@ -292,3 +304,114 @@ def _is_there(path: Path) -> bool | None:
 
 def _bytes(secret: Secret) -> bytes:
     return reveal(secret).encode()
+
+
+def new_key() -> Secret:
+    """A random key of letters and digits, which every device and shell takes."""
+    return Secret("".join(secrets.choice(_ALPHABET) for _ in range(KEY_LENGTH)))
+
+
+def open_sinks(
+    refs: Mapping[str, tuple[Generated, Location]],
+    env: Mapping[str, str],
+    clock: Callable[[], datetime],
+    *,
+    allow_commands: bool,
+) -> tuple[dict[str, Sink], tuple[Diagnostic, ...]]:
+    """The sinks by tunnel name, and errors for commands that may not run and files that two tunnels share.
+
+    Nothing is read, written or run yet.
+    """
+    sinks: dict[str, Sink] = {}
+    problems: list[Diagnostic] = []
+    files: dict[str, str] = {}
+    for name, (ref, location) in sorted(refs.items()):
+        match ref.deliver_to:
+            case FileRef(path):
+                other = files.setdefault(os.path.realpath(path), name)
+                if other != name:
+                    summary = f"the key of {name!r} goes to the same file as that of {other!r}"
+                    problems.append(error("shared-sink", summary, "Give each tunnel its own file.", location))
+                sinks[name] = FileSink(path, clock)
+            case CommandRef() if allow_commands:
+                sinks[name] = CommandSink(ref.deliver_to, env)
+            case CommandRef(argv):
+                summary = f"the key is delivered by the command {argv[0]!r}, which may not run"
+                detail = f"Tunnel {name!r} needs it; nothing was written. {_ALLOW}"
+                problems.append(error("commands-not-allowed", summary, detail, location))
+    return sinks, tuple(problems)
+
+
+def sandbox_sinks(
+    refs: Mapping[str, tuple[Generated, Location]], folder: str, clock: Callable[[], datetime]
+) -> tuple[dict[str, Sink], tuple[Diagnostic, ...]]:
+    """Sinks in a folder of the sandbox instead of the declared ones, and a warning for each that says so.
+
+    What a sink of the files holds may be the only copy of a key that Cloudflare has: the sandbox must neither write
+    to it nor run its command.
+    """
+    sinks: dict[str, Sink] = {}
+    problems = []
+    for name, (ref, location) in sorted(refs.items()):
+        path = os.path.join(folder, sha256(name.encode()).hexdigest()[:16])  # noqa: PTH118 - text, as in references
+        sinks[name] = SandboxSink(path, clock)
+        summary = f"sandbox: the key of {name!r} is not delivered to {_place(ref)}"
+        problems.append(warning("sandbox-key", summary, f"It stays beside the sandbox's state, in {path}.", location))
+    return sinks, tuple(problems)
+
+
+def _place(ref: Generated) -> str:
+    match ref.deliver_to:
+        case FileRef(path):
+            return path
+        case CommandRef(argv):
+            return f"the command {argv[0]!r}"
+
+
+def carry_out(step: SinkStep, sinks: Mapping[str, Sink], ring: KeyRing, learn: Callable[[Secret], None]) -> SinkOutcome:
+    """Do one step of a rotation.
+
+    Args:
+        step: What to do.
+        sinks: By tunnel name.
+        ring: Gets the keys that are made or found, by tunnel name.
+        learn: Told of each key before anything else happens with it, for the redactor.
+    """
+    sink, name = sinks[step.tunnel], step.tunnel
+    try:
+        match step.op:
+            case SinkOp.PROBE | SinkOp.NOTE | SinkOp.RELEASE:
+                _prepare(sink, step)
+            case SinkOp.PENDING:
+                found = sink.get(name)
+                return SinkDone(yes=_take(found, name, ring, learn))
+            case SinkOp.MAKE:
+                _take(new_key(), name, ring, learn)
+            case SinkOp.PUT:
+                _take(step.secret, name, ring, learn)
+                sink.put(name, ring.secret(name))
+            case SinkOp.CHECK:
+                return SinkDone(yes=sink.get(name) == ring.secret(name))
+            case SinkOp.PROMOTE:
+                sink.promote(name, ring.secret(name), step.made_on)
+    except SinkError as failed:
+        return SinkFailed(Problem("sink-failed", str(failed)))
+    return SinkDone()
+
+
+def _prepare(sink: Sink, step: SinkStep) -> None:
+    match step.op:
+        case SinkOp.PROBE:
+            sink.probe(step.tunnel)
+        case SinkOp.NOTE:
+            sink.note(step.tunnel, step.before)
+        case _:
+            sink.release(step.tunnel)
+
+
+def _take(secret: Secret | None, name: str, ring: KeyRing, learn: Callable[[Secret], None]) -> bool:
+    if secret is None:
+        return False
+    learn(secret)
+    ring.add(name, secret)
+    return True

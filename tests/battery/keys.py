@@ -8,7 +8,7 @@ from typing import Any
 
 from reconciler.api.call import Answered, Call, Send, Step, Verb
 from reconciler.engine.psk import set_psks
-from reconciler.secrets.generate import Made, generate_key
+from reconciler.secrets.rotate import Made, generate_psk
 from reconciler.secrets.secret import Secret, reveal
 from reconciler.simulator.faults import FaultKind
 from tests.battery.oracles import UNTRUE, Breach
@@ -36,7 +36,7 @@ def _generate(name: str) -> Generator[Step, Any, Any]:
     if not isinstance(outcome, Answered) or outcome.live is None:
         return None
     before = outcome.live.by_name().get(name)
-    return None if before is None else (yield from generate_key(before))
+    return None if before is None else (yield from generate_psk(before))
 
 
 def _run(story: Story, protocol: Generator[Step, Any, Any], keying: frozenset[str]) -> Any:

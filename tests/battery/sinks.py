@@ -23,13 +23,11 @@ from reconciler.model.verdict import APPLIED
 from reconciler.plan import build as core
 from reconciler.plan.diff import Action
 from reconciler.report.make import applied, with_keys
-from reconciler.secrets.created import deliver
-from reconciler.secrets.deliver import carry_out
+from reconciler.secrets.deliver import deliver
 from reconciler.secrets.resolve import KeyRing
-from reconciler.secrets.rotate import prepare, rotate
+from reconciler.secrets.rotate import SinkOutcome, SinkStep, prepare, rotate
 from reconciler.secrets.secret import Secret, reveal
-from reconciler.secrets.sinks import SinkError
-from reconciler.secrets.steps import SinkOutcome, SinkStep
+from reconciler.secrets.sinks import SinkError, carry_out
 from tests.battery.guarded import Guarded
 from tests.battery.port import Killed, Mishaps
 from tests.battery.run import Conversation, Ending, Result, Story, finish, turns

@@ -11,11 +11,10 @@ import pytest
 from reconciler.model.desired import CommandRef, FileRef, Generated
 from reconciler.model.problems import Location
 from reconciler.model.psk import Held
-from reconciler.secrets.deliver import KEY_LENGTH, carry_out, new_key, open_sinks
 from reconciler.secrets.resolve import KeyRing
+from reconciler.secrets.rotate import SinkDone, SinkFailed, SinkOp, SinkStep
 from reconciler.secrets.secret import Secret, reveal
-from reconciler.secrets.sinks import CommandSink, FileSink, Sink, SinkError
-from reconciler.secrets.steps import SinkDone, SinkFailed, SinkOp, SinkStep
+from reconciler.secrets.sinks import KEY_LENGTH, CommandSink, FileSink, Sink, SinkError, carry_out, new_key, open_sinks
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 HERE = Location("t.yaml", 3)

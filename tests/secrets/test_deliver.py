@@ -5,7 +5,7 @@ from reconciler.engine.apply import Applied
 from reconciler.model.problems import Problem
 from reconciler.model.psk import Held
 from reconciler.plan.build import Plan
-from reconciler.secrets.created import deliver
+from reconciler.secrets.deliver import deliver
 from tests import build
 from tests.secrets.test_rotate import LOCAL, THERE, World, drive, outcomes
 
