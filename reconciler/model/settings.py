@@ -42,22 +42,23 @@ def canonical(tunnel: Mapping[str, Any]) -> dict[str, Value]:
     out: dict[str, Value] = {}
     for group in GROUPS:
         found = _object(tunnel, group)
-        values: dict[str, Value | None] = {}
-        for key, setting in group.settings.items():
+        given: dict[str, Value] = {}
+        for key, setting in group.settings.items() if found else ():
             try:
-                values[setting.path] = setting.read(found.get(key))
+                value = setting.read(found.get(key))
             except WrongType as wrong:
                 raise Malformed(setting.path, wrong.value) from None
+            if value is not None:
+                given[setting.path] = value
+        if not group.whole:
+            out |= group.defaults
         # Servers written in Go list an object that is unset with zeros in it. (AS 0 is reserved, RFC 7607, so no
         # session can have it: a zero with nothing beside it says that there is no BGP.)
-        if group.whole and not any(values.values()):
+        elif not any(given.values()):
             continue
-        for path, value in values.items():
-            known = SETTINGS[path].default if value is None else value
-            if known is not None:
-                out[path] = known
-            elif group.whole and SETTINGS[path].required:
-                raise Malformed(path, None)
+        elif lacking := [s.path for s in group.settings.values() if s.required and s.path not in given]:
+            raise Malformed(lacking[0], None)
+        out |= given
     return out
 
 

@@ -267,12 +267,14 @@ class Group:
         whole: Whether a tunnel can be without it, so that it comes and goes as a whole.
         short: The key that a scalar in its place is the value of, if any.
         settings: By key in the object.
+        defaults: What the API takes for those that are unset, by path.
     """
 
     path: tuple[str, ...]
     whole: bool
     short: str
     settings: Mapping[str, Setting]
+    defaults: Mapping[str, Value]
 
 
 def _marks(annotation: Any) -> list[Any]:
@@ -294,7 +296,8 @@ def _groups(model: type[Written], path: tuple[str, ...] = (), *, whole: bool = F
         elif inside is not None:
             inner += _groups(inside, (*path, key), whole=any(isinstance(mark, Whole) for mark in marks))
     if settings:
-        yield Group(path, whole, model.short, settings)
+        defaults = {s.path: s.default for s in settings.values() if s.default is not None}
+        yield Group(path, whole, model.short, settings, defaults)
     yield from inner
 
 
