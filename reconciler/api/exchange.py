@@ -215,7 +215,7 @@ def exchange(call: Call, account_id: str, session: Session, port: Port) -> CallO
         attempt += 1
         settled = _try(call, request, session, port)
         if not isinstance(settled, Unsettled):
-            # A token that may only read is told so by a check, which must not stop the reading.
+            # A 403 on a dry run says that the token may only read, so whoever reads on can do so.
             if isinstance(settled, Denied) and not (call.validate_only and settled.status == HTTPStatus.FORBIDDEN):
                 session.deny(settled)
             return settled

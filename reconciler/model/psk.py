@@ -80,10 +80,10 @@ def doubt(target: Declared, live: LiveTunnel, held: Held) -> Problem | None:
         other = held.noted is None and _is_after(made, held.set_on, _SKEW)
     if other:
         return Problem("key-not-in-sink", "Its key was changed after the sink's current one was set", f"Run {rotate}")
-    return _never_made(live, held, rotate) if key.by == "cloudflare" and made is None else None
+    return never_made(live, held, rotate) if key.by == "cloudflare" and made is None else None
 
 
-def _never_made(live: LiveTunnel, held: Held, rotate: str) -> Problem | None:
+def never_made(live: LiveTunnel, held: Held, rotate: str) -> Problem | None:
     """Why a tunnel may have no key at all. Only what surely replaces no key is done without being asked for."""
     never = "Cloudflare never made a key for it"
     if held.current is None:

@@ -60,7 +60,7 @@ def guards(draft: Draft) -> tuple[Guard, ...]:
     if it came alone. Nothing but the file lifts a protection.
     """
     return (
-        *_too_many_deletes(draft),
+        *too_many_deletes(draft),
         *_too_many_changes(draft),
         *_protected(draft),
         *_probable_renames(draft),
@@ -77,7 +77,8 @@ def _percent(part: int, whole: int) -> str:
     return f"{part} of {whole} live tunnels ({100 * part // whole if whole else 0} %)"
 
 
-def _too_many_deletes(draft: Draft) -> Iterator[Guard]:
+def too_many_deletes(draft: Draft) -> Iterator[Guard]:
+    """What stands against the deletes that nobody named."""
     limits, unnamed, counted = draft.desired.account.limits, draft.unnamed, draft.scope.counted
     names = _names(unnamed)
     remedy = f"name the tunnels that are meant to go under `removed` in {draft.file}, or by --allow-delete NAME"

@@ -99,7 +99,8 @@ def _expired(rule: IgnoreRule, today: date) -> bool:
     return rule.until is not None and rule.until < today
 
 
-def _whole_rule(name: str, rules: Iterable[IgnoreRule]) -> IgnoreRule | None:
+def whole_rule(name: str, rules: Iterable[IgnoreRule]) -> IgnoreRule | None:
+    """The first rule that leaves the whole tunnel alone."""
     return next((r for r in rules if fnmatchcase(name, r.name)), None)
 
 
@@ -162,7 +163,7 @@ def scope(desired: Desired, live: Live, options: PlanOptions) -> Scope:
     ours: dict[str, LiveTunnel] = {}
     ignored: list[LeftAlone] = []
     for name, tunnel in sorted(live.by_name().items()):
-        rule = _whole_rule(name, whole) if whole else None
+        rule = whole_rule(name, whole) if whole else None
         if rule is None:
             ours[name] = tunnel
         else:

@@ -100,6 +100,7 @@ class Simulator:
 
     Attributes:
         semantics: The switches.
+        accounts: By id, those that were ever spoken of.
         log: Every request in order.
     """
 
@@ -107,7 +108,7 @@ class Simulator:
         self.semantics = semantics
         self.log: list[LogEntry] = []
         self._now = now
-        self._accounts: dict[str, Account] = {}
+        self.accounts: dict[str, Account] = {}
         self._limiter = Limiter()
         self._ids = 0
         self._reads = 0
@@ -155,9 +156,9 @@ class Simulator:
 
     def account(self, account_id: str) -> Account:
         """The account, made empty when it was never spoken of."""
-        account = self._accounts.get(account_id)
+        account = self.accounts.get(account_id)
         if account is None:
-            account = self._accounts[account_id] = Account()
+            account = self.accounts[account_id] = Account()
         return account
 
     def new_id(self) -> str:
@@ -202,14 +203,14 @@ class Simulator:
     def settle(self) -> None:
         """Make the present state the start of a story: no past for stale reads, no log, no counts."""
         self.log.clear()
-        for account in self._accounts.values():
+        for account in self.accounts.values():
             account.settle()
 
     def clone(self) -> "Simulator":
         """An independent copy, log and counters included; cheap, since kept tunnels are shared."""
         twin = Simulator(self.semantics, self._now)
         twin.log = list(self.log)
-        twin._accounts = {account_id: account.copy() for account_id, account in self._accounts.items()}
+        twin.accounts = {account_id: account.copy() for account_id, account in self.accounts.items()}
         twin._limiter = self._limiter.copy()
         twin._ids, twin._reads, twin._micros = self._ids, self._reads, self._micros
         return twin
@@ -219,7 +220,7 @@ class Simulator:
 
         It holds the pre-shared keys. Lagging views, rate limits and the log are not in it.
         """
-        accounts = {account_id: account.snapshot() for account_id, account in self._accounts.items()}
+        accounts = {account_id: account.snapshot() for account_id, account in self.accounts.items()}
         return {"format": FORMAT, "ids": self._ids, "micros": self._micros, "accounts": accounts}
 
     @classmethod
@@ -242,7 +243,7 @@ class Simulator:
             entries = state["accounts"].items()
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise ValueError(f"not a state of the simulator: {error!r}") from None
-        simulator._accounts = {account_id: restored(value, semantics) for account_id, value in entries}
+        simulator.accounts = {account_id: restored(value, semantics) for account_id, value in entries}
         return simulator
 
 

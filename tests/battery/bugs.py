@@ -254,7 +254,7 @@ def the_way_around_a_cycle_stops_half_way() -> list[Patch]:
 
 
 def _limits(**more: int) -> list[Patch]:
-    real = guard._too_many_deletes  # noqa: SLF001
+    real = guard.too_many_deletes
 
     def lenient(draft: Any) -> Any:
         limits = draft.desired.account.limits
@@ -262,7 +262,7 @@ def _limits(**more: int) -> list[Patch]:
         account = replace(draft.desired.account, limits=raised)
         return real(replace(draft, desired=replace(draft.desired, account=account)))
 
-    return [(guard, "_too_many_deletes", lenient)]
+    return [(guard, "too_many_deletes", lenient)]
 
 
 @bug
@@ -282,7 +282,7 @@ def guards_are_forgotten() -> list[Patch]:
 
 @bug
 def ignored_tunnels_are_ours() -> list[Patch]:
-    return [(scope, "_whole_rule", lambda *_: None)]
+    return [(scope, "whole_rule", lambda *_: None)]
 
 
 @bug
@@ -378,7 +378,7 @@ def a_pending_key_is_not_looked_at() -> list[Patch]:
 
 @bug
 def a_tunnel_for_which_no_key_was_made_is_fine() -> list[Patch]:
-    return [(psk, "_never_made", lambda *_: None)]
+    return [(psk, "never_made", lambda *_: None)]
 
 
 @bug

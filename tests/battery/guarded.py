@@ -40,7 +40,7 @@ class Guarded:
         self.denied = False
         self.keying: frozenset[str] = frozenset()
         self._started = started
-        self._plan: Plan | None = None
+        self.plan: Plan | None = None
         self._view: View = {}
         self._planned: View = {}
         self._lists = 0
@@ -53,7 +53,7 @@ class Guarded:
 
     def approve(self, plan: Plan) -> None:
         """From now on this plan may be carried out."""
-        self._plan = plan
+        self.plan = plan
         self._planned = self._view
         if self.watch.world.blocked and not self.untrue_list:
             self.watch.breach("S2", "a plan that a guard must stop was approved")
@@ -71,7 +71,7 @@ class Guarded:
             self.watch.breach("L5", "a call after the interruption")
         if self.denied:
             self.watch.breach("L5", "a call after the token was refused")
-        limit = _WRITES_ALL + _WRITES_EACH * (len(self._plan.changes) if self._plan else 0)
+        limit = _WRITES_ALL + _WRITES_EACH * (len(self.plan.changes) if self.plan else 0)
         if self.asked > limit:
             self.watch.breach("L5", f"more than {limit} calls")
         if request.method != "GET":
@@ -80,13 +80,13 @@ class Guarded:
     def _write(self, request: Request) -> None:
         if not self.trusted:
             self.watch.breach("S7", f"{request.method} after a list that can't be trusted")
-        if self._plan is None:
+        if self.plan is None:
             self.watch.breach("S14", f"{request.method} before a plan was approved")
             return
         kind, body = operation(request), json.loads(request.body)
         if kind == "psk_generate":
             return
-        changes = self._plan.changes
+        changes = self.plan.changes
         if kind == "create":
             self._again(body["name"])
             self._taken(body["name"])
@@ -99,7 +99,7 @@ class Guarded:
             updates = {c.id for c in changes if c.declared is not None and c.live is not None}
             items = body["ipsec_tunnels"] if kind == "bulk" else [{"id": request.path.rpartition("/")[2]}]
             self._only([i["id"] for i in items], deletes if kind == "delete" else updates, kind)
-            if kind == "delete" and items[0]["id"] in {c.id for c in self._plan.phases.deletes}:
+            if kind == "delete" and items[0]["id"] in {c.id for c in self.plan.phases.deletes}:
                 self._last_delete()
 
     def _keyed(self, spoken: list[str]) -> None:
@@ -122,7 +122,7 @@ class Guarded:
 
     def _free(self, network: str) -> None:
         """What a create takes from a tunnel that the plan deletes is free by then."""
-        going = {c.id for c in self._plan.changes if c.declared is None} if self._plan else set()
+        going = {c.id for c in self.plan.changes if c.declared is None} if self.plan else set()
         tunnels = self.watch.simulator.account(ACCOUNT).tunnels
         held = [t["name"] for i, t in tunnels.items() if i in going and t["interface_address"] == network]
         if held and not (self._doubted or self.untrue_list):
@@ -132,7 +132,7 @@ class Guarded:
         """A delete that frees nothing goes only when all else is done."""
         sent = self.watch.world.sent
         there = {sent.get(t["name"], t["name"]) for t in self.watch.simulator.account(ACCOUNT).tunnels.values()}
-        wanted = {c.name for c in self._plan.changes if c.declared is not None} if self._plan else set()
+        wanted = {c.name for c in self.plan.changes if c.declared is not None} if self.plan else set()
         if wanted - there and not self._doubted:
             self.watch.breach("S2", "a delete that frees nothing went before all else was done")
 
@@ -193,7 +193,7 @@ class Guarded:
     def took_effect(self) -> None:
         """A write may have been carried out."""
         if self.watch.ledger.open:
-            self.watch.ledger.wrote(self, self._view, self._planned, self._plan)
+            self.watch.ledger.wrote(self, self._view, self._planned, self.plan)
 
     def _look(self, tunnels: list[Any]) -> None:
         """What a list showed, by our own reading; one with two tunnels of a name is nothing to write by."""

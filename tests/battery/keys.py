@@ -43,7 +43,7 @@ def _run(story: Story, protocol: Generator[Step, Any, Any], keying: frozenset[st
     session, port, guarded = story.session()
     guarded.keying = keying
     session.keys = type(session.keys)(key_text, Secret, session.keys.quotes)
-    guarded._plan = _Plan  # type: ignore[assignment]  # noqa: SLF001
+    guarded.plan = _Plan  # type: ignore[assignment]
     taking = turns(_told(protocol), session, port)
     try:
         while True:

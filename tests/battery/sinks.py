@@ -250,7 +250,7 @@ class Keeping(Story):
             return
         session, port, guarded = self.session()
         guarded.keying = frozenset(there[t.name] for t in targets)
-        guarded._plan = _Approved  # type: ignore[assignment]  # noqa: SLF001
+        guarded.plan = _Approved  # type: ignore[assignment]
         ring = KeyRing()
         session.keys = KeyAccess(ring.reveal, Secret, lambda _: False)
         for _ in turns(_rotated(targets), session, port, lambda step: self._sink(step, ring)):

@@ -135,7 +135,7 @@ class World:
 
     def forget(self, past: Simulator | None = None) -> None:
         """Go back to an earlier copy of what is live, or to nothing."""
-        self.sim._accounts = (past or Simulator()).clone()._accounts  # noqa: SLF001 - the server keeps its simulator
+        self.sim.accounts = (past or Simulator()).clone().accounts
 
     def names(self, account: str = ID) -> dict[str, str]:
         """Live names to ids."""

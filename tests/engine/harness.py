@@ -48,9 +48,9 @@ class World:
             self.pauses.append(step.seconds)
             self.story.append(step.seconds)
             return ()
-        return tuple(self._call(call) for call in step.calls)
+        return tuple(self.call(call) for call in step.calls)
 
-    def _call(self, call: Call) -> CallOutcome:
+    def call(self, call: Call) -> CallOutcome:
         number = self.verbs.count(call.verb.value)
         self.verbs.append(call.verb.value)
         self.calls.append(call)
