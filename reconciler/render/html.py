@@ -71,9 +71,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        finalize=lambda value: (
-            safe.visible(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
-        ),
+        finalize=_visible,
     )
     environment.filters |= {
         "left_alone": words.left_alone,

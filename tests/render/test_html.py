@@ -1,6 +1,7 @@
 import re
 import shutil
 import subprocess
+import sys
 from base64 import b64encode
 from collections.abc import Callable
 from functools import cache
@@ -16,7 +17,7 @@ from reconciler.report.values import ChangeReport, Report
 from tests.render.payloads import PAYLOADS
 from tests.render.samples import DRIFT, LON_A, OLD_SITE, PAR_A, PARTIAL, PLAN, SAMPLES, account, counted, replace
 from tests.render.test_markdown import hostile
-from tests.render.test_safe import parsed
+from tests.render.test_safe import parsed, seen
 
 FLAGS = (
     "--headless",
@@ -68,6 +69,38 @@ def shape(text: str, command: str) -> list[str]:
 @pytest.mark.parametrize("payload", PAYLOADS, ids=ascii)
 def test_no_payload_changes_the_shape_of_the_page(payload: str, command: str) -> None:
     assert shape(payload, command) == shape("ordinary text", command)
+
+
+@pytest.mark.parametrize("command", ["plan", "drift"])
+@pytest.mark.parametrize("payload", PAYLOADS, ids=ascii)
+def test_nothing_on_the_page_is_invisible(payload: str, command: str) -> None:
+    for line in parsed(render(hostile(payload, command), "html")).text.split("\n"):
+        seen(line)
+
+
+def test_only_the_page_needs_the_templates_library() -> None:
+    code = """if True:
+        import sys
+        from reconciler.render import FORMATS, render
+        from tests.render.samples import PLAN
+        for format_ in sorted(FORMATS, key="html".__eq__):
+            print(format_, "jinja2" in sys.modules)
+            render(PLAN, format_)
+    """
+    run = [sys.executable, "-c", code]
+    printed = subprocess.run(run, capture_output=True, text=True, check=True, timeout=60).stdout  # noqa: S603
+    assert printed.split() == [
+        "text",
+        "False",
+        "json",
+        "False",
+        "markdown",
+        "False",
+        "github",
+        "False",
+        "html",
+        "False",
+    ]
 
 
 def test_large_plans_are_capped_and_say_so() -> None:

@@ -136,6 +136,7 @@ def edited(*path: str | int, value: Any) -> str:
         edited("summary", "create", value=True),
         edited("summary", "create", value=10**20),
         edited("extra", value=1),
+        edited("context", value={"run_url": "https://elsewhere.example"}),
         edited("accounts", value={}),
         edited("accounts", 0, "extra", value=1),
         edited("accounts", 0, "account", value=None),
@@ -168,7 +169,7 @@ def edited(*path: str | int, value: Any) -> str:
             ],
         ),
     ],
-    ids=range(30),
+    ids=range(31),
 )
 def test_anything_else_is_refused(document: str | bytes) -> None:
     with pytest.raises(ValueError, match=r"\S"):
