@@ -40,7 +40,8 @@ def _shown(value: Any) -> Any:
 def report_from_json(document: str | bytes) -> Report:
     """The report that a JSON document holds, or a ValueError that says what is wrong with it.
 
-    The document may be anybody's: keys, types, words and sizes have to be exactly the documented ones.
+    The document may be anybody's: keys, types, words and sizes have to be the documented ones. A key that is not there
+    counts as one that says nothing.
     """
     try:
         loaded = json.loads(document, object_pairs_hook=_unique, parse_constant=_refused, parse_int=_number)

@@ -36,7 +36,7 @@ def markdown(report: Report, *, budget: int = BUDGET) -> str:
     head += [comment.server_check(report), comment.notes(report)]
     tail = [comment.footer(report)]
     room = budget - _RESERVE - sum(size(part) + 2 for part in head + tail)
-    body = _Body(report, room)
+    body = _Room(report, room)
     blocks = [*head, *body.tables(), *body.ways_out(), *body.details(), *body.left(), body.dropped(), *tail]
     text = "\n\n".join(block for block in blocks if block)
     return f"{_marker(report, truncated=bool(body.missing))}\n{text}\n"
@@ -62,8 +62,8 @@ def _fingerprint(account_id: str) -> str:
     return sha256(b"reconciler comment\0" + account_id.encode("utf-8", "backslashreplace")).hexdigest()[:12]
 
 
-class _Body:
-    """Hands out the room that is left, and keeps account of what did not get any."""
+class _Room:
+    """The room that is left: who asks first gets it, so what comes last is dropped first, and `missing` tells."""
 
     def __init__(self, report: Report, room: int) -> None:
         self.report = report
