@@ -59,7 +59,7 @@ def read_tree_at(ref: str, root: Path) -> Tree:
         GitError: No git, no repository, no such ref, or too much to read.
     """
     if not _REF.fullmatch(ref):
-        raise GitError("this is no git ref. Give a branch, tag or commit, such as origin/main")
+        raise GitError("this is not a git ref. Give a branch, tag or commit, such as origin/main")
     real = Path(os.path.realpath(root))
     place = next(path for path in (real, *real.parents) if path.is_dir())
     top = Path(_line(place, "rev-parse", "--show-toplevel", remedy="--baseline needs a git repository"))

@@ -9,9 +9,15 @@ from datetime import date
 from functools import lru_cache
 from ipaddress import ip_address, ip_interface, ip_network
 
+from pydantic import BeforeValidator
+
 from reconciler.files.rules import Entry, Group
+from reconciler.model.account import AccountFile, TunnelFile
+from reconciler.model.checks import ANY_TEXT
 from reconciler.model.desired import Account
 from reconciler.model.problems import Diagnostic, Location, shown, warning
+from reconciler.model.written import Written, marks_of, model_of
+from reconciler.yaml.read import Parsed
 
 MAX_NAME = 15
 CLOUDFLARE_ASN = 13335
@@ -56,6 +62,32 @@ def _origin(group: Group, entry: Entry, *path: str) -> Location:
         if document.holds((*start, *path)):
             return document.location((*start, *path))
     return entry.at(*path)
+
+
+def glued_comments(parsed: Parsed) -> Iterator[Diagnostic]:
+    """Where YAML takes the end of a text for a comment: `description: rack #7` says `rack` and no more."""
+    for field, place in parsed.glued:
+        if field in _FREE_TEXT:
+            yield warning(
+                "glued-comment",
+                "a comment that may be meant as a part of the text before it",
+                "What begins with a # behind a blank is not part of the value. Put the text in quotes if it should "
+                "be, else write a blank behind the #.",
+                place,
+            )
+
+
+def _free_text(model: type[Written]) -> Iterator[str]:
+    """The fields that take any text: behind an address or a word like `mid` nobody means a comment as a part of it."""
+    for name, field in model.model_fields.items():
+        inside = model_of(field.annotation)
+        if inside:
+            yield from _free_text(inside)
+        elif any(isinstance(mark, BeforeValidator) and mark.func in ANY_TEXT for mark in marks_of(field)):
+            yield name
+
+
+_FREE_TEXT = frozenset((*_free_text(AccountFile), *_free_text(TunnelFile)))
 
 
 def _expired(account: Account, today: date) -> Iterator[Diagnostic]:

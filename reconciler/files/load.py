@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import ValidationError
 
-from reconciler.files.guides import warnings
+from reconciler.files.guides import glued_comments, warnings
 from reconciler.files.rules import Entry, Group, check
 from reconciler.files.tree import AccountFiles, SourceFile, Tree
 from reconciler.model.account import AccountFile, TunnelFile
@@ -32,7 +32,7 @@ from reconciler.model.desired import (
 )
 from reconciler.model.forms import tunnel_name
 from reconciler.model.plain import Plain
-from reconciler.model.problems import Diagnostic, Location, error, limited, shown, warning
+from reconciler.model.problems import Diagnostic, Location, error, limited, shown
 from reconciler.model.reference import Psk, Sink
 from reconciler.model.settings import canonical
 from reconciler.model.tunnel import SETTINGS, Defaults
@@ -40,9 +40,6 @@ from reconciler.yaml.read import Document, DocumentError, Parsed, parse
 
 _NOTHING: frozenset[str] = frozenset()
 _REQUIRED = {path: path.split(".") for path, setting in SETTINGS.items() if setting.required}
-_NAMES = ("name", "renamed_from", "removed", "protect", "import_filter_id", "export_filter_id")
-_FREE_TEXT = frozenset((*_NAMES, "description", "reason", "md5_key", "file", "command"))
-"""Behind an address or a word like `mid` nobody can mean a comment as a part of the value."""
 _TEMPORARY = re.compile(r"\.[0-9a-f]{8}\.new\Z")
 _STAND_INS: Mapping[type, Mapping[str, Any]] = {
     AccountFile: {"account_id": "0" * 32, "prune": Plain("false")},
@@ -167,7 +164,7 @@ def _read(source: SourceFile | None, model: type[File], problems: list[Diagnosti
     except DocumentError as refused:
         problems += refused.diagnostics
         return None
-    problems += _glued_comments(parsed)
+    problems += glued_comments(parsed)
     value = {} if parsed.value is None else parsed.value
     try:
         return _Read(parsed, model.model_validate(value))
@@ -178,19 +175,6 @@ def _read(source: SourceFile | None, model: type[File], problems: list[Diagnosti
     problems += explain(parsed.document, errors, model)
     rest, gone = without(value, errors)
     return _Read(parsed, model.model_validate({**_STAND_INS[model], **rest}), gone)
-
-
-def _glued_comments(parsed: Parsed) -> Iterator[Diagnostic]:
-    """Warns where YAML takes the end of a text for a comment: `description: rack #7` says `rack` and no more."""
-    for name, place in parsed.glued:
-        if name in _FREE_TEXT:
-            yield warning(
-                "glued-comment",
-                "a comment that may be meant as a part of the text before it",
-                "What begins with a # behind a blank is not part of the value. Put the text in quotes if it should "
-                "be, else write a blank behind the #.",
-                place,
-            )
 
 
 def _account(files: AccountFiles, read: _Read[AccountFile] | None) -> Account:

@@ -105,7 +105,7 @@ class _Walk:
 
 
 def safe_path(path: Path) -> str:
-    """A path for messages: bytes that are no UTF-8 and characters that can't be seen become escapes."""
+    """A path for messages: bytes that are not UTF-8 and characters that can't be seen become escapes."""
     text = os.fsencode(path).decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
@@ -303,7 +303,7 @@ def _bytes(real: str) -> bytes:
     handle = os.open(real, _OPEN | os.O_NOFOLLOW)
     try:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise OSError(0, "it is no regular file")
+            raise OSError(0, "it is not a regular file")
         with os.fdopen(handle, "rb", closefd=False) as stream:
             return stream.read(MAX_FILE + 1)
     finally:

@@ -106,7 +106,7 @@ def number(low: int, high: int) -> Callable[[Any], int]:
             raise wrong("wrong-type", f"{_found(value)} where a number belongs", "Write a plain whole number.")
         if not _NUMBER.fullmatch(value):
             remedy = f"Write a whole number from {low} to {high} in plain digits."
-            raise wrong("wrong-type", f"{shown(value)} is no whole number", remedy)
+            raise wrong("wrong-type", f"{shown(value)} is not a whole number", remedy)
         if not isinstance(value, Plain):
             raise wrong("wrong-type", "quoted text where a number belongs", "Remove the quotes.")
         if not low <= (found := int(value)) <= high:
@@ -147,7 +147,7 @@ def md5_key(value: Any) -> str:
     """
     if not isinstance(value, str) or not _MD5.fullmatch(value):
         remedy = 'It needs 1 to 80 printable ASCII characters, and neither " nor ?.'
-        raise wrong("bad-md5-key", "this is no MD5 key that Cloudflare takes", remedy)
+        raise wrong("bad-md5-key", "this is not an MD5 key that Cloudflare takes", remedy)
     return str(value)
 
 
@@ -162,7 +162,7 @@ def account_id(value: Any) -> str:
         remedy = "It is the 32 lower-case hexadecimal digits that the dashboard shows for the account."
         if ACCOUNT_ID.fullmatch(found.lower()):
             remedy = f"Write it in lower case: {found.lower()}."
-        raise wrong("bad-account-id", f"{shown(found)} is no account id", remedy)
+        raise wrong("bad-account-id", f"{shown(found)} is not a account id", remedy)
     return found
 
 
@@ -174,7 +174,7 @@ def variable(value: Any) -> str:
     """
     if not isinstance(value, str) or not _VARIABLE.fullmatch(value):
         remedy = "Write the variable's name (letters, digits, _), never the secret itself."
-        raise wrong("bad-variable", "this is no name of an environment variable", remedy)
+        raise wrong("bad-variable", "this is not the name of an environment variable", remedy)
     return str(value)
 
 
@@ -189,7 +189,7 @@ def day(value: Any) -> date:
             return date.fromisoformat(value)
     except ValueError:
         pass
-    raise wrong("bad-date", f"{_found(value)} is no day", "Write it as 2027-01-31.")
+    raise wrong("bad-date", f"{_found(value)} is not a day", "Write it as 2027-01-31.")
 
 
 def age(value: Any) -> int:
@@ -200,7 +200,7 @@ def age(value: Any) -> int:
     """
     found = _AGE.fullmatch(value) if isinstance(value, str) else None
     if not found:
-        raise wrong("bad-age", "this is no length of time", "Write days or weeks, like 90d or 12w.")
+        raise wrong("bad-age", "this is not a length of time", "Write days or weeks, like 90d or 12w.")
     return int(found[1]) * (7 if found[2] == "w" else 1)
 
 
@@ -221,10 +221,10 @@ def word(value: Any) -> str:
     """One argument of a command; never shown, since people put keys there.
 
     Raises:
-        PydanticCustomError: It is no text.
+        PydanticCustomError: It is not text.
     """
     if not isinstance(value, str) or "\0" in value:
-        raise wrong("wrong-type", "an argument that is no text", "Write the command as a list of words.")
+        raise wrong("wrong-type", "an argument that is not text", "Write the command as a list of words.")
     return str(value)
 
 
@@ -272,7 +272,7 @@ def endpoint(value: Any) -> str:
     """
     found = text(value)
     if _packed(AF_INET6 if ":" in found else AF_INET, found) is None:
-        raise wrong("bad-address", f"{shown(found)} is no IP address", _address_remedy(found))
+        raise wrong("bad-address", f"{shown(found)} is not an IP address", _address_remedy(found))
     return found
 
 
@@ -299,7 +299,7 @@ def interface(value: Any) -> str:
     host, _, length = found.partition("/")
     if _packed(AF_INET, host) is None:
         remedy = "Write Cloudflare's own address in the tunnel with its length, like 10.20.0.0/31."
-        raise wrong("bad-address", f"{shown(found)} is no IPv4 interface address", remedy)
+        raise wrong("bad-address", f"{shown(found)} is not an IPv4 interface address", remedy)
     if length not in ("31", "30"):
         remedy = "A tunnel is a point-to-point link. Write /31 (or /30) after the address."
         raise wrong("bad-prefix-length", f"{shown(found)} has no prefix length of 31 or 30", remedy)
@@ -318,7 +318,7 @@ def interface6(value: Any) -> str:
     host, _, length = found.partition("/")
     if _packed(AF_INET6, host) is None:
         remedy = "Write it with its length, like 2001:db8::/127."
-        raise wrong("bad-address", f"{shown(found)} is no IPv6 interface address", remedy)
+        raise wrong("bad-address", f"{shown(found)} is not an IPv6 interface address", remedy)
     if length != "127":
         remedy = "A tunnel is a point-to-point link. Write /127 after the address."
         raise wrong("bad-prefix-length", f"{shown(found)} has no prefix length of 127", remedy)
@@ -350,7 +350,7 @@ def prefix(value: Any) -> str:
         return found
     network = _network(found)
     if network == "none":
-        raise wrong("bad-prefix", f"{shown(found)} is no network prefix", "Write it like 10.9.0.0/16.")
+        raise wrong("bad-prefix", f"{shown(found)} is not a network prefix", "Write it like 10.9.0.0/16.")
     if isinstance(network, str):
         remedy = f"The address lies inside the network. Write {network}, or another length."
         raise wrong("host-bits", f"{shown(found)} has host bits set", remedy)
@@ -381,5 +381,9 @@ def fqdn(value: Any) -> str:
     found = text(value)
     if found and not _FQDN.fullmatch(found):
         remedy = "Write it as <label>.<account>.custom.ipsec.cloudflare.com."
-        raise wrong("bad-identity", f"{shown(found)} is no custom identity", remedy)
+        raise wrong("bad-identity", f"{shown(found)} is not a custom identity", remedy)
     return found
+
+
+ANY_TEXT = (text, filled, md5_key, word)
+"""The checks of fields that take any text, or nearly any."""

@@ -9,7 +9,7 @@ a report says of a change all follow from these lines. To add a setting that the
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, GetJsonSchemaHandler, model_validator
 from pydantic_core import CoreSchema
@@ -17,7 +17,7 @@ from pydantic_core import CoreSchema
 from reconciler.model import checks, forms
 from reconciler.model.forms import Value
 from reconciler.model.reference import Psk
-from reconciler.model.written import ANY_SCALAR, Written, model_of, scalar
+from reconciler.model.written import ANY_SCALAR, Written, marks_of, model_of, scalar
 
 
 class Impact(StrEnum):
@@ -277,17 +277,11 @@ class Group:
     defaults: Mapping[str, Value]
 
 
-def _marks(annotation: Any) -> list[Any]:
-    """What the parts of a field's type are annotated with."""
-    own = list(getattr(annotation, "__metadata__", ()))
-    return own + [mark for part in get_args(annotation) for mark in _marks(part)]
-
-
 def _groups(model: type[Written], path: tuple[str, ...] = (), *, whole: bool = False) -> Iterator[Group]:
     settings: dict[str, Setting] = {}
     inner: list[Group] = []
     for key, field in model.model_fields.items():
-        marks = field.metadata + _marks(field.annotation)
+        marks = marks_of(field)
         known = next((mark for mark in marks if isinstance(mark, Setting)), None)
         inside = model_of(field.annotation)
         if known is not None:

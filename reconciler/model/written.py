@@ -13,6 +13,7 @@ from types import NoneType
 from typing import Annotated, Any, ClassVar, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
+from pydantic.fields import FieldInfo
 
 
 class Written(BaseModel):
@@ -43,6 +44,16 @@ def model_of(annotation: Any) -> type[Written] | None:
     if get_origin(kind) is list:
         return model_of(get_args(kind)[0])
     return kind if isinstance(kind, type) and issubclass(kind, Written) else None
+
+
+def marks_of(field: FieldInfo) -> list[Any]:
+    """All that a field and the parts of its type are annotated with."""
+
+    def below(annotation: Any) -> list[Any]:
+        own = list(getattr(annotation, "__metadata__", ()))
+        return own + [mark for part in get_args(annotation) for mark in below(part)]
+
+    return [*field.metadata, *below(field.annotation)]
 
 
 ANY_SCALAR = ["string", "number", "boolean"]

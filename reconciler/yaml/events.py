@@ -210,7 +210,7 @@ class Reader:
             self._anchors[start.anchor] = container
 
     def _scalar(self, event: Any, field: str) -> Value:
-        """A value that is no container."""
+        """A value that is not a container."""
         value: Value = event.value
         if event.implicit[0] and event.tag is None:  # without quotes
             value = typed(event.value)

@@ -93,7 +93,7 @@ def test_what_is_live_in_another_spelling_reads_back_equal():
     [
         ({"interface_address": "10.0.0.0/29"}, '"10.0.0.0/29" has no prefix length of 31 or 30'),
         ({"health_check": {"rate": "turbo"}}, '"turbo" is not one of the possible values'),
-        ({"bgp": {"customer_asn": 1, "md5_key": "a?"}}, "this is no MD5 key that Cloudflare takes"),
+        ({"bgp": {"customer_asn": 1, "md5_key": "a?"}}, "this is not an MD5 key that Cloudflare takes"),
         (
             {"bgp": {"customer_asn": 1, "extra_prefixes": ["a\ud800"]}},
             "its text holds characters that no file can hold",

@@ -108,7 +108,7 @@ def test_other_hidden_links_are_nobodys_business(root: Path, name: str):
 
 @pytest.mark.parametrize("ref", ["--help", "-h", "", "a b", "HEAD:tunnels", "x\ny"])
 def test_what_is_no_ref_never_reaches_git(root: Path, ref: str):
-    with pytest.raises(GitError, match="no git ref"):
+    with pytest.raises(GitError, match="not a git ref"):
         read_tree_at(ref, root)
 
 

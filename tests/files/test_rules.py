@@ -6,7 +6,9 @@ import pytest
 
 from reconciler.files.load import Loaded, load
 from reconciler.files.tree import AccountFiles, SourceFile, Tree, Unread
+from reconciler.model.account import AccountFile
 from reconciler.model.desired import FileRef
+from reconciler.model.tunnel import Tunnel
 
 TODAY = date(2026, 5, 4)
 ID = "023e105f4ecef8ad9ca31a8372d0c353"
@@ -47,6 +49,8 @@ def a(**more: str) -> tuple[str, ...]:
 
 
 TUNNEL_CASES = [
+    (a(psk="{env: ~}"), "6:10 error bad-reference"),
+    (a(psk="{generate: true, deliver_to: ~}"), "6:10 error bad-reference"),
     (a(cloudflare_endpoint="203.0.113.01"), "3:26 error bad-address"),
     (a(cloudflare_endpoint="203.0.113.1/32"), "3:26 error bad-address"),
     (a(cloudflare_endpoint='""'), "3:26 error bad-address"),
@@ -369,3 +373,20 @@ def test_many_warnings_are_counted_too():
         "warning",
         "150 more warnings in this file",
     )
+
+
+ANYTHING = (
+    """~ '' x 5 '5' true [] [~] [[x]] {} {a:~} {env:~} {saved:[]} {reason:{}} {customer_asn:} [{name:a}] 1.2.3.4"""
+)
+
+
+@pytest.mark.parametrize("value", ANYTHING.split())
+def test_whatever_stands_in_a_field_is_read_or_told_at_its_place(value: str):
+    value = value.replace(":", ": ")
+    for field in Tunnel.model_fields:
+        item = tunnel("a", 1, **{field: value})
+        line = next(n for n, text in enumerate(item.splitlines(), 2) if text.lstrip(" -").startswith(f"{field}:"))
+        assert {d.location.line for d in files(item).diagnostics if d.severity == "error"} <= {2, line}
+    for field in AccountFile.model_fields.keys() - {"account_id", "prune"}:
+        loaded = files(*a(), account=f"{ACCOUNT}{field}: {value}\n")
+        assert {d.location.line for d in loaded.diagnostics if d.severity == "error"} <= {3}
