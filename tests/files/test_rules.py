@@ -320,8 +320,10 @@ def test_a_field_rule_may_match_a_declared_tunnel():
     assert found(files(*a(), account=account)) == []
 
 
-def test_more_tunnels_than_a_file_can_hold_are_one_problem():
+def test_more_tunnels_or_rules_than_a_file_can_hold_are_one_problem():
     assert found(texts({"a.yaml": "tunnels:\n" + "- {}\n" * 20_000})) == ["a.yaml:2:1 error out-of-range"]
+    rules = "ignore:\n" + "- {name: b, reason: c}\n" * 1_001
+    assert found(files(*a(), account=ACCOUNT + rules)) == ["account.yaml:4:1 error out-of-range"]
 
 
 def with_unknown_keys(number: int) -> Loaded:

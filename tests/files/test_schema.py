@@ -25,6 +25,7 @@ def tunnel(**fields: Any) -> dict[str, Any]:
 
 def test_the_json_schema_is_one():
     jsonschema.Draft202012Validator.check_schema(json_schema())
+    assert "title" not in json_schema()["$defs"]["Bgp"]
     assert json_schema()["$schema"] == "https://json-schema.org/draft/2020-12/schema"
 
 
