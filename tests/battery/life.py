@@ -107,7 +107,7 @@ class Life:
         if one is None or two is None or one == two:
             return
         first, second = self.tunnels[one].settings, self.tunnels[two].settings
-        paths = [_ADDRESS] + [_IDENTITY] * bool(first[_IDENTITY] and second[_IDENTITY])
+        paths = [_ADDRESS] + [_IDENTITY] * (_IDENTITY in first and _IDENTITY in second)
         self._set(one, {p: second[p] for p in paths})
         self._set(two, {p: first[p] for p in paths})
         self._wish()
