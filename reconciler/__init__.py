@@ -19,6 +19,18 @@ A tunnel has five forms on its way, and one table (model.tunnel) says how each s
     difference  plan.diff.Change       the fields that differ, and the target that the change leads to
     body        model.settings         what a create or an update sends: the target, over what was listed
 
+Words, each with one meaning:
+
+    setting     one row of the table of a tunnel; Settings are its values, by path
+    target      the settings that a change leads to
+    claim       what only one tunnel may hold at a time: a name, an interface network, an identity
+    ref         names a change within its plan: a tunnel's id, or +name for one to create
+    kind        the kind of resource at the API (one today: IPsec tunnels), with its words
+    psk         a tunnel's pre-shared key; PskRef says where it is. md5_key is BGP's
+    impact      whether a change can interrupt traffic; severity, how bad drift is
+    verdict     how a change ended; an outcome is how a run ended, a CallOutcome how a call ended
+    conversation  a protocol of the engine: a generator that yields calls and is sent their outcomes
+
 Who does I/O: `cli` (arguments, environment, clock, files, standard streams), `files.tree` and `files.gitref` (files,
 git), `api.http` (HTTP), `secrets.resolve`, `secrets.sinks` and `secrets.program` (keys), `simulator.http`,
 `simulator.transport` and `simulator.sandbox`. All else is pure: values in, values out; import contracts in
