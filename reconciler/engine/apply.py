@@ -102,16 +102,14 @@ def apply(plan: Plan, keyed: frozenset[str] = frozenset()) -> Conversation[Appli
     yield from update(run, plan.phases.updates)
     yield from create(run, plan.phases.creates)
     yield from last_deletes(run)
-    left = () if not plan.changes else (yield from verify(run)) if run.touched and run.stop is None else None
-    # A change in `final` has its tunnel, though a list told of it and no answer did.
-    written = run.wrote or bool(run.final)
+    left = () if not plan.changes else (yield from verify(run)) if run.stop is None else None
     return Applied(
         verdicts=run.verdicts,
         left=left,
         live=run.live,
         notes=tuple(run.notes),
         stop=run.stop,
-        answered=written,
+        answered=run.wrote,
         unreadable=unreadable(plan, run.live),
         made=frozenset(run.made),
     )

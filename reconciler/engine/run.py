@@ -60,7 +60,6 @@ class Run:
         bulk_usable: False once a lone item was refused in bulk and taken alone.
         notes: What the report should say about how it went.
         stop: Why nothing more is sent, or None.
-        touched: True once a write may have been carried out.
         made: Refs of creates that surely made their tunnel, with the key that was sent for it.
         wrote: True once an answer said that a write was done.
         answered: Tunnel id to the settings that the last answer to an update gave.
@@ -77,7 +76,6 @@ class Run:
         self.bulk_usable = True
         self.notes: list[str] = []
         self.stop: Denied | NotSent | Problem | None = None
-        self.touched = False
         self.made: set[str] = set()
         self.wrote = False
         self.passing: dict[str, Settings] = {}
@@ -91,20 +89,15 @@ class Run:
         return change.name if change.name in self.keyed else None
 
     def send(self, calls: Sequence[Call]) -> Conversation[tuple[CallOutcome, ...]]:
-        """Carry calls out; remembers what stops the account and whether anything may have been written.
-
-        Only what was surely not carried out leaves `touched` alone: after anything else a list must prove the result.
-        """
+        """Carry calls out; remembers what stops the account and what was written."""
         outcomes = yield Send(tuple(calls))
         for call, outcome in zip(calls, outcomes, strict=True):
             if isinstance(outcome, (Denied, NotSent)):
                 self.stop = self.stop or outcome
-            else:
-                self.touched = True
-                self.wrote = self.wrote or isinstance(outcome, Answered)
             if call.verb is Verb.DELETE and (isinstance(outcome, (Answered, Ambiguous)) or contradicts(outcome)):
                 self._deleted.add(call.tunnel_id)
             if isinstance(outcome, Answered):
+                self.wrote = True
                 self._remember(outcome.tunnels)
         return outcomes
 

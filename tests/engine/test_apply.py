@@ -35,6 +35,7 @@ def test_last_deletes_are_skipped_when_an_update_failed():
     world.instead = {(Verb.UPDATE, 0): REFUSAL, (Verb.UPDATE_ONE, 0): REFUSAL}
     ended = world.apply(desired(tunnel("a", description="x"), tunnel("b")))
     assert results(ended) == ["failed", "skipped"]
+    assert [v.problem.code for v in ended.verdicts.values()] == ["1022", "earlier-not-applied"]
     assert "delete" not in world.verbs
 
 
@@ -44,6 +45,7 @@ def test_after_a_refused_token_nothing_more_is_sent():
     ended = world.apply(desired(tunnel("a", description="x"), tunnel("b")))
     assert world.verbs == ["update"]
     assert results(ended) == ["failed", "skipped", "skipped"]
+    assert {v.problem.code for v in ended.verdicts.values()} == {"10000"}
     assert not ended.written
 
 

@@ -3,7 +3,7 @@
 from reconciler.api.call import ApiError, Refused, Verb
 from tests.build import ACCOUNT_ID, account, desired, settings, tunnel
 from tests.engine.harness import LOST, World
-from tests.strangers import foreign_create, foreign_edit
+from tests.strangers import foreign_create, foreign_delete, foreign_edit
 
 
 def meddling(world, verb, meddle, number=0):
@@ -84,6 +84,11 @@ def test_a_tunnel_that_somebody_edits_meanwhile_is_not_deleted():
     assert [v.problem.code for v in ended.verdicts.values() if v.problem] == ["changed-meanwhile"]
 
 
+def test_a_tunnel_that_somebody_deletes_meanwhile_is_gone_as_was_wanted():
+    world = meddling(World("a", "b"), Verb.UPDATE, lambda server: foreign_delete(server, ACCOUNT_ID, "b"))
+    assert world.apply(desired(tunnel("a", description="new"), of=account(removed=["b"]))).converged
+
+
 def test_a_lost_delete_is_not_repeated_when_somebody_edits_the_tunnel():
     world = World("a", "b")
     world.instead = {(Verb.DELETE, 0): LOST}
@@ -114,7 +119,8 @@ def test_no_create_of_a_name_that_a_list_on_the_way_showed():
     ended = world.apply(desired(tunnel("a", description="new"), tunnel("b")))
 
     assert "create" not in world.verbs
-    assert ended.verdicts["+b"].problem.code == "name-taken"
+    verdict = ended.verdicts["+b"]
+    assert (verdict.result, verdict.problem.code) == ("failed", "name-taken")
 
 
 def test_the_last_leg_of_a_detour_is_sent_again_when_it_did_not_arrive():
@@ -135,5 +141,6 @@ def test_a_create_takes_no_network_that_a_list_on_the_way_showed_to_be_taken():
 
     ended = world.apply(desired(tunnel("a", description="x"), tunnel("b", interface_address="10.200.0.0/31")))
 
-    assert ended.verdicts["+b"].problem.code == "network-taken"
+    verdict = ended.verdicts["+b"]
+    assert (verdict.result, verdict.problem.code) == ("failed", "network-taken")
     assert "create" not in world.verbs

@@ -40,6 +40,18 @@ def test_a_single_tunnel_whose_body_is_too_large_goes_by_its_own_put():
 REFUSED = Refused(400, (ApiError("1022", "no"),))
 
 
+def test_a_body_that_is_too_large_is_sent_in_two_halves():
+    world = World(*NAMES[:6], semantics="bulk_limit=3")
+    assert world.apply(changed(*NAMES[:6])).converged
+    assert world.verbs == ["update", "update", "update", "list"]
+
+
+def test_two_items_whose_body_is_too_large_are_sent_one_by_one():
+    world = World("a", "b", "c", semantics="bulk_limit=1")
+    assert world.apply(changed("a", "b", "c"), batch_size=2).converged
+    assert world.verbs == ["update", "update", "update", "update", "list"]
+
+
 def test_two_items_that_are_refused_together_and_taken_alone_make_the_next_calls_smaller():
     world = World("a", "b", "c", "d")
     world.instead = {(Verb.UPDATE, 0): REFUSED}
