@@ -5,6 +5,7 @@ import pytest
 from reconciler.api import wire
 from reconciler.api.call import Answered, ApiError, Call, Denied, Refused, Verb
 from reconciler.api.wire import Reply, Unsettled, encode
+from reconciler.model.live import Live
 
 RAY = "8f2a1b3c4d5e6f70-LHR"
 ACCOUNT = "0" * 32
@@ -227,6 +228,8 @@ UNTRUSTED = [
     listed(TUNNEL, result_info={"per_page": -1}),
     listed(TUNNEL, result_info={"cursors": {"before": "x"}}),
     good({"ipsec_tunnels": [TUNNEL], "result_info": [1]}),
+    listed(result_info={"page": 1}),
+    good({"ipsec_tunnels": None}, result_info={"total_count": 1}),
     good({"ipsec_tunnels": None}, result_info={"total_count": 2}),
     good({"ipsec_tunnels": None, "total_count": 2}),
 ]
@@ -242,6 +245,24 @@ def test_a_list_that_is_not_whole_is_untrusted(body):
 def test_a_list_of_null_waits_for_a_second_one():
     settled = decode(LIST, Reply(200, {"cf-ray": RAY}, good({"ipsec_tunnels": None})), str)
     assert (settled.status, settled.errors[0].code, settled.ray) == (200, "list-null", RAY)
+
+
+def test_null_may_be_said_to_be_none():
+    body = good({"ipsec_tunnels": None}, result_info={"count": 0, "total_count": 0})
+    assert decode(LIST, Reply(200, {}, body)).errors[0].code == "list-null"
+
+
+def test_no_more_than_five_unknown_words_about_pages_are_told():
+    (told,) = decode(LIST, Reply(200, {}, listed(TUNNEL, result_info=dict.fromkeys("abcdefg", 1)))).errors
+    assert told.message == (
+        "the answer says 'a', 'b', 'c', 'd', 'e' of its list, and it is not known whether that means a part of it"
+    )
+
+
+def test_an_empty_list_may_be_counted():
+    assert decode(LIST, Reply(200, {}, listed(result_info={"count": 0, "total_count": 0, "per_page": 1}))).live == Live(
+        {}
+    )
 
 
 def test_doubles_are_told_with_what_to_do_unless_a_name_is_a_secret():
@@ -274,6 +295,7 @@ def test_only_a_200_is_a_list(status):
         listed(TUNNEL, result_info={"count": 1, "next": None, "cursor": "", "has_more": None}),
         listed(TUNNEL, account_id="a", request_id="b"),
         good({"ipsec_tunnels": [TUNNEL], "total_count": 1, "account_id": "a", "links": None}),
+        good({"ipsec_tunnels": [TUNNEL], "result_info": {"count": 1, "total_count": 1}}),
         listed({**TUNNEL, "new_field": [1, {"x": None}]}),
         json.dumps({"success": True, "result": {"ipsec_tunnels": [TUNNEL]}}).encode(),
     ],
@@ -291,6 +313,7 @@ def test_a_whole_list_is_trusted(body):
         (CREATE, {**TUNNEL, "name": "par"}, {}),
         (CREATE, {"id": "a1-b2"}, {"id": "a1-b2"}),
         (CREATE, {"id": "../x"}, {}),
+        (CREATE, {"id": "--"}, {}),
         (CREATE, {"ipsec_tunnels": []}, {}),
         (CREATE, {"ipsec_tunnels": [{"id": ID}, {"id": OTHER}]}, {}),
         (CREATE, None, {}),
@@ -473,6 +496,10 @@ def test_a_404_that_the_api_did_not_write_settles_no_delete():
         ({}, ApiError("unknown", "no message")),
         ("text", ApiError("unknown", "text")),
         ({"code": 1, "message": " \n"}, ApiError("1", "no message")),
+        (
+            {"code": 1, "message": "m", "documentation_url": "https://a.example/" + "x" * 600},
+            ApiError("1", "m", documentation_url="https://a.example/" + "x" * 482),
+        ),
     ],
 )
 def test_errors_are_verbatim_but_bounded(entry, error):
@@ -487,6 +514,7 @@ def test_errors_are_verbatim_but_bounded(entry, error):
         ("#/bgp/extra_prefixes/1", "bgp.extra_prefixes"),
         ("/ipsec_tunnels/3/health_check/target", "health_check.target"),
         ("ipsec_tunnels[0].name", "name"),
+        ("/psks/0/name", "name"),
         ("body.interface_address6", "interface_address6"),
         ("/bgp/mtu", "/bgp/mtu"),
         ("/", "/"),
@@ -514,6 +542,15 @@ def test_all_that_is_said_beside_an_error_comes_behind_it():
         ("5", "beside"),
         ("unknown", "text"),
     ]
+
+
+def test_of_many_errors_and_causes_only_the_first_are_told():
+    chain = None
+    for code in range(9, 0, -1):
+        chain = {"code": code, "message": "no", "error_chain": [chain] if chain else []}
+    envelope = {"errors": [chain, *({"code": code, "message": "no"} for code in range(10, 40))]}
+    told = decode(CREATE, Reply(400, {}, json.dumps(envelope).encode())).errors
+    assert [int(e.code) for e in told] == [1, 2, 3, 4, 5, 6, *range(10, 24)]
 
 
 @pytest.mark.parametrize("code", [10000, 1032, 7003])

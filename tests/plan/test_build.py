@@ -59,6 +59,9 @@ def test_notes_speak_of_routes_where_an_address_goes(declared, now, notes):
 
 
 def test_long_notes_are_shortened():
+    assert plan(*estate(20, gone=10)).notes == (
+        "Static routes through t010, t011, t012, t013, t014, t015, t016, t017, t018, t019 are not checked.",
+    )
     assert plan(*estate(20, gone=12)).notes == (
         "Static routes through t008, t009, t010, t011, t012, t013, t014, t015, t016, t017 and 2 more are not checked.",
     )
@@ -79,6 +82,23 @@ def test_what_was_not_carried_out_remains():
 def test_left_out_deletes_do_not_remain():
     found = plan(desired("a"), live("a", "b"), no_delete=True)
     assert remaining(found, live("a", "b")) == ()
+
+
+@pytest.mark.parametrize(
+    ("now", "left"),
+    [
+        (["lon-1", "lon-2", "par"], []),
+        (["lon-1", "par"], [("create", "lon-2")]),
+        (["lon-1", "lon-2"], []),
+        (["lon-1", "lon-2", "par", "lon-3"], [("delete", "lon-3")]),
+        (["lon-1", "lon-2", "par", "stranger"], []),
+        (["lon-1", "lon-2", "par", "lon-old"], [("update", "ams")]),
+    ],
+)
+def test_what_remains_is_within_the_target(now, left):
+    declared = desired("lon-1", "lon-2", "par", tunnel("ams", renamed_from="lon-old", description="x"))
+    found = plan(declared, live("lon-1", "lon-2", "par"), target="lon-*")
+    assert [(c.action.value, c.name) for c in remaining(found, live(*now))] == left
 
 
 def test_renamed_tunnel_stays_in_the_target_of_its_old_name():
