@@ -28,6 +28,7 @@ def rush(pacer, end, answer=None):
         ({"x-ratelimit-remaining": "4", "x-ratelimit-reset": "12"}, Quota(4, 12)),
         ({"x-ratelimit-remaining": "4", "x-ratelimit-reset": "1800000012"}, Quota(4, 12)),
         ({"x-ratelimit-remaining": "4", "x-ratelimit-reset": "1700000000"}, Quota(4, 0)),
+        ({"x-ratelimit-remaining": "4", "x-ratelimit-reset": "100000000"}, Quota(4, 100_000_000)),
         ({"ratelimit-remaining": "4", "ratelimit-reset": "12"}, Quota(4, 12)),
         ({"x-ratelimit-remaining": "4, 9", "x-ratelimit-reset": "12, 30"}, Quota(4, 30)),
         ({}, None),

@@ -138,6 +138,11 @@ def test_an_unreadable_success_settles_nothing(call, body):
     assert (settled.code, settled.maybe_done, settled.ray) == ("unreadable", True, RAY)
 
 
+@pytest.mark.parametrize(("length", "why"), [(32 << 20, "is not JSON"), ((32 << 20) + 1, "is too long")])
+def test_an_answer_of_more_than_32_mebibytes_is_not_even_parsed(length, why):
+    assert decode(LIST, Reply(200, {}, bytes(length))).message == f"the answer {why} (HTTP 200)"
+
+
 def test_nesting_up_to_the_limit_and_a_byte_order_mark_are_read():
     deep = b'{"success":true,"result":{"ipsec_tunnels":[]},"messages":' + b"[" * 63 + b"]" * 63 + b"}"
     for body in (deep, b"\xef\xbb\xbf" + listed()):
