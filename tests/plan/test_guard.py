@@ -137,6 +137,7 @@ def test_protected_tunnel_is_not_deleted_even_when_named(fields):
     found = plan(desired("b", "c", of=account(protect=["a"], **fields)), live("a", "b", "c"))
     assert codes(found) == ["protected"]
     assert found.guards[0].message == "the plan deletes protected tunnels: a"
+    assert found.guards[0].names == ("a",)
     assert found.guards[0].remedy == (
         "put their lines back, or take them out of `protect` in tunnels/prod/account.yaml in a commit of its own"
     )
