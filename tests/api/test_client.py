@@ -18,9 +18,19 @@ from reconciler.api.wire import Reply
         ("http://127.8.8.8", "http://127.8.8.8"),
         ("http://[::1]:8080/x", "http://[::1]:8080/x"),
         ("http://localhost:1", "http://localhost:1"),
+        ("https://api.cloudflare.com:443/client/v4", "https://api.cloudflare.com/client/v4"),
+        ("https://api.cloudflare.com:/client/v4", "https://api.cloudflare.com/client/v4"),
+        ("https://api.cloudflare.com.:0443/client/v4", "https://api.cloudflare.com/client/v4"),
+        ("https://api.cloudflare.com//client///v4//", "https://api.cloudflare.com/client/v4"),
+        ("https://api.cloudflare.com:80", "https://api.cloudflare.com:80"),
+        ("https://api.example/Client", "https://api.example/Client"),
+        ("http://127.0.0.1:80/", "http://127.0.0.1"),
+        ("http://127.0.0.1:443", "http://127.0.0.1:443"),
+        ("http://LOCALHOST.:1", "http://localhost:1"),
+        ("http://[0:0::1]:80/x", "http://[::1]/x"),
     ],
 )
-def test_a_base_url_is_https_or_loopback(text, url):
+def test_a_base_url_is_https_or_loopback_and_has_one_spelling(text, url):
     assert check_base_url(text) == url
 
 
@@ -39,6 +49,8 @@ def test_a_base_url_is_https_or_loopback(text, url):
         "ftp://127.0.0.1",
         "file:///etc/passwd",
         "https:///client",
+        "https://./client",
+        "https://api.cloudflare.com..",
         "https://",
         "https://api.cloudflare.com@evil.example",
         "https://user:pa55@api.cloudflare.com",

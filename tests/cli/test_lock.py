@@ -98,6 +98,16 @@ def test_other_accounts_servers_and_machines_are_not_waited_for(world: World) ->
         assert world.run(*APPLY, "--timeout", "0.01").code == 1
 
 
+@pytest.mark.parametrize("spelling", ["HTTP://127.0.0.1.:{port}//client/v4/", "http://127.0.0.1:0{port}/client//v4"])
+def test_another_spelling_of_the_same_server_is_waited_for(world: World, spelling: str) -> None:
+    port = world.base_url.rpartition(":")[2].partition("/")[0]
+    world.declare(tunnel(1))
+    with holding(world, base=spelling.format(port=port)):
+        ran = world.run(*APPLY, "--timeout", "0.01")
+    assert (ran.code, world.calls) == (1, [])
+    assert ran.err == f"Waiting for another apply of account prod, process {os.getpid()}.\n"
+
+
 def test_accounts_are_locked_in_one_order_whatever_their_names(world: World) -> None:
     accounts = [Account(n, i, prune=True, location=Location("x")) for n, i in (("a", OTHER_ID), ("b", ID))]
     ctx = context(world, "apply", "--base-url", world.base_url, "--timeout", "0.01")
