@@ -69,7 +69,7 @@ ALL_VARIANTS: tuple[Variant, ...] = tuple(
         ),
         (
             "strict",
-            "unset=explicit,empty_text=refused,read_only=refused,coupler_integration=false,asn_max=2147483647",
+            "unset=explicit,conflict_status=409,empty_text=refused,read_only=refused,coupler_integration=false,asn_max=2147483647",
         ),
     )
 )

@@ -353,23 +353,29 @@ _COUNTS = ("count", "total_count")
 _PAGES = ("page", "total_pages")
 _CURSORS = ("cursor", "cursors", "next", "next_cursor")
 _KNOWN = frozenset((*_COUNTS, *_PAGES, *_CURSORS, "per_page"))
-_PAGING = re.compile(
-    "more|next|prev|page|paging|pagin|offset|cursor|(?<!ac)count|total|limit|link|partial|truncat|complete|remain|contin"
-    "|last|result_info",
-    re.IGNORECASE,
-)
-"""Names, beside the list itself, that can mean that the answer is a part of something longer."""
+_NOT_OF_PAGES = frozenset(("account_id", "request_id", "result_info", IPSEC_TUNNEL.collection))
+_PAGING_HEADER = re.compile(r"content-range|x-.*(?:total|(?<!ac)count|page|next|more|offset|cursor|range).*")
+
+
+def require_no_pages(headers: Mapping[str, str]) -> None:
+    """Refuse a list when a header of its answer, by its name in lower case, speaks of pages."""
+    paged = [name for name in sorted(headers) if _PAGING_HEADER.fullmatch(name)]
+    if paged or re.search(r"rel=\W*next", headers.get("link", ""), re.IGNORECASE):
+        raise ListUntrusted(f"the answer's header {paged[0] if paged else 'link'} speaks of a part of a longer list")
 
 
 def require_whole(envelope: Envelope, found: int) -> None:
-    """Refuse a list of `found` tunnels when anything in its answer says, or could say, that there are more."""
+    """Refuse a list of `found` tunnels when anything in its answer says, or could say, that there are more.
+
+    Nobody can name all the words for "there is more", so whatever stands beside the list and is not known counts.
+    """
     result = envelope.result if isinstance(envelope.result, dict) else {}
     for info in (envelope.result_info, result.get("result_info")):
         if info is not None and not isinstance(info, dict):
             raise ListUntrusted("the answer has a result_info that is not an object")
         _check_paging(info or {}, found)
     beside = {**envelope.beside, **result}
-    _check_paging({k: v for k, v in beside.items() if k != "result_info" and _PAGING.search(k)}, found)
+    _check_paging({k: v for k, v in beside.items() if k not in _NOT_OF_PAGES and v not in ({}, [])}, found)
 
 
 def _check_paging(info: Mapping[str, Any], found: int) -> None:

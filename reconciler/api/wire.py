@@ -18,6 +18,7 @@ from reconciler.api.answers import (
     api_messages,
     may_be_told,
     open_envelope,
+    require_no_pages,
     result_of,
 )
 from reconciler.api.call import Answered, ApiError, Call, CallOutcome, Denied, Refused, Verb
@@ -31,7 +32,7 @@ NULL_LIST = "list-null"
 """Code of the error for a list that is null: untrusted too, until a second one says the same (`engine.listing`)."""
 
 _UNTOLD = "the list is not whole, and what it says is withheld, since it may hold a secret"
-_MAYBE_DONE = {408, 409, 425}
+_MAYBE_DONE = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY}
 _NO_ROUTE = "7003"
 _TOKEN_REFUSED = {"1025", "6003", "9109", "10000"}
 """Codes that speak of the token and not of what was asked for. (API: 10000 is the authentication error and 1025 a token
@@ -182,7 +183,10 @@ def decode(call: Call, reply: Reply, wrap: Wrap, quotes: Quotes) -> CallOutcome 
         if call.verb is Verb.LIST:
             return Refused(status, (ApiError(UNTRUSTED, message),), ray)
         return Unsettled("redirect", message, ray)
-    if status in _MAYBE_DONE or status // 100 != 4:  # noqa: PLR2004
+    # A conflict that the API explains is its refusal (a name is in use); one without a word may come from a proxy that
+    # sent the request twice. A list conflicts with nothing, and is asked for again.
+    conflict = status == HTTPStatus.CONFLICT and (not errors or call.verb is Verb.LIST)
+    if conflict or status in _MAYBE_DONE or status // 100 != 4:  # noqa: PLR2004
         return Unsettled(f"http-{status}", f"HTTP {status}", ray, errors=told)
     what = "with a web page in place of the API's answer" if _PAGE.match(reply.body) else "without an error in it"
     why = told if errors else (ApiError(f"http-{status}", f"HTTP {status} {what}"), *told)
@@ -223,6 +227,8 @@ def _succeeded(call: Call, reply: Reply, wrap: Wrap, quotes: Quotes) -> CallOutc
     try:
         envelope = open_envelope(reply.body)
         failure = unsuccessful(call, envelope, quotes)
+        if call.verb is Verb.LIST and not failure:
+            require_no_pages(reply.headers)
         return Refused(status, failure, ray) if failure else result_of(call, envelope, wrap)
     except UnreadableError as problem:
         return Unsettled("unreadable", f"{problem} (HTTP {status})", ray)

@@ -14,10 +14,10 @@ from reconciler.api.call import Ambiguous, Answered, Denied, NotSent, Refused
 from reconciler.cli.context import Context, Halt, halt
 from reconciler.cli.files import load_files
 from reconciler.cli.named import read_file, write_file
-from reconciler.model.desired import Account, Desired, Generated
+from reconciler.model.desired import Account, Declared, Desired, Generated
 from reconciler.model.forms import tunnel_name
 from reconciler.model.kind import IPSEC_TUNNEL
-from reconciler.model.live import ListUntrusted, Live, live_from_result
+from reconciler.model.live import ListUntrusted, Live, LiveTunnel, live_from_result
 from reconciler.model.problems import Diagnostic, error, has_errors, warning
 from reconciler.model.psk import Held
 from reconciler.plan.build import Plan, build_plan
@@ -237,12 +237,16 @@ def plan_all(ctx: Context, clients: "Clients", every: Iterable[Desired]) -> tupl
 def plan_account(ctx: Context, clients: "Clients", desired: Desired, seen: Collection[str] = ()) -> Planned | Stopped:
     """List one account and plan it; `seen` as for `read_list`."""
     listed_at = time.monotonic()
+    _watch_md5_keys(ctx, desired.tunnels.values())  # before anything is sent: an error may quote one
     found = live_tunnels(clients, desired.account, seen)
     if not isinstance(found, Live):
         return Stopped(desired.account, unread(desired.account, found))
-    every = [*(t.settings for t in desired.tunnels.values()), *(t.settings for t in found.tunnels.values())]
-    ctx.output.redactor.watch(*{str(settings.get("bgp.md5_key", "")) for settings in every})
+    _watch_md5_keys(ctx, found.tunnels.values())
     return Planned(_plan(ctx, desired, found), listed_at)
+
+
+def _watch_md5_keys(ctx: Context, tunnels: Iterable[Declared | LiveTunnel]) -> None:
+    ctx.output.redactor.watch(*{str(tunnel.settings.get("bgp.md5_key", "")) for tunnel in tunnels})
 
 
 def _plan(ctx: Context, desired: Desired, live: Live) -> Plan:

@@ -68,7 +68,8 @@ class LiveTunnel:
         """When Cloudflare last generated a key for it (not when one was set), or None."""
         metadata = self.raw.get("psk_metadata")
         value = metadata.get("last_generated_on") if isinstance(metadata, dict) else None
-        return value if isinstance(value, str) else None
+        # Servers written in Go list a time that is unset as the first of their calendar.
+        return value if isinstance(value, str) and value and not value.startswith("0001-01-01") else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,13 +78,13 @@ class Account:
             semantics: Which values are unique.
 
         Raises:
-            RefusedError: 400 with code 1022, naming the field.
+            RefusedError: Code 1022, naming the field.
         """
         for claim in claims(tunnel, semantics):
             owner = self.owners.get(claim)
             if owner is not None and owner != tunnel["id"]:
                 message = f'Invalid Request: "{claim[0]}" of tunnel {tunnel["name"]} is used by another tunnel'
-                raise RefusedError(message)
+                raise RefusedError(message, status=semantics.conflict_status)
 
     def remember(self, lag: int) -> None:
         """Keep the present tunnels as the state before a write, for `lag` list reads to come."""

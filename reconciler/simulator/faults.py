@@ -159,7 +159,7 @@ def _status_after(status: int, simulator: Simulator, request: Request) -> Reply:
 
 
 def _said(status: int) -> Reply:
-    if status in {502, 504}:  # what a proxy says is not JSON
+    if status in {409, 502, 504}:  # what a proxy says is not JSON
         return Reply(status, {"content-type": "text/html"}, _HTML)
     return failure(status, 10000 if status in {401, 403} else 1000 + status, f"simulated answer {status}")
 

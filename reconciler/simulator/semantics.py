@@ -41,6 +41,7 @@ class Semantics:
         default_direction: `health_check.direction` when none was sent (API: sources contradict each other).
         names_unique: Refuse two tunnels of one name.
         addresses_unique: Refuse overlapping interface networks.
+        conflict_status: HTTP status of these two refusals (API: undocumented; 400 is what it says of wrong values).
         read_only: Read-only fields in a request are ignored or refused.
         modified_flag: `modified` and `deleted` in answers: always true, true when something changed, always false.
         replaced_psk: A replacing PUT without `psk` keeps the key or clears it.
@@ -79,6 +80,7 @@ class Semantics:
     default_direction: Literal["unidirectional", "bidirectional"] = "unidirectional"
     names_unique: bool = True
     addresses_unique: bool = True
+    conflict_status: Literal[400, 409] = 400
     read_only: Literal["ignored", "refused"] = "ignored"
     modified_flag: Literal["true", "effective", "false"] = "true"
     replaced_psk: Literal["kept", "cleared"] = "kept"

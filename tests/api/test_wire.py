@@ -168,6 +168,18 @@ PARTS = (
     {"is_truncated": True},
     {"total_count": 2},
     {"cursor": "x"},
+    {"meta": {"total": 3}},
+    {"metadata": {"next": "x"}},
+    {"paging": {"cursors": {"after": "x"}}},
+    {"resultInfo": {"total": 3}},
+    {"done": False},
+    {"eof": False},
+    {"after": "x"},
+    {"marker": "x"},
+    {"size": 1},
+    {"start": 0},
+    {"skip": 0},
+    {"@odata.nextLink": "/x"},
 )
 UNTRUSTED = [
     b"{}",
@@ -299,6 +311,7 @@ def test_only_a_200_is_a_list(status):
         listed(TUNNEL, result_info={"page": 1, "per_page": 2, "count": 1}),
         listed(TUNNEL, result_info={"count": 1, "next": None, "cursor": "", "has_more": None}),
         listed(TUNNEL, account_id="a", request_id="b"),
+        listed(TUNNEL, meta={}, warnings=[], marker=None),
         good({"ipsec_tunnels": [TUNNEL], "total_count": 1, "account_id": "a", "links": None}),
         good({"ipsec_tunnels": [TUNNEL], "result_info": {"count": 1, "total_count": 1}}),
         listed({**TUNNEL, "new_field": [1, {"x": None}]}),
@@ -307,6 +320,41 @@ def test_only_a_200_is_a_list(status):
 )
 def test_a_whole_list_is_trusted(body):
     assert list(decode(LIST, Reply(200, {}, body)).live.tunnels) == [ID]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("link", '</x?page=2>; rel="next"'),
+        ("link", "</x>; rel=prev, </x?page=2>; rel=next"),
+        ("content-range", "tunnels 0-0/3"),
+        ("x-total-count", "3"),
+        ("x-next-page", "2"),
+        ("x-pagination-more", "true"),
+        ("x-next-cursor", "x"),
+    ],
+)
+def test_a_list_whose_headers_speak_of_pages_is_untrusted(name, value):
+    (told,) = decode(LIST, Reply(200, {name: value}, listed(TUNNEL))).errors
+    assert (told.code, told.message) == (
+        "list-untrusted",
+        f"the answer's header {name} speaks of a part of a longer list",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("link", '<https://docs.example>; rel="help"'),
+        ("x-account-id", "a"),
+        ("x-ratelimit-remaining", "3"),
+        ("x-content-type-options", "nosniff"),
+        ("content-length", "9"),
+        ("accept-ranges", "bytes"),
+    ],
+)
+def test_other_headers_say_nothing_of_pages(name, value):
+    assert list(decode(LIST, Reply(200, {name: value}, listed(TUNNEL))).live.tunnels) == [ID]
 
 
 @pytest.mark.parametrize(
@@ -420,7 +468,6 @@ def test_a_write_whose_success_is_unclear_settles_nothing(call, change):
     [
         (100, "http-100", True),
         (408, "http-408", True),
-        (409, "http-409", True),
         (429, "rate-limited", False),
         (500, "http-500", True),
         (502, "http-502", True),
@@ -435,6 +482,12 @@ def test_a_status_that_settles_nothing(call, status, code, maybe):
     settled = decode(call, Reply(status, {}, ERROR))
     assert isinstance(settled, Unsettled)
     assert (settled.code, settled.maybe_done) == (code, maybe)
+
+
+@pytest.mark.parametrize(("call", "body"), [(LIST, ERROR), *((call, b"<html>") for call in (LIST, *WRITES))])
+def test_a_conflict_of_a_list_or_without_the_word_of_the_api_settles_nothing(call, body):
+    settled = decode(call, Reply(409, {}, body))
+    assert (settled.code, settled.maybe_done) == ("http-409", True)
 
 
 @pytest.mark.parametrize("call", WRITES, ids=lambda call: call.verb)
@@ -468,6 +521,9 @@ def test_an_error_about_the_token_is_a_denial_whatever_the_status(call, status, 
         (CREATE, 400, b"<html>", (400, "http-400")),
         (CREATE, 422, b"", (422, "http-422")),
         (CREATE, 404, ERROR, (404, "1022")),
+        (CREATE, 409, ERROR, (409, "1022")),
+        (UPDATE, 409, ERROR, (409, "1022")),
+        (DELETE, 409, ERROR, (409, "1022")),
         (LIST, 404, ERROR, (404, "1022")),
         (LIST, 400, b"\xff", (400, "http-400")),
         (UPDATE, 413, b"<html>too large</html>", (413, "http-413")),

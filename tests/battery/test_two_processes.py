@@ -14,6 +14,7 @@ import pytest
 
 from reconciler.simulator.http import serve
 from reconciler.simulator.message import Reply, Request
+from reconciler.simulator.semantics import Semantics
 from reconciler.simulator.server import Simulator
 from tests import build
 
@@ -96,15 +97,19 @@ LIST, CREATE = 1, 2
 
 
 @pytest.mark.parametrize(
-    ("psk", "number", "before"),
+    ("psk", "number", "before", "status"),
     [
-        (LOCAL, LIST, False),
-        (LOCAL, CREATE, True),
-        (CLOUDFLARE, LIST, False),
+        (LOCAL, LIST, False, 400),
+        (LOCAL, LIST, False, 409),
+        (LOCAL, CREATE, True, 400),
+        (CLOUDFLARE, LIST, False, 400),
+        (CLOUDFLARE, LIST, False, 409),
     ],
 )
-def test_of_two_who_create_a_tunnel_one_says_so_and_the_sink_holds_the_key_in_force(tmp_path, psk, number, before):
-    simulator, files = Simulator(), declare(tmp_path, psk)
+def test_of_two_who_create_a_tunnel_one_says_so_and_the_sink_holds_the_key_in_force(
+    tmp_path, psk, number, before, status
+):
+    simulator, files = Simulator(Semantics(conflict_status=status)), declare(tmp_path, psk)
     with meeting(simulator, number, files, before=before) as (base_url, others):
         ours = Ran(files, base_url, "home")
 

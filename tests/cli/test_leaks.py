@@ -237,6 +237,13 @@ def update_refused_with_the_md5_key(world: World) -> list[Ran]:
     return [*each(world, "apply", "--auto-approve"), *each(world, "plan", "--server-check")]
 
 
+@path()
+def first_list_refused_with_the_md5_key(world: World) -> list[Ran]:
+    world.declare(tunnel(1, **BGP))
+    echo(world, MD5, "GET", 404)
+    return [*each(world, "plan"), *each(world, "apply", "--auto-approve"), *each(world, "drift")]
+
+
 @path(redacted=True)
 def last_list_refused_with_the_key(world: World) -> list[Ran]:
     world.declare(tunnel(1, **KEYED))

@@ -12,7 +12,7 @@ EMPTY, FULL = Held(current=False), Held(current=True, set_on="2026-05-01T12:00:0
 
 
 def code(key, held, made=None, created=None):
-    metadata = {"last_generated_on": made} if made else {}
+    metadata = {"last_generated_on": made} if made is not None else {}
     found = doubt(
         tunnel("a", psk=key), LiveTunnel("1", "a", {}, {"psk_metadata": metadata, "created_on": created}), held
     )
@@ -34,6 +34,11 @@ def code(key, held, made=None, created=None):
 )
 def test_a_tunnel_for_which_cloudflare_was_to_make_a_key_and_never_did(key, held, expected):
     assert code(key, held) == expected
+
+
+@pytest.mark.parametrize("never", ["", "0001-01-01T00:00:00Z", 0, False])
+def test_a_time_that_a_server_lists_when_there_is_none_says_that_no_key_was_made(never):
+    assert code(THERE, EMPTY, made=never) == "no-key"
 
 
 @pytest.mark.parametrize("key", [HERE, THERE, BY_COMMAND])
