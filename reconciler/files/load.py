@@ -35,11 +35,11 @@ from reconciler.model.plain import Plain
 from reconciler.model.problems import Diagnostic, Location, error, limited, shown
 from reconciler.model.reference import Psk, Sink
 from reconciler.model.settings import canonical
-from reconciler.model.tunnel import SETTINGS, Defaults
+from reconciler.model.tunnel import REQUIRED, REQUIRED_OF_ALL, Defaults
 from reconciler.yaml.read import Document, DocumentError, Parsed, parse
 
 _NOTHING: frozenset[str] = frozenset()
-_REQUIRED = {path: path.split(".") for path, setting in SETTINGS.items() if setting.required}
+_REQUIRED = {path: path.split(".") for path in REQUIRED}
 _TEMPORARY = re.compile(r"\.[0-9a-f]{8}\.new\Z")
 _STAND_INS: Mapping[type, Mapping[str, Any]] = {
     AccountFile: {"account_id": "0" * 32, "prune": Plain("false")},
@@ -133,7 +133,7 @@ def _group(files: AccountFiles, problems: list[Diagnostic]) -> Group:
     """One account with its tunnels; what is wrong is added to `problems`."""
     read = _read(files.account_file, AccountFile, problems)
     defaults: Mapping[str, Any] = {}
-    gone = {path for path in _REQUIRED if "." not in path}
+    gone = set(REQUIRED_OF_ALL)
     if read:
         defaults = written(read.value.defaults)
         gone = read.gone.get("defaults", set()) | read.gone.get("", set())

@@ -8,8 +8,6 @@ kind. There is one kind today.
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from reconciler.model.tunnel import SETTINGS, Setting
-
 
 class Kind(NamedTuple):
     """A kind of resource.
@@ -17,14 +15,12 @@ class Kind(NamedTuple):
     Attributes:
         collection: The API's word for all of them: in the path, around the list, around the body of a bulk update.
         item: Its word for one of them, in answers.
-        settings: By path.
         identity: Settings by which one is recognised, when the answer that would have named its id was lost.
         headers: What every call on it sends.
     """
 
     collection: str
     item: str
-    settings: Mapping[str, Setting]
     identity: tuple[str, ...]
     headers: Mapping[str, str]
 
@@ -32,7 +28,6 @@ class Kind(NamedTuple):
 IPSEC_TUNNEL = Kind(
     collection="ipsec_tunnels",
     item="ipsec_tunnel",
-    settings=SETTINGS,
     identity=("name", "interface_address", "cloudflare_endpoint", "customer_endpoint"),
     # (API: without it, a health check's target is a plain address and not an object.)
     headers={"x-magic-new-hc-target": "true"},

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from reconciler.model.kind import IPSEC_TUNNEL
 from reconciler.model.settings import Settings, readable
+from reconciler.model.tunnel import REQUIRED_OF_ALL
 
 
 class ListUntrusted(Exception):
@@ -93,7 +94,6 @@ _USUAL_ID = re.compile("[0-9a-f]{32}").fullmatch
 _ID = re.compile("-*[0-9A-Za-z][0-9A-Za-z-]*").fullmatch
 _SHOWN = 60
 _TOLD = 5
-_REQUIRED = tuple(path for path, setting in IPSEC_TUNNEL.settings.items() if setting.required and "." not in path)
 _REPORT = "Look at it in Cloudflare's dashboard. If it looks well there, report this message to Cloudflare."
 _RENAME = "Rename or delete all but one of them by hand, for example in Cloudflare's dashboard, then run it again."
 
@@ -127,7 +127,7 @@ def live_tunnel(item: object) -> LiveTunnel:
     which = f"{_quoted(name)} (id {tunnel_id})" if name else f"with the id {tunnel_id}"
     if not name and unreadable:
         raise ListUntrusted(f"the tunnel {which} has no name that can be read: {unreadable}", _REPORT)
-    for path in _REQUIRED:
+    for path in REQUIRED_OF_ALL:
         if item.get(path) in (None, "") or not name:
             raise ListUntrusted(f"the tunnel {which} lacks the required field {path}", _REPORT)
     return LiveTunnel(tunnel_id, name, settings, item, unreadable)

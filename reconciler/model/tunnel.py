@@ -317,6 +317,12 @@ _FOUND = {setting.path: setting for group in GROUPS for setting in group.setting
 SETTINGS = {path: _FOUND[path] for path in dict.fromkeys((*_FIRST, *_FOUND))}
 """The table: every setting by its path, in the order in which people write them."""
 
+REQUIRED = tuple(path for path, setting in SETTINGS.items() if setting.required)
+"""What every tunnel has; of what stands in an object, what every tunnel has that has the object."""
+
+REQUIRED_OF_ALL = tuple(path for path in REQUIRED if "." not in path)
+"""The part of it that no tunnel is without."""
+
 KEPT = tuple(path for path, setting in SETTINGS.items() if setting.kept)
 WHOLE = {
     ".".join(group.path): tuple(setting.path for setting in group.settings.values()) for group in GROUPS if group.whole
