@@ -1,13 +1,13 @@
 """Live state: what the list endpoint says, trusted only when it is whole."""
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, Literal
 
 from reconciler.model.kind import IPSEC_TUNNEL
-from reconciler.model.settings import Settings, readable
+from reconciler.model.settings import Settings, below, readable
 from reconciler.model.tunnel import REQUIRED_OF_ALL
 
 
@@ -42,15 +42,28 @@ class LiveTunnel:
         name: As names are compared (see `tunnel_name`).
         settings: Canonical.
         raw: The JSON object as listed, with the fields this program does not know.
-        unreadable: Which fields have a type that they can't have, and which type, or nothing. Their settings are those
-            of fields that are unset, so such a tunnel is neither compared nor written.
+        odd: Paths of the fields that have a type that they can't have, and which type, as in `bgp is a list`. Their
+            settings are those of fields that are unset, so such a tunnel is neither compared nor written.
     """
 
     id: str
     name: str
     settings: Settings
     raw: Mapping[str, Any]
-    unreadable: str = ""
+    odd: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def unreadable(self) -> str:
+        """What of it can't be read, or nothing."""
+        return ", ".join(sorted(self.odd.values()))
+
+    def without_odd(self, paths: Collection[str], instead: Settings) -> "LiveTunnel":
+        """The same with other settings in place of those that can't be read, if they are all among these paths."""
+        odd = below(self.odd)
+        if not odd <= below(paths):
+            return self
+        kept = {path: value for path, value in self.settings.items() if path not in odd}
+        return replace(self, settings=kept | {p: v for p, v in instead.items() if p in odd}, odd={})
 
     @property
     def modified_on(self) -> str | None:
@@ -122,15 +135,15 @@ def live_tunnel(item: object) -> LiveTunnel:
     if not isinstance(item, dict):
         raise ListUntrusted("an entry of the list of tunnels is not an object")
     tunnel_id = _check_id(item)
-    settings, unreadable = readable(item)
+    settings, odd = readable(item)
     name = str(settings.get("name", ""))
     which = f"{_quoted(name)} (id {tunnel_id})" if name else f"with the id {tunnel_id}"
-    if not name and unreadable:
-        raise ListUntrusted(f"the tunnel {which} has no name that can be read: {unreadable}", _REPORT)
+    if "name" in odd:
+        raise ListUntrusted(f"the tunnel {which} has no name that can be read: {odd['name']}", _REPORT)
     for path in REQUIRED_OF_ALL:
         if item.get(path) in (None, "") or not name:
             raise ListUntrusted(f"the tunnel {which} lacks the required field {path}", _REPORT)
-    return LiveTunnel(tunnel_id, name, settings, item, unreadable)
+    return LiveTunnel(tunnel_id, name, settings, item, odd)
 
 
 def live_from_result(result: object) -> Live:

@@ -7,11 +7,11 @@
 In the canonical form a missing path is unset, and the API's defaults are filled in: equality of meaning is `==`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from reconciler.model.forms import Value, WrongType
-from reconciler.model.tunnel import GROUPS, READ_ONLY, SETTINGS, WHOLE, Clear, Group
+from reconciler.model.tunnel import GROUPS, READ_ONLY, SETTINGS, WHOLE, Clear, Group, covers
 
 Settings = Mapping[str, Value]
 """Dotted path to canonical value."""
@@ -33,21 +33,34 @@ class Malformed(ValueError):
         self.path = path
 
 
-def canonical(tunnel: Mapping[str, Any]) -> dict[str, Value]:
+def canonical(tunnel: Mapping[str, Any], wrong: list[Malformed] | None = None) -> dict[str, Value]:
     """The canonical settings of a tunnel in the API's nested form: JSON as listed, or what files say.
+
+    Args:
+        tunnel: Not changed.
+        wrong: Takes what can't be read, which then counts as unset; None to raise the first.
 
     Raises:
         Malformed: A setting has an impossible JSON type, or an object lacks what it can't be without.
     """
+
+    def note(odd: Malformed) -> None:
+        if wrong is None:
+            raise odd
+        wrong.append(odd)
+
     out: dict[str, Value] = {}
     for group in GROUPS:
-        found = _object(tunnel, group)
+        found = _object(tunnel, group, note)
         given: dict[str, Value] = {}
+        odd: set[str] = set()
         for key, setting in group.settings.items() if found else ():
             try:
                 value = setting.read(found.get(key))
-            except WrongType as wrong:
-                raise Malformed(setting.path, wrong.value) from None
+            except WrongType as refused:
+                note(Malformed(setting.path, refused.value))
+                odd.add(setting.path)
+                continue
             if value is not None:
                 given[setting.path] = value
         if not group.whole:
@@ -56,14 +69,14 @@ def canonical(tunnel: Mapping[str, Any]) -> dict[str, Value]:
         # session can have it: a zero with nothing beside it says that there is no BGP.)
         elif not any(given.values()):
             continue
-        elif lacking := [s.path for s in group.settings.values() if s.required and s.path not in given]:
-            raise Malformed(lacking[0], None)
+        elif lacking := [s.path for s in group.settings.values() if s.required and s.path not in {*given, *odd}]:
+            note(Malformed(lacking[0], None))
         out |= given
     return out
 
 
-def _object(tunnel: Mapping[str, Any], group: Group) -> Mapping[str, Any]:
-    """The object that holds a group's settings; empty when it is unset."""
+def _object(tunnel: Mapping[str, Any], group: Group, note: Callable[[Malformed], None]) -> Mapping[str, Any]:
+    """The object that holds a group's settings; empty when it is unset, or noted as none."""
     found: Any = tunnel
     for depth, key in enumerate(group.path, start=1):
         found = found.get(key)
@@ -72,23 +85,21 @@ def _object(tunnel: Mapping[str, Any], group: Group) -> Mapping[str, Any]:
         if isinstance(found, str) and group.short and depth == len(group.path):
             return {group.short: found}
         if not isinstance(found, dict):
-            raise Malformed(".".join(group.path[:depth]), found)
+            note(Malformed(".".join(group.path[:depth]), found))
+            return _NOTHING
     return found  # type: ignore[no-any-return]
 
 
-def readable(tunnel: Mapping[str, Any]) -> tuple[dict[str, Value], str]:
-    """The settings of a live tunnel as far as they can be read, and what can't: `bgp is a list`, or nothing.
+def readable(tunnel: Mapping[str, Any]) -> tuple[dict[str, Value], dict[str, str]]:
+    """The settings of a live tunnel as far as they can be read, and what can't, by path: `bgp is a list`."""
+    wrong: list[Malformed] = []
+    settings = canonical(tunnel, wrong)
+    return settings, {odd.path: str(odd) for odd in wrong}
 
-    A setting of an impossible type is taken for unset, and so is the whole object that it stands in.
-    """
-    wrong: list[str] = []
-    while True:
-        try:
-            return canonical(tunnel), ", ".join(sorted(wrong))
-        except Malformed as odd:
-            wrong.append(str(odd))
-            whole = odd.path.partition(".")[0]
-            tunnel = {key: value for key, value in tunnel.items() if key != whole}
+
+def below(paths: Iterable[str]) -> frozenset[str]:
+    """The settings that these paths name, or that stand in the objects that they name."""
+    return frozenset(path for rule in paths for path in SETTINGS if covers(rule, path))
 
 
 def nested(settings: Settings) -> dict[str, Any]:
@@ -108,12 +119,18 @@ def update_body(observed: Mapping[str, Any], target: Settings) -> dict[str, Any]
 
     Every observed key that is neither unset nor read-only, known or not, at any depth, overlaid with the target. What
     is set live and not in the target is cleared as the table says. The pre-shared key is never part of it.
+
+    A setting that can't be read goes back as it was observed: a tunnel with one is only written where a rule leaves
+    that setting alone.
     """
     body: dict[str, Any] = _without_unset(observed)
     for path in READ_ONLY:
         _drop(body, path)
-    now = canonical(observed)
+    now, wrong = readable(observed)
+    odd = below(wrong)
     for path, setting in SETTINGS.items():
+        if path in odd:
+            continue
         if path in target:
             _put(body, path, target[path])
         elif setting.clear is Clear.OMIT:
@@ -121,7 +138,7 @@ def update_body(observed: Mapping[str, Any], target: Settings) -> dict[str, Any]
         elif path in now:
             _put(body, path, () if isinstance(now[path], tuple) else "")
     for name, paths in WHOLE.items():
-        if target.keys().isdisjoint(paths):
+        if target.keys().isdisjoint(paths) and odd.isdisjoint(paths):
             _drop(body, name)
     return body
 

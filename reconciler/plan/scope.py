@@ -149,7 +149,10 @@ def _pairs(desired: Desired, ours: Mapping[str, LiveTunnel], today: date) -> tup
         source = renamed.get(name) or (name if name not in given_away else None)
         # Judged by the name it will have, so that a plan right after the rename sees the same rules.
         covering = tuple(r for r in rules if fnmatchcase(name, r.name)) if rules else ()
-        return Pair(declared, ours.get(source) if source else None, covering)
+        found = ours.get(source) if source else None
+        if found and found.odd:
+            found = found.without_odd([path for rule in covering for path in rule.fields], declared.settings)
+        return Pair(declared, found, covering)
 
     return tuple(pair(declared) for _, declared in sorted(desired.tunnels.items()))
 

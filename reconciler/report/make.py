@@ -112,7 +112,7 @@ def _unreadable(tunnels: tuple[LeftAlone, ...]) -> Problem | None:
 
 _ODD_FIELD = (
     "It is neither changed nor deleted until then. Correct the field at Cloudflare (save the tunnel anew in the "
-    "dashboard), or put the tunnel under `ignore`."
+    "dashboard), or put the tunnel or that field under `ignore`."
 )
 
 

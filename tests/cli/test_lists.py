@@ -108,11 +108,20 @@ def test_a_tunnel_that_cant_be_read_is_named_and_hides_no_other(world: World, co
     assert [c["name"] for c in ran.account["changes"]] == ["t002"]
     assert ran.account["error"]["code"] == "unreadable-tunnel"
     assert ran.account["error"]["message"] == "t001: it can't be read: bgp.customer_asn is a list"
-    assert "put the tunnel under `ignore`" in ran.account["error"]["remedy"]
+    assert "put the tunnel or that field under `ignore`" in ran.account["error"]["remedy"]
     assert ("t001", "it can't be read: bgp.customer_asn is a list") in [
         (left["name"], left["reason"]) for left in ran.account["not_checked"]
     ]
     assert "key-zq9" not in ran.out + ran.err
+
+
+def test_a_field_that_is_somebody_elses_blocks_nothing_whatever_it_holds(world: World) -> None:
+    world.live(tunnel(1, bgp={"customer_asn": 65010}))
+    world.account(ignore=[{"name": "t*", "fields": ["bgp"], "reason": "theirs"}])
+    world.declare(tunnel(1, bgp={"customer_asn": 65020}), tunnel(2))
+    listed_with(world, **ODD)
+    assert world.run("apply", "--auto-approve").code == 0
+    assert world.calls == ["GET", "POST", "GET"]
 
 
 @pytest.mark.parametrize("more", [[], ["--server-check"]])

@@ -81,6 +81,29 @@ def test_a_text_that_is_live_and_unset_in_git_is_cleared_by_an_empty_one() -> No
     assert update_body(live, canonical(LIVE)) == {**SENT, **cleared}
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"bgp": "?"},
+        {"bgp": {"customer_asn": [1], "new": 5}},
+        {"health_check": {"enabled": True, "rate": 5, "type": [5]}},
+        {"custom_remote_identities": []},
+    ],
+)
+@pytest.mark.parametrize("wanted", [{}, {"bgp": {"customer_asn": 65010}, "custom_remote_identities": {"fqdn_id": "f"}}])
+def test_what_cannot_be_read_is_sent_back_as_it_is(odd: dict[str, object], wanted: dict[str, object]) -> None:
+    live = {**LIVE, **odd, "description": "x"}
+    (path, value), *_ = odd.items()
+    body = update_body(live, canonical({**LIVE, **wanted, "description": "y"}))
+    assert (body["description"], body[path]) == ("y", value)
+
+
+def test_what_can_be_read_beside_it_is_set() -> None:
+    live = {**LIVE, "health_check": {"enabled": True, "rate": 5, "target": {"saved": "192.0.2.1"}}}
+    body = update_body(live, canonical({**LIVE, "health_check": {"enabled": False, "rate": "high"}}))
+    assert body["health_check"] == {"enabled": False, "rate": 5, "type": "reply", "target": {"saved": ""}}
+
+
 def test_a_key_that_a_server_lists_is_never_sent_back():
     assert "psk" not in update_body(raw("a") | {"psk": "0123"}, canonical(raw("a")))
 

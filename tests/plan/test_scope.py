@@ -2,6 +2,7 @@ from datetime import date
 
 import pytest
 
+from reconciler.model.tunnel import WHOLE
 from reconciler.plan.scope import renames, scope
 from tests.build import account, desired, live, options, raw, rule, tunnel
 
@@ -136,3 +137,43 @@ def test_a_tunnel_that_cant_be_read_is_set_apart_where_it_concerns_these_files(d
     assert not {p.live.name for p in found.pairs if p.live} & set(apart)
     assert not {t.name for t in found.surplus} & set(apart)
     assert "a" not in {p.declared.name for p in found.pairs} or not apart
+
+
+ASN = {"bgp": {"customer_asn": [], "extra_prefixes": ["10.9.0.0/16"]}}
+
+
+@pytest.mark.parametrize(
+    ("listed", "fields", "apart"),
+    [
+        (ODD, ["bgp"], False),
+        (ODD, sorted(WHOLE["bgp"]), False),
+        (ODD, ["bgp.customer_asn"], True),
+        (ODD, ["description"], True),
+        (ODD | {"description": 5}, ["bgp"], True),
+        (ODD | {"description": 5}, ["bgp", "description"], False),
+        (ASN, ["bgp"], False),
+        (ASN, ["bgp.customer_asn"], False),
+        (ASN, ["bgp.extra_prefixes"], True),
+        ({"health_check": {"rate": 5, "type": "request"}}, ["health_check.rate"], False),
+        ({"health_check": {"rate": 5, "type": []}}, ["health_check.rate"], True),
+    ],
+)
+def test_a_field_that_a_rule_leaves_alone_need_not_be_readable(listed, fields, apart):
+    of = account(ignore=[rule("a", *fields)])
+    found = scope(desired("a", of=of), live(raw("a") | listed), options())
+    assert [t.name for t in found.unreadable] == ["a"] * apart
+
+
+@pytest.mark.parametrize(("until", "apart"), [(date(2026, 5, 4), []), (date(2026, 5, 3), ["a"])])
+def test_a_rule_that_has_ended_leaves_nothing_alone(until, apart):
+    of = account(ignore=[rule("a", "bgp", until=until)])
+    found = scope(desired("a", of=of), live(raw("a") | ODD), options())
+    assert [t.name for t in found.unreadable] == apart
+
+
+def test_the_rest_of_an_object_is_still_compared():
+    of = account(ignore=[rule("a", "bgp.customer_asn")])
+    declared = tunnel("a", bgp={"customer_asn": 65010})
+    (pair,) = scope(desired(declared, of=of), live(raw("a") | ASN), options()).pairs
+    settings = pair.live.settings
+    assert (settings["bgp.customer_asn"], settings["bgp.extra_prefixes"]) == (65010, ("10.9.0.0/16",))
