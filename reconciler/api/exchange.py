@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from http import HTTPStatus
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol
@@ -56,12 +57,12 @@ class KeyAccess:
     """How the edge gets at secrets.
 
     Attributes:
-        reveal: Text of a key by its name.
+        reveal: Text of a key by account id and name: names are unique in an account, and accounts may share a token.
         wrap: Makes a secret of the text of a generated key.
         quotes: Tells whether a text holds a key or the token, in whatever spelling.
     """
 
-    reveal: Callable[[str], str]
+    reveal: Callable[[str, str], str]
     wrap: Callable[[str], Any]
     quotes: Quotes
 
@@ -205,7 +206,7 @@ def exchange(call: Call, account_id: str, session: Session, port: Port) -> CallO
         session: Shared by all calls of the token.
         port: Carries requests out and keeps the time.
     """
-    request = encode(call, account_id, session.keys.reveal)
+    request = encode(call, account_id, partial(session.keys.reveal, account_id))
     last: Unsettled | None = None
     attempt = 0
     while True:
@@ -260,16 +261,10 @@ class Client:
         return tuple(self._pool.map(self._call, step.calls))
 
     def _call(self, call: Call) -> CallOutcome:
-        outcome = exchange(self._qualified(call), self._account_id, self._session, self._port)
+        outcome = exchange(call, self._account_id, self._session, self._port)
         if self.watch is not None:
             self.watch(call)
         return outcome
-
-    def _qualified(self, call: Call) -> Call:
-        """Key names are tunnel names, unique only in their account, while accounts may share a session."""
-        if not call.psks:
-            return call
-        return replace(call, psks={i: f"{self._account_id}/{name}" for i, name in call.psks.items()})
 
     def close(self) -> None:
         """End the threads. The port stays open, since other accounts may use it."""

@@ -119,9 +119,8 @@ class Clients:
             self._lines[token] = port, Session(port.now() + self._ctx.left(), keys)
         return self._lines[token]
 
-    def _reveal(self, qualified: str) -> str:
-        account_id, _, tunnel = qualified.partition("/")
-        return self._rings[account_id].reveal(tunnel)
+    def _reveal(self, account_id: str, name: str) -> str:
+        return self._rings[account_id].reveal(name)
 
     def _wrap(self, text: str) -> Secret:
         secret = Secret(text)

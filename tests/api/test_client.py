@@ -105,7 +105,7 @@ class Port:
 
 
 def client(port, parallelism=4):
-    return Client("acc", Session(5.0, KeyAccess(str, str, lambda _: False)), port, parallelism)
+    return Client("acc", Session(5.0, KeyAccess(lambda _, name: name, str, lambda _: False)), port, parallelism)
 
 
 def creates(*names):

@@ -1,3 +1,4 @@
+import json
 from dataclasses import dataclass, field
 
 import pytest
@@ -66,7 +67,11 @@ class Port:
 
 
 def session(deadline=600.0, budget=200):
-    return Session(deadline, KeyAccess(lambda name: f"key-of-{name}", str, lambda text: "t0ken" in text), budget)
+    return Session(
+        deadline,
+        KeyAccess(lambda account, name: f"key-of-{name}-in-{account}", str, lambda text: "t0ken" in text),
+        budget,
+    )
 
 
 @pytest.mark.parametrize(
@@ -90,6 +95,13 @@ def test_a_script_of_answers_ends_in_its_outcome(call, script, outcome):
     port = Port(list(script))
     assert exchange(call, "acc", session(), port) == outcome
     assert port.script == []
+
+
+@pytest.mark.parametrize("account", ["acc", "other"])
+def test_accounts_with_one_token_and_tunnels_of_one_name_each_send_their_own_key(account):
+    port = Port([CREATED])
+    exchange(Call(Verb.CREATE, {"name": "lon"}, psks={"": "lon"}), account, session(), port)
+    assert json.loads(port.sent[0][1].body) == {"name": "lon", "psk": f"key-of-lon-in-{account}"}
 
 
 @pytest.mark.parametrize("fault", [WRONG, RESET, HTML, OFFLINE, limited(), Reply(408), Reply(409)])

@@ -123,7 +123,7 @@ class Story:
         """A fresh process of the tool, with the files of the story's world or of another."""
         clock: Clock = self.world.clock
         guarded = Guarded(self.watch, clock.seconds, world or self.world)
-        keys = KeyAccess(key_text, lambda text: text, lambda text: "token" in text)
+        keys = KeyAccess(lambda _, name: key_text(name), lambda text: text, lambda text: "token" in text)
         return Session(clock.seconds + 600, keys), VirtualPort(self, guarded, self.rng.random), guarded
 
     def start(self, world: World | None = None) -> tuple[Generator[None, None, Ending], Guarded]:

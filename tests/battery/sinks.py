@@ -182,7 +182,7 @@ class Keeping(Story):
         """A fresh process that applies."""
         session, port, guarded = self.session(world)
         ring = KeyRing()
-        session.keys = KeyAccess(ring.reveal, Secret, lambda _: False)
+        session.keys = KeyAccess(lambda _, name: ring.reveal(name), Secret, lambda _: False)
         protocol = tool(self, guarded.world, guarded)
         return turns(protocol, session, port, lambda step: self._sink(step, ring)), guarded
 
@@ -252,7 +252,7 @@ class Keeping(Story):
         guarded.keying = frozenset(there[t.name] for t in targets)
         guarded.plan = _Approved  # type: ignore[assignment]
         ring = KeyRing()
-        session.keys = KeyAccess(ring.reveal, Secret, lambda _: False)
+        session.keys = KeyAccess(lambda _, name: ring.reveal(name), Secret, lambda _: False)
         for _ in turns(_rotated(targets), session, port, lambda step: self._sink(step, ring)):
             pass
 

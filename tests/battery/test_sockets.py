@@ -57,7 +57,7 @@ class Faulty:
 def over_http(found: World, story: Story, base_url: str) -> str:
     """One run of the tool; its outcome."""
     port = HurriedPort(base_url, "token", 4, lambda: False)
-    keys = KeyAccess(lambda name: key_text(name.rpartition("/")[2]), str, lambda text: "token" in text)
+    keys = KeyAccess(lambda _, name: key_text(name), str, lambda text: "token" in text)
     client = Client(ACCOUNT, Session(port.now() + 600, keys), port, 4)
     try:
         return drive(tool(found, Guarded(story.watch, 0.0, found)), client.run).outcome
