@@ -45,9 +45,10 @@ _BITS = 21  # a file has at most 2**20 characters, so a line or a column fits
 _MASK = (1 << _BITS) - 1
 
 _NULLS = ("", "~", "null", "Null", "NULL")
-_FACTS = ("true", "True", "TRUE", "false", "False", "FALSE", ".nan", ".NaN", ".NAN")
+_BOOLEANS = ("true", "True", "TRUE", "false", "False", "FALSE")
 _INFINITIES = tuple(sign + word for sign in ("", "+", "-") for word in (".inf", ".Inf", ".INF"))
-_WORDS: dict[str, Value] = {**dict.fromkeys(_NULLS), **{word: Plain(word) for word in _FACTS + _INFINITIES}}
+_NOT_TEXT = (*_BOOLEANS, *_INFINITIES, ".nan", ".NaN", ".NAN")
+_WORDS: dict[str, Value] = {**dict.fromkeys(_NULLS), **{word: Plain(word) for word in _NOT_TEXT}}
 # YAML 1.2 says by regular expressions which scalars are numbers; these are those of its core schema.
 _NUMBER = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|0o[0-7]+|0x[0-9a-fA-F]+")
 _QUOTES = ("'", '"')
@@ -58,14 +59,18 @@ def typed(text: str) -> Value:
     """Text without quotes as YAML 1.2's core schema sorts it: null, `Plain` for booleans and numbers, or text."""
     if text in _WORDS:
         return _WORDS[text]
-    # No number has two dots, every IPv4 address has three.
+    # The two cheap tests spare most values the pattern: no number has two dots, and every IPv4 address has three.
+    # Text is never empty here: "" is one of the nulls.
     if text[0] in "0123456789+-." and text.count(".") < 2 and _NUMBER.fullmatch(text):  # noqa: PLR2004
         return Plain(text)
     return text
 
 
 def spot(key: Any, value: Any) -> int:
-    """The places of a key and of its value, from their marks, in one number: a file has many thousands of them."""
+    """The places of a key and of its value, from their marks, packed into one number.
+
+    A large file has many thousands of them, and as tuples they would take several times the memory.
+    """
     packed: int = ((key.line << _BITS | key.column) << _BITS | value.line) << _BITS | value.column
     return packed
 
@@ -78,7 +83,10 @@ def place(spot: Spot, *, key: bool = False) -> tuple[int, int]:
 
 
 def _may_hold_glued(text: str) -> bool:
-    """True when a `#` stands behind a blank and before something else, be it a comment or in quotes."""
+    """True when a `#` has a blank before it and none behind it, as in `rack #7`; it may still stand in quotes.
+
+    A quick look that most files and lines fail; `Reader._comment` then tells one from the other.
+    """
     return any(rest[:1] not in ("", " ", "#", "\n") for rest in text.split(" #")[1:])
 
 
@@ -112,10 +120,11 @@ class Reader:
         self._file = file
         self._open: list[Value] = []
         self._anchors: dict[str, Value] = {}
-        self._extents: dict[int, tuple[Value, int, int]] = {}  # holds the value too, so its id stays its own
+        # By id of a value: its nodes and levels. It holds the value too, so that no other value can get its id.
+        self._extents: dict[int, tuple[Value, int, int]] = {}
         self._expanded = 0
-        self._names: dict[str, str] = {}  # one object for each name of a key, which stands in the places of each tunnel
-        self._quoted: list[tuple[int, int]] = []  # from where to where text stands in quotes
+        self._names: dict[str, str] = {}  # each key's name once: the same few names stand in every tunnel
+        self._quoted: list[tuple[int, int]] = []  # from where to where text stands in quotes, for `_tabs`
         lines = enumerate(split_lines(text)) if _may_hold_glued(text) else ()
         self._glued_lines = {number: line for number, line in lines if _may_hold_glued(line)}
 
@@ -149,6 +158,7 @@ class Reader:
             return self._alias(event), None
         if event.tag not in (None, "!"):
             self._problem(event, "tag", "a tag, which is not allowed", _NO_TAG)
+        # Before the next level is read: hostile depth must end here, not in Python's limit of recursion.
         if len(self._open) >= MAX_DEPTH:
             self._too_deep(event)
         return self._mapping(event) if kind is MappingStartEvent else self._sequence(event, field)
@@ -176,16 +186,18 @@ class Reader:
                 value = typed(event.value)
             else:
                 value = self._scalar(event, name or "")
-            if name is None:
+            if name is None:  # a key that is refused; its value was read, so that the events stay in step
                 continue
             at = spot(key.start_mark, event.start_mark)
             places[name] = at if inner is None else (at, inner)
             out[name] = value
-            if name == "<<" and key.implicit[0]:
+            if name == "<<" and key.implicit[0]:  # in quotes it is a key like any other
                 merge = event
+            # `psk: #x7…` is a key that begins with a #, pasted without quotes: YAML reads nothing.
             if value is None and name in KEY_FIELDS and self._comment(key.end_mark, colon=True):
                 self._problem(event, "comment-value", "a comment where a value belongs", _NO_COMMENT)
         self._open.pop()
+        # Only now are all own keys known, which win over merged ones wherever they stand.
         if merge is not None:
             self._merge(merge, out, places)
         return out, places
@@ -245,6 +257,7 @@ class Reader:
             detail = f"It stands at line {line} already, and only one of the two can count. Remove one."
             self._problem(event, "duplicate-key", f"the key {shown(name)} stands twice in one mapping", detail)
             return None
+        # What is in the table is not checked again, so a name in quotes stays out: `"null"` would let `null` in.
         return self._names.setdefault(name, name) if event.implicit[0] else name
 
     def _alias(self, event: Any) -> Value:
@@ -257,6 +270,7 @@ class Reader:
         if any(value is container for container in self._open):
             self._problem(event, "recursive-alias", "an alias that holds itself", _WRITE_OUT)
             return {}
+        # Without the limit a few hundred bytes ("billion laughs": aliases of aliases) stand for more than memory holds.
         size, depth = self._extent(value)
         if isinstance(value, dict | list):
             self._extents[id(value)] = value, size, depth
@@ -285,7 +299,7 @@ class Reader:
 
     def _merge(self, event: Any, out: dict[str, Value], places: dict[str, Spot]) -> None:
         """Adds what `<<` stands for, in its place. The mapping's own keys win, then those of the earlier source."""
-        self._extents[id(out)] = out, *self._extent(out)
+        self._extents[id(out)] = out, *self._extent(out)  # with the aliases behind `<<`, which is about to go
         sources = out.pop("<<")
         for source in sources if isinstance(sources, list) else [sources]:
             if not isinstance(source, dict):
@@ -308,7 +322,10 @@ class Reader:
         return Location(self._file, mark.line + 1, len(line) - len(comment) + 1)
 
     def _tabs(self) -> Iterator[Diagnostic]:
-        """A problem for each line with a tab outside quotes and comments, on which YAML's parsers disagree."""
+        """A problem for each line with a tab outside quotes and comments, on which YAML's parsers disagree.
+
+        In quotes tabs and signs of comments become spaces first: what is left of either is outside.
+        """
         parts: list[str] = []
         at = 0
         for start, end in self._quoted:

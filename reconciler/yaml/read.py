@@ -1,8 +1,9 @@
 """One YAML file's bytes to plain data with places, or to every problem in it.
 
-Data keeps what was written: every value but null is text, since the field decides its type later, not YAML
-(`on`, `010` and `1:30` stay what they are). Plain text that YAML 1.2 reads as a boolean or a number is
-`Plain`, so that a field can tell `65010` from `"65010"`. Nothing is built for a file that is wrong.
+YAML guesses types from spelling, and its versions guess differently: `on` is true in one and text in the other, `010`
+is 8 or 10, `1:30` is 90 or text. So every value but null stays the text that was written, and the field decides its
+type later. Text without quotes that YAML 1.2 takes for a boolean or a number is `Plain`, so that a field can tell
+`65010` from `"65010"`. For a file that is wrong there is no data at all, only its problems.
 """
 
 from collections.abc import Sequence
@@ -128,7 +129,7 @@ def parse(data: bytes, file: str, loader: Any = LOADER) -> Parsed:
     except _BROKEN as broken:
         before = _before(broken, text, file, loader)
         reader.problems += before or [explain(broken, text, file)]
-    if reader.problems:
+    if reader.problems:  # found on the way, or when the reader stopped
         raise DocumentError(_told(in_order(reader.problems)))
     return Parsed(Document(file, reader.root), reader.value, tuple(reader.glued))
 
@@ -164,6 +165,8 @@ def _before(broken: Exception, text: str, file: str, loader: Any) -> list[Diagno
 
 _CHECK_INDENT = "Check the indentation of this line against the lines above it."
 _QUOTE_TEXT = "Put text that holds such characters in quotes."
+# The first entry whose words stand in the parser's message counts, so the special ones come first: what libyaml and
+# PyYAML's own parser say, what is wrong in words of ours, what to do.
 _PHRASES = (
     (
         "mapping values are not allowed",
@@ -212,6 +215,7 @@ def explain(broken: Exception, text: str, file: str) -> Diagnostic:
         text: What was parsed.
         file: The file's name for the message.
     """
+    # Raised without a place while a tag or an escape was turned into text: a UnicodeError by a tag's %-escapes.
     if not isinstance(broken, yaml.MarkedYAMLError):
         return _tag(Location(file)) if isinstance(broken, UnicodeError) else error(*BAD_ESCAPE, Location(file))
     message = f"{broken.context} {broken.problem}"

@@ -1,7 +1,8 @@
 """What is refused before any YAML is read: size, encoding, invisible characters, directives, merge conflicts.
 
-Everything here looks at the whole file at once, so each check names every line that breaks it. What passes is text that
-every YAML parser counts in the same lines and columns.
+A parser stops at the first of these and blames what follows, or reads on and sees another text than the reviewer did.
+Here each check looks at the whole file and names every line that breaks it. What passes is text of which every YAML
+parser counts the same lines and columns.
 """
 
 import re
@@ -18,6 +19,7 @@ _SIGNATURES = (
     (b"\xff\xfe", "UTF-16"),
     (b"\xfe\xff", "UTF-16"),
 )
+# Without a mark the zeros among the first four bytes tell: YAML begins with an ASCII character, as JSON does.
 _ZEROS = {
     b"\x01\x01\x01\x00": "UTF-32",
     b"\x00\x01\x01\x01": "UTF-32",
@@ -28,10 +30,12 @@ _ZEROS = {
 # than what is read.
 _FORBIDDEN = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
 _HARMLESS = bytes({*b"\t\n\r", *range(0x20, 0x7F)} - {*b"%"})
+"""The bytes that break no rule of this module: a file of these alone is not looked at line by line."""
 _VERSIONS = (["%YAML", "1.1"], ["%YAML", "1.2"])
+# What git writes around the two sides of a conflict, where a label can follow, and between them. Spelled so that no
+# editor and no merge tool takes these lines for a conflict of this file.
 _CONFLICT = ("<" * 7, "|" * 7, ">" * 7)
 _MIDDLE = "=" * 7
-"""What git writes around the two sides of a conflict, where a label can follow, and between them."""
 
 
 def screen(data: bytes, file: str) -> tuple[Diagnostic, ...]:
@@ -51,7 +55,6 @@ def screen(data: bytes, file: str) -> tuple[Diagnostic, ...]:
         before = split_lines(decode(data[: broken.start]))
         where = Location(file, len(before), len(before[-1]) + 1)
         return (_encoding(f"the byte 0x{data[broken.start]:02x} is not UTF-8 text", where),)
-    # Most files hold none of the signs that can be wrong, and are not looked at line by line.
     if not data.translate(None, _HARMLESS) and not any(marker in text for marker in (*_CONFLICT, _MIDDLE)):
         return ()
     lines = split_lines(text)
@@ -124,7 +127,7 @@ def _conflicts(lines: list[str], file: str) -> Iterator[Diagnostic]:
                 "remove these lines.",
                 Location(file, number),
             )
-        inside = begins or (inside and not ends)
+        inside = begins or (inside and not ends)  # the other signs of one conflict are no problems of their own
 
 
 def _too_large(size: int, file: str) -> Diagnostic:
