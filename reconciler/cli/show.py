@@ -1,24 +1,16 @@
 """Writes the report in every format that was asked for, and says where that did not work."""
 
-import os
-import stat
 from collections.abc import Iterable
-from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from reconciler.cli.context import Context, Halt
 from reconciler.cli.named import write_file
-from reconciler.files.tree import MAX_FILE
 from reconciler.model.problems import Diagnostic, Part, error
 from reconciler.model.verdict import Result
 from reconciler.render import Format, render
 from reconciler.report.make import with_diagnostics
 from reconciler.report.outcome import EXIT_CODES, worst
 from reconciler.report.values import FIXED, Report
-
-if TYPE_CHECKING:  # it needs PyYAML, which usual files are read without
-    from reconciler.files.excerpt import Excerpts
 
 
 def write_report(ctx: Context, report: Report) -> int:
@@ -59,7 +51,7 @@ def show(ctx: Context, report: Report, *, ours: bool = True) -> tuple[Diagnostic
         output.stderr.write(f"reconciler {ctx.options.command}: {problem.summary}\n")
     if (failed or not shown) and (lost or report.outcome not in ("ok", "changes")):
         # A job that only writes files must not fail in silence.
-        output.stderr.write(_whole_lines(render(report, "text", line_of=line_of)))
+        output.stderr.write(_whole_lines(render(report, "text", line_of=_line_of)))
         output.stderr.flush()
     return lost
 
@@ -97,7 +89,13 @@ def _drawn(ctx: Context, report: Report, name: Format, *, to_stdout: bool) -> st
         import shutil
 
         width, color = shutil.get_terminal_size().columns, ctx.color(ctx.output.stdout)
-    return render(report, "text", width=width, color=color, line_of=line_of)
+    return render(report, "text", width=width, color=color, line_of=_line_of)
+
+
+def _line_of(file: str, line: int) -> tuple[Part, ...] | None:
+    from reconciler.files.excerpt import line_of  # most reports quote no line
+
+    return line_of(file, line)
 
 
 def _whole_lines(text: str) -> str:
@@ -118,29 +116,3 @@ def _context(ctx: Context) -> dict[str, str]:
         "run_url": f"{home}/actions/runs/{ctx.env.get('GITHUB_RUN_ID', '')}",
         "source_url": f"{home}/blob/{commit}",
     }
-
-
-def line_of(file: str, line: int) -> tuple[Part, ...] | None:
-    """The parts of a file's line, for showing a problem in its place; None when it can't be read.
-
-    Only regular files of a size that is read at all are shown: a pipe would never end, and what a link
-    stands for may not be meant for a report.
-    """
-    found = _excerpts(file)
-    return found.line(line) if found else None
-
-
-@lru_cache(maxsize=4)
-def _excerpts(file: str) -> "Excerpts | None":
-    try:
-        handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except (OSError, ValueError):
-        return None
-    status = os.fstat(handle)
-    if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_FILE:
-        os.close(handle)
-        return None
-    from reconciler.files.excerpt import Excerpts
-
-    with os.fdopen(handle, "rb") as opened:
-        return Excerpts(opened.read())

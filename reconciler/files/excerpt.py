@@ -7,11 +7,13 @@ the parser is quoted only where it can't be a key: names of fields, and addresse
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import lru_cache
 from ipaddress import ip_interface
 from typing import Any, get_args, get_origin
 
 import yaml
 
+from reconciler.files.tree import MAX_FILE, read_regular
 from reconciler.model.account import AccountFile, TunnelFile
 from reconciler.model.problems import Part
 from reconciler.model.written import Written, kind_of, model_of
@@ -42,6 +44,24 @@ _MAX_NUMBER = 10  # digits of the longest number that a field takes, and of a da
 
 _Span = tuple[int, int, str | None]
 """Columns of what is hidden, from 0, and the name that a message may quote."""
+
+
+def line_of(file: str, line: int) -> tuple[Part, ...] | None:
+    """The parts of a file's line, for showing a problem in its place; None when it can't be read.
+
+    A report that is drawn again may name any file: what is not of the kind that is read as YAML is not shown either.
+    """
+    found = _excerpts(file)
+    return found.line(line) if found else None
+
+
+@lru_cache(maxsize=4)
+def _excerpts(file: str) -> "Excerpts | None":
+    try:
+        data = read_regular(file)
+    except (OSError, ValueError):
+        return None
+    return Excerpts(data) if len(data) <= MAX_FILE else None
 
 
 class Excerpts:

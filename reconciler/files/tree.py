@@ -271,7 +271,7 @@ def _read(walk: _Walk, parts: tuple[str, ...]) -> SourceFile | None:
     """One file's bytes, or None and a problem."""
     path = walk.root.joinpath(*parts)
     try:
-        data = _bytes(_inside(walk, path))
+        data = read_regular(_inside(walk, path))
     except OSError as broken:
         reason = broken.strerror or str(broken)
         walk.problem(parts, "unreadable", f"the file can't be read ({reason})")
@@ -298,9 +298,14 @@ def _inside(walk: _Walk, path: Path) -> str:
     return real
 
 
-def _bytes(real: str) -> bytes:
-    """The bytes of a regular file, one more than allowed at most; never waits for a pipe or a device."""
-    handle = os.open(real, _OPEN | os.O_NOFOLLOW)
+def read_regular(path: str) -> bytes:
+    """The bytes of a regular file, one more than allowed at most; never waits for a pipe or a device.
+
+    Raises:
+        OSError: It can't be read, or is something else: a link too, since what that leads to may be no file of ours.
+        ValueError: The path holds a NUL.
+    """
+    handle = os.open(path, _OPEN | os.O_NOFOLLOW)
     try:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             raise OSError(0, "it is not a regular file")

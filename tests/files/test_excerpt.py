@@ -1,13 +1,14 @@
 """What is shown of a line under a message: the messages are those that the validation writes."""
 
+import os
 from datetime import date
 from pathlib import Path
 
 import pytest
 
-from reconciler.files.excerpt import Excerpts
+from reconciler.files.excerpt import Excerpts, line_of
 from reconciler.files.load import load
-from reconciler.files.tree import read_tree
+from reconciler.files.tree import MAX_FILE, read_tree
 from reconciler.model.problems import Part
 from reconciler.render.text import Paint, problem
 from tests.yaml.hostile import CORPUS, Hostile
@@ -137,3 +138,26 @@ def test_of_hostile_files_it_makes_what_it_can(file: Hostile) -> None:
     excerpts = Excerpts(file.data)
     for number in range(5):
         excerpts.line(number)
+
+
+def test_a_line_is_counted_from_one_and_is_shown_without_its_end(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_bytes(b"prune: true\r\nname: \xff\n")
+
+    found = [line_of(str(tmp_path / "a.yaml"), n) for n in (0, 1, 2, 3, 4)]
+    assert found == [None, (Part("prune: true"),), (Part("name: "), Part("\ufffd", shown=False)), (), None]
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link", "large", "folder", "absent"])
+def test_what_is_no_plain_file_of_bearable_size_is_neither_shown_nor_waited_for(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / kind
+    (tmp_path / "secret").write_text("not for a report\n")
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "link":
+        path.symlink_to("secret")
+    elif kind == "large":
+        path.write_bytes(b"x\n" * (MAX_FILE // 2 + 1))
+    elif kind == "folder":
+        path.mkdir()
+
+    assert line_of(str(path), 1) is None
