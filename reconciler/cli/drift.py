@@ -1,5 +1,6 @@
 """`reconciler drift`: how live differs from git, as a report; never writes."""
 
+from dataclasses import replace
 from pathlib import Path
 from shlex import quote
 
@@ -67,5 +68,10 @@ def _same_place(ctx: Context) -> str:
 
 
 def _with_keys(ctx: Context, plan: Plan, report: AccountReport) -> AccountReport:
-    overdue = tuple(k for k in statuses(ctx, plan.desired, plan.live) if k.overdue or k.outcome == "unknown")
-    return report.model_copy(update={"keys": overdue})
+    """The report with the keys that are overdue, and those that plan and apply call doubtful too.
+
+    (`psk status` says more: that a sink holds no key here is no doubt, since drift may run on another machine.)
+    """
+    every = statuses(ctx, plan.desired, plan.live)
+    judged = (k if k.name in plan.doubts else replace(k, outcome=None, error=None) for k in every)
+    return report.model_copy(update={"keys": tuple(k for k in judged if k.overdue or k.error)})

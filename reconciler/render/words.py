@@ -322,19 +322,18 @@ def _validity(report: Report) -> str:
 
 
 def drift_line(report: Report) -> str:
-    """`3 of 412 tunnels drifted (99.3 % in sync), 2 unmanaged, 0 missing, 1 not checked`, or none."""
+    """`3 of 412 tunnels drifted (99.3 % in sync), 2 unmanaged, 0 missing, 1 not checked, 1 key in doubt`, or none."""
     counts = drift_counts(report)
     managed = sum(account.managed for account in report.accounts)
     rest = ", ".join(f"{counts[kind]:,} {kind}" for kind in ("unmanaged", "missing", "not checked"))
     waiting = [c for account in report.accounts for c in account.changes if not is_drift(c)]
     rest += f", {len(waiting):,} waiting for apply" if waiting else ""
-    keyless = sum(key.error is not None and key.error.code == NO_KEY for a in report.accounts for key in a.keys)
-    rest += f", {keyless:,} without a key" if keyless else ""
+    keys = ", ".join(key_counts(report))
     drifted = counts["changed"] + counts["missing"]
     in_sync = managed - drifted - sum(change.drift_class != "unmanaged" for change in waiting)
     if not any(is_drift(change) for account in report.accounts for change in account.changes):
-        return f"No drift{' of settings' if keyless else ''}: {count(in_sync, 'tunnel')} in sync, {rest}."
-    return f"{drifted:,} of {count(managed, 'tunnel')} drifted{_share(in_sync, managed)}, {rest}."
+        return f"No drift{f' of settings, but {keys}' if keys else ''}: {count(in_sync, 'tunnel')} in sync, {rest}."
+    return f"{drifted:,} of {count(managed, 'tunnel')} drifted{_share(in_sync, managed)}, {rest}{keys and f', {keys}'}."
 
 
 def drift_counts(report: Report) -> dict[str, int]:

@@ -30,7 +30,8 @@ def drift_report(
 ) -> AccountReport:
     """One account's drift.
 
-    Differences that only git made (with a baseline) are listed and are not drift.
+    Differences that only git made (with a baseline) are listed and are not drift. A key in doubt is: it may be why a
+    tunnel is down, and plan and apply don't call that account well either.
 
     Args:
         plan: With causes when there is a baseline.
@@ -39,7 +40,7 @@ def drift_report(
         options: Of the command that reverts, each with a space before it.
     """
     drifted = [c for c in plan.changes if c.cause != "git"]
-    report = planned(plan, "changes" if drifted or plan.keyless else "ok")
+    report = planned(plan, "changes" if drifted or plan.doubts else "ok")
     accepted = accept(plan) if drifted else None
     left_out = [f"Not in the patch: {name}: {why}" for name, why in accepted.left_out] if accepted else []
     ways_out = WaysOut(revert=_revert(plan, drifted) + options, accept=accepted.patch) if accepted else None

@@ -122,10 +122,31 @@ def test_a_pending_key_is_no_reason_to_say_that_all_is_well_until_it_is_current(
         world.run("apply").out.splitlines()[-1] == "Apply incomplete: 0 created, 0 updated, 0 deleted, 1 key in doubt."
     )
     assert world.run("plan").out.splitlines()[-1] == "No changes, but 1 key in doubt."
+    for command, code in (["plan", "--detailed-exitcode"], 2), (["drift"], 2), (["psk", "status"], 0):
+        ran = world.run(*command, "-o", "json")
+        assert (ran.code, ran.account["keys"][0]["error"]) == (code, key["error"])
+    assert world.run("drift").out.splitlines()[0] == (
+        "No drift of settings, but 1 key in doubt: 1 tunnel in sync, 0 unmanaged, 0 missing, 1 not checked."
+    )
 
     assert world.run("psk", "rotate", "t001", "--auto-approve").code == 0
     assert world.read(SINK) == world.key("t001") == "made by the run that was killed"
     assert world.run("apply").code == 0
+
+
+def test_drift_on_a_machine_without_the_sink_is_none(world: World) -> None:
+    declare(world, THERE | {"rotate_after": "1d"})
+    assert world.run("apply", "--auto-approve").code == 0
+    world.shown("t001")["psk_metadata"] = {"last_generated_on": "2020-01-01T00:00:00Z"}
+    for path in (world.root / SINK).parent.glob("t001*"):
+        path.unlink()
+
+    ran = world.run("psk", "status", "-o", "json")
+    assert ran.account["keys"][0]["error"]["code"] == "key-not-in-sink"
+    ran = world.run("drift", "-o", "json")
+    (key,) = ran.account["keys"]
+    assert (ran.code, key["overdue"], key["outcome"], key["error"]) == (0, True, None, None)
+    assert world.run("drift").out.splitlines()[0].startswith("No drift: 1 tunnel in sync")
 
 
 def test_a_saved_plan_is_another_one_when_a_key_is_to_be_made_now(world: World) -> None:
@@ -156,7 +177,7 @@ def test_a_command_is_never_asked_by_a_plan_and_nothing_is_made_where_it_may_hol
     script = "open('ran', 'w').close()"
     declare(world, {"generate": "cloudflare", "deliver_to": {"command": [sys.executable, "-c", script]}})
     world.live(tunnel(1))
-    for command, code in (["plan"], 0), (["apply", "--allow-commands"], 7), (["psk", "status"], 0), (["drift"], 0):
+    for command, code in (["plan"], 0), (["apply", "--allow-commands"], 7), (["psk", "status"], 0), (["drift"], 2):
         ran = world.run(*command, "-o", "json")
         (key,) = ran.account["keys"]
         assert (ran.code, key["error"]["code"]) == (code, "key-not-checked")

@@ -37,11 +37,11 @@ def test_changed_drift_is_commented_once(step: Step, github: GitHub) -> None:
     assert github.bodies(1) == ["The drift has changed: 2 difference(s) now, see above."]
 
 
-def test_a_tunnel_without_its_key_is_a_difference(step: Step, github: GitHub) -> None:
+def test_a_key_that_is_missing_or_in_doubt_is_a_difference(step: Step, github: GitHub) -> None:
     drift(step, "a")
     drift(step, "a", keyless=2)
     drift(step, "a", keyless=2)
-    assert github.bodies(1) == ["The drift has changed: 3 difference(s) now, see above."]
+    assert github.bodies(1) == ["The drift has changed: 4 difference(s) now, see above."]
 
 
 def test_the_issue_closes_itself_once_and_is_reopened(step: Step, github: GitHub) -> None:

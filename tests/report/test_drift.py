@@ -3,7 +3,9 @@ from dataclasses import replace
 import pytest
 
 from reconciler.files.patch import Accepted
+from reconciler.model.problems import Problem
 from reconciler.plan.build import Plan
+from reconciler.render import words
 from reconciler.report.drift import drift_report, with_history
 from reconciler.report.make import report_of
 from reconciler.report.values import AccountReport, ChangeReport, Report
@@ -50,6 +52,21 @@ def test_what_only_git_changed_is_listed_and_is_no_drift():
     found = plan(desired(tunnel("a", description="x")), live("a"))
     report = drifted(replace(found, changes=tuple(replace(c, cause="git") for c in found.changes)))
     assert (report.outcome, report.drifted, len(report.changes), report.ways_out) == ("ok", 0, 1, None)
+
+
+@pytest.mark.parametrize(
+    ("declared", "outcome", "expected"),
+    [
+        ("a", "changes", "No drift of settings, but 1 key in doubt: 1 tunnel in sync, "),
+        (tunnel("a", description="x"), "changes", "1 of 1 tunnel drifted (0.0 % in sync), "),
+    ],
+)
+def test_a_key_in_doubt_is_drift_and_stands_in_the_title(declared, outcome, expected):
+    found = replace(plan(desired(declared), live("a")), doubts={"a": Problem("key-not-in-sink", "pending")})
+    report = drifted(found)
+    title = words.verdict(report_of("drift", [report]))
+    assert report.outcome == outcome
+    assert (title.startswith(expected), title.count("1 key in doubt")) == (True, 1)
 
 
 def aged(report: Report) -> dict[str, tuple[str | None, str | None]]:

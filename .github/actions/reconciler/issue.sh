@@ -25,10 +25,10 @@ find_issue() {
 
 # The outcome, how much has drifted, and a fingerprint without ages and times: the same drift later is no change.
 examine() {
-  query '" ".join([data["outcome"], str(sum(a["drifted"] + keyless(a) for a in data["accounts"])),
+  query '" ".join([data["outcome"], str(sum(a["drifted"] + len(doubtful(a)) for a in data["accounts"])),
     hashlib.sha256(json.dumps(sorted(
       [[c["name"], str(c.get("class")), sorted([f["path"], json.dumps([f["before"], f["after"]])] for f in c["fields"])]
-       for a in data["accounts"] for c in a["changes"]] + [["keys", str(keyless(a))] for a in data["accounts"] if keyless(a)]
+       for a in data["accounts"] for c in a["changes"]] + [key for a in data["accounts"] for key in doubtful(a)], key=str
     )).encode()).hexdigest()[:16]])' <"$report/report.json"
 }
 
