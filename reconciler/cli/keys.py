@@ -14,7 +14,7 @@ from reconciler.model.verdict import Result, Verdict
 from reconciler.plan.build import Plan
 from reconciler.plan.diff import Action
 from reconciler.secrets.deliver import deliver
-from reconciler.secrets.resolve import KeyRing, command_environment, resolve
+from reconciler.secrets.resolve import KeyRing, child_environment, resolve
 from reconciler.secrets.rotate import SinkStep, prepare
 from reconciler.secrets.sinks import Sink, carry_out, open_sinks, sandbox_sinks
 
@@ -23,7 +23,7 @@ def resolved(ctx: Context, ring: KeyRing, targets: Iterable[Declared]) -> tuple[
     """Put the keys that references hold into the ring; returns what is wrong with them."""
     refs = {t.name: (t.psk, t.location) for t in targets if isinstance(t.psk, (EnvRef, FileRef, CommandRef))}
     found, problems = resolve(
-        refs, ctx.env, command_environment(ctx.env, ctx.every), allow_commands=ctx.options.allow_commands
+        refs, ctx.env, child_environment(ctx.env, ctx.every), allow_commands=ctx.options.allow_commands
     )
     keys = {name: found.secret(name) for name in found.names()}
     ctx.output.hide(*keys.values())
@@ -49,7 +49,7 @@ def sinks_of(
     """The sinks of an account's tunnels whose key is generated; in the sandbox files of its own in their place."""
     refs = {t.name: (t.psk, t.location) for t in targets if isinstance(t.psk, Generated)}
     sinks, problems = open_sinks(
-        refs, command_environment(ctx.env, ctx.every), ctx.now, allow_commands=ctx.options.allow_commands
+        refs, child_environment(ctx.env, ctx.every), ctx.now, allow_commands=ctx.options.allow_commands
     )
     if not ctx.sandbox:
         return sinks, problems

@@ -204,9 +204,10 @@ def baseline_of(ctx: Context) -> dict[str, Desired] | None:
         return None
     from reconciler.files.gitref import read_tree_at
     from reconciler.files.load import load
+    from reconciler.secrets.resolve import child_environment
 
     try:
-        tree = read_tree_at(ref, Path(ctx.options.dir))
+        tree = read_tree_at(ref, Path(ctx.options.dir), child_environment(ctx.env, ctx.every))
     except ValueError as wrong:
         raise halt("error", "baseline", f"the baseline {ref} can't be read", f"{wrong}.") from None
     loaded = load(tree, ctx.now().date())

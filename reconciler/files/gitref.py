@@ -7,8 +7,8 @@ rules; places in messages begin with the folder that the user gave.
 import os
 import re
 import subprocess
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -48,12 +48,42 @@ class _Blob:
     path: str
 
 
-def read_tree_at(ref: str, root: Path) -> Tree:
+@dataclass(frozen=True, slots=True)
+class _Git:
+    """The program git, run in a folder with an environment."""
+
+    place: Path
+    env: Mapping[str, str] = field(repr=False)
+
+    def run(self, *words: str, data: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+        command = ("git", "-C", str(self.place), *words)
+        try:
+            return subprocess.run(  # noqa: S603
+                command, input=data, capture_output=True, timeout=TIMEOUT, check=False, env=self.env
+            )
+        except FileNotFoundError:
+            raise GitError("the program git is not there. Install it, or leave out --baseline") from None
+        except subprocess.TimeoutExpired:
+            raise GitError(f"git took longer than {TIMEOUT:.0f} seconds. Try again") from None
+
+    def output(self, *words: str, remedy: str, data: bytes = b"") -> bytes:
+        done = self.run(*words, data=data)
+        if done.returncode:
+            said = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["no reason given"]
+            raise GitError(f"git says: {said[0][:_STDERR]}. {remedy}")
+        return done.stdout
+
+    def line(self, *words: str, remedy: str) -> str:
+        return os.fsdecode(self.output(*words, remedy=remedy)).strip("\n")
+
+
+def read_tree_at(ref: str, root: Path, env: Mapping[str, str]) -> Tree:
     """The tree below a folder as it is at a git ref; empty when the folder does not exist there.
 
     Args:
         ref: A branch, tag or commit, as git names it.
         root: The folder of the desired state; it may be missing in the working tree.
+        env: The environment that git gets.
 
     Raises:
         GitError: No git, no repository, no such ref, or too much to read.
@@ -62,44 +92,23 @@ def read_tree_at(ref: str, root: Path) -> Tree:
         raise GitError("this is not a git ref. Give a branch, tag or commit, such as origin/main")
     real = Path(os.path.realpath(root))
     place = next(path for path in (real, *real.parents) if path.is_dir())
-    top = Path(_line(place, "rev-parse", "--show-toplevel", remedy="--baseline needs a git repository"))
+    top = _Git(place, env).line("rev-parse", "--show-toplevel", remedy="--baseline needs a git repository")
+    git = _Git(Path(top), env)
     remedy = "Fetch it first (in CI: fetch the whole history), or give another ref"
-    commit = _line(top, "rev-parse", "--verify", "--end-of-options", f"{ref}^{{commit}}", remedy=remedy)
+    commit = git.line("rev-parse", "--verify", "--end-of-options", f"{ref}^{{commit}}", remedy=remedy)
     inside = real.relative_to(os.path.realpath(top)).as_posix()
     spec = f"{commit}^{{tree}}" if inside == "." else f"{commit}:{inside}"
-    if _git(top, "cat-file", "-e", spec).returncode:
+    if git.run("cat-file", "-e", spec).returncode:
         return Tree((), ())
-    blobs = _blobs(top, spec)
+    blobs = _blobs(git, spec)
     if not blobs:
         return Tree((), ())
-    return _laid_out(top, blobs, root)
+    return _laid_out(git, blobs, root)
 
 
-def _git(place: Path, *words: str, data: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    command: Sequence[str] = ("git", "-C", str(place), *words)
-    try:
-        return subprocess.run(command, input=data, capture_output=True, timeout=TIMEOUT, check=False)  # noqa: S603
-    except FileNotFoundError:
-        raise GitError("the program git is not there. Install it, or leave out --baseline") from None
-    except subprocess.TimeoutExpired:
-        raise GitError(f"git took longer than {TIMEOUT:.0f} seconds. Try again") from None
-
-
-def _output(place: Path, *words: str, remedy: str, data: bytes = b"") -> bytes:
-    done = _git(place, *words, data=data)
-    if done.returncode:
-        said = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["no reason given"]
-        raise GitError(f"git says: {said[0][:_STDERR]}. {remedy}")
-    return done.stdout
-
-
-def _line(place: Path, *words: str, remedy: str) -> str:
-    return os.fsdecode(_output(place, *words, remedy=remedy)).strip("\n")
-
-
-def _blobs(place: Path, spec: str) -> list[_Blob]:
+def _blobs(git: _Git, spec: str) -> list[_Blob]:
     """The links and files of a git tree that are read or were meant to be."""
-    listing = _output(place, "ls-tree", "-r", "-z", "-l", spec, remedy="Check the repository with git fsck")
+    listing = git.output("ls-tree", "-r", "-z", "-l", spec, remedy="Check the repository with git fsck")
     out = []
     for entry in listing.split(b"\0")[:-1]:
         facts, _, path = entry.partition(b"\t")
@@ -121,12 +130,12 @@ def _counts(parts: list[str], *, link: bool) -> bool:
     return was_meant(parts[-1]) or (link and not any(part.startswith(".") for part in parts))
 
 
-def _laid_out(place: Path, blobs: list[_Blob], root: Path) -> Tree:
+def _laid_out(git: _Git, blobs: list[_Blob], root: Path) -> Tree:
     """The tree of the files among the blobs, with a problem for each link. What is not read needs no content."""
     links = [_linked(safe_path(root / blob.path)) for blob in blobs if blob.mode == _LINK]
     files = [blob for blob in blobs if blob.mode != _LINK]
     read = [blob for blob in files if is_read(blob.path.split("/"))]
-    contents = dict(zip(read, _contents(place, read), strict=True))
+    contents = dict(zip(read, _contents(git, read), strict=True))
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
         for blob in files:
@@ -137,10 +146,10 @@ def _laid_out(place: Path, blobs: list[_Blob], root: Path) -> Tree:
         return _moved(tree, links, safe_path(folder), safe_path(root))
 
 
-def _contents(place: Path, files: list[_Blob]) -> list[bytes]:
+def _contents(git: _Git, files: list[_Blob]) -> list[bytes]:
     """The contents of blobs, from one call."""
     ids = "".join(f"{blob.id}\n" for blob in files).encode()
-    stream = _output(place, "cat-file", "--batch", remedy="Check the repository with git fsck", data=ids)
+    stream = git.output("cat-file", "--batch", remedy="Check the repository with git fsck", data=ids)
     out, at = [], 0
     for blob in files:
         at = stream.index(b"\n", at) + 1

@@ -1,8 +1,9 @@
 """Turns references into keys, all of them before the first write, and names every one that is missing."""
 
 import os
+import re
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import final
 
 from reconciler.model.desired import TOKEN_ENV, CommandRef, Desired, EnvRef, FileRef, PskRef
@@ -60,21 +61,29 @@ class _MissingError(Exception):
         self.code, self.summary, self.remedy = code, summary, remedy
 
 
-def command_environment(env: Mapping[str, str], every: Iterable[Desired]) -> dict[str, str]:
-    """What commands get of the environment: all but the variables that files name for a token or a key.
+_CLOUDFLARE = re.compile(r"(?:^|_)(?:CLOUDFLARE|CF)_.*(?:TOKEN|KEY|EMAIL|SECRET)", re.IGNORECASE)
+"""Names under which Cloudflare's own and other tools look for credentials."""
 
-    A command that serves one tunnel has no business with Cloudflare's token and the keys of others. It needs more than
-    can be listed, though: search path, home, proxies, and what its own secret store wants.
+
+def child_environment(env: Mapping[str, str], every: Collection[Desired]) -> dict[str, str]:
+    """What programs that this one runs get of the environment: all but Cloudflare's credentials and the tunnels' keys.
+
+    A command that serves one tunnel has no business with the token of the account and the keys of others, and git has
+    none with any. They need more than can be listed, though: search path, home, proxies, and what a secret store wants.
 
     Args:
         env: The process's environment.
-        every: All accounts, also those that this run is not about.
+        every: All accounts, also those that this run is not about: the variables that they name for a token or a key
+            are left out, and copies of a token under any other name.
     """
-    private = {TOKEN_ENV}
-    for desired in every:
-        private.add(desired.account.token_env)
-        private.update(t.psk.name for t in desired.tunnels.values() if isinstance(t.psk, EnvRef))
-    return {name: value for name, value in env.items() if name not in private}
+    variables = {TOKEN_ENV, *(desired.account.token_env for desired in every)}
+    tokens = {env.get(name, "").strip() for name in variables} - {""}
+    keys = {t.psk.name for desired in every for t in desired.tunnels.values() if isinstance(t.psk, EnvRef)}
+    return {
+        name: value
+        for name, value in env.items()
+        if name not in variables | keys and not _CLOUDFLARE.search(name) and value.strip() not in tokens
+    }
 
 
 def resolve(

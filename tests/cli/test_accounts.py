@@ -263,6 +263,26 @@ def test_plan_and_patch_of_a_drift_report_are_about_the_same_files(world: World)
     assert ran.account["ways_out"]["accept"] == undisturbed
 
 
+@pytest.mark.parametrize("command", ["plan", "drift"])
+def test_git_gets_no_credentials_of_cloudflare(world: World, command: str) -> None:
+    world.account(token={"env": "PROD_TOKEN"})
+    world.declare(tunnel(1, psk={"env": "KEY_OF_T001"}))
+    git(world)
+    real = shutil.which("git")
+    world.write("bin/git", f'#!/bin/sh\nenv >>{world.root}/env\nexec {real} "$@"\n', 0o755)
+    path = f"{world.root / 'bin'}:{os.environ['PATH']}"
+    secret = dict.fromkeys(
+        ("PROD_TOKEN", "KEY_OF_T001", "CLOUDFLARE_API_KEY", "CF_API_TOKEN", "COPY"), "a-secret-token"
+    )
+    ran = world.run(command, "--baseline", "HEAD", env={**secret, "PATH": path, "GIT_ASKPASS": "/bin/true"})
+    seen = world.read("env")
+    assert (ran.code, "a-secret-token" in seen, "GIT_ASKPASS=/bin/true\n" in seen) == (
+        2 * (command == "drift"),
+        False,
+        True,
+    )
+
+
 def test_a_saved_report_is_drawn_again(world: World) -> None:
     world.live(tunnel(1))
     world.declare(tunnel(1, description="x"))

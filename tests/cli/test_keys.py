@@ -89,6 +89,13 @@ if op == "reference" or (op == "get" and os.path.exists("pending")):
 """
 
 
+CLOUDFLARE = (
+    *("CLOUDFLARE_API_KEY", "CLOUDFLARE_EMAIL", "CLOUDFLARE_API_USER_SERVICE_KEY"),
+    *("CLOUDFLARE_DNS_API_TOKEN", "CLOUDFLARE_ACCESS_CLIENT_SECRET", "TF_VAR_cloudflare_api_token"),
+    *("CF_API_TOKEN", "CF_API_KEY", "CF_API_EMAIL", "CF_Token", "CF_Key"),
+)
+
+
 def test_commands_get_neither_the_token_nor_the_keys_of_others(world: World) -> None:
     told = [sys.executable, "-c", TELL]
     world.account(token={"env": "PROD_TOKEN"})
@@ -101,12 +108,18 @@ def test_commands_get_neither_the_token_nor_the_keys_of_others(world: World) -> 
     world.account("lab", account_id="f" * 32, token={"env": "LAB_TOKEN"})
     world.declare(tunnel(4, psk={"env": "KEY_OF_T004"}), file="lab/a.yaml")
     secret = {"PROD_TOKEN": TOKEN, "LAB_TOKEN": "l" * 40, "KEY_OF_T003": "key-three", "KEY_OF_T004": "key-four"}
+    secret |= {name: f"of {name}" for name in CLOUDFLARE} | {
+        "CLOUDFLARE_API_TOKEN": " ",
+        "COPY_OF_IT": TOKEN,
+        "ANOTHER_COPY": f" {'l' * 40}\n",
+    }
     needed = {"VAULT_TOKEN": "their own", "OP_SERVICE_ACCOUNT_TOKEN": "their own", "HTTPS_PROXY": "http://127.0.0.1:9"}
+    needed |= {"CLOUDFLARE_ACCOUNT_ID": ID, "EMPTY": "", "SCF_KEY": "of somebody else's"}
     for argv in (["apply"], ["psk", "rotate", "t002"]):
         world.run(*argv, "--account", "prod", "--auto-approve", "--allow-commands", env={**secret, **needed})
     for op in ("reference", "probe", "put", "get", "promote"):
         env = json.loads(world.read(f"tunnels/prod/env-{op}"))
-        assert [name for name in (*secret, "CLOUDFLARE_API_TOKEN") if name in env] == []
+        assert [name for name in secret if name in env] == []
         assert {name: env.get(name) for name in needed} == needed
         assert env["PATH"] == os.environ["PATH"]
 
