@@ -32,9 +32,9 @@ Words, each with one meaning:
     conversation  a protocol of the engine: a generator that yields calls and is sent their outcomes
 
 Who does I/O: `cli` (arguments, environment, clock, files, standard streams), `files.tree` and `files.gitref` (files,
-git), `api.http` (HTTP), `secrets.resolve`, `secrets.sinks` and `secrets.program` (keys), `simulator.http`,
-`simulator.transport` and `simulator.sandbox`. All else is pure: values in, values out; import contracts in
-pyproject.toml prove it.
+git), `api.http` (HTTP), `secrets.resolve`, `secrets.sinks`, `secrets.file_sink` and `secrets.program` (keys),
+`simulator.http`, `simulator.transport` and `simulator.sandbox`. All else is pure: values in, values out; import
+contracts in pyproject.toml prove it.
 """
 
 __version__ = "0.1.0"

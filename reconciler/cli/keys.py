@@ -15,8 +15,9 @@ from reconciler.plan.build import Plan
 from reconciler.plan.diff import Action
 from reconciler.secrets.deliver import deliver
 from reconciler.secrets.resolve import KeyRing, child_environment, resolve
-from reconciler.secrets.rotate import SinkStep, prepare
-from reconciler.secrets.sinks import Sink, carry_out, open_sinks, sandbox_sinks
+from reconciler.secrets.rotate import prepare
+from reconciler.secrets.sinks import carry_out, open_sinks, sandbox_sinks
+from reconciler.secrets.steps import Sink, SinkStep
 
 
 def resolved(ctx: Context, ring: KeyRing, targets: Iterable[Declared]) -> tuple[Diagnostic, ...]:

@@ -12,7 +12,8 @@ from reconciler.model.desired import Declared, Generated
 from reconciler.model.problems import NO_KEY, Problem
 from reconciler.model.verdict import Result, Verdict
 from reconciler.plan.build import Plan
-from reconciler.secrets.rotate import KeySteps, make_missing, promote
+from reconciler.secrets.rotate import make_missing
+from reconciler.secrets.steps import KeySteps, promote
 
 
 def deliver(plan: Plan, ended: Applied) -> KeySteps:

@@ -14,7 +14,7 @@ from reconciler.model.settings import nested
 from reconciler.model.tunnel import WHOLE
 from reconciler.model.verdict import Result, Verdict
 from reconciler.plan import build, diff, guard, scope
-from reconciler.secrets import rotate
+from reconciler.secrets import made
 from tests.battery import keys, port, sinks
 from tests.battery import run as stories
 
@@ -393,13 +393,13 @@ def keys_are_delivered_only_after_a_run_that_did_not_stop() -> list[Patch]:
 
 @bug
 def a_made_key_is_not_looked_for() -> list[Patch]:
-    real = rotate.generate_psk
+    real = made.generate_psk
 
     def careless(before: Any) -> Any:
         for step in real(before):
             (outcome,) = yield step
             if isinstance(outcome, Answered):
-                return rotate.Made(outcome.psk, outcome.made_on)
-            return Verdict(Result.FAILED, rotate.problem_of(outcome))
+                return made.Made(outcome.psk, outcome.made_on)
+            return Verdict(Result.FAILED, made.problem_of(outcome))
 
     return [(keys, "generate_psk", careless)]

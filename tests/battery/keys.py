@@ -8,7 +8,7 @@ from typing import Any
 
 from reconciler.api.call import Answered, Call, Send, Step, Verb
 from reconciler.engine.psk import set_psks
-from reconciler.secrets.rotate import Made, generate_psk
+from reconciler.secrets.made import Made, generate_psk
 from reconciler.secrets.secret import Secret, reveal
 from reconciler.simulator.faults import FaultKind
 from tests.battery.oracles import UNTRUE, Breach

@@ -16,7 +16,7 @@ from reconciler.model.verdict import APPLIED
 from reconciler.plan import build as core
 from reconciler.plan.build import Plan
 from reconciler.report.values import AccountReport
-from reconciler.secrets.rotate import SinkOutcome, SinkStep
+from reconciler.secrets.steps import SinkOutcome, SinkStep
 from reconciler.simulator.message import RefusedError
 from reconciler.simulator.server import Simulator
 from tests.battery.guarded import Guarded

@@ -25,9 +25,10 @@ from reconciler.plan.diff import Action
 from reconciler.report.make import applied, with_keys
 from reconciler.secrets.deliver import deliver
 from reconciler.secrets.resolve import KeyRing
-from reconciler.secrets.rotate import SinkOutcome, SinkStep, prepare, rotate
+from reconciler.secrets.rotate import prepare, rotate
 from reconciler.secrets.secret import Secret, reveal
-from reconciler.secrets.sinks import SinkError, carry_out
+from reconciler.secrets.sinks import carry_out
+from reconciler.secrets.steps import SinkError, SinkOutcome, SinkStep
 from tests.battery.guarded import Guarded
 from tests.battery.port import Killed, Mishaps
 from tests.battery.run import Conversation, Ending, Result, Story, finish, turns

@@ -365,7 +365,7 @@ def test_a_key_that_is_lost_with_the_process_shows_at_once(world: World) -> None
         raise KeyboardInterrupt
 
     with world.patch.context() as patch:
-        patch.setattr("reconciler.secrets.rotate.keep_made", die)
+        patch.setattr("reconciler.secrets.made.keep_made", die)
         with pytest.raises(KeyboardInterrupt):
             world.run("psk", "rotate", "t001", "--auto-approve")
     (key,) = world.run("psk", "status", "-o", "json").account["keys"]

@@ -10,7 +10,8 @@ import pytest
 
 from reconciler.model.desired import CommandRef
 from reconciler.secrets.secret import Secret
-from reconciler.secrets.sinks import CommandSink, SinkError
+from reconciler.secrets.sinks import CommandSink
+from reconciler.secrets.steps import SinkError
 
 DOCS = Path(__file__).parents[2] / ".github" / "docs" / "keys.md"
 

@@ -33,20 +33,10 @@ from reconciler.model.live import Live, LiveTunnel
 from reconciler.model.problems import Location, Problem
 from reconciler.model.psk import Held
 from reconciler.model.verdict import Result, Verdict
-from reconciler.secrets.rotate import (
-    KeySteps,
-    SinkDone,
-    SinkFailed,
-    SinkOp,
-    SinkOutcome,
-    SinkStep,
-    prepare,
-    promote,
-    rotate,
-    set_keys,
-)
+from reconciler.secrets.rotate import prepare, rotate, set_keys
 from reconciler.secrets.secret import Secret, reveal
 from reconciler.secrets.status import key_status
+from reconciler.secrets.steps import KeySteps, SinkDone, SinkFailed, SinkOp, SinkOutcome, SinkStep, promote
 
 HERE = Location("t.yaml", 3)
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)

@@ -1,0 +1,210 @@
+"""A generated key in a file: never half written, never overwritten, with the room that it needs set aside.
+
+    lon-a.key               the current key; mode 0600, as all of these
+    lon-a.key.pending       the next one, until Cloudflare has it
+    lon-a.key.json          a record: whose key it is, since when, what was asked of Cloudflare; nothing of the key
+    lon-a.key.….new         a file that is being written, or room that is set aside
+
+A key may be the only copy of what is in force at Cloudflare. So each file is written whole under a name of its own,
+flushed to disk, then linked or renamed into place, and the folder flushed: whenever the machine stops, each name leads
+to an old or to a new file that is whole.
+"""
+
+import json
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+
+from reconciler.model.psk import Held
+from reconciler.secrets.resolve import read_private
+from reconciler.secrets.secret import Secret, reveal
+from reconciler.secrets.steps import SinkError
+
+ROOM = 4096
+"""Bytes that are tried, or set aside, for a key, and as many for a record: more than either needs. (API: keys that
+Cloudflare makes have 32 characters.)"""
+
+
+class FileSink:
+    """The key in a file of mode 0600, without a line end; `.pending` beside it, and a record in `.json`.
+
+    Args:
+        path: The key's file. Its folder must exist.
+        clock: Gives the time with its zone, for the record.
+    """
+
+    def __init__(self, path: str, clock: Callable[[], datetime]) -> None:
+        self._path = Path(path)
+        self._pending = Path(f"{path}.pending")
+        self._record = Path(f"{path}.json")
+        self._clock = clock
+        self._reserved: dict[Path, Path] = {}
+
+    def probe(self, tunnel: str) -> None:
+        """Do with trial files what a key will need, and look at what is there.
+
+        They are as long as a key and its record, since a full disk takes an empty file.
+        """
+        if not self._path.parent.is_dir():
+            raise SinkError(f"the folder {self._path.parent} does not exist: create it with mode 0700")
+        owner = self._read_record().get("tunnel", tunnel)
+        if owner != tunnel:
+            raise SinkError(f"{self._path} holds the key of {owner!r}: give each tunnel its own file")
+        for path in (self._path, self._record):
+            if path.is_dir():
+                raise SinkError(f"{path} is a folder")
+        try:
+            self._reserve()
+            trial = Path(f"{self._reserved[self._pending]}.link")  # some file systems know no links
+            trial.hardlink_to(self._reserved[self._pending])
+            trial.unlink()
+        except OSError as failed:
+            raise SinkError(f"{self._path.parent}: {failed.strerror}") from None
+        finally:
+            self.release(tunnel)
+        self.get(tunnel)
+
+    def put(self, tunnel: str, secret: Secret) -> None:
+        """Write a new file and link it as pending, which fails when there is one already."""
+        try:
+            made = self._temporary(self._pending, reveal(secret).encode())
+            try:
+                # Not a rename, which would replace a pending key that Cloudflare may have already.
+                self._pending.hardlink_to(made)
+            finally:
+                made.unlink()
+            self._sync()
+        except FileExistsError:  # the same key is well: an earlier try may have stored it and failed afterwards
+            if self.get(tunnel) != secret:
+                raise SinkError(f"{self._pending} already holds another key") from None
+        except OSError as failed:
+            raise SinkError(f"{self._pending}: {failed.strerror}") from None
+
+    def get(self, tunnel: str) -> Secret | None:  # noqa: ARG002 - one file, one tunnel
+        """The bytes of the pending file."""
+        return self._key(self._pending)
+
+    def _key(self, path: Path) -> Secret | None:
+        try:
+            return Secret.from_bytes(read_private(str(path)))
+        except FileNotFoundError:
+            return None
+        except OSError as failed:
+            raise SinkError(f"{path} {failed.strerror}") from None
+        except ValueError:
+            raise SinkError(f"{path} holds no key: remove it if it is empty") from None
+
+    def promote(self, tunnel: str, secret: Secret, made_on: str = "") -> None:
+        """Rename the pending file over the current one and note the time; done if another run has made it current."""
+        if self.get(tunnel) != secret:
+            if self._key(self._path) != secret:
+                raise SinkError(f"{self._pending} holds the key no more that was put there: another run was here")
+            return
+        try:
+            self._pending.replace(self._path)
+            self._sync()
+            made = {"made_on": made_on} if made_on else {}
+            self._write_record({"tunnel": tunnel, "set_on": self._clock().isoformat(), **made})
+        except OSError as failed:
+            raise SinkError(f"{self._pending}: {failed.strerror}") from None
+
+    def note(self, tunnel: str, before: str) -> None:
+        """Put it into the record, which the promotion writes anew without it, and reserve the space of both files.
+
+        An older note stays: a key made since then was never delivered, whatever comes of the next.
+        """
+        try:
+            self._write_record({"asked_after": before, **self._read_record(), "tunnel": tunnel})
+            self._reserve()
+        except OSError as failed:
+            self.release(tunnel)
+            raise SinkError(f"{self._record}: {failed.strerror}") from None
+
+    def release(self, tunnel: str) -> None:  # noqa: ARG002 - one file, one tunnel
+        """Remove the reserved files that became neither key nor record."""
+        for path in self._reserved.values():
+            with suppress(OSError):  # a file too many does no harm
+                path.unlink()
+        self._reserved.clear()
+
+    def held(self, tunnel: str) -> Held:
+        """Which files are there, and what stands in the record."""
+        current = _is_there(self._path)
+        record = self._read_record()
+        record = record if record.get("tunnel") == tunnel else {}  # after a tunnel was renamed, say
+        times = record if current else {}  # the times of a key that somebody has removed say nothing
+        return Held(
+            current=current,
+            pending=bool(_is_there(self._pending)),
+            noted=record.get("asked_after"),
+            set_on=times.get("set_on"),
+            made_on=times.get("made_on"),
+        )
+
+    def _read_record(self) -> dict[str, str]:
+        """The record's texts; none when it is missing or broken: then less is known, and no key is at stake."""
+        try:
+            record = json.loads(self._record.read_bytes())
+        except (OSError, ValueError):
+            return {}
+        return {k: v for k, v in record.items() if isinstance(v, str)} if isinstance(record, dict) else {}
+
+    def _write_record(self, record: Mapping[str, str]) -> None:
+        self._temporary(self._record, json.dumps(record).encode()).replace(self._record)
+        self._sync()
+
+    def _reserve(self) -> None:
+        """Have files of `ROOM` bytes on disk, which the next key and the next record will be written into."""
+        for beside in (self._pending, self._record):
+            self._reserved[beside] = self._temporary(beside, b" " * ROOM)
+
+    def _temporary(self, beside: Path, data: bytes) -> Path:
+        """A file of mode 0600 with this content, on disk: the reserved one if there is one, else a new one."""
+        path = self._reserved.pop(beside, None)
+        new = os.O_CREAT | os.O_EXCL if path is None else 0
+        path = path or Path(f"{beside}.{secrets.token_hex(4)}.new")
+        descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC | new, 0o600)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.truncate()  # after the data is written, so that it goes where space was reserved
+                file.flush()
+                os.fsync(descriptor)
+        except OSError:
+            path.unlink()
+            raise
+        return path
+
+    def _sync(self) -> None:
+        """Flush the folder: until then a rename or a link may be gone after a crash of the machine."""
+        folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+class SandboxSink(FileSink):
+    """Stands in for any sink when nothing outside the sandbox may change: a file in a folder of the sandbox's own."""
+
+    def probe(self, tunnel: str) -> None:
+        """As a file's, once the folder is there."""
+        try:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as failed:
+            raise SinkError(f"{self._path.parent}: {failed.strerror}") from None
+        super().probe(tunnel)
+
+
+def _is_there(path: Path) -> bool | None:
+    """Whether there is a file; None when that can't be told."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return None
+    return True

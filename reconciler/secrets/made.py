@@ -1,0 +1,147 @@
+"""Keys that Cloudflare makes: asked for once, stored at once, missed when they are lost. Pure: yields steps.
+
+Such a key can't be stored first. It is in force as soon as it is made, and it stands in one answer only, which a broken
+connection loses for ever. So the sink notes beforehand that a key is asked for, and when the last one was made: should
+this process die with the answer, `psk status` sees by Cloudflare's time that there is a key that nobody has.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from reconciler.api.call import (
+    Ambiguous,
+    Answered,
+    Call,
+    CallOutcome,
+    Conversation,
+    Pause,
+    Send,
+    Verb,
+    contradicts,
+    problem_of,
+)
+from reconciler.engine.listing import AGREEMENT_SECONDS, read_list
+from reconciler.model.live import LiveTunnel
+from reconciler.model.problems import Problem
+from reconciler.model.psk import is_later
+from reconciler.model.verdict import APPLIED, Result, Verdict
+from reconciler.secrets.secret import Secret
+from reconciler.secrets.steps import (
+    DIFFERS,
+    KeyConversation,
+    KeySteps,
+    SinkDone,
+    SinkFailed,
+    SinkOp,
+    SinkOutcome,
+    SinkStep,
+    promote,
+)
+
+_PUTS = 3
+"""How often a sink is asked to store a key that is in force already, 1 and 2 seconds apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A key that Cloudflare made, and when, in its own words; empty when it did not say."""
+
+    key: Secret
+    on: str
+
+
+def make_keys(tunnels: Iterable[LiveTunnel]) -> KeySteps:
+    """Let Cloudflare make each key and store it at once; then see that nobody had another one made since.
+
+    Args:
+        tunnels: As listed just before.
+    """
+    verdicts: dict[str, Verdict] = {}
+    times: dict[str, tuple[str, str]] = {}
+    for tunnel in tunnels:
+        noted: SinkOutcome = yield SinkStep(SinkOp.NOTE, tunnel.name, before=tunnel.key_generated_on or "")
+        if isinstance(noted, SinkFailed):
+            verdicts[tunnel.name] = Verdict(Result.FAILED, noted.problem)
+            continue
+        made = yield from generate_psk(tunnel)
+        verdicts[tunnel.name] = made if isinstance(made, Verdict) else (yield from keep_made(tunnel.name, made))
+        yield SinkStep(SinkOp.RELEASE, tunnel.name)
+        if isinstance(made, Made) and verdicts[tunnel.name] == APPLIED:
+            times[tunnel.name] = (tunnel.id, made.on)
+    return verdicts | ((yield from _overtaken(times)) if times else {})
+
+
+def generate_psk(before: LiveTunnel) -> Conversation[Made | Verdict]:
+    """Let Cloudflare make a key, asking once and never again.
+
+    (API: the key stands only in the answer, and is in force at once.) When the answer is lost, the time of
+    the last generation tells whether a key was made: if it moved, that key is lost.
+
+    Args:
+        before: The tunnel as listed before.
+
+    Returns:
+        The key, or why there is none.
+    """
+    (outcome,) = yield Send((Call(Verb.GENERATE_PSK, tunnel_id=before.id),))
+    if isinstance(outcome, Answered):
+        if isinstance(outcome.psk, Secret):
+            return Made(outcome.psk, outcome.made_on)
+    elif not isinstance(outcome, Ambiguous) and not contradicts(outcome):
+        return Verdict(Result.FAILED, problem_of(outcome))
+    # A list may lag behind a write: one that shows no new key is asked again, after the time in which lists agree.
+    for wait in (True, False):
+        (listed,) = yield Send((Call(Verb.LIST),))
+        if not isinstance(listed, Answered) or listed.live is None or before.id not in listed.live.tunnels:
+            return _lost(before.name, outcome, "and the tunnel could not be read again")
+        if listed.live.tunnels[before.id].key_generated_on != before.key_generated_on:
+            return _lost(before.name, outcome, "and Cloudflare did make a new key, which nobody has")
+        if wait:
+            yield Pause(AGREEMENT_SECONDS, "to see whether a key was made")
+    return _lost(before.name, outcome, "though two lists show no new key")
+
+
+def _lost(name: str, outcome: CallOutcome, what: str) -> Verdict:
+    seen = problem_of(outcome)
+    message = f"The answer that holds the key was lost ({seen.message}), {what}"
+    remedy = f"The tunnel may not come up with the key on the device: run `psk rotate {name}` again."
+    return Verdict(Result.UNKNOWN, Problem("key-lost", message, remedy, seen.ray))
+
+
+def _overtaken(times: Mapping[str, tuple[str, str]]) -> KeySteps:
+    """The keys after which, by a new list, another run had one made for the same tunnel: they are not in force.
+
+    Args:
+        times: Tunnel name to its id and to when Cloudflare made the key.
+    """
+    outcome = yield from read_list()
+    if not isinstance(outcome, Answered) or outcome.live is None:
+        why = problem_of(outcome)
+        message = f"Cloudflare made a key, which is in the sink; whether it is the last one is not known: {why.message}"
+        unsure = Verdict(Result.UNKNOWN, Problem("key-not-checked", message, "See `reconciler psk status`.", why.ray))
+        return dict.fromkeys(times, unsure)
+    verdicts = {}
+    for name, (tunnel_id, made_on) in times.items():
+        now = outcome.live.tunnels.get(tunnel_id)
+        # A later time, not just another one: an answer and a list spell one time differently, and a list may lag.
+        if now is None or is_later(now.key_generated_on, made_on):
+            message = "Cloudflare made a key, and another one for somebody else right after it"
+            remedy = f"Once no other run is at work: reconciler psk rotate {name}"
+            verdicts[name] = Verdict(Result.UNKNOWN, Problem("key-not-in-sink", message, remedy))
+    return verdicts
+
+
+def keep_made(name: str, made: Made) -> KeyConversation[Verdict]:
+    """Store a key that is in force already; a failed write may have worked, so reading decides."""
+    why = DIFFERS
+    for attempt in range(_PUTS):
+        put: SinkOutcome = yield SinkStep(SinkOp.PUT, name, made.key)
+        check: SinkOutcome = yield SinkStep(SinkOp.CHECK, name)
+        if isinstance(check, SinkDone) and check.yes:
+            return (yield from promote([name], made.on))[name]
+        why = next((s.problem for s in (put, check) if isinstance(s, SinkFailed)), DIFFERS)
+        if attempt + 1 < _PUTS:
+            yield Pause(2.0**attempt, f"the sink of {name} failed")
+    message = f"Cloudflare made a key and its sink did not take it ({why.message}): the key is lost"
+    remedy = f"Repair the sink and run `psk rotate {name}`."
+    return Verdict(Result.UNKNOWN, Problem("key-lost", message, remedy))
