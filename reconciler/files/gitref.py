@@ -18,8 +18,8 @@ from reconciler.files.tree import (
     SourceFile,
     Tree,
     Unread,
-    belongs_to_a_program,
     is_read,
+    nobodys,
     read_tree,
     safe_path,
     was_meant,
@@ -125,7 +125,7 @@ def _counts(parts: list[str], *, link: bool) -> bool:
     """True for a file that the working tree's reader would look at, and for a link that might stand for one."""
     if is_read(parts):
         return True
-    if any(map(belongs_to_a_program, parts)):
+    if nobodys(parts):
         return False
     return was_meant(parts[-1]) or (link and not any(part.startswith(".") for part in parts))
 

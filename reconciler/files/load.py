@@ -113,7 +113,7 @@ def _unread(tree: Tree, groups: list[Group]) -> Iterator[Diagnostic]:
                 "unread-file",
                 f"{shown(posixpath.basename(unread.path))} is not read, but has a name like a file of tunnels",
                 "What is not read is not declared, and a tunnel that nobody declares may be deleted. Let its name end "
-                "in .yaml, without a dot in front, or move it out of the account's folder.",
+                "in .yaml, without a dot in front of it or of its folder, or move it out of the account's folder.",
                 Location(unread.path),
             )
 

@@ -29,10 +29,11 @@ DEFAULT_ACCOUNT = "default"
 _SUFFIXES = (".yaml", ".yml")
 _EDITORS = re.compile(r"\.#.+|\.~lock\..+#|\..+\.(?:sw[a-p]|kate-swp|un~)")
 """Locks, swap files and undo files that an editor keeps beside an open file, in its own format."""
-_TOOLS = frozenset(
-    (".git", ".github", ".gitlab", ".circleci", ".hg", ".svn", ".jj", ".vscode", ".idea", ".venv", ".reconciler")
-)
-"""Folders of programs that hold YAML or JSON of their own, where an account stands in a repository's root."""
+_UNWRITTEN = re.compile(r"\.(?:git|hg|svn|jj|reconciler)|\.\.data(?:_tmp)?|\.\.\d{4}_\d\d_\d\d_.+")
+"""Folders in which nobody writes a file by hand: version control's, our own, and those in which Kubernetes keeps the
+files of a mounted volume, behind links."""
+_TOOLS = frozenset((".github", ".gitlab", ".circleci", ".vscode", ".idea", ".venv"))
+"""Folders of programs that hold YAML or JSON of their own where an account stands in a repository's root."""
 _OPEN = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 _ALL = "Every file has to be read: one that is missing would look like tunnels to delete."
 
@@ -163,10 +164,10 @@ def _names(walk: _Walk, folder: tuple[str, ...], *, inside: bool) -> Iterator[tu
         return
     inside = inside or any(entry.name in ACCOUNT_FILES for entry in found)
     for entry in found:
-        if belongs_to_a_program(entry.name) or (entry.name.startswith(".") and not inside):
-            continue
         parts = (*folder, entry.name)
         folder_here = entry.is_dir(follow_symlinks=False)
+        if _belongs_to_a_program(parts, folder=folder_here) or (entry.name.startswith(".") and not inside):
+            continue
         if is_read(parts) or (inside and not folder_here and was_meant(entry.name)):
             yield parts
         elif folder_here:
@@ -187,17 +188,19 @@ def is_read(parts: Sequence[str]) -> bool:
 
 def would_be_read(parts: Sequence[str], *, in_account: bool) -> bool:
     """True for the path of a file that would be read, or refused as one that was meant to be."""
-    if any(belongs_to_a_program(part) for part in parts):
-        return False
-    return is_read(parts) or (in_account and was_meant(parts[-1]))
+    return is_read(parts) or (in_account and was_meant(parts[-1]) and not nobodys(parts))
 
 
-def belongs_to_a_program(name: str) -> bool:
-    """True for a file or folder that is never looked at, whatever it is.
+def nobodys(parts: Sequence[str]) -> bool:
+    """True for the path of a file that is never looked at, whatever it is: a program keeps it for itself."""
+    return any(_belongs_to_a_program(parts[:n], folder=n < len(parts)) for n in range(1, len(parts) + 1))
 
-    (Kubernetes keeps the files of a mounted volume in folders whose names begin with two dots, behind links.)
-    """
-    return name in _TOOLS or name.startswith("..") or _EDITORS.fullmatch(name) is not None
+
+def _belongs_to_a_program(parts: Sequence[str], *, folder: bool) -> bool:
+    name = parts[-1]
+    if _UNWRITTEN.fullmatch(name) or (name in _TOOLS and len(parts) == 1):
+        return True
+    return not folder and _EDITORS.fullmatch(name) is not None
 
 
 def was_meant(name: str) -> bool:

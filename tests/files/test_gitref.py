@@ -73,6 +73,7 @@ def test_the_same_names_are_read_as_in_the_working_tree(root: Path):
     tree = read_tree_at("HEAD", root, os.environ)
     assert tree == read_tree(root)
     assert [Path(u.path).name for u in tree.accounts[0].unread] == [
+        "q.yml",
         "s.yaml",
         ".z.yaml",
         "t.ymal",

@@ -227,7 +227,7 @@ def test_a_file_that_was_meant_to_be_read_is_an_error():
     assert str(problem) == (
         't/lon.yaml :1:1: error: "lon.yaml " is not read, but has a name like a file of tunnels. What is not read is '
         "not declared, and a tunnel that nobody declares may be deleted. Let its name end in .yaml, without a dot in "
-        "front, or move it out of the account's folder. [unread-file]"
+        "front of it or of its folder, or move it out of the account's folder. [unread-file]"
     )
 
 

@@ -107,6 +107,14 @@ MEANT = [
     ".eu/lon.yaml",
     "eu/.old/uk/lon.yaml",
     ".eu/account.yaml",
+    ".github/lon.yaml",
+    "eu/.venv/lon.yaml",
+    ".vscode/tasks.json",
+    ".lon.yaml.swp/lon.yaml",
+    ".#lon/lon.yaml",
+    ".~lock.lon#/lon.yaml",
+    "..old/lon.yaml",
+    "..lon.yaml",
 ]
 OTHERS = [
     "README.md",
@@ -128,9 +136,9 @@ OTHERS = [
     ".~lock.lon.yaml#",
     ".lon.yaml.kate-swp",
     ".git/config.yaml",
-    ".github/workflows/plan.yml",
-    ".vscode/settings.json",
-    "..2026_05_04/lon.yaml",
+    ".reconciler/sandbox.json",
+    "eu/.git/refs/heads/lon.yaml",
+    "..2026_05_04_08_15_16.123456789/lon.yaml",
 ]
 
 
@@ -147,6 +155,25 @@ def test_other_names_are_nobodys_business(tmp_path: Path, name: str):
     plant(tmp_path, "p/account.yaml", "p/a.yaml", f"p/{name}")
     tree = read_tree(tmp_path)
     assert (tree.accounts[0].unread, tree.diagnostics) == ((), ())
+
+
+@pytest.mark.parametrize("name", [".github/workflows/plan.yml", ".vscode/settings.json", ".venv/lib/x.yaml"])
+def test_folders_of_tools_are_skipped_in_the_root_alone(tmp_path: Path, name: str):
+    plant(tmp_path, "p/account.yaml", "p/a.yaml", f"p/{name}")
+    (account,) = read_tree(tmp_path / "p").accounts
+    assert account.unread == ()
+    (account,) = read_tree(tmp_path).accounts
+    assert [u.path for u in account.unread] == [f"{tmp_path}/p/{name}"]
+
+
+@pytest.mark.parametrize("target", ["..2026_05_04_08_15_16.123456789", "."])
+def test_a_mounted_volume_is_read_through_its_links(tmp_path: Path, target: str):
+    home = plant(tmp_path, "..2026_05_04_08_15_16.123456789/account.yaml", "..2026_05_04_08_15_16.123456789/a.yaml")
+    (home / "..data").symlink_to(target)
+    for name in ("account.yaml", "a.yaml"):
+        (home / name).symlink_to(f"..2026_05_04_08_15_16.123456789/{name}")
+    tree = read_tree(home)
+    assert (codes(tree), shape(tree)) == ([], {"default": ["..2026_05_04_08_15_16.123456789/a.yaml"]})
 
 
 @pytest.mark.parametrize("name", MEANT)
