@@ -5,7 +5,7 @@ from pathlib import Path
 
 from reconciler.cli.context import Context, Halt
 from reconciler.cli.named import write_file
-from reconciler.model.problems import Diagnostic, Part, error
+from reconciler.model.problems import Diagnostic, error
 from reconciler.model.verdict import Result
 from reconciler.render import Format, render
 from reconciler.report.make import with_diagnostics
@@ -51,7 +51,7 @@ def show(ctx: Context, report: Report, *, ours: bool = True) -> tuple[Diagnostic
         output.stderr.write(f"reconciler {ctx.options.command}: {problem.summary}\n")
     if (failed or not shown) and (lost or report.outcome not in ("ok", "changes")):
         # A job that only writes files must not fail in silence.
-        output.stderr.write(_whole_lines(render(report, "text", line_of=_line_of)))
+        output.stderr.write(_whole_lines(_text(report)))
         output.stderr.flush()
     return lost
 
@@ -89,13 +89,15 @@ def _drawn(ctx: Context, report: Report, name: Format, *, to_stdout: bool) -> st
         import shutil
 
         width, color = shutil.get_terminal_size().columns, ctx.color(ctx.output.stdout)
-    return render(report, "text", width=width, color=color, line_of=_line_of)
+    return _text(report, width=width, color=color)
 
 
-def _line_of(file: str, line: int) -> tuple[Part, ...] | None:
-    from reconciler.files.excerpt import line_of  # most reports quote no line
+def _text(report: Report, *, width: int | None = None, color: bool = False) -> str:
+    if not report.diagnostics:  # so it quotes no line
+        return render(report, "text", width=width, color=color)
+    from reconciler.files.excerpt import lines_of_files
 
-    return line_of(file, line)
+    return render(report, "text", width=width, color=color, line_of=lines_of_files())
 
 
 def _whole_lines(text: str) -> str:

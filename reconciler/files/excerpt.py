@@ -46,22 +46,25 @@ _Span = tuple[int, int, str | None]
 """Columns of what is hidden, from 0, and the name that a message may quote."""
 
 
-def line_of(file: str, line: int) -> tuple[Part, ...] | None:
-    """The parts of a file's line, for showing a problem in its place; None when it can't be read.
+def lines_of_files() -> Callable[[str, int], tuple[Part, ...] | None]:
+    """Gives the parts of a file's line, for showing a problem in its place; None when it can't be read.
 
     A report that is drawn again may name any file: what is not of the kind that is read as YAML is not shown either.
     """
-    found = _excerpts(file)
-    return found.line(line) if found else None
 
+    @lru_cache(maxsize=4)  # problems come file by file
+    def excerpts(file: str) -> Excerpts | None:
+        try:
+            data = read_regular(file)
+        except (OSError, ValueError):
+            return None
+        return Excerpts(data) if len(data) <= MAX_FILE else None
 
-@lru_cache(maxsize=4)
-def _excerpts(file: str) -> "Excerpts | None":
-    try:
-        data = read_regular(file)
-    except (OSError, ValueError):
-        return None
-    return Excerpts(data) if len(data) <= MAX_FILE else None
+    def line_of(file: str, line: int) -> tuple[Part, ...] | None:
+        found = excerpts(file)
+        return found.line(line) if found else None
+
+    return line_of
 
 
 class Excerpts:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.files.excerpt import Excerpts, line_of
+from reconciler.files.excerpt import Excerpts, lines_of_files
 from reconciler.files.load import load
 from reconciler.files.tree import MAX_FILE, read_tree
 from reconciler.model.problems import Part
@@ -143,6 +143,7 @@ def test_of_hostile_files_it_makes_what_it_can(file: Hostile) -> None:
 def test_a_line_is_counted_from_one_and_is_shown_without_its_end(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_bytes(b"prune: true\r\nname: \xff\n")
 
+    line_of = lines_of_files()
     found = [line_of(str(tmp_path / "a.yaml"), n) for n in (0, 1, 2, 3, 4)]
     assert found == [None, (Part("prune: true"),), (Part("name: "), Part("\ufffd", shown=False)), (), None]
 
@@ -160,4 +161,4 @@ def test_what_is_no_plain_file_of_bearable_size_is_neither_shown_nor_waited_for(
     elif kind == "folder":
         path.mkdir()
 
-    assert line_of(str(path), 1) is None
+    assert lines_of_files()(str(path), 1) is None
