@@ -30,7 +30,7 @@ from reconciler.model.problems import Problem, error
 from reconciler.model.verdict import Result
 from reconciler.plan.build import Plan
 from reconciler.plan.saved import check_saved
-from reconciler.report.make import applied, planned, report_of, with_keys
+from reconciler.report.make import applied, planned, with_keys
 from reconciler.report.outcome import Outcome, worst
 from reconciler.report.values import AccountReport, Report
 
@@ -67,7 +67,7 @@ def run(ctx: Context) -> Report:
     accounts = [d.account for d in every]
     with Clients(ctx, accounts) as clients, lock_accounts(ctx, accounts):
         found = plan_all(ctx, clients, every)
-        ctx.diagnostics = (*ctx.diagnostics, *stale(found))
+        ctx.diagnostics += stale(found)
         _require_strict(ctx, found)
         if options.plan:
             _require_saved(saved, found)
@@ -76,20 +76,20 @@ def run(ctx: Context) -> Report:
         ready = _ready(found)
         if not (all(plan.empty for plan in ready) or options.auto_approve or options.plan):
             shown = [_waiting(one, "blocked") for one in found]
-            report = report_of("plan", shown, ctx.diagnostics, sandbox=ctx.sandbox)
+            report = ctx.report(shown, command="plan")
             require_approval(ctx, clients, report, "apply these changes")
         keys = Keys(ctx, clients, ready)
         _require_strict(ctx, found)
         with _progress(ctx, ready) as watch:
             ended = side_by_side(ctx, found, lambda one: _safely(ctx, clients, keys, one, watch))
     written = any(e.written for e in ended)
-    return report_of("apply", [e.report for e in ended], ctx.diagnostics, sandbox=ctx.sandbox, written=written)
+    return ctx.report([e.report for e in ended], written=written)
 
 
 def _require_strict(ctx: Context, found: Sequence[Planned | Stopped]) -> None:
     """Write nothing when `--strict` takes a warning for an error."""
     if too_strict(ctx):
-        raise Halt("invalid", ctx.diagnostics, [_waiting(one, "blocked") for one in found])
+        raise Halt("invalid", accounts=[_waiting(one, "blocked") for one in found])
 
 
 def _require_saved(saved: object, found: Sequence[Planned | Stopped]) -> None:
@@ -98,9 +98,9 @@ def _require_saved(saved: object, found: Sequence[Planned | Stopped]) -> None:
     Raises:
         Halt: `plan_changed`, naming what differs; or an account could not be read.
     """
-    failed = [one.report for one in found if isinstance(one, Stopped)]
+    failed = tuple(one.report.outcome for one in found if isinstance(one, Stopped))
     if failed:
-        raise Halt(report_of("apply", failed).outcome, accounts=[_waiting(one, "error") for one in found])
+        raise Halt(worst(failed), accounts=[_waiting(one, "error") for one in found])
     plans = plans_of(found)
     differing = check_saved(saved, plans)
     if differing:

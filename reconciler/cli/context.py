@@ -2,7 +2,7 @@
 
 import select
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Event
@@ -13,8 +13,9 @@ from reconciler.cli.options import Options
 from reconciler.cli.output import Output, Stream
 from reconciler.model.desired import Desired
 from reconciler.model.problems import Diagnostic, error
+from reconciler.report.make import report_of
 from reconciler.report.outcome import Outcome
-from reconciler.report.values import AccountReport
+from reconciler.report.values import AccountReport, Report
 
 SANDBOX = "sandbox"
 """Stands for the base URL, and for the token, where the built-in simulator stands in for Cloudflare."""
@@ -25,7 +26,7 @@ class Halt(Exception):
 
     Attributes:
         outcome: Name of the exit code.
-        diagnostics: What is wrong, in the files or elsewhere.
+        diagnostics: What is wrong, besides what the context knows already.
         accounts: What is known of the accounts by now.
     """
 
@@ -75,6 +76,18 @@ class Context:
     def base(self) -> str:
         """The API's base URL, or `sandbox`."""
         return SANDBOX if self.sandbox else self.options.base_url or CLOUDFLARE
+
+    def report(
+        self,
+        accounts: Iterable[AccountReport],
+        *,
+        command: str | None = None,
+        outcome: Outcome | None = None,
+        written: bool = False,
+    ) -> Report:
+        """The run's report with what was found wrong by now; for the rest see `report_of`."""
+        name = command or self.options.command
+        return report_of(name, accounts, self.diagnostics, sandbox=self.sandbox, outcome=outcome, written=written)
 
     def left(self) -> float:
         """Seconds until the deadline of the run."""

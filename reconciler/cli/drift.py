@@ -18,7 +18,6 @@ from reconciler.model.desired import External
 from reconciler.plan.build import Plan
 from reconciler.plan.scope import LeftAlone
 from reconciler.report.drift import drift_report, with_history
-from reconciler.report.make import report_of
 from reconciler.report.values import AccountReport, Report
 
 
@@ -45,7 +44,7 @@ def run(ctx: Context) -> Report:
                 continue
             plan = attributed(one.plan, baseline)
             accounts.append(_with_keys(ctx, plan, drift_report(plan, accept, _not_checked(plan), _same_place(ctx))))
-    report = report_of("drift", accounts, ctx.diagnostics, sandbox=ctx.sandbox)
+    report = ctx.report(accounts)
     return with_history(report, previous, ctx.now().isoformat(timespec="seconds").replace("+00:00", "Z"))
 
 

@@ -28,7 +28,7 @@ def load_files(ctx: Context, tree: Tree | None = None) -> tuple[Desired, ...]:
     ctx.diagnostics = _concerning(ctx, tree, loaded)
     ctx.every = loaded.desired
     if has_errors(ctx.diagnostics) or (ctx.options.strict and ctx.diagnostics):
-        raise Halt("invalid", ctx.diagnostics)
+        raise Halt("invalid")
     names = {a.name for a in selected(ctx, loaded.accounts)}
     return tuple(d for d in loaded.desired if d.account.name in names)
 

@@ -18,7 +18,7 @@ from reconciler.files.tree import AccountFiles, SourceFile, Tree, read_tree
 from reconciler.model.desired import Account, Desired
 from reconciler.model.live import Live
 from reconciler.model.problems import Diagnostic, Location, has_errors
-from reconciler.report.make import report_of, unread
+from reconciler.report.make import unread
 from reconciler.report.values import AccountReport, Report
 
 _IMPORTED = re.compile(r"imported(-\d+)?\.yaml")
@@ -46,7 +46,7 @@ def run(ctx: Context) -> Report:
             accounts.append(_write(ctx, desired, files, live))
         except Halt as stopped:  # what was written before is said all the same
             raise Halt(stopped.outcome, stopped.diagnostics, accounts) from None
-    return report_of("import", accounts, ctx.diagnostics, sandbox=ctx.sandbox)
+    return ctx.report(accounts)
 
 
 def _new_account(ctx: Context, root: Path, tree: Tree, account_id: str) -> tuple[Desired, AccountFiles]:

@@ -39,9 +39,9 @@ def require(ctx: Context, problems: Sequence[Diagnostic]) -> None:
     Raises:
         Halt: `invalid`; nothing was written.
     """
-    ctx.diagnostics = (*ctx.diagnostics, *problems)
+    ctx.diagnostics += tuple(problems)
     if has_errors(problems):
-        raise Halt("invalid", ctx.diagnostics)
+        raise Halt("invalid")
 
 
 def sinks_of(

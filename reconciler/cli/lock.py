@@ -43,7 +43,7 @@ def lock_accounts(ctx: Context, accounts: Iterable[Account]) -> ExitStack:
             except (OSError, RuntimeError) as wrong:
                 summary = "another apply on this machine is not kept waiting while this one writes"
                 detail = f"No lock can be made: {wrong}. Set XDG_STATE_HOME to a folder that can be written."
-                ctx.diagnostics = (*ctx.diagnostics, warning("no-lock", summary, detail))
+                ctx.diagnostics += (warning("no-lock", summary, detail),)
                 break
         return stack.pop_all()
 

@@ -91,7 +91,7 @@ def _run(options: "Options", output: "Output") -> int:
     from reconciler.cli.named import probe
     from reconciler.cli.options import UsageError
     from reconciler.cli.show import write_report
-    from reconciler.report.make import report_of, with_diagnostics
+    from reconciler.report.make import with_diagnostics
     from reconciler.report.outcome import worst
 
     name = options.command
@@ -103,8 +103,8 @@ def _run(options: "Options", output: "Output") -> int:
             try:
                 ended: Report | int = getattr(importlib.import_module(f"reconciler.cli.{module}"), function)(ctx)
             except Halt as stopped:
-                diagnostics = tuple(dict.fromkeys((*stopped.diagnostics, *ctx.diagnostics)))
-                ended = report_of(name, stopped.accounts, diagnostics, sandbox=ctx.sandbox, outcome=stopped.outcome)
+                ctx.diagnostics = tuple(dict.fromkeys((*stopped.diagnostics, *ctx.diagnostics)))
+                ended = ctx.report(stopped.accounts, outcome=stopped.outcome)
             if isinstance(ended, int):
                 return ended
             if ctx.stop.is_set():

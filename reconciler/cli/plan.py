@@ -23,7 +23,7 @@ from reconciler.model.psk import Held
 from reconciler.plan.build import Plan, build_plan
 from reconciler.plan.scope import PlanOptions
 from reconciler.plan.stale import stale_names
-from reconciler.report.make import checked, planned, report_of, unread
+from reconciler.report.make import checked, planned, unread
 from reconciler.report.outcome import Outcome, worst
 from reconciler.report.values import AccountReport, ChangeReport, Report
 
@@ -77,8 +77,8 @@ def run(ctx: Context) -> Report:
                 checks = server_check(ctx, clients, plans_of(found))
     if options.out:
         _save_plan(ctx, options.out, found)
-    ctx.diagnostics = (*ctx.diagnostics, *stale(found))
-    report = report_of("plan", _reports(ctx, found, baseline, checks), ctx.diagnostics, sandbox=ctx.sandbox)
+    ctx.diagnostics += stale(found)
+    report = ctx.report(_reports(ctx, found, baseline, checks))
     outcome = worst((report.outcome, "invalid")) if too_strict(ctx) else report.outcome
     return report.model_copy(update={"outcome": outcome})
 
@@ -125,7 +125,7 @@ def _save_plan(ctx: Context, path: str, found: Sequence[Planned | Stopped]) -> N
     missing = ", ".join(one.account.name for one in found if isinstance(one, Stopped))
     if missing:
         detail = f"There is no plan of account {missing}, and a part is never saved. Run it again."
-        ctx.diagnostics = (*ctx.diagnostics, error("not-saved", f"the plan was not saved to {path}", detail))
+        ctx.diagnostics += (error("not-saved", f"the plan was not saved to {path}", detail),)
         return
     document = ctx.output.redactor.clean_value(saved_plan(plans_of(found))).model_dump(mode="json")
     _save(ctx, path, document)
@@ -214,7 +214,7 @@ def baseline_of(ctx: Context) -> dict[str, Desired] | None:
     if tree.accounts and has_errors(loaded.diagnostics):
         first = next(d for d in loaded.diagnostics if d.severity == "error")
         detail = f"No cause is given for any change. The first problem there: {first}"
-        ctx.diagnostics = (*ctx.diagnostics, warning("baseline-invalid", f"the files at {ref} are wrong", detail))
+        ctx.diagnostics += (warning("baseline-invalid", f"the files at {ref} are wrong", detail),)
         return None
     return {d.account.account_id: d for d in loaded.desired}
 

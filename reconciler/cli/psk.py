@@ -17,7 +17,7 @@ from reconciler.model.forms import tunnel_name
 from reconciler.model.live import Live
 from reconciler.model.psk import KeyStatus
 from reconciler.model.verdict import APPLIED, Result, Verdict
-from reconciler.report.make import key_report, report_of, unread
+from reconciler.report.make import key_report, unread
 from reconciler.report.outcome import Outcome
 from reconciler.report.values import AccountReport, Report
 from reconciler.secrets.rotate import rotate, set_keys
@@ -86,7 +86,7 @@ def _approve(ctx: Context, clients: Clients, desired: Desired, targets: Sequence
         outcome="blocked",
         keys=tuple(map(key_report, targets)),
     )
-    shown = report_of("psk", [account], ctx.diagnostics, sandbox=ctx.sandbox)
+    shown = ctx.report([account])
     what = f"{ctx.options.action} the key of {names}; the customer's device needs it too"
     require_approval(ctx, clients, shown, what)
 
@@ -119,7 +119,7 @@ def _report(
         outcome=outcome,
         keys=tuple(key_report(target, verdicts.get(target.name)) for target in targets),
     )
-    return report_of("psk", [account], ctx.diagnostics, sandbox=ctx.sandbox, written=written)
+    return ctx.report([account], written=written)
 
 
 def _status(ctx: Context, every: Sequence[Desired], names: frozenset[str]) -> Report:
@@ -141,7 +141,7 @@ def _status(ctx: Context, every: Sequence[Desired], names: frozenset[str]) -> Re
 
     with Clients(ctx, [d.account for d in every]) as clients:
         accounts = side_by_side(ctx, every, one)
-    return report_of("psk", accounts, ctx.diagnostics, sandbox=ctx.sandbox)
+    return ctx.report(accounts)
 
 
 def statuses(ctx: Context, desired: Desired, live: Live) -> tuple[KeyStatus, ...]:

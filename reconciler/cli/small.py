@@ -8,7 +8,6 @@ from reconciler.cli.files import load_files
 from reconciler.cli.named import read_file, write_file
 from reconciler.cli.options import UsageError
 from reconciler.cli.show import show
-from reconciler.report.make import report_of
 from reconciler.report.outcome import EXIT_CODES
 from reconciler.report.values import AccountReport, Report, TokenSource
 
@@ -35,7 +34,7 @@ def _of_files(ctx: Context, *, with_tokens: bool) -> Report:
         )
         for d in load_files(ctx)
     ]
-    return report_of(ctx.options.command, found, ctx.diagnostics, sandbox=ctx.sandbox)
+    return ctx.report(found)
 
 
 def schema(ctx: Context) -> int:
