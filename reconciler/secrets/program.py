@@ -69,7 +69,10 @@ def run(program: Program, *, send: bytes = b"", timeout: float = TIMEOUT) -> byt
 
 
 def _talk(process: subprocess.Popen[bytes], send: bytes, until: float) -> tuple[bytes, int | None]:
-    """Feed and read side by side; the status is None when the time is over."""
+    """Feed and read side by side; the status is None when the time is over.
+
+    `Popen.communicate` would do, if it did not keep all that an endless output holds until the time is over.
+    """
     output = b""
     assert process.stdin is not None  # noqa: S101 - Popen was asked for pipes
     assert process.stdout is not None  # noqa: S101
@@ -110,6 +113,7 @@ def _feed(descriptor: int, send: bytes) -> bytes:
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
+    """Kill what is left of the process group: also after a good end nothing that has seen a key stays behind."""
     try:
         os.killpg(process.pid, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):

@@ -1,9 +1,15 @@
-"""Knows the secrets of a run and takes them out of text; `cli.output` puts it in front of every output.
+r"""Knows the secrets of a run and takes them out of text; `cli.output` puts it in front of every output.
 
 This is the second fence. The first is that secrets are `Secret` values and never reach a text; what this one finds is
-mostly text from outside: a library's traceback, a live tunnel that is named like a key. A message of the server is
-not patched, but withheld as a whole where it quotes a secret (`quotes`). Secrets of fewer than four characters and
-blank ones can't be found (`can_hide`).
+mostly text from outside: a library's traceback, a live tunnel that is named like a key. It finds a secret in every form
+that an output may give it:
+
+    pa"ss/word    as it is
+    pa\"ss/word   in JSON or a traceback
+    pa&quot;ss/word, pa%22ss%2Fword, cGEic3Mvd29yZA==    in HTML, in a URL, in base64
+
+A message of the server is not patched, but withheld as a whole where it quotes a secret (`quotes`). Secrets of fewer
+than four characters and blank ones can't be found (`can_hide`).
 """
 
 import html
@@ -23,7 +29,7 @@ MASK = "***"
 """What stands in a secret's place: valid inside JSON, HTML, Markdown and URLs."""
 
 MIN_LENGTH = 4
-"""Shapes below this many characters are not looked for: they would turn up everywhere by chance."""
+"""Forms below this many characters are not looked for: they would turn up everywhere by chance."""
 
 _BARE_LENGTH = 8
 """Letters and digits below this many would turn up by chance where all else is taken out of a text."""
@@ -54,10 +60,10 @@ class _Table:
         for match in self._heads.finditer(text):
             start = match.start()
             last = spans[-1] if spans else (0, 0)
-            for form in self._by_head[text[start : start + MIN_LENGTH]]:
+            for form in self._by_head[text[start : start + MIN_LENGTH]]:  # the longest first
                 end = start + len(form)
                 if end <= last[1]:
-                    break
+                    break  # this and all shorter ones lie inside the span before
                 if text.startswith(form, start):
                     if start < last[1]:
                         spans[-1] = (last[0], end)
@@ -67,16 +73,20 @@ class _Table:
         return spans
 
     def beginning(self, text: str) -> int:
-        """Where the longest end of a text begins that is the beginning of one of the texts, or its length."""
+        """Where the longest end of a text begins that is the beginning of one of the texts, or its length.
+
+        What a stream is given may end in the middle of a secret, which the next piece then ends.
+        """
         nearest = max(0, len(text) - self.longest + 1)
         for match in self._heads.finditer(text, nearest):
             start = match.start()
             size = len(text) - start
             for form in self._by_head[text[start : start + MIN_LENGTH]]:
                 if len(form) <= size:
-                    break
+                    break  # this and all shorter ones would be whole, which is for `spans` to find
                 if form.startswith(text[start:]):
                     return start
+        # An end of fewer characters than a head is not found by the pattern.
         for size in range(min(MIN_LENGTH - 1, len(text)), 0, -1):
             if text[-size:] in self._starts:
                 return len(text) - size
@@ -96,7 +106,7 @@ class Redactor:
     def __repr__(self) -> str:
         return f"<Redactor {'with' if self._forms else 'without'} secrets>"
 
-    def __reduce_ex__(self, protocol: object) -> Any:
+    def __reduce_ex__(self, protocol: object) -> Any:  # what `copy` and `pickle` call
         raise TypeError("a redactor holds secrets and can't be copied or stored")
 
     def add(self, *secrets: Secret) -> None:
@@ -119,7 +129,7 @@ class Redactor:
         return bool(written.spans(text) or stripped.spans(bare(text)))
 
     def clean(self, text: str) -> str:
-        """The text with every shape of every known secret replaced."""
+        """The text with every form of every known secret replaced."""
         return _cut(text, self._known()[0].spans(text)) if self._forms else text
 
     def clean_value(self, value: Any, fixed: frozenset[str] = frozenset()) -> Any:
@@ -142,6 +152,7 @@ class Redactor:
             return text, ""
         table = self._known()[0]
         spans, keep = table.spans(text), table.beginning(text)
+        # Where a whole secret overlaps with what may begin another one, both stay back: half of it must not go out.
         keep = next((start for start, end in spans if start < keep < end), keep)
         return _cut(text[:keep], [s for s in spans if s[1] <= keep]), text[keep:]
 
@@ -206,14 +217,14 @@ def mask_commands(secret: Secret) -> tuple[str, ...]:
     return tuple(f"::add-mask::{value.translate(escapes)}" for value in values)
 
 
-# The shapes in which a secret may turn up in an output, so that each of them can be found.
+# The forms in which a secret may turn up in an output, so that each of them can be found.
 
 
 def forms(secret: str) -> frozenset[str]:
-    """Every shape of one secret that is worth looking for.
+    """Every form of one secret that is worth looking for.
 
     Raw, stripped, each line; JSON, `repr`, HTML and URL escapes of these; hexadecimal; base64 in both alphabets, also
-    from within a longer text. Shapes of fewer than `MIN_LENGTH` characters, and blank ones, are left out.
+    from within a longer text. Forms of fewer than `MIN_LENGTH` characters, and blank ones, are left out.
     """
     found: set[str] = set()
     for text in {secret, secret.strip(), *secret.splitlines()}:
@@ -228,12 +239,12 @@ def bare(text: str) -> str:
     return re.sub("[^0-9a-z]+", "", text.lower())
 
 
-def bare_forms(shapes: Iterable[str]) -> set[str]:
-    """What is left of shapes that are long enough to be told from chance, without their ends where they can spare them.
+def bare_forms(texts: Iterable[str]) -> set[str]:
+    """The letters and digits of texts that have enough of them, without both ends where they can spare them.
 
-    A key that is quoted almost whole is known as well as one that is quoted whole.
+    So a secret is also known where somebody quotes it almost whole, or with blanks between its letters.
     """
-    found = {bare(shape) for shape in shapes}
+    found = {bare(text) for text in texts}
     cut = {core[_ENDS:-_ENDS] if len(core) >= _BARE_LENGTH + 2 * _ENDS else core for core in found}
     return {core for core in cut if len(core) >= _BARE_LENGTH}
 

@@ -1,4 +1,12 @@
-"""Turns references into keys, all of them before the first write, and names every one that is missing."""
+"""Turns references into keys, all of them before the first write, and names every one that is missing.
+
+A run that finds in its middle that a key is missing leaves half of its tunnels made. And who sets up ten keys wants to
+hear of all ten at once:
+
+    psk: {env: LON_A_KEY}            the environment
+    psk: {file: keys/lon-a}          a file that only its owner may read
+    psk: {command: [pass, lon-a]}    what a program prints, where `--allow-commands` allows it
+"""
 
 import os
 import re
