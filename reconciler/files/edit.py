@@ -1,14 +1,15 @@
 """Changes values in a YAML file and leaves all else as somebody wrote it: comments, order, quotes, spaces.
 
 Libraries that read a file and write it back lay the whole of it out anew, and a review would drown in lines that mean
-nothing. So the file's nodes, which know their places in the text, are compared with what they shall be:
+nothing. So the file's nodes, which know their places in the text, are compared with what they shall be. Here one entry
+goes and one comes, and the first line is not touched:
 
-    - name: lon-a  # the first                    {"name": <its node>, "description": "x"}
-      replay_protection: true
+    - name: lon-a  # the first        {"name": <its node>,           - name: lon-a  # the first
+      replay_protection: true          "description": "x"}             description: x
 
-A node that stays is the node itself. A dict or a list in the place of a node says what that holds now, and only entries
-that come, go or differ are touched (here one goes and one comes). Lists keep their length: `GONE` stands for an item
-that goes. A collection in brackets is written anew when entries come or go.
+A node that stays is the node itself; a dict or a list in the place of a node says what that holds now. Lists keep their
+length, so that an item is still known by its index: `GONE` stands for one that goes. A collection in brackets is
+written anew when entries come or go.
 
 Only files that were loaded without errors come here: PyYAML's composer can be brought down by hostile ones.
 """
@@ -49,7 +50,7 @@ class Edit(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class TunnelFile:
+class EditableFile:
     r"""A file of tunnels with the nodes of what it holds.
 
     Attributes:
@@ -92,7 +93,7 @@ class TunnelFile:
     def edited(self, edits: Collection[Edit]) -> str:
         """The file's own text with edits made."""
         text = self.text
-        for start, stop, new in reversed([*edits]):
+        for start, stop, new in reversed([*edits]):  # from the end, so that the offsets before stay right
             text = text[:start] + new + text[stop:]
         return self.bom + (text if self.complete else text.removesuffix("\n")).replace("\n", self.newline)
 
@@ -102,7 +103,7 @@ class TunnelFile:
         end = _end(self.text, node)
         return end - 1 if index is None else _line_start(self.text, _start(node)), _line_end(self.text, end)
 
-    def shown(self, edits: Collection[Edit]) -> list[range]:
+    def lines_shown(self, edits: Collection[Edit]) -> list[range]:
         """The lines, from 0, that a diff shows for each edit."""
         starts = [*accumulate(map(len, self.text.splitlines(keepends=True)), initial=0)]
 
@@ -119,7 +120,7 @@ class TunnelFile:
         difflib sees the hunks one by one: on a whole file, in which most lines stand often, it takes many seconds.
         """
         hunks: list[list[int]] = []  # first line, line behind the last, lines gained
-        for edit, lines in zip(edits, self.shown(edits), strict=True):
+        for edit, lines in zip(edits, self.lines_shown(edits), strict=True):
             gained = edit.text.count("\n") - self.text.count("\n", edit.start, edit.stop)
             if hunks and lines.start <= hunks[-1][1]:
                 hunks[-1][1] = max(hunks[-1][1], lines.stop)
@@ -138,13 +139,14 @@ class TunnelFile:
         return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in out)
 
 
-def read_tunnel_file(source: SourceFile) -> TunnelFile:
+def read_tunnel_file(source: SourceFile) -> EditableFile:
     """A file that was loaded without errors.
 
     Raises:
         NotEditable: Its layout is unusual.
     """
     own = source.data.decode()
+    # Edits see one kind of line end, and `edited` gives the file its own back. That is exact only if it has one kind.
     newline = "\r\n" if "\r\n" in own else "\n"
     text = own.removeprefix(_BOM).replace("\r\n", "\n")
     if "\r" in text or text.count("\n") != own.count(newline):
@@ -160,7 +162,7 @@ def read_tunnel_file(source: SourceFile) -> TunnelFile:
     if root is None or not isinstance(tunnels, SequenceNode) or text[_start(tunnels)] == "&":
         raise NotEditable("its list of tunnels is written in an unusual way")
     places = {(n.start_mark.line + 1, n.start_mark.column + 1): i for i, n in enumerate(tunnels.value)}
-    return TunnelFile(source.path, text, root, tunnels, places, newline, own[: own.startswith(_BOM)], complete)
+    return EditableFile(source.path, text, root, tunnels, places, newline, own[: own.startswith(_BOM)], complete)
 
 
 def entries(node: Node | None) -> dict[Any, Any]:
@@ -177,7 +179,7 @@ def lines_with(root: Node, names: frozenset[str]) -> set[int]:
     todo = [root]
     while todo:
         node = todo.pop()
-        if id(node) in seen:  # an alias
+        if id(node) in seen:  # an alias is the very node of its anchor
             continue
         seen.add(id(node))
         todo += entries(node).values()
@@ -206,15 +208,16 @@ def _check(text: str, parent: Node, node: Node) -> None:
 
 def _edits(text: str, old: Node, new: Any) -> Iterator[Edit]:
     """What makes the text of a node that of its successor."""
-    if not _alike(old, new):
+    if not _by_entry(old, new):
         at, stop = _start(old), _end(text, old)
+        # Of `key:` the value is an empty text right behind the colon, which needs a blank.
         yield Edit(at, stop, " " * (at == stop) + _text(new, flow=True))
         return
     successors = dict(enumerate(new)) if isinstance(new, list) else new
     keys = {key.value: key for key, _ in old.value} if isinstance(old, MappingNode) and _is_block(old) else {}
     leading = [*takewhile(lambda name: name not in new, keys)]
     if leading and not _begins_line(text, first := _start(keys[leading[0]])):
-        # They stand behind the dash of their item: what follows them moves there.
+        # The first keys stand behind the dash of their item, which has to stay: the first key that stays moves there.
         yield Edit(first, _start(next(key for name, key in keys.items() if name in new)), "")
     else:
         leading = []
@@ -228,8 +231,8 @@ def _edits(text: str, old: Node, new: Any) -> Iterator[Edit]:
         yield _addition(text, old, added)
 
 
-def _alike(old: Node, new: Any) -> bool:
-    """True when only single entries need other text; in brackets that means the same entries."""
+def _by_entry(old: Node, new: Any) -> bool:
+    """True when entries can be edited one by one; in brackets only if none comes or goes, for the sake of commas."""
     if isinstance(old, MappingNode) and isinstance(new, dict):
         return _is_block(old) or list(new) == list(entries(old))
     if isinstance(old, SequenceNode) and isinstance(new, list):
@@ -238,16 +241,23 @@ def _alike(old: Node, new: Any) -> bool:
 
 
 def _entry(text: str, key: Node | None, value: Node, now: Any) -> Iterator[Edit]:
-    """Another value behind a key of a block mapping, which changes between one line and several, or anywhere else."""
+    """Another value of an entry. Behind the key of a block mapping it may change between one line and several.
+
+    Args:
+        text: The file's.
+        key: The key in a block mapping; None in brackets and for an item of a list.
+        value: The node as it is.
+        now: What it shall be.
+    """
     if key is None or _holds(value) == _holds(now):
         yield from _edits(text, value, now)
         return
     colon = text.index(":", _end(text, key)) + 1
     below = _line_end(text, colon)
-    if not _is_block(value) and _holds(now):  # from `tunnels: []` and `bgp: null` to lines
+    if not _is_block(value) and _holds(now):  # `tunnels: []` or `bgp: null` becomes lines of its own
         yield Edit(colon, _end(text, value), "")
         yield Edit(below, below, indent(_text(now), " " * (key.start_mark.column + _INDENT)))
-    elif _is_block(value):  # and back; what stands behind the colon may be a comment
+    elif _is_block(value):  # lines become `tunnels: []`, before what stands behind the colon: it may be a comment
         yield Edit(colon, colon, f" {_text(now, flow=True)}")
         yield Edit(below, _line_end(text, _end(text, value)), "")
     else:
@@ -276,6 +286,7 @@ def _text(new: Any, *, flow: bool = False) -> str:
 
 
 def _what_stays(value: Any) -> Any:
+    """Dicts and lists without `GONE`; a node in them is written as it was."""
     if isinstance(value, dict):
         return {key: _what_stays(inner) for key, inner in value.items()}
     return [_what_stays(item) for item in value if item is not GONE] if isinstance(value, list) else value

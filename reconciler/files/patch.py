@@ -15,10 +15,10 @@ from typing import Any
 
 from yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
-from reconciler.files.edit import GONE, Edit, NotEditable, TunnelFile, entries, lines_with, read_tunnel_file
+from reconciler.files.edit import GONE, Edit, EditableFile, NotEditable, entries, lines_with, read_tunnel_file
 from reconciler.files.load import load, merge, written
 from reconciler.files.tree import AccountFiles, SourceFile, Tree
-from reconciler.model import account
+from reconciler.model.account import AccountFile, TunnelFile
 from reconciler.model.desired import Desired
 from reconciler.model.forms import Value
 from reconciler.model.problems import Severity
@@ -77,7 +77,7 @@ class _Part:
 class _Draft:
     """A file with the parts that are tried, the edits that they ask for, and its text then."""
 
-    file: TunnelFile
+    file: EditableFile
     parts: list[_Part]
     edits: list[Edit]
     text: str
@@ -99,8 +99,10 @@ def accept_patch(
     files = next((a for a in tree.accounts if a.name == desired.account.name), None)
     if files is None:
         return Accepted("", tuple((c.name, "its account has no files") for c in changes))
-    left: dict[str, str] = {}
+    left: dict[str, str] = {}  # by change: why it is left out
     parts = _parts(files, desired, changes, strip, left)
+    # What is proved wrong is left out. The files are others then, so the rest is proved again. Each round leaves out
+    # one change at least, so there is an end.
     while True:
         tried = [(file, [p for p in mine if p.ref not in left]) for file, mine in parts]
         drafts = [_draft(file, mine) for file, mine in tried if mine]
@@ -116,7 +118,7 @@ def accept_patch(
 
 def _parts(
     files: AccountFiles, desired: Desired, changes: tuple[Change, ...], strip: str, left: dict[str, str]
-) -> list[tuple[TunnelFile, list[_Part]]]:
+) -> list[tuple[EditableFile, list[_Part]]]:
     """What is asked of each file; what no file can be asked for is added to `left`."""
     by_path: dict[str, list[Change]] = {}
     for change in changes:
@@ -146,10 +148,10 @@ def _parts(
 
 
 def _path_for(change: Change, files: AccountFiles, desired: Desired) -> str:
-    """The file that declares a tunnel; for a new one that of the tunnel whose name is most alike, or the last."""
+    """The file that declares a tunnel; for a new one that of the tunnel whose name begins most alike, or the last."""
     if change.location:
         return change.location.file
-    names = sorted(desired.tunnels)
+    names = sorted(desired.tunnels)  # of these the two neighbours share the longest beginnings with it
     at = bisect_left(names, change.name)
     alike = {name: len(posixpath.commonprefix([name, change.name])) for name in names[max(at - 1, 0) : at + 1]}
     nearest = max(alike, key=alike.__getitem__, default="")
@@ -158,21 +160,21 @@ def _path_for(change: Change, files: AccountFiles, desired: Desired) -> str:
 
 def _inherited(files: AccountFiles, source: SourceFile) -> dict[str, Any]:
     """What stands in defaults for the tunnels of one file, without nulls."""
-    own = account.TunnelFile.model_validate(parse(source.data, source.path).value)
+    own = TunnelFile.model_validate(parse(source.data, source.path).value)
     above: dict[str, Any] = {}
     if file := files.account_file:
-        above = written(account.AccountFile.model_validate(parse(file.data, file.path).value).defaults)
+        above = written(AccountFile.model_validate(parse(file.data, file.path).value).defaults)
     return merge(above, written(own.defaults))
 
 
-def _part(file: TunnelFile, change: Change, inherited: Mapping[str, Any]) -> _Part:
-    """What one change asks of its file.
+def _part(file: EditableFile, change: Change, inherited: Mapping[str, Any]) -> _Part:
+    """What one change asks of its file: the differing settings of the live tunnel, written over what is declared.
 
     Raises:
         NotEditable: The tunnel's item can't be edited.
     """
     index, item = None, {}
-    here: Settings = canonical({}) | _flat(inherited)
+    here: Settings = canonical({}) | _flat(inherited)  # of a new tunnel: what it would have with an empty item
     target = here
     if change.declared:
         index = file.find(change.declared.location.line, change.declared.location.column)
@@ -186,12 +188,13 @@ def _part(file: TunnelFile, change: Change, inherited: Mapping[str, Any]) -> _Pa
     assert change.live is not None  # noqa: S101 - what is neither declared nor live is no change
     live = change.live.settings
     differing = {p for p in SETTINGS if live.get(p) != target.get(p)}
+    # A sensitive value may go, never come: the patch is shown.
     taken = {p for p in differing if p not in _SENSITIVE or p not in live}
     settings = {p: v for p, v in here.items() if p not in taken} | {p: v for p, v in live.items() if p in taken}
     for path in (p for p in SETTINGS if settings.get(p) != here.get(p)):
         keys = path.split(".")
         if not any(p.startswith(f"{keys[0]}.") for p in settings):
-            keys = keys[:1]  # the whole object is unset
+            keys = keys[:1]  # nothing of the object is set any more: it goes as a whole
         _put(item, keys, settings.get(path), inherited)
     if index is None:
         item["psk"] = EXTERNAL
@@ -218,7 +221,7 @@ def _put(item: dict[str, Any], keys: list[str], value: Value | None, inherited: 
     if below:
         inner = old if isinstance(old, dict) else entries(old)
         if key in item and not isinstance(old, dict | MappingNode):
-            inner = dict.fromkeys(beneath or ())  # a null hid what is inherited, which must stay hidden
+            inner = dict.fromkeys(beneath or ())  # `bgp: null` hid what is inherited: each of it must stay hidden
         _put(inner, below, value, beneath)
         item[key] = inner
         if not inner:
@@ -226,7 +229,7 @@ def _put(item: dict[str, Any], keys: list[str], value: Value | None, inherited: 
     elif value is not None:
         item[key] = _items(old, value) if isinstance(value, tuple) else value
     elif beneath is not None:
-        item[key] = None
+        item[key] = None  # without the key the tunnel would inherit it
     else:
         item.pop(key, None)
 
@@ -238,7 +241,7 @@ def _items(old: Any, value: tuple[str, ...]) -> list[Any]:
     return [node if node.value in value else GONE for node in nodes] + [text for text in value if text not in written]
 
 
-def _draft(file: TunnelFile, parts: list[_Part]) -> _Draft:
+def _draft(file: EditableFile, parts: list[_Part]) -> _Draft:
     tunnels = [*file.tunnels.value, *(p.item for p in parts if p.index is None)]
     for part in parts:
         if part.index is not None:
@@ -248,12 +251,16 @@ def _draft(file: TunnelFile, parts: list[_Part]) -> _Draft:
 
 
 def _prove(files: AccountFiles, desired: Desired, today: date, drafts: list[_Draft]) -> dict[str, str]:
-    """Loads the edited files; what is wrong with them by change."""
+    """What is wrong with the edited files, by change: an error of theirs, or a tunnel other than it should be.
+
+    What can't be laid at the door of one change counts for all of them: then there is no patch.
+    """
     texts = {draft.file.path: draft.text.encode() for draft in drafts}
     sources = tuple(SourceFile(f.path, texts.get(f.path, f.data)) for f in files.files)
     loaded = load(Tree((replace(files, files=sources, unread=()),), ()), today)
     parts = {part.ref: part for draft in drafts for part in draft.parts}
     wrong: dict[str, str] = {}
+    # By file: where its tunnels begin and which change each is of. Made when there is an error, which is rare.
     items: dict[str, tuple[list[int], list[str | None]]] = {}
     for problem in loaded.diagnostics:
         if problem.severity is Severity.ERROR:
@@ -301,10 +308,10 @@ def _shown_keys(drafts: list[_Draft]) -> dict[str, str]:
         if not secret:
             continue
         reach = [(part.ref, *draft.file.reach(part.index)) for part in draft.parts]
-        for edit, lines in zip(draft.edits, draft.file.shown(draft.edits), strict=True):
+        for edit, lines in zip(draft.edits, draft.file.lines_shown(draft.edits), strict=True):
             if secret.isdisjoint(lines):
                 continue
-            for ref, start, stop in reach:
+            for ref, start, stop in reach:  # lines that are inserted behind its last one are its own too
                 if start < edit.stop and (edit.start < stop or edit.stop == stop):
                     wrong[ref] = _SHOWS_KEY
     return wrong

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from reconciler.files.edit import Edit, TunnelFile
+from reconciler.files.edit import Edit, EditableFile
 from reconciler.files.load import load
 from reconciler.files.patch import Accepted, accept_patch
 from reconciler.files.tree import read_tree
@@ -553,7 +553,7 @@ def test_prefixes_that_stay_keep_their_lines(tmp_path):
 
 def test_edit_that_reads_back_otherwise_is_refused(tmp_path, monkeypatch):
     write(tmp_path, ONE)
-    monkeypatch.setattr(TunnelFile, "edits", lambda self, _: [Edit(at := self.text.index("low"), at + 3, "high")])
+    monkeypatch.setattr(EditableFile, "edits", lambda self, _: [Edit(at := self.text.index("low"), at + 3, "high")])
     done, _ = accept(tmp_path, live({"health_check": {"rate": "mid"}}, B))
     assert done == Accepted("", (("a", "the edited file would not read back as the live tunnel"),))
 
