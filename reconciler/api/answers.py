@@ -325,21 +325,29 @@ _REASON = "Cloudflare does not take it; the reason is withheld, since it may quo
 
 
 def _keys_set(call: Call, result: dict[str, Any]) -> Answered:
-    applied, unapplied = result.get("successfully_applied_psks"), result.get("unapplied_psks")
-    if not isinstance(applied, dict) and not isinstance(unapplied, dict):
+    done, reasons = result.get("successfully_applied_psks"), result.get("unapplied_psks")
+    if not isinstance(done, dict) and not isinstance(reasons, dict):
         raise UnreadableError("the answer does not say which keys were set")
-    done = applied if isinstance(applied, dict) else {}
-    reasons = unapplied if isinstance(unapplied, dict) else {}
-    refused = {i: _REASON for i in call.psks if i in reasons}
-    # A tunnel that stands in neither is left out of both: silence about a write is not a refusal.
-    return Answered(applied=tuple(i for i in call.psks if i in done and i not in refused), refused=refused)
+    done = done if isinstance(done, dict) else {}
+    reasons = reasons if isinstance(reasons, dict) else {}
+    # A tunnel that stands in neither is left out of both: silence about a write is not a refusal. So is one that stands
+    # in both, or as applied to another tunnel: what contradicts itself says nothing.
+    plain = [i for i in call.psks if (i in done) != (i in reasons)]
+    applied = tuple(i for i in plain if i in done and _is_about(done[i], i))
+    return Answered(applied=applied, refused={i: _REASON for i in plain if i in reasons})
+
+
+def _is_about(entry: object, tunnel_id: str | None) -> bool:
+    """Whether an answer about a key, which may name its tunnel, names this one if it does."""
+    named = entry.get(f"{IPSEC_TUNNEL.item}_id") if isinstance(entry, dict) else None
+    return named is None or named == tunnel_id
 
 
 def _key_made(call: Call, result: dict[str, Any], wrap: Wrap) -> Answered:
-    key, tunnel_id = result.get("psk"), result.get(f"{IPSEC_TUNNEL.item}_id")
+    key = result.get("psk")
     if not isinstance(key, str) or not key:
         raise UnreadableError("the answer holds no key")
-    if tunnel_id is not None and tunnel_id != call.tunnel_id:
+    if not _is_about(result, call.tunnel_id):
         raise UnreadableError("the answer is about another tunnel")
     metadata = result.get("psk_metadata")
     made_on = metadata.get("last_generated_on") if isinstance(metadata, dict) else None

@@ -13,6 +13,7 @@ from reconciler.api.call import (
     Pause,
     Refused,
     Verb,
+    contradicts,
     problem_of,
 )
 from reconciler.engine.listing import AGREEMENT_SECONDS
@@ -36,6 +37,7 @@ _TAKEN = Problem(
     "somebody else made a tunnel on its interface network since the plan was made",
     "Look at it, then run plan: it says what apply would make of it.",
 )
+_NO_ANSWER = "no answer says what became of the create"
 _Unsure = list[tuple[Change, Ambiguous | Refused]]
 
 
@@ -45,7 +47,8 @@ def create(run: Run, changes: Iterable[Change]) -> Conversation[None]:
     A create is the one write that must not be repeated blindly: names need not be unique, so a second one may make a
     second tunnel. One whose answer was lost is adopted when exactly one tunnel with its name and addresses is listed
     under an id that was not there before, and sent again only after two lists, some seconds apart, that both lack it. A
-    refusal of one that was sent again may come from its own first try, so the list decides about that too.
+    refusal of one that was sent again may come from its own first try, and one in an answer that calls itself a success
+    says nothing: so the list decides about those too.
     """
     pending = run.ready(run.left_to_do(changes, lambda change, _: taken_meanwhile(run, change)))
     for attempt in range(TRIES):
@@ -55,7 +58,7 @@ def create(run: Run, changes: Iterable[Change]) -> Conversation[None]:
         resent = attempt > 0
         unsure: _Unsure = []
         for change, outcome in zip(pending, outcomes, strict=True):
-            if isinstance(outcome, Ambiguous) or (resent and isinstance(outcome, Refused)):
+            if isinstance(outcome, Ambiguous) or (isinstance(outcome, Refused) and (resent or contradicts(outcome))):
                 unsure.append((change, outcome))
             else:
                 _settle(run, change, outcome)
@@ -147,13 +150,13 @@ def is_ours(run: Run, change: Change, tunnel: LiveTunnel) -> bool:
 def _taken(change: Change) -> Problem:
     return Problem(
         "name-taken",
-        f"the answer to the create was lost, and the list now holds a tunnel {change.name!r} that is not the one sent",
+        f"{_NO_ANSWER}, and the list now holds a tunnel {change.name!r} on another network",
         "Somebody else made a tunnel of this name meanwhile: look at it, then run plan.",
     )
 
 
 def _renamed(change: Change, other: LiveTunnel) -> Problem:
-    message = f"the answer to the create was lost, and the list now holds {other.name!r} on its interface network"
+    message = f"{_NO_ANSWER}, and the list now holds {other.name!r} on its interface network"
     if same_letters(change.name, other.name):
         return name_changed(change, other.name, message)
     remedy = "Look whether that is the tunnel that was sent or somebody else's, rename or move it, then run plan."
@@ -171,6 +174,6 @@ def _set_psks_again(run: Run, adopted: dict[str, Change]) -> Conversation[None]:
         problem = verdicts[key].problem if key in verdicts else run.stopped()
         if problem is not None:
             change = adopted.pop(tunnel_id)
-            run.unproved(change, f"the answer to its create was lost, and its key was not set again: {problem.message}")
+            run.unproved(change, f"{_NO_ANSWER}, and its key was not set again: {problem.message}")
             run.final.add(change.ref)
     run.made |= {change.ref for change in adopted.values()}

@@ -49,7 +49,7 @@ def set_psks(
     verdicts: dict[str, Verdict] = {}
     todo = dict(ids)
     doubtful: set[str] = set()
-    why = Problem("unclear-answer", "Cloudflare's answers don't mention the tunnel", _TELL)
+    why = Problem("unclear-answer", "Cloudflare's answers don't say whether the tunnel has its key", _TELL)
     for attempt in range(ATTEMPTS if todo else 0):
         (outcome,) = yield from send([Call(Verb.SET_PSKS, psks=dict(todo))])
         if isinstance(outcome, Answered):

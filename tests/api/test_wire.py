@@ -385,8 +385,16 @@ def test_other_headers_say_nothing_of_pages(name, value):
         ),
         (
             SET_PSKS,
-            {"successfully_applied_psks": {ID: {}}, "unapplied_psks": {ID: "too short", "c" * 32: "x"}},
-            {"applied": (), "refused": {ID: REASON}},
+            {
+                "successfully_applied_psks": {OTHER: {"ipsec_tunnel_id": OTHER}},
+                "unapplied_psks": {ID: "short", "c": "x"},
+            },
+            {"applied": (OTHER,), "refused": {ID: REASON}},
+        ),
+        (
+            SET_PSKS,
+            {"successfully_applied_psks": {ID: {}, OTHER: {"ipsec_tunnel_id": ID}}, "unapplied_psks": {ID: "short"}},
+            {"applied": (), "refused": {}},
         ),
         (
             SET_PSKS,

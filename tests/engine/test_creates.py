@@ -45,6 +45,25 @@ def test_a_create_that_did_not_arrive_is_sent_again_only_after_two_lists_that_la
     assert world.story == ["create", "list", 5.0, "list", "create", "list"]
 
 
+CONTRADICTION = Refused(200, (ApiError("1022", "an answer that calls itself a success and says that it is none"),))
+
+
+def test_a_create_whose_answer_contradicts_itself_is_looked_for_in_the_list():
+    world = world_with_key("a")
+    world.after = {(Verb.CREATE, 0): CONTRADICTION}
+    ended = world.apply(desired(*WISH), KEYED)
+    assert (ended.converged, ended.made) == (True, {"+b"})
+    assert world.verbs == ["create", "list", "set_psks", "list"]
+
+
+def test_a_create_whose_answer_contradicts_itself_failed_when_two_lists_lack_it():
+    world = World("a")
+    world.instead = {(Verb.CREATE, 0): CONTRADICTION}
+    ended = world.apply(desired(*WISH))
+    assert outcome(ended) == ("failed", "1022")
+    assert world.story == ["create", "list", 5.0, "list", "list"]
+
+
 def test_a_tunnel_of_that_name_that_is_not_ours_is_not_adopted():
     world = World("a")
     world.instead = {(Verb.CREATE, 0): LOST}
@@ -163,7 +182,7 @@ def test_an_adopted_tunnel_whose_key_is_not_surely_set_again_is_unknown(key, cod
 
     assert (outcome(ended), ended.made) == (("unknown", code), frozenset())
     assert ended.verdicts["+b"].problem.message == (
-        "the answer to its create was lost, and its key was not set again: Cloudflare does not take it; "
+        "no answer says what became of the create, and its key was not set again: Cloudflare does not take it; "
         f"the reason is withheld, since it may quote the key, {harm}"
     )
     assert remedy(ended).endswith(command)
@@ -263,7 +282,7 @@ def test_a_lost_create_that_the_list_holds_under_another_form_of_its_name_is_not
     assert world.simulator.created(ACCOUNT_ID) == {"lon": 1}
     assert (verdict.result, verdict.problem.code) == ("unknown", "name-changed")
     assert verdict.problem.message == (
-        "the answer to the create was lost, and the list now holds 'lon' on its interface network"
+        "no answer says what became of the create, and the list now holds 'lon' on its interface network"
     )
     assert verdict.problem.remedy == (
         "Cloudflare seems to keep names in another form: write `name: lon` at tunnels/prod/a.yaml:7, then run plan."
@@ -308,8 +327,8 @@ def test_a_lost_create_is_not_sent_again_while_somebody_elses_tunnel_is_on_its_n
     (verdict,) = ended.verdicts.values()
     assert (verdict.result, verdict.problem.code) == ("unknown", "network-taken")
     assert verdict.problem.message == (
-        f"the answer to the create was lost, and the list now holds {unicodedata.normalize('NFC', theirs)!r} on its "
-        "interface network"
+        f"no answer says what became of the create, and the list now holds {unicodedata.normalize('NFC', theirs)!r} on "
+        "its interface network"
     )
     assert verdict.problem.remedy == (
         "Look whether that is the tunnel that was sent or somebody else's, rename or move it, then run plan."

@@ -45,7 +45,7 @@ def told(*outcomes):
         (
             [NEITHER] * 4,
             "unknown",
-            ("unclear-answer", "Cloudflare's answers don't mention the tunnel", AGAIN),
+            ("unclear-answer", "Cloudflare's answers don't say whether the tunnel has its key", AGAIN),
             [1.0, 2.0, 4.0],
         ),
         ([Refused(200, (ApiError("1022", "no"),))] * 4, "unknown", ("1022", "no", AGAIN), [1.0, 2.0, 4.0]),
