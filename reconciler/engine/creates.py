@@ -18,7 +18,7 @@ from reconciler.api.call import (
 )
 from reconciler.engine.listing import AGREEMENT_SECONDS
 from reconciler.engine.psk import set_psks
-from reconciler.engine.run import TRIES, Run, name_changed
+from reconciler.engine.run import TRIES, Run, key_remedy, name_changed
 from reconciler.model.forms import same_letters
 from reconciler.model.kind import IPSEC_TUNNEL
 from reconciler.model.live import Live, LiveTunnel
@@ -125,19 +125,18 @@ def _give_up(run: Run, unsure: _Unsure) -> None:
 def _recognise(run: Run, change: Change, outcome: Ambiguous | Refused, live: Live, adopted: dict[str, Change]) -> bool:
     """True when the list decides this lost create: adopted, or its name or network is taken by something else."""
     named = [t for t in live.tunnels.values() if t.name == change.name]
-    if not named:
-        other = run.stand_in(change, live)
-        if other is not None:
-            run.decide([change], Verdict(Result.UNKNOWN, _renamed(change, other)))
-        return other is not None
     ours = [t for t in named if is_ours(run, change, t)]
     if len(ours) == 1:
         adopted[ours[0].id] = change
         run.decide([change], APPLIED)
         return True
-    problem = problem_of(outcome) if isinstance(outcome, Refused) else _taken(change)
-    run.decide([change], Verdict(Result.FAILED, problem))
-    return True
+    other = run.stand_in(change, live)
+    if other is not None:
+        run.decide([change], Verdict(Result.UNKNOWN, _altered(change, other)))
+    elif named:
+        problem = problem_of(outcome) if isinstance(outcome, Refused) else _taken(change)
+        run.decide([change], Verdict(Result.FAILED, problem))
+    return bool(named or other)
 
 
 def is_ours(run: Run, change: Change, tunnel: LiveTunnel) -> bool:
@@ -150,12 +149,20 @@ def is_ours(run: Run, change: Change, tunnel: LiveTunnel) -> bool:
 def _taken(change: Change) -> Problem:
     return Problem(
         "name-taken",
-        f"{_NO_ANSWER}, and the list now holds a tunnel {change.name!r} on another network",
+        f"{_NO_ANSWER}, and the list now holds a tunnel {change.name!r} that is not the one sent",
         "Somebody else made a tunnel of this name meanwhile: look at it, then run plan.",
     )
 
 
-def _renamed(change: Change, other: LiveTunnel) -> Problem:
+def _altered(change: Change, other: LiveTunnel) -> Problem:
+    """Why a new tunnel on the network of a lost create is neither taken for it nor for somebody else's.
+
+    A server may keep a name or an address in another form than it was sent.
+    """
+    if other.name == change.name:
+        look = "Look whether that is the tunnel that was sent or somebody else's, then run plan: it says what differs."
+        message = f"{_NO_ANSWER}, and the list now holds {other.name!r} with other settings than were sent"
+        return Problem("not-recognised", message, " ".join(filter(None, (look, key_remedy(change)))))
     message = f"{_NO_ANSWER}, and the list now holds {other.name!r} on its interface network"
     if same_letters(change.name, other.name):
         return name_changed(change, other.name, message)

@@ -43,6 +43,19 @@ def name_changed(change: Change, kept: str, message: str) -> Problem:
     return Problem("name-changed", message, remedy)
 
 
+def key_remedy(change: Change) -> str | None:
+    """How a tunnel that somebody else may have made gets the key that is meant for it; None where no key is known."""
+    match change.declared.psk if change.declared else None:
+        case None | External():
+            return None
+        case Generated("cloudflare"):
+            return "Run apply again: it has Cloudflare make the key if nobody has had it made."
+        case Generated():
+            return f"Give it the key of its sink, and its device too: reconciler psk rotate {change.name}"
+        case _:
+            return f"Set its key: reconciler psk set {change.name}"
+
+
 class Run:
     """All that changes while one account's apply goes on.
 
@@ -121,14 +134,19 @@ class Run:
         return None
 
     def stand_in(self, change: Change, live: Live) -> LiveTunnel | None:
-        """A tunnel of another name on the interface network of a tunnel to be made, which the plan's list did not show.
+        """A tunnel on the interface network of a tunnel to be made, which the plan's list did not show.
 
-        A server may keep names in another form than they are sent (in lower case, say). So this may be the very tunnel
-        that was sent; in any case a list that shows it is not a list that lacks the tunnel.
+        A server may keep names in another form than they are sent (in lower case, say), or addresses without their host
+        bits. So this may be the very tunnel that was sent, as may one of its name with a field that can't be read; in
+        any case a list that shows it does not lack the tunnel.
         """
         wants = list(claims(change.target, NETWORKS))
-        new = (t for i, t in live.tunnels.items() if i not in self.plan.live.tunnels and t.name != change.name)
-        return next((t for t in new if any(clash(a, b) for a in wants for b in claims(t.settings, NETWORKS))), None)
+        for tunnel in (t for i, t in live.tunnels.items() if i not in self.plan.live.tunnels):
+            if any(clash(a, b) for a in wants for b in claims(tunnel.settings, NETWORKS)):
+                return tunnel
+            if tunnel.odd and tunnel.name == change.name:
+                return tunnel
+        return None
 
     def left_to_do(
         self, changes: Iterable[Change], judge: Callable[[Change, LiveTunnel | None], Verdict | None]
@@ -173,18 +191,15 @@ class Run:
             change: The create.
             why: What is known of it, without a full stop.
         """
-        key = change.declared.psk if change.declared else None
-        if key is None or isinstance(key, External):
+        remedy = key_remedy(change)
+        if remedy is None:
             self.verdicts[change.ref] = THERE
-            return
-        if not isinstance(key, Generated):
-            message, remedy = f"{why}, so it may have another key", f"Set its key: reconciler psk set {change.name}"
-            self.verdicts[change.ref] = Verdict(Result.UNKNOWN, Problem("key-not-set", message, remedy))
-            return
-        again = "Run apply again: it has Cloudflare make the key if nobody has had it made."
-        rotate = f"Give it the key of its sink, and its device too: reconciler psk rotate {change.name}"
-        message, remedy = f"{why}, so its key may be in no sink", again if key.by == "cloudflare" else rotate
-        self.verdicts[change.ref] = Verdict(Result.UNKNOWN, Problem("key-not-in-sink", message, remedy))
+        elif change.declared and isinstance(change.declared.psk, Generated):
+            problem = Problem("key-not-in-sink", f"{why}, so its key may be in no sink", remedy)
+            self.verdicts[change.ref] = Verdict(Result.UNKNOWN, problem)
+        else:
+            problem = Problem("key-not-set", f"{why}, so it may have another key", remedy)
+            self.verdicts[change.ref] = Verdict(Result.UNKNOWN, problem)
 
     def ready(self, changes: Iterable[Change], together: frozenset[str] = frozenset()) -> list[Change]:
         """Those that may be sent now; the others are skipped with the reason.

@@ -270,6 +270,48 @@ def test_a_tunnel_that_was_there_before_is_not_taken_for_the_one_sent_and_keeps_
     assert remedy(ended) == "Set its key: reconciler psk set b"
 
 
+@pytest.mark.parametrize(
+    ("key", "settle"),
+    [
+        (None, ""),
+        (EnvRef("B_PSK"), " Set its key: reconciler psk set b"),
+        (LOCAL, " Give it the key of its sink, and its device too: reconciler psk rotate b"),
+    ],
+)
+@pytest.mark.parametrize("kept", [{"interface_address": "10.200.0.0/31"}, {"customer_endpoint": "192.0.2.77"}])
+def test_a_lost_create_that_the_list_holds_with_other_settings_is_neither_ours_nor_somebody_else_s(key, settle, kept):
+    world = world_with_key("a")
+    world.after = {(Verb.CREATE, 0): LOST}
+    real = world.carry
+
+    def carry(step):
+        outcomes = real(step)
+        if world.verbs == ["create"]:
+            foreign_edit(world.simulator, ACCOUNT_ID, "b", kept)
+        return outcomes
+
+    world.carry = carry
+    wanted = tunnel("b", interface_address="10.200.0.1/31", psk=key)
+    ended = world.apply(desired(tunnel("a"), wanted), KEYED if key else frozenset())
+
+    assert world.verbs == ["create", "list", "list"]
+    assert (outcome(ended), ended.made) == (("unknown", "not-recognised"), frozenset())
+    assert ended.verdicts["+b"].problem.message == (
+        "no answer says what became of the create, and the list now holds 'b' with other settings than were sent"
+    )
+    assert remedy(ended) == (
+        "Look whether that is the tunnel that was sent or somebody else's, then run plan: it says what differs."
+        + settle
+    )
+
+
+def test_a_lost_create_that_the_list_holds_unreadably_is_neither_ours_nor_somebody_else_s():
+    world = World("a")
+    odd = raw("b", interface_address=["10.200.0.0/31"])
+    world.instead = {(Verb.CREATE, 0): LOST} | {(Verb.LIST, n): Answered(live=live("a", odd)) for n in range(9)}
+    assert outcome(world.apply(desired(*WISH))) == ("unknown", "not-recognised")
+
+
 MIXED = "names=lower,names_unique=false,addresses_unique=false"
 
 
