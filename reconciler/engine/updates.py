@@ -98,7 +98,7 @@ def _split(run: Run, groups: Sequence[Group], refusal: Refused, *, sent: bool) -
 
     When the left half is taken, what is refused must be in the right one, which therefore need not be sent whole again:
     one refused tunnel of n is found in at most 2 log2(n) calls. If no half is refused and yet the whole was, the calls
-    were too large or bulk calls don't work at all; `_lone` learns from it.
+    were too large or bulk calls don't work at all: `_learn`.
 
     Args:
         run: The account's state.
@@ -107,51 +107,55 @@ def _split(run: Run, groups: Sequence[Group], refusal: Refused, *, sent: bool) -
         sent: True when just these groups were sent in one call.
     """
     if len(groups) == 1:
-        yield from _lone(run, groups[0], refusal, sent=sent)
+        if (yield from _lone(run, groups[0], refusal)):
+            _learn(run, sent=sent)
         return
     middle = len(groups) // 2
     left, right = groups[:middle], groups[middle:]
     of_left = yield from _bulk(run, left)
     if of_left is None:
         yield from _split(run, right, refusal, sent=False)
-        return
-    yield from _split(run, left, of_left, sent=True)
-    of_right = yield from _bulk(run, right)
-    if of_right is not None:
-        yield from _split(run, right, of_right, sent=True)
+    else:
+        yield from _split(run, left, of_left, sent=True)
+        of_right = yield from _bulk(run, right)
+        if of_right is not None:
+            yield from _split(run, right, of_right, sent=True)
 
 
-def _lone(run: Run, group: Group, refusal: Refused, *, sent: bool) -> Conversation[None]:
-    """One group that the server refuses: a cycle takes its detour, a single change is tried by its own PUT.
+def _lone(run: Run, group: Group, refusal: Refused) -> Conversation[bool]:
+    """One group that the server refuses in bulk: a cycle takes its detour, a single change is tried by its own PUT.
 
-    The PUT is the judge: what it refuses has failed. What it takes was refused for what surrounded it: alone in a bulk
-    call, then the server takes none; among others, then calls were too large.
+    The PUT is the judge: what it refuses has failed.
+
+    Returns:
+        True when the PUT was taken.
     """
     pending = undecided(run, group)
     if not run.ready(pending, frozenset(c.ref for c in pending)):
-        return
+        return False
     if len(group) > 1:
         yield from _detour(run, group, refusal)
-        return
-    change = group[0]
-    yield from _put(run, change)
-    if run.verdicts.get(change.ref) != APPLIED:
-        return
-    if sent and run.bulk_usable:
+        return False
+    yield from _put(run, group[0])
+    return run.verdicts.get(group[0].ref) == APPLIED
+
+
+def _learn(run: Run, *, sent: bool) -> None:
+    """What was refused in bulk and taken alone was refused for what was around it.
+
+    If that was a call of its own, the server takes no bulk calls; if it was other items, calls were too large.
+    """
+    if sent:
         run.bulk_usable = False
         run.notes.append("The server refuses bulk updates that it takes one by one; the rest was sent one by one.")
-    elif not sent:
+    else:
         run.size = max(1, run.size // 2)
 
 
 def _singly(run: Run, groups: Sequence[Group]) -> Conversation[None]:
     """Without bulk calls: each change by its own PUT, each cycle by its detour."""
     for group in groups:
-        if len(group) > 1:
-            yield from _lone(run, group, _NO_BULK, sent=False)
-            continue
-        for change in run.ready(undecided(run, group)):
-            yield from _put(run, change)
+        yield from _lone(run, group, _NO_BULK)
 
 
 def _put(run: Run, change: Change, settings: Settings | None = None) -> Conversation[None]:
