@@ -1,7 +1,6 @@
 """Pacing of one token's calls by what Cloudflare publishes and by what its answers say."""
 
 import re
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -24,17 +23,17 @@ class Quota:
     seconds: float
 
 
-def _items(header: str) -> list[dict[str, int]]:
-    return [{key: int(number) for key, number in _PARAMETER.findall(item)} for item in header.split(",")]
+def _listed(headers: Mapping[str, str], *names: str) -> list[str]:
+    """What stands between the commas of these headers; each may be there several times, or not at all."""
+    return [part for name in names if name in headers for part in headers[name].split(",")]
+
+
+def _items(headers: Mapping[str, str], name: str) -> list[dict[str, int]]:
+    return [{key: int(number) for key, number in _PARAMETER.findall(item)} for item in _listed(headers, name)]
 
 
 def _numbers(headers: Mapping[str, str], *names: str) -> list[int]:
-    """The numbers in the first of these headers that has any; it may stand there several times."""
-    for name in names:
-        found = [int(text) for text in map(str.strip, headers.get(name, "").split(",")) if _NUMBER.fullmatch(text)]
-        if found:
-            return found
-    return []
+    return [int(text) for text in map(str.strip, _listed(headers, *names)) if _NUMBER.fullmatch(text)]
 
 
 def parse_quota(headers: Mapping[str, str], epoch: float) -> Quota | None:
@@ -44,7 +43,7 @@ def parse_quota(headers: Mapping[str, str], epoch: float) -> Quota | None:
         headers: With `ratelimit: "default";r=50;t=30`, or the older `x-ratelimit-remaining` and `-reset`.
         epoch: Seconds since 1970 now, for a reset given as a time.
     """
-    found = [Quota(i["r"], i["t"]) for i in _items(headers.get("ratelimit", "")) if "r" in i and "t" in i]
+    found = [Quota(i["r"], i["t"]) for i in _items(headers, "ratelimit") if "r" in i and "t" in i]
     if found:
         return min(found, key=lambda quota: quota.remaining)
     remaining = _numbers(headers, "x-ratelimit-remaining", "ratelimit-remaining")
@@ -56,7 +55,7 @@ def parse_quota(headers: Mapping[str, str], epoch: float) -> Quota | None:
 
 def parse_policies(headers: Mapping[str, str]) -> tuple[tuple[int, float], ...]:
     """Calls and window in seconds of each item of `ratelimit-policy: "burst";q=100;w=60` that binds us."""
-    items = _items(headers.get("ratelimit-policy", ""))
+    items = _items(headers, "ratelimit-policy")
     pairs = [(item["q"], float(item["w"])) for item in items if "q" in item and "w" in item]
     return tuple((q, w) for q, w in pairs if 0 < q <= PACE[0] and 0 < w <= _LONGEST_WINDOW)
 
@@ -65,10 +64,10 @@ class Pacer:
     """When the next call of a token may go. Times are seconds of any one monotonic clock. Not thread-safe."""
 
     def __init__(self) -> None:
-        self._sent: deque[float] = deque(maxlen=PACE[0])
+        self._sent: list[float] = []
         self._policies: tuple[tuple[int, float], ...] = ()
         self._left: int | None = None
-        self._resets = 0.0
+        self._resets: float  # set together with `_left`
         self._silent_until = 0.0
         self._in_flight = 0
         self._probing = False
@@ -125,7 +124,6 @@ class Pacer:
         left, resets = quota.remaining - self._in_flight, now + quota.seconds + _MARGIN
         if self._left is None or now >= self._resets:
             self._left, self._resets = left, resets
-            return
         self._left = min(left, self._left)
         if quota.remaining <= 0:
             self._resets = max(self._resets, resets)
