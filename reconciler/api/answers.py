@@ -168,7 +168,9 @@ def _field(source: object) -> str | None:
     (API: the form of the pointer is not documented.)
     """
     pointer = _text(source.get("pointer")) if isinstance(source, dict) else None
-    parts = [part for part in re.split(r"[][/.#]", pointer or "") if part and not part.isdigit()]
+    if pointer is None:
+        return None
+    parts = [part for part in re.split(r"[][/.#]", pointer) if part and not part.isdigit()]
     while parts and parts[0] in ("body", IPSEC_TUNNEL.collection, "psks"):  # what a request wraps a tunnel in
         del parts[0]
     path = ".".join(parts)
@@ -210,8 +212,8 @@ def _has_md5_key(tunnel: Mapping[str, Any]) -> bool:
     return isinstance(bgp, Mapping) and bool(bgp.get("md5_key"))
 
 
-def _words(error: ApiError) -> tuple[str, ...]:
-    return error.code, error.message, error.documentation_url or "", error.field or ""
+def _words(error: ApiError) -> Iterable[str]:
+    return filter(None, (error.code, error.message, error.documentation_url, error.field))
 
 
 def _silenced(error: ApiError, sentence: str) -> ApiError:

@@ -38,8 +38,7 @@ BACKOFF = (2.0, 4.0, 8.0)
 
 def name_changed(change: Change, kept: str, message: str) -> Problem:
     """The server keeps a tunnel's name in another form than it was sent: only the file can change that."""
-    place = f" at {change.location.file}:{change.location.line}" if change.location else ""
-    remedy = f"Cloudflare seems to keep names in another form: write `name: {kept}`{place}, then run plan."
+    remedy = f"Cloudflare seems to keep names in another form: write `name: {kept}` at {change.place}, then run plan."
     return Problem("name-changed", message, remedy)
 
 

@@ -49,7 +49,7 @@ def interface_network(text: str) -> Network | None:
 def identity(settings: Settings) -> str | None:
     """The identity a tunnel occupies: its FQDN on its Cloudflare endpoint (API: unique only per endpoint)."""
     fqdn = settings.get("custom_remote_identities.fqdn_id")
-    return f"{str(fqdn).lower()} on {settings.get('cloudflare_endpoint', '')}" if fqdn else None
+    return f"{str(fqdn).lower()} on {settings.get('cloudflare_endpoint')}" if fqdn else None
 
 
 def claims(settings: Settings, kinds: frozenset[ClaimKind] = ALL) -> Iterator[Claim]:
@@ -57,7 +57,8 @@ def claims(settings: Settings, kinds: frozenset[ClaimKind] = ALL) -> Iterator[Cl
     if ClaimKind.NAME in kinds:
         yield ClaimKind.NAME, str(settings["name"])
     for kind, path in _NETWORKS:
-        network = interface_network(str(settings.get(path, ""))) if kind in kinds else None
+        address = settings.get(path) if kind in kinds else None
+        network = interface_network(str(address)) if address else None
         if network is not None:
             yield kind, network
     label = identity(settings) if ClaimKind.IDENTITY in kinds else None

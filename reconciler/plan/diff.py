@@ -88,6 +88,11 @@ class Change:
         """Where the tunnel is declared, or None for a delete."""
         return self.declared.location if self.declared else None
 
+    @property
+    def place(self) -> str:
+        """The file and line where the tunnel is declared; nothing for a delete."""
+        return f"{self.location.file}:{self.location.line}" if self.location else ""
+
 
 def diff(pairs: Iterable[Pair], surplus: Iterable[LiveTunnel] = ()) -> tuple[Change, ...]:
     """The changes that make live what is declared, in order of name.

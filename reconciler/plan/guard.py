@@ -74,7 +74,7 @@ def _names(changes: Iterable[Change]) -> tuple[str, ...]:
 
 
 def _percent(part: int, whole: int) -> str:
-    return f"{part} of {whole} live tunnels ({100 * part // whole if whole else 0} %)"
+    return f"{part} of {whole} live tunnels ({100 * part // whole} %)"
 
 
 def too_many_deletes(draft: Draft) -> Iterator[Guard]:
@@ -137,17 +137,12 @@ def _rename_report(draft: Draft, old: str, change: Change, found: Claim) -> Guar
     kind, value = found
     message = f"{old} is to be deleted, and {change.name} made on its {kind.value} {value}: probably a rename"
     remedy = (
-        f"add the line `renamed_from: {old}` to {change.name} at {_place(change)}; if {old} is meant to go, "
+        f"add the line `renamed_from: {old}` to {change.name} at {change.place}; if {old} is meant to go, "
         f"name it under `removed` in {draft.file}, or by --allow-delete {old}"
     )
     if same_letters(old, change.name):
         remedy += f"; if the name comes back like this after every apply, Cloudflare keeps it so: write `name: {old}`"
     return Guard("probable-rename", message, (old, change.name), remedy)
-
-
-def _place(change: Change) -> str:
-    place = change.location
-    return f"{place.file}:{place.line}" if place else "its declaration"
 
 
 def _name_swaps(draft: Draft) -> Iterator[Guard]:
@@ -181,7 +176,7 @@ def _held_report(draft: Draft, held: Held) -> Guard:
     holder, name = draft.live.tunnels[held.holder].name, held.change.name
     why, remedy = _why_kept(draft, held.holder)
     message = f"{name} wants the {kind.value} {value}, which {holder} holds and keeps: {why}"
-    remedy = f"{remedy}, or give {name} at {_place(held.change)} another {kind.value}"
+    remedy = f"{remedy}, or give {name} at {held.change.place} another {kind.value}"
     return Guard("held", message, (name, holder), remedy)
 
 
