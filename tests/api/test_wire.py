@@ -464,6 +464,11 @@ def test_a_success_that_says_it_was_not_done_is_a_refusal(call, body, code):
     assert (settled.status, settled.errors[0].code) == (200, code)
 
 
+def test_what_an_answer_says_was_not_done_is_told():
+    settled = decode(DELETE, Reply(200, {}, good({"deleted": False})))
+    assert settled.errors == (ApiError("not-deleted", "the answer says deleted: false"),)
+
+
 @pytest.mark.parametrize("call", WRITES, ids=lambda call: call.verb)
 @pytest.mark.parametrize("change", [{"success": None}, {"success": "true"}, {"success": 1}, {"errors": "x"}])
 def test_a_write_whose_success_is_unclear_settles_nothing(call, change):

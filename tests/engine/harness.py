@@ -29,6 +29,7 @@ class World:
         self.verbs: list[str] = []
         self.calls: list[Call] = []
         self.pauses: list[float] = []
+        self.reasons: list[str] = []
         self.story: list[str | float] = []
         self.instead: dict[tuple[Verb, int], CallOutcome] = {}
         self.after: dict[tuple[Verb, int], CallOutcome] = {}
@@ -46,6 +47,7 @@ class World:
     def carry(self, step: Step) -> tuple[CallOutcome, ...]:
         if isinstance(step, Pause):
             self.pauses.append(step.seconds)
+            self.reasons.append(step.why)
             self.story.append(step.seconds)
             return ()
         return tuple(self.call(call) for call in step.calls)

@@ -1,6 +1,8 @@
 import pytest
 
 from reconciler.api.call import ApiError, Denied, NotSent, Refused, Verb
+from reconciler.engine.apply import apply, drive
+from reconciler.engine.check import check
 from tests.build import desired, tunnel
 from tests.engine.harness import LOST, World, results
 from tests.strangers import foreign_create
@@ -22,6 +24,13 @@ def test_an_empty_plan_makes_no_call():
     assert world.verbs == []
     assert ended.converged
     assert not ended.written
+
+
+@pytest.mark.parametrize("protocol", [apply, check])
+def test_a_call_whose_outcome_is_not_given_is_an_error(protocol):
+    plan = World().plan(desired("a", "b"))
+    with pytest.raises(ValueError, match="shorter"):
+        drive(protocol(plan), lambda _: (REFUSAL,))
 
 
 def test_a_delete_that_frees_a_network_goes_first():

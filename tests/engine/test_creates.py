@@ -27,6 +27,7 @@ def test_a_key_goes_with_the_create():
     assert (ended.converged, ended.made) == (True, {"+b"})
     assert list(world.simulator.keys(ACCOUNT_ID).values()) == ["0123"]
     assert world.verbs == ["create", "list"]
+    assert world.calls[0].psks == {"": "b"}
 
 
 def test_a_lost_create_is_adopted_and_its_key_set_again():

@@ -38,6 +38,7 @@ def test_a_delete_that_was_not_carried_out_is_sent_again_after_a_list_and_a_paus
     assert world.apply(desired("kept")).converged
     assert world.verbs == ["delete", "list", "delete", "list"]
     assert world.pauses == [2.0]
+    assert world.reasons == ["before an uncertain delete is sent again"]
 
 
 def test_a_delete_that_a_success_says_was_not_done_is_sent_again_while_a_list_shows_the_tunnel():

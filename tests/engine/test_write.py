@@ -17,6 +17,7 @@ def test_an_update_that_is_lost_each_time_is_unknown():
     world = World("a")
     world.instead = dict.fromkeys([(Verb.UPDATE, i) for i in range(4)], LOST)
     assert verdicts(world.apply(WISH)) == [("unknown", "no-answer")]
+    assert world.reasons == ["before an uncertain write is sent again"] * 3
     assert world.story == [
         "update",
         "list",

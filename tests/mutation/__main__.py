@@ -23,6 +23,7 @@ PROSE = m.SimpleString(value=m.MatchIfTrue(lambda text: " " in text)) | m.Concat
 CHECKED_BY_ZIP = m.Arg(keyword=m.Name("strict"))
 DROPPED = m.Assign() | m.AugAssign() | m.Raise() | m.Return(value=None) | m.Expr(value=~(PROSE | m.SimpleString()))
 NONE = cst.Name("None")
+NOTHING_LOST = m.Name("None") | m.Name("False")  # False itself is made True
 
 
 def drop_a_statement(node: cst.SimpleStatementLine) -> Iterator[cst.CSTNode]:
@@ -31,7 +32,7 @@ def drop_a_statement(node: cst.SimpleStatementLine) -> Iterator[cst.CSTNode]:
 
 
 def return_nothing(node: cst.Return) -> Iterator[cst.CSTNode]:
-    if node.value is not None and not m.matches(node.value, m.Name("None")):
+    if node.value is not None and not m.matches(node.value, NOTHING_LOST):
         yield node.with_changes(value=NONE, whitespace_after_return=cst.SimpleWhitespace(" "))
 
 
@@ -47,7 +48,7 @@ def drop_an_item(node: cst.List) -> Iterator[cst.CSTNode]:
 
 def give_nothing(node: cst.Call) -> Iterator[cst.CSTNode]:
     for i, arg in enumerate(node.args):
-        if not arg.star and not m.matches(arg.value, PROSE | m.Name("None")) and not m.matches(arg, CHECKED_BY_ZIP):
+        if not arg.star and not m.matches(arg.value, PROSE | NOTHING_LOST) and not m.matches(arg, CHECKED_BY_ZIP):
             yield node.with_changes(args=[*node.args[:i], arg.with_changes(value=NONE), *node.args[i + 1 :]])
 
 

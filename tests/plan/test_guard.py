@@ -241,6 +241,17 @@ def test_address_kept_by_an_ignored_field_blocks(description):
     assert found.guards[0].remedy == ("change it first, or give b at tunnels/prod/a.yaml:1 another interface network")
 
 
+def test_identity_kept_by_an_ignored_field_blocks():
+    held = {"custom_remote_identities": {"fqdn_id": "X.custom.ipsec.cloudflare.com"}}
+    of = account(ignore=[rule("a", "custom_remote_identities.fqdn_id")])
+    declared = desired(tunnel("a", description="x"), tunnel("b", **held), of=of)
+    (guard,) = plan(declared, live(raw("a", **held), "b")).guards
+    assert guard.message == (
+        "b wants the identity x.custom.ipsec.cloudflare.com on 203.0.113.1, which a holds and keeps: "
+        "its own settings keep it"
+    )
+
+
 def test_rename_out_of_the_target_keeps_its_name():
     declared = desired(tunnel("b", renamed_from="a"), tunnel("c", renamed_from="b"))
     assert "held" in codes(plan(declared, live("a", "b"), target="a"))

@@ -46,6 +46,14 @@ def test_cycle_is_one_group_and_its_dependents_come_after():
     assert list(found.phases.needs) == [c.ref for c in found.changes if c.name == "a"]
 
 
+def test_members_of_a_cycle_go_by_name_whatever_their_ids():
+    found = plan(
+        desired(tunnel("a", interface_address=net(2)), tunnel("b", interface_address=net(1))),
+        live(raw("a", id="2" * 32, interface_address=net(1)), raw("b", id="1" * 32, interface_address=net(2))),
+    )
+    assert names(found.phases.updates) == [["a", "b"]]
+
+
 def test_members_of_a_cycle_share_what_they_need_from_outside():
     found = plan(
         desired(

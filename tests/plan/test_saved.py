@@ -5,6 +5,7 @@ import pytest
 
 from reconciler.model.desired import CommandRef, EnvRef, External, FileRef, Generated
 from reconciler.model.document import schema_of
+from reconciler.model.psk import Held
 from reconciler.plan.saved import SavedPlan, check_saved, saved_plan
 from tests.build import account, desired, live, plan, raw, tunnel
 
@@ -75,6 +76,28 @@ def test_no_two_kinds_of_key_reference_look_the_same_to_the_digest():
     one = FileRef("external")
     keys = (External(), EnvRef("external"), one, CommandRef(("external",), "/"), Generated("local", one), None)
     assert len({digest(desired(tunnel("a", psk=key)), live()) for key in keys}) == 6
+
+
+KEYS = {
+    "env": EnvRef("A_PSK"),
+    "file": FileRef("keys/a"),
+    "command": CommandRef(("pass", "a"), "/here"),
+    "local": Generated("local", FileRef("keys/a")),
+    "cloudflare": Generated("cloudflare", CommandRef(("put", "a"), "/here")),
+    "external": External(),
+    "none": None,
+}
+
+
+def test_a_plan_that_an_earlier_version_saved_has_the_same_digest():
+    now = live(raw("a", bgp=BGP | {"md5_key": "old-key"}), "gone", "keyless")
+    made = [tunnel(name, psk=key) for name, key in KEYS.items()]
+    declared = desired(tunnel("a", bgp=BGP), tunnel("keyless", psk=KEYS["cloudflare"]), *made)
+    held = {"keyless": Held(current=False)}
+    assert (
+        plan(declared, now, held, base="sandbox").digest
+        == "sha256:c8ac7f8255484c154049c7e5a432714c17aa1db851a472bef6fcc65b08cc1a95"
+    )
 
 
 def test_digest_takes_any_text():

@@ -66,9 +66,13 @@ def test_undeclared_live_tunnel_is_unmanaged_without_prune():
 
 
 def test_whole_tunnel_rule_protects_and_does_not_count():
-    found = scope(desired(of=account(ignore=[rule("app-*")])), live("app-1", "b"), options())
+    found = scope(
+        desired(of=account(ignore=[rule("app-*")])),
+        live(raw("app-1", created_on="2026-01-01T00:00:00Z"), "b"),
+        options(),
+    )
     assert [t.name for t in found.surplus] == ["b"]
-    assert [(t.name, t.reason) for t in found.ignored] == [("app-1", "not ours")]
+    assert [(t.name, t.reason, t.created_on) for t in found.ignored] == [("app-1", "not ours", "2026-01-01T00:00:00Z")]
     assert found.counted == 1
 
 
@@ -177,3 +181,8 @@ def test_the_rest_of_an_object_is_still_compared():
     (pair,) = scope(desired(declared, of=of), live(raw("a") | ASN), options()).pairs
     settings = pair.live.settings
     assert (settings["bgp.customer_asn"], settings["bgp.extra_prefixes"]) == (65010, ("10.9.0.0/16",))
+
+
+def test_tunnels_that_cant_be_read_are_told_in_order_of_name():
+    found = scope(desired("b"), live(raw("b") | ODD, raw("a") | ODD, raw("c") | ODD), options())
+    assert [t.name for t in found.unreadable] == ["a", "b", "c"]
