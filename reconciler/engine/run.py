@@ -143,7 +143,7 @@ class Run:
         for tunnel in (t for i, t in live.tunnels.items() if i not in self.plan.live.tunnels):
             if any(clash(a, b) for a in wants for b in claims(tunnel.settings, NETWORKS)):
                 return tunnel
-            if tunnel.odd and tunnel.name == change.name:
+            if tunnel.wrong_types and tunnel.name == change.name:
                 return tunnel
         return None
 

@@ -16,7 +16,7 @@ import yaml
 from reconciler.files.tree import MAX_FILE, read_regular
 from reconciler.model.account import AccountFile, TunnelFile
 from reconciler.model.problems import Part
-from reconciler.model.written import Written, kind_of, model_of
+from reconciler.model.written import Written, model_of, type_of
 from reconciler.yaml.events import KEY_FIELDS, MAX_DEPTH
 from reconciler.yaml.read import LOADER
 from reconciler.yaml.screen import screen, split_lines
@@ -122,7 +122,7 @@ class Excerpts:
             if is_mapping:
                 self._entry(event, get, kind if is_model else None, hidden=hidden, depth=depth + 1)
             else:
-                item = kind_of(get_args(kind)[0]) if is_list else kind
+                item = type_of(get_args(kind)[0]) if is_list else kind
                 self._node(event, get, item, hidden=hidden, depth=depth + 1)
 
     def _entry(
@@ -132,7 +132,7 @@ class Excerpts:
         name = event.value if isinstance(event, yaml.ScalarEvent) else ""
         below: Any = model if name == "<<" else None
         if model and name in model.model_fields:
-            below = kind_of(model.model_fields[name].annotation)
+            below = type_of(model.model_fields[name].annotation)
         if not isinstance(event, yaml.ScalarEvent):
             self._node(event, get, None, hidden=True, depth=depth)
         elif name not in _KNOWN and name != "<<":

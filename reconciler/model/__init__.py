@@ -1,1 +1,12 @@
-"""What there is: tunnels, accounts, what is desired and what is live. No I/O, no YAML, no HTTP."""
+"""What there is: tunnels, accounts, what is desired and what is live. No I/O, no YAML, no HTTP.
+
+Read `tunnel` first, since all else follows from its table of settings. Then:
+
+    kind         the API's words for the kind of resource that the table describes
+    settings     a tunnel's canonical form, and the request bodies that are made of it (`forms`: one value of it)
+    written      what the models of the files share; `account`, `reference` and `checks` say what a file may hold
+    desired      what the files declare, checked and canonical
+    live         what the API lists, refused when it may not be the whole list
+    psk          what is known of a tunnel's pre-shared key, which nobody can read back
+    verdict, problems, document   how things ended, why they failed, and how reports and saved plans hold that
+"""

@@ -1,4 +1,4 @@
-"""What the two kinds of file hold: `account.yaml`, and a file of tunnels."""
+"""What the two sorts of file hold, `account.yaml` and a file of tunnels, as models (see `written`)."""
 
 from datetime import date
 from typing import Annotated, Any
@@ -12,9 +12,9 @@ from reconciler.model.tunnel import RULE_PATHS, Defaults, Flag, Name, Tunnel
 from reconciler.model.written import Written, scalar
 
 MAX_TUNNELS = 15_000
-"""More can't stand in a file of the size that is read, unless they are all wrong."""
+"""Tunnels of one file. A file within the limit of size has no room for more that are complete."""
 MAX_RULES = 1_000
-"""Ignore rules of one account; each is tried on each tunnel."""
+"""Ignore rules of one account. Each is tried on each tunnel, so many of both would make a plan slow."""
 
 AccountId = Annotated[str, *scalar(checks.account_id, type="string", pattern="^[0-9a-f]{32}$")]
 Count = Annotated[int, *scalar(checks.number(0, 1_000_000), type="integer", minimum=0)]
@@ -61,7 +61,7 @@ class Ignore(Written):
     until: Annotated[Day | None, Field(description="Last day (UTC) of the rule.")] = None
 
 
-_LIMITS = Limits()
+_LIMITS = Limits()  # the defaults stand there, once
 
 
 class LimitKeys(Written):

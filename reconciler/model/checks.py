@@ -1,7 +1,12 @@
-"""What one scalar of the files may be: text typed by its field, checked, and said plainly when it is wrong.
+"""What one scalar of the files may be: its text becomes a value of the field's type, or an error that says why not.
 
-Each function takes the value as it was read and returns the typed one, or raises `PydanticCustomError` whose
-type is our diagnostic code and whose context holds `summary` and `detail`. Values of keys are never in it.
+    flag(Plain("true"))        True
+    flag("true")               PydanticCustomError: wrong-type, "quoted text where true or false belongs"
+    interface("10.20.0.0/31")  "10.20.0.0/31"
+
+Each function takes the value as it was read and returns it with its type, or raises a `PydanticCustomError`: the type
+of that is the diagnostic's code, and its context holds `summary` and `detail`. No message repeats a value from a field
+that is for keys.
 """
 
 import re
@@ -26,7 +31,7 @@ CLOUDFLARE = "cloudflare"
 
 _TRUE = frozenset(("true", "True", "TRUE"))
 _FALSE = frozenset(("false", "False", "FALSE"))
-_NUMBER = re.compile(r"0|[1-9][0-9]{0,18}")
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,18}")  # all bounds have fewer digits; thousands of them would be slow to convert
 _MD5 = re.compile(r"[ !#-<=>@-~]{1,80}")
 ACCOUNT_ID = re.compile(r"[0-9a-f]{32}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -76,7 +81,7 @@ def filled(value: Any) -> str:
 
 
 def visible(name: str) -> str:
-    """A name without characters that can't be seen: two names with the same rest look the same to everybody."""
+    """A name without characters that can't be seen. Two names that are equal here look the same to everybody."""
     if name.isascii():
         return name
     return normalize("NFC", "".join(c for c in name if category(c) != "Cf" and not _UNSEEN.match(c)))
@@ -140,10 +145,10 @@ def _found(value: Any) -> str:
 def md5_key(value: Any) -> str:
     """A BGP MD5 key.
 
-    (API: 1 to 80 characters of printable ASCII without `"` and `?`.)
+    (API: the schema allows printable ASCII without `"` and `?`, and the documentation of BGP 80 characters.)
 
     Raises:
-        PydanticCustomError: It is none; the message does not hold it.
+        PydanticCustomError: It is not one; the message does not hold it.
     """
     if not isinstance(value, str) or not _MD5.fullmatch(value):
         remedy = 'It needs 1 to 80 printable ASCII characters, and neither " nor ?.'
@@ -155,14 +160,14 @@ def account_id(value: Any) -> str:
     """A Cloudflare account id: 32 lower-case hexadecimal digits.
 
     Raises:
-        PydanticCustomError: It is none.
+        PydanticCustomError: It is not one.
     """
     found = text(value)
     if not ACCOUNT_ID.fullmatch(found):
         remedy = "It is the 32 lower-case hexadecimal digits that the dashboard shows for the account."
         if ACCOUNT_ID.fullmatch(found.lower()):
             remedy = f"Write it in lower case: {found.lower()}."
-        raise wrong("bad-account-id", f"{shown(found)} is not a account id", remedy)
+        raise wrong("bad-account-id", f"{shown(found)} is not an account id", remedy)
     return found
 
 
@@ -170,7 +175,7 @@ def variable(value: Any) -> str:
     """The name of an environment variable; never shown, since it could be a key put in the wrong place.
 
     Raises:
-        PydanticCustomError: It is none.
+        PydanticCustomError: It is not one.
     """
     if not isinstance(value, str) or not _VARIABLE.fullmatch(value):
         remedy = "Write the variable's name (letters, digits, _), never the secret itself."
@@ -182,7 +187,7 @@ def day(value: Any) -> date:
     """A day, as `2027-01-31`.
 
     Raises:
-        PydanticCustomError: It is none.
+        PydanticCustomError: It is not one.
     """
     try:
         if isinstance(value, str) and _DATE.fullmatch(value):
@@ -196,7 +201,7 @@ def age(value: Any) -> int:
     """A number of days: `90d`, `12w` or `90`.
 
     Raises:
-        PydanticCustomError: It is none.
+        PydanticCustomError: It is not one.
     """
     found = _AGE.fullmatch(value) if isinstance(value, str) else None
     if not found:
@@ -268,7 +273,7 @@ def endpoint(value: Any) -> str:
     """An IP address.
 
     Raises:
-        PydanticCustomError: It is none.
+        PydanticCustomError: It is not one.
     """
     found = text(value)
     if _packed(AF_INET6 if ":" in found else AF_INET, found) is None:
@@ -293,7 +298,7 @@ def interface(value: Any) -> str:
     """An IPv4 interface address with /31 or /30.
 
     Raises:
-        PydanticCustomError: It is none, or has another length.
+        PydanticCustomError: It is not one, or has another length.
     """
     found = text(value)
     host, _, length = found.partition("/")
@@ -310,7 +315,7 @@ def interface6(value: Any) -> str:
     """An IPv6 interface address with /127, or `""` for none.
 
     Raises:
-        PydanticCustomError: It is none, or has another length.
+        PydanticCustomError: It is not one, or has another length.
     """
     found = text(value)
     if not found:
@@ -343,7 +348,7 @@ def prefix(value: Any) -> str:
     """A CIDR prefix without host bits.
 
     Raises:
-        PydanticCustomError: It is none, or has host bits.
+        PydanticCustomError: It is not one, or has host bits.
     """
     found = text(value)
     if is_canonical_prefix4(found):
@@ -361,7 +366,7 @@ def parking(value: Any) -> str:
     """An IPv4 network with room for a /31.
 
     Raises:
-        PydanticCustomError: It is none.
+        PydanticCustomError: It is not one.
     """
     network = _network(prefix(value))
     if not isinstance(network, IPv4Network) or network.prefixlen > 31:  # noqa: PLR2004 - a /31 must fit

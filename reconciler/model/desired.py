@@ -1,4 +1,8 @@
-"""Desired state: what one account's files declare, validated and canonical."""
+"""Desired state: what one account's files declare, validated and canonical.
+
+`model.account` says what a file may hold; `files.load` merges the defaults into the tunnels and makes these values.
+What messages can be about keeps its place in the files, since many of them come long after the files were read.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -42,7 +46,7 @@ class External:
 
 @dataclass(frozen=True, slots=True)
 class Generated:
-    """The key is made by us (`by="local"`) or by Cloudflare (`by="cloudflare"`) and delivered to a sink."""
+    """The key is made by this program (`by="local"`) or by Cloudflare (`by="cloudflare"`) and delivered to a sink."""
 
     by: str
     deliver_to: FileRef | CommandRef
@@ -104,7 +108,9 @@ class Declared:
         name: Unique in the account, as names are compared (see `tunnel_name`).
         settings: Canonical; lacks `health_check.direction` when the files leave it out.
         location: Where its item begins.
-        key: Where its pre-shared key is, or None when the files don't say.
+        psk: Where its pre-shared key is, or None when the files don't say.
+        renamed_from: Its former name: while a live tunnel has that name, it is renamed.
+        protect: Whether a plan that deletes it is blocked, under this name or the former one.
         rotate_after_days: Age at which reports call the key overdue.
         locate: Finds the place of one of its fields in the file, for messages; the tunnel's own when it is inherited.
     """

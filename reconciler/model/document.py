@@ -28,7 +28,7 @@ def first_fault(wrong: ValidationError) -> str:
 
 
 class _Schema(GenerateJsonSchema):
-    """A key is required unless it may be left out; what fills in for it here is no reader's business."""
+    """A key is required unless it may be left out. Defaults of the models are ours: they say nothing to a reader."""
 
     def field_is_required(self, field: Any, total: bool) -> bool:  # noqa: ARG002, FBT001 - pydantic's own
         return "serialization_exclude_if" not in field

@@ -14,9 +14,9 @@ class Kind(NamedTuple):
 
     Attributes:
         collection: The API's word for all of them: in the path, around the list, around the body of a bulk update.
-        item: Its word for one of them, in answers.
-        identity: Settings by which one is recognised, when the answer that would have named its id was lost.
-        headers: What every call on it sends.
+        item: Its word for one of them, in the keys of answers: `modified_ipsec_tunnel`, `ipsec_tunnel_id`.
+        identity: Paths of the settings by which a new one is recognised in a list if the answer with its id was lost.
+        headers: Sent with every call, except those that set or generate a key.
     """
 
     collection: str
@@ -29,6 +29,6 @@ IPSEC_TUNNEL = Kind(
     collection="ipsec_tunnels",
     item="ipsec_tunnel",
     identity=("name", "interface_address", "cloudflare_endpoint", "customer_endpoint"),
-    # (API: without it, a health check's target is a plain address and not an object.)
+    # (API: with it, a health check's target is an object everywhere, in requests and in lists; without it, a string.)
     headers={"x-magic-new-hc-target": "true"},
 )

@@ -1,4 +1,10 @@
-"""Live state: what the list endpoint says, trusted only when it is whole."""
+"""Live state: what the list endpoint says, trusted only when it is whole.
+
+Whatever is missing from the list looks as if it did not exist: it would be made a second time, or a tunnel that holds
+its address would not be seen. So one entry without an id, or two with one name, is enough to refuse the list, and a run
+without a trusted list writes nothing. A field of a wrong type concerns its tunnel alone: see `LiveTunnel.wrong_types`.
+(Whether an answer speaks of more tunnels than it holds is looked at in `api.answers`.)
+"""
 
 import re
 from collections.abc import Collection, Iterable, Mapping
@@ -42,28 +48,33 @@ class LiveTunnel:
         name: As names are compared (see `tunnel_name`).
         settings: Canonical.
         raw: The JSON object as listed, with the fields this program does not know.
-        odd: Paths of the fields that have a type that they can't have, and which type, as in `bgp is a list`. Their
-            settings are those of fields that are unset, so such a tunnel is neither compared nor written.
+        wrong_types: The fields that have a type that they can't have, by path, in words: `bgp is a list`. Their
+            settings look unset, so a tunnel with such a field is neither compared nor written.
     """
 
     id: str
     name: str
     settings: Settings
     raw: Mapping[str, Any]
-    odd: Mapping[str, str] = field(default_factory=dict)
+    wrong_types: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def unreadable(self) -> str:
         """What of it can't be read, or nothing."""
-        return ", ".join(sorted(self.odd.values()))
+        return ", ".join(sorted(self.wrong_types.values()))
 
-    def without_odd(self, paths: Collection[str], instead: Settings) -> "LiveTunnel":
-        """The same with other settings in place of those that can't be read, if they are all among these paths."""
-        odd = below(self.odd)
-        if not odd <= below(paths):
+    def without_wrong_types(self, paths: Collection[str], instead: Settings) -> "LiveTunnel":
+        """The same, readable, if all that can't be read is of no concern.
+
+        Args:
+            paths: What is of no concern: settings and objects that an ignore rule leaves alone.
+            instead: Where settings come from in place of those that can't be read, so that they show no difference.
+        """
+        unread = below(self.wrong_types)
+        if not unread <= below(paths):
             return self
-        kept = {path: value for path, value in self.settings.items() if path not in odd}
-        return replace(self, settings=kept | {p: v for p, v in instead.items() if p in odd}, odd={})
+        kept = {path: value for path, value in self.settings.items() if path not in unread}
+        return replace(self, settings=kept | {p: v for p, v in instead.items() if p in unread}, wrong_types={})
 
     @property
     def modified_on(self) -> str | None:
@@ -102,8 +113,8 @@ class Live:
         return {t.name: t for t in self.tunnels.values()}
 
 
+# (API: 32 hexadecimal digits in every example; the schema of redundancy groups also allows hyphens and 36 characters.)
 _ID_LENGTH = 36
-_USUAL_ID = re.compile("[0-9a-f]{32}").fullmatch
 _ID = re.compile("-*[0-9A-Za-z][0-9A-Za-z-]*").fullmatch
 _SHOWN = 60
 _TOLD = 5
@@ -117,8 +128,6 @@ def _quoted(text: str) -> str:
 
 def _check_id(item: Mapping[str, Any]) -> str:
     value = item.get("id")
-    if isinstance(value, str) and _USUAL_ID(value):
-        return value
     if isinstance(value, str) and len(value) <= _ID_LENGTH and _ID(value):
         return value
     name = item.get("name")
@@ -135,15 +144,15 @@ def live_tunnel(item: object) -> LiveTunnel:
     if not isinstance(item, dict):
         raise ListUntrusted("an entry of the list of tunnels is not an object")
     tunnel_id = _check_id(item)
-    settings, odd = readable(item)
+    settings, wrong_types = readable(item)
     name = str(settings.get("name", ""))
     which = f"{_quoted(name)} (id {tunnel_id})" if name else f"with the id {tunnel_id}"
-    if "name" in odd:
-        raise ListUntrusted(f"the tunnel {which} has no name that can be read: {odd['name']}", _REPORT)
+    if "name" in wrong_types:
+        raise ListUntrusted(f"the tunnel {which} has no name that can be read: {wrong_types['name']}", _REPORT)
     for path in REQUIRED_OF_ALL:
         if item.get(path) in (None, "") or not name:
             raise ListUntrusted(f"the tunnel {which} lacks the required field {path}", _REPORT)
-    return LiveTunnel(tunnel_id, name, settings, item, odd)
+    return LiveTunnel(tunnel_id, name, settings, item, wrong_types)
 
 
 def live_from_result(result: object) -> Live:

@@ -109,7 +109,7 @@ def _is_after(text: str | None, other: str | None, margin: timedelta) -> bool:
 
 
 def instant(text: str | None) -> datetime | None:
-    """A time with its zone, or None for what is no such time."""
+    """A time with its zone, or None for text that is not one."""
     try:
         found = datetime.fromisoformat(text or "")
     except ValueError:

@@ -38,28 +38,28 @@ def canonical(tunnel: Mapping[str, Any], wrong: list[Malformed] | None = None) -
 
     Args:
         tunnel: Not changed.
-        wrong: Takes what can't be read, which then counts as unset; None to raise the first.
+        wrong: Collects what can't be read, which then counts as unset; None to raise the first.
 
     Raises:
         Malformed: A setting has an impossible JSON type, or an object lacks what it can't be without.
     """
 
-    def note(odd: Malformed) -> None:
+    def note(malformed: Malformed) -> None:
         if wrong is None:
-            raise odd
-        wrong.append(odd)
+            raise malformed
+        wrong.append(malformed)
 
     out: dict[str, Value] = {}
     for group in GROUPS:
         found = _object(tunnel, group, note)
         given: dict[str, Value] = {}
-        odd: set[str] = set()
+        unreadable: set[str] = set()
         for key, setting in group.settings.items() if found else ():
             try:
                 value = setting.read(found.get(key))
             except WrongType as refused:
                 note(Malformed(setting.path, refused.value))
-                odd.add(setting.path)
+                unreadable.add(setting.path)
                 continue
             if value is not None:
                 given[setting.path] = value
@@ -69,14 +69,14 @@ def canonical(tunnel: Mapping[str, Any], wrong: list[Malformed] | None = None) -
         # session can have it: a zero with nothing beside it says that there is no BGP.)
         elif not any(given.values()):
             continue
-        elif lacking := [s.path for s in group.settings.values() if s.required and s.path not in {*given, *odd}]:
+        elif lacking := [s.path for s in group.settings.values() if s.required and s.path not in {*given, *unreadable}]:
             note(Malformed(lacking[0], None))
         out |= given
     return out
 
 
 def _object(tunnel: Mapping[str, Any], group: Group, note: Callable[[Malformed], None]) -> Mapping[str, Any]:
-    """The object that holds a group's settings; empty when it is unset, or noted as none."""
+    """The object that holds a group's settings; empty when it is unset, and when it is no object, which is noted."""
     found: Any = tunnel
     for depth, key in enumerate(group.path, start=1):
         found = found.get(key)
@@ -94,7 +94,7 @@ def readable(tunnel: Mapping[str, Any]) -> tuple[dict[str, Value], dict[str, str
     """The settings of a live tunnel as far as they can be read, and what can't, by path: `bgp is a list`."""
     wrong: list[Malformed] = []
     settings = canonical(tunnel, wrong)
-    return settings, {odd.path: str(odd) for odd in wrong}
+    return settings, {malformed.path: str(malformed) for malformed in wrong}
 
 
 def below(paths: Iterable[str]) -> frozenset[str]:
@@ -103,7 +103,7 @@ def below(paths: Iterable[str]) -> frozenset[str]:
 
 
 def nested(settings: Settings) -> dict[str, Any]:
-    """The settings in the API's nested form, as a create sends them. Nothing in it is null.
+    """The settings in the API's nested form, as a create sends them. Nothing in it is null (API: null is refused).
 
     A health-check target is in object form (API: the header `x-magic-new-hc-target: true` asks for that form).
     """
@@ -117,19 +117,25 @@ def nested(settings: Settings) -> dict[str, Any]:
 def update_body(observed: Mapping[str, Any], target: Settings) -> dict[str, Any]:
     """What a PUT sends so that it is right whether the server merges or replaces.
 
-    Every observed key that is neither unset nor read-only, known or not, at any depth, overlaid with the target. What
-    is set live and not in the target is cleared as the table says. The pre-shared key is never part of it.
+    (API: the method and the schema say that the body replaces the tunnel, Cloudflare's own examples send one field and
+    show the others kept.) So it holds every observed key that is neither unset nor read-only, known or not, at any
+    depth, overlaid with the target. What is set live and not in the target is cleared as the table says. The pre-shared
+    key is never part of it: Cloudflare's examples of a PUT without one show the key kept.
 
     A setting that can't be read goes back as it was observed: a tunnel with one is only written where a rule leaves
     that setting alone.
+
+    Args:
+        observed: The tunnel as listed.
+        target: What it shall have.
     """
     body: dict[str, Any] = _without_unset(observed)
     for path in READ_ONLY:
         _drop(body, path)
     now, wrong = readable(observed)
-    odd = below(wrong)
+    unreadable = below(wrong)
     for path, setting in SETTINGS.items():
-        if path in odd:
+        if path in unreadable:
             continue
         if path in target:
             _put(body, path, target[path])
@@ -138,7 +144,7 @@ def update_body(observed: Mapping[str, Any], target: Settings) -> dict[str, Any]
         elif path in now:
             _put(body, path, () if isinstance(now[path], tuple) else "")
     for name, paths in WHOLE.items():
-        if target.keys().isdisjoint(paths) and odd.isdisjoint(paths):
+        if target.keys().isdisjoint(paths) and unreadable.isdisjoint(paths):
             _drop(body, name)
     return body
 
@@ -157,6 +163,7 @@ def _without_unset(value: Any, path: str = "") -> Any:
 
 
 _KNOWN = {*SETTINGS, *(".".join(group.path) for group in GROUPS)}
+"""Settings and objects of the table. An empty text in a field that is not in it may mean something, and goes back."""
 
 
 def _put(body: dict[str, Any], path: str, value: Value) -> None:

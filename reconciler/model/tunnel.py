@@ -56,10 +56,13 @@ class Setting:
     Attributes:
         about: What it is, for editors.
         why: The reason for its impact and severity.
+        impact: Whether changing it can interrupt traffic.
+        severity: How bad it is when it differs from git.
         default: What the API takes when nothing is sent; None is unset.
         required: Every tunnel has it; inside an object, every tunnel that has the object.
         sensitive: Its value is never shown.
-        kept: Left out of the files it stays as it is live.
+        clear: How a request clears it, when it is live and no longer declared.
+        kept: When the files leave it out, it stays as it is live.
         path: Its dotted name; `SETTINGS` fills it in.
         read: Makes a value canonical; `SETTINGS` takes it from the type.
     """
@@ -175,7 +178,7 @@ class Bgp(Written):
             "1 to 80 printable ASCII characters without quotation or question mark.",
             "the BGP session starts again",
             severity=_SECURITY,
-            sensitive=True,
+            sensitive=True,  # (API: it is not treated as a secret and listed in clear; here it is one)
             clear=Clear.OMIT,  # (API: if it is set it must not be empty)
         ),
     ] = None
@@ -278,6 +281,7 @@ class Group:
 
 
 def _groups(model: type[Written], path: tuple[str, ...] = (), *, whole: bool = False) -> Iterator[Group]:
+    """The group of a model's own settings, and those of the objects in it, from the annotations of its fields."""
     settings: dict[str, Setting] = {}
     inner: list[Group] = []
     for key, field in model.model_fields.items():
@@ -298,20 +302,22 @@ def _groups(model: type[Written], path: tuple[str, ...] = (), *, whole: bool = F
 READ_ONLY = frozenset(
     {
         "id",
-        "psk",
+        "psk",  # (API: write-only; if a list shows one all the same, an update must not set it again)
         "created_on",
         "modified_on",
         "psk_metadata",
-        "bgp_status",
-        "allow_null_cipher",
-        "remote_identities",
-        "redundancy_group_id",
-        "health_check.target.effective",
+        "bgp_status",  # changes by itself
+        "allow_null_cipher",  # (API: read-only by the schema, though older clients wrote it)
+        "remote_identities",  # (API: the identities that Cloudflare made; in answers, not in the schema)
+        "redundancy_group_id",  # (API: not in the tunnel's schema; it is cleared when its group is deleted)
+        "health_check.target.effective",  # (API: follows `customer_endpoint` unless `saved` says otherwise)
     }
 )
 """What a live tunnel says that is a fact and no setting, or a secret: never compared and never sent back."""
 
 GROUPS = tuple(_groups(Tunnel))
+"""The table by objects: the tunnel itself, `health_check`, `health_check.target`, `bgp`, and so on."""
+
 _FIRST = ("name", "cloudflare_endpoint", "customer_endpoint", "interface_address", "interface_address6")
 _FOUND = {setting.path: setting for group in GROUPS for setting in group.settings.values()}
 SETTINGS = {path: _FOUND[path] for path in dict.fromkeys((*_FIRST, *_FOUND))}
@@ -324,20 +330,22 @@ REQUIRED_OF_ALL = tuple(path for path in REQUIRED if "." not in path)
 """The part of it that no tunnel is without."""
 
 KEPT = tuple(path for path, setting in SETTINGS.items() if setting.kept)
+"""Settings that stay as they are live when the files leave them out."""
+
 WHOLE = {
     ".".join(group.path): tuple(setting.path for setting in group.settings.values()) for group in GROUPS if group.whole
 }
 """Objects that come and go as a whole, with the paths in them."""
 
 PATHS = frozenset(path.rsplit(".", cut)[0] for path in SETTINGS for cut in range(path.count(".") + 1))
-"""Paths of all settings and of the objects that hold them."""
+"""Paths of all settings and of the objects that hold them: `bgp.customer_asn` and `bgp`."""
 
 RULE_PATHS = tuple(sorted(PATHS - {"name"}))
 """What a field rule can name: settings, and objects for all that is below them."""
 
 
 def covers(rule: str, path: str) -> bool:
-    """True when a path, or an object that holds it, is meant by `rule`."""
+    """True when `rule` is this path, or an object that holds it: `bgp` covers `bgp.customer_asn`."""
     return path == rule or path.startswith(f"{rule}.")
 
 

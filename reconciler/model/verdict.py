@@ -1,4 +1,8 @@
-"""How one thing that was to be done ended: a change of a plan, or the setting of a key."""
+"""How one thing that was to be done ended: a change of a plan, or the setting of a key.
+
+There are four results and not two, since a lost answer leaves it open whether a write was done. Then it is `unknown`,
+never rounded to `applied` or `failed`, because what a person should do next differs.
+"""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,7 +11,7 @@ from reconciler.model.problems import Problem
 
 
 class Result(StrEnum):
-    """Applied: proved or answered so. Failed: surely not done. Skipped: not tried. Unknown: nobody can tell."""
+    """Applied: a list or an answer says so. Failed: it is not done. Skipped: not tried. Unknown: nobody can tell."""
 
     APPLIED = "applied"
     FAILED = "failed"
@@ -26,4 +30,5 @@ class Verdict:
 APPLIED = Verdict(Result.APPLIED)
 
 THERE = Verdict(Result.SKIPPED, Problem("already-there", "somebody made it meanwhile, just as declared"))
-"""Of a create that a list shows as done, though no answer said that this run did it: all is well, and not counted."""
+"""Of a create that a list shows as done, though no answer said that this run did it: all is well, but this run must not
+count it as its own work."""

@@ -150,8 +150,8 @@ def _pairs(desired: Desired, ours: Mapping[str, LiveTunnel], today: date) -> tup
         # Judged by the name it will have, so that a plan right after the rename sees the same rules.
         covering = tuple(r for r in rules if fnmatchcase(name, r.name)) if rules else ()
         found = ours.get(source) if source else None
-        if found and found.odd:
-            found = found.without_odd([path for rule in covering for path in rule.fields], declared.settings)
+        if found and found.wrong_types:
+            found = found.without_wrong_types([path for rule in covering for path in rule.fields], declared.settings)
         return Pair(declared, found, covering)
 
     return tuple(pair(declared) for _, declared in sorted(desired.tunnels.items()))
