@@ -1,7 +1,8 @@
 """The files as they are at a git ref, read with the `git` program from the repository that holds the folder.
 
-The blobs are laid out in a temporary folder and read by the same code as the working tree, so both follow the same
-rules; places in messages begin with the folder that the user gave.
+`--baseline` compares with what was declared before. A second reader, of git's objects, would know the rules a little
+differently; so the blobs are laid out in a temporary folder and read by the same code as the working tree. Places in
+messages begin with the folder that the user gave.
 """
 
 import os
@@ -12,19 +13,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from reconciler.files.tree import (
-    MAX_FILES,
-    MAX_TOTAL,
-    SourceFile,
-    Tree,
-    Unread,
-    is_read,
-    nobodys,
-    read_tree,
-    safe_path,
-    was_meant,
-)
-from reconciler.model.problems import Diagnostic, Location, error, in_order
+from reconciler.files.tree import MAX_FILES, MAX_TOTAL, Tree, is_a_programs, is_read, read_tree, safe_path, was_meant
+from reconciler.model.problems import Location, error, in_order
 
 TIMEOUT = 60.0
 """Seconds for one call of git."""
@@ -125,14 +115,19 @@ def _counts(parts: list[str], *, link: bool) -> bool:
     """True for a file that the working tree's reader would look at, and for a link that might stand for one."""
     if is_read(parts):
         return True
-    if nobodys(parts):
+    if is_a_programs(parts):
         return False
     return was_meant(parts[-1]) or (link and not any(part.startswith(".") for part in parts))
 
 
 def _laid_out(git: _Git, blobs: list[_Blob], root: Path) -> Tree:
     """The tree of the files among the blobs, with a problem for each link. What is not read needs no content."""
-    links = [_linked(safe_path(root / blob.path)) for blob in blobs if blob.mode == _LINK]
+    detail = "Links are not followed when files are read from git. Put the file itself there."
+    links = [
+        error("linked-file", "a symbolic link in git", detail, Location(safe_path(root / blob.path)))
+        for blob in blobs
+        if blob.mode == _LINK
+    ]
     files = [blob for blob in blobs if blob.mode != _LINK]
     read = [blob for blob in files if is_read(blob.path.split("/"))]
     contents = dict(zip(read, _contents(git, read), strict=True))
@@ -142,8 +137,8 @@ def _laid_out(git: _Git, blobs: list[_Blob], root: Path) -> Tree:
             path = folder / blob.path
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(contents.get(blob, b""))
-        tree = read_tree(folder)
-        return _moved(tree, links, safe_path(folder), safe_path(root))
+        tree = read_tree(folder, shown_root=root)
+    return replace(tree, diagnostics=in_order([*tree.diagnostics, *links]))
 
 
 def _contents(git: _Git, files: list[_Blob]) -> list[bytes]:
@@ -152,38 +147,7 @@ def _contents(git: _Git, files: list[_Blob]) -> list[bytes]:
     stream = git.output("cat-file", "--batch", remedy="Check the repository with git fsck", data=ids)
     out, at = [], 0
     for blob in files:
-        at = stream.index(b"\n", at) + 1
+        at = stream.index(b"\n", at) + 1  # before each stands a line with its id, type and size
         out.append(stream[at : at + blob.size])
-        at += blob.size + 1
+        at += blob.size + 1  # git writes a line end behind each
     return out
-
-
-def _linked(path: str) -> Diagnostic:
-    detail = "Links are not followed when files are read from git. Put the file itself there."
-    return error("linked-file", "a symbolic link in git", detail, Location(path))
-
-
-def _moved(tree: Tree, links: list[Diagnostic], old: str, new: str) -> Tree:
-    """The tree with paths below another root."""
-
-    def path(text: str) -> str:
-        return text.replace(old, new, 1)
-
-    def source(file: SourceFile) -> SourceFile:
-        return replace(file, path=path(file.path))
-
-    def problem(told: Diagnostic) -> Diagnostic:
-        place = replace(told.location, file=path(told.location.file)) if told.location else None
-        return replace(told, summary=path(told.summary), detail=path(told.detail), location=place)
-
-    accounts = tuple(
-        replace(
-            account,
-            folder=path(account.folder),
-            account_file=source(account.account_file) if account.account_file else None,
-            files=tuple(map(source, account.files)),
-            unread=tuple(Unread(path(u.path), os.path.abspath(path(u.path))) for u in account.unread),  # noqa: PTH100
-        )
-        for account in tree.accounts
-    )
-    return Tree(accounts, in_order([*map(problem, tree.diagnostics), *links]))

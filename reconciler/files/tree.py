@@ -12,6 +12,7 @@ import re
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from reconciler.model.problems import Diagnostic, Location, error, in_order
@@ -81,8 +82,8 @@ class Tree:
     diagnostics: tuple[Diagnostic, ...]
 
 
-class _Full(Exception):
-    """A limit of the whole tree is reached."""
+class _TooManyBytesError(Exception):
+    """The files hold more than may be read in all."""
 
 
 @dataclass(slots=True)
@@ -90,6 +91,7 @@ class _Walk:
     """What a walk over the tree has found; `crowded` holds the accounts that have another one inside."""
 
     root: Path
+    shown_root: Path
     real_root: str
     diagnostics: list[Diagnostic] = field(default_factory=list)
     names: list[tuple[str, ...]] = field(default_factory=list)
@@ -102,7 +104,7 @@ class _Walk:
 
     def shown(self, parts: tuple[str, ...]) -> str:
         """A path below the root as messages show it."""
-        return safe_path(self.root.joinpath(*parts))
+        return safe_path(self.shown_root.joinpath(*parts))
 
 
 def safe_path(path: Path) -> str:
@@ -111,38 +113,34 @@ def safe_path(path: Path) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
-def read_tree(root: Path) -> Tree:
+def read_tree(root: Path, shown_root: Path | None = None) -> Tree:
     """Reads the whole tree. Nothing is raised for what is wrong with it.
 
     Args:
-        root: The folder of the desired state, as the user gave it; shown paths begin with it.
+        root: The folder of the desired state, as the user gave it.
+        shown_root: What shown paths begin with, when that is another folder.
     """
+    shown_root = shown_root or root
     if not os.path.isdir(root):  # noqa: PTH112 - Path.is_dir raises for a folder that may not be searched
         what = "is not a folder" if os.path.lexists(root) else "does not exist"
-        return Tree((), (_no_root(f"the folder {safe_path(root)} {what}"),))
-    walk = _Walk(root, os.path.realpath(root))
+        return Tree((), (_no_root(f"the folder {safe_path(shown_root)} {what}"),))
+    walk = _Walk(root, shown_root, os.path.realpath(root))
+    walk.names.extend(islice(_names(walk, (), inside=False), MAX_FILES + 1))
+    if len(walk.names) > MAX_FILES:
+        walk.problem((), "too-many-files", f"more than {MAX_FILES:,} files", "Is this the right folder?")
+        return Tree((), in_order(walk.diagnostics))
     try:
-        for parts in _names(walk, (), inside=False):
-            _count(walk, parts)
         found = [_account(walk, home, names) for home, names in _homes(walk).items()]
         accounts = tuple(sorted(found, key=lambda account: account.name))
-    except _Full:
+    except _TooManyBytesError:
         accounts = ()
     if not accounts and not walk.diagnostics:
-        walk.diagnostics.append(_no_root(f"the folder {safe_path(root)} holds no account.yaml"))
+        walk.diagnostics.append(_no_root(f"the folder {safe_path(shown_root)} holds no account.yaml"))
     return Tree(accounts, in_order(walk.diagnostics))
 
 
 def _no_root(summary: str) -> Diagnostic:
     return error("no-account", summary, "Give the folder that holds the account folders with --dir.")
-
-
-def _count(walk: _Walk, parts: tuple[str, ...]) -> None:
-    """Adds a file to those that will be read, or that should have been."""
-    walk.names.append(parts)
-    if len(walk.names) > MAX_FILES:
-        walk.problem((), "too-many-files", f"more than {MAX_FILES:,} files", "Is this the right folder?")
-        raise _Full
 
 
 def _names(walk: _Walk, folder: tuple[str, ...], *, inside: bool) -> Iterator[tuple[str, ...]]:
@@ -188,10 +186,10 @@ def is_read(parts: Sequence[str]) -> bool:
 
 def would_be_read(parts: Sequence[str], *, in_account: bool) -> bool:
     """True for the path of a file that would be read, or refused as one that was meant to be."""
-    return is_read(parts) or (in_account and was_meant(parts[-1]) and not nobodys(parts))
+    return is_read(parts) or (in_account and was_meant(parts[-1]) and not is_a_programs(parts))
 
 
-def nobodys(parts: Sequence[str]) -> bool:
+def is_a_programs(parts: Sequence[str]) -> bool:
     """True for the path of a file that is never looked at, whatever it is: a program keeps it for itself."""
     return any(_belongs_to_a_program(parts[:n], folder=n < len(parts)) for n in range(1, len(parts) + 1))
 
@@ -262,7 +260,7 @@ def _account(walk: _Walk, home: tuple[str, ...], names: list[tuple[str, ...]]) -
         walk.shown(home),
         _read(walk, own[0]),
         tuple(read),
-        tuple(Unread(walk.shown(parts), os.path.abspath(walk.root.joinpath(*parts))) for parts in unread),  # noqa: PTH100 - links stay
+        tuple(Unread(walk.shown(parts), os.path.abspath(walk.shown_root.joinpath(*parts))) for parts in unread),  # noqa: PTH100 - links stay
     )
 
 
@@ -285,7 +283,7 @@ def _read(walk: _Walk, parts: tuple[str, ...]) -> SourceFile | None:
     walk.total += len(data)
     if walk.total > MAX_TOTAL:
         walk.problem((), "too-many-files", f"more than {MAX_TOTAL:,} bytes in all", "Is this the right folder?")
-        raise _Full
+        raise _TooManyBytesError
     return SourceFile(walk.shown(parts), data)
 
 
