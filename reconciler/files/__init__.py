@@ -1,1 +1,10 @@
-"""The desired state: YAML files read, parsed, typed and checked."""
+"""The desired state: YAML files read, parsed, typed and checked.
+
+tree, gitref     which files there are, and their bytes: from a folder, or from git as it was
+load             bytes to desired state; `explain` turns what pydantic refuses into problems with places
+rules            what is wrong only when tunnels are seen together: an error
+guides           what Cloudflare's guides advise against: a warning
+excerpt          what a message may quote of a wrong line, which may hold a key
+dump             live tunnels to new files, for `import`
+edit, patch      live values into files that are there, for `drift`
+"""

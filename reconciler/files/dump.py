@@ -5,6 +5,7 @@ loaded. So what was written is read back, with the files beside it, and a tunnel
 out and ignored in `account.yaml`, with the reason.
 """
 
+import re
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -13,7 +14,6 @@ from datetime import date
 from fnmatch import translate
 from itertools import accumulate
 from json import dumps
-from re import compile as pattern
 from textwrap import indent
 
 from reconciler.files.load import load
@@ -32,7 +32,7 @@ MAX_TEXT = 900_000
 """Characters of one file, below the limit at which a file is refused unread."""
 
 _HEAD = "# What is live at Cloudflare, written by `reconciler import`.\n"
-_NO_ID = "0" * 32
+_NO_ID = "0" * 32  # stands for an account's id, and the day for today, where what was written is only read back
 _DAY = date(1, 1, 1)
 _UNWRITABLE = "its text holds characters that no file can hold"
 _UNEQUAL = "what was written for it does not read back equal"
@@ -86,7 +86,7 @@ def dump(
         head += "defaults:  # without those of the account\n" + indent(yaml_text(dict.fromkeys(defaults)), "  ")
     wanted = {t.name: t.settings for t in live.tunnels.values() if t.name not in declared}
     if account:
-        globs = [pattern(translate(rule.name)).match for rule in account.ignore if not rule.fields]
+        globs = [re.compile(translate(rule.name)).match for rule in account.ignore if not rule.fields]
         wanted = {
             name: settings
             for name, settings in wanted.items()
@@ -95,7 +95,7 @@ def dump(
     refused = {t.name: t.unreadable for t in live.tunnels.values() if t.unreadable and t.name in wanted}
     refused |= {name: _UNWRITABLE for name, settings in wanted.items() if not _writable(settings)}
     items = {name: _item(settings) for name, settings in wanted.items() if name not in refused}
-    while True:
+    while True:  # each round refuses one tunnel at least, or is the last
         files = _files({name: text for name, text in items.items() if name not in refused})
         texts = tuple(head + (f"tunnels:\n{''.join(file.values())}" if file else "tunnels: []\n") for file in files)
         own = account_file or SourceFile("account", account_text(_NO_ID, _ignored(refused)).encode())

@@ -78,7 +78,7 @@ class Excerpts:
         text = data.decode("utf-8", "replace").removeprefix("\ufeff")
         self._lines = split_lines(text)
         self._hidden: dict[int, list[_Span]] = {}
-        self._read = 0  # lines that the parser has seen all of
+        self._read = 0  # lines that the parser has got through
         if not screen(data, ""):
             with suppress(yaml.YAMLError, ValueError, _TooDeepError):
                 self._parse(LOADER(text).get_event)
@@ -98,7 +98,7 @@ class Excerpts:
     def _parse(self, get: Callable[[], Any]) -> None:
         def following() -> Any:
             event = get()
-            self._read = event.start_mark.line
+            self._read = event.start_mark.line  # of the lines before it every event is known
             return event
 
         while not isinstance(event := following(), yaml.StreamEndEvent):
@@ -115,7 +115,7 @@ class Excerpts:
             if hidden or kind is None or is_list or (is_model and not kind.short):
                 self._hide(event.start_mark, event.end_mark)
             return
-        if hidden and (event.anchor or event.tag):
+        if hidden and (event.anchor or event.tag):  # `psk: &s3cret {…}`: a key may begin with such a sign
             self._hide(event.start_mark, event.end_mark)
         is_mapping = isinstance(event, yaml.MappingStartEvent)
         while not isinstance(event := get(), yaml.MappingEndEvent | yaml.SequenceEndEvent):
@@ -138,8 +138,8 @@ class Excerpts:
         elif name not in _KNOWN and name != "<<":
             self._hide(event.start_mark, event.end_mark, name)
         secret = hidden or below is None or name in KEY_FIELDS
-        if secret:
-            self._hide(event.end_mark, event.end_mark)  # nothing; but a comment behind it may be a key
+        if secret:  # hides nothing here, but lets `line` hide a comment behind it: `psk: #s3cret`
+            self._hide(event.end_mark, event.end_mark)
         self._node(get(), get, below, hidden=secret, depth=depth)
 
     def _hide(self, start: Any, end: Any, name: str | None = None) -> None:

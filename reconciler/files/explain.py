@@ -56,6 +56,7 @@ def _unknown(found: Error, root: type[Written]) -> tuple[str, str, str]:
     if where in ("psk", "deliver_to", "token"):
         return "unknown-key", f"an unknown key in {where}", f"It can hold {', '.join(known)}."
     near = did_you_mean(name, known)
+    # `pre_shared_key: s3cret` is somebody's key in the repository, which weighs more than its name.
     of_tunnel = where in ("tunnels", "defaults") or (root is TunnelFile and not parent)
     if of_tunnel and near in ("", _MEANT_PSK) and _secret_like(name, found["input"]):
         problem = literal_key().context or {}
@@ -74,13 +75,6 @@ def _unknown(found: Error, root: type[Written]) -> tuple[str, str, str]:
     return "unknown-key", f"unknown key {shown(name)}", f"{near}Known here: {', '.join(known)}."
 
 
-def _shape(found: Error) -> tuple[str, str, str]:
-    wanted = _SHAPES[found["type"]]
-    value = found["input"]
-    given = {list: "a list", dict: "a mapping", type(None): "nothing"}.get(type(value), "text")
-    return "wrong-type", f"{given} where {wanted} belongs", f"Write {wanted} here."
-
-
 def _words(found: Error, root: type[Written]) -> tuple[str, str, str]:
     kind, loc = found["type"], found["loc"]
     if kind == "extra_forbidden":
@@ -92,8 +86,9 @@ def _words(found: Error, root: type[Written]) -> tuple[str, str, str]:
     if kind in _LENGTHS:
         return _LENGTHS[kind]
     if kind in _SHAPES:
-        return _shape(found)
-    return kind, found["ctx"]["summary"], found["ctx"]["detail"]
+        given = {list: "a list", dict: "a mapping", type(None): "nothing"}.get(type(found["input"]), "text")
+        return "wrong-type", f"{given} where {_SHAPES[kind]} belongs", f"Write {_SHAPES[kind]} here."
+    return kind, found["ctx"]["summary"], found["ctx"]["detail"]  # an error of our own, from `model.checks`
 
 
 def explain(document: Document, errors: Sequence[Error], root: type[Written]) -> list[Diagnostic]:
@@ -129,7 +124,7 @@ def without(value: Any, errors: Iterable[Error]) -> tuple[Any, dict[int | str, s
     for found in errors:
         scope, key = _cut(found["loc"])
         gone.setdefault(scope, set()).add(key)
-        if _SECRET.search(key):
+        if _SECRET.search(key):  # a key under a wrong name: do not say as well that the tunnel has none
             gone[scope].add("psk")
     root = {k: v for k, v in value.items() if k not in gone.get("", ())} if isinstance(value, dict) else {}
     if isinstance(root.get("defaults"), dict):
@@ -144,7 +139,7 @@ def _rest(item: Any, gone: set[str]) -> Any:
 
 
 def _cut(loc: Loc) -> tuple[int | str, str]:
-    """Which mapping loses which key for an error at a place."""
+    """Which mapping loses which key for an error at a place; `*` for a tunnel of which nothing is left."""
     scope = loc[1] if len(loc) > 1 and loc[0] == "tunnels" else loc[0] if len(loc) > 1 and loc[0] == "defaults" else ""
     if scope == "":
         return "", str(loc[0]) if loc else ""

@@ -35,7 +35,7 @@ _RESERVED_ASNS = (range(1), range(23456, 23457), range(65535, 65536), range(6555
 
 
 def warnings(groups: Iterable[Group], today: date) -> Iterator[Diagnostic]:
-    """All warnings about the accounts.
+    """All warnings about the accounts, account by account.
 
     Args:
         groups: The accounts.
@@ -181,7 +181,7 @@ def _not_public(text: str) -> str:
 
 def _asn(group: Group, entry: Entry) -> Iterator[Diagnostic]:
     asn = entry.asn
-    if asn is None:  # a range looks at each of its numbers for what is no number
+    if asn is None:  # `None in range(…)` would be compared with each number of the range
         return
     if asn == CLOUDFLARE_ASN or any(asn in reserved for reserved in _RESERVED_ASNS):
         summary = f"the AS number {asn} is {_CLOUDFLARES if asn == CLOUDFLARE_ASN else 'reserved'}"

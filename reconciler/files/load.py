@@ -1,4 +1,12 @@
-"""The texts of all files to desired state: parsed, typed, defaults merged, canonical, checked."""
+"""The texts of all files to desired state: parsed, typed, defaults merged, canonical, checked.
+
+One run tells all that is wrong, in every file. So what is wrong in a file is cut out, and the rest is checked on; a
+problem that only stands there because something was cut out is not told. What was cut is called `gone` here:
+
+    defaults: {bgp: 5}        gone["defaults"] = {"bgp"}      no tunnel is told that it lacks bgp.customer_asn
+    tunnels:
+      - {name: [], psk: x}    gone[0] = {"name", "psk"}       nor this one that it lacks a name or a key
+"""
 
 import posixpath
 import re
@@ -41,6 +49,7 @@ from reconciler.yaml.read import Document, DocumentError, Parsed, parse
 _NOTHING: frozenset[str] = frozenset()
 _REQUIRED = {path: path.split(".") for path in REQUIRED}
 _TEMPORARY = re.compile(r"\.[0-9a-f]{8}\.new\Z")
+"""How a sink ends the name of a file that it has not yet renamed (`secrets.file_sink`)."""
 _STAND_INS: Mapping[type, Mapping[str, Any]] = {
     AccountFile: {"account_id": "0" * 32, "prune": Plain("false")},
     TunnelFile: {"tunnels": []},
@@ -67,7 +76,7 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class _Read(Generic[File]):
-    """One file: what it holds without what is wrong in it, and the keys that are missing for that."""
+    """One file: what it holds without what is wrong in it, and the keys that are gone for that, by place."""
 
     parsed: Parsed
     value: File
@@ -87,13 +96,10 @@ def load(tree: Tree, today: date) -> Loaded:
     problems += check(groups)
     problems += warnings(groups, today)
     desired = tuple(
-        Desired(g.account, {e.declared.name: e.declared for e in sorted(g.entries, key=_name)}) for g in groups
+        Desired(g.account, {e.declared.name: e.declared for e in sorted(g.entries, key=lambda e: e.declared.name)})
+        for g in groups
     )
     return Loaded(desired, limited(problems), tuple(g.account for g in groups))
-
-
-def _name(entry: Entry) -> str:
-    return entry.declared.name
 
 
 def _unread(tree: Tree, groups: list[Group]) -> Iterator[Diagnostic]:
@@ -133,7 +139,7 @@ def _group(files: AccountFiles, problems: list[Diagnostic]) -> Group:
     """One account with its tunnels; what is wrong is added to `problems`."""
     read = _read(files.account_file, AccountFile, problems)
     defaults: Mapping[str, Any] = {}
-    gone = set(REQUIRED_OF_ALL)
+    gone = set(REQUIRED_OF_ALL)  # without its account file nobody knows what a tunnel inherits
     if read:
         defaults = written(read.value.defaults)
         gone = read.gone.get("defaults", set()) | read.gone.get("", set())
@@ -170,7 +176,7 @@ def _read(source: SourceFile | None, model: type[File], problems: list[Diagnosti
         return _Read(parsed, model.model_validate(value))
     except ValidationError as invalid:
         errors = invalid.errors(include_url=False)
-    from reconciler.files.explain import explain, without
+    from reconciler.files.explain import explain, without  # what most runs do not need is not loaded
 
     problems += explain(parsed.document, errors, model)
     rest, gone = without(value, errors)
@@ -233,8 +239,9 @@ def _entries(
     defaults = merge(defaults, written(read.value.defaults))
     gone = gone | read.gone.get("defaults", set()) | read.gone.get("", set()) & {"defaults"}
     for index, own in enumerate(read.value.tunnels):
+        # Most files have nothing wrong: then one empty set serves all tunnels.
         wrong = frozenset(gone | read.gone.get(index, set())) if gone or read.gone else _NOTHING
-        if "*" in wrong:
+        if "*" in wrong:  # it is no mapping at all
             continue
         tunnel = merge(defaults, written(own)) if defaults else written(own)
         for path in _lacking(tunnel):

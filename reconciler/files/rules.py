@@ -1,4 +1,8 @@
-"""Errors across the tunnels of an account and across accounts; what is only unwise is for `guides` to say."""
+"""Errors across the tunnels of an account and across accounts; what is only unwise is for `guides` to say.
+
+Each value alone is right, and together they can't be: two tunnels of one name, networks that overlap, renames in a
+circle. Cloudflare would refuse some of these in the middle of an apply, and take others that then carry no traffic.
+"""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -95,7 +99,10 @@ def _names(entries: Iterable[Entry]) -> Iterator[Diagnostic]:
 
 
 def _span(text: str, family: int) -> tuple[int, int]:
-    """First address, and last one negated, of the network of an interface address: wider ones sort first."""
+    """First address, and last one negated, of the network of an interface address.
+
+    So of two that begin alike the wider one sorts first.
+    """
     host, _, length = text.partition("/")
     rest = _RESTS[length]
     last = int.from_bytes(inet_pton(family, host)) | rest
@@ -103,7 +110,10 @@ def _span(text: str, family: int) -> tuple[int, int]:
 
 
 def _overlaps(entries: Sequence[Entry], path: str, family: int) -> Iterator[Diagnostic]:
-    """Networks are nested or apart, so the one that reaches furthest holds the next one or none does."""
+    """Two networks are nested or apart. So in order of their beginnings one look is enough for each.
+
+    If it begins inside any network before it, it begins inside the one that reaches furthest.
+    """
     spans = sorted(
         (
             (*_span(text, family), index)
@@ -114,7 +124,7 @@ def _overlaps(entries: Sequence[Entry], path: str, family: int) -> Iterator[Diag
     reach = widest = -1
     for start, end, index in spans:
         if start <= reach:
-            other, later = (entries[n] for n in sorted((widest, index)))
+            other, later = (entries[n] for n in sorted((widest, index)))  # in the order of files and lines
             yield error(
                 "overlapping-network",
                 f"{shown(str(later.declared.settings[path]))} overlaps another tunnel's network",
@@ -136,7 +146,7 @@ def _identities(entries: Iterable[Entry]) -> Iterator[Diagnostic]:
         )
         if not identity or not endpoint:
             continue
-        other = first.setdefault((identity.lower(), endpoint), entry)
+        other = first.setdefault((identity.lower(), endpoint), entry)  # domain names know no case
         if other is not entry:
             place = other.at("custom_remote_identities", "fqdn_id")
             yield error(
@@ -149,6 +159,7 @@ def _identities(entries: Iterable[Entry]) -> Iterator[Diagnostic]:
 
 
 def _renames(entries: Iterable[Entry]) -> Iterator[Diagnostic]:
+    """A name can be taken over once. In a circle nobody's new name is free, so nobody can begin."""
     claimed: dict[str, Entry] = {}
     former: dict[str, str] = {}
     for entry in entries:
@@ -188,6 +199,7 @@ def _in_cycles(former: Mapping[str, str]) -> Iterator[str]:
 
 
 def _ownership(account: Account, named: Mapping[str, Entry]) -> Iterator[Diagnostic]:
+    """What the account file gives up or leaves to others, a tunnel file must not claim."""
     for name, place in account.removed.items():
         if name in named:
             detail = f"{named[name].at('name')} declares it. Remove one of the two."
