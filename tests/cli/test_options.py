@@ -440,6 +440,38 @@ NO_TOKENS = {
     "Bearer secret-token": "the value of CLOUDFLARE_API_TOKEN begins like a header",
     "bearer:secret-token": "the value of CLOUDFLARE_API_TOKEN begins like a header",
     "Authorization: Bearer secret-token": "the value of CLOUDFLARE_API_TOKEN begins like a header",
+    **dict.fromkeys(
+        (
+            "***",
+            "<token>",
+            "[token]",
+            "{token}",
+            "{{ token }}",
+            "op://vault/item/token",
+            "env:CF",
+            "secret-token,",
+            "=",
+            "a=b",
+        ),
+        "the value of CLOUDFLARE_API_TOKEN holds blanks or other characters that no token has",
+    ),
+    **dict.fromkeys(
+        (
+            " changeme ",
+            "CHANGE-ME",
+            "null",
+            "None",
+            "undefined",
+            "todo",
+            "xxx",
+            "XXXXXXXX",
+            "your-api-token",
+            "your_token_here",
+        ),
+        "the value of CLOUDFLARE_API_TOKEN is a placeholder",
+    ),
+    "' changeme '": "the value of CLOUDFLARE_API_TOKEN stands in quotes",
+    " ${CF_TOKEN} ": "the value of CLOUDFLARE_API_TOKEN is the name of a variable",
 }
 
 
@@ -461,10 +493,30 @@ def test_the_message_of_a_token_that_can_be_none_is_whole_in_text_too(world: Wor
     assert f"error: {NO_TOKENS[token]}. Account prod needs it. " in ran.out
 
 
-@pytest.mark.parametrize("token", ["TOKEN", "-_aB3" * 8, "cfut_" + "aB3" * 13, "BEARER-1", "tokens", "A_b"])
+@pytest.mark.parametrize(
+    "token",
+    [
+        "TOKEN",
+        "-_aB3" * 8,
+        "cfut_" + "aB3" * 13,
+        "BEARER-1",
+        "tokens",
+        "A_b",
+        "a.b~c+d/e-f==",
+        "x",
+        "nullify",
+        "myself",
+    ],
+)
 def test_what_can_be_a_token_is_sent(world: World, token: str) -> None:
     world.declare(tunnel(1))
     assert world.run("plan", env={"CLOUDFLARE_API_TOKEN": token}).code == 0
+
+
+def test_a_placeholder_is_hidden_nowhere(world: World) -> None:
+    world.declare(tunnel(1, description="changeme"))
+    ran = world.bare("plan", "--sandbox", env={"CLOUDFLARE_API_TOKEN": "changeme"})
+    assert (ran.code, "changeme" in ran.out) == (0, True)
 
 
 def test_a_wrong_token_stops_the_accounts_with_a_right_one_before_any_call(world: World) -> None:
