@@ -1,1 +1,7 @@
-"""Pure: from plans, verdicts and lists to the `Report` that every format draws."""
+"""Pure: from plans, verdicts and lists to the `Report` that every format draws.
+
+values     the report: what every format draws, and what the JSON format is word by word
+make       from plans and from how they ended to a report
+drift      a plan as drift: classes, severities, ages, ways out
+outcome    how a run ends: names, exit codes, which of several it is
+"""

@@ -13,16 +13,19 @@ from reconciler.report.make import change_report, planned
 from reconciler.report.values import AccountReport, ChangeReport, DriftClass, Report, Resolved, WaysOut
 
 _CLASSES: dict[Action, DriftClass] = {Action.UPDATE: "changed", Action.CREATE: "missing", Action.DELETE: "unmanaged"}
-_WEIGHT = {concern: weight for weight, concern in enumerate(Severity)}  # declared gravest first
+_RANK = {severity: rank for rank, severity in enumerate(Severity)}  # declared gravest first
 
 
 def _severity(change: Change) -> Severity:
-    """The weightiest concern among the differing fields; a stranger is security, a missing tunnel traffic."""
+    """The gravest severity among the differing fields.
+
+    A tunnel that nobody declares is somebody's way in (security); one that is missing carries nothing (traffic).
+    """
     if change.action is Action.DELETE:
         return Severity.SECURITY
     if change.action is Action.CREATE:
         return Severity.TRAFFIC
-    return min((severity_of(f.path) for f in change.fields), key=_WEIGHT.__getitem__, default=Severity.COSMETIC)
+    return min((severity_of(f.path) for f in change.fields), key=_RANK.__getitem__, default=Severity.COSMETIC)
 
 
 def drift_report(

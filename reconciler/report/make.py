@@ -1,4 +1,11 @@
-"""The report of a run and of each of its accounts, made from plans and from how they ended."""
+"""The report of a run and of each of its accounts, made from plans and from how they ended.
+
+Each command tells its accounts with one of these, and `report_of` puts them together:
+
+    unread                   there is no plan, for the list could not be had
+    planned, checked         a plan, and what the server said of it when it was asked
+    applied, with_keys       how each change ended, then how each generated key was delivered
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -74,13 +81,18 @@ def unread(account: Account, stop: "Stop") -> AccountReport:
     )
 
 
-def planned(plan: "Plan", outcome: Outcome) -> AccountReport:
-    """An account's plan."""
-    return _planned(plan, outcome, plan.unreadable)
+def planned(plan: "Plan", outcome: Outcome, unreadable: tuple[LeftAlone, ...] | None = None) -> AccountReport:
+    """An account's plan.
 
-
-def _planned(plan: "Plan", outcome: Outcome, unreadable: tuple[LeftAlone, ...]) -> AccountReport:
+    Args:
+        plan: The plan.
+        outcome: What it is otherwise; with a tunnel that can't be read it is an error.
+        unreadable: Tunnels that can't be read, by a later list than the plan's.
+    """
     account, tunnels = plan.desired.account, plan.desired.tunnels
+    unreadable = plan.unreadable if unreadable is None else unreadable
+    held_back = ", ".join(c.name for c in plan.held_back)
+    held_back_notes = [f"--no-delete leaves these out: {held_back}."] if held_back else []
     return AccountReport(
         account=account.name,
         account_id=account.account_id,
@@ -93,7 +105,7 @@ def _planned(plan: "Plan", outcome: Outcome, unreadable: tuple[LeftAlone, ...]) 
         ignored=plan.ignored,
         not_checked=unreadable,
         keys=tuple(key_report(tunnels[name], Verdict(Result.UNKNOWN, why)) for name, why in plan.doubts.items()),
-        notes=(*plan.notes, *_held_back_note(plan)),
+        notes=(*plan.notes, *held_back_notes),
         error=_unreadable(unreadable),
         paused=account.paused,
         total=len(plan.live.tunnels),
@@ -130,11 +142,6 @@ def key_report(target: Declared, verdict: Verdict | None = None) -> KeyStatus:
     )
 
 
-def _held_back_note(plan: "Plan") -> list[str]:
-    names = ", ".join(c.name for c in plan.held_back)
-    return [f"--no-delete leaves these out: {names}."] if names else []
-
-
 def checked(plan: "Plan", found: "Checked") -> AccountReport:
     """An account's plan with what the server said of it."""
     report = planned(plan, _checked_outcome(found))
@@ -165,9 +172,8 @@ def _checked_outcome(found: "Checked") -> Outcome:
 
 def applied(plan: "Plan", ended: "Applied") -> AccountReport:
     """An account after apply: a verdict per change, and whether it converged."""
-    report = _planned(plan, _applied_outcome(ended), ended.unreadable)
-    strangers = _strangers(plan, ended)
-    notes = (*report.notes, *ended.notes, *strangers)
+    report = planned(plan, _applied_outcome(ended), ended.unreadable)
+    notes = (*report.notes, *ended.notes, *_strangers(plan, ended))
     problem = _stop_problem(ended.stop, plan.desired.account) if ended.stop is not None else report.error
     changes = applied_reports(plan.changes, ended.verdicts, plan.held_back)
     return report.model_copy(update={"changes": changes, "notes": notes, "error": problem})
@@ -185,6 +191,7 @@ def with_keys(report: AccountReport, plan: "Plan", verdicts: Mapping[str, Verdic
     wrong = {name: verdict for name, verdict in found.items() if verdict != APPLIED}
     made = {c.name for c in report.changes if c.action == Action.CREATE and c.outcome == Result.APPLIED}
 
+    # A tunnel made without its key is not done: of those the change says it, of all others an entry of its own.
     def judged(change: ChangeReport) -> ChangeReport:
         verdict = wrong.get(change.name) if change.name in made else None
         return change.model_copy(update={"outcome": verdict.result, "error": verdict.problem}) if verdict else change
@@ -211,6 +218,7 @@ def _applied_outcome(ended: "Applied") -> Outcome:
 
 def _strangers(plan: "Plan", ended: "Applied") -> list[str]:
     """Differences that the last list shows and this run did not make: somebody else was there meanwhile."""
+    # What this run created has got an id, and so another ref than in the plan: its name tells it.
     ours = {c.ref for c in plan.changes} | {c.name for c in plan.changes}
     names = ", ".join(c.name for c in ended.left or () if c.ref not in ours and c.name not in ours)
     return [f"Changed by somebody else meanwhile: {names}. Run plan again."] if names else []
@@ -254,7 +262,7 @@ def with_diagnostics(report: Report, found: Iterable[Diagnostic], outcome: Outco
 
 
 def _summary_of(accounts: Sequence[AccountReport]) -> Summary:
-    """Counts over all accounts; deletes that `--no-delete` left out are not counted."""
+    """Counts over all accounts; deletes that `--no-delete` left out (`applied_reports`) are not counted."""
     changes = [c for a in accounts for c in a.changes if c.error is None or c.error.code != "no-delete"]
     actions = Counter(change.action for change in changes)
     return Summary(

@@ -1,4 +1,7 @@
-"""How a run ends: the names of its outcomes, their exit codes, and which of several it is."""
+"""How a run ends: the names of its outcomes, their exit codes, and which of several it is.
+
+Scripts and workflows decide by the exit code, so one run has one outcome, whatever its accounts met.
+"""
 
 from typing import Literal
 
