@@ -6,7 +6,6 @@ from reconciler.api.call import (
     Ambiguous,
     Answered,
     Call,
-    CallOutcome,
     Conversation,
     Denied,
     NotSent,
@@ -45,23 +44,32 @@ def create(run: Run, changes: Iterable[Change]) -> Conversation[None]:
     """Create these tunnels.
 
     A create is the one write that must not be repeated blindly: names need not be unique, so a second one may make a
-    second tunnel. One whose answer was lost is adopted when exactly one tunnel with its name and addresses is listed
-    under an id that was not there before, and sent again only after two lists, some seconds apart, that both lack it. A
-    refusal of one that was sent again may come from its own first try, and one in an answer that calls itself a success
-    says nothing: so the list decides about those too.
+    second tunnel. One whose answer was lost has worked when exactly one tunnel with its name and addresses is listed
+    under an id that was not there before. It is sent again only after two lists, some seconds apart, that both lack it.
+    A refusal of one that was sent again may come from its own first try, and one in an answer that calls itself a
+    success says nothing: so the list decides about those too.
     """
     pending = run.ready(run.left_to_do(changes, lambda change, _: taken_meanwhile(run, change)))
     for attempt in range(TRIES):
         if not pending:
             return
-        outcomes = yield from run.send([_call(run, c) for c in pending])
+        # The empty id: a tunnel that is to be made has none yet, and there is one key in the call.
+        keys = [{"": key} if (key := run.psk_of(change)) else {} for change in pending]
+        calls = [Call(Verb.CREATE, body=nested(c.target), psks=psks) for c, psks in zip(pending, keys, strict=True)]
+        outcomes = yield from run.send(calls)
         resent = attempt > 0
         unsure: _Unsure = []
         for change, outcome in zip(pending, outcomes, strict=True):
-            if isinstance(outcome, Ambiguous) or (isinstance(outcome, Refused) and (resent or contradicts(outcome))):
-                unsure.append((change, outcome))
-            else:
-                _settle(run, change, outcome)
+            match outcome:
+                case Answered():
+                    run.decide([change], APPLIED)
+                    run.made.add(change.ref)
+                case Denied() | NotSent():
+                    run.settle_unsent([change], outcome)
+                case Refused() if not resent and not contradicts(outcome):
+                    run.decide([change], Verdict(Result.FAILED, problem_of(outcome)))
+                case Refused() | Ambiguous():
+                    unsure.append((change, outcome))
         pending = (yield from find(run, unsure, again=attempt + 1 < TRIES)) if unsure else []
 
 
@@ -72,23 +80,6 @@ def taken_meanwhile(run: Run, change: Change) -> Verdict | None:
     return Verdict(Result.FAILED, _TAKEN) if run.stand_in(change, run.live) else None
 
 
-def _call(run: Run, change: Change) -> Call:
-    key = run.psk_of(change)
-    keys = {"": key} if key else {}
-    return Call(Verb.CREATE, body=nested(change.target), psks=keys)
-
-
-def _settle(run: Run, change: Change, outcome: CallOutcome) -> None:
-    match outcome:
-        case Answered():
-            run.decide([change], APPLIED)
-            run.made.add(change.ref)
-        case Denied() | NotSent():
-            run.settle_unsent([change], outcome)
-        case Refused() | Ambiguous():
-            run.decide([change], Verdict(Result.FAILED, problem_of(outcome)))
-
-
 def find(run: Run, unsure: _Unsure, *, again: bool) -> Conversation[list[Change]]:
     """Decide lost creates from the list; returns those to send again, which two agreeing lists lack.
 
@@ -97,37 +88,34 @@ def find(run: Run, unsure: _Unsure, *, again: bool) -> Conversation[list[Change]
         unsure: Creates with the answers that could not be believed.
         again: Whether they may be sent once more; else what no list decides is unknown.
     """
-    adopted: dict[str, Change] = {}
+    found: dict[str, Change] = {}
     for last in (False, True):
         live = yield from run.observe()
         if live is None:
             break
-        unsure = [(c, o) for c, o in unsure if not _recognise(run, c, o, live, adopted)]
+        unsure = [(c, o) for c, o in unsure if not _recognise(run, c, o, live, found)]
         if unsure and not last:
             yield Pause(AGREEMENT_SECONDS, "before a second list that must agree with the first")
         elif not unsure:
             break
-    yield from _set_psks_again(run, adopted)
-    again = again and run.stop is None
-    _give_up(run, [(c, o) for c, o in unsure if not again or isinstance(o, Refused)])
-    return [c for c, o in unsure if again and isinstance(o, Ambiguous)]
-
-
-def _give_up(run: Run, unsure: _Unsure) -> None:
-    """What no list decided: a refusal stands, a lost answer stays unknown."""
+    yield from _set_psks_again(run, found)
+    missing = []
     for change, outcome in unsure:
-        if isinstance(outcome, Ambiguous):
-            run.unknown([change], outcome)
-        else:
+        if isinstance(outcome, Refused):  # no list shows that it worked, so the refusal stands
             run.decide([change], Verdict(Result.FAILED, problem_of(outcome)))
+        elif again and run.stop is None:
+            missing.append(change)
+        else:
+            run.unknown([change], outcome)
+    return missing
 
 
-def _recognise(run: Run, change: Change, outcome: Ambiguous | Refused, live: Live, adopted: dict[str, Change]) -> bool:
-    """True when the list decides this lost create: adopted, or its name or network is taken by something else."""
+def _recognise(run: Run, change: Change, outcome: Ambiguous | Refused, live: Live, found: dict[str, Change]) -> bool:
+    """True when the list decides this lost create: it is found, or its name or network is taken by something else."""
     named = [t for t in live.tunnels.values() if t.name == change.name]
     ours = [t for t in named if is_ours(run, change, t)]
     if len(ours) == 1:
-        adopted[ours[0].id] = change
+        found[ours[0].id] = change
         run.decide([change], APPLIED)
         return True
     other = run.stand_in(change, live)
@@ -170,17 +158,21 @@ def _altered(change: Change, other: LiveTunnel) -> Problem:
     return Problem("network-taken", message, remedy)
 
 
-def _set_psks_again(run: Run, adopted: dict[str, Change]) -> Conversation[None]:
-    """Set the keys of adopted tunnels again: setting the same value twice is harmless, a missing key is an outage.
+def _set_psks_again(run: Run, found: dict[str, Change]) -> Conversation[None]:
+    """Set the keys of tunnels that a list showed: setting the same value twice is harmless, a missing key is an outage.
 
     It also settles whose key a tunnel has that was, after all, made by somebody else at the same time.
+
+    Args:
+        run: The account's state.
+        found: The creates that a list shows as done, by the id of the tunnel.
     """
-    keys = {tunnel_id: key for tunnel_id, c in adopted.items() if (key := run.psk_of(c))}
+    keys = {tunnel_id: key for tunnel_id, c in found.items() if (key := run.psk_of(c))}
     verdicts = {} if run.stop is not None else (yield from set_psks(keys, run.send))
     for tunnel_id, key in sorted(keys.items()):
         problem = verdicts[key].problem if key in verdicts else run.stopped()
         if problem is not None:
-            change = adopted.pop(tunnel_id)
+            change = found.pop(tunnel_id)
             run.unproved(change, f"{_NO_ANSWER}, and its key was not set again: {problem.message}")
             run.final.add(change.ref)
-    run.made |= {change.ref for change in adopted.values()}
+    run.made |= {change.ref for change in found.values()}

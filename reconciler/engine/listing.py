@@ -1,4 +1,11 @@
-"""Reading an account's list, when null may stand for an empty one."""
+"""Reading an account's list, when null may stand for an empty one.
+
+    Send(LIST)    {"ipsec_tunnels": null}    an account without tunnels, or a failure?
+    Pause(5.0)
+    Send(LIST)    {"ipsec_tunnels": null}    it says so again: there are none
+
+Taken for empty by mistake, an account would get all its tunnels a second time.
+"""
 
 from collections.abc import Collection
 
@@ -13,13 +20,16 @@ _SHOWN = 5
 
 
 def read_list(seen: Collection[str] = ()) -> Conversation[CallOutcome]:
-    """List an account once; the live tunnels, or why they can't be had.
+    """List an account; the live tunnels, or why they can't be had.
 
     Servers written in Go list an account without tunnels as null, and null could as well stand for a failure. So it is
     believed only when a second list some seconds later says the same, and never while there must be tunnels.
 
     Args:
         seen: Ids of tunnels that an earlier list of this run showed and that this run did not delete.
+
+    Returns:
+        `Answered` with `live`; else the outcome of the call, or a `Refused` of our own for a null that can't be true.
     """
     outcome = yield from _list()
     if not _is_null(outcome):

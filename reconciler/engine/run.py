@@ -30,10 +30,10 @@ from reconciler.plan.claims import NETWORKS, claims, clash
 from reconciler.plan.diff import Change
 
 TRIES = 4
-"""How often one write is sent in all when its outcome stays ambiguous."""
+"""How often one write is sent at most, when its outcome is ambiguous each time."""
 
 BACKOFF = (2.0, 4.0, 8.0)
-"""Seconds between looking at the list and sending an ambiguous write again, for each time but the first."""
+"""Seconds before an ambiguous write is sent for the second, third and fourth time."""
 
 
 def name_changed(change: Change, kept: str, message: str) -> Problem:
@@ -92,8 +92,10 @@ class Run:
         self.wrote = False
         self.passing: dict[str, Settings] = {}
         self.answered: dict[str, Settings] = {}
+        # Together they say which tunnels a list must hold, so that null is not taken for an empty account.
         self._seen = set(plan.live.tunnels)
-        self._deleted: set[str | None] = set()
+        self._deleted: set[str | None] = set()  # surely or perhaps
+        # By ref, the other members of a change's cycle.
         self._mates = {c.ref: frozenset(m.ref for m in g) - {c.ref} for g in plan.phases.updates for c in g}
 
     def psk_of(self, change: Change) -> str | None:
@@ -160,7 +162,7 @@ class Run:
             judge: The verdict on a change whose tunnel is now listed so, or not at all; None when it is to be sent.
         """
         pending = list(changes)
-        if self.live is self.plan.live:
+        if self.live is self.plan.live:  # not read again: nothing can be new
             return pending
         found = {change.ref: judge(change, self.live.tunnels.get(change.ref)) for change in pending}
         self.verdicts.update((ref, verdict) for ref, verdict in found.items() if verdict is not None)
@@ -176,12 +178,12 @@ class Run:
             self.verdicts[change.ref] = verdict
 
     def unknown(self, changes: Iterable[Change], outcome: Ambiguous | Refused) -> None:
-        """Their write may have been carried out and no list could tell."""
+        """Say of these changes that their write may have been carried out, and that no list could tell."""
         remedy = "Run apply again: it lists the account first and continues from what is there."
         self.decide(changes, Verdict(Result.UNKNOWN, problem_of(outcome, remedy)))
 
     def unproved(self, change: Change, why: str) -> None:
-        """A tunnel to create that a list shows, while no answer says that this run made it, or set its key.
+        """Decide about a create whose tunnel is listed, while no answer says that this run made it, or set its key.
 
         Whoever made it may have given it another key: the one that is meant for it must not be taken for the one it
         has. So a create is `applied` only if the key that went with it is surely in force.
@@ -213,7 +215,7 @@ class Run:
         sendable = []
         for change in changes:
             needs = self.plan.phases.needs.get(change.ref, frozenset()) | self._mates.get(change.ref, frozenset())
-            unmet = sorted(k for k in needs - together if self.verdicts.get(k) != APPLIED)
+            unmet = sorted(ref for ref in needs - together if self.verdicts.get(ref) != APPLIED)
             if self.stop is not None:
                 self.verdicts[change.ref] = Verdict(Result.SKIPPED, self.stopped())
             elif unmet:
@@ -222,9 +224,9 @@ class Run:
                 sendable.append(change)
         return sendable
 
-    def _waits_for(self, keys: list[str]) -> Problem:
+    def _waits_for(self, refs: list[str]) -> Problem:
         names = {c.ref: c.previous_name or c.name for c in self.plan.changes}
-        holders = ", ".join(names[k] for k in keys)
+        holders = ", ".join(names[ref] for ref in refs)
         return Problem("needs-earlier", f"it needs a name, network or identity that {holders} still holds")
 
     def stopped(self) -> Problem:
@@ -234,6 +236,6 @@ class Run:
         return stop if isinstance(stop, Problem) else problem_of(stop)
 
     def settle_unsent(self, changes: Iterable[Change], outcome: Denied | NotSent) -> None:
-        """A call that was not carried out: refused for the token, or never sent."""
+        """Decide about changes whose call was not carried out: the token was refused, or it was never sent."""
         result = Result.FAILED if isinstance(outcome, Denied) else Result.SKIPPED
         self.decide(changes, Verdict(result, problem_of(outcome)))

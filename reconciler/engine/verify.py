@@ -1,4 +1,9 @@
-"""Verification: list again, diff again; only an empty difference is success."""
+"""Verification: list again, diff again; only an empty difference is success.
+
+What an answer says of a write is a claim, and what the list shows is the fact: a server may drop a field that it took,
+or keep what it was told to remove. So the last list corrects the verdicts. (API: it is not documented whether a
+list shows a write at once, so a list may be read several times before it counts.)
+"""
 
 from collections.abc import Collection, Mapping
 
@@ -16,7 +21,7 @@ PATIENCE = (1.0, 2.0, 4.0, 8.0, 15.0)
 """Seconds between readings while a list may lag behind what this run wrote: 30 in all."""
 
 _GUESSED = frozenset({"not-modified", "changed-meanwhile"})
-"""Codes of verdicts that were guessed, since neither answer nor list said what was done; a later list may know why."""
+"""Codes of verdicts that were guessed, since neither answer nor list said why. The last list may know better."""
 
 
 def verify(run: Run) -> Conversation[tuple[Change, ...] | None]:
@@ -28,8 +33,8 @@ def verify(run: Run) -> Conversation[tuple[Change, ...] | None]:
     Returns:
         What still differs, or None when no trusted list could be had.
     """
-    doubtful = True
-    for wait in (*PATIENCE, None):
+    doubtful = True  # until a second list confirms what answers did not say
+    for wait in (*PATIENCE, None):  # None: the last reading counts, whatever it shows
         live = yield from run.observe()
         if live is None:
             return None
@@ -50,17 +55,18 @@ def verify(run: Run) -> Conversation[tuple[Change, ...] | None]:
 
 def _origins(run: Run, left: tuple[Change, ...]) -> list[tuple[Change, Change]]:
     """The changes of this run that should have made differences go away, each with the one that is left."""
-    by_key = {c.ref: c for c in run.plan.changes}
+    by_ref = {c.ref: c for c in run.plan.changes}
+    # A create has another ref once its tunnel is there: the id in place of +name.
     by_name = {c.name: c for c in run.plan.changes if c.action is not Action.DELETE}
-    found = [(by_key.get(one.ref) or by_name.get(one.name), one) for one in left]
+    found = [(by_ref.get(one.ref) or by_name.get(one.name), one) for one in left]
     return [(change, one) for change, one in found if change is not None]
 
 
 def _may_lag(run: Run, change: Change, live: Live, names: Collection[str]) -> bool:
-    """True when what is left of a change is in something this run wrote and the list shows no trace of the write yet.
+    """True when this run wrote what still differs, and the list shows no trace of the write yet.
 
-    A tunnel that came or went leaves its trace by being there; one that was updated, by the values that the answer gave
-    or by its time of modification. Waiting for anything else would not change what the list says.
+    The trace of a create or a delete is that the tunnel is there or gone. That of an update is the values that its
+    answer gave, or a new time of modification. With a trace the list is up to date, and waiting would not change it.
     """
     if run.verdicts.get(change.ref) != APPLIED or change.ref in run.final:
         return False
@@ -83,12 +89,13 @@ def _correct(run: Run, live: Live, differing: Mapping[str, Change]) -> None:
 
     Where the answer already said why something was not done, its words stay: they are Cloudflare's own.
     """
-    dark = {key: t.reason for t in unreadable(run.plan, live) for key in (t.id, f"+{t.name}")}
+    # By both refs that its change may have: that of an update, and that of a create.
+    unread = {ref: t.reason for t in unreadable(run.plan, live) for ref in (t.id, f"+{t.name}")}
     for change in run.plan.changes:
         one = differing.get(change.ref)
-        if change.ref in dark:
+        if change.ref in unread:
             if run.verdicts.get(change.ref) in (APPLIED, THERE):
-                run.verdicts[change.ref] = Verdict(Result.UNKNOWN, Problem("unreadable-tunnel", dark[change.ref]))
+                run.verdicts[change.ref] = Verdict(Result.UNKNOWN, Problem("unreadable-tunnel", unread[change.ref]))
         elif one is None and change.ref not in run.final:
             if change.action is Action.CREATE and run.verdicts.get(change.ref) != APPLIED:
                 run.unproved(change, "a list shows the tunnel, but no answer said that this run made it")
