@@ -22,6 +22,8 @@ _MASK = "***"
 _NAME_LIMIT = 48
 _NAMED = 10
 _ITEMS = 20
+_WHOLE = 20
+"""Problems of the files that are told with the line that they are about."""
 _INDENT = 6
 _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36"}
 ACTION_COLOR = {"create": "green", "update": "yellow", "delete": "red"}
@@ -81,7 +83,7 @@ def text(report: Report, *, width: int | None = None, color: bool = False, line_
     drift = report.command == "drift"
     blocks = [[paint(words.SANDBOX, "yellow")]] if report.sandbox else []
     blocks += [_verdict(report, paint)] if drift else []
-    blocks += [[line for found in report.diagnostics for line in problem(found, line_of, paint)]]
+    blocks += [list(_diagnostics(report.diagnostics, line_of, paint))]
     if report.command == "accounts":
         blocks.append(_account_rows(report))
     else:
@@ -122,15 +124,25 @@ def _ending(report: Report, paint: Paint) -> list[str]:
     return [*found, *_verdict(report, paint)]
 
 
-def problem(diagnostic: DiagnosticReport, line_of: LineOf | None, paint: Paint) -> list[str]:
-    """One diagnostic as `file:line:column: error: … [code]`, then its source line."""
-    place = f"{terminal(str(diagnostic.location))}: " if diagnostic.location else ""
-    severity = paint(f"{diagnostic.severity}:", WEIGHT_COLOR[diagnostic.severity])
-    said = f"{diagnostic.summary}. {diagnostic.detail} [{diagnostic.code}]"
-    found = [f"{paint(place, 'bold')}{severity} {terminal(said)}"]
-    if line_of and diagnostic.location:
-        found += _source(diagnostic.location, line_of, said, paint)
-    return found
+def _diagnostics(found: Sequence[DiagnosticReport], line_of: LineOf | None, paint: Paint) -> Iterator[str]:
+    """Each as `file:line:column: error: … [code]`, then its source line.
+
+    The same slip in hundreds of files is no reason to say the same hundreds of times: all keep place, summary and code.
+    """
+    told = set()
+    for number, one in enumerate(found):
+        place = f"{terminal(str(one.location))}: " if one.location else ""
+        severity = paint(f"{one.severity}:", WEIGHT_COLOR[one.severity])
+        whole = number < _WHOLE
+        detail = f". {one.detail}" if whole or one.detail not in told else ""
+        told.add(one.detail)
+        said = f"{one.summary}{detail} [{one.code}]"
+        yield f"{paint(place, 'bold')}{severity} {terminal(said)}"
+        if whole and line_of and one.location:
+            yield from _source(one.location, line_of, said, paint)
+    if len(found) > _WHOLE:
+        yield ""
+        yield f"After the first {_WHOLE} problems no lines are quoted, and advice is not repeated; -o json has it all."
 
 
 def _source(place: Location, line_of: LineOf, said: str, paint: Paint) -> list[str]:

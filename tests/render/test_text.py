@@ -127,6 +127,31 @@ def test_a_line_that_tells_nothing_is_not_shown(parts: tuple[Part, ...] | None) 
     assert not [line for line in render(found, "text", line_of=lambda *_: parts).splitlines() if " | " in line]
 
 
+def test_every_problem_has_a_line_and_the_first_twenty_all_that_there_is_to_say() -> None:
+    several = [error("c", f"C{n}", "Why." if n % 2 else "How.", Location("a", n, 1)) for n in range(1, 23)]
+    several.append(error("c", "C23", "Other.", Location("a", 23, 1)))
+    found = replace(INVALID, diagnostics=tuple(several))
+    lines = render(found, "text", line_of=lambda *_: (Part("x"),)).splitlines()
+    assert lines[57:] == [
+        "a:20:1: error: C20. How. [c]",
+        "   20 | x",
+        "      | ^",
+        "a:21:1: error: C21 [c]",
+        "a:22:1: error: C22 [c]",
+        "a:23:1: error: C23. Other. [c]",
+        "",
+        "After the first 20 problems no lines are quoted, and advice is not repeated; -o json has it all.",
+        "",
+        *lines[-1:],
+    ]
+
+
+def test_twenty_problems_are_told_whole() -> None:
+    several = tuple(error("c", f"C{n}", "Why.", Location("a", n, 1)) for n in range(1, 21))
+    said = render(replace(INVALID, diagnostics=several), "text")
+    assert (said.count(". Why. [c]"), "After the first" in said) == (20, False)
+
+
 def test_colour_only_adds_escapes() -> None:
     for report in SAMPLES.values():
         coloured = render(report, "text", color=True)
