@@ -14,7 +14,7 @@ from reconciler.cli.files import load_files
 from reconciler.cli.keys import Keys
 from reconciler.cli.lock import lock_accounts
 from reconciler.cli.named import read_file
-from reconciler.cli.plan import (
+from reconciler.cli.planning import (
     Planned,
     Stopped,
     plan_account,
@@ -30,7 +30,7 @@ from reconciler.model.problems import Problem, error
 from reconciler.model.verdict import Result
 from reconciler.plan.build import Plan
 from reconciler.plan.saved import check_saved
-from reconciler.report.make import applied, planned, with_keys
+from reconciler.report.make import applied, checked, planned, with_keys
 from reconciler.report.outcome import Outcome, worst
 from reconciler.report.values import AccountReport, Report
 
@@ -113,13 +113,11 @@ def _without_refused(
     ctx: Context, clients: Clients, found: Sequence[Planned | Stopped]
 ) -> tuple[Planned | Stopped, ...]:
     """Without the plans of accounts in which the server refuses a change, or that moved meanwhile."""
-    wrong = {c.account: c for c in server_check(ctx, clients, _ready(found)) if c.outcome != "ok"}
-
-    def one(before: Planned | Stopped) -> Planned | Stopped:
-        account = before.plan.desired.account if isinstance(before, Planned) else before.account
-        return Stopped(account, wrong[account.name]) if account.name in wrong else before
-
-    return tuple(map(one, found))
+    plans = _ready(found)
+    said = server_check(ctx, clients, plans)
+    reports = [checked(plan, said[plan.desired.account.name]) for plan in plans]
+    wrong = {report.account: report for report in reports if report.outcome != "ok"}
+    return tuple(Stopped(one.account, wrong[one.account.name]) if one.account.name in wrong else one for one in found)
 
 
 def _ready(found: Sequence[Planned | Stopped]) -> list[Plan]:
@@ -136,8 +134,7 @@ def _safely(ctx: Context, clients: Clients, keys: Keys, one: Planned | Stopped, 
     try:
         return _account(ctx, clients, keys, one, watch)
     except Exception as bug:  # noqa: BLE001 - whatever it is, it has its exit code
-        account = one.plan.desired.account if isinstance(one, Planned) else one.account
-        ctx.output.show_bug(bug, f"account {account.name}")
+        ctx.output.show_bug(bug, f"account {one.account.name}")
         problem = Problem("internal", "internal error; what was done here is not known", "Run plan to see.")
         return Ended(_waiting(one, "internal").model_copy(update={"error": problem}), written=True)
 

@@ -7,10 +7,10 @@ from shlex import quote
 from reconciler.cli.clients import Clients
 from reconciler.cli.context import Context
 from reconciler.cli.files import load_files
+from reconciler.cli.keys import statuses
 from reconciler.cli.named import read_file
 from reconciler.cli.options import SANDBOX_FILE
-from reconciler.cli.plan import Stopped, attributed, baseline_of, plan_all
-from reconciler.cli.psk import statuses
+from reconciler.cli.planning import Stopped, attributed, baseline_of, plan_all
 from reconciler.cli.small import saved_report
 from reconciler.files.patch import Accepted, accept_patch
 from reconciler.files.tree import read_tree

@@ -11,7 +11,7 @@ from reconciler.cli.context import Context, Halt, halt
 from reconciler.cli.files import selected
 from reconciler.cli.named import replace_file
 from reconciler.cli.options import UsageError
-from reconciler.cli.plan import live_tunnels, side_by_side
+from reconciler.cli.planning import live_tunnels, side_by_side
 from reconciler.files.dump import Dumped, Ignored, account_text, add_ignores, dump
 from reconciler.files.load import load
 from reconciler.files.tree import AccountFiles, SourceFile, Tree, read_tree

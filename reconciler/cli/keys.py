@@ -8,8 +8,10 @@ from reconciler.cli.clients import Clients
 from reconciler.cli.context import Context, Halt, halt
 from reconciler.cli.log import Carry
 from reconciler.engine.apply import Applied, drive
-from reconciler.model.desired import Account, CommandRef, Declared, EnvRef, FileRef, Generated
+from reconciler.model.desired import Account, CommandRef, Declared, Desired, EnvRef, FileRef, Generated
+from reconciler.model.live import Live
 from reconciler.model.problems import Diagnostic, has_errors
+from reconciler.model.psk import Held, KeyStatus
 from reconciler.model.verdict import Result, Verdict
 from reconciler.plan.build import Plan
 from reconciler.plan.diff import Action
@@ -17,6 +19,7 @@ from reconciler.secrets.deliver import deliver
 from reconciler.secrets.resolve import KeyRing, child_environment, resolve
 from reconciler.secrets.rotate import prepare
 from reconciler.secrets.sinks import carry_out, open_sinks, sandbox_sinks
+from reconciler.secrets.status import key_status
 from reconciler.secrets.steps import Sink, SinkStep
 
 
@@ -56,6 +59,17 @@ def sinks_of(
         return sinks, problems
     instead, told = sandbox_sinks(refs, f"{ctx.options.sandbox}.keys/{account.account_id}", ctx.now)
     return instead, (*problems, *told)
+
+
+def keys_in_sinks(ctx: Context, desired: Desired) -> dict[str, Held]:
+    """What the sinks of generated keys show of themselves: no key is read and no command runs."""
+    sinks, _ = sinks_of(ctx, desired.account, desired.tunnels.values())
+    return {name: sink.held(name) for name, sink in sinks.items()}
+
+
+def statuses(ctx: Context, desired: Desired, live: Live) -> tuple[KeyStatus, ...]:
+    """What is known of each declared tunnel's key; no key is read."""
+    return key_status(desired, live, keys_in_sinks(ctx, desired), ctx.now())
 
 
 def key_carrier(ctx: Context, ring: KeyRing, sinks: dict[str, Sink], carry: Carry) -> Callable[[Step | SinkStep], Any]:

@@ -7,21 +7,19 @@ from reconciler.cli.apply import require_approval
 from reconciler.cli.clients import Clients
 from reconciler.cli.context import Context, halt
 from reconciler.cli.files import load_files
-from reconciler.cli.keys import key_carrier, require, resolved, sinks_of
+from reconciler.cli.keys import key_carrier, require, resolved, sinks_of, statuses
 from reconciler.cli.lock import lock_accounts
 from reconciler.cli.options import UsageError
-from reconciler.cli.plan import keys_in_sinks, live_tunnels, side_by_side
+from reconciler.cli.planning import live_tunnels, side_by_side
 from reconciler.engine.apply import drive
 from reconciler.model.desired import Declared, Desired
 from reconciler.model.forms import tunnel_name
 from reconciler.model.live import Live
-from reconciler.model.psk import KeyStatus
 from reconciler.model.verdict import APPLIED, Result, Verdict
 from reconciler.report.make import key_report, unread
 from reconciler.report.outcome import Outcome
 from reconciler.report.values import AccountReport, Report
 from reconciler.secrets.rotate import rotate, set_keys
-from reconciler.secrets.status import key_status
 
 _WRONG_FILES = frozenset({"no-key", "external-key", "generated-key", "not-generated"})
 """Codes of keys that the files don't let this command treat."""
@@ -142,8 +140,3 @@ def _status(ctx: Context, every: Sequence[Desired], names: frozenset[str]) -> Re
     with Clients(ctx, [d.account for d in every]) as clients:
         accounts = side_by_side(ctx, every, one)
     return ctx.report(accounts)
-
-
-def statuses(ctx: Context, desired: Desired, live: Live) -> tuple[KeyStatus, ...]:
-    """What is known of each declared tunnel's key; no key is read."""
-    return key_status(desired, live, keys_in_sinks(ctx, desired), ctx.now())

@@ -142,9 +142,9 @@ def key_report(target: Declared, verdict: Verdict | None = None) -> KeyStatus:
     )
 
 
-def checked(plan: "Plan", found: "Checked") -> AccountReport:
-    """An account's plan with what the server said of it."""
-    report = planned(plan, _checked_outcome(found))
+def checked(plan: "Plan", found: "Checked", outcome: Outcome = "ok") -> AccountReport:
+    """An account's plan with what the server said of it; `outcome` is the plan's own."""
+    report = planned(plan, outcome)
     names = {c.ref: c for c in plan.changes}
     problem = _stop_problem(found.stop, plan.desired.account) if found.stop is not None else None
     if found.moved:
@@ -154,7 +154,7 @@ def checked(plan: "Plan", found: "Checked") -> AccountReport:
     skipped = [LeftAlone(names[ref].name, why, names[ref].id) for ref, why in sorted(found.not_checked.items())]
     return report.model_copy(
         update={
-            "outcome": _checked_outcome(found),
+            "outcome": worst((outcome, _checked_outcome(found))),
             "changes": checked_reports(plan.changes, found),
             "not_checked": (*plan.unreadable, *skipped),
             "error": problem or report.error,

@@ -398,7 +398,7 @@ def bug(world: World, secret: str, exploding: str, *argv: str) -> list[Ran]:
 @path(redacted=True)
 def traceback_with_the_token(world: World) -> list[Ran]:
     world.declare(tunnel(1))
-    return bug(world, TOKEN, "reconciler.cli.plan.build_plan", "plan")
+    return bug(world, TOKEN, "reconciler.cli.planning.build_plan", "plan")
 
 
 @path(redacted=True)

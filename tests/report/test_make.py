@@ -86,6 +86,19 @@ def test_a_check_that_saw_the_account_move_is_an_error(fields, outcome):
     assert checked(update("a"), Checked(**fields)).outcome == outcome
 
 
+@pytest.mark.parametrize(
+    ("own", "fields", "outcome"),
+    [
+        ("blocked", {"refused": {"x": Problem("1", "no")}}, "blocked"),
+        ("changes", {"refused": {"x": Problem("1", "no")}}, "rejected"),
+        ("changes", {}, "changes"),
+        ("blocked", {"moved": True}, "error"),
+    ],
+)
+def test_a_guard_weighs_more_than_a_refusal_and_less_than_an_error(own, fields, outcome):
+    assert checked(update("a"), Checked(**fields), own).outcome == outcome
+
+
 def test_deletes_that_are_left_out_are_reported_and_not_counted():
     found = plan(desired("a"), live(raw("a", description="x"), "b"), no_delete=True)
     report = report_of("apply", [applied(found, ended(found, APPLIED))])

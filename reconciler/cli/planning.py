@@ -1,0 +1,188 @@
+"""Lists accounts and plans them, for all commands that need to know what is live.
+
+What only a call to Cloudflare needs is imported where it is called: a plan against a saved list starts without it.
+"""
+
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from reconciler.api.call import Ambiguous, Answered, Denied, NotSent, Refused
+from reconciler.cli.context import Context, halt
+from reconciler.model.desired import Account, Declared, Desired, Generated
+from reconciler.model.forms import tunnel_name
+from reconciler.model.live import Live, LiveTunnel
+from reconciler.model.problems import Diagnostic, has_errors, warning
+from reconciler.model.psk import Held
+from reconciler.plan.build import Plan, build_plan
+from reconciler.plan.scope import PlanOptions
+from reconciler.plan.stale import stale_names
+from reconciler.report.make import unread
+from reconciler.report.values import AccountReport
+
+if TYPE_CHECKING:
+    from reconciler.cli.clients import Clients
+    from reconciler.engine.check import Checked
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_NO_FAULT = frozenset({"baseline-invalid", "sandbox-key", "no-lock"})
+"""Warnings that no change of the files can mend, so that `--strict` lets them pass. The change that repairs the files
+at the baseline must get its plan, and a sandbox is what its user asked for."""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One account's plan and the time of its list (seconds of the monotonic clock; 0 for a saved list)."""
+
+    plan: Plan
+    listed_at: float = 0.0
+
+    @property
+    def account(self) -> Account:
+        """Whose plan it is."""
+        return self.plan.desired.account
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """An account that the run leaves as it is, since it could not be read or planned, and the report that says why."""
+
+    account: Account
+    report: AccountReport
+
+
+def baseline_of(ctx: Context) -> dict[str, Desired] | None:
+    """Desired state at `--baseline REF` by account id; a root that was not there yet declared nothing.
+
+    None when it was not asked for. None with a warning when the files there are wrong: a change that repairs them must
+    still get its plan.
+
+    Raises:
+        Halt: The ref or the repository can't be read.
+    """
+    ref = ctx.options.baseline
+    if ref is None:
+        return None
+    from reconciler.files.gitref import read_tree_at
+    from reconciler.files.load import load
+    from reconciler.secrets.resolve import child_environment
+
+    try:
+        tree = read_tree_at(ref, Path(ctx.options.dir), child_environment(ctx.env, ctx.every))
+    except ValueError as wrong:
+        raise halt("error", "baseline", f"the baseline {ref} can't be read", f"{wrong}.") from None
+    loaded = load(tree, ctx.now().date())
+    if tree.accounts and has_errors(loaded.diagnostics):
+        first = next(d for d in loaded.diagnostics if d.severity == "error")
+        detail = f"No cause is given for any change. The first problem there: {first}"
+        ctx.diagnostics += (warning("baseline-invalid", f"the files at {ref} are wrong", detail),)
+        return None
+    return {d.account.account_id: d for d in loaded.desired}
+
+
+def attributed(plan: Plan, baseline: Mapping[str, Desired] | None) -> Plan:
+    """The plan with the cause of each change, when there is a baseline."""
+    if baseline is None:
+        return plan
+    from reconciler.plan.baseline import attribute
+
+    account = plan.desired.account
+    nothing = Desired(replace(account, prune=False), {})
+    return replace(plan, changes=attribute(plan.changes, baseline.get(account.account_id, nothing)))
+
+
+def plan_all(ctx: Context, clients: "Clients", every: Iterable[Desired]) -> tuple[Planned | Stopped, ...]:
+    """List and plan these accounts, side by side; each fails for itself."""
+    return side_by_side(ctx, every, lambda desired: plan_account(ctx, clients, desired))
+
+
+def plan_account(ctx: Context, clients: "Clients", desired: Desired, seen: Collection[str] = ()) -> Planned | Stopped:
+    """List one account and plan it; `seen` as for `read_list`."""
+    listed_at = time.monotonic()
+    _watch_md5_keys(ctx, desired.tunnels.values())  # before anything is sent: an error may quote one
+    found = live_tunnels(clients, desired.account, seen)
+    if not isinstance(found, Live):
+        return Stopped(desired.account, unread(desired.account, found))
+    _watch_md5_keys(ctx, found.tunnels.values())
+    return Planned(make_plan(ctx, desired, found), listed_at)
+
+
+def _watch_md5_keys(ctx: Context, tunnels: Iterable[Declared | LiveTunnel]) -> None:
+    ctx.output.redactor.watch(*{str(tunnel.settings.get("bgp.md5_key", "")) for tunnel in tunnels})
+
+
+def make_plan(ctx: Context, desired: Desired, live: Live) -> Plan:
+    """The plan of one account under the command line's options."""
+    options = ctx.options
+    held: dict[str, Held] = {}
+    if any(isinstance(t.psk, Generated) for t in desired.tunnels.values()):
+        from reconciler.cli.keys import keys_in_sinks
+
+        held = keys_in_sinks(ctx, desired)
+    scope = PlanOptions(
+        today=ctx.now().date(),
+        target=options.target and tunnel_name(options.target),
+        no_delete=options.no_delete,
+        allow_delete=frozenset(map(tunnel_name, options.allow_delete)),
+        batch_size=options.batch_size,
+        base=ctx.base,
+    )
+    return build_plan(desired, live, scope, held)
+
+
+def live_tunnels(
+    clients: "Clients", account: Account, seen: Collection[str] = ()
+) -> Live | Denied | NotSent | Refused | Ambiguous:
+    """The account's trusted live tunnels, or why they can't be had; `seen` as for `read_list`."""
+    from reconciler.engine.apply import drive
+    from reconciler.engine.listing import read_list
+
+    outcome = drive(read_list(seen), clients.carry(account))
+    if not isinstance(outcome, Answered):
+        return outcome
+    assert outcome.live is not None  # noqa: S101 - a list that was answered holds live tunnels
+    return outcome.live
+
+
+def server_check(ctx: Context, clients: "Clients", plans: Iterable[Plan]) -> dict[str, "Checked"]:
+    """What the server says of each plan, by the account's name."""
+    from reconciler.engine.apply import drive
+    from reconciler.engine.check import check
+
+    def one(plan: Plan) -> tuple[str, "Checked"]:
+        account = plan.desired.account
+        return account.name, drive(check(plan), clients.carry(account))
+
+    return dict(side_by_side(ctx, plans, one))
+
+
+def plans_of(found: Iterable[Planned | Stopped]) -> list[Plan]:
+    """The plans that there are."""
+    return [one.plan for one in found if isinstance(one, Planned)]
+
+
+def stale(found: Sequence[Planned | Stopped]) -> tuple[Diagnostic, ...]:
+    """Warnings about names in files and options that do nothing."""
+    plans = plans_of(found)
+    return stale_names(plans, whole=len(plans) == len(found))
+
+
+def too_strict(ctx: Context) -> bool:
+    """Whether `--strict` takes a warning that was found after the list for an error."""
+    warnings = [d for d in ctx.diagnostics if d.severity == "warning" and d.code not in _NO_FAULT]
+    return bool(ctx.options.strict and warnings)
+
+
+def side_by_side(ctx: Context, items: Iterable[T], work: Callable[[T], R]) -> tuple[R, ...]:
+    """The results of `work` for each item, in order; one item needs no thread."""
+    todo = tuple(items)
+    if len(todo) <= 1 or ctx.options.parallelism <= 1:
+        return tuple(work(item) for item in todo)
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(min(len(todo), ctx.options.parallelism), "account") as pool:
+        return tuple(pool.map(work, todo))
