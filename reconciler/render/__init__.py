@@ -1,4 +1,10 @@
-"""From a report to text: one pure module per format, one `safe` function per place for outside text."""
+"""From a report to text: one pure module per format, one `safe` function per place for outside text.
+
+text, json, html, github    a format each
+markdown                    one more, which has to fit into a comment; `comment` and `comment_changes` say what is in it
+words, headline             what all formats say alike, and the sentence that a run comes down to
+safe                        text from outside made inert for the place where it stands
+"""
 
 from typing import TYPE_CHECKING, Any, Literal, get_args
 

@@ -6,6 +6,7 @@ from hashlib import sha256
 from reconciler.model.psk import KeyStatus
 from reconciler.render import safe, words
 from reconciler.render.comment_changes import place, said, trouble, tunnel
+from reconciler.render.headline import headline, key_counts, to_do
 from reconciler.render.safe import clipped, fence, few, first, https, size
 from reconciler.report.values import AccountReport, ChangeReport, DiagnosticReport, Report
 
@@ -14,8 +15,8 @@ _LARGEST_PATCH = 20_000
 
 
 def title(report: Report) -> str:
-    """The verdict with its counts, readable as the subject of an e-mail."""
-    return f"## {emoji(report)} Tunnel {_headline(report)}"
+    """The headline with its counts, readable as the subject of an e-mail."""
+    return f"## {emoji(report)} Tunnel {_sentence(report)}"
 
 
 def emoji(report: Report) -> str:
@@ -28,12 +29,12 @@ def emoji(report: Report) -> str:
     return "🟡" if report.outcome == "changes" or (changed and report.command == "plan") else "✅"
 
 
-def _headline(report: Report) -> str:
-    sentence = words.verdict(report).rstrip(".")
+def _sentence(report: Report) -> str:
+    sentence = headline(report).rstrip(".")
     if report.command == "plan" and report.outcome in {"ok", "changes", "blocked", "rejected"}:
         changed = any(report.summary.planned.values())
-        counts = words.planned(report.summary).replace(", ", " · ") if changed else "no changes"
-        counts = " · ".join([counts, *words.key_counts(report)])
+        counts = to_do(report.summary).replace(", ", " · ") if changed else "no changes"
+        counts = " · ".join([counts, *key_counts(report)])
         stopped = {"blocked": " · blocked", "rejected": " · refused by Cloudflare"}
         return f"plan: {counts}{stopped.get(report.outcome, '')}"
     head, _, rest = sentence.partition(": ")

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 from reconciler.model.problems import Problem
 from reconciler.render import words
+from reconciler.render.headline import headline
 from reconciler.render.safe import workflow, workflow_property
 from reconciler.report.values import AccountReport, ChangeReport, Report
 
-_SHOWN = 9
+_SHOWN = 9  # and one that counts the rest
 _RANKS = ("error", "warning", "notice")
 _LONGEST, _TITLE = 800, 200
 
@@ -26,7 +27,7 @@ class _Note:
 
 
 def github(report: Report) -> str:
-    """Workflow commands, the gravest first: at most 9 and one that counts the rest, then the verdict.
+    """Workflow commands, the gravest first: at most 9 and one that counts the rest, then the headline.
 
     GitHub keeps ten annotations of each kind per step and drops the others unsaid.
     """
@@ -34,7 +35,7 @@ def github(report: Report) -> str:
     shown = notes[:_SHOWN]
     if rest := notes[_SHOWN:]:
         shown.append(_Note(rest[0].rank, "More", f"… and {len(rest):,} more; the job summary has them."))
-    shown.append(_Note("notice", "Verdict", words.verdict(report)))
+    shown.append(_Note("notice", "Verdict", headline(report)))
     return "".join(f"{_command(note)}\n" for note in shown)
 
 

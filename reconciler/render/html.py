@@ -14,6 +14,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from reconciler.render import safe, words
+from reconciler.render.headline import done_counts, drift_counts, headline, stops
 from reconciler.report.values import ChangeReport, Report
 
 _LIMITS = SimpleNamespace(changes=2_000, open=12, left=500, notes=100, diagnostics=500, items=100)
@@ -29,7 +30,7 @@ _CAUSES = {"git": "from git", "drift": "already different on Cloudflare", "both"
 
 
 def html(report: Report) -> str:
-    """The page: verdict, counts, problems, then one card per account. What is shown is capped, and the page says so."""
+    """The page: headline, counts, problems, then one card per account. What is cut off, the page says."""
     style = files("reconciler.render").joinpath("page.css").read_text(encoding="utf-8")
     drift = report.command == "drift"
     titles = {"before": "Live", "after": "Declared"} if drift else {"before": "Before", "after": "After"}
@@ -42,6 +43,7 @@ def html(report: Report) -> str:
     page = _environment().get_template("page.html.jinja")
     return page.render(
         report=report,
+        headline=headline(report),
         title=_TITLES.get(report.command, f"Tunnel {report.command}"),
         style=style,
         style_hash=b64encode(sha256(style.encode()).digest()).decode(),
@@ -106,7 +108,7 @@ def _facts(report: Report) -> Iterator[tuple[str, str]]:
 
 def _dangers(report: Report) -> Iterator[str]:
     """What nobody may miss: what stops it, and in a plan which tunnels are deleted, which can be interrupted."""
-    yield from words.stops(report)
+    yield from stops(report)
     planned = report.accounts if report.command == "plan" else ()
     changes = [change for account in planned for change in account.changes]
     kinds = {
@@ -124,9 +126,9 @@ def _numbers(report: Report) -> dict[str, int]:
     if report.command not in {"plan", "apply", "drift"} or not report.accounts:
         return {}
     if report.command == "drift":
-        return words.drift_counts(report)
+        return drift_counts(report)
     left = report.summary.model_dump(include={"unchanged", "unmanaged", "ignored"})
-    return (words.done_counts(report) if report.command == "apply" else report.summary.planned) | left
+    return (done_counts(report) if report.command == "apply" else report.summary.planned) | left
 
 
 def _tags(change: ChangeReport) -> list[str]:

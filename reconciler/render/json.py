@@ -1,4 +1,8 @@
-"""The documented JSON: written and read back."""
+"""The documented JSON: written and read back.
+
+A saved report is read by `show`, which draws it in another format, and by `drift --previous`. It may come from anybody
+who can write a comment or a cache, so it is trusted with nothing: what is not documented is refused.
+"""
 
 import json
 from typing import Any
@@ -9,8 +13,8 @@ from reconciler.model.document import first_fault
 from reconciler.render.words import SECRET, SENSITIVE
 from reconciler.report.values import Report
 
-_LARGEST = 2**53
-_DEEPEST = 12
+_LARGEST = 2**53  # larger whole numbers are not exact in every JSON reader
+_DEEPEST = 12  # levels; a report has fewer
 
 
 def report_json(report: Report) -> str:

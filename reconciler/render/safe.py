@@ -1,9 +1,10 @@
-r"""Text from outside made inert: one function per sink.
+r"""Text from outside made inert: one function per place where it is going to stand.
 
-Names, descriptions and messages come from files, from Cloudflare, and from reports that others wrote. Each of
-them passes through exactly one of these functions on its way out, the one of the place where it is going to
-stand. What can't be seen is shown as `\u{202e}`, and nothing can leave its line. Text of any size is cut down to what
-a page has room for, after it was made inert: `clipped`, `few`, `first`.
+Names, descriptions and messages come from files, from Cloudflare, and from reports that others wrote. A tunnel may be
+called `@everybody`, `<script>` or `::error::`, and a reader of the report must see just that. So each text passes
+through exactly one of these functions on its way out; through two, it would be escaped twice. What can't be seen is
+shown as `\u{202e}`, and nothing can leave its line. Text of any size is cut down to what a page has room for, after it
+was made inert: `clipped`, `few`, `first`.
 """
 
 import re
@@ -21,7 +22,7 @@ _BLANK = frozenset(
     | set(range(0xE0100, 0xE01F0))
 )
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
-_ZERO = "&#8203;"
+_ZERO = "&#8203;"  # a zero-width space, which is drawn as nothing and parts what GitHub would read as one word
 
 _LEGACY_COMMAND = re.compile(r"##\[")
 _COMMAND = re.compile(r"\A(\s*):(?=:)")
@@ -75,6 +76,7 @@ def markdown(text: str) -> str:
     GitHub seeks mentions and references in the rendered text, where an escaped `@` is an `@` again; a
     zero-width space behind it is what stops them.
     """
+    # NUL marks the places meanwhile, since `visible` lets none through: the zero-width space would be escaped.
     line = _REFERENCE.sub(lambda m: m[0] + "\0", visible(text))
     line = _MARKDOWN_SIGNS.sub(r"\\\g<0>", escape(line, quote=False))
     line = _LINE_START.sub(_begun, line.replace("#", "\\#").replace("$", "&#36;" + _ZERO))
@@ -106,10 +108,17 @@ def workflow_property(text: str) -> str:
     return workflow(text).replace(":", "%3A").replace(",", "%2C")
 
 
-def clipped(text: str, sink: Callable[[str], str], limit: int) -> str:
-    """The text made inert, in at most `2 * limit` bytes however much it takes to escape it."""
+def clipped(text: str, inert: Callable[[str], str], limit: int) -> str:
+    """The first `limit` characters made inert, with a `…` for more; fewer where they take over `2 * limit` bytes.
+
+    Args:
+        text: From outside.
+        inert: One of the functions above.
+        limit: In characters.
+    """
+    # Cut before it is escaped: a cut behind would leave half an escape.
     kept = text[:limit]
-    while size(shown := sink(kept if len(kept) == len(text) else f"{kept}…")) > 2 * limit:
+    while size(shown := inert(kept if len(kept) == len(text) else f"{kept}…")) > 2 * limit:
         kept = kept[: len(kept) // 2]
     return shown
 

@@ -1,4 +1,4 @@
-"""The report as text, for people at a terminal and for logs: the verdict is the last line.
+"""The report as text, for people at a terminal and for logs: the headline is the last line.
 
 Diagnostics come as a compiler prints them: place, what is wrong, and the line with a caret under the spot. A key may
 stand anywhere in a wrong file: under a misspelt name, in the place of a name, behind a broken quote. What may be one
@@ -12,6 +12,7 @@ from unicodedata import combining, east_asian_width
 from reconciler.model.problems import Location, Part, Problem, shown
 from reconciler.model.psk import KeyStatus
 from reconciler.render import words
+from reconciler.render.headline import headline, stops
 from reconciler.render.safe import first, terminal
 from reconciler.report.values import AccountReport, ChangeReport, DiagnosticReport, Report
 
@@ -71,7 +72,7 @@ class Paint:
 
 
 def text(report: Report, *, width: int | None = None, color: bool = False, line_of: LineOf | None = None) -> str:
-    """The report as lines of text, the last one the verdict.
+    """The report as lines of text, the last one the headline.
 
     Args:
         report: What to say.
@@ -82,7 +83,7 @@ def text(report: Report, *, width: int | None = None, color: bool = False, line_
     paint = Paint(color, width)
     drift = report.command == "drift"
     blocks = [[paint(words.SANDBOX, "yellow")]] if report.sandbox else []
-    blocks += [_verdict(report, paint)] if drift else []
+    blocks += [_headline(report, paint)] if drift else []
     blocks += [list(_diagnostics(report.diagnostics, line_of, paint))]
     if report.command == "accounts":
         blocks.append(_account_rows(report))
@@ -110,18 +111,18 @@ def _account_row(account: AccountReport) -> list[str]:
     return [terminal(cell) for cell in cells]
 
 
-def _verdict(report: Report, paint: Paint) -> list[str]:
+def _headline(report: Report, paint: Paint) -> list[str]:
     good = report.outcome in {"ok", "changes"}
-    return [paint(terminal(words.verdict(report)), "bold" if good else "red")]
+    return [paint(terminal(headline(report)), "bold" if good else "red")]
 
 
 def _ending(report: Report, paint: Paint) -> list[str]:
-    """What stops it, the calls, then the verdict."""
-    found = list(words.stops(report))
+    """What stops it, the calls, then the headline."""
+    found = list(stops(report))
     if any(account.changes for account in report.accounts) and report.command in {"plan", "apply"}:
         planned = "Calls" if report.command == "plan" else "Planned calls"
         found.append(f"{planned}: {words.calls(words.all_calls(report))}")
-    return [*found, *_verdict(report, paint)]
+    return [*found, *_headline(report, paint)]
 
 
 def _diagnostics(found: Sequence[DiagnosticReport], line_of: LineOf | None, paint: Paint) -> Iterator[str]:
@@ -146,6 +147,10 @@ def _diagnostics(found: Sequence[DiagnosticReport], line_of: LineOf | None, pain
 
 
 def _source(place: Location, line_of: LineOf, said: str, paint: Paint) -> list[str]:
+    """The line of a problem and a caret under its column; nothing when too little of the line may be shown.
+
+    What is masked or spelled out changes the width of the line, so the caret is placed while the line is put together.
+    """
     parts = line_of(place.file, place.line) or ()
     if place.column > _LONGEST:
         return []
@@ -155,7 +160,7 @@ def _source(place: Location, line_of: LineOf, said: str, paint: Paint) -> list[s
         text, ahead = part.text.replace("\t", " "), place.column - 1 - begin
         if caret is None and ahead < len(text):
             caret = columns(terminal(line + (text[:ahead] if kept else "")))
-        # Masks beside each other are one, so that nobody can count words.
+        # Masks beside each other are one, so that nobody can count the words of a key.
         line = line if not kept and line.endswith(_MASK) else line + (text if kept else _MASK)
         begin += len(text)
         if len(line) > _LONGEST:
@@ -211,7 +216,8 @@ def _changes(account: AccountReport, command: str, paint: Paint) -> Iterator[str
     changes = words.by_severity(account.changes) if drift else words.by_impact(account.changes)
     name_width = widest([terminal(words.label(change)) for change in changes], _NAME_LIMIT)
     for number, change in enumerate(changes):
-        if number and _is_long(change, changes[number - 1]):
+        # A change of one line stands close to its like, one of several lines apart.
+        if number and any(one.fields or one.error for one in (change, changes[number - 1])):
             yield ""
         yield _head(change, name_width, paint)
         notes = words.history(change) if drift else _cause(change)
@@ -221,10 +227,6 @@ def _changes(account: AccountReport, command: str, paint: Paint) -> Iterator[str
         if change.error:
             why = "error" if change.outcome in {None, "failed"} else str(change.outcome)
             yield from _problem(change.error, paint, " " * _INDENT, why)
-
-
-def _is_long(*changes: ChangeReport) -> bool:
-    return any(change.fields or change.error for change in changes)
 
 
 def _head(change: ChangeReport, name_width: int, paint: Paint) -> str:
@@ -240,6 +242,7 @@ def _head(change: ChangeReport, name_width: int, paint: Paint) -> str:
 
 
 def _cause(change: ChangeReport) -> str:
+    """Where a planned change comes from, when the plan was compared with what git had before."""
     causes = {
         "git": "from git",
         "drift": "already different on Cloudflare",

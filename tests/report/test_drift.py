@@ -5,7 +5,7 @@ import pytest
 from reconciler.files.patch import Accepted
 from reconciler.model.problems import Problem
 from reconciler.plan.build import Plan
-from reconciler.render import words
+from reconciler.render.headline import headline
 from reconciler.report.drift import drift_report, with_history
 from reconciler.report.make import report_of
 from reconciler.report.values import AccountReport, ChangeReport, Report
@@ -64,7 +64,7 @@ def test_what_only_git_changed_is_listed_and_is_no_drift():
 def test_a_key_in_doubt_is_drift_and_stands_in_the_title(declared, outcome, expected):
     found = replace(plan(desired(declared), live("a")), doubts={"a": Problem("key-not-in-sink", "pending")})
     report = drifted(found)
-    title = words.verdict(report_of("drift", [report]))
+    title = headline(report_of("drift", [report]))
     assert report.outcome == outcome
     assert (title.startswith(expected), title.count("1 key in doubt")) == (True, 1)
 
