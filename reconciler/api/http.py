@@ -16,6 +16,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from queue import Empty, SimpleQueue
 from ssl import PROTOCOL_TLS_CLIENT, SSLContext
 from typing import Any
 from urllib.parse import urlsplit
@@ -99,6 +100,30 @@ class _Stream(httpcore.NetworkStream):
         return self._inner.get_extra_info(info)
 
 
+def _look_up(host: str, port: int, timeout: float, late: Exception) -> list[Any]:
+    """The addresses of a host, as `getaddrinfo` gives them; raises `late` when it takes too long.
+
+    Nothing can interrupt the system's look-up, so a thread asks, which is left behind when it is late: it keeps neither
+    this call waiting nor, as a daemon, the end of the process.
+    """
+    answers: SimpleQueue[list[Any] | Exception] = SimpleQueue()
+
+    def ask() -> None:
+        try:
+            answers.put(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except (OSError, UnicodeError) as problem:
+            answers.put(httpcore.ConnectError(str(problem)))
+
+    threading.Thread(target=ask, name="look-up", daemon=True).start()
+    try:
+        found = answers.get(timeout=timeout)
+    except Empty:
+        raise late from None
+    if isinstance(found, Exception):
+        raise found
+    return found
+
+
 class _Backend(httpcore.NetworkBackend):
     def __init__(self, span: _Span) -> None:
         self._inner = httpcore.SyncBackend()
@@ -114,13 +139,11 @@ class _Backend(httpcore.NetworkBackend):
     ) -> httpcore.NetworkStream:
         """A connection to the first of the host's addresses that answers.
 
-        Each address may take `timeout`, since the first may be of a network that leads nowhere; all together may take
-        what is left of the call. (How long the system looks a name up is its own affair: nothing can interrupt it.)
+        The look-up and each address may take `timeout`, since the first address may be of a network that leads nowhere;
+        all together may take what is left of the call.
         """
-        try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as problem:
-            raise httpcore.ConnectError(str(problem)) from None
+        late = httpcore.ConnectTimeout("the name could not be looked up in time")
+        found = _look_up(host, port, self._span.left(timeout, late), late)
         failure: Exception = httpcore.ConnectError("the name has no address")
         for *_, address in found:
             left = self._span.left(timeout, httpcore.ConnectTimeout("the connection took too long"))

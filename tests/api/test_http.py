@@ -3,6 +3,8 @@ import gzip
 import logging
 import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 
@@ -243,6 +245,31 @@ def test_an_address_that_refuses_is_followed_by_the_next(serve, resolve):
     resolve("127.0.0.2", "127.0.0.1")
     server = serve(answer(b"{}"))
     assert send(server.url.replace("127.0.0.1", "several.invalid")).body == b"{}"
+
+
+def test_a_name_that_takes_long_to_look_up_shares_the_time_of_the_call(monkeypatch):
+    over = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [over.wait(60)] * 0)
+    with pytest.raises(NotSentError, match="ConnectTimeout: the name could not be looked up in time"):
+        send("http://several.invalid:1", timeout=0.05)
+    over.set()
+
+
+LOOKS_UP = """
+import socket, threading
+from reconciler.api.http import HttpPort
+from reconciler.api.wire import Request
+socket.getaddrinfo = lambda *_, **__: threading.Event().wait()
+try:
+    HttpPort("https://several.invalid", "token", 1, lambda: False).send(Request("GET", "/", {}, {}), 0.05)
+except Exception as problem:
+    print(type(problem).__name__)
+"""
+
+
+def test_the_process_does_not_wait_for_a_late_look_up():
+    ran = subprocess.run([sys.executable, "-c", LOOKS_UP], capture_output=True, text=True, timeout=120, check=True)  # noqa: S603
+    assert ran.stdout == "NotSentError\n"
 
 
 @pytest.mark.parametrize(
