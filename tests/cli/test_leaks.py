@@ -411,16 +411,15 @@ def traceback_with_the_key_in_a_thread(world: World) -> list[Ran]:
 
 @path(redacted=True)
 def log_line_with_the_key(world: World) -> list[Ran]:
-    from reconciler.cli import apply as module
     from reconciler.cli.log import log
 
-    def loud(ctx, *_: object) -> module.Ended:
+    def loud(ctx, *_: object) -> None:
         log(ctx, "spy", key=KEY, nested={"key": [KEY]}, bytes=KEY.encode())
         raise KeyError(KEY)
 
     world.declare(tunnel(1, **KEYED))
     with world.patch.context() as patch:
-        patch.setattr(module, "_account", loud)
+        patch.setattr("reconciler.cli.apply.side_by_side", loud)
         return [world.run("apply", "--auto-approve", "-v", "--log-format", form) for form in ("console", "json")]
 
 
