@@ -1,4 +1,8 @@
-"""What a Markdown comment says around its changes: title, context, caution, lists, calls, what comes next."""
+"""What a Markdown comment says around its changes: title, context, caution, lists, calls, what comes next.
+
+Whoever approves a pull request may read the title and the red box alone. So these two hold what nobody may miss, and
+they are never left out for want of room (`markdown`).
+"""
 
 from collections.abc import Iterator
 from hashlib import sha256
@@ -10,8 +14,9 @@ from reconciler.render.headline import headline, key_counts, to_do
 from reconciler.render.safe import clipped, fence, few, first, https, size
 from reconciler.report.values import AccountReport, ChangeReport, DiagnosticReport, Report
 
+# How many are shown at most: names or lines in a box, diagnostics, accounts in the title, facts about one problem.
 _NAMES, _LINES, _ACCOUNTS, _SAID = 10, 20, 8, 6
-_LARGEST_PATCH = 20_000
+_LARGEST_PATCH = 20_000  # bytes; a longer one would take the room of all else
 
 
 def title(report: Report) -> str:
@@ -41,7 +46,7 @@ def _sentence(report: Report) -> str:
     heads = {"Invalid": "files: invalid, ", "Valid": "files: valid, ", "No drift": "drift: none, "}
     if head in heads:
         return safe.markdown(heads[head] + rest)
-    own = head.lower().startswith(report.command)
+    own = head.lower().startswith(report.command)  # "Apply complete" names its command already
     sentence = f"{sentence[0].lower()}{sentence[1:]}"
     return safe.markdown(sentence if own else f"{report.command}: {sentence}")
 
@@ -224,7 +229,7 @@ def ways_out(account: AccountReport) -> str:
     if account.ways_out is None:
         return ""
     revert = fence([safe.visible(account.ways_out.revert)[:1000]], "sh")
-    parts = [f"**Revert on Cloudflare** ({_name(account)}):", revert]
+    parts = [f"**Revert on Cloudflare** ({_account(account)}):", revert]
     if account.ways_out.accept:
         lines = [safe.visible(line) for line in account.ways_out.accept.rstrip("\n").split("\n")]
         patch = fence(lines, "diff")
@@ -239,17 +244,13 @@ def ways_out(account: AccountReport) -> str:
 
 def left_alone(account: AccountReport, *, several: bool) -> Iterator[str]:
     """One line per tunnel that is left alone or was not checked, and per difference since gone."""
-    where = f" in {_name(account)}" if several else ""
+    where = f" in {_account(account)}" if several else ""
     kinds = {"not checked": account.not_checked, "unmanaged": account.unmanaged, "ignored": account.ignored}
     for kind, items in kinds.items():
         for item in items:
             yield f"- {kind}{where}: {clipped(words.left_alone(item), safe.markdown, 250)}"
     for gone in account.resolved:
         yield f"- resolved{where}: {clipped(words.resolved(gone), safe.markdown, 250)}"
-
-
-def _name(account: AccountReport) -> str:
-    return clipped(account.account, safe.markdown_code, 60)
 
 
 def keys(account: AccountReport) -> Iterator[str]:
@@ -276,4 +277,4 @@ def account(found: AccountReport) -> str:
     token = f", token from {found.token.env}" if found.token else ""
     paused = f", paused: {found.paused}" if found.paused is not None else ""
     about = clipped(f"{words.count(found.managed, 'tunnel')}{token}{paused}", safe.markdown, 250)
-    return f"- {_name(found)}: {about}"
+    return f"- {_account(found)}: {about}"

@@ -13,6 +13,7 @@ from reconciler.report.values import ChangeReport, Report
 
 _ACTIONS = {"create": "🟢 create", "update": "🟡 update", "delete": "🔴 delete"}
 _OUTCOMES = {"applied": "✅ applied", "failed": "❌ failed", "skipped": "⏭️ skipped", "unknown": "❓ unknown"}
+# Characters of a name, a place, a cell of fields, a value; items of a list and facts about one problem, at most.
 _NAME, _PLACE, _FIELDS, _VALUE, _ITEMS, _SAID = 100, 120, 150, 600, 20, 30
 
 
@@ -37,6 +38,7 @@ class Columns:
 def rows(report: Report) -> list[Row]:
     """All changes, the gravest first."""
     pick = words.by_severity if report.command == "drift" else words.by_impact
+    # By identity, since two accounts may have equal changes.
     accounts = {id(change): account.account for account in report.accounts for change in account.changes}
     return [Row(accounts[id(c)], c) for c in pick(c for a in report.accounts for c in a.changes)]
 
@@ -80,7 +82,7 @@ def tunnel(change: ChangeReport) -> str:
 
 
 def _seen(change: ChangeReport) -> str:
-    """The heading says it of what only git changed."""
+    """The history; of what only git changed without saying so, since the table's heading does."""
     return safe.markdown(words.history(change) if words.is_drift(change) else words.seen(change))[:200]
 
 

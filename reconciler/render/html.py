@@ -1,6 +1,7 @@
 """The report as one self-contained HTML page: what `page.html.jinja` shows, and how every value gets inert.
 
-The page has no script and loads nothing; its policy allows the one style sheet that stands in it, by its hash.
+The page is kept as a record, mailed and opened from anywhere, and texts from outside stand in it. So it has no script
+and loads nothing; its policy allows the one style sheet that stands in it, by its hash.
 """
 
 from base64 import b64encode
@@ -17,6 +18,7 @@ from reconciler.render import safe, words
 from reconciler.render.headline import done_counts, drift_counts, headline, stops
 from reconciler.report.values import ChangeReport, Report
 
+# How much of each kind is drawn; of the changes so many stand open. Browsers get slow on much larger pages.
 _LIMITS = SimpleNamespace(changes=2_000, open=12, left=500, notes=100, diagnostics=500, items=100)
 _NAMES, _VALUE = 20, 2_000
 _TITLES = {

@@ -1,4 +1,8 @@
-"""The report as Markdown: a pull-request comment, a job summary or an issue, always within its budget of bytes."""
+"""The report as Markdown: a pull-request comment, a job summary or an issue, always within its budget of bytes.
+
+GitHub refuses a comment that is too long, and a plan of a thousand tunnels would be. So each part asks for room before
+it is drawn, the most needed first, and the comment says how much of it is missing.
+"""
 
 import json
 from collections.abc import Iterator
@@ -14,12 +18,12 @@ from reconciler.report.values import AccountReport, Report
 BUDGET = 60_000
 """Bytes; GitHub takes 65,536 characters."""
 
-_ROWS = 25
-_DETAILS = 400
-_LEFT = 50
-_FOLD_FREE_LINES = 10
-_RESERVE = 2_500
-_FINGERPRINTS = 20
+_ROWS = 25  # of each table
+_DETAILS = 400  # diffs that are drawn at all: drawing takes time, and there is room for fewer
+_LEFT = 50  # lines of what is left alone
+_FOLD_FREE_LINES = 10  # diffs that are shorter, all together, stand open
+_RESERVE = 2_500  # bytes for what does not ask for room: marker, counts, what is missing
+_FINGERPRINTS = 20  # accounts in the marker
 _GROUPS = {
     "plan": ("From git", "Already different on Cloudflare (will also be corrected)"),
     "drift": ("Drift", "Only git changed these: they wait for apply"),
