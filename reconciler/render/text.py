@@ -99,16 +99,14 @@ def _account(account: AccountReport, command: str, paint: Paint) -> list[str]:
 
 
 def _account_rows(report: Report) -> list[str]:
-    rows = [_account_row(account) for account in report.accounts]
+    rows = []
+    for account in report.accounts:
+        token = f"token from {account.token.env}" if account.token else ""
+        paused = f"paused: {account.paused}" if account.paused is not None else ""
+        cells = (account.account, account.account_id, words.count(account.managed, "tunnel"), token, paused)
+        rows.append([terminal(cell) for cell in cells])
     widths = [max(map(columns, cells)) for cells in zip(*rows, strict=True)]
     return ["  ".join(map(padded, cells, widths)).rstrip() for cells in rows]
-
-
-def _account_row(account: AccountReport) -> list[str]:
-    token = f"token from {account.token.env}" if account.token else ""
-    paused = f"paused: {account.paused}" if account.paused is not None else ""
-    cells = (account.account, account.account_id, words.count(account.managed, "tunnel"), token, paused)
-    return [terminal(cell) for cell in cells]
 
 
 def _headline(report: Report, paint: Paint) -> list[str]:

@@ -51,18 +51,16 @@ def drift_report(
         update={
             "guards": (),
             "api_calls": {"list": 1},
-            "changes": tuple(_difference(c) for c in plan.changes),
+            "changes": tuple(
+                change_report(c).model_copy(update={"drift_class": _CLASSES[c.action], "severity": _severity(c)})
+                for c in plan.changes
+            ),
             "notes": (*removal_notes(drifted), *left_out),
             "drifted": len(drifted),
             "not_checked": (*report.not_checked, *not_checked),
             "ways_out": ways_out,
         }
     )
-
-
-def _difference(change: Change) -> ChangeReport:
-    update = {"drift_class": _CLASSES[change.action], "severity": _severity(change)}
-    return change_report(change).model_copy(update=update)
 
 
 def _revert(plan: Plan, drifted: list[Change]) -> str:

@@ -4,11 +4,9 @@ A key that was made here becomes the sink's current one only if it is surely in 
 made for the tunnels of this run, and for those that an earlier run made before it stopped.
 """
 
-from collections.abc import Sequence
-
 from reconciler.api.call import problem_of
 from reconciler.engine.apply import Applied
-from reconciler.model.desired import Declared, Generated
+from reconciler.model.desired import Generated
 from reconciler.model.problems import NO_KEY, Problem
 from reconciler.model.verdict import Result, Verdict
 from reconciler.plan.build import Plan
@@ -17,27 +15,32 @@ from reconciler.secrets.steps import KeySteps, promote
 
 
 def deliver(plan: Plan, ended: Applied) -> KeySteps:
-    """Settle the generated keys of the tunnels that were made, and of those in which the plan found none.
+    """Settle the generated keys of the tunnels that were made, and of those that the plan found without a key.
 
     Args:
         plan: What was carried out.
         ended: How.
+
+    Returns:
+        A verdict by tunnel name.
     """
-    there_now = None if ended.left is None else ended.live.by_name()
+    live = None if ended.left is None else ended.live.by_name()  # None without a last list: it can't say who is gone
     ours = [c.declared for c in plan.changes if c.ref in ended.made and c.declared]
-    made = [t for t in ours if there_now is None or t.name in there_now]
-    here = [t.name for t in made if isinstance(t.psk, Generated) and t.psk.by == "local"]
-    there = [t for t in made if isinstance(t.psk, Generated) and t.psk.by == "cloudflare"]
-    left = [plan.desired.tunnels[name] for name in plan.keyless]
+    made = [t for t in ours if live is None or t.name in live]
+    local = [t.name for t in made if isinstance(t.psk, Generated) and t.psk.by == "local"]
+    by_cloudflare = [t for t in made if isinstance(t.psk, Generated) and t.psk.by == "cloudflare"]
+    keyless = [plan.desired.tunnels[name] for name in plan.keyless]
     stop = ended.stop if ended.stop is None or isinstance(ended.stop, Problem) else problem_of(ended.stop)
     if stop is None:
-        verdicts = yield from promote(here)
-        for group in (there, left):
-            verdicts |= yield from _make(group)
+        verdicts = yield from promote(local)
+        for group in (by_cloudflare, keyless):
+            for name, verdict in (yield from make_missing(group)).items():
+                why = verdict.problem
+                verdicts[name] = verdict if why is None or _says_more(verdict) else _keyless(why)
         return verdicts
     # In such a list there may be two tunnels of one name. Nobody can say which of them will stay: both keys are kept.
-    verdicts = dict.fromkeys(here, _PENDING) if stop.code == "list-untrusted" else (yield from promote(here))
-    return verdicts | {t.name: _keyless(stop) for t in there}
+    verdicts = dict.fromkeys(local, _PENDING) if stop.code == "list-untrusted" else (yield from promote(local))
+    return verdicts | {t.name: _keyless(stop) for t in by_cloudflare}
 
 
 _PENDING = Verdict(
@@ -50,13 +53,8 @@ _PENDING = Verdict(
 )
 
 
-def _make(targets: Sequence[Declared]) -> KeySteps:
-    verdicts = yield from make_missing(targets)
-    return {name: _keyless(v.problem) if v.problem and not _asked(v) else v for name, v in verdicts.items()}
-
-
-def _asked(verdict: Verdict) -> bool:
-    """Whether Cloudflare may have made a key, or the sink's own words say best why it did not."""
+def _says_more(verdict: Verdict) -> bool:
+    """Whether a verdict says more than that there is no key: that there may be one, or what is wrong with the sink."""
     sink = verdict.problem is not None and verdict.problem.code == "sink-failed"
     return verdict.result is Result.UNKNOWN or (verdict.result is Result.FAILED and sink)
 

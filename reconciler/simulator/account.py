@@ -96,7 +96,7 @@ class Account:
         """Put a tunnel in place of the one with its id, or add it."""
         self._release(tunnel["id"], semantics)
         self.tunnels[tunnel["id"]] = tunnel
-        for claim in claims(tunnel, semantics):
+        for claim in claims(tunnel, semantics):  # a restored state may hold two that claim the same: the first has it
             self.owners.setdefault(claim, tunnel["id"])
 
     def keep_all(self, tunnels: list[Json], semantics: Semantics) -> None:

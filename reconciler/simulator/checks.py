@@ -1,4 +1,7 @@
-"""What the API refuses in one tunnel of a request body, and the patch that is left otherwise."""
+"""What the API refuses in one tunnel of a request body, and the patch that is left otherwise.
+
+Fields that are not known are ignored. Each field is judged alone: what tunnels may not share is for `account` to say.
+"""
 
 import re
 import unicodedata

@@ -1,6 +1,7 @@
 """The eight operations. Each takes the server and a call, and gives the `result` of the answer.
 
-The bulk PUT has the most open questions, since its body is not documented anywhere: hence most of the switches.
+A refused request changes nothing (but with the switch `bulk=prefix`), and neither does a dry run (`validate_only`). The
+bulk PUT has the most open questions, since its body is not documented anywhere: hence most of the switches.
 """
 
 import string
@@ -43,12 +44,12 @@ def list_tunnels(server: "Simulator", call: Call) -> Json:
         tunnels = sorted(tunnels, key=lambda tunnel: server.rank(tunnel["id"]))
     if not tunnels and server.semantics.empty_list == "null":
         return {"ipsec_tunnels": None}
-    return {"ipsec_tunnels": [view(server, call, tunnel) for tunnel in tunnels]}
+    return {"ipsec_tunnels": [_view(server, call, tunnel) for tunnel in tunnels]}
 
 
 def get_tunnel(server: "Simulator", call: Call) -> Json:
     """GET of one tunnel."""
-    return {"ipsec_tunnel": view(server, call, call.account.find(call.tunnel_id))}
+    return {"ipsec_tunnel": _view(server, call, call.account.find(call.tunnel_id))}
 
 
 def create_tunnel(server: "Simulator", call: Call) -> Json:
@@ -63,7 +64,7 @@ def create_tunnel(server: "Simulator", call: Call) -> Json:
         account.created[tunnel["name"]] = account.created.get(tunnel["name"], 0) + 1
         if "psk" in patch:
             account.keys[tunnel["id"]] = patch["psk"]
-    result = view(server, call, tunnel)
+    result = _view(server, call, tunnel)
     return result if semantics.create_shape == "object" else {"ipsec_tunnels": [result]}
 
 
@@ -72,22 +73,22 @@ def update_tunnel(server: "Simulator", call: Call) -> Json:
     account, semantics = call.account, server.semantics
     old = account.find(call.tunnel_id)
     patch = patch_of(call.body, semantics, object_form=call.object_form)
-    tunnel = after_put(server, old, patch, merge=semantics.single_put == "merge")
+    tunnel = _after_put(server, old, patch, merge=semantics.single_put == "merge")
     account.check_free(tunnel, semantics)
-    key = key_after(account, tunnel["id"], patch, semantics, merge=semantics.single_put == "merge")
+    key = _key_after(account, tunnel["id"], patch, semantics, merge=semantics.single_put == "merge")
     changed = tunnel is not old or key != account.keys.get(tunnel["id"])
     if changed and not call.dry:
         account.remember(semantics.list_lag)
         account.keep(tunnel, semantics)
-        set_key(account, tunnel["id"], key)
-    return {"modified": changed_flag(server, changed=changed), "modified_ipsec_tunnel": view(server, call, tunnel)}
+        _set_key(account, tunnel["id"], key)
+    return {"modified": _changed_flag(server, changed=changed), "modified_ipsec_tunnel": _view(server, call, tunnel)}
 
 
 def update_many(server: "Simulator", call: Call) -> Json:
     """Bulk PUT of the collection: tunnels that the body leaves out stay as they are."""
     account, semantics = call.account, server.semantics
     items = _bulk_items(call.body, semantics)
-    work = account.copy()
+    work = account.copy()  # a refusal in the middle drops it
     before = dict(account.tunnels), dict(account.keys)
     done: list[Json] = []
     try:
@@ -106,18 +107,19 @@ def update_many(server: "Simulator", call: Call) -> Json:
         raise
     _commit(server, call, work, done)
     changed = (work.tunnels, work.keys) != before
-    views = [view(server, call, tunnel) for tunnel in done]
-    return {"modified": changed_flag(server, changed=changed), "modified_ipsec_tunnels": views}
+    views = [_view(server, call, tunnel) for tunnel in done]
+    return {"modified": _changed_flag(server, changed=changed), "modified_ipsec_tunnels": views}
 
 
 def _commit(server: "Simulator", call: Call, work: Account, done: list[Json]) -> None:
+    """Put the copy in the account's place, unless it was a dry run or nothing differs."""
     account = call.account
     if call.dry or (work.tunnels == account.tunnels and work.keys == account.keys):
         return
     account.remember(server.semantics.list_lag)
     account.tunnels, account.owners = work.tunnels, work.owners
     for tunnel in done:
-        set_key(account, tunnel["id"], work.keys.get(tunnel["id"]))
+        _set_key(account, tunnel["id"], work.keys.get(tunnel["id"]))
 
 
 def _bulk_items(body: Any, semantics: Semantics) -> list[Any]:
@@ -141,10 +143,8 @@ def _bulk_item(server: "Simulator", call: Call, work: Account, item: Json) -> Js
     merge = semantics.bulk_put == "merge"
     old = work.find(item["id"])
     patch = patch_of(item, semantics, object_form=call.object_form, bulk=True)
-    tunnel = after_put(server, old, patch, merge=merge)
-    if tunnel["id"] not in work.keys and "psk" not in patch:
-        return tunnel
-    set_key(work, tunnel["id"], key_after(work, tunnel["id"], patch, semantics, merge=merge))
+    tunnel = _after_put(server, old, patch, merge=merge)
+    _set_key(work, tunnel["id"], _key_after(work, tunnel["id"], patch, semantics, merge=merge))
     return tunnel
 
 
@@ -156,7 +156,7 @@ def delete_tunnel(server: "Simulator", call: Call) -> Json:
         account.remember(server.semantics.list_lag)
         account.remove(tunnel["id"], server.semantics)
         account.deleted[tunnel["name"]] = account.deleted.get(tunnel["name"], 0) + 1
-    return {"deleted": changed_flag(server, changed=True), "deleted_ipsec_tunnel": view(server, call, tunnel)}
+    return {"deleted": _changed_flag(server, changed=True), "deleted_ipsec_tunnel": _view(server, call, tunnel)}
 
 
 def generate_key(server: "Simulator", call: Call) -> Json:
@@ -168,7 +168,7 @@ def generate_key(server: "Simulator", call: Call) -> Json:
     moment = server.moment(nanoseconds=True)
     digest = blake2b(f"{server.semantics.seed}:{tunnel['id']}:{moment}".encode(), digest_size=32).digest()
     key = "".join(_KEY_LETTERS[byte % len(_KEY_LETTERS)] for byte in digest)
-    stored = f"{moment[:-4]}Z"
+    stored = f"{moment[:-4]}Z"  # lists have it in microseconds
     account.remember(server.semantics.list_lag)
     account.keep({**tunnel, "psk_metadata": {"last_generated_on": stored}}, server.semantics)
     account.keys[tunnel["id"]] = key
@@ -210,7 +210,7 @@ def _is_key_entry(entry: object) -> bool:
     return all(isinstance(entry.get(name), str) and entry[name] for name in ("id", "psk"))
 
 
-def after_put(server: "Simulator", old: Json, patch: Json, *, merge: bool) -> Json:
+def _after_put(server: "Simulator", old: Json, patch: Json, *, merge: bool) -> Json:
     """The tunnel after a PUT with a new `modified_on`, or the old one itself when nothing changed."""
     tunnel = updated(old, patch, server.semantics, merge=merge)
     if tunnel == old:
@@ -218,7 +218,7 @@ def after_put(server: "Simulator", old: Json, patch: Json, *, merge: bool) -> Js
     return {**tunnel, "modified_on": server.moment()}
 
 
-def key_after(account: Account, tunnel_id: str, patch: Json, semantics: Semantics, *, merge: bool) -> str | None:
+def _key_after(account: Account, tunnel_id: str, patch: Json, semantics: Semantics, *, merge: bool) -> str | None:
     """The key that the tunnel has after a PUT, None for none."""
     if "psk" in patch:
         return str(patch["psk"])
@@ -227,7 +227,7 @@ def key_after(account: Account, tunnel_id: str, patch: Json, semantics: Semantic
     return account.keys.get(tunnel_id)
 
 
-def set_key(account: Account, tunnel_id: str, key: str | None) -> None:
+def _set_key(account: Account, tunnel_id: str, key: str | None) -> None:
     """Set a key, or take it away with None."""
     if key is None:
         account.keys.pop(tunnel_id, None)
@@ -235,13 +235,13 @@ def set_key(account: Account, tunnel_id: str, key: str | None) -> None:
         account.keys[tunnel_id] = key
 
 
-def changed_flag(server: "Simulator", *, changed: bool) -> bool:
+def _changed_flag(server: "Simulator", *, changed: bool) -> bool:
     """What the answer says about having changed something."""
     flag = server.semantics.modified_flag
     return changed if flag == "effective" else flag == "true"
 
 
-def view(server: "Simulator", call: Call, tunnel: Json) -> Json:
+def _view(server: "Simulator", call: Call, tunnel: Json) -> Json:
     """A tunnel in the form that the call asked for."""
     return shown(tunnel, server.semantics, object_form=call.object_form)
 

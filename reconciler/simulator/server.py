@@ -18,7 +18,7 @@ from reconciler.simulator.tunnels import shown
 
 FORMAT = 1
 _FORM = "x-magic-new-hc-target"
-_EPOCH = 1_767_225_600.0
+_EPOCH = 1_767_225_600.0  # 2026-01-01, where the clock stands when none is given
 _WRITES = frozenset({"create", "bulk", "update", "delete", "psk_generate", "psk_set"})
 
 
@@ -73,7 +73,7 @@ class Limiter:
             start, count = now, 0
         count += 1
         self._windows[token] = (start, count)
-        until = self._blocked.get(token, now)
+        until = self._blocked.get(token, now)  # until when the token is blocked; a time that is over does not count
         if count > calls and until <= now:
             until = self._blocked[token] = now + seconds
         reset = math.ceil(max(until, start + seconds) - now)
@@ -134,7 +134,7 @@ class Simulator:
         return reply
 
     def handle_as_before(self, request: Request, account_id: str) -> Reply:
-        """Answer one list request with the state before the last write (a fault: a read that is stale)."""
+        """Answer one list request with the tunnels before the last write: a fault, a read that is stale."""
         account = self.account(account_id)
         account.stale.insert(0, (account.before, 1))
         return self.handle(request)

@@ -46,7 +46,9 @@ def screen(data: bytes, file: str) -> tuple[Diagnostic, ...]:
         file: Its name for the messages.
     """
     if len(data) > MAX_BYTES:
-        return (_too_large(len(data), file),)
+        summary = f"the file has {len(data):,} bytes, more than {MAX_BYTES:,}"
+        detail = "Larger files are refused unread. Split it: any number of files may stand in an account's folder."
+        return (error("file-too-large", summary, detail, Location(file)),)
     if wide := _wide_encoding(data):
         return (_encoding(f"the file is {wide} text", Location(file)),)
     try:
@@ -128,15 +130,6 @@ def _conflicts(lines: list[str], file: str) -> Iterator[Diagnostic]:
                 Location(file, number),
             )
         inside = begins or (inside and not ends)  # the other signs of one conflict are no problems of their own
-
-
-def _too_large(size: int, file: str) -> Diagnostic:
-    return error(
-        "file-too-large",
-        f"the file has {size:,} bytes, more than {MAX_BYTES:,}",
-        "Larger files are refused unread. Split it: any number of files may stand in an account's folder.",
-        Location(file),
-    )
 
 
 def _encoding(summary: str, where: Location) -> Diagnostic:
