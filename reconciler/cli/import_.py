@@ -160,7 +160,7 @@ def _account_text(desired: Desired, files: AccountFiles, ignored: Sequence[Ignor
 def _report(desired: Desired, live: Live, written: list[str], found: Dumped) -> AccountReport:
     tunnels = live.by_name()
     keys = sum(bool(tunnels[name].settings.get("bgp.md5_key")) for name in found.names)
-    warning = f"; {keys} BGP MD5 keys stand there in clear, so think before you commit it" if keys else ""
+    warning = f"; BGP MD5 keys stand there in clear ({keys} in all), so think before you commit it" if keys else ""
     declared = f"{len(found.names)} of {len(live.tunnels)} live tunnels"
     notes = [f"Wrote {', '.join(written)} with mode 0600, for {declared}{warning}."]
     notes += [f"Ignored, because no file can declare it: {one.name}: {one.reason}" for one in found.ignored]

@@ -233,6 +233,9 @@ def test_only_written_keys_and_tunnels_are_counted(world: World) -> None:
     world.declare(tunnel(1, **bgp), file="prod/own.yaml")
     (note,) = world.run("import", "-o", "json").account["notes"]
     assert note.endswith("with mode 0600, for 2 of 3 live tunnels.")
+    world.live(tunnel(4, **bgp))
+    (note,) = world.run("import", "--force", "-o", "json").account["notes"]
+    assert "3 of 4 live tunnels; BGP MD5 keys stand there in clear (1 in all)" in note
 
 
 def test_what_was_imported_before_a_failure_is_said(world: World) -> None:
