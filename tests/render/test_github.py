@@ -23,7 +23,7 @@ def test_problems_stand_on_their_lines() -> None:
     )
 
 
-def test_no_changes_is_only_the_verdict() -> None:
+def test_no_changes_is_only_the_headline() -> None:
     assert render(NO_CHANGES, "github") == "::notice title=Verdict::No changes. Live tunnels match the files.\n"
 
 

@@ -94,7 +94,7 @@ def many(number: int, description: int) -> Report:
         (INVALID, "## ❌ Tunnel files: invalid, 2 errors, 1 warning"),
     ],
 )
-def test_the_title_is_the_verdict_with_its_counts(report: Report, title: str) -> None:
+def test_the_title_is_the_headline_with_its_counts(report: Report, title: str) -> None:
     assert render(report, "markdown").splitlines()[1] == title
 
 

@@ -126,17 +126,17 @@ def workflow_property(payload: str) -> None:
     assert [pair.split("=")[0] for pair in head.removeprefix("error ").split(",")] == ["title", "line"]
 
 
-SINKS = (terminal, log, html, markdown, markdown_code, workflow, workflow_property)
+PLACES = (terminal, log, html, markdown, markdown_code, workflow, workflow_property)
 
 
 def test_there_are_enough_payloads() -> None:
     assert len(set(PAYLOADS)) >= 60
 
 
-@pytest.mark.parametrize("sink", SINKS, ids=lambda sink: sink.__name__)
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: place.__name__)
 @pytest.mark.parametrize("payload", PAYLOADS, ids=ascii)
-def test_no_payload_does_anything_in_any_sink(payload: str, sink: Callable[[str], None]) -> None:
-    sink(payload)
+def test_no_payload_does_anything_in_any_place(payload: str, place: Callable[[str], None]) -> None:
+    place(payload)
 
 
 @pytest.mark.parametrize(

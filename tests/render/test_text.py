@@ -61,7 +61,7 @@ from tests.render.test_safe import workflow_command
         (ACCOUNTS, "2 accounts."),
     ],
 )
-def test_the_last_line_is_the_verdict(report: Report, last: str) -> None:
+def test_the_last_line_is_the_headline(report: Report, last: str) -> None:
     assert render(report, "text").splitlines()[-1] == last
 
 
@@ -69,7 +69,7 @@ def test_the_calls_stand_before_the_plan() -> None:
     assert render(PLAN, "text").splitlines()[-2] == "Calls: 2 lists, 1 bulk update, 1 create, 1 delete"
 
 
-def test_a_drift_report_begins_with_its_verdict() -> None:
+def test_a_drift_report_begins_with_its_headline() -> None:
     first = render(DRIFT, "text").splitlines()[0]
     assert (
         first

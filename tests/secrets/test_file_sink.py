@@ -1,4 +1,3 @@
-import os
 import stat
 import subprocess
 import sys
@@ -30,7 +29,6 @@ def test_a_key_that_another_run_has_made_current_is_current(tmp_path: Path) -> N
 
 
 def test_the_files_are_private_and_nothing_else_is_left(tmp_path: Path) -> None:
-    os.umask(os.umask(0))
     sink = file_sink(tmp_path)
     sink.probe("lon-a")
     sink.put("lon-a", Secret("k1"))

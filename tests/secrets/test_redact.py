@@ -42,7 +42,7 @@ ENCODINGS: dict[str, Callable[[str], str]] = {
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
 @pytest.mark.parametrize("key", ["abcde", "0123", " lead", "%s%d", KEY, "one\ntwo two\n"], ids=ascii)
-def test_every_shape_of_a_key_is_replaced(key: str, encoding: str) -> None:
+def test_every_form_of_a_key_is_replaced(key: str, encoding: str) -> None:
     text = f"before {ENCODINGS[encoding](key)} after"
     cleaned = Redactor([Secret(key)]).clean(text)
     assert MASK in cleaned
@@ -95,7 +95,7 @@ def test_a_message_quotes_a_key_whatever_its_case_and_what_stands_between_its_le
 @pytest.mark.parametrize(
     "text", ["", "Qw7-hunter2", "the interface address overlaps that of lon-a", str(list(LONG.encode())), LONG[::-1]]
 )
-def test_a_message_that_holds_no_shape_of_a_key_quotes_none(text: str) -> None:
+def test_a_message_that_holds_no_form_of_a_key_quotes_none(text: str) -> None:
     assert not Redactor([Secret(LONG)]).quotes(text)
     assert not Redactor().quotes(text)
 
