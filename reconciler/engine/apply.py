@@ -85,7 +85,7 @@ def apply(plan: Plan, keyed: frozenset[str] = frozenset()) -> Conversation[Appli
 
     The order keeps every moment valid: what frees a name or an address goes before what takes it, so deletes that free
     something come first, then updates, then creates. Deletes that free nothing come last, and only when all else is
-    applied, since nothing is harder to undo. A change without a verdict at the end was never sent.
+    applied, since nothing is harder to undo.
 
     Args:
         plan: From a trusted list less than 30 seconds old. Guards are the caller's business.
@@ -102,7 +102,11 @@ def apply(plan: Plan, keyed: frozenset[str] = frozenset()) -> Conversation[Appli
     yield from update(run, plan.phases.updates)
     yield from create(run, plan.phases.creates)
     yield from last_deletes(run)
-    left = () if not plan.changes else (yield from verify(run)) if run.stop is None else None
+    left: tuple[Change, ...] | None = None
+    if not plan.changes:
+        left = ()  # nothing was sent: the plan's own list has just shown that nothing differs
+    elif run.stop is None:
+        left = yield from verify(run)
     return Applied(
         verdicts=run.verdicts,
         left=left,
@@ -118,8 +122,7 @@ def apply(plan: Plan, keyed: frozenset[str] = frozenset()) -> Conversation[Appli
 def last_deletes(run: Run) -> Conversation[None]:
     """Delete what frees nothing, if all else was applied."""
     last = run.plan.phases.deletes
-    keys = {c.ref for c in last}
-    if run.stop is None and any(v != APPLIED for k, v in run.verdicts.items() if k not in keys):
+    if run.stop is None and any(verdict != APPLIED for verdict in run.verdicts.values()):
         run.decide(last, Verdict(Result.SKIPPED, _EARLIER))
         return
     yield from delete(run, last)

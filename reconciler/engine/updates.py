@@ -52,7 +52,8 @@ def _bulk(run: Run, groups: Sequence[Group]) -> Conversation[Refused | None]:
     if not changes:
         return None
     if not run.bulk_usable:
-        yield from _singly(run, groups)
+        for group in groups:
+            yield from _lone(run, group, _NO_BULK)
         return None
     return (yield from write(run, changes, lambda pending: bulk_call(run, pending), partial(judge, run)))
 
@@ -75,8 +76,8 @@ def _body(run: Run, change: Change, settings: Settings) -> dict[str, object]:
 def judge(run: Run, change: Change, now: LiveTunnel | None) -> Verdict | None:
     """What a new list says of an update: done, changed by somebody else, or None: it is to be sent.
 
-    Sent is only what is just as this run found it or left it. Anything else is the work of others, which an update
-    would undo unseen.
+    It is sent only to a tunnel that is just as this run found it or left it. Anything else is the work of others, which
+    an update would undo unseen.
     """
     if now is None:
         message = "the tunnel was deleted by somebody else meanwhile"
@@ -96,9 +97,10 @@ def judge(run: Run, change: Change, now: LiveTunnel | None) -> Verdict | None:
 def _split(run: Run, groups: Sequence[Group], refusal: Refused, *, sent: bool) -> Conversation[None]:
     """Find what the server refuses among groups that it refused together, in halves.
 
-    When the left half is taken, what is refused must be in the right one, which therefore need not be sent whole again:
-    one refused tunnel of n is found in at most 2 log2(n) calls. If no half is refused and yet the whole was, the calls
-    were too large or bulk calls don't work at all: `_learn`.
+    Of a, b, c and d it refuses c, so `a b c d` was refused. Then go: `a b` (taken), `c` (refused), c by its own PUT
+    (refused: c has failed), `d`. When the left half is taken, what is refused must be in the right one, which therefore
+    need not be sent whole again: one refused tunnel of n is found in at most 2 log2(n) calls. If no half is refused and
+    yet the whole was, the calls were too large or bulk calls don't work at all: `_learn`.
 
     Args:
         run: The account's state.
@@ -152,12 +154,6 @@ def _learn(run: Run, *, sent: bool) -> None:
         run.size = max(1, run.size // 2)
 
 
-def _singly(run: Run, groups: Sequence[Group]) -> Conversation[None]:
-    """Without bulk calls: each change by its own PUT, each cycle by its detour."""
-    for group in groups:
-        yield from _lone(run, group, _NO_BULK)
-
-
 def _put(run: Run, change: Change, settings: Settings | None = None) -> Conversation[None]:
     """PUT one tunnel by its id; a refusal is its verdict."""
     target = change.target if settings is None else settings
@@ -173,10 +169,10 @@ def _put(run: Run, change: Change, settings: Settings | None = None) -> Conversa
 
 
 def _detour(run: Run, group: Group, refusal: Refused) -> Conversation[None]:
-    """Break a cycle that the server refuses as a whole: one by one, some passing through a free value.
+    """Break a cycle that the server refuses as a whole: one by one, some passing through a free value (`plan.detour`).
 
-    The outcome of each leg is certain before the next begins, so none takes a value that is still held. What a
-    crash leaves parked is plain drift, which the next run plans away.
+    The outcome of each leg is certain before the next begins, so none takes a value that is still held. A tunnel that a
+    crash leaves parked is drift like any other: the next run's plan sets it right.
     """
     # Whoever else applies may have done it meanwhile: then parking a member would be harm.
     waiting = yield from look(run, group, refusal, partial(judge, run))
@@ -193,6 +189,7 @@ def _detour(run: Run, group: Group, refusal: Refused) -> Conversation[None]:
     for i, leg in enumerate(detour.legs):
         if run.left_to_do([leg.change], partial(judge, run)):
             yield from _put(run, leg.change, leg.settings)
+        # (For a tunnel that is only parked this verdict holds for the moment. Its last leg gives it another.)
         if run.verdicts.get(leg.change.ref) != APPLIED:
             yield from _back_out(run, detour.legs, i)
             return
@@ -204,10 +201,10 @@ def _detour(run: Run, group: Group, refusal: Refused) -> Conversation[None]:
 
 
 def _back_out(run: Run, legs: Sequence[Leg], failed: int) -> Conversation[None]:
-    """A leg of a detour failed: what was only parked so far gets its old value back, unless another has it by now.
+    """A leg of a detour failed: tunnels that are parked get their old values back, unless another has them by now.
 
-    Once any member has reached its end, it may hold what a parked one gave up; then parked ones stay, and a later run
-    goes on from there.
+    Once any member has reached its target, it may hold what a parked one gave up. Then the parked ones stay as they
+    are, and a later run goes on from there.
     """
     final = {leg.change.ref for leg in legs[:failed] if not leg.parked}
     parked = [leg.change for leg in legs[:failed] if leg.parked and leg.change.ref not in final]
