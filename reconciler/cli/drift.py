@@ -11,7 +11,7 @@ from reconciler.cli.keys import statuses
 from reconciler.cli.named import read_file
 from reconciler.cli.options import SANDBOX_FILE
 from reconciler.cli.planning import Stopped, attributed, baseline_of, plan_all
-from reconciler.cli.small import saved_report
+from reconciler.cli.show import saved_report
 from reconciler.files.patch import Accepted, accept_patch
 from reconciler.files.tree import read_tree
 from reconciler.model.desired import External

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from reconciler.api.call import Answered, CallOutcome, Denied, Step
-from reconciler.cli.apply import require_approval
+from reconciler.cli.approval import require_approval
 from reconciler.cli.clients import Clients
 from reconciler.cli.context import Context, halt
 from reconciler.cli.files import load_files

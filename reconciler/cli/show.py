@@ -1,9 +1,9 @@
-"""Writes the report in every format that was asked for, and says where that did not work."""
+"""Writes the report in every format that was asked for, says where that did not work, and reads one back."""
 
 from collections.abc import Iterable
 from pathlib import Path
 
-from reconciler.cli.context import Context, Halt
+from reconciler.cli.context import Context, Halt, halt
 from reconciler.cli.named import write_file
 from reconciler.model.problems import Diagnostic, error
 from reconciler.model.verdict import Result
@@ -118,3 +118,22 @@ def _context(ctx: Context) -> dict[str, str]:
         "run_url": f"{home}/actions/runs/{ctx.env.get('GITHUB_RUN_ID', '')}",
         "source_url": f"{home}/blob/{commit}",
     }
+
+
+def saved_report(path: str, data: bytes) -> Report:
+    """A report that `-o json` wrote. It is not trusted, only drawn and compared.
+
+    Args:
+        path: Its file, for messages.
+        data: What stands in it.
+
+    Raises:
+        Halt: It is not a report.
+    """
+    from reconciler.render.json import report_from_json
+
+    try:
+        return report_from_json(data.decode())
+    except (ValueError, RecursionError) as wrong:
+        detail = f"{wrong}. Give a file that -o json=PATH wrote."
+        raise halt("error", "bad-report", f"the report {path} can't be read", detail) from None

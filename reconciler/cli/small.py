@@ -3,11 +3,11 @@
 import json
 from pathlib import Path
 
-from reconciler.cli.context import Context, halt
+from reconciler.cli.context import Context
 from reconciler.cli.files import load_files
 from reconciler.cli.named import read_file, write_file
 from reconciler.cli.options import UsageError
-from reconciler.cli.show import show
+from reconciler.cli.show import saved_report, show
 from reconciler.report.outcome import EXIT_CODES
 from reconciler.report.values import AccountReport, Report, TokenSource
 
@@ -66,22 +66,3 @@ def render(ctx: Context) -> int:
     path = ctx.options.report
     lost = show(ctx, saved_report(path, read_file(ctx, "the report", path)), ours=False)
     return EXIT_CODES["error" if lost else "ok"]
-
-
-def saved_report(path: str, data: bytes) -> Report:
-    """A report that `-o json` wrote. It is not trusted, only drawn and compared.
-
-    Args:
-        path: Its file, for messages.
-        data: What stands in it.
-
-    Raises:
-        Halt: It is not a report.
-    """
-    from reconciler.render.json import report_from_json
-
-    try:
-        return report_from_json(data.decode())
-    except (ValueError, RecursionError) as wrong:
-        detail = f"{wrong}. Give a file that -o json=PATH wrote."
-        raise halt("error", "bad-report", f"the report {path} can't be read", detail) from None
