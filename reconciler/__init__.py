@@ -27,7 +27,7 @@ Words, each with one meaning:
     ref         names a change within its plan: a tunnel's id, or +name for one to create
     kind        the kind of resource at the API (one today: IPsec tunnels), with its words
     psk         a tunnel's pre-shared key; PskRef says where it is. md5_key is BGP's
-    sink        where a generated psk is delivered; it holds a current one and, meanwhile, a pending one
+    sink        where a generated psk is delivered: it holds the current one, and a pending one during a rotation
     impact      whether a change can interrupt traffic; severity, how bad drift is
     verdict     how a change ended; an outcome is how a run ended, a CallOutcome how a call ended
     headline    the one sentence that a report comes down to

@@ -150,7 +150,7 @@ class Excerpts:
 
 
 class _TooDeepError(Exception):
-    """The rest of the file is not worth reading."""
+    """The rest of the file is not worth reading: its lines are shown as those that the parser did not get through."""
 
 
 def _comment(text: str, start: int) -> int:
@@ -161,7 +161,13 @@ def _comment(text: str, start: int) -> int:
 
 
 def _doubtful(text: str) -> Iterator[_Span]:
-    """What is not surely harmless in a line that the parser did not get through."""
+    """What is not surely harmless in a line that the parser did not get through, word by word.
+
+        - name: lon-a  customer_endpoint: 192.0.2.1  psk: "s3cret
+                ~~~~~~~                                   ~~~~~~~
+
+    A name may be a key that was put on the wrong line, and an address is none.
+    """
     field, hidden, end = "", -1, 0  # the name in front of a value, and where hidden words begin
     for word in text.split():
         start = text.index(word, end)
@@ -183,7 +189,7 @@ def _doubtful(text: str) -> Iterator[_Span]:
 
 
 def _is_harmless(word: str) -> bool:
-    """True for what can't be a key: an address, a number, a day, a fixed word."""
+    """True for what can't be a key: an address, a short number, a day, a fixed word."""
     if word.lower() in _WORDS or (len(word) <= _MAX_NUMBER and word.replace("-", "").isdigit()):
         return True
     try:

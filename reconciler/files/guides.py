@@ -11,7 +11,7 @@ from ipaddress import ip_address, ip_interface, ip_network
 
 from pydantic import BeforeValidator
 
-from reconciler.files.rules import Entry, Group
+from reconciler.files.rules import Entry, EntryGroup
 from reconciler.model.account import AccountFile, TunnelFile
 from reconciler.model.checks import ANY_TEXT
 from reconciler.model.desired import Account
@@ -34,7 +34,7 @@ _RESERVED_ASNS = (range(1), range(23456, 23457), range(65535, 65536), range(6555
 """What IANA's registry reserves, but for the numbers of examples: those stand for real ones, as addresses do."""
 
 
-def warnings(groups: Iterable[Group], today: date) -> Iterator[Diagnostic]:
+def warnings(groups: Iterable[EntryGroup], today: date) -> Iterator[Diagnostic]:
     """All warnings about the accounts, account by account.
 
     Args:
@@ -53,7 +53,7 @@ def warnings(groups: Iterable[Group], today: date) -> Iterator[Diagnostic]:
             yield from _psk(entry)
 
 
-def _origin(group: Group, entry: Entry, *path: str) -> Location:
+def _origin(group: EntryGroup, entry: Entry, *path: str) -> Location:
     """Where a value stands: in the tunnel, or in the defaults that give it."""
     places = [(entry.document, ("tunnels", entry.index)), (entry.document, ("defaults",))]
     if group.document:
@@ -150,7 +150,7 @@ def _inner(entry: Entry) -> Iterator[Diagnostic]:
             yield warning("public-interface", summary, detail, entry.at(path))
 
 
-def _endpoints(group: Group, entry: Entry) -> Iterator[Diagnostic]:
+def _endpoints(group: EntryGroup, entry: Entry) -> Iterator[Diagnostic]:
     """Outer addresses that the Internet does not know."""
     settings = entry.declared.settings
     ours, theirs = (str(settings.get(path, "")) for path in ("cloudflare_endpoint", "customer_endpoint"))
@@ -179,7 +179,7 @@ def _not_public(text: str) -> str:
     return next((kind for kind, is_kind in kinds if is_kind), "")
 
 
-def _asn(group: Group, entry: Entry) -> Iterator[Diagnostic]:
+def _asn(group: EntryGroup, entry: Entry) -> Iterator[Diagnostic]:
     asn = entry.asn
     if asn is None:  # `None in range(…)` would be compared with each number of the range
         return
@@ -191,7 +191,7 @@ def _asn(group: Group, entry: Entry) -> Iterator[Diagnostic]:
         yield warning("reserved-asn", summary, detail, _origin(group, entry, "bgp", "customer_asn"))
 
 
-def _target(group: Group, entry: Entry) -> Iterator[Diagnostic]:
+def _target(group: EntryGroup, entry: Entry) -> Iterator[Diagnostic]:
     """Health-check targets that are not probed, or that prove nothing."""
     settings = entry.declared.settings
     target = settings.get("health_check.target.saved")

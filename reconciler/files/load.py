@@ -19,7 +19,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import ValidationError
 
 from reconciler.files.guides import glued_comments, warnings
-from reconciler.files.rules import Entry, Group, check
+from reconciler.files.rules import Entry, EntryGroup, check
 from reconciler.files.tree import AccountFiles, SourceFile, Tree
 from reconciler.model.account import AccountFile, TunnelFile
 from reconciler.model.checks import ACCOUNT_ID
@@ -102,7 +102,7 @@ def load(tree: Tree, today: date) -> Loaded:
     return Loaded(desired, limited(problems), tuple(g.account for g in groups))
 
 
-def _unread(tree: Tree, groups: list[Group]) -> Iterator[Diagnostic]:
+def _unread(tree: Tree, groups: list[EntryGroup]) -> Iterator[Diagnostic]:
     """An error for each file with a name like a tunnel file's that is neither read nor a key's, nor kept beside a key.
 
     Where a reference is not known, a record in JSON may be a key's, and nobody shall be told to move it.
@@ -135,7 +135,7 @@ def _is_key(path: str, keys: Collection[str]) -> bool:
     return any(name in keys for name in (path, path.removesuffix(".json"), path.removesuffix(".pending")))
 
 
-def _group(files: AccountFiles, problems: list[Diagnostic]) -> Group:
+def _group(files: AccountFiles, problems: list[Diagnostic]) -> EntryGroup:
     """One account with its tunnels; what is wrong is added to `problems`."""
     read = _read(files.account_file, AccountFile, problems)
     defaults: Mapping[str, Any] = {}
@@ -151,7 +151,7 @@ def _group(files: AccountFiles, problems: list[Diagnostic]) -> Group:
             entries += _entries(tunnels, defaults, gone, problems)
         whole = whole and tunnels is not None and not any({"psk", "*", "tunnels"} & g for g in tunnels.gone.values())
     account = _account(files, read)
-    return Group(account, tuple(entries), _id(read), read.parsed.document if read else None, whole)
+    return EntryGroup(account, tuple(entries), _id(read), read.parsed.document if read else None, whole)
 
 
 def _id(read: _Read[AccountFile] | None) -> str:

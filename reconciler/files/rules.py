@@ -43,7 +43,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class EntryGroup:
     """An account and its tunnels in the order of files and lines, duplicates included.
 
     Attributes:
@@ -59,7 +59,7 @@ class Group:
     whole: bool = True
 
 
-def check(groups: Sequence[Group]) -> Iterator[Diagnostic]:
+def check(groups: Sequence[EntryGroup]) -> Iterator[Diagnostic]:
     """All errors that need more than one value to be seen."""
     yield from _account_ids(groups)
     for group in groups:
@@ -72,7 +72,7 @@ def check(groups: Sequence[Group]) -> Iterator[Diagnostic]:
         yield from _ownership(group.account, named)
 
 
-def _account_ids(groups: Iterable[Group]) -> Iterator[Diagnostic]:
+def _account_ids(groups: Iterable[EntryGroup]) -> Iterator[Diagnostic]:
     first: dict[str, Account] = {}
     for group in groups:
         if not group.account_id:

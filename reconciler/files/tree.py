@@ -222,20 +222,19 @@ def _one_edit(one: str, other: str) -> bool:
 
 def _homes(walk: _Walk) -> dict[tuple[str, ...], list[tuple[str, ...]]]:
     """The folders of accounts, each with its files; problems for files and folders that fit nowhere."""
-    claimed = {parts[:-1] for parts in walk.names if _is_account(parts)}
+    accounts = {parts[:-1] for parts in walk.names if _is_account(parts)}
     homes: dict[tuple[str, ...], list[tuple[str, ...]]] = {}
     for parts in walk.names:
         folder = parts[:-1]
-        claims = [folder[:n] for n in range(len(folder) + 1) if folder[:n] in claimed]
-        if not claims:  # never a file that is not read: it was found below an account
+        above = [folder[:n] for n in range(len(folder) + 1) if folder[:n] in accounts]  # the outermost first
+        if not above:  # never a file that is not read: it was found below an account
             walk.problem(parts, "no-account", "this file belongs to no account", _WHERE_ACCOUNT)
-        elif len(claims) == 1 or not is_read(parts):
-            homes.setdefault(claims[0], []).append(parts)
+        elif len(above) == 1 or not is_read(parts):
+            homes.setdefault(above[0], []).append(parts)
         elif _is_account(parts):
-            above = walk.shown((*claims[0], ACCOUNT_FILES[0]))
-            detail = f"{above} claims this folder. {_MOVE}"
+            detail = f"{walk.shown((*above[0], ACCOUNT_FILES[0]))} claims this folder. {_MOVE}"
             walk.problem(parts, "nested-account", "an account inside another account", detail)
-            walk.crowded.add(claims[0])
+            walk.crowded.add(above[0])
         # Other files of a nested account are left out: read as the outer one's, they would bring errors that are none.
     return homes
 
@@ -252,7 +251,7 @@ def _account(walk: _Walk, home: tuple[str, ...], names: list[tuple[str, ...]]) -
     unread = [parts for parts in names if not is_read(parts)]
     if len(own) > 1:
         walk.problem(own[1], "two-account-files", "account.yaml and account.yml in one folder", "Keep one of them.")
-    if not tunnels and home not in walk.crowded:
+    if not tunnels and home not in walk.crowded:  # what is inside another account may be its only files
         walk.problem(own[0], "no-tunnel-file", "the account has no tunnel file", _NO_TUNNELS)
     read = [file for parts in tunnels if (file := _read(walk, parts)) is not None]
     return AccountFiles(

@@ -36,7 +36,8 @@ MAX_PROBLEMS = 100
 KEY_FIELDS = ("psk", "md5_key", "token")
 """Fields whose value is a key, or says where one is: none of them is null by mistake."""
 
-Value: TypeAlias = "str | list[Value] | dict[str, Value] | None"
+Data: TypeAlias = "str | list[Data] | dict[str, Data] | None"
+"""What a file holds: every scalar but null is text, some of it `Plain`."""
 Places: TypeAlias = dict[str, "Spot"] | list["Spot"]
 Spot: TypeAlias = int | tuple[int, Places]
 """Where an entry stands, and for a list or a mapping that is written out there the places in it."""
@@ -48,14 +49,14 @@ _NULLS = ("", "~", "null", "Null", "NULL")
 _BOOLEANS = ("true", "True", "TRUE", "false", "False", "FALSE")
 _INFINITIES = tuple(sign + word for sign in ("", "+", "-") for word in (".inf", ".Inf", ".INF"))
 _NOT_TEXT = (*_BOOLEANS, *_INFINITIES, ".nan", ".NaN", ".NAN")
-_WORDS: dict[str, Value] = {**dict.fromkeys(_NULLS), **{word: Plain(word) for word in _NOT_TEXT}}
+_WORDS: dict[str, Data] = {**dict.fromkeys(_NULLS), **{word: Plain(word) for word in _NOT_TEXT}}
 # YAML 1.2 says by regular expressions which scalars are numbers; these are those of its core schema.
 _NUMBER = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|0o[0-7]+|0x[0-9a-fA-F]+")
 _QUOTES = ("'", '"')
 _TEXT_TAGS = (None, "!", "tag:yaml.org,2002:str")
 
 
-def typed(text: str) -> Value:
+def typed(text: str) -> Data:
     """Text without quotes as YAML 1.2's core schema sorts it: null, `Plain` for booleans and numbers, or text."""
     if text in _WORDS:
         return _WORDS[text]
@@ -111,17 +112,17 @@ class Reader:
     """
 
     def __init__(self, get: Callable[[], Any], text: str, file: str) -> None:
-        self.value: Value = None
+        self.value: Data = None
         self.root: Spot = 0
         self.problems: list[Diagnostic] = []
         self.glued: list[tuple[str, Location]] = []
         self._get = get
         self._text = text
         self._file = file
-        self._open: list[Value] = []
-        self._anchors: dict[str, Value] = {}
+        self._open: list[Data] = []
+        self._anchors: dict[str, Data] = {}
         # By id of a value: its nodes and levels. It holds the value too, so that no other value can get its id.
-        self._extents: dict[int, tuple[Value, int, int]] = {}
+        self._extents: dict[int, tuple[Data, int, int]] = {}
         self._expanded = 0
         self._names: dict[str, str] = {}  # each key's name once: the same few names stand in every tunnel
         self._quoted: list[tuple[int, int]] = []  # from where to where text stands in quotes, for `_tabs`
@@ -149,7 +150,7 @@ class Reader:
         if "\t" in self._text:
             self.problems += self._tabs()
 
-    def _node(self, event: Any, field: str) -> tuple[Value, Places | None]:
+    def _node(self, event: Any, field: str) -> tuple[Data, Places | None]:
         """The value that begins with an event, and the places in it."""
         kind = type(event)
         if kind is ScalarEvent:
@@ -163,10 +164,10 @@ class Reader:
             self._too_deep(event)
         return self._mapping(event) if kind is MappingStartEvent else self._sequence(event, field)
 
-    def _mapping(self, start: Any) -> tuple[Value, Places]:
+    def _mapping(self, start: Any) -> tuple[Data, Places]:
         """The mapping after its start event."""
         get, names, glued = self._get, self._names, self._glued_lines
-        out: dict[str, Value] = {}
+        out: dict[str, Data] = {}
         places: dict[str, Spot] = {}
         merge: Any = None
         self._begin(start, out)
@@ -202,9 +203,9 @@ class Reader:
             self._merge(merge, out, places)
         return out, places
 
-    def _sequence(self, start: Any, field: str) -> tuple[Value, Places]:
+    def _sequence(self, start: Any, field: str) -> tuple[Data, Places]:
         """The list after its start event."""
-        out: list[Value] = []
+        out: list[Data] = []
         places: list[Spot] = []
         self._begin(start, out)
         while type(event := self._get()) is not SequenceEndEvent:
@@ -215,15 +216,15 @@ class Reader:
         self._open.pop()
         return out, places
 
-    def _begin(self, start: Any, container: Value) -> None:
+    def _begin(self, start: Any, container: Data) -> None:
         """Notes an open container, so that an alias inside it can be told from one behind it."""
         self._open.append(container)
         if start.anchor is not None:
             self._anchors[start.anchor] = container
 
-    def _scalar(self, event: Any, field: str) -> Value:
+    def _scalar(self, event: Any, field: str) -> Data:
         """A value that is not a container."""
-        value: Value = event.value
+        value: Data = event.value
         if event.implicit[0] and event.tag is None:  # without quotes
             value = typed(event.value)
             if event.end_mark.line in self._glued_lines and (where := self._comment(event.end_mark)):
@@ -260,7 +261,7 @@ class Reader:
         # What is in the table is not checked again, so a name in quotes stays out: `"null"` would let `null` in.
         return self._names.setdefault(name, name) if event.implicit[0] else name
 
-    def _alias(self, event: Any) -> Value:
+    def _alias(self, event: Any) -> Data:
         """What an alias stands for, counted as if it were written out; a refused one is empty."""
         name = event.anchor
         if name not in self._anchors:
@@ -282,7 +283,7 @@ class Reader:
             self._too_deep(event)
         return value
 
-    def _extent(self, value: Value) -> tuple[int, int]:
+    def _extent(self, value: Data) -> tuple[int, int]:
         """Nodes and levels of a value with its aliases and merges written out, counted up to the limit."""
         if not isinstance(value, dict | list):
             return 1, 0
@@ -297,7 +298,7 @@ class Reader:
                 break
         return size, depth + 1
 
-    def _merge(self, event: Any, out: dict[str, Value], places: dict[str, Spot]) -> None:
+    def _merge(self, event: Any, out: dict[str, Data], places: dict[str, Spot]) -> None:
         """Adds what `<<` stands for, in its place. The mapping's own keys win, then those of the earlier source."""
         self._extents[id(out)] = out, *self._extent(out)  # with the aliases behind `<<`, which is about to go
         sources = out.pop("<<")

@@ -13,10 +13,10 @@ from typing import Any, TypeAlias
 import yaml
 
 from reconciler.model.problems import Diagnostic, Location, error, in_order
-from reconciler.yaml.events import BAD_ESCAPE, MAX_PROBLEMS, TAB, Reader, Spot, Stop, Value, place
+from reconciler.yaml.events import BAD_ESCAPE, MAX_PROBLEMS, TAB, Data, Reader, Spot, Stop, place
 from reconciler.yaml.screen import decode, screen, split_lines
 
-Path: TypeAlias = tuple[str | int, ...]
+KeyPath: TypeAlias = tuple[str | int, ...]
 """Keys and indexes from the root, as ("tunnels", 3, "bgp")."""
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -46,7 +46,7 @@ class Document:
     file: str
     root: Spot
 
-    def location(self, path: Path, *, key: bool = False) -> Location:
+    def location(self, path: KeyPath, *, key: bool = False) -> Location:
         """The place of what stands at a path.
 
         Args:
@@ -62,7 +62,7 @@ class Document:
             spot = inner
         return Location(self.file, *place(spot, key=key))
 
-    def holds(self, path: Path) -> bool:
+    def holds(self, path: KeyPath) -> bool:
         """True when something stands at a path, or an alias or a merge key on the way to it."""
         spot = self.root
         for part in path:
@@ -97,7 +97,7 @@ class Parsed:
     """
 
     document: Document
-    value: Value
+    value: Data
     glued: tuple[tuple[str, Location], ...] = ()
 
     def item_locations(self, key: str) -> list[Location]:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.model.plain import Plain
-from reconciler.yaml.read import LOADER, Document, DocumentError, Path, parse
+from reconciler.yaml.read import LOADER, Document, DocumentError, KeyPath, parse
 from tests.yaml.hostile import CORPUS, Hostile
 
 EACH = pytest.mark.parametrize("loader", [LOADER, yaml.SafeLoader], ids=["libyaml", "pure"])
@@ -21,7 +21,7 @@ def problems(data: bytes, loader: type = LOADER) -> list[tuple[str, int]]:
     return [(p.code, p.location.line) for p in caught.value.diagnostics]
 
 
-def at(document: Document, path: Path, *, key: bool = False) -> tuple[int, int]:
+def at(document: Document, path: KeyPath, *, key: bool = False) -> tuple[int, int]:
     place = document.location(path, key=key)
     return place.line, place.column
 
@@ -337,7 +337,7 @@ def spelled(value: object) -> object:
     return [spelled(item) for item in value] if isinstance(value, list) else None if value is None else str(value)
 
 
-def tree(node: yaml.Node, path: Path, places: dict[Path, tuple[int, int]]) -> object:
+def tree(node: yaml.Node, path: KeyPath, places: dict[KeyPath, tuple[int, int]]) -> object:
     """What a node of PyYAML's holds; the places of all that is in it are added to `places`."""
     places[path] = node.start_mark.line + 1, node.start_mark.column + 1
     if isinstance(node, yaml.MappingNode):
@@ -355,7 +355,7 @@ def test_values_and_places_are_those_of_a_tree_that_pyyaml_makes(text: str):
         node = yaml.compose(text, Loader=yaml.CSafeLoader)
     except (DocumentError, yaml.composer.ComposerError):  # PyYAML refuses an anchor that is named twice
         return
-    places: dict[Path, tuple[int, int]] = {}
+    places: dict[KeyPath, tuple[int, int]] = {}
     assert spelled(parsed.value) == (tree(node, (), places) if node else None)
     if "*" not in text:
         assert {path: at(parsed.document, path) for path in places} == places
