@@ -10,7 +10,8 @@ from reconciler.files.excerpt import Excerpts, lines_of_files
 from reconciler.files.load import load
 from reconciler.files.tree import MAX_FILE, read_tree
 from reconciler.model.problems import Part
-from reconciler.render.text import Paint, problem
+from reconciler.render.text import text as drawn
+from reconciler.report.make import report_of
 from tests.yaml.hostile import CORPUS, Hostile
 
 HEAD = "tunnels:\n- name: lon-a\n  cloudflare_endpoint: 203.0.113.1\n  interface_address: 10.0.0.0/31\n"
@@ -27,7 +28,9 @@ def shown(tmp_path: Path, text: str, account: str = ACCOUNT) -> dict[str, list[s
     def line_of(file: str, line: int) -> tuple[Part, ...] | None:
         return Excerpts(files[Path(file).name]).line(line)
 
-    return {one.code: problem(one, line_of, Paint())[1:] for one in found}
+    reports = {one.code: report_of("validate", (), [one], outcome="invalid") for one in found}
+    # Without the message, and without the headline and the blank line before it.
+    return {code: drawn(report, line_of=line_of).splitlines()[1:-2] for code, report in reports.items()}
 
 
 @pytest.mark.parametrize(
