@@ -5,13 +5,12 @@ loaded. So what was written is read back, with the files beside it, and a tunnel
 out and ignored in `account.yaml`, with the reason.
 """
 
-import re
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
-from fnmatch import translate
+from fnmatch import fnmatchcase
 from itertools import accumulate
 from json import dumps
 from textwrap import indent
@@ -86,11 +85,11 @@ def dump(
         head += "defaults:  # without those of the account\n" + indent(yaml_text(dict.fromkeys(defaults)), "  ")
     wanted = {t.name: t.settings for t in live.tunnels.values() if t.name not in declared}
     if account:
-        globs = [re.compile(translate(rule.name)).match for rule in account.ignore if not rule.fields]
+        globs = [rule.name for rule in account.ignore if not rule.fields]
         wanted = {
             name: settings
             for name, settings in wanted.items()
-            if name not in account.removed and not any(matches(name) for matches in globs)
+            if name not in account.removed and not any(fnmatchcase(name, glob) for glob in globs)
         }
     refused = {t.name: t.unreadable for t in live.tunnels.values() if t.unreadable and t.name in wanted}
     refused |= {name: _UNWRITABLE for name, settings in wanted.items() if not _writable(settings)}

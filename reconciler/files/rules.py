@@ -4,10 +4,9 @@ Each value alone is right, and together they can't be: two tunnels of one name, 
 circle. Cloudflare would refuse some of these in the middle of an apply, and take others that then carry no traffic.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import translate
+from fnmatch import fnmatchcase
 from socket import AF_INET, AF_INET6, inet_pton
 
 from reconciler.model.checks import visible
@@ -207,9 +206,8 @@ def _ownership(account: Account, named: Mapping[str, Entry]) -> Iterator[Diagnos
     for rule in account.ignore:
         if rule.fields:
             continue
-        matches = re.compile(translate(rule.name)).match
         for name, entry in named.items():
-            if matches(name):
+            if fnmatchcase(name, rule.name):
                 yield error(
                     "ignored-and-declared",
                     f"{shown(name)} is declared and ignored",

@@ -104,13 +104,9 @@ def _dangers(report: Report) -> Iterator[str]:
     failed = [c for c in open_ones if c.outcome in {"failed", "unknown"} or c.check == "refused"]
     link = https(report.context.get("source_url"))
     yield from few(failed, lambda c: _failure(c, link), _NAMES)
-    planned = report.command == "plan"
-    deletes = [c for c in changes if c.action == "delete"] if planned else []
-    traffic = [c for c in changes if c.action == "update" and c.impact == "traffic"] if planned else []
-    if deletes:
-        yield f"**Deletes {words.count(len(deletes), 'tunnel')}**: {_names(deletes)}"
-    if traffic:
-        yield f"**Can interrupt {words.count(len(traffic), 'tunnel')}**: {_names(traffic)}"
+    for what, found in words.dangers(report):
+        names = ", ".join(few(found, tunnel, _NAMES))
+        yield f"**{what} {words.count(len(found), 'tunnel')}**: {names}"
 
 
 def _failure(change: ChangeReport, link: str | None) -> str:
@@ -118,10 +114,6 @@ def _failure(change: ChangeReport, link: str | None) -> str:
     source = (error and error.source) or change.source
     where = f" (declared at {place(source, link)})" if source else ""
     return f"{tunnel(change)} {change.outcome or 'refused'}{where}: {trouble(error) if error else ''}"
-
-
-def _names(changes: list[ChangeReport]) -> str:
-    return ", ".join(few(changes, tunnel, _NAMES))
 
 
 def diagnostics(report: Report) -> str:

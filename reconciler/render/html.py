@@ -111,16 +111,9 @@ def _facts(report: Report) -> Iterator[tuple[str, str]]:
 def _dangers(report: Report) -> Iterator[str]:
     """What nobody may miss: what stops it, and in a plan which tunnels are deleted, which can be interrupted."""
     yield from stops(report)
-    planned = report.accounts if report.command == "plan" else ()
-    changes = [change for account in planned for change in account.changes]
-    kinds = {
-        "Deletes": [c.name for c in changes if c.action == "delete"],
-        "Can interrupt": [c.name for c in changes if c.action == "update" and c.impact == "traffic"],
-    }
-    for what, names in kinds.items():
-        if names:
-            more = f" and {len(names) - _NAMES:,} more" if len(names) > _NAMES else ""
-            yield f"{what} {words.count(len(names), 'tunnel')}: {', '.join(names[:_NAMES])}{more}."
+    for what, changes in words.dangers(report):
+        names = words.named([change.name for change in changes], _NAMES)
+        yield f"{what} {words.count(len(changes), 'tunnel')}: {names}."
 
 
 def _numbers(report: Report) -> dict[str, int]:

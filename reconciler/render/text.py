@@ -303,9 +303,7 @@ def _left(account: AccountReport, command: str, paint: Paint) -> Iterator[str]:
     if counts:
         yield f"  Left alone: {counts}."
     if account.unmanaged and command != "drift":
-        names = [terminal(item.name) for item in account.unmanaged[:_NAMED]]
-        more = f" and {len(account.unmanaged) - _NAMED:,} more" if len(account.unmanaged) > _NAMED else ""
-        yield f"    no file declares {', '.join(names)}{more}"
+        yield f"    no file declares {words.named([terminal(item.name) for item in account.unmanaged], _NAMED)}"
     named = (("unmanaged", account.unmanaged), ("ignored", account.ignored)) if command == "drift" else ()
     for kind, items in (*named, ("not checked", account.not_checked)):
         for item in items:

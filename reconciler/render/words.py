@@ -5,7 +5,7 @@ function of `safe` for the place where it puts a text.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from reconciler.model.problems import Problem, Reason
@@ -28,6 +28,11 @@ _PLAIN = re.compile(r"[\w./:@*+-]+\Z", re.ASCII)
 def count(number: int, noun: str) -> str:
     """`1 list`, `2 lists`, `1,200 tunnels`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def named(names: Sequence[str], most: int) -> str:
+    """`lon-a, lon-b and 7 more`."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")
 
 
 def calls(api_calls: Mapping[str, int]) -> str:
@@ -65,6 +70,17 @@ def by_severity(changes: Iterable[ChangeReport]) -> list[ChangeReport]:
     """Drift before what only git made, the gravest first, otherwise in the report's order."""
     rank = {concern.value: number for number, concern in enumerate(Severity)}
     return sorted(changes, key=lambda c: (not is_drift(c), rank.get(c.severity or "", len(rank))))
+
+
+def dangers(report: Report) -> Iterator[tuple[str, list[ChangeReport]]]:
+    """What nobody may miss in a plan: the tunnels that it deletes, and those that it can interrupt."""
+    planned = report.accounts if report.command == "plan" else ()
+    changes = [change for account in planned for change in account.changes]
+    kinds = {
+        "Deletes": [change for change in changes if change.action == "delete"],
+        "Can interrupt": [change for change in changes if change.action == "update" and change.impact == "traffic"],
+    }
+    yield from ((what, found) for what, found in kinds.items() if found)
 
 
 def place(change: ChangeReport) -> str:

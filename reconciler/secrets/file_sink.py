@@ -65,7 +65,7 @@ class FileSink:
             raise SinkError(f"{self._path.parent}: {failed.strerror}") from None
         finally:
             self.release(tunnel)
-        self.get(tunnel)
+        self.get(tunnel)  # a pending key that can't be read has to be told now, before Cloudflare is asked for another
 
     def put(self, tunnel: str, secret: Secret) -> None:
         """Write a new file and link it as pending, which fails when there is one already."""
