@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
@@ -28,7 +28,7 @@ from reconciler.cli.planning import (
 )
 from reconciler.engine.apply import apply, drive
 from reconciler.model.problems import Problem, error
-from reconciler.model.verdict import Result
+from reconciler.model.verdict import may_have_written
 from reconciler.plan.build import Plan
 from reconciler.plan.saved import check_saved
 from reconciler.report.make import applied, checked, planned, with_keys
@@ -59,7 +59,7 @@ def run(ctx: Context) -> Report:
     options = ctx.options
     saved_text = read_file(ctx, "--plan", options.plan) if options.plan else None
     every = load_files(ctx)
-    try:
+    try:  # only now: whether the files are right is the more urgent news
         saved = None if saved_text is None else json.loads(saved_text)
     except (ValueError, RecursionError):
         raise halt("plan_changed", "saved-plan", "the saved plan is not JSON", _SAVE) from None
@@ -78,9 +78,9 @@ def run(ctx: Context) -> Report:
             report = ctx.report(shown, command="plan")
             require_approval(ctx, clients, report, "apply these changes")
         keys = Keys(ctx, clients, ready)
-        _require_strict(ctx, found)
-        with _progress(ctx, ready) as watch:
-            ended = side_by_side(ctx, found, lambda one: _safely(ctx, clients, keys, one, watch))
+        _require_strict(ctx, found)  # keys and their sinks may have brought warnings
+        with _progress(ctx, clients, ready):
+            ended = side_by_side(ctx, found, lambda one: _safely(ctx, clients, keys, one))
     written = any(e.written for e in ended)
     return ctx.report([e.report for e in ended], written=written)
 
@@ -128,19 +128,18 @@ def _obstacle(plan: Plan) -> bool:
     return bool(plan.guards) or plan.desired.account.paused is not None
 
 
-def _safely(ctx: Context, clients: Clients, keys: Keys, one: Planned | Stopped, watch: Callable[[Call], None]) -> Ended:
+def _safely(ctx: Context, clients: Clients, keys: Keys, one: Planned | Stopped) -> Ended:
     """A bug in one account must not take the others' results away."""
     try:
-        return _account(ctx, clients, keys, one, watch)
+        return _account(ctx, clients, keys, one)
     except Exception as bug:  # noqa: BLE001 - whatever it is, it has its exit code
         ctx.output.show_bug(bug, f"account {one.account.name}")
         problem = Problem("internal", "internal error; what was done here is not known", "Run plan to see.")
+        # Nobody knows how far it came, so it counts as written.
         return Ended(_waiting(one, "internal").model_copy(update={"error": problem}), written=True)
 
 
-def _account(
-    ctx: Context, clients: Clients, keys: Keys, one: Planned | Stopped, watch: Callable[[Call], None]
-) -> Ended:
+def _account(ctx: Context, clients: Clients, keys: Keys, one: Planned | Stopped) -> Ended:
     if isinstance(one, Stopped) or _obstacle(one.plan):
         return Ended(_waiting(one, "blocked"))
     plan = one.plan
@@ -156,13 +155,11 @@ def _account(
             )
             return Ended(planned(again.plan, "plan_changed").model_copy(update={"error": problem}))
         plan = again.plan
-    account = plan.desired.account
-    clients.client(account).watch = watch
-    carry = clients.carry(account)
+    carry = clients.carry(plan.desired.account)
     ended = drive(apply(plan, keys.of(plan)), carry)
     verdicts = keys.deliver(plan, ended, carry)
     report = with_keys(applied(plan, ended), plan, verdicts)
-    return Ended(report, ended.written or any(v.result in (Result.APPLIED, Result.UNKNOWN) for v in verdicts.values()))
+    return Ended(report, ended.written or may_have_written(verdicts.values()))
 
 
 def _waiting(one: Planned | Stopped, outcome: Outcome) -> AccountReport:
@@ -171,27 +168,30 @@ def _waiting(one: Planned | Stopped, outcome: Outcome) -> AccountReport:
         return one.report
     if outcome != "blocked" or _obstacle(one.plan) or not one.plan.empty:
         return planned(one.plan, outcome)
-    return planned(one.plan, "ok")
+    return planned(one.plan, "ok")  # there is nothing to do, so it waits for nobody's approval
 
 
 @contextmanager
-def _progress(ctx: Context, plans: Sequence[Plan]) -> Iterator[Callable[[Call], None]]:
-    """What counts the writes of a long apply on a terminal, from many threads; else it does nothing."""
+def _progress(ctx: Context, clients: Clients, plans: Sequence[Plan]) -> Iterator[None]:
+    """Meanwhile the writes of a long apply are counted on one line of the terminal."""
     total = sum(n for p in plans for verb, n in p.api_calls.items() if verb != "list")
     stderr, lock, done = ctx.output.stderr, Lock(), 0
-    shown = total >= _LONG and stderr.isatty() and not ctx.options.verbose  # the log says more, and would cut the line
+    if total < _LONG or not stderr.isatty() or ctx.options.verbose:  # a log says more, and would cut the line
+        yield
+        return
 
-    def watch(call: Call) -> None:
+    def count(call: Call) -> None:
         nonlocal done
-        if shown and call.verb is not Verb.LIST:
-            with lock:
+        if call.verb is not Verb.LIST:
+            with lock:  # calls of all accounts end here, each in its own thread
                 done += 1
-                filled = min(_BAR, _BAR * done // total)
+                filled = min(_BAR, _BAR * done // total)  # repeated calls can make it more than was planned
                 stderr.write(f"\rApplying [{'#' * filled}{' ' * (_BAR - filled)}] {done}/{total} calls ")
                 stderr.flush()
 
+    clients.watch(count)
     try:
-        yield watch
+        yield
     finally:
         if done:
             stderr.write(f"\r{' ' * 78}\r")

@@ -1,7 +1,7 @@
 """The way to Cloudflare, or to the sandbox: tokens, sessions, one client per account."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -9,6 +9,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Self
 
 from reconciler.api.baseurl import CLOUDFLARE
+from reconciler.api.call import Call
 from reconciler.api.exchange import Client, KeyAccess, Session
 from reconciler.api.http import BadProxyError, HttpPort
 from reconciler.api.proxy import proxy_passwords
@@ -76,6 +77,11 @@ class Clients:
         from reconciler.secrets.resolve import KeyRing
 
         return self._rings.setdefault(account.account_id, KeyRing())
+
+    def watch(self, watch: Callable[[Call], None]) -> None:
+        """Tell of each call that has ended, from the thread that made it. For accounts that were called already."""
+        for client in self._clients.values():
+            client.watch = watch
 
     def extend(self, seconds: float) -> None:
         """Put all deadlines off: the time that an approval takes does not count."""

@@ -15,7 +15,7 @@ from reconciler.engine.apply import drive
 from reconciler.model.desired import Declared, Desired
 from reconciler.model.forms import tunnel_name
 from reconciler.model.live import Live
-from reconciler.model.verdict import APPLIED, Result, Verdict
+from reconciler.model.verdict import APPLIED, Verdict, may_have_written
 from reconciler.report.make import key_report, unread
 from reconciler.report.outcome import Outcome
 from reconciler.report.values import AccountReport, Report
@@ -98,7 +98,7 @@ def _report(
 ) -> Report:
     # Where a sink fails after Cloudflare took the key, the verdict is `failed`; only the answer tells of the write.
     changed = any(isinstance(o, Answered) and (o.applied or o.psk) for o in seen)
-    written = changed or any(v.result in (Result.APPLIED, Result.UNKNOWN) for v in verdicts.values())
+    written = changed or may_have_written(verdicts.values())
     codes = {v.problem.code for v in verdicts.values() if v.problem}
     outcome: Outcome = "error"
     if all(v == APPLIED for v in verdicts.values()):

@@ -23,7 +23,7 @@ from reconciler.engine.updates import update
 from reconciler.engine.verify import verify
 from reconciler.model.live import Live, LiveTunnel
 from reconciler.model.problems import Problem
-from reconciler.model.verdict import APPLIED, THERE, Result, Verdict
+from reconciler.model.verdict import APPLIED, THERE, Result, Verdict, may_have_written
 from reconciler.plan.build import Plan, unreadable
 from reconciler.plan.diff import Change
 from reconciler.plan.scope import LeftAlone
@@ -71,7 +71,7 @@ class Applied:
     @property
     def written(self) -> bool:
         """True when anything was, or may have been, written."""
-        return self.answered or any(v.result in (Result.APPLIED, Result.UNKNOWN) for v in self.verdicts.values())
+        return self.answered or may_have_written(self.verdicts.values())
 
     @property
     def converged(self) -> bool:

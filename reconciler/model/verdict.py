@@ -4,6 +4,7 @@ There are four results and not two, since a lost answer leaves it open whether a
 never rounded to `applied` or `failed`, because what a person should do next differs.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -32,3 +33,8 @@ APPLIED = Verdict(Result.APPLIED)
 THERE = Verdict(Result.SKIPPED, Problem("already-there", "somebody made it meanwhile, just as declared"))
 """Of a create that a list shows as done, though no answer said that this run did it: all is well, but this run must not
 count it as its own work."""
+
+
+def may_have_written(verdicts: Iterable[Verdict]) -> bool:
+    """Whether anything was done, or may have been: the end of a run must not call that nothing."""
+    return any(v.result in (Result.APPLIED, Result.UNKNOWN) for v in verdicts)
