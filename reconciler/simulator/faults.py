@@ -148,6 +148,9 @@ def _lost_after(reason: str, simulator: Simulator, request: Request) -> Reply:
     raise Ambiguous(reason)
 
 
+# A status of 4xx or 5xx says nothing of whether the request took effect: some time-outs come after it did.
+
+
 def _status_before(status: int, simulator: Simulator, request: Request) -> Reply:
     simulator.note(request, status)
     return _said(status)
@@ -349,7 +352,7 @@ def _claim_more(envelope: dict[str, Any]) -> None:
 
 
 def _items(envelope: dict[str, Any]) -> tuple[str, list[Any] | None]:
-    """The key and the list of tunnels in a result, `("", None)` when it holds no list; null is an empty one."""
+    """The key and the list of tunnels in a result, `("", None)` when it holds no such key; the list may be null."""
     result = envelope.get("result")
     for key in ("ipsec_tunnels", "modified_ipsec_tunnels"):
         if isinstance(result, dict) and key in result:

@@ -1,4 +1,4 @@
-"""The simulator as an HTTP server on loopback. It prints nothing and logs nothing."""
+"""The simulator as an HTTP server on loopback, for `simulate` and for any other client. It prints and logs nothing."""
 
 import threading
 from collections.abc import Callable

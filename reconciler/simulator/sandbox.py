@@ -1,4 +1,7 @@
-"""The sandbox file: the simulator's state on disk. It holds pre-shared keys: only its owner may read it."""
+"""The sandbox file: the simulator's state on disk. It holds pre-shared keys: only its owner may read it.
+
+A sandbox lets people try the program without an account at Cloudflare: each run goes on where the one before it ended.
+"""
 
 import json
 import os
@@ -64,6 +67,7 @@ def save(path: Path, simulator: Simulator) -> None:
     _refuse_symlink(path)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     text = json.dumps(simulator.snapshot(), ensure_ascii=False, separators=(",", ":"))
+    # Written beside it and renamed: a run that is killed leaves the old file or the new one, and no half of one.
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mkstemp makes it 0600
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:

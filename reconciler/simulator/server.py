@@ -117,7 +117,7 @@ class Simulator:
     def handle(self, request: Request) -> Reply:
         """Answer one request, as the API would."""
         token = request.headers.get("authorization", "")
-        extra, reply = self._limiter.admit(token, self._now(), self.semantics)
+        extra, reply = self._limiter.admit(token, self._now(), self.semantics)  # refused requests count as well
         touched: tuple[str, ...] = ()
         if reply is None:
             try:
@@ -259,6 +259,7 @@ def _boolean(name: str, values: list[str]) -> bool:
 
 
 def _named(found: Route, body: Any) -> tuple[str, ...]:
+    """The ids and names that a request speaks of, whatever its body is: the log is written for refused ones too."""
     if found.tunnel_id:
         return (found.tunnel_id,)
     items = body

@@ -1,4 +1,4 @@
-"""The simulator as an httpx transport, in process."""
+"""The simulator as an httpx transport, in process: for `--sandbox`."""
 
 import threading
 

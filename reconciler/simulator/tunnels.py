@@ -17,6 +17,7 @@ _REQUIRED = ("name", "cloudflare_endpoint", "interface_address")
 _TEXTS = ("description", *CLEARABLE)
 _FLAGS = ("replay_protection", "automatic_return_routing")
 _BGP_TEXTS = ("md5_key", "import_filter_id", "export_filter_id")
+# What `unset_object=zero` lists for an object that is not set: a server in Go that writes its zero values.
 _ZERO: Json = {
     "bgp": {"customer_asn": 0, "extra_prefixes": [], "md5_key": ""},
     "custom_remote_identities": {"fqdn_id": ""},
@@ -79,9 +80,10 @@ def _health(semantics: Semantics) -> Json:
 
 
 def _finished(fields: Json, facts: Json) -> Json:
+    """The tunnel as it is kept: set values alone, with the facts that no request can set."""
     fields.pop("psk", None)
     for name in OBJECTS:
-        if fields.get(name, ...) is None:
+        if fields.get(name, ...) is None:  # null in the request (`null_object=clears`), not merely absent
             del fields[name]
     for name in _REQUIRED:
         if name not in fields:
@@ -163,6 +165,7 @@ def _shown_health(tunnel: Json, semantics: Semantics, *, object_form: bool) -> J
 
 
 def _effective(tunnel: Json) -> str:
+    """What is probed when no target was saved."""
     if tunnel["health_check"]["direction"] == "bidirectional":
         return peer(tunnel["interface_address"])
     return str(tunnel.get("customer_endpoint", ""))
