@@ -96,7 +96,7 @@ def explain(document: Document, errors: Sequence[Error], root: type[Written]) ->
 
     Args:
         document: The file that was validated.
-        errors: As `ValidationError.errors()` gives them; told up to a limit, and the number of the others.
+        errors: As `ValidationError.errors()` gives them; reported up to a limit, then how many more there are.
         root: The model of the whole file.
     """
     out = []

@@ -1,11 +1,11 @@
 """The texts of all files to desired state: parsed, typed, defaults merged, canonical, checked.
 
-One run tells all that is wrong, in every file. So what is wrong in a file is cut out, and the rest is checked on; a
-problem that only stands there because something was cut out is not told. What was cut is called `gone` here:
+One run reports all that is wrong, in every file. So what is wrong in a file is cut out, and the rest is checked; a
+problem that only comes from a cut is not reported. What was cut is called `gone` here:
 
-    defaults: {bgp: 5}        gone["defaults"] = {"bgp"}      no tunnel is told that it lacks bgp.customer_asn
+    defaults: {bgp: 5}        gone["defaults"] = {"bgp"}      no tunnel is blamed for a missing bgp.customer_asn
     tunnels:
-      - {name: [], psk: x}    gone[0] = {"name", "psk"}       nor this one that it lacks a name or a key
+      - {name: [], psk: x}    gone[0] = {"name", "psk"}       nor this one for a missing name or key
 """
 
 import posixpath
@@ -65,7 +65,7 @@ class Loaded:
 
     Attributes:
         desired: One per account, sorted by name. Only complete when `diagnostics` holds no error.
-        diagnostics: The problems of every file, in order, and the number of those that are too many to be told.
+        diagnostics: The problems of every file, in order, and how many more there are beyond the limit.
         accounts: The accounts, in the same order.
     """
 
@@ -105,7 +105,7 @@ def load(tree: Tree, today: date) -> Loaded:
 def _unread(tree: Tree, groups: list[EntryGroup]) -> Iterator[Diagnostic]:
     """An error for each file with a name like a tunnel file's that is neither read nor a key's, nor kept beside a key.
 
-    Where a reference is not known, a record in JSON may be a key's, and nobody shall be told to move it.
+    Where a reference is not known, a record in JSON may be a key's, and nobody should be advised to move it.
     """
     found = [unread for files in tree.accounts for unread in files.unread]
     if not found:
@@ -241,7 +241,7 @@ def _entries(
     for index, own in enumerate(read.value.tunnels):
         # Most files have nothing wrong: then one empty set serves all tunnels.
         wrong = frozenset(gone | read.gone.get(index, set())) if gone or read.gone else _NOTHING
-        if "*" in wrong:  # it is no mapping at all
+        if "*" in wrong:  # it is not even a mapping
             continue
         tunnel = merge(defaults, written(own)) if defaults else written(own)
         for path in _lacking(tunnel):

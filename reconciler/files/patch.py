@@ -253,7 +253,7 @@ def _draft(file: EditableFile, parts: list[_Part]) -> _Draft:
 def _prove(files: AccountFiles, desired: Desired, today: date, drafts: list[_Draft]) -> dict[str, str]:
     """What is wrong with the edited files, by change: an error of theirs, or a tunnel other than it should be.
 
-    What can't be laid at the door of one change counts for all of them: then there is no patch.
+    What can't be blamed on one change counts for all of them: then there is no patch.
     """
     texts = {draft.file.path: draft.text.encode() for draft in drafts}
     sources = tuple(SourceFile(f.path, texts.get(f.path, f.data)) for f in files.files)

@@ -170,7 +170,7 @@ def _names(walk: _Walk, folder: tuple[str, ...], *, inside: bool) -> Iterator[tu
             yield parts
         elif folder_here:
             yield from _names(walk, parts, inside=inside)
-        elif entry.is_symlink() and os.path.isdir(entry.path):  # noqa: PTH112 - a loop of links is no folder
+        elif entry.is_symlink() and os.path.isdir(entry.path):  # noqa: PTH112 - a loop of links is not a folder
             walk.problem(
                 parts,
                 "linked-folder",

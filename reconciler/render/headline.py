@@ -56,7 +56,7 @@ def _why(report: Report) -> str:
 
 
 def _validity(report: Report) -> str:
-    """`Valid: 2 accounts, 30 tunnels, 1 warning.`; of problems too many to be told it says `more than`."""
+    """`Valid: 2 accounts, 30 tunnels, 1 warning.`; beyond the limit of problems it says `more than`."""
     found = []
     for severity in problems.Severity:
         told = [d.code != MORE for d in report.diagnostics if d.severity is severity]

@@ -78,7 +78,7 @@ def text(report: Report, *, width: int | None = None, color: bool = False, line_
         report: What to say.
         width: Columns of the terminal; values are cut to fit. None leaves lines whole.
         color: Whether to colour by action, impact and outcome.
-        line_of: Gives the source line of a file, of which what surely is no key is shown under its problem.
+        line_of: Gives the source line of a file; only what is surely not a key is shown under a problem.
     """
     paint = Paint(color, width)
     drift = report.command == "drift"

@@ -95,7 +95,7 @@ def spot(said: Problem | Reason) -> str:
 
 
 def more(problem: Problem) -> Iterator[tuple[str, str | None]]:
-    """What is told of a problem besides its message, line by line, each with a link or None."""
+    """What is said of a problem besides its message, line by line, each with a link or None."""
     if spot(problem):
         yield f"at {spot(problem)}", None
     if problem.documentation_url:
@@ -169,7 +169,7 @@ def _seen(change: ChangeReport) -> Iterator[str]:
 
 
 def moment(text: str) -> str:
-    """A time for people, `2026-05-01 08:00:00 UTC`; what is no such time stays as it is."""
+    """A time for people, `2026-05-01 08:00:00 UTC`; any other text stays as it is."""
     found = _MOMENT.match(text)
     return f"{found[1]} {found[2]} UTC" if found else text
 

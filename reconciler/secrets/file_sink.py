@@ -65,7 +65,9 @@ class FileSink:
             raise SinkError(f"{self._path.parent}: {failed.strerror}") from None
         finally:
             self.release(tunnel)
-        self.get(tunnel)  # a pending key that can't be read has to be told now, before Cloudflare is asked for another
+        self.get(
+            tunnel
+        )  # a pending key that can't be read must be reported now, before Cloudflare is asked for another
 
     def put(self, tunnel: str, secret: Secret) -> None:
         """Write a new file and link it as pending, which fails when there is one already."""
@@ -101,7 +103,7 @@ class FileSink:
         """Rename the pending file over the current one and note the time; done if another run has made it current."""
         if self.get(tunnel) != secret:
             if self._key(self._path) != secret:
-                raise SinkError(f"{self._pending} holds the key no more that was put there: another run was here")
+                raise SinkError(f"{self._pending} no longer holds the key that was put there: another run was here")
             return
         try:
             self._pending.replace(self._path)

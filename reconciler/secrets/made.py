@@ -1,8 +1,8 @@
 """Keys that Cloudflare makes: asked for once, stored at once, missed when they are lost. Pure: yields steps.
 
-Such a key can't be stored first. It is in force as soon as it is made, and it stands in one answer only, which a broken
-connection loses for ever. So the sink notes beforehand that a key is asked for, and when the last one was made: should
-this process die with the answer, `psk status` sees by Cloudflare's time that there is a key that nobody has.
+Such a key can't be stored first. It is in force as soon as it is made, and it stands in one answer only: when the
+connection breaks, it is lost for good. So the sink notes beforehand that a key is asked for, and when the last one was
+made: should this process die with the answer, `psk status` sees by Cloudflare's time that nobody has the key in force.
 """
 
 from collections.abc import Iterable, Mapping

@@ -63,7 +63,7 @@ class CommandSink:
     def promote(self, tunnel: str, secret: Secret, made_on: str = "") -> None:  # noqa: ARG002 - the store keeps keys only
         """Run `promote`, if `get` still gives the key."""
         if self.get(tunnel) != secret:
-            raise SinkError(f"the sink command {self._ref.argv[0]!r} (get) gives the key no more that was put there")
+            raise SinkError(f"the sink command {self._ref.argv[0]!r} (get) no longer gives the key that was put there")
         self._run("promote", tunnel)
 
     def note(self, tunnel: str, before: str) -> None:

@@ -115,11 +115,11 @@ def parse(data: bytes, file: str, loader: Any = LOADER) -> Parsed:
         loader: The parser that gives the events.
 
     Raises:
-        DocumentError: Something is wrong with the file. Several problems are told at once, but nothing can be
+        DocumentError: Something is wrong with the file. Several problems are reported at once, but nothing can be
             said about what follows an error of YAML's syntax.
     """
     if refused := screen(data, file):
-        raise DocumentError(_told(refused))
+        raise DocumentError(_capped(refused))
     text = decode(data)
     reader = Reader(loader(text).get_event, text, file)
     try:
@@ -130,17 +130,17 @@ def parse(data: bytes, file: str, loader: Any = LOADER) -> Parsed:
         before = _before(broken, text, file, loader)
         reader.problems += before or [explain(broken, text, file)]
     if reader.problems:  # found on the way, or when the reader stopped
-        raise DocumentError(_told(in_order(reader.problems)))
+        raise DocumentError(_capped(in_order(reader.problems)))
     return Parsed(Document(file, reader.root), reader.value, tuple(reader.glued))
 
 
-def _told(problems: Sequence[Diagnostic]) -> tuple[Diagnostic, ...]:
+def _capped(problems: Sequence[Diagnostic]) -> tuple[Diagnostic, ...]:
     """The problems of a file that can't be read; after so many of them its rest is not looked at."""
-    told = tuple(problems[:MAX_PROBLEMS])
-    if len(told) < MAX_PROBLEMS:
-        return told
+    first = tuple(problems[:MAX_PROBLEMS])
+    if len(first) < MAX_PROBLEMS:
+        return first
     detail = "After so many problems the rest is not looked at. Correct these, then look again."
-    return (*told, error("more-problems", "there may be more problems in this file", detail, told[-1].location))
+    return (*first, error("more-problems", "there may be more problems in this file", detail, first[-1].location))
 
 
 def _before(broken: Exception, text: str, file: str, loader: Any) -> list[Diagnostic]:

@@ -129,7 +129,7 @@ def _conflicts(lines: list[str], file: str) -> Iterator[Diagnostic]:
                 "remove these lines.",
                 Location(file, number),
             )
-        inside = begins or (inside and not ends)  # the other signs of one conflict are no problems of their own
+        inside = begins or (inside and not ends)  # the other signs of one conflict do not count again
 
 
 def _encoding(summary: str, where: Location) -> Diagnostic:

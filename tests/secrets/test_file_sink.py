@@ -193,7 +193,7 @@ def test_a_folder_that_is_gone_is_a_sink_error_at_every_operation(tmp_path: Path
     sink = FileSink(str(tmp_path / "none" / "k"), lambda: NOW)
     with pytest.raises(SinkError, match="No such file"):
         sink.put("a", Secret("k"))
-    with pytest.raises(SinkError, match="no more"):
+    with pytest.raises(SinkError, match="no longer"):
         sink.promote("a", Secret("k"))
     with pytest.raises(SinkError, match="No such file"):
         sink.note("a", "")

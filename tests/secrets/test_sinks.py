@@ -57,10 +57,10 @@ def test_a_key_is_pending_then_current(make: type[Sink], tmp_path: Path) -> None
 @pytest.mark.parametrize("make", [file_sink, command_sink])
 def test_only_the_key_that_was_put_there_becomes_current(make: type[Sink], tmp_path: Path) -> None:
     sink = make(tmp_path)  # type: ignore[call-arg]
-    with pytest.raises(SinkError, match="no more"):
+    with pytest.raises(SinkError, match="no longer"):
         sink.promote("lon-a", Secret("ours"))
     sink.put("lon-a", Secret("theirs"))
-    with pytest.raises(SinkError, match="no more"):
+    with pytest.raises(SinkError, match="no longer"):
         sink.promote("lon-a", Secret("ours"))
     assert sink.get("lon-a") == Secret("theirs")
 
