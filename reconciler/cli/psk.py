@@ -1,6 +1,6 @@
 """`reconciler psk`: set, rotate and look after pre-shared keys."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from reconciler.api.call import Answered, CallOutcome, Denied, Step
 from reconciler.cli.approval import require_approval
@@ -38,13 +38,24 @@ def run(ctx: Context) -> Report:
         raise UsageError(f"no file declares a tunnel named {', '.join(unknown)}")
     if ctx.options.action == "status":
         return _status(ctx, every, frozenset(names))
-    desired, targets = _targets(names, every)
+    concerned = [d for d in every if any(name in d.tunnels for name in names)]
+    if len(concerned) != 1:
+        accounts = ", ".join(d.account.name for d in concerned)
+        raise UsageError(f"the names belong to several accounts ({accounts}); choose one with --account NAME")
+    desired = concerned[0]
+    targets = [desired.tunnels[name] for name in names]
     with Clients(ctx, [desired.account]) as clients, lock_accounts(ctx, [desired.account]):
         ring = clients.ring(desired.account)
         problems = resolved(ctx, ring, targets) if ctx.options.action == "set" else ()
         sinks, wrong = sinks_of(ctx, desired.account, targets)
         require(ctx, (*problems, *wrong))
-        _approve(ctx, clients, desired, targets)
+        if desired.account.paused is not None:
+            raise halt("blocked", "paused", f"account {desired.account.name} is paused", f"{desired.account.paused}.")
+        if not ctx.options.auto_approve:
+            shown = ctx.report([_account(desired, targets, "blocked", {})])
+            named = ", ".join(t.name for t in targets)
+            what = f"{ctx.options.action} the key of {named}; the customer's device needs it too"
+            require_approval(ctx, clients, shown, what)
         send = clients.carry(desired.account)
         seen: list[CallOutcome] = []
 
@@ -56,68 +67,35 @@ def run(ctx: Context) -> Report:
         carry = key_carrier(ctx, ring, sinks, noting)
         protocol = set_keys(targets) if ctx.options.action == "set" else rotate(targets)
         verdicts: dict[str, Verdict] = drive(protocol, carry)
-    return _report(ctx, desired, targets, verdicts, seen)
-
-
-def _targets(names: Sequence[str], every: Sequence[Desired]) -> tuple[Desired, list[Declared]]:
-    """The named tunnels, all of one account.
-
-    Raises:
-        UsageError: The names belong to several accounts.
-    """
-    found = [d for d in every if any(name in d.tunnels for name in names)]
-    if len(found) != 1:
-        accounts = ", ".join(d.account.name for d in found)
-        raise UsageError(f"the names belong to several accounts ({accounts}); choose one with --account NAME")
-    return found[0], [found[0].tunnels[name] for name in names]
-
-
-def _approve(ctx: Context, clients: Clients, desired: Desired, targets: Sequence[Declared]) -> None:
-    if desired.account.paused is not None:
-        raise halt("blocked", "paused", f"account {desired.account.name} is paused", f"{desired.account.paused}.")
-    if ctx.options.auto_approve:
-        return
-    names = ", ".join(t.name for t in targets)
-    account = AccountReport(
-        account=desired.account.name,
-        account_id=desired.account.account_id,
-        outcome="blocked",
-        keys=tuple(map(key_report, targets)),
-    )
-    shown = ctx.report([account])
-    what = f"{ctx.options.action} the key of {names}; the customer's device needs it too"
-    require_approval(ctx, clients, shown, what)
-
-
-def _report(
-    ctx: Context,
-    desired: Desired,
-    targets: Sequence[Declared],
-    verdicts: Mapping[str, Verdict],
-    seen: Sequence[CallOutcome],
-) -> Report:
     # Where a sink fails after Cloudflare took the key, the verdict is `failed`; only the answer tells of the write.
-    changed = any(isinstance(o, Answered) and (o.applied or o.psk) for o in seen)
-    written = changed or may_have_written(verdicts.values())
-    codes = {v.problem.code for v in verdicts.values() if v.problem}
-    outcome: Outcome = "error"
-    if all(v == APPLIED for v in verdicts.values()):
-        outcome = "ok"
-    elif written:
-        outcome = "partial"
-    elif any(isinstance(o, Denied) for o in seen):
-        outcome = "auth"
-    elif ctx.stop.is_set() or "interrupted" in codes:
-        outcome = "interrupted"
-    elif codes & _WRONG_FILES:
-        outcome = "invalid"
-    account = AccountReport(
+    taken = any(isinstance(o, Answered) and (o.applied or o.psk) for o in seen)
+    written = taken or may_have_written(verdicts.values())
+    outcome = _outcome(ctx, verdicts.values(), seen, written=written)
+    return ctx.report([_account(desired, targets, outcome, verdicts)], written=written)
+
+
+def _outcome(ctx: Context, verdicts: Collection[Verdict], seen: Sequence[CallOutcome], *, written: bool) -> Outcome:
+    codes = {v.problem.code for v in verdicts if v.problem}
+    if all(v == APPLIED for v in verdicts):
+        return "ok"
+    if written:
+        return "partial"
+    if any(isinstance(o, Denied) for o in seen):
+        return "auth"
+    if ctx.stop.is_set() or "interrupted" in codes:
+        return "interrupted"
+    return "invalid" if codes & _WRONG_FILES else "error"
+
+
+def _account(
+    desired: Desired, targets: Iterable[Declared], outcome: Outcome, verdicts: Mapping[str, Verdict]
+) -> AccountReport:
+    return AccountReport(
         account=desired.account.name,
         account_id=desired.account.account_id,
         outcome=outcome,
         keys=tuple(key_report(target, verdicts.get(target.name)) for target in targets),
     )
-    return ctx.report([account], written=written)
 
 
 def _status(ctx: Context, every: Sequence[Desired], names: frozenset[str]) -> Report:
