@@ -1,7 +1,7 @@
 """What a Markdown comment says around its changes: title, context, caution, lists, calls, what comes next.
 
 Whoever approves a pull request may read the title and the red box alone. So these two hold what nobody may miss, and
-they are never left out for want of room (`markdown`).
+they are never left out for want of room; what is, and in which order, says `markdown._Droppable`.
 """
 
 from collections.abc import Iterator

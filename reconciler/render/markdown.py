@@ -33,15 +33,15 @@ _GROUPS = {
 def markdown(report: Report, *, budget: int = BUDGET) -> str:
     """The report in GitHub's Markdown.
 
-    What does not fit is left out in this order: lists of what is left alone, details (the largest first), rows of the
-    table. Title, caution box and marker always stay, and it says what was left out.
+    What does not fit is dropped in the order that `_Droppable` gives. Title, caution box and marker always stay, and it
+    says what was left out.
     """
     head = [comment.title(report), comment.context(report), comment.caution(report), comment.diagnostics(report)]
     head += [comment.server_check(report), comment.notes(report)]
     tail = [comment.footer(report)]
     room = budget - _RESERVE - sum(size(part) + 2 for part in head + tail)
-    body = _Room(report, room)
-    blocks = [*head, *body.tables(), *body.ways_out(), *body.details(), *body.left(), body.dropped(), *tail]
+    body = _Droppable(report, room)
+    blocks = [*head, *body.most_needed_first(), *tail]
     text = "\n\n".join(block for block in blocks if block)
     return f"{_marker(report, truncated=bool(body.missing))}\n{text}\n"
 
@@ -66,8 +66,8 @@ def _fingerprint(account_id: str) -> str:
     return sha256(b"reconciler comment\0" + account_id.encode("utf-8", "backslashreplace")).hexdigest()[:12]
 
 
-class _Room:
-    """The room that is left: who asks first gets it, so what comes last is dropped first, and `missing` tells."""
+class _Droppable:
+    """The parts that a comment which is too long drops; `missing` tells what it dropped."""
 
     def __init__(self, report: Report, room: int) -> None:
         self.report = report
@@ -75,6 +75,15 @@ class _Room:
         self.missing: list[str] = []
         self._rows = changes.rows(report)
         self._drift = report.command == "drift"
+
+    def most_needed_first(self) -> Iterator[str]:
+        """The parts as far as there is room: who asks first gets it, so the last is dropped first."""
+        yield from self._tables()
+        yield from self._ways_out()
+        yield from self._details()
+        yield from self._left()
+        if self.missing:
+            yield f"_Shown: {', '.join(self.missing)}. The run's text and JSON report hold all of it._"
 
     def _take(self, text: str) -> bool:
         """Takes room for a block and the blank line behind it, if there is enough."""
@@ -84,7 +93,7 @@ class _Room:
         self.room -= needed
         return True
 
-    def tables(self) -> Iterator[str]:
+    def _tables(self) -> Iterator[str]:
         """One table, or one per cause where causes are known."""
         shape = changes.columns(self.report)
         shown = 0
@@ -106,14 +115,14 @@ class _Room:
         first = [row for row in self._rows if row.change.cause != other]
         return [(ours, first), (theirs, [row for row in self._rows if row.change.cause == other])]
 
-    def ways_out(self) -> Iterator[str]:
+    def _ways_out(self) -> Iterator[str]:
         """How to end the drift of each account."""
         found = [text for account in self.report.accounts if (text := comment.ways_out(account))]
         kept = [text for text in found if self._take(text)]
         self._note(len(kept), len(found), "ways out")
         yield from kept
 
-    def details(self) -> Iterator[str]:
+    def _details(self) -> Iterator[str]:
         """Folded diffs in the table's order; the largest are the first to go."""
         rows = [row for row in self._rows if row.change.fields or row.change.error]
         considered, shape = rows[:_DETAILS], changes.columns(self.report)
@@ -125,7 +134,7 @@ class _Room:
         self._note(len(kept), len(rows), "details")
         yield from (text for index, text in enumerate(drawn) if index in kept)
 
-    def left(self) -> Iterator[str]:
+    def _left(self) -> Iterator[str]:
         """What is left alone: counts always, names in a drift report."""
         counts = words.left_counts(*self.report.accounts)
         if self.report.command in {"plan", "drift"} and counts:
@@ -153,9 +162,3 @@ class _Room:
     def _note(self, shown: int, total: int, what: str) -> None:
         if shown < total:
             self.missing.append(f"{shown:,} of {total:,} {what}")
-
-    def dropped(self) -> str:
-        """What is not here, and where it is."""
-        if not self.missing:
-            return ""
-        return f"_Shown: {', '.join(self.missing)}. The run's text and JSON report hold all of it._"
