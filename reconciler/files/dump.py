@@ -28,7 +28,7 @@ from reconciler.yaml.screen import has_control
 from reconciler.yaml.write import yaml_text
 
 MAX_TEXT = 900_000
-"""Characters of one file, below the limit at which a file is refused unread."""
+"""Bytes of the tunnels in one file, below the limit at which a file is refused unread."""
 
 _HEAD = "# What is live at Cloudflare, written by `reconciler import`.\n"
 _NO_ID = "0" * 32  # stands for an account's id, and the day for today, where what was written is only read back
