@@ -13,13 +13,13 @@ from typing import Any, get_args, get_origin
 
 import yaml
 
-from reconciler.files.tree import MAX_FILE, read_regular
+from reconciler.files.tree import read_regular
 from reconciler.model.account import AccountFile, TunnelFile
 from reconciler.model.problems import Part
 from reconciler.model.written import Written, model_of, type_of
 from reconciler.yaml.events import KEY_FIELDS, MAX_DEPTH
 from reconciler.yaml.read import LOADER
-from reconciler.yaml.screen import screen, split_lines
+from reconciler.yaml.screen import MAX_BYTES, screen, split_lines
 
 
 class _EitherFile(AccountFile, TunnelFile):
@@ -58,7 +58,7 @@ def lines_of_files() -> Callable[[str, int], tuple[Part, ...] | None]:
             data = read_regular(file)
         except (OSError, ValueError):
             return None
-        return Excerpts(data) if len(data) <= MAX_FILE else None
+        return Excerpts(data) if len(data) <= MAX_BYTES else None
 
     def line_of(file: str, line: int) -> tuple[Part, ...] | None:
         found = excerpts(file)

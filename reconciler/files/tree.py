@@ -16,8 +16,8 @@ from itertools import islice
 from pathlib import Path
 
 from reconciler.model.problems import Diagnostic, Location, error, in_order
+from reconciler.yaml.screen import MAX_BYTES
 
-MAX_FILE = 1 << 20
 MAX_TOTAL = 64 << 20
 MAX_FILES = 20_000
 MAX_LEVELS = 64
@@ -276,8 +276,8 @@ def _read(walk: _Walk, parts: tuple[str, ...]) -> SourceFile | None:
         reason = broken.strerror or str(broken)
         walk.problem(parts, "unreadable", f"the file can't be read ({reason})")
         return None
-    if len(data) > MAX_FILE:
-        walk.problem(parts, "file-too-large", f"the file has more than {MAX_FILE:,} bytes", "Split it.")
+    if len(data) > MAX_BYTES:
+        walk.problem(parts, "file-too-large", f"the file has more than {MAX_BYTES:,} bytes", "Split it.")
         return None
     walk.total += len(data)
     if walk.total > MAX_TOTAL:
@@ -310,6 +310,6 @@ def read_regular(path: str) -> bytes:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             raise OSError(0, "it is not a regular file")
         with os.fdopen(handle, "rb", closefd=False) as stream:
-            return stream.read(MAX_FILE + 1)
+            return stream.read(MAX_BYTES + 1)
     finally:
         os.close(handle)

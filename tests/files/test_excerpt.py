@@ -8,10 +8,11 @@ import pytest
 
 from reconciler.files.excerpt import Excerpts, lines_of_files
 from reconciler.files.load import load
-from reconciler.files.tree import MAX_FILE, read_tree
+from reconciler.files.tree import read_tree
 from reconciler.model.problems import Part
 from reconciler.render.text import text as drawn
 from reconciler.report.make import report_of
+from reconciler.yaml.screen import MAX_BYTES
 from tests.yaml.hostile import CORPUS, Hostile
 
 HEAD = "tunnels:\n- name: lon-a\n  cloudflare_endpoint: 203.0.113.1\n  interface_address: 10.0.0.0/31\n"
@@ -160,7 +161,7 @@ def test_what_is_no_plain_file_of_bearable_size_is_neither_shown_nor_waited_for(
     elif kind == "link":
         path.symlink_to("secret")
     elif kind == "large":
-        path.write_bytes(b"x\n" * (MAX_FILE // 2 + 1))
+        path.write_bytes(b"x\n" * (MAX_BYTES // 2 + 1))
     elif kind == "folder":
         path.mkdir()
 
