@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 class Clients:
     """Clients for accounts; accounts with the same token share its session and connections.
 
-    Use it as a context manager: leaving it closes connections and saves the sandbox.
+    Use it as a context manager: leaving it closes connections, then saves the sandbox and lets go of its lock.
     """
 
     def __init__(self, ctx: Context, accounts: Iterable[Account]) -> None:
@@ -42,7 +42,7 @@ class Clients:
         self._stack = ExitStack()
         self._lock = Lock()
         self._clients: dict[str, Client] = {}
-        self._lines: dict[str, tuple[HttpPort, Session]] = {}
+        self._sessions: dict[str, tuple[HttpPort, Session]] = {}
         self._rings: dict[str, KeyRing] = {}
         self._tokens = self._find_tokens(accounts)
         self._transport: SimulatorTransport | None = None
@@ -53,24 +53,18 @@ class Clients:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for client in self._clients.values():
-            client.close()
-        for port, _session in self._lines.values():
-            port.close()
         self._stack.close()
-
-    def client(self, account: Account) -> Client:
-        """The account's client; always the same one."""
-        with self._lock:
-            if account.name not in self._clients:
-                port, session = self._line(self._tokens[account.name])
-                parallelism = self._ctx.options.parallelism
-                self._clients[account.name] = Client(account.account_id, session, port, parallelism)
-            return self._clients[account.name]
 
     def carry(self, account: Account) -> Carry:
         """Carries the account's steps out, with a line in the log for each call."""
-        return logged(self._ctx, account.name, self.client(account).run)
+        with self._lock:  # accounts are planned side by side
+            client = self._clients.get(account.name)
+            if client is None:
+                port, session = self._session(self._tokens[account.name])
+                client = Client(account.account_id, session, port, self._ctx.options.parallelism)
+                self._clients[account.name] = client
+                self._stack.callback(client.close)
+        return logged(self._ctx, account.name, client.run)
 
     def ring(self, account: Account) -> "KeyRing":
         """The keys that the account's calls may carry, by tunnel name."""
@@ -85,7 +79,7 @@ class Clients:
 
     def extend(self, seconds: float) -> None:
         """Put all deadlines off: the time that an approval takes does not count."""
-        for _, session in self._lines.values():
+        for _, session in self._sessions.values():
             session.extend(seconds)
 
     def _find_tokens(self, accounts: Iterable[Account]) -> dict[str, str]:
@@ -105,8 +99,9 @@ class Clients:
         self._ctx.output.hide(*tokens(*found.values(), *proxy_passwords(self._ctx.env)))
         return {name: found[variable] for variable, names in users.items() for name in names}
 
-    def _line(self, token: str) -> tuple[HttpPort, Session]:
-        if token not in self._lines:
+    def _session(self, token: str) -> tuple[HttpPort, Session]:
+        """What the calls of a token share: a refusal or a `Retry-After` that one account meets counts for all."""
+        if token not in self._sessions:
             options = self._ctx.options
             base = CLOUDFLARE if self._ctx.sandbox else self._ctx.base
             kind = LoggedPort if options.verbose > 1 else HttpPort
@@ -121,16 +116,18 @@ class Clients:
                 raise halt("error", "no-certificates", "the TLS certificates can't be read", detail) from None
             if isinstance(port, LoggedPort):
                 port.tell = partial(log, self._ctx, "request")
-            keys = KeyAccess(self._reveal, self._wrap, self._ctx.output.redactor.quotes)
-            self._lines[token] = port, Session(port.now() + self._ctx.left(), keys)
-        return self._lines[token]
-
-    def _reveal(self, account_id: str, name: str) -> str:
-        return self._rings[account_id].reveal(name)
+            self._stack.callback(port.close)
+            keys = KeyAccess(
+                lambda account_id, name: self._rings[account_id].reveal(name),
+                self._wrap,
+                self._ctx.output.redactor.quotes,
+            )
+            self._sessions[token] = port, Session(port.now() + self._ctx.left(), keys)
+        return self._sessions[token]
 
     def _wrap(self, text: str) -> Secret:
         secret = Secret(text)
-        self._ctx.output.hide(secret)
+        self._ctx.output.hide(secret)  # before anybody can log or show it
         return secret
 
     def _open_sandbox(self) -> "SimulatorTransport":
@@ -154,7 +151,7 @@ class Clients:
         from reconciler.simulator import sandbox
 
         if all(entry.method == "GET" for entry in simulator.log):
-            return
+            return  # a plan must not touch the file
         try:
             sandbox.save(path, simulator)
         except (ValueError, OSError) as wrong:

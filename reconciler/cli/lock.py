@@ -38,7 +38,8 @@ def lock_accounts(ctx: Context, accounts: Iterable[Account]) -> ExitStack:
         # Everybody takes them in the same order, so that no two runs wait for each other.
         for account in sorted(accounts, key=lambda a: a.account_id) if not ctx.sandbox else ():
             try:
-                path = _folder(ctx) / f"{account.account_id}-{_short(ctx.base)}.lock"
+                server = hashlib.sha256(ctx.base.encode()).hexdigest()[:12]  # a URL is no file name
+                path = _folder(ctx) / f"{account.account_id}-{server}.lock"
                 stack.enter_context(lock(ctx, path, f"of account {account.name}"))
             except (OSError, RuntimeError) as wrong:
                 summary = "another apply on this machine is not kept waiting while this one writes"
@@ -96,7 +97,3 @@ def _folder(ctx: Context) -> Path:
     """The user's folder for state, as the XDG base directories are commonly found: a relative one does not count."""
     named = Path(ctx.env.get("XDG_STATE_HOME", ""))
     return (named if named.is_absolute() else Path.home() / ".local/state") / "reconciler"
-
-
-def _short(base: str) -> str:
-    return hashlib.sha256(base.encode()).hexdigest()[:12]
