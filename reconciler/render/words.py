@@ -88,7 +88,7 @@ def place(change: ChangeReport) -> str:
     return f"{change.source.file}:{change.source.line}" if change.source else ""
 
 
-def spot(said: Problem | Reason) -> str:
+def _where(said: Problem | Reason) -> str:
     """`tunnels/prod/london.yaml:7: bgp.customer_asn`, as far as a problem says what it is about."""
     place = f"{said.source.file}:{said.source.line}" if said.source else ""
     return ": ".join(part for part in (place, said.field) if part)
@@ -96,12 +96,12 @@ def spot(said: Problem | Reason) -> str:
 
 def more(problem: Problem) -> Iterator[tuple[str, str | None]]:
     """What is said of a problem besides its message, line by line, each with a link or None."""
-    if spot(problem):
-        yield f"at {spot(problem)}", None
+    if _where(problem):
+        yield f"at {_where(problem)}", None
     if problem.documentation_url:
         yield "see", problem.documentation_url
     for reason in problem.also:
-        where = f" at {spot(reason)}" if spot(reason) else ""
+        where = f" at {_where(reason)}" if _where(reason) else ""
         yield f"also: {reason.message} [{reason.code}]{where}", reason.documentation_url
 
 

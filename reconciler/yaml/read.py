@@ -128,7 +128,7 @@ def parse(data: bytes, file: str, loader: Any = LOADER) -> Parsed:
         pass
     except _BROKEN as broken:
         before = _before(broken, text, file, loader)
-        reader.problems += before or [explain(broken, text, file)]
+        reader.problems += before or [_syntax(broken, text, file)]
     if reader.problems:  # found on the way, or when the reader stopped
         raise DocumentError(_capped(in_order(reader.problems)))
     return Parsed(Document(file, reader.root), reader.value, tuple(reader.glued))
@@ -207,7 +207,7 @@ _ESCAPES = ("escape", "hexdecimal")  # a parser spells it so
 _TAGS = ("tag", "undefined tag handle")
 
 
-def explain(broken: Exception, text: str, file: str) -> Diagnostic:
+def _syntax(broken: Exception, text: str, file: str) -> Diagnostic:
     """The problem behind a parser's error, in words that say what to do.
 
     Args:
