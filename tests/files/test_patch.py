@@ -83,7 +83,7 @@ BGP = [p for p in PATHS if p.startswith("bgp.")]
 
 
 class Estate:
-    """Random files in random styles, and what could be live instead."""
+    """Random files in random styles, and what could be live instead; `odd` ones have what can't always be edited."""
 
     def __init__(self, seed, *, odd=False):
         self.random = random.Random(seed)

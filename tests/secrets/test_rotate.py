@@ -58,7 +58,17 @@ class CrashError(Exception):
 
 
 class World:
-    """Cloudflare and the sinks, both honest; faults are put in by `drive`."""
+    """Cloudflare and the sinks, both honest; faults are put in by `drive`. All of it by tunnel name.
+
+    Attributes:
+        key: Which one Cloudflare has.
+        current, pending: Which ones the sink has.
+        ring: The key ring.
+        generated: When Cloudflare last made a key, as seconds of `clock`, which goes on by one a step.
+        notes: What the sink noted before Cloudflare was asked.
+        promoted: When the current key became current.
+        sent: How often Cloudflare was asked to make one.
+    """
 
     def __init__(self) -> None:
         self.key: dict[str, str] = dict.fromkeys(NAMES, "old")
@@ -124,6 +134,7 @@ class World:
         return SinkFailed(Problem("sink-failed", "another key is pending"))
 
     def held(self, name: str) -> bool:
+        """Whether the sink has the key that Cloudflare has."""
         return self.key[name] in (self.current[name], self.pending.get(name))
 
     def seen_by_status(self, name: str) -> bool:
@@ -239,7 +250,7 @@ def live_through(runs: list[dict[int, str]]) -> None:
     assert world.pending == {}, runs
 
 
-STEPS = 26
+STEPS = 26  # a run without faults takes 23
 
 
 def test_no_single_fault_at_any_step_loses_a_key() -> None:
