@@ -155,9 +155,8 @@ def _account(ctx: Context, clients: Clients, keys: Keys, one: Planned | Stopped)
             )
             return Ended(planned(again.plan, "plan_changed").model_copy(update={"error": problem}))
         plan = again.plan
-    carry = clients.carry(plan.desired.account)
-    ended = drive(apply(plan, keys.of(plan)), carry)
-    verdicts = keys.deliver(plan, ended, carry)
+    ended = drive(apply(plan, keys.of(plan)), clients.carry(plan.desired.account))
+    verdicts = keys.deliver(plan, ended)
     report = with_keys(applied(plan, ended), plan, verdicts)
     return Ended(report, ended.written or may_have_written(verdicts.values()))
 

@@ -15,6 +15,7 @@ from reconciler.cli.planning import live_tunnels, side_by_side
 from reconciler.files.dump import Dumped, Ignored, account_text, add_ignores, dump
 from reconciler.files.load import load
 from reconciler.files.tree import AccountFiles, SourceFile, Tree, read_tree
+from reconciler.model.checks import ACCOUNT_ID
 from reconciler.model.desired import Account, Desired
 from reconciler.model.live import Live
 from reconciler.model.problems import Diagnostic, Location, has_errors
@@ -23,8 +24,8 @@ from reconciler.report.values import AccountReport, Report
 
 _IMPORTED = re.compile(r"imported(-\d+)?\.yaml")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_ID = re.compile(r"[0-9a-f]{32}")
 _ONLY_WHEN_EMPTY = frozenset({"no-tunnel-file", "no-account"})
+"""Codes of what is wrong with an account only until something is imported."""
 
 
 def run(ctx: Context) -> Report:
@@ -34,7 +35,10 @@ def run(ctx: Context) -> Report:
     account_id = ctx.options.account_id
     targets = _known_accounts(ctx, tree) if account_id is None else [_new_account(ctx, root, tree, account_id)]
     for _, files in targets:
-        _refuse_overwriting(ctx, files)
+        existing = _imported(files)
+        if existing and not ctx.options.force:
+            summary = f"{existing[0]} exists already; nothing was written"
+            raise halt("error", "file-exists", summary, "Add --force to overwrite it.")
     with Clients(ctx, [desired.account for desired, _ in targets]) as clients:
         lives = side_by_side(ctx, targets, lambda t: live_tunnels(clients, t[0].account))
     accounts: list[AccountReport] = []
@@ -53,7 +57,7 @@ def _new_account(ctx: Context, root: Path, tree: Tree, account_id: str) -> tuple
     name = ctx.options.account[0]
     if not _NAME.fullmatch(name):
         raise UsageError(f"--account {name!r} can't be a folder name here: use letters, digits, '.', '_' and '-'")
-    if not _ID.fullmatch(account_id):
+    if not ACCOUNT_ID.fullmatch(account_id):
         raise UsageError("--account-id needs 32 lower-case hexadecimal digits")
     if any(a.name == name for a in tree.accounts):
         raise UsageError(f"there is an account {name!r} already: import it without --account-id")
@@ -98,17 +102,11 @@ def _imported(files: AccountFiles) -> list[Path]:
     return sorted(p for p in Path(files.folder).glob("imported*.yaml") if _IMPORTED.fullmatch(p.name))
 
 
-def _refuse_overwriting(ctx: Context, files: AccountFiles) -> None:
-    existing = _imported(files)
-    if existing and not ctx.options.force:
-        summary = f"{existing[0]} exists already; nothing was written"
-        raise halt("error", "file-exists", summary, "Add --force to overwrite it.")
-
-
 def _write(ctx: Context, desired: Desired, files: AccountFiles, live: Live) -> AccountReport:
     folder, old = Path(files.folder), _imported(files)
     beside = tuple(f for f in files.files if Path(f.path) not in old)
     names = live.by_name()
+    # A declared rename that was not applied yet: the live tunnel still has its old name, and is declared.
     renamed = {t.renamed_from for t in desired.tunnels.values() if t.renamed_from and t.name not in names}
     found = dump(live, files.account_file, {*desired.tunnels, *renamed}, beside)
     account_file = _account_text(desired, files, found.ignored)
@@ -117,7 +115,7 @@ def _write(ctx: Context, desired: Desired, files: AccountFiles, live: Live) -> A
     for path, text in texts.items():
         replace_file(path, text, private=True)
     for path in old:
-        if path not in texts:
+        if path not in texts:  # of a larger import before; it would declare tunnels twice
             path.unlink()
     if account_file is not None:
         replace_file(folder / "account.yaml", account_file)
@@ -164,13 +162,11 @@ def _report(desired: Desired, live: Live, written: list[str], found: Dumped) -> 
     declared = f"{len(found.names)} of {len(live.tunnels)} live tunnels"
     notes = [f"Wrote {', '.join(written)} with mode 0600, for {declared}{warning}."]
     notes += [f"Ignored, because no file can declare it: {one.name}: {one.reason}" for one in found.ignored]
-    account, total = desired.account, len(live.tunnels)
-    managed = len(desired.tunnels) + len(found.names)
     return AccountReport(
-        account=account.name,
-        account_id=account.account_id,
+        account=desired.account.name,
+        account_id=desired.account.account_id,
         outcome="ok",
         notes=tuple(notes),
-        total=total,
-        managed=managed,
+        total=len(live.tunnels),
+        managed=len(desired.tunnels) + len(found.names),
     )

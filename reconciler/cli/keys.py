@@ -1,4 +1,8 @@
-"""The keys of an apply: resolved or made before the first write, delivered after it."""
+"""Keys of tunnels on their way from files, variables and commands to Cloudflare, and into the sinks of generated ones.
+
+A key that is missing, or a sink that can't be written, must stop an apply before its first write: a tunnel without its
+key does not come up. So all keys are resolved, or made and stored, first; sinks are told after the changes.
+"""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -23,20 +27,20 @@ from reconciler.secrets.status import key_status
 from reconciler.secrets.steps import Sink, SinkStep
 
 
-def resolved(ctx: Context, ring: KeyRing, targets: Iterable[Declared]) -> tuple[Diagnostic, ...]:
+def fill_ring(ctx: Context, ring: KeyRing, targets: Iterable[Declared]) -> tuple[Diagnostic, ...]:
     """Put the keys that references hold into the ring; returns what is wrong with them."""
     refs = {t.name: (t.psk, t.location) for t in targets if isinstance(t.psk, (EnvRef, FileRef, CommandRef))}
     found, problems = resolve(
         refs, ctx.env, child_environment(ctx.env, ctx.every), allow_commands=ctx.options.allow_commands
     )
     keys = {name: found.secret(name) for name in found.names()}
-    ctx.output.hide(*keys.values())
+    ctx.output.hide(*keys.values())  # before any of them can be sent, logged or quoted
     for name, secret in keys.items():
         ring.add(name, secret)
     return problems
 
 
-def require(ctx: Context, problems: Sequence[Diagnostic]) -> None:
+def report_problems(ctx: Context, problems: Sequence[Diagnostic]) -> None:
     """Report these problems of keys and sinks, and go on only if there is no error among them.
 
     Raises:
@@ -97,40 +101,38 @@ class Keys:
         problems: list[Diagnostic] = []
         for plan in plans:
             created = _created(plan)
-            problems += resolved(ctx, clients.ring(plan.desired.account), created)
+            problems += fill_ring(ctx, clients.ring(plan.desired.account), created)
             keyless = [plan.desired.tunnels[name] for name in plan.keyless]
             sinks, wrong = sinks_of(ctx, plan.desired.account, [*created, *keyless])
             problems += wrong
             self._sinks[plan.desired.account.account_id] = sinks
-        require(ctx, problems)
+        report_problems(ctx, problems)
         for plan in plans:
             self._prepare(plan)
 
     def _prepare(self, plan: Plan) -> None:
-        account = plan.desired.account
         generated = {t.name: t.psk.by for t in _created(plan) if isinstance(t.psk, Generated)}
         if not generated:
             return
         local = {name for name, by in generated.items() if by == "local"}
-        carry = self._carrier(plan, self._clients.carry(account))
-        verdicts: dict[str, Verdict] = drive(prepare(local, generated.keys() - local), carry)
+        verdicts: dict[str, Verdict] = drive(prepare(local, generated.keys() - local), self._carrier(plan))
         for name, verdict in verdicts.items():
             if verdict.result is Result.FAILED and verdict.problem:
                 detail = f"{verdict.problem.message}. Nothing was written."
                 raise halt("error", verdict.problem.code, f"the key of {name} can't be stored", detail)
 
-    def _carrier(self, plan: Plan, carry: Carry) -> Callable[[Step | SinkStep], Any]:
-        account = plan.desired.account
-        return key_carrier(self._ctx, self._clients.ring(account), self._sinks[account.account_id], carry)
+    def _carrier(self, plan: Plan) -> Callable[[Step | SinkStep], Any]:
+        account, clients = plan.desired.account, self._clients
+        return key_carrier(self._ctx, clients.ring(account), self._sinks[account.account_id], clients.carry(account))
 
     def of(self, plan: Plan) -> frozenset[str]:
         """Names of the tunnels to create whose key is sent with the create."""
         ring = self._clients.ring(plan.desired.account)
         return frozenset(t.name for t in _created(plan) if t.name in ring)
 
-    def deliver(self, plan: Plan, ended: Applied, carry: Carry) -> dict[str, Verdict]:
+    def deliver(self, plan: Plan, ended: Applied) -> dict[str, Verdict]:
         """After the changes: a verdict for each generated key that something had to be done about."""
-        return drive(deliver(plan, ended), self._carrier(plan, carry))
+        return drive(deliver(plan, ended), self._carrier(plan))
 
 
 def _created(plan: Plan) -> list[Declared]:

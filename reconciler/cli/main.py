@@ -86,7 +86,6 @@ def _output() -> "Output":
 
 
 def _run(options: "Options", output: "Output") -> int:
-
     from reconciler.cli.context import Context, Halt
     from reconciler.cli.named import probe
     from reconciler.cli.options import UsageError
@@ -107,7 +106,7 @@ def _run(options: "Options", output: "Output") -> int:
                 ended = ctx.report(stopped.accounts, outcome=stopped.outcome)
             if isinstance(ended, int):
                 return ended
-            if ctx.stop.is_set():
+            if ctx.stop.is_set():  # whoever stopped it must not take it for done
                 ended = ended.model_copy(update={"outcome": "interrupted"})
             if ctx.late:
                 ended = with_diagnostics(ended, ctx.late, worst((ended.outcome, "error")))

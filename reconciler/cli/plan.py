@@ -38,6 +38,7 @@ _LIVE_VERSION = "1.0"
 def run(ctx: Context) -> Report:
     """The plan of every selected account; saved with `--out`, checked with `--server-check`."""
     options = ctx.options
+    # Files of options come first: one that can't be read is a mistake in the command line, whatever the YAML says.
     saved = read_file(ctx, "--live", options.live) if options.live else None
     every = load_files(ctx)
     baseline = baseline_of(ctx)
@@ -134,15 +135,12 @@ def _saved_lists(path: str, data: bytes, every: Iterable[Desired]) -> dict[str, 
         document = json.loads(data)
     except (ValueError, RecursionError) as wrong:
         raise refused(str(wrong)) from None
+    if not isinstance(document, dict):
+        document = {}
     wanted = [d.account for d in every]
-    accounts = document.get("accounts") if isinstance(document, dict) else None
-    if (
-        isinstance(document, dict)
-        and document.get("success") is True
-        and not document.get("errors")
-        and len(wanted) == 1
-    ):
-        accounts = {wanted[0].account_id: document.get("result")}  # the API's own answer
+    accounts = document.get("accounts")
+    if document.get("success") is True and not document.get("errors") and len(wanted) == 1:
+        accounts = {wanted[0].account_id: document.get("result")}  # the API's own answer, saved with another tool
     elif not isinstance(accounts, dict) or document.get("kind") != "saved-live":
         raise refused("it is not a file that --save-live wrote")
     elif document.get("format_version") != _LIVE_VERSION:

@@ -7,7 +7,7 @@ from reconciler.cli.approval import require_approval
 from reconciler.cli.clients import Clients
 from reconciler.cli.context import Context, halt
 from reconciler.cli.files import load_files
-from reconciler.cli.keys import key_carrier, require, resolved, sinks_of, statuses
+from reconciler.cli.keys import fill_ring, key_carrier, report_problems, sinks_of, statuses
 from reconciler.cli.lock import lock_accounts
 from reconciler.cli.options import UsageError
 from reconciler.cli.planning import live_tunnels, side_by_side
@@ -46,9 +46,9 @@ def run(ctx: Context) -> Report:
     targets = [desired.tunnels[name] for name in names]
     with Clients(ctx, [desired.account]) as clients, lock_accounts(ctx, [desired.account]):
         ring = clients.ring(desired.account)
-        problems = resolved(ctx, ring, targets) if ctx.options.action == "set" else ()
+        problems = fill_ring(ctx, ring, targets) if ctx.options.action == "set" else ()
         sinks, wrong = sinks_of(ctx, desired.account, targets)
-        require(ctx, (*problems, *wrong))
+        report_problems(ctx, (*problems, *wrong))
         if desired.account.paused is not None:
             raise halt("blocked", "paused", f"account {desired.account.name} is paused", f"{desired.account.paused}.")
         if not ctx.options.auto_approve:
