@@ -117,13 +117,12 @@ class Clients:
             if isinstance(port, LoggedPort):
                 port.tell = partial(log, self._ctx, "request")
             self._stack.callback(port.close)
-            keys = KeyAccess(
-                lambda account_id, name: self._rings[account_id].reveal(name),
-                self._wrap,
-                self._ctx.output.redactor.quotes,
-            )
+            keys = KeyAccess(self._reveal, self._wrap, self._ctx.output.redactor.quotes)
             self._sessions[token] = port, Session(port.now() + self._ctx.left(), keys)
         return self._sessions[token]
+
+    def _reveal(self, account_id: str, name: str) -> str:
+        return self._rings[account_id].reveal(name)
 
     def _wrap(self, text: str) -> Secret:
         secret = Secret(text)
