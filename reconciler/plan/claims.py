@@ -1,4 +1,12 @@
-"""What only one tunnel of an account can hold at a time, who holds it, and which change waits for which."""
+"""What only one tunnel of an account can hold at a time, who holds it, and which change waits for which.
+
+    `lon` moves to 10.0.0.2/31, which `par` holds and gives up     `lon` waits for `par`
+    `lon` moves to 10.0.0.2/31, which `par` holds and keeps        no order solves that: a guard blocks the plan
+    `lon` and `par` exchange their networks                        they wait for each other: a cycle
+
+(API: names must be unique, identities unique per Cloudflare endpoint. Whether the server refuses networks that overlap
+is not documented; two tunnels with one would share routes and health checks, so no step of a plan leads there.)
+"""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,7 +21,7 @@ Network = IPv4Network | IPv6Network
 
 
 class ClaimKind(StrEnum):
-    """The kinds of claim."""
+    """The kinds of claim. The words stand in messages: "wants the interface network 10.0.0.2/31"."""
 
     NAME = "name"
     NETWORK = "interface network"
@@ -21,7 +29,7 @@ class ClaimKind(StrEnum):
     IDENTITY = "identity"
 
 
-ALL = frozenset(ClaimKind)
+ALL_KINDS = frozenset(ClaimKind)
 NETWORKS = frozenset({ClaimKind.NETWORK, ClaimKind.NETWORK6})
 
 Claim = tuple[ClaimKind, str | Network]
@@ -52,7 +60,7 @@ def identity(settings: Settings) -> str | None:
     return f"{str(fqdn).lower()} on {settings.get('cloudflare_endpoint')}" if fqdn else None
 
 
-def claims(settings: Settings, kinds: frozenset[ClaimKind] = ALL) -> Iterator[Claim]:
+def claims(settings: Settings, kinds: frozenset[ClaimKind] = ALL_KINDS) -> Iterator[Claim]:
     """The claims of these kinds that a tunnel with these settings holds."""
     if ClaimKind.NAME in kinds:
         yield ClaimKind.NAME, str(settings["name"])
@@ -67,6 +75,7 @@ def claims(settings: Settings, kinds: frozenset[ClaimKind] = ALL) -> Iterator[Cl
 
 
 _Block = tuple[int, int, int]
+"""IP version, prefix length, and the bits of that many at the front: a network, quicker to hash than `ip_network`."""
 
 
 def _block(network: Network, length: int) -> _Block:
@@ -76,7 +85,17 @@ def _block(network: Network, length: int) -> _Block:
 
 @dataclass(frozen=True, slots=True)
 class Holders:
-    """Who holds what. A look-up costs one dictionary access per prefix length in use."""
+    """Who holds what. A look-up costs one dictionary access per prefix length in use.
+
+    To compare each network with each would take minutes for thousands of tunnels. But two networks overlap only if one
+    lies in the other. So each holder is entered under its own block, and under the larger blocks that it lies in.
+
+    Attributes:
+        exact: Holders by claim, for what is no network.
+        within: Holders by block, for each block that holds their network, its own too.
+        own: Holders by the block of just their network.
+        lengths: IP version and prefix length of all networks that are held or will be asked for.
+    """
 
     exact: dict[Claim, list[str]] = field(default_factory=dict)
     within: dict[_Block, list[str]] = field(default_factory=dict)
@@ -96,28 +115,28 @@ class Holders:
 
 
 def holders(
-    held: Iterable[tuple[str, Settings]], wanted: Iterable[Claim] = (), kinds: frozenset[ClaimKind] = ALL
+    held: Iterable[tuple[str, Settings]], wanted: Iterable[Claim] = (), kinds: frozenset[ClaimKind] = ALL_KINDS
 ) -> Holders:
     """An index of who holds what.
 
     Args:
-        held: Keys of tunnels, each with the settings it has.
+        held: Tunnels by whatever names the holder (an id, say), each with the settings it has.
         wanted: What will be asked for; the index answers for networks of these sizes and of those held.
         kinds: Kinds that will be asked for; looking at networks is what costs.
     """
-    owned = [(key, claim) for key, settings in held for claim in claims(settings, kinds)]
+    owned = [(holder, claim) for holder, settings in held for claim in claims(settings, kinds)]
     networks = [v for _, (_, v) in owned if not isinstance(v, str)]
     networks += [v for _, v in wanted if not isinstance(v, str)]
     index = Holders(lengths=frozenset((n.version, n.prefixlen) for n in networks))
-    for key, claim in owned:
+    for holder, claim in owned:
         value = claim[1]
         if isinstance(value, str):
-            index.exact.setdefault(claim, []).append(key)
+            index.exact.setdefault(claim, []).append(holder)
             continue
-        index.own.setdefault(_block(value, value.prefixlen), []).append(key)
+        index.own.setdefault(_block(value, value.prefixlen), []).append(holder)
         for version, length in index.lengths:
             if version == value.version and length <= value.prefixlen:
-                index.within.setdefault(_block(value, length), []).append(key)
+                index.within.setdefault(_block(value, length), []).append(holder)
     return index
 
 
@@ -132,7 +151,7 @@ def clash(one: Claim, other: Claim) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class Conflict:
     """A change wants a claim that a live tunnel holds and keeps.
 
     Attributes:
@@ -151,12 +170,12 @@ class Conflicts:
     """All conflicts of one plan.
 
     Attributes:
-        waits: Change key to the keys of the changes that must free something first, with what they free.
-        held: What is never freed.
+        waits: Ref of a change to the refs of those that must free something first, with the kinds of what they free.
+        held: Those over a claim that is never freed.
     """
 
     waits: Mapping[str, Mapping[str, frozenset[ClaimKind]]] = field(default_factory=dict)
-    held: tuple[Held, ...] = ()
+    held: tuple[Conflict, ...] = ()
 
 
 def acquired(change: Change) -> tuple[Claim, ...]:
@@ -169,7 +188,7 @@ def acquired(change: Change) -> tuple[Claim, ...]:
     if not kinds:
         return ()
     has = set(claims(change.live.settings, kinds))
-    return tuple(r for r in claims(change.target, kinds) if r not in has)
+    return tuple(claim for claim in claims(change.target, kinds) if claim not in has)
 
 
 def kept(change: Change) -> tuple[Claim, ...]:
@@ -179,26 +198,26 @@ def kept(change: Change) -> tuple[Claim, ...]:
 
 def conflicts(changes: Iterable[Change], live: Live) -> Conflicts:
     """Finds for each change the live tunnels that hold what it wants, and whether they let go."""
-    by_key = {c.ref: c for c in changes}
-    wants = {key: acquired(change) for key, change in by_key.items()}
+    by_ref = {c.ref: c for c in changes}
+    wants = {ref: acquired(change) for ref, change in by_ref.items()}
     if not any(wants.values()):
         return Conflicts()
     keeps: dict[str, tuple[Claim, ...]] = {}
     index = holders(
         ((t.id, t.settings) for t in live.tunnels.values()),
-        (r for own in wants.values() for r in own),
-        frozenset(r[0] for own in wants.values() for r in own),
+        (claim for own in wants.values() for claim in own),
+        frozenset(kind for own in wants.values() for kind, _ in own),
     )
     waits: dict[str, dict[str, frozenset[ClaimKind]]] = {}
-    held: list[Held] = []
-    for key, claim in ((k, r) for k, own in wants.items() for r in own):
-        for holder in sorted(set(index.of(claim)) - {key}):
-            other = by_key.get(holder)
+    held: list[Conflict] = []
+    for ref, claim in ((ref, claim) for ref, own in wants.items() for claim in own):
+        for holder in sorted(set(index.of(claim)) - {ref}):
+            other = by_ref.get(holder)
             if other is not None and holder not in keeps:
                 keeps[holder] = kept(other)
-            if other is None or any(clash(claim, r) for r in keeps[holder]):
-                held.append(Held(by_key[key], claim, holder))
+            if other is None or any(clash(claim, own) for own in keeps[holder]):
+                held.append(Conflict(by_ref[ref], claim, holder))
             else:
-                mine = waits.setdefault(key, {})
+                mine = waits.setdefault(ref, {})
                 mine[holder] = mine.get(holder, frozenset()) | {claim[0]}
     return Conflicts(waits, tuple(held))

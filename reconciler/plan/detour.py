@@ -1,4 +1,17 @@
-"""The way out when a server refuses a cycle of updates as a whole: through a value that nobody holds."""
+"""The way out when a server refuses a cycle of updates as a whole: through a value that nobody holds.
+
+`lon` and `par` exchange their networks. Both changes in one bulk call may work or not (API: nothing is documented of
+the order within a bulk update, nor whether it is carried out as a whole). If not, they go one by one, and one of them
+is parked for a moment on a /31 from the account's `parking` network:
+
+    lon    10.0.0.0/31 -> 169.254.240.0/31    parked: its own network is free now
+    par    10.0.0.2/31 -> 10.0.0.0/31
+    lon    169.254.240.0/31 -> 10.0.0.2/31
+
+A custom identity is parked likewise, under a label that is made up. Names and IPv6 networks can't be parked: there is
+no range from which to borrow one. Detours are part of the plan, so that people see before they approve what may be
+done.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,8 +33,8 @@ class Leg:
 
     Attributes:
         change: The change it belongs to.
-        settings: What the tunnel has afterwards.
-        parked: True when that is only for a moment.
+        settings: What the tunnel has afterwards: the change's target, or with `parked` borrowed values.
+        parked: True when a later leg leads the tunnel on to its target.
     """
 
     change: Change
@@ -31,11 +44,11 @@ class Leg:
 
 @dataclass(frozen=True, slots=True)
 class Detour:
-    """How a cycle goes when the server refuses it as a whole.
+    """How a cycle is carried out when the server refuses it as a whole.
 
     Attributes:
         legs: Updates to send one by one, in this order; a later one needs those before it.
-        through: The free values that are used for a moment.
+        through: The free values that are used for a moment, for the plan's notes.
     """
 
     legs: tuple[Leg, ...]
@@ -43,25 +56,25 @@ class Detour:
 
 
 _FQDN = "custom_remote_identities.fqdn_id"
-_LINK = 31
+_LINK = 31  # the prefix length of a network for two ends
 
 Blocked = dict[str, dict[str, frozenset[ClaimKind]]]
-"""Change key to the keys of changes that hold what it needs, each with the kinds of that."""
+"""Ref of a change to the refs of the changes that hold what it needs, each with the kinds of that."""
 
 
 def detours(groups: Iterable[tuple[Change, ...]], desired: Desired, live: Live) -> dict[str, Detour | None]:
-    """A detour for each cycle, by the key of its first member; None where there is no free value.
+    """A detour for each cycle, by the ref of its first member; None where there is no free value.
 
-    IPv6 addresses and names have no free values. Free interface networks are taken from the account's
-    parking range and overlap nothing that is live or declared.
+    A network to borrow is a /31 of the account's `parking` network that overlaps nothing live or declared.
     """
     cycles = [g for g in groups if len(g) > 1]
-    free = cycle(_free_networks(desired, live)) if cycles else iter(())  # one detour at a time, so they may share
+    # The free networks over and over: cycles are broken one after the other, so the next one may use the same again.
+    free = cycle(_free_networks(desired, live)) if cycles else iter(())
     return {g[0].ref: _detour(g, _until_repeated(free)) for g in cycles}
 
 
 def _until_repeated(networks: Iterator[IPv4Network]) -> Iterator[IPv4Network]:
-    """Those that one detour may use side by side."""
+    """Those that one detour may use side by side: each only once."""
     seen: set[IPv4Network] = set()
     for network in networks:
         if network in seen:
@@ -83,51 +96,57 @@ def _free_networks(desired: Desired, live: Live) -> Iterator[IPv4Network]:
 
 
 def _detour(group: tuple[Change, ...], free: Iterator[IPv4Network]) -> Detour | None:
-    by_key = {c.ref: c for c in group}
+    """Send all members that wait for nobody; park one when there is none left; and so on until all are sent."""
+    by_ref = {c.ref: c for c in group}
+    # Who waits for whom within the cycle alone: what the members need from others was applied before.
     waits = conflicts(group, Live({c.ref: c.live for c in group if c.live})).waits
-    blocked = {k: dict(waits.get(k, {})) for k in by_key}
+    blocked = {ref: dict(waits.get(ref, {})) for ref in by_ref}
     legs: list[Leg] = []
     through: list[str] = []
     while True:
-        free_now = list(in_turn(blocked, lambda k: by_key[k].name))
-        legs.extend(Leg(by_key[key], by_key[key].target) for key in free_now)
-        blocked = _without(blocked, frozenset(free_now))
+        ready = list(in_turn(blocked, lambda ref: by_ref[ref].name))
+        legs.extend(Leg(by_ref[ref], by_ref[ref].target) for ref in ready)
+        done = frozenset(ready)
+        blocked = {
+            ref: {holder: kinds for holder, kinds in needs.items() if holder not in done}
+            for ref, needs in blocked.items()
+            if ref not in done
+        }
         if not blocked:
             return Detour(tuple(legs), tuple(through))
-        parked = _park(blocked, by_key, free)
+        parked = _park(blocked, by_ref, free)
         if parked is None:
             return None
         legs.append(parked)
         through.extend(_through(parked))
 
 
-def _without(blocked: Blocked, done: frozenset[str]) -> Blocked:
-    return {
-        k: {n: kinds for n, kinds in needs.items() if n not in done} for k, needs in blocked.items() if k not in done
-    }
-
-
 _PARKABLE = frozenset({ClaimKind.NETWORK, ClaimKind.IDENTITY})
 
 
-def _park(blocked: Blocked, by_key: Mapping[str, Change], free: Iterator[IPv4Network]) -> Leg | None:
-    """Moves one member aside, so that nobody waits for it any more.
+def _park(blocked: Blocked, by_ref: Mapping[str, Change], free: Iterator[IPv4Network]) -> Leg | None:
+    """The leg that parks one member, which nobody waits for any more; None when none can be parked.
 
-    Rather one whose parking lets another go on at once, so that few are parked at a time; else the first by name.
+    Preferred is one whose parking lets another go on at once, so that few are parked at a time; then the first by name.
+
+    Args:
+        blocked: Changed: without those who waited for the member.
+        by_ref: The members.
+        free: Networks to borrow.
     """
-    edges = [(holder, key) for key, needs in blocked.items() for holder, k in needs.items() if k <= _PARKABLE]
+    edges = [(holder, ref) for ref, needs in blocked.items() for holder, kinds in needs.items() if kinds <= _PARKABLE]
     if not edges:
         return None
-    last = {holder for holder, key in edges if len(blocked[key]) == 1}
-    chosen = min((holder not in last, by_key[holder].name, holder) for holder, _ in edges)[2]
-    kinds = frozenset(k for holder, key in edges if holder == chosen for k in blocked[key][chosen])
-    settings = _parked(by_key[chosen], kinds, free)
+    last = {holder for holder, ref in edges if len(blocked[ref]) == 1}
+    chosen = min((holder not in last, by_ref[holder].name, holder) for holder, _ in edges)[2]
+    waiting = [ref for holder, ref in edges if holder == chosen]
+    kinds = frozenset(kind for ref in waiting for kind in blocked[ref][chosen])
+    settings = _parked(by_ref[chosen], kinds, free)
     if settings is None:
         return None
-    for holder, key in edges:
-        if holder == chosen:
-            del blocked[key][chosen]
-    return Leg(by_key[chosen], settings, parked=True)
+    for ref in waiting:
+        del blocked[ref][chosen]
+    return Leg(by_ref[chosen], settings, parked=True)
 
 
 def _parked(change: Change, kinds: frozenset[ClaimKind], free: Iterator[IPv4Network]) -> Settings | None:
@@ -140,6 +159,7 @@ def _parked(change: Change, kinds: frozenset[ClaimKind], free: Iterator[IPv4Netw
         settings["interface_address"] = str(network)
     if ClaimKind.IDENTITY in kinds:
         _, _, suffix = str(settings[_FQDN]).partition(".")
+        # Of the tunnel's id, so that each run borrows the same one and no two tunnels borrow one.
         label = f"reconciler-{sha256(change.ref.encode()).hexdigest()[:8]}"
         settings[_FQDN] = f"{label}.{suffix}" if suffix else label
     return settings

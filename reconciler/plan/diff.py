@@ -1,4 +1,8 @@
-"""Compares declared with live tunnels: what apply would do to each, and which settings differ."""
+"""Compares declared with live tunnels: what apply would do to each, and which settings differ.
+
+Both sides are in canonical form, so a tunnel is as declared exactly when its settings are equal to its target. Only the
+pairs that are not equal are explained, setting by setting.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -113,8 +117,9 @@ def diff(pairs: Iterable[Pair], surplus: Iterable[LiveTunnel] = ()) -> tuple[Cha
 def intended(pair: Pair) -> Settings:
     """The settings a tunnel should have: declared, overlaid with live where git has no say.
 
-    That is what the files leave out and the table says to keep, and the ignored fields. Settings of an object that
-    only one side has can't be left alone one by one; a rule for the object leaves its coming and going alone.
+    Git has no say in ignored fields, and in what the files leave out and the table says to keep. When only one side has
+    an object such as `bgp`, a rule for one of its settings has no effect, since half an object can't be left as it is;
+    a rule for the object leaves it as it is, there or not.
     """
     declared = pair.declared.settings
     if pair.live is None:

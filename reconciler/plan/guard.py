@@ -9,7 +9,7 @@ from pydantic import Field
 from reconciler.model.desired import Desired
 from reconciler.model.forms import same_letters
 from reconciler.model.live import Live
-from reconciler.plan.claims import NETWORKS, Claim, Conflicts, Held, claims, kept
+from reconciler.plan.claims import NETWORKS, Claim, Conflict, Conflicts, claims, kept
 from reconciler.plan.diff import Action, Change
 from reconciler.plan.scope import PlanOptions, Scope
 
@@ -171,7 +171,7 @@ def _held(draft: Draft) -> Iterator[Guard]:
             yield _held_report(draft, held)
 
 
-def _held_report(draft: Draft, held: Held) -> Guard:
+def _held_report(draft: Draft, held: Conflict) -> Guard:
     kind, value = held.claim
     holder, name = draft.live.tunnels[held.holder].name, held.change.name
     why, remedy = _why_kept(draft, held.holder)

@@ -1,4 +1,8 @@
-"""The order of a plan: no step needs a name, network or identity that another tunnel still holds."""
+"""The order of a plan: no step needs a name, network or identity that another tunnel still holds.
+
+`lon` takes the network of `par`, `par` takes that of `rom`, and `rom` is deleted. Then: delete `rom`, update `par`,
+update `lon`. Where `par` and `lon` exchange theirs, no order helps: they are a cycle, one group that goes in one call.
+"""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -20,7 +24,7 @@ class Phases:
             change is a cycle, sent in one call and never split.
         creates: After the updates.
         deletes: Deletes that free nothing, skipped when any earlier change was not applied.
-        needs: Change key to the keys of the changes that must have been applied before it.
+        needs: Ref of a change to the refs of those that must have been applied before it.
     """
 
     freeing: tuple[Change, ...] = ()
@@ -31,6 +35,7 @@ class Phases:
 
 
 K = TypeVar("K", str, int)
+"""A node: the ref of a change, or the number of a group."""
 
 
 def _reach(root: str, edges: Mapping[str, Iterable[str]], seen: set[str]) -> list[str]:
@@ -67,37 +72,36 @@ def components(edges: Mapping[str, Iterable[str]]) -> list[list[str]]:
 
 
 def in_turn(waits: Mapping[K, Iterable[K]], name: Callable[[K], str]) -> Iterator[K]:
-    """Yields each key after all that it waits for; among those that are free, by name.
+    """Yields each node after all that it waits for; among those that are free, by name.
 
     Args:
-        waits: Every key with the keys that it waits for, which are keys too. What is in a cycle, or waits for one, is
-            never yielded.
-        name: What decides among keys that are free.
+        waits: Every node with those that it waits for. What is in a cycle, or waits for one, is never yielded.
+        name: What decides among nodes that are free.
     """
-    missing = {key: set(others) for key, others in waits.items()}
-    later: dict[K, list[K]] = {key: [] for key in missing}
-    for key, others in missing.items():
+    missing = {node: set(others) for node, others in waits.items()}
+    later: dict[K, list[K]] = {node: [] for node in missing}
+    for node, others in missing.items():
         for other in others:
-            later[other].append(key)
-    ready = [(name(key), key) for key, others in missing.items() if not others]
+            later[other].append(node)
+    ready = [(name(node), node) for node, others in missing.items() if not others]
     heapify(ready)
     while ready:
         _, done = heappop(ready)
         yield done
-        for key in later[done]:
-            missing[key].discard(done)
-            if not missing[key]:
-                heappush(ready, (name(key), key))
+        for node in later[done]:
+            missing[node].discard(done)
+            if not missing[node]:
+                heappush(ready, (name(node), node))
 
 
 def _sorted_groups(updates: Mapping[str, Change], waits: Mapping[str, Iterable[str]]) -> list[tuple[Change, ...]]:
     """Groups of updates, each after those it waits for; among those that are free, by name of their first member."""
-    edges = {k: tuple(n for n in waits.get(k, ()) if n in updates) for k in updates}
-    members = [sorted(group, key=lambda k: updates[k].name) for group in components(edges)]
-    number = {key: i for i, group in enumerate(members) for key in group}
-    after = {i: {number[n] for key in group for n in edges[key]} - {i} for i, group in enumerate(members)}
+    edges = {ref: tuple(n for n in waits.get(ref, ()) if n in updates) for ref in updates}
+    members = [sorted(group, key=lambda ref: updates[ref].name) for group in components(edges)]
+    number = {ref: i for i, group in enumerate(members) for ref in group}
+    after = {i: {number[n] for ref in group for n in edges[ref]} - {i} for i, group in enumerate(members)}
     sequence = in_turn(after, lambda i: updates[members[i][0]].name)
-    return [tuple(updates[k] for k in members[i]) for i in sequence]
+    return [tuple(updates[ref] for ref in members[i]) for i in sequence]
 
 
 def order(changes: Iterable[Change], conflicts: Conflicts) -> Phases:
@@ -105,23 +109,23 @@ def order(changes: Iterable[Change], conflicts: Conflicts) -> Phases:
 
     The members of a cycle of updates form one group. What one member needs from outside the group, all need.
     """
-    by_key = {c.ref: c for c in changes}
+    by_ref = {c.ref: c for c in changes}
     waits = conflicts.waits
-    updates = {k: c for k, c in by_key.items() if c.action is Action.UPDATE}
+    updates = {ref: c for ref, c in by_ref.items() if c.action is Action.UPDATE}
     groups = _sorted_groups(updates, waits)
-    needs = {key: frozenset(own) for key, own in waits.items()}
+    needs = {ref: frozenset(own) for ref, own in waits.items()}
     for group in groups:
         inside = {c.ref for c in group}
-        together = frozenset(n for k in inside for n in waits.get(k, ())) - inside
+        together = frozenset(n for ref in inside for n in waits.get(ref, ())) - inside
         needs.update(dict.fromkeys(inside, together))
-    freeing = {n for own in waits.values() for n in own if by_key[n].action is Action.DELETE}
-    deletes = [c for c in by_key.values() if c.action is Action.DELETE]
+    freeing = {n for own in waits.values() for n in own if by_ref[n].action is Action.DELETE}
+    deletes = [c for c in by_ref.values() if c.action is Action.DELETE]
     return Phases(
         freeing=tuple(c for c in deletes if c.ref in freeing),
         updates=tuple(groups),
-        creates=tuple(c for c in by_key.values() if c.action is Action.CREATE),
+        creates=tuple(c for c in by_ref.values() if c.action is Action.CREATE),
         deletes=tuple(c for c in deletes if c.ref not in freeing),
-        needs={k: own for k, own in sorted(needs.items()) if own},
+        needs={ref: own for ref, own in sorted(needs.items()) if own},
     )
 
 

@@ -1,4 +1,9 @@
-"""Settles, before anything is compared, which live tunnel belongs to whom."""
+"""Settles, before anything is compared, which live tunnel belongs to whom.
+
+A list shows all tunnels of an account, also those that other people or Cloudflare's appliances made. Whether one is
+ours follows from the files alone: they declare it (under its name or its former one), or they say `prune: true`. An
+ignore rule for it wins over both. What is settled here to be left alone is in no change that is made of it later.
+"""
 
 from collections import deque
 from collections.abc import Iterable, Mapping
@@ -37,12 +42,12 @@ class PlanOptions:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A declared tunnel and the live one it stands for.
+    """A declared tunnel and the live one that it declares.
 
     Attributes:
         declared: The declaration.
         live: The live tunnel, under its old name when it is to be renamed; None when it must be created.
-        rules: The field rules that cover it.
+        rules: The ignore rules for single fields that cover it.
     """
 
     declared: Declared
@@ -77,7 +82,7 @@ class Scope:
         surplus: Live tunnels to delete, in order of name.
         unmanaged: Live tunnels that no file declares, under `prune: false`.
         ignored: Live tunnels under a whole-tunnel rule.
-        counted: Number of live tunnels that are not ignored: what percentages refer to.
+        counted: Number of live tunnels that are not ignored: what the guards' percentages refer to.
         unreadable: Live tunnels that these files are about and that can't be compared, with the reason. They stand in
             neither `pairs` nor `surplus`: what can't be read is neither changed nor deleted.
     """
@@ -114,17 +119,18 @@ def _left_alone(tunnel: LiveTunnel, rule: IgnoreRule, today: date) -> LeftAlone:
 def renames(declared: Mapping[str, Declared], live: Mapping[str, LiveTunnel]) -> dict[str, str]:
     """The renames to carry out, as new name to old name.
 
-    A rename needs its old name live and not kept by another declaration, and its new name either not live or
-    itself renamed away. Renames depend on each other in both ways, so all are assumed and those that can't be
-    are dropped until nothing changes; that makes chains work and leaves a finished rename without effect.
+    A rename needs its old name live and not kept by another declaration, and its new name either not live or itself
+    renamed away. `b` from `a` and `c` from `b` is such a chain: the first needs the second, which gives `b` away. So
+    renames depend on each other in both directions: all are assumed at first, and those that can't be are dropped until
+    nothing changes. A rename that is done has no effect, since its old name is not live any more.
     """
     active: dict[str, str] = {}
-    claimed: dict[str, str] = {}
+    heir: dict[str, str] = {}  # old name to new name, also of renames that were dropped
     for tunnel in declared.values():
         old = tunnel.renamed_from
-        if old is not None and old != tunnel.name and old in live and old not in claimed:
+        if old is not None and old != tunnel.name and old in live and old not in heir:
             active[tunnel.name] = old
-            claimed[old] = tunnel.name
+            heir[old] = tunnel.name
     doubtful = deque(sorted(active))
     while doubtful:
         new = doubtful.popleft()
@@ -132,10 +138,11 @@ def renames(declared: Mapping[str, Declared], live: Mapping[str, LiveTunnel]) ->
         if old is None:
             continue
         kept = old in declared and old not in active
-        taken = new in live and claimed.get(new) not in active
+        taken = new in live and heir.get(new) not in active
         if kept or taken:
             del active[new]
-            doubtful.extend(n for n in (old, claimed.get(new)) if n in active)
+            # The neighbours in the chain counted on this one.
+            doubtful.extend(n for n in (old, heir.get(new)) if n in active)
     return active
 
 
@@ -143,30 +150,29 @@ def _pairs(desired: Desired, ours: Mapping[str, LiveTunnel], today: date) -> tup
     rules = [r for r in desired.account.ignore if r.fields and not _expired(r, today)]
     renamed = renames(desired.tunnels, ours)
     given_away = set(renamed.values())
-
-    def pair(declared: Declared) -> Pair:
-        name = declared.name
+    pairs = []
+    for name, declared in sorted(desired.tunnels.items()):
         source = renamed.get(name) or (name if name not in given_away else None)
-        # Judged by the name it will have, so that a plan right after the rename sees the same rules.
-        covering = tuple(r for r in rules if fnmatchcase(name, r.name)) if rules else ()
         found = ours.get(source) if source else None
+        # Judged by the name it will have, so that a plan right after the rename sees the same rules.
+        covering = tuple(r for r in rules if fnmatchcase(name, r.name))
         if found and found.wrong_types:
             found = found.without_wrong_types([path for rule in covering for path in rule.fields], declared.settings)
-        return Pair(declared, found, covering)
-
-    return tuple(pair(declared) for _, declared in sorted(desired.tunnels.items()))
+        pairs.append(Pair(declared, found, covering))
+    return tuple(pairs)
 
 
 def scope(desired: Desired, live: Live, options: PlanOptions) -> Scope:
     """Decides for every declared and every live tunnel whether it is compared, deleted or left alone.
 
-    A whole-tunnel ignore rule wins over everything and protects even after its end; a field rule stops then.
+    An ignore rule for whole tunnels wins over everything, and protects even after its last day: the passing of a day
+    must not delete anything. A rule for single fields ends with its last day.
     """
     whole = [r for r in desired.account.ignore if not r.fields]
     ours: dict[str, LiveTunnel] = {}
     ignored: list[LeftAlone] = []
     for name, tunnel in sorted(live.by_name().items()):
-        rule = whole_rule(name, whole) if whole else None
+        rule = whole_rule(name, whole)
         if rule is None:
             ours[name] = tunnel
         else:
