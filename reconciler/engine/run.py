@@ -23,6 +23,7 @@ from reconciler.engine.listing import read_list
 from reconciler.model.desired import External, Generated
 from reconciler.model.live import Live, LiveTunnel
 from reconciler.model.problems import Problem
+from reconciler.model.psk import psk_command
 from reconciler.model.settings import Malformed, Settings, canonical
 from reconciler.model.verdict import APPLIED, THERE, Result, Verdict
 from reconciler.plan.build import Plan
@@ -50,9 +51,9 @@ def key_remedy(change: Change) -> str | None:
         case Generated("cloudflare"):
             return "Run apply again: it has Cloudflare make the key if nobody has had it made."
         case Generated():
-            return f"Give it the key of its sink, and its device too: reconciler psk rotate {change.name}"
+            return f"Give it the key of its sink, and its device too: {psk_command('rotate', change.name)}"
         case _:
-            return f"Set its key: reconciler psk set {change.name}"
+            return f"Set its key: {psk_command('set', change.name)}"
 
 
 class Run:

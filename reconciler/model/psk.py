@@ -7,6 +7,7 @@ to see that an earlier run stopped half-way, and never enough to prove that all 
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from shlex import quote
 from typing import Annotated, Literal
 
 from pydantic import Field, StrictBool, StrictInt
@@ -60,26 +61,31 @@ class KeyStatus:
     error: Annotated[Problem | None, Field(description="Why it was not applied")] = None
 
 
+def psk_command(action: Literal["rotate", "set"], name: str) -> str:
+    """The command that settles a tunnel's key, as a shell takes it. A remedy ends with it, so that it can be copied."""
+    return f"reconciler psk {action} {'-- ' if name.startswith('-') else ''}{quote(name)}"
+
+
 def doubt(target: Declared, live: LiveTunnel, held: Held) -> Problem | None:
     """Why it is not sure that a tunnel has the key that its sink holds as current; None without a sign of trouble."""
     key = target.psk
     if not isinstance(key, Generated):
         return None
     made = live.key_generated_on
-    rotate = f"reconciler psk rotate {target.name}"
+    rotate = psk_command("rotate", target.name)
     if held.pending:
-        message = "A run stopped with a key pending in the sink: the tunnel has that one, or the one before"
-        return Problem("key-not-in-sink", message, f"{rotate} sets the pending key and makes it current.")
+        message = "A run stopped with a key pending in the sink, and the tunnel may have that one or another"
+        return Problem("key-not-in-sink", message, f"To set the pending key and make it current: {rotate}")
     if held.noted is not None and held.noted != (made or ""):
-        return Problem(
-            "key-not-in-sink", "Cloudflare made a key that never became the sink's current one", f"Run {rotate}"
-        )
+        message = "Cloudflare made a key that never became the sink's current one"
+        return Problem("key-not-in-sink", message, f"For a new key: {rotate}")
     if held.made_on is not None:
         other = is_later(made, held.made_on)
     else:
         other = held.noted is None and _is_after(made, held.set_on, _SKEW)
     if other:
-        return Problem("key-not-in-sink", "Its key was changed after the sink's current one was set", f"Run {rotate}")
+        message = "Its key was changed after the sink's current one was set"
+        return Problem("key-not-in-sink", message, f"For a new key: {rotate}")
     return never_made(live, held, rotate) if key.by == "cloudflare" and made is None else None
 
 
@@ -87,14 +93,14 @@ def never_made(live: LiveTunnel, held: Held, rotate: str) -> Problem | None:
     """Why a tunnel may have no key at all. Only what surely replaces no key is done without being asked for."""
     never = "Cloudflare never made a key for it"
     if held.current is None:
-        return Problem(
-            "key-not-checked", f"{never}; a command can't tell whether it holds another", f"If not: {rotate}"
-        )
+        message = f"{never}; a command can't tell whether it holds another"
+        return Problem("key-not-checked", message, f"If it holds none: {rotate}")
     if not held.current:
         remedy = "Run apply: it has the key made and delivers it. The device needs it then."
         return Problem(NO_KEY, f"{never}, and its sink holds none", remedy)
     if _is_after(live.created_on, held.set_on, _SKEW):
-        return Problem("key-not-in-sink", f"{never}, and the key in its sink is older than the tunnel", f"Run {rotate}")
+        message = f"{never}, and the key in its sink is older than the tunnel"
+        return Problem("key-not-in-sink", message, f"For a new key: {rotate}")
     return None
 
 

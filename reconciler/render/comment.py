@@ -104,6 +104,9 @@ def _dangers(report: Report) -> Iterator[str]:
     failed = [c for c in open_ones if c.outcome in {"failed", "unknown"} or c.check == "refused"]
     link = https(report.context.get("source_url"))
     yield from few(failed, lambda c: _failure(c, link), _NAMES)
+    if report.command == "apply":
+        keys = [(key.name, key.error) for account in report.accounts for key in account.keys if key.error]
+        yield from few(keys, lambda k: f"Key of {clipped(k[0], safe.markdown_code, 100)}: {trouble(k[1])}", _NAMES)
     for what, found in words.dangers(report):
         names = ", ".join(few(found, tunnel, _NAMES))
         yield f"**{what} {words.count(len(found), 'tunnel')}**: {names}"
@@ -246,10 +249,11 @@ def left_alone(account: AccountReport, *, several: bool) -> Iterator[str]:
 
 
 def keys(account: AccountReport) -> Iterator[str]:
-    """One line per pre-shared key: its age, where it comes from, how setting it ended."""
+    """One line per pre-shared key: its age, where it comes from, how setting it ended, what is wrong and what to do."""
     for key in account.keys:
         name = clipped(key.name, safe.markdown_code, 100)
-        yield f"- {name}: {clipped(', '.join(_key(key)), safe.markdown, 250)}"
+        line = f"- {name}: {clipped(', '.join(_key(key)), safe.markdown, 250)}"
+        yield " ".join([f"{line}.", trouble(key.error), *said(key.error, _SAID)]) if key.error else line
 
 
 def _key(key: KeyStatus) -> Iterator[str]:
@@ -259,9 +263,6 @@ def _key(key: KeyStatus) -> Iterator[str]:
         yield "overdue"
     yield "age unknown" if key.age_days is None else words.count(key.age_days, "day") + " old"
     yield key.reference or "no psk"
-    if key.error:
-        yield f"{key.error.message} ({key.error.code})"
-        yield from (text for text, _ in words.more(key.error))
 
 
 def account(found: AccountReport) -> str:

@@ -54,7 +54,7 @@ def _notes(report: Report) -> Iterator[_Note]:
         yield _Note(found.severity.value, found.code, f"{found.summary}. {found.detail}", *where)
     for account in report.accounts:
         yield from _account(account)
-        yield from _keys(account)
+        yield from _keys(account, report.command)
         pick = words.by_severity if report.command == "drift" else words.by_impact
         yield from (_change(change, report.command) for change in pick(account.changes))
 
@@ -68,11 +68,14 @@ def _account(account: AccountReport) -> Iterator[_Note]:
         yield _Note("error", guard.code, f"{account.account} is blocked: {guard.message}. To go on: {guard.remedy}")
 
 
-def _keys(account: AccountReport) -> Iterator[_Note]:
+def _keys(account: AccountReport, command: str) -> Iterator[_Note]:
+    places = {change.name: change.source for change in account.changes}
     for key in account.keys:
         if key.error:
             text = f"{key.name}: {key.error.message} ({key.error.code}). {_more(key.error)}".rstrip()
-            yield _Note("warning", key.error.code, text)
+            place = places.get(key.name)
+            where = (place.file, place.line) if place else ()
+            yield _Note("error" if command == "apply" else "warning", key.error.code, text, *where)
 
 
 def _more(error: Problem) -> str:

@@ -182,26 +182,21 @@ def applied(plan: "Plan", ended: "Applied") -> AccountReport:
 def with_keys(report: AccountReport, plan: "Plan", verdicts: Mapping[str, Verdict]) -> AccountReport:
     """An account's report after its keys were delivered.
 
+    What a run made stays `applied` and is counted, whatever became of its key: that is told beside it.
+
     Args:
         report: As it was before.
         plan: What was carried out.
         verdicts: By tunnel name, of the generated keys that something had to be done about.
     """
     found = {**{name: Verdict(Result.UNKNOWN, why) for name, why in plan.doubts.items()}, **verdicts}
-    wrong = {name: verdict for name, verdict in found.items() if verdict != APPLIED}
+    well = all(verdict == APPLIED for verdict in found.values())
     made = {c.name for c in report.changes if c.action == Action.CREATE and c.outcome == Result.APPLIED}
-
-    # A tunnel made without its key is not done: of those the change says it, of all others an entry of its own.
-    def judged(change: ChangeReport) -> ChangeReport:
-        verdict = wrong.get(change.name) if change.name in made else None
-        return change.model_copy(update={"outcome": verdict.result, "error": verdict.problem}) if verdict else change
-
-    kept = {name: verdict for name, verdict in found.items() if name not in made}
+    told = {name: verdict for name, verdict in found.items() if verdict != APPLIED or name not in made}
     return report.model_copy(
         update={
-            "outcome": "partial" if wrong and report.outcome == "ok" else report.outcome,
-            "changes": tuple(judged(c) for c in report.changes),
-            "keys": tuple(key_report(plan.desired.tunnels[name], verdict) for name, verdict in kept.items()),
+            "outcome": report.outcome if well or report.outcome != "ok" else "partial",
+            "keys": tuple(key_report(plan.desired.tunnels[name], verdict) for name, verdict in told.items()),
         }
     )
 

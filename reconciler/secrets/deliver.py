@@ -8,6 +8,7 @@ from reconciler.api.call import problem_of
 from reconciler.engine.apply import Applied
 from reconciler.model.desired import Generated
 from reconciler.model.problems import NO_KEY, Problem
+from reconciler.model.psk import psk_command
 from reconciler.model.verdict import Result, Verdict
 from reconciler.plan.build import Plan
 from reconciler.secrets.rotate import make_missing
@@ -39,18 +40,15 @@ def deliver(plan: Plan, ended: Applied) -> KeySteps:
                 verdicts[name] = verdict if why is None or _says_more(verdict) else _keyless(why)
         return verdicts
     # In such a list there may be two tunnels of one name. Nobody can say which of them will stay: both keys are kept.
-    verdicts = dict.fromkeys(local, _PENDING) if stop.code == "list-untrusted" else (yield from promote(local))
+    untrusted = stop.code == "list-untrusted"
+    verdicts = {name: _pending(name) for name in local} if untrusted else (yield from promote(local))
     return verdicts | {t.name: _keyless(stop) for t in by_cloudflare}
 
 
-_PENDING = Verdict(
-    Result.UNKNOWN,
-    Problem(
-        "key-not-in-sink",
-        "The list can't be trusted, so the key stays pending in the sink",
-        "Once there is a list again, `reconciler psk rotate` sets the pending key and makes it current.",
-    ),
-)
+def _pending(name: str) -> Verdict:
+    message = "The list can't be trusted, so the key stays pending in the sink"
+    remedy = f"To set it and make it current, once there is a list again: {psk_command('rotate', name)}"
+    return Verdict(Result.UNKNOWN, Problem("key-not-in-sink", message, remedy))
 
 
 def _says_more(verdict: Verdict) -> bool:

@@ -103,7 +103,7 @@ class FileSink:
         """Rename the pending file over the current one and note the time; done if another run has made it current."""
         if self.get(tunnel) != secret:
             if self._key(self._path) != secret:
-                raise SinkError(f"{self._pending} no longer holds the key that was put there: another run was here")
+                raise SinkError(f"{self._pending} no longer holds the key that was put there")
             return
         try:
             self._pending.replace(self._path)

@@ -23,7 +23,7 @@ from reconciler.api.call import (
 from reconciler.engine.listing import AGREEMENT_SECONDS, read_list
 from reconciler.model.live import LiveTunnel
 from reconciler.model.problems import Problem
-from reconciler.model.psk import is_later
+from reconciler.model.psk import is_later, psk_command
 from reconciler.model.verdict import APPLIED, Result, Verdict
 from reconciler.secrets.secret import Secret
 from reconciler.secrets.steps import (
@@ -104,7 +104,7 @@ def generate_psk(before: LiveTunnel) -> Conversation[Made | Verdict]:
 def _lost(name: str, outcome: CallOutcome, what: str) -> Verdict:
     seen = problem_of(outcome)
     message = f"The answer that holds the key was lost ({seen.message}), {what}"
-    remedy = f"The tunnel may not come up with the key on the device: run `psk rotate {name}` again."
+    remedy = f"The tunnel may not come up with the key on the device. For a new key: {psk_command('rotate', name)}"
     return Verdict(Result.UNKNOWN, Problem("key-lost", message, remedy, seen.ray))
 
 
@@ -126,7 +126,7 @@ def _overtaken(times: Mapping[str, tuple[str, str]]) -> KeySteps:
         # A later time, not just another one: an answer and a list spell one time differently, and a list may lag.
         if now is None or is_later(now.key_generated_on, made_on):
             message = "Cloudflare made a key, and another one for somebody else right after it"
-            remedy = f"Once no other run is at work: reconciler psk rotate {name}"
+            remedy = f"Once no other run is at work: {psk_command('rotate', name)}"
             verdicts[name] = Verdict(Result.UNKNOWN, Problem("key-not-in-sink", message, remedy))
     return verdicts
 
@@ -143,5 +143,5 @@ def keep_made(name: str, made: Made) -> KeyConversation[Verdict]:
         if attempt + 1 < _PUTS:
             yield Pause(2.0**attempt, f"the sink of {name} failed")
     message = f"Cloudflare made a key and its sink did not take it ({why.message}): the key is lost"
-    remedy = f"Repair the sink and run `psk rotate {name}`."
+    remedy = f"Repair the sink, then: {psk_command('rotate', name)}"
     return Verdict(Result.UNKNOWN, Problem("key-lost", message, remedy))

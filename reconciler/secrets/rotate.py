@@ -21,6 +21,7 @@ from reconciler.engine.psk import set_psks
 from reconciler.model.desired import CommandRef, Declared, EnvRef, External, FileRef, Generated
 from reconciler.model.live import LiveTunnel
 from reconciler.model.problems import Problem
+from reconciler.model.psk import psk_command
 from reconciler.model.verdict import APPLIED, Result, Verdict
 from reconciler.secrets.made import make_keys
 from reconciler.secrets.steps import KeyConversation, KeySteps, hold, probe, promote
@@ -100,7 +101,7 @@ def make_missing(targets: Sequence[Declared]) -> KeySteps:
             verdicts[name] = replace(pending, result=Result.SKIPPED)
         elif pending or live[name].key_generated_on is not None:
             message = "Somebody else has had Cloudflare make a key for it, or has one pending in its sink"
-            remedy = f"If its sink does not get it: reconciler psk rotate {name}"
+            remedy = f"If its sink does not get it: {psk_command('rotate', name)}"
             verdicts[name] = Verdict(Result.UNKNOWN, Problem("key-not-in-sink", message, remedy))
         else:
             ready.append(live[name])
@@ -149,7 +150,7 @@ def _cannot_rotate(target: Declared) -> Problem | None:
             return None
         case EnvRef() | FileRef() | CommandRef():
             message = "Its key comes from elsewhere, so it can't be made here"
-            remedy = f"Change it where it comes from and run `psk set {target.name}`. {_GENERATE}"
+            remedy = f"{_GENERATE} Else change it where it comes from, then: {psk_command('set', target.name)}"
             return Problem("not-generated", message, remedy)
         case _:
             return _cannot_set(target)

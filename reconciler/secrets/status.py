@@ -7,7 +7,7 @@ from typing import Literal
 from reconciler.model.desired import Declared, Desired, Generated
 from reconciler.model.live import Live, LiveTunnel
 from reconciler.model.problems import Problem
-from reconciler.model.psk import Held, KeyStatus, describe, doubt, instant
+from reconciler.model.psk import Held, KeyStatus, describe, doubt, instant, psk_command
 from reconciler.model.verdict import Result
 
 
@@ -41,7 +41,7 @@ def _one(target: Declared, live: LiveTunnel | None, held: Held, now: datetime) -
     limit = target.rotate_after_days
     unsure = doubt(target, live, held) if live else None
     if generated and live and unsure is None and held.current is False and made is not None:
-        remedy = f"If it is in no other place: reconciler psk rotate {target.name}"
+        remedy = f"If it is in no other place: {psk_command('rotate', target.name)}"
         unsure = Problem("key-not-in-sink", "It has a key, and its sink holds none here", remedy)
     return KeyStatus(
         name=target.name,

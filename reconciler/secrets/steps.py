@@ -6,7 +6,8 @@ key that the ring has under the name. The sequences, each of one step or a few:
 
     probe      PROBE: can each sink store a key and give it back?            before anything is written
     hold       PENDING, or MAKE, PUT, CHECK: ring and sink have one key      before Cloudflare is told it
-    promote    PROMOTE: the pending key becomes the current one              once Cloudflare has it
+    promote    PROMOTE: the pending key becomes the current one,             once Cloudflare has it
+               or else PUT, CHECK: it is pending once more
 """
 
 from collections.abc import Generator, Iterable
@@ -16,7 +17,7 @@ from typing import Any, Protocol, TypeVar
 
 from reconciler.api.call import Step
 from reconciler.model.problems import Problem
-from reconciler.model.psk import Held
+from reconciler.model.psk import Held, psk_command
 from reconciler.model.verdict import APPLIED, Result, Verdict
 from reconciler.secrets.secret import Secret
 
@@ -168,14 +169,22 @@ def promote(names: Iterable[str], made_on: str = "") -> KeySteps:
     verdicts = {}
     for name in names:
         done: SinkOutcome = yield SinkStep(SinkOp.PROMOTE, name, made_on=made_on)
-        verdicts[name] = APPLIED
-        if isinstance(done, SinkFailed):
-            remedy = _FINISH.format(name)
-            verdicts[name] = Verdict(Result.FAILED, Problem(done.problem.code, done.problem.message, remedy))
+        verdicts[name] = (yield from _stored_again(name, done.problem)) if isinstance(done, SinkFailed) else APPLIED
     return verdicts
 
 
-_FINISH = (
-    "Cloudflare has the new key, and the sink holds it as current or still as pending; `psk rotate {0}` finishes "
-    "the second."
-)
+def _stored_again(name: str, why: Problem) -> KeyConversation[Verdict]:
+    """What becomes of a key that is in force and could not be made current: it is stored as pending once more.
+
+    Somebody may have taken the pending key away, and the ring is then the only other place where the key is. A key that
+    somebody else has put in its place stays: nobody knows what it is for.
+    """
+    yield SinkStep(SinkOp.PUT, name)
+    check: SinkOutcome = yield SinkStep(SinkOp.CHECK, name)
+    rotate = psk_command("rotate", name)
+    if isinstance(check, SinkDone) and check.yes:
+        remedy = f"Cloudflare has the key, and the sink holds it as pending. Once the sink is well: {rotate}"
+        return Verdict(Result.FAILED, Problem(why.code, why.message, remedy))
+    message = f"Cloudflare has a new key, and it is not sure that the sink holds it: {why.message}"
+    remedy = f"Once the sink is well and no other run writes, to set the key that is pending or a new one: {rotate}"
+    return Verdict(Result.UNKNOWN, Problem("key-not-in-sink", message, remedy))

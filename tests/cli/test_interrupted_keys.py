@@ -1,6 +1,7 @@
 """Runs that stop between a create and its key, and what the next ones say and do about it."""
 
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Callable
@@ -9,7 +10,7 @@ import pytest
 
 from reconciler.simulator.message import Reply, Request, failure
 from reconciler.simulator.server import Simulator
-from tests.cli.world import ID, World, tunnel
+from tests.cli.world import ID, Ran, World, tunnel
 from tests.strangers import foreign_edit
 
 HERE = {"generate": True, "deliver_to": {"file": "sink/t001"}}
@@ -43,6 +44,13 @@ def interrupt_later(simulator: Simulator, request: Request) -> Reply:
     return simulator.handle(request)
 
 
+def follow(world: World, remedy: str) -> Ran:
+    """Do what a remedy says: copy the command that it ends with, and approve it."""
+    program, *argv = shlex.split(remedy.rpartition(": ")[2])
+    assert program == "reconciler"
+    return world.run(*argv, "--auto-approve")
+
+
 Answer = Callable[[Simulator, Request], Reply]
 STOPS = [(refuse_lists, 7), (interrupt, 8), (interrupt_later, 8)]
 
@@ -54,8 +62,8 @@ def test_a_run_that_stops_before_cloudflare_makes_the_key_says_so_and_the_next_o
     declare(world, THERE)
     world.answer = stop
     ran = world.run("apply", "--auto-approve", "-o", "json")
-    (change,) = ran.account["changes"]
-    assert (ran.code, change["outcome"], change["error"]["code"]) == (code, "failed", "no-key")
+    (change,), (key,) = ran.account["changes"], ran.account["keys"]
+    assert (ran.code, change["outcome"], key["outcome"], key["error"]["code"]) == (code, "applied", "failed", "no-key")
 
     world.answer = Simulator.handle
     assert world.key("t001") is None
@@ -102,8 +110,10 @@ def test_a_key_stays_pending_while_there_may_be_two_tunnels_of_its_name(world: W
     world.become(names_unique=False, addresses_unique=False)
     world.answer = twice
     ran = world.run("apply", "--auto-approve", "-o", "json")
-    (change,) = ran.account["changes"]
-    assert (ran.code, change["outcome"], change["error"]["code"]) == (7, "unknown", "key-not-in-sink")
+    (change,), (key,) = ran.account["changes"], ran.account["keys"]
+    assert (ran.code, change["outcome"], key["outcome"]) == (7, "applied", "unknown")
+    assert key["error"]["code"] == "key-not-in-sink"
+    assert key["error"]["remedy"].endswith(": reconciler psk rotate t001")
     assert not (world.root / SINK).exists()
     assert world.read(f"{SINK}.pending") in world.sim.keys(ID).values()
 
@@ -116,7 +126,7 @@ def test_a_pending_key_is_no_reason_to_say_that_all_is_well_until_it_is_current(
     ran = world.run("apply", "-o", "json")
     (key,) = ran.account["keys"]
     assert (ran.code, key["outcome"], key["error"]["code"]) == (7, "unknown", "key-not-in-sink")
-    assert key["error"]["remedy"].startswith("reconciler psk rotate t001")
+    assert key["error"]["remedy"].endswith(": reconciler psk rotate t001")
     assert world.calls == ["GET"]
     assert (
         world.run("apply").out.splitlines()[-1] == "Apply incomplete: 0 created, 0 updated, 0 deleted, 1 key in doubt."
@@ -129,9 +139,76 @@ def test_a_pending_key_is_no_reason_to_say_that_all_is_well_until_it_is_current(
         "No drift of settings, but 1 key in doubt: 1 tunnel in sync, 0 unmanaged, 0 missing, 1 not checked."
     )
 
-    assert world.run("psk", "rotate", "t001", "--auto-approve").code == 0
+    assert follow(world, key["error"]["remedy"]).code == 0
     assert world.read(SINK) == world.key("t001") == "made by the run that was killed"
     assert world.run("apply").code == 0
+
+
+@pytest.mark.parametrize("name", ["two words", "it's", "$HOME"])
+def test_the_command_that_finishes_an_interrupted_rotation_names_any_tunnel(world: World, name: str) -> None:
+    world.declare(tunnel(1, name=name, psk=HERE))
+    world.live(tunnel(1, name=name))
+    world.write(f"{SINK}.pending", "made by the run that was killed", mode=0o600)
+    (key,) = world.run("drift", "-o", "json").account["keys"]
+    assert follow(world, key["error"]["remedy"]).code == 0
+    assert world.read(SINK) == world.key(name) == "made by the run that was killed"
+
+
+@pytest.mark.parametrize("command", [("apply",), ("psk", "rotate", "t001")], ids=["apply", "rotate"])
+@pytest.mark.parametrize(
+    ("theirs", "outcome", "code", "doubt"),
+    [
+        (None, "failed", "sink-failed", "Cloudflare has the key, and the sink holds it as pending. "),
+        ("theirs", "unknown", "key-not-in-sink", "Once the sink is well and no other run writes, to set the key "),
+    ],
+    ids=["gone", "replaced"],
+)
+def test_a_key_that_somebody_took_from_its_sink_meanwhile_is_not_lost_and_the_remedy_works(
+    world: World, command: tuple[str, ...], theirs: str | None, outcome: str, code: str, doubt: str
+) -> None:
+    pending = world.root / f"{SINK}.pending"
+
+    def meddle(simulator: Simulator, request: Request) -> Reply:
+        if request.method == "POST":
+            pending.unlink()
+            if theirs:
+                world.write(f"{SINK}.pending", theirs, mode=0o600)
+        return simulator.handle(request)
+
+    declare(world, HERE)
+    if command != ("apply",):
+        world.live(tunnel(1))
+    world.answer = meddle
+    ran = world.run(*command, "--auto-approve", "-o", "json")
+    (key,) = ran.account["keys"]
+    assert (ran.code, key["outcome"], key["error"]["code"]) == (7, outcome, code)
+    assert key["error"]["remedy"].startswith(doubt)
+    assert [change["outcome"] for change in ran.account["changes"]] == ["applied"] * (command == ("apply",))
+    assert pending.read_text() == (theirs or world.key("t001"))
+
+    world.answer = Simulator.handle
+    assert world.run("drift").code == 2
+    sent = world.key("t001")
+    assert follow(world, key["error"]["remedy"]).code == 0
+    assert world.read(SINK) == world.key("t001") == (theirs or sent)
+    assert world.run("apply").out.splitlines()[-1] == "No changes. Live tunnels match the files."
+
+
+def test_a_tunnel_that_was_made_is_counted_whatever_became_of_its_key(world: World) -> None:
+    def fill(simulator: Simulator, request: Request) -> Reply:
+        if request.method == "POST":
+            (world.root / SINK).mkdir()
+        return simulator.handle(request)
+
+    declare(world, HERE)
+    world.answer = fill
+    ran = world.run("apply", "--auto-approve", "-o", "text", "-o", "github=notes", "-o", "markdown=comment.md")
+    assert ran.code == 7
+    assert ran.out.splitlines()[-1] == "Apply incomplete: 1 created, 0 updated, 0 deleted, 1 key in doubt."
+    assert "::error file=tunnels/prod/a.yaml,line=2,title=sink-failed::t001: " in world.read("notes")
+    caution, *listed = [line for line in world.read("comment.md").splitlines() if "t001" in line and "To do: " in line]
+    assert caution.startswith("> - Key of `t001`: ")
+    assert [line.partition(":")[0] for line in listed] == ["- `t001`"]
 
 
 def test_drift_on_a_machine_without_the_sink_is_none(world: World) -> None:

@@ -2,7 +2,7 @@ import pytest
 
 from reconciler.model.desired import CommandRef, EnvRef, External, FileRef, Generated
 from reconciler.model.live import LiveTunnel
-from reconciler.model.psk import Held, doubt
+from reconciler.model.psk import Held, doubt, psk_command
 from tests.build import desired, live, plan, raw, tunnel
 
 HERE = Generated("local", FileRef("keys/a"))
@@ -93,6 +93,18 @@ def test_another_key_that_cloudflare_made_after_the_current_one_is_told_by_its_o
 def test_a_key_that_is_older_than_its_tunnel_is_not_its_key():
     assert code(THERE, FULL, created="2026-05-01T12:06:00Z") == "key-not-in-sink"
     assert code(THERE, FULL, created="2026-05-01T12:04:00Z") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [
+        ("a", "reconciler psk rotate a"),
+        ("it's 1", "reconciler psk rotate 'it'\"'\"'s 1'"),
+        ("-a", "reconciler psk rotate -- -a"),
+    ],
+)
+def test_the_command_of_a_remedy_is_one_that_a_shell_takes(name, command):
+    assert psk_command("rotate", name) == command
 
 
 def test_a_plan_names_the_keys_in_doubt_and_its_digest_those_that_it_has_made():
