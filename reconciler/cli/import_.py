@@ -1,7 +1,7 @@
 """`reconciler import`: writes YAML for what is live, so that a plan right after is empty."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from reconciler.cli.files import selected
 from reconciler.cli.named import replace_file
 from reconciler.cli.options import UsageError
 from reconciler.cli.planning import live_tunnels, side_by_side
-from reconciler.files.dump import Dumped, Ignored, account_text, add_ignores, dump
+from reconciler.files.dump import Dumped, account_text, add_ignores, dump
 from reconciler.files.load import load
 from reconciler.files.tree import AccountFiles, SourceFile, Tree, read_tree
 from reconciler.model.checks import ACCOUNT_ID
@@ -109,7 +109,14 @@ def _write(ctx: Context, desired: Desired, files: AccountFiles, live: Live) -> A
     # A declared rename that was not applied yet: the live tunnel still has its old name, and is declared.
     renamed = {t.renamed_from for t in desired.tunnels.values() if t.renamed_from and t.name not in names}
     found = dump(live, files.account_file, {*desired.tunnels, *renamed}, beside)
-    account_file = _account_text(desired, files, found.ignored)
+    account_file: str | None = None  # it stays as it is
+    if files.account_file is None:
+        account_file = account_text(desired.account.account_id, found.ignored)
+    elif found.ignored:
+        added = add_ignores(files.account_file, found.ignored)
+        if isinstance(added, Diagnostic):
+            raise Halt("error", (added,))
+        account_file = added
     texts = {folder / ("imported.yaml" if i == 0 else f"imported-{i + 1}.yaml"): t for i, t in enumerate(found.texts)}
     _require_valid(ctx, replace(files, files=beside), texts, account_file)
     for path, text in texts.items():
@@ -136,23 +143,6 @@ def _require_valid(ctx: Context, files: AccountFiles, texts: Mapping[Path, str],
     found = load(tree, ctx.now().date())
     if has_errors(found.diagnostics):
         raise Halt("invalid", [d for d in found.diagnostics if d.severity == "error"])
-
-
-def _account_text(desired: Desired, files: AccountFiles, ignored: Sequence[Ignored]) -> str | None:
-    """The new text of `account.yaml`, or None when it stays as it is.
-
-    Raises:
-        Halt: Its `ignore` list can't be added to by a program.
-    """
-    source = files.account_file
-    if source is None:
-        return account_text(desired.account.account_id, ignored)
-    if not ignored:
-        return None
-    text = add_ignores(source, ignored)
-    if isinstance(text, Diagnostic):
-        raise Halt("error", (text,))
-    return text
 
 
 def _report(desired: Desired, live: Live, written: list[str], found: Dumped) -> AccountReport:

@@ -36,7 +36,7 @@ def show(ctx: Context, report: Report, *, ours: bool = True) -> tuple[Diagnostic
     files = [(name, Path(path)) for name, path in wanted if path is not None]
     shown = [name for name, path in wanted if path is None]
     lost, whole = _write_files(ctx, report, files)
-    if lost and ours:
+    if lost and ours:  # what could be written tells what could not; a pipe has been read, and stays as it is
         report = output.redactor.clean_value(_amended(report, lost), FIXED)
         _write_files(ctx, report, whole)
     for name in shown:
@@ -93,7 +93,7 @@ def _drawn(ctx: Context, report: Report, name: Format, *, to_stdout: bool) -> st
 
 
 def _text(report: Report, *, width: int | None = None, color: bool = False) -> str:
-    if not report.diagnostics:  # so it quotes no line
+    if not report.diagnostics:  # so it quotes no line, and what reads lines need not be imported
         return render(report, "text", width=width, color=color)
     from reconciler.files.excerpt import lines_of_files
 
