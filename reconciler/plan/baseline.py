@@ -1,4 +1,8 @@
-"""Says for each change whether git made it, Cloudflare did, or both."""
+"""Says for each change whether git made it, Cloudflare did, or both.
+
+With `--baseline` a plan knows two states of the files: what is declared now, and what was at an older commit (the base
+of a pull request, say). What live and files differ in already at the baseline is drift, the rest is the pull request's.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -25,8 +29,8 @@ def attribute(changes: Iterable[Change], baseline: Desired | None) -> tuple[Chan
     delete declared             gone                                                  git
     delete not declared, prune  not declared somebody made it on Cloudflare           drift
     delete not declared, kept   not declared `prune` or an ignore rule changed in git git
-    update not declared, prune  declared     it was already surplus, now adopted      both
-    update not declared, kept   declared     git adopted it                           git
+    update not declared, prune  declared     it was surplus already; now git has it   both
+    update not declared, kept   declared     git took it over                         git
     update declared             declared     every differing field: only git changed  git
     update declared             declared     every differing field: git is the same   drift
     update declared             declared     anything else                            both

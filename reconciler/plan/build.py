@@ -1,4 +1,8 @@
-"""The plan of one account: what will be done, in which order, what forbids it, and the digest that proves it."""
+"""The plan of one account: what will be done, in which order, what forbids it, and the digest that proves it.
+
+A plan is often made twice: for people, who approve it, and again right before apply carries it out. Equal digests then
+show that what is done is what was approved, though files and tunnels were read again in between.
+"""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -27,12 +31,15 @@ class Plan:
 
     Attributes:
         changes: In order of name; without those that `no_delete` and `target` leave out.
+        phases: The same changes in the order in which apply sends them.
+        guards: What forbids the plan; empty when it may be carried out.
+        digest: See `plan_digest`.
         held_back: Deletes that `no_delete` leaves out.
         api_calls: What apply will make: `list`, `update` (bulk), `create`, `delete`.
         notes: Lines to read before approving (a cycle that may need parking, routes that are not checked).
         unchanged: Declared tunnels that already match.
-        detours: By the key of a cycle's first change, the way out when the server refuses the cycle as a
-            whole; None when there is none.
+        detours: By the ref of a cycle's first change, the way out when the server refuses the cycle as a whole; None
+            where there is none.
         unreadable: Tunnels that these files are about and that can't be compared, with the reason: no change is about
             them, and an account with one has not converged.
         doubts: Name of a tunnel that is live and whose generated key may not be the one in its sink, to why; in order.
@@ -67,6 +74,7 @@ class Plan:
 
 
 _SHOWN = 10
+"""Names of one note. A plan can have thousands of changes, and its changes name them all."""
 
 
 def build_plan(
@@ -145,10 +153,16 @@ def unreadable(plan: Plan, live_now: Live) -> tuple[LeftAlone, ...]:
 
 
 def _api_calls(phases: Phases, batch_size: int, lists: int) -> dict[str, int]:
+    """What apply makes when nothing goes wrong.
+
+    Args:
+        phases: What is to be done.
+        batch_size: Items of one bulk update.
+        lists: How many lists it took to trust the account's; a last one follows the changes and proves them.
+    """
     deletes = len(phases.freeing) + len(phases.deletes)
     updates = len(pack(phases.updates, batch_size))
-    changing = updates or phases.creates or deletes
-    lists += 1 if changing else 0
+    lists += 1 if updates or phases.creates or deletes else 0
     return {"list": lists, "update": updates, "create": len(phases.creates), "delete": deletes}
 
 
@@ -171,7 +185,7 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def removal_notes(changes: Iterable[Change]) -> list[str]:
-    """What these changes take away by leaving it out of the update, which a server that merges would keep.
+    """Notes on what these changes take away by leaving it out of the update, which a server that merges would keep.
 
     (API: no way to remove it is documented, so only the list afterwards tells.)
     """
@@ -243,6 +257,7 @@ def plan_digest(account_id: str, base: str, changes: Iterable[Change], keyless: 
 
 
 def _content(change: Change) -> dict[str, Any]:
+    """What the digest covers of a change. "key" is an old word for its ref: another one would change every digest."""
     content: dict[str, Any] = {"action": change.action.value, "key": change.ref, "name": change.name}
     if change.live:
         content["observed"] = _values(change.live.settings)

@@ -1,4 +1,8 @@
-"""What forbids a plan: limits, protection, and conflicts that no order can solve."""
+"""What forbids a plan: limits, protection, and conflicts that no order can solve.
+
+A wrong delete is an outage, and most wrong deletes are slips: a file that was not committed, a name that was changed in
+place, the wrong folder. Each guard knows one such slip by its traces, and says what lifts it.
+"""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -9,14 +13,19 @@ from pydantic import Field
 from reconciler.model.desired import Desired
 from reconciler.model.forms import same_letters
 from reconciler.model.live import Live
-from reconciler.plan.claims import NETWORKS, Claim, Conflict, Conflicts, claims, kept
+from reconciler.plan.claims import NETWORKS, Conflicts, claims
 from reconciler.plan.diff import Action, Change
 from reconciler.plan.scope import PlanOptions, Scope
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A plan before its guards have spoken."""
+    """A plan before its guards have spoken: all that they look at.
+
+    Attributes:
+        changes: What would be done.
+        held_back: Deletes that `--no-delete` leaves out.
+    """
 
     desired: Desired
     live: Live
@@ -120,32 +129,27 @@ def _protected(draft: Draft) -> Iterator[Guard]:
 
 
 def _probable_renames(draft: Draft) -> Iterator[Guard]:
-    gone = {
-        claim: change
-        for change in draft.unnamed
-        if change.live
-        for claim in claims(change.live.settings)
-        if claim[0] in NETWORKS
-    }
-    for change in draft.of(Action.CREATE) if gone else ():
-        found = next((r for r in kept(change) if r in gone), None)
-        if found is not None:
-            yield _rename_report(draft, gone[found].name, change, found)
-
-
-def _rename_report(draft: Draft, old: str, change: Change, found: Claim) -> Guard:
-    kind, value = found
-    message = f"{old} is to be deleted, and {change.name} made on its {kind.value} {value}: probably a rename"
-    remedy = (
-        f"add the line `renamed_from: {old}` to {change.name} at {change.place}; if {old} is meant to go, "
-        f"name it under `removed` in {draft.file}, or by --allow-delete {old}"
-    )
-    if same_letters(old, change.name):
-        remedy += f"; if the name comes back like this after every apply, Cloudflare keeps it so: write `name: {old}`"
-    return Guard("probable-rename", message, (old, change.name), remedy)
+    """A name that was changed in place looks like a delete and a create on the same network."""
+    deleted = {claim: change.name for change in draft.unnamed for claim in claims(change.target, NETWORKS)}
+    for change in draft.of(Action.CREATE) if deleted else ():
+        found = next((claim for claim in claims(change.target, NETWORKS) if claim in deleted), None)
+        if found is None:
+            continue
+        old, (kind, value) = deleted[found], found
+        message = f"{old} is to be deleted, and {change.name} made on its {kind.value} {value}: probably a rename"
+        remedy = (
+            f"add the line `renamed_from: {old}` to {change.name} at {change.place}; if {old} is meant to go, "
+            f"name it under `removed` in {draft.file}, or by --allow-delete {old}"
+        )
+        if same_letters(old, change.name):
+            remedy += (
+                f"; if the name comes back like this after every apply, Cloudflare keeps it so: write `name: {old}`"
+            )
+        yield Guard("probable-rename", message, (old, change.name), remedy)
 
 
 def _name_swaps(draft: Draft) -> Iterator[Guard]:
+    """Tunnels that exchange names: unlike a network, no name can be borrowed for a moment (`plan.detour`)."""
     old_of = {c.name: c.previous_name for c in draft.of(Action.UPDATE) if c.previous_name}
     seen: set[str] = set()
     for start in sorted(old_of):
@@ -163,24 +167,23 @@ def _name_swaps(draft: Draft) -> Iterator[Guard]:
 
 
 def _held(draft: Draft) -> Iterator[Guard]:
+    """Changes that want what a live tunnel keeps; of each pair the first claim only."""
     seen: set[tuple[str, str]] = set()
-    for held in draft.conflicts.held:
-        pair = held.change.ref, held.holder
-        if pair not in seen:
-            seen.add(pair)
-            yield _held_report(draft, held)
-
-
-def _held_report(draft: Draft, held: Conflict) -> Guard:
-    kind, value = held.claim
-    holder, name = draft.live.tunnels[held.holder].name, held.change.name
-    why, remedy = _why_kept(draft, held.holder)
-    message = f"{name} wants the {kind.value} {value}, which {holder} holds and keeps: {why}"
-    remedy = f"{remedy}, or give {name} at {held.change.place} another {kind.value}"
-    return Guard("held", message, (name, holder), remedy)
+    for conflict in draft.conflicts.held:
+        pair = conflict.change.ref, conflict.holder
+        if pair in seen:
+            continue
+        seen.add(pair)
+        kind, value = conflict.claim
+        holder, name = draft.live.tunnels[conflict.holder].name, conflict.change.name
+        why, remedy = _why_kept(draft, conflict.holder)
+        message = f"{name} wants the {kind.value} {value}, which {holder} holds and keeps: {why}"
+        remedy = f"{remedy}, or give {name} at {conflict.change.place} another {kind.value}"
+        yield Guard("held", message, (name, holder), remedy)
 
 
 def _why_kept(draft: Draft, holder: str) -> tuple[str, str]:
+    """Why a live tunnel keeps what it holds, and what would change that."""
     if any(t.id == holder for t in draft.scope.ignored):
         return "an ignore rule covers it", f"end the ignore rule in {draft.file}"
     if any(t.id == holder for t in draft.scope.unreadable):

@@ -1,4 +1,8 @@
-"""Warnings about names in files and options that do nothing: gone tunnels, typos, deletes that are not done."""
+"""Warnings about names in files and options that do nothing: gone tunnels, typos, deletes that are not done.
+
+Such a name is never harmless: a line under `removed` would allow a later delete of that name, one under `protect` with
+a slip of the pen protects nothing.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -13,7 +17,7 @@ def stale_names(plans: Iterable[Plan], *, whole: bool = True) -> tuple[Diagnosti
 
     Args:
         plans: Of the selected accounts, with the same options.
-        whole: Whether none is missing; else nobody knows what names of options stand for.
+        whole: Whether the plans of all selected accounts are here. Else an option's name may be one of a missing plan.
     """
     every = tuple(plans)
     found = (*(d for plan in every for d in _removed(plan)), *(d for plan in every for d in _protected(plan)))
