@@ -136,7 +136,9 @@ class Ambiguous:
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """401, 403, or an error about the token: it is wrong or may not do this. All accounts of the token stop.
+    """401, 403 (but with a code that speaks of what was asked for), or an error about the token.
+
+    The token is wrong or may not do this: all accounts of the token stop.
 
     So they do when somebody else than the API answers 403 (`blocked`): nothing would get through to it.
     """

@@ -37,6 +37,9 @@ _NO_ROUTE = "7003"
 _TOKEN_REFUSED = {"1025", "6003", "9109", "10000"}
 """Codes that speak of the token and not of what was asked for. (API: 10000 is the authentication error and 1025 a token
 that may not use Magic WAN; a malformed Authorization header is 6003, an invalid token 9109. The status may be 400.)"""
+_OF_WHAT_WAS_ASKED = {"1012", "1022", "1032", "7000", _NO_ROUTE}
+"""Codes that speak of what was asked for: a 403 with one of them is no word on the token. (API: account not onboarded,
+invalid request, no such tunnel, no such route. No source says which status they come with.)"""
 _TOO_LARGE = re.compile(
     r"(request|body|payload|entity)\b.{0,60}\b(too (large|big|long)|exceeds)"
     r"|too many (ipsec )?(tunnels|items|psks)|too large a (request|body|payload)",
@@ -191,7 +194,8 @@ def decode(call: Call, reply: Reply, wrap: Wrap, quotes: Quotes) -> CallOutcome 
     what = "with a web page in place of the API's answer" if _PAGE.match(reply.body) else "without an error in it"
     why = told if errors else (ApiError(f"http-{status}", f"HTTP {status} {what}"), *told)
     codes = {error.code for error in errors}
-    if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN} or codes & _TOKEN_REFUSED:
+    forbidden = status == HTTPStatus.FORBIDDEN and codes.isdisjoint(_OF_WHAT_WAS_ASKED)
+    if status == HTTPStatus.UNAUTHORIZED or forbidden or codes & _TOKEN_REFUSED:
         return Denied(status, why, ray)
     # A 404 on DELETE is what was wanted, if it is the API that speaks (not a proxy, not its router).
     if call.verb is Verb.DELETE and status == HTTPStatus.NOT_FOUND and _NO_ROUTE not in codes:

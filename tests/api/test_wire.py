@@ -512,11 +512,25 @@ def test_a_redirected_write_settles_nothing(call, status):
 
 @pytest.mark.parametrize("call", [LIST, *WRITES], ids=lambda call: call.verb)
 @pytest.mark.parametrize("status", [401, 403])
-@pytest.mark.parametrize(("body", "code"), [(ERROR, "1022"), (b"<html>", None), (b"", None), (b'{"errors":{}}', None)])
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [(ERROR.replace(b"1022", b"1999"), "1999"), (b"<html>", None), (b"", None), (b'{"errors":{}}', None)],
+)
 def test_a_refused_token_is_denied_whatever_the_body(call, status, body, code):
     settled = decode(call, Reply(status, {}, body))
     assert isinstance(settled, Denied)
     assert (settled.status, settled.errors[0].code) == (status, code or f"http-{status}")
+
+
+@pytest.mark.parametrize("call", [LIST, *WRITES], ids=lambda call: call.verb)
+@pytest.mark.parametrize("code", ["1012", "1022", "1032", "7000", "7003"])
+def test_a_403_with_an_error_about_what_was_asked_is_a_refusal_like_any_other(call, code):
+    error = ERROR.replace(b"1022", code.encode())
+    refused = decode(call, Reply(403, {}, error))
+    assert isinstance(refused, Refused)
+    assert (refused.status, refused.errors[0].code) == (403, code)
+    assert isinstance(decode(call, Reply(401, {}, error)), Denied)
+    assert isinstance(decode(call, Reply(403, {}, error.replace(b"[{", b'[{"code":10000,"message":"no"},{'))), Denied)
 
 
 @pytest.mark.parametrize("call", [LIST, *WRITES], ids=lambda call: call.verb)

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.simulator.message import Reply
+from reconciler.simulator.message import Reply, Request, failure
+from reconciler.simulator.server import Simulator
 from tests.cli.world import OTHER_ID, Ran, World, tunnel
 
 YAML = """\
@@ -167,6 +168,8 @@ def test_what_is_told_of_one_refusal_is_bounded(world: World) -> None:
         (404, 7003, "error", "account_id"),
         (404, 7000, "error", "account_id"),
         (400, 1012, "error", "onboard"),
+        (403, 1012, "error", "onboard"),
+        (403, 7003, "error", "account_id"),
         (400, 1025, "auth", "permission"),
         (400, 6003, "auth", "whole"),
         (401, 10000, "auth", "permission"),
@@ -189,6 +192,27 @@ def test_a_wrong_account_id_is_shown_where_it_stands(world: World) -> None:
     refuse(world, "GET", 404, errors=[{"code": 7003, "message": "Could not route"}])
     ran = world.run("plan")
     assert "    at tunnels/prod/account.yaml:2: account_id" in ran.out.splitlines()
+
+
+@pytest.mark.parametrize(("method", "command"), [("GET", "plan"), ("POST", "apply")])
+def test_a_403_about_what_was_asked_says_no_word_of_the_token_and_leaves_other_accounts_alone(
+    world: World, method: str, command: str
+) -> None:
+    world.declare(tunnel(1))
+    world.account("lab", account_id=OTHER_ID)
+    world.declare(tunnel(2), file="lab/a.yaml")
+
+    def answer(simulator: Simulator, request: Request) -> Reply:
+        ours = request.method == method and OTHER_ID in request.path
+        return failure(403, 1012, "this account is not onboarded") if ours else simulator.handle(request)
+
+    world.answer = answer
+    approve = ["--auto-approve"] if command == "apply" else []
+    ran = world.run(command, *approve, "--parallelism", "1")
+    assert ran.code == (1 if command == "plan" else 7)
+    assert "error: this account is not onboarded [1012]" in ran.out
+    assert "token" not in ran.out
+    assert set(world.names()) == ({"t001"} if command == "apply" else set())
 
 
 PAGE = b"<!DOCTYPE html><title>Access denied</title>"
