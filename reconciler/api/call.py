@@ -1,6 +1,6 @@
 """Calls and their outcomes as values: the language between the apply engine and whatever carries calls out."""
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -172,6 +172,9 @@ class Pause:
 
 
 Step = Send | Pause
+
+Carry = Callable[[Step], tuple[CallOutcome, ...]]
+"""Carries a step out: makes its calls, or pauses."""
 
 T = TypeVar("T")
 Conversation = Generator[Step, tuple[CallOutcome, ...], T]

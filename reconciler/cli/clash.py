@@ -8,7 +8,7 @@ import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from reconciler.cli.options import Options, UsageError
+from reconciler.cli.options import Options, UsageError, flags_of
 from reconciler.files.tree import ACCOUNT_FILES, Tree, would_be_read
 from reconciler.model.desired import CommandRef, Desired, FileRef, Generated, PskRef
 
@@ -74,7 +74,8 @@ def refuse_files(options: Options, tree: Tree, desired: Iterable[Desired]) -> No
 def _named(options: Options, *names: str) -> Iterator[tuple[str, str]]:
     for name in names:
         if path := getattr(options, name, None):
-            yield f"{'the report' if name == 'report' else '--' + name.replace('_', '-')} {path}", path
+            (flag,) = flags_of(name) or ("the report",)
+            yield f"{flag} {path}", path
 
 
 def _identity(path: str) -> object:

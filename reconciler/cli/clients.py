@@ -3,18 +3,17 @@
 import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Self
 
 from reconciler.api.baseurl import CLOUDFLARE
-from reconciler.api.call import Call
+from reconciler.api.call import Call, Carry
 from reconciler.api.exchange import Client, KeyAccess, Session
 from reconciler.api.http import BadProxyError, HttpPort
 from reconciler.api.proxy import proxy_passwords
 from reconciler.cli.context import SANDBOX, Context, Halt, halt
-from reconciler.cli.log import Carry, LoggedPort, log, logged
+from reconciler.cli.log import LoggedPort, logged
 from reconciler.cli.tokens import token_faults, tokens
 from reconciler.model.desired import Account
 from reconciler.model.problems import error
@@ -104,9 +103,9 @@ class Clients:
         if token not in self._sessions:
             options = self._ctx.options
             base = CLOUDFLARE if self._ctx.sandbox else self._ctx.base
-            kind = LoggedPort if options.verbose > 1 else HttpPort
+            arguments = (base, token, options.parallelism, self._ctx.stop.is_set, self._transport)
             try:
-                port = kind(base, token, options.parallelism, self._ctx.stop.is_set, self._transport)
+                port = LoggedPort(self._ctx, *arguments) if options.verbose > 1 else HttpPort(*arguments)
             except BadProxyError as bad:
                 raise halt("error", "bad-proxy", f"the proxy in {bad.variable} can't be used", bad.why) from None
             except ValueError as refused:
@@ -114,8 +113,6 @@ class Clients:
             except OSError as wrong:
                 detail = f"{wrong}. Correct SSL_CERT_FILE or SSL_CERT_DIR, or unset it."
                 raise halt("error", "no-certificates", "the TLS certificates can't be read", detail) from None
-            if isinstance(port, LoggedPort):
-                port.tell = partial(log, self._ctx, "request")
             self._stack.callback(port.close)
             keys = KeyAccess(self._reveal, self._wrap, self._ctx.output.redactor.quotes)
             self._sessions[token] = port, Session(port.now() + self._ctx.left(), keys)

@@ -1,16 +1,15 @@
 """Keys of tunnels on their way from files, variables and commands to Cloudflare, and into the sinks of generated ones.
 
 A key that is missing, or a sink that can't be written, must stop an apply before its first write: a tunnel without its
-key does not come up. So all keys are resolved, or made and stored, first; sinks are told after the changes.
+key does not come up. So all keys are resolved, or made and stored, first; sinks make them current after the changes.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from reconciler.api.call import Step
+from reconciler.api.call import Carry, Step
 from reconciler.cli.clients import Clients
 from reconciler.cli.context import Context, Halt, halt
-from reconciler.cli.log import Carry
 from reconciler.engine.apply import Applied, drive
 from reconciler.model.desired import Account, CommandRef, Declared, Desired, EnvRef, FileRef, Generated
 from reconciler.model.live import Live
@@ -61,8 +60,8 @@ def sinks_of(
     )
     if not ctx.sandbox:
         return sinks, problems
-    instead, told = sandbox_sinks(refs, f"{ctx.options.sandbox}.keys/{account.account_id}", ctx.now)
-    return instead, (*problems, *told)
+    instead, warnings = sandbox_sinks(refs, f"{ctx.options.sandbox}.keys/{account.account_id}", ctx.now)
+    return instead, (*problems, *warnings)
 
 
 def keys_in_sinks(ctx: Context, desired: Desired) -> dict[str, Held]:

@@ -1,23 +1,19 @@
 """Logs on standard error: with `-v` a line for each call, with `-vv` one for each HTTP request too.
 
-structlog writes them; it is imported only when a line is really written. Neither bodies nor their sizes are told,
+structlog writes them; it is imported only when a line is really written. Neither bodies nor their sizes are logged,
 since they may hold keys.
 """
 
 import re
 import time
-from collections.abc import Callable
 from functools import partial
 from typing import Any, TextIO, cast
 
-from reconciler.api.call import Answered, CallOutcome, Pause, Step, problem_of
+from reconciler.api.call import Answered, CallOutcome, Carry, Pause, Step, problem_of
 from reconciler.api.exchange import AmbiguousError, NotSentError
 from reconciler.api.http import HttpPort
 from reconciler.api.wire import Reply, Request, ray_of
 from reconciler.cli.context import Context
-
-Carry = Callable[[Step], tuple[CallOutcome, ...]]
-"""Carries a step out: makes its calls, or pauses."""
 
 _WAIT = re.compile(r"[\w ,:+-]{1,80}", re.ASCII)
 """What a `retry-after` may be: seconds or a date, or several."""
@@ -79,28 +75,26 @@ def logged(ctx: Context, account: str, carry: Carry) -> Carry:
 
 
 class LoggedPort(HttpPort):
-    """An `HttpPort` that tells of every attempt, also of those that a retry makes good and a call's own line hides.
+    """An `HttpPort` with a line for every attempt, also for one that a retry makes good, which a call's line hides."""
 
-    Attributes:
-        tell: Takes the fields of a line; called from many threads.
-    """
-
-    tell: Callable[..., None]
+    def __init__(self, ctx: Context, *port: Any) -> None:
+        super().__init__(*port)
+        self._ctx = ctx
 
     def send(self, request: Request, timeout: float) -> Reply:
         """As `HttpPort.send`."""
         query = "&".join(f"{name}={value}" for name, value in request.query.items())
-        tell = partial(self.tell, method=request.method, path=request.path, query=query)
+        line = partial(log, self._ctx, "request", method=request.method, path=request.path, query=query)
         began = time.monotonic()
         try:
             reply = super().send(request, timeout)
         except (NotSentError, AmbiguousError) as problem:
-            tell(problem=str(problem), seconds=_since(began))
+            line(problem=str(problem), seconds=_since(began))
             raise
         wait, ray = reply.headers.get("retry-after", ""), ray_of(reply)
         # What explains a wait, and what Cloudflare's support asks for.
         more = ({"retry_after": wait} if _WAIT.fullmatch(wait) else {}) | ({"cf_ray": ray} if ray else {})
-        tell(status=reply.status, seconds=_since(began), **more)
+        line(status=reply.status, seconds=_since(began), **more)
         return reply
 
 

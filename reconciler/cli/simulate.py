@@ -65,13 +65,13 @@ def _with_state(ctx: Context, semantics: Semantics, answer: Answer, stack: ExitS
         return Simulator(semantics, time.time), answer
     path = Path(ctx.options.state)
     stack.enter_context(lock(ctx, sandbox.lock_of(path), f"with the state {path}"))
-    return sandbox.load(path, semantics, time.time), _telling(ctx, sandbox.saving(path, answer))
+    return sandbox.load(path, semantics, time.time), _with_losses(ctx, sandbox.saving(path, answer))
 
 
-def _telling(ctx: Context, answer: Answer) -> Answer:
-    """The same answers; what keeps the state from being saved is told at once, and is an error in the end."""
+def _with_losses(ctx: Context, answer: Answer) -> Answer:
+    """The same answers; what keeps the state from being saved is said at once, and is an error in the end."""
 
-    def answer_and_tell(simulator: Simulator, request: Request) -> Reply:
+    def answer_and_say(simulator: Simulator, request: Request) -> Reply:
         try:
             return answer(simulator, request)
         except OSError as wrong:
@@ -80,4 +80,4 @@ def _telling(ctx: Context, answer: Answer) -> Answer:
             ctx.late = (error("state", "the state file can't be written", f"{wrong}. What came last is lost."),)
             raise
 
-    return answer_and_tell
+    return answer_and_say
