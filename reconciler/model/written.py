@@ -23,8 +23,7 @@ ANY_SCALAR = ["string", "number", "boolean"]
 class Written(BaseModel):
     """A mapping in a file; `model_fields_set` has the keys that were written."""
 
-    # Building a model's validator takes milliseconds, and most commands need none of some models.
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     short: ClassVar[str] = ""
     """The key whose value may stand in place of the whole mapping: with "saved", `target: 192.0.2.1` is short for
