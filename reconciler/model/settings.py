@@ -11,12 +11,11 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from reconciler.model.forms import Value, WrongType
-from reconciler.model.tunnel import GROUPS, READ_ONLY, SETTINGS, WHOLE, Clear, Group, covers
+from reconciler.model.tunnel import DEFAULTS, GROUPS, READ_ONLY, SETTINGS, WHOLE, Clear, Group, covers
 
 Settings = Mapping[str, Value]
 """Dotted path to canonical value."""
 
-_NOTHING: Mapping[str, Any] = {}
 _JSON_TYPES = {type(None): "null", bool: "a boolean", str: "a string", list: "a list", dict: "an object"}
 
 
@@ -49,44 +48,47 @@ def canonical(tunnel: Mapping[str, Any], wrong: list[Malformed] | None = None) -
             raise malformed
         wrong.append(malformed)
 
-    out: dict[str, Value] = {}
+    out = dict(DEFAULTS)
+    unreadable: set[str] = set()
     for group in GROUPS:
         found = _object(tunnel, group, note)
+        if not found:
+            continue
         given: dict[str, Value] = {}
-        unreadable: set[str] = set()
-        for key, setting in group.settings.items() if found else ():
+        for key, path, read in group.rows:
+            value = found.get(key)
+            if value is None:
+                continue
             try:
-                value = setting.read(found.get(key))
+                value = read(value)
             except WrongType as refused:
-                note(Malformed(setting.path, refused.value))
-                unreadable.add(setting.path)
+                note(Malformed(path, refused.value))
+                unreadable.add(path)
                 continue
             if value is not None:
-                given[setting.path] = value
-        if not group.whole:
-            out |= group.defaults
+                given[path] = value
         # Servers written in Go list an object that is unset with zeros in it. (AS 0 is reserved, RFC 7607, so no
         # session can have it: a zero with nothing beside it says that there is no BGP.)
-        elif not any(given.values()):
+        if group.whole and not any(given.values()):
             continue
-        elif lacking := [s.path for s in group.settings.values() if s.required and s.path not in {*given, *unreadable}]:
+        if lacking := [path for path in group.required if path not in given and path not in unreadable]:
             note(Malformed(lacking[0], None))
         out |= given
     return out
 
 
-def _object(tunnel: Mapping[str, Any], group: Group, note: Callable[[Malformed], None]) -> Mapping[str, Any]:
-    """The object that holds a group's settings; empty when it is unset, and when it is no object, which is noted."""
+def _object(tunnel: Mapping[str, Any], group: Group, note: Callable[[Malformed], None]) -> Mapping[str, Any] | None:
+    """The object that holds a group's settings; None when it is unset, and when it is no object, which is noted."""
     found: Any = tunnel
     for depth, key in enumerate(group.path, start=1):
         found = found.get(key)
         if found is None:
-            return _NOTHING
+            return None
         if isinstance(found, str) and group.short and depth == len(group.path):
             return {group.short: found}
         if not isinstance(found, dict):
             note(Malformed(".".join(group.path[:depth]), found))
-            return _NOTHING
+            return None
     return found  # type: ignore[no-any-return]
 
 

@@ -270,14 +270,16 @@ class Group:
         whole: Whether a tunnel can be without it, so that it comes and goes as a whole.
         short: The key that a scalar in its place is the value of, if any.
         settings: By key in the object.
-        defaults: What the API takes for those that are unset, by path.
+        rows: Of each setting its key, its path and its reader, ready for the loop that reads every tunnel.
+        required: Paths of what no object of a `whole` group is without.
     """
 
     path: tuple[str, ...]
     whole: bool
     short: str
     settings: Mapping[str, Setting]
-    defaults: Mapping[str, Value]
+    rows: tuple[tuple[str, str, Callable[[Any], Value | None]], ...]
+    required: tuple[str, ...]
 
 
 def _groups(model: type[Written], path: tuple[str, ...] = (), *, whole: bool = False) -> Iterator[Group]:
@@ -294,8 +296,9 @@ def _groups(model: type[Written], path: tuple[str, ...] = (), *, whole: bool = F
         elif inside is not None:
             inner += _groups(inside, (*path, key), whole=any(isinstance(mark, Whole) for mark in marks))
     if settings:
-        defaults = {s.path: s.default for s in settings.values() if s.default is not None}
-        yield Group(path, whole, model.short, settings, defaults)
+        required = tuple(s.path for s in settings.values() if s.required and whole)
+        rows = tuple((key, s.path, s.read) for key, s in settings.items())
+        yield Group(path, whole, model.short, settings, rows, required)
     yield from inner
 
 
@@ -322,6 +325,11 @@ _FIRST = ("name", "cloudflare_endpoint", "customer_endpoint", "interface_address
 _FOUND = {setting.path: setting for group in GROUPS for setting in group.settings.values()}
 SETTINGS = {path: _FOUND[path] for path in dict.fromkeys((*_FIRST, *_FOUND))}
 """The table: every setting by its path, in the order in which people write them."""
+
+DEFAULTS: Mapping[str, Value] = {
+    s.path: s.default for group in GROUPS if not group.whole for s in group.settings.values() if s.default is not None
+}
+"""What the API takes for settings that are unset, but for those of an object that a tunnel may be without."""
 
 REQUIRED = tuple(path for path, setting in SETTINGS.items() if setting.required)
 """What every tunnel has; of what stands in an object, what every tunnel has that has the object."""
