@@ -3,7 +3,7 @@
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from reconciler.model.live import Live
 from reconciler.model.problems import Problem, Reason
@@ -46,8 +46,7 @@ UNKNOWN = "unknown"
 """Code of an error that has none."""
 
 
-@dataclass(frozen=True, slots=True)
-class ApiError:
+class ApiError(NamedTuple):
     """One thing that an answer says of a failure, or one of ours for an answer that says nothing.
 
     Attributes:
@@ -156,15 +155,13 @@ class Denied:
 CallOutcome = Answered | Refused | NotSent | Ambiguous | Denied
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(NamedTuple):
     """The engine's step: carry these calls out, side by side if there are several."""
 
     calls: tuple[Call, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Pause:
+class Pause(NamedTuple):
     """The engine's step: wait this many seconds (answered by an empty tuple; shorter when the run is being stopped)."""
 
     seconds: float

@@ -5,9 +5,9 @@ What only a call to Cloudflare needs is imported where it is called: a plan agai
 
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from reconciler.api.call import Ambiguous, Answered, Denied, NotSent, Refused
 from reconciler.cli.context import Context, halt
@@ -34,8 +34,7 @@ _NO_FAULT = frozenset({"baseline-invalid", "sandbox-key", "no-lock"})
 at the baseline must get its plan, and a sandbox is what its user asked for."""
 
 
-@dataclass(frozen=True)
-class Planned:
+class Planned(NamedTuple):
     """One account's plan and the time of its list (seconds of the monotonic clock; 0 for a saved list)."""
 
     plan: Plan
@@ -47,8 +46,7 @@ class Planned:
         return self.plan.desired.account
 
 
-@dataclass(frozen=True)
-class Stopped:
+class Stopped(NamedTuple):
     """An account that the run leaves as it is, since it could not be read or planned, and the report that says why."""
 
     account: Account

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from socket import AF_INET, AF_INET6, inet_pton
+from typing import NamedTuple
 
 from reconciler.model.checks import visible
 from reconciler.model.desired import Account, Declared
@@ -41,8 +42,7 @@ class Entry:
         return self.document.location(("tunnels", self.index, *path))
 
 
-@dataclass(frozen=True, slots=True)
-class EntryGroup:
+class EntryGroup(NamedTuple):
     """An account and its tunnels in the order of files and lines, duplicates included.
 
     Attributes:

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 from reconciler.model.problems import Diagnostic, Location, error, in_order
 from reconciler.yaml.screen import MAX_BYTES
@@ -66,8 +67,7 @@ class AccountFiles:
     unread: tuple["Unread", ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Unread:
+class Unread(NamedTuple):
     """A file with a name like a tunnel file's: its path as messages show it, and the absolute one."""
 
     path: str

@@ -7,6 +7,7 @@ What messages can be about keeps its place in the files, since many of them come
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from typing import NamedTuple
 
 from reconciler.model.problems import Location
 from reconciler.model.settings import Settings
@@ -56,8 +57,7 @@ PskRef = EnvRef | FileRef | CommandRef | External | Generated
 """Where a tunnel's pre-shared key is; never the key."""
 
 
-@dataclass(frozen=True, slots=True)
-class IgnoreRule:
+class IgnoreRule(NamedTuple):
     """What somebody else owns: whole tunnels (`fields` empty) or single fields of them.
 
     Attributes:
@@ -74,8 +74,7 @@ class IgnoreRule:
     location: Location
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """How much one plan may delete or change without being named."""
 
     max_deletes: int = 3

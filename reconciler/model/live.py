@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from reconciler.model.kind import IPSEC_TUNNEL
 from reconciler.model.settings import Settings, below, readable
@@ -97,8 +97,7 @@ class LiveTunnel:
         return value if isinstance(value, str) and value and not value.startswith("0001-01-01") else None
 
 
-@dataclass(frozen=True, slots=True)
-class Live:
+class Live(NamedTuple):
     """All live tunnels of one account, by id, in order of name.
 
     Attributes:

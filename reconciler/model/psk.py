@@ -8,7 +8,7 @@ to see that an earlier run stopped half-way, and never enough to prove that all 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from shlex import quote
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field, StrictBool, StrictInt
 
@@ -24,8 +24,7 @@ _ROUNDING = timedelta(milliseconds=1)
 """How far two spellings of one time may differ. (API: an answer has nanoseconds, a later list rounds them.)"""
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(NamedTuple):
     """What a sink shows of itself without giving a key away. A command shows nothing.
 
     Attributes:

@@ -9,7 +9,7 @@ a report says of a change all follow from these lines. To add a setting that the
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import ConfigDict, Field, GetJsonSchemaHandler, model_validator
 from pydantic_core import CoreSchema
@@ -42,8 +42,7 @@ class Clear(StrEnum):
     OMIT = "omit"  # leave it out
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+class Form(NamedTuple):
     """Makes a value of a type canonical."""
 
     read: Callable[[Any], Value | None]
@@ -85,7 +84,6 @@ class Setting:
         return {**handler(schema), "description": self.about, **default}
 
 
-@dataclass(frozen=True, slots=True)
 class Whole:
     """Marks an object that a tunnel has or has not: it comes and goes as a whole, and only omitting it clears it."""
 
@@ -261,8 +259,7 @@ class Tunnel(Defaults):
     protect: Annotated[Flag | None, Field(description="Never delete this tunnel.")] = None
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(NamedTuple):
     """Settings that stand side by side in one object of the API.
 
     Attributes:

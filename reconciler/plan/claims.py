@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import NamedTuple
 
 from reconciler.model.live import Live
 from reconciler.model.settings import Settings
@@ -150,8 +151,7 @@ def clash(one: Claim, other: Claim) -> bool:
     return a.overlaps(b)
 
 
-@dataclass(frozen=True, slots=True)
-class Conflict:
+class Conflict(NamedTuple):
     """A change wants a claim that a live tunnel holds and keeps.
 
     Attributes:

@@ -14,10 +14,10 @@ done.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from hashlib import sha256
 from ipaddress import IPv4Network
 from itertools import cycle
+from typing import NamedTuple
 
 from reconciler.model.desired import Desired
 from reconciler.model.live import Live
@@ -27,8 +27,7 @@ from reconciler.plan.diff import Change
 from reconciler.plan.order import in_turn
 
 
-@dataclass(frozen=True, slots=True)
-class Leg:
+class Leg(NamedTuple):
     """A part of a detour: one update of one tunnel.
 
     Attributes:
@@ -42,8 +41,7 @@ class Leg:
     parked: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Detour:
+class Detour(NamedTuple):
     """How a cycle is carried out when the server refuses it as a whole.
 
     Attributes:

@@ -6,7 +6,7 @@ place, the wrong folder. Each guard knows one such slip by its traces, and says 
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from pydantic import Field
 
@@ -18,8 +18,7 @@ from reconciler.plan.diff import Action, Change
 from reconciler.plan.scope import PlanOptions, Scope
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(NamedTuple):
     """A plan before its guards have spoken: all that they look at.
 
     Attributes:

@@ -7,8 +7,7 @@ type later. Text without quotes that YAML 1.2 takes for a boolean or a number is
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import yaml
 
@@ -34,8 +33,7 @@ class DocumentError(ValueError):
         self.diagnostics = diagnostics
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(NamedTuple):
     """Where everything stands in a file that was read.
 
     Attributes:
@@ -85,8 +83,7 @@ def _entry(spot: Spot, part: str | int) -> Spot | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class Parsed:
+class Parsed(NamedTuple):
     """What a file holds.
 
     Attributes:
