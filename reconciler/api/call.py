@@ -1,4 +1,16 @@
-"""Calls and their outcomes as values: the language between the apply engine and whatever carries calls out."""
+"""Calls and their outcomes as values: the language between the apply engine and whatever carries calls out.
+
+    Call(Verb.UPDATE, {"items": [{"id": "1f…", "name": "lon", …}]})
+
+    Answered     the server did it                        a success that says so
+    Refused      it did not, and said why                 400, 404, 409; a list that can't be trusted
+    Denied       the token may not, or is wrong           401, 403
+    NotSent      surely not carried out, for our reasons  no connection, time used up, interrupted
+    Ambiguous    nobody knows                             a time-out, a 502, an answer that breaks off
+
+The difference between the last two is the most important one here: what was surely not carried out can be sent again,
+and what may have been can't (`engine`).
+"""
 
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
@@ -10,7 +22,10 @@ from reconciler.model.problems import Problem, Reason
 
 
 class Verb(StrEnum):
-    """The calls this program makes, one per endpoint."""
+    """The calls this program makes, one per endpoint.
+
+    (API: no call creates or deletes several tunnels at once; `UPDATE` is the bulk update, `UPDATE_ONE` a PUT by id.)
+    """
 
     LIST = "list"
     CREATE = "create"
@@ -191,8 +206,8 @@ _REMEDIES = {
 }
 """What to do about a code of Cloudflare's. The others don't tell more than their message does."""
 _NOT_THE_API = frozenset(f"http-{status}" for status in range(400, 500) if status not in (401, 413))
-"""Codes of refusals in which no error of the API's stands. (Without a token, or with a body too large for it, its own
-front may answer so.)"""
+"""Codes of refusals without an error of the API in them. (401 and 413 are left out: Cloudflare's own front may answer
+so to a call without a token, or with a body that is too large for it.)"""
 _WHO = "A proxy or firewall answered, not the API: see what may be reached from here, and --base-url and HTTPS_PROXY."
 
 

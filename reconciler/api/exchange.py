@@ -1,4 +1,8 @@
-"""One call to its outcome: pacing, deadline, retries; over the network as over a virtual clock."""
+"""One call to its outcome: pacing, deadline, retries; over the network as over a virtual clock.
+
+All that a call may have to wait for is decided here, and what waits is a `Port`: the battery's moves a clock in place
+of sleeping. Calls of one token share a `Session` over threads and accounts, since Cloudflare counts by token.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -20,6 +24,8 @@ READ_TIMEOUT = 30.0
 """Longest wait for one answer, in seconds."""
 
 _BUDGET = 200
+"""Retries of a whole run. Where more are needed nothing works, and each would be one more call for a server in
+trouble."""
 
 
 class NotSentError(Exception):
@@ -94,10 +100,10 @@ class Session:
         with self._lock:
             return self._deadline - now
 
-    def claim(self, now: float) -> float:
+    def reserve(self, now: float) -> float:
         """Take a place for one call: 0 when it may go now, else the seconds to wait before asking again."""
         with self._lock:
-            return self._pacer.claim(now)
+            return self._pacer.reserve(now)
 
     def spend(self) -> bool:
         """Take one retry from the budget; False when it is used up."""
@@ -115,7 +121,7 @@ class Session:
         self._denied = denied
 
     def lost(self) -> None:
-        """A claimed call got no answer."""
+        """A call that had a place got no answer."""
         with self._lock:
             self._pacer.lost()
 
@@ -136,7 +142,13 @@ class Session:
 
 
 def _gate(session: Session, port: Port, last: Unsettled | None) -> NotSent | None:
-    """Wait for a place; None once the call may go."""
+    """Wait until the call may go, then None; or why it never may.
+
+    Args:
+        session: Of the token.
+        port: Keeps the time.
+        last: What became of the try before, whose words are told with ours.
+    """
     because = "" if last is None else f"; before that: {last.message}"
     errors = () if last is None else last.errors
     while True:
@@ -150,7 +162,7 @@ def _gate(session: Session, port: Port, last: Unsettled | None) -> NotSent | Non
         left = session.left(port.now())
         if left <= 0:
             return NotSent("deadline", f"not sent, since the time of the run is used up{because}", errors=errors)
-        wait = session.claim(port.now())
+        wait = session.reserve(port.now())
         if wait <= 0:
             return None
         if wait >= left:
@@ -160,6 +172,7 @@ def _gate(session: Session, port: Port, last: Unsettled | None) -> NotSent | Non
 
 
 def _try(call: Call, request: Request, session: Session, port: Port) -> CallOutcome | Unsettled:
+    """Send it once."""
     quotes = session.keys.quotes
     timeout = min(READ_TIMEOUT, max(0.001, session.left(port.now())))
     try:
@@ -175,6 +188,13 @@ def _try(call: Call, request: Request, session: Session, port: Port) -> CallOutc
 
 
 def _final(failure: Unsettled, code: str | None = None) -> CallOutcome:
+    """The outcome of a call that is not tried again.
+
+    Args:
+        failure: What became of the last try.
+        code: Of a reason of our own. Only a try that changed nothing would have been repeated: so it is not
+            `Ambiguous`.
+    """
     if not failure.maybe_done or code is not None:
         return NotSent(code or failure.code, failure.message, failure.ray, failure.errors)
     return Ambiguous(failure.code, failure.message, failure.ray, failure.errors)

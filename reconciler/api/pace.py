@@ -1,4 +1,11 @@
-"""Pacing of one token's calls by what Cloudflare publishes and by what its answers say."""
+"""Pacing of one token's calls by what Cloudflare publishes and by what its answers say.
+
+(API: 1,200 calls in five minutes for all that one user's tokens, keys and dashboard do; who exceeds it has *every* call
+refused for the next five minutes. Answers say in `ratelimit` how many calls are left and for how long, as in
+`"default";r=50;t=30`, in `ratelimit-policy` what else is limited, as in `"burst";q=100;w=60`, and a 429 in
+`retry-after` how long to be silent.) A block in the middle of an apply would leave it half done, so it must not come to
+that.
+"""
 
 import re
 from collections.abc import Mapping
@@ -7,10 +14,10 @@ from dataclasses import dataclass
 PACE = (1100, 300.0)
 """Calls in any window of so many seconds. (API: 1,200 in 5 minutes; the rest is left to people.)"""
 
-_MARGIN = 0.1
-_POLL = 0.05
-_LONGEST_WINDOW = 3600.0
-_EPOCHS_FROM = 1e8
+_MARGIN = 0.1  # for calls that take longer to arrive than later ones
+_POLL = 0.05  # between looks at whether the one call that goes alone has its answer
+_LONGEST_WINDOW = 3600.0  # a quota of a day is not one to wait for
+_EPOCHS_FROM = 1e8  # seconds; a larger `reset` is a time since 1970 and not a span
 _PARAMETER = re.compile(r";\s*([a-z]+)=(\d{1,12})\b")
 _NUMBER = re.compile(r"\d{1,12}", re.ASCII)
 
@@ -72,7 +79,7 @@ class Pacer:
         self._in_flight = 0
         self._probing = False
 
-    def claim(self, now: float) -> float:
+    def reserve(self, now: float) -> float:
         """Take a place for one call: 0 when it may go now, else the seconds to wait before asking again."""
         wait = self.delay(now)
         if wait <= 0:
@@ -107,12 +114,12 @@ class Pacer:
         self._probing = True
 
     def lost(self) -> None:
-        """One claimed call ended without an answer."""
+        """One call that had a place ended without an answer."""
         self._in_flight -= 1
         self._probing = self._probing and self._in_flight > 0
 
     def note(self, headers: Mapping[str, str], now: float, epoch: float) -> None:
-        """Learn from the answer to one claimed call."""
+        """Learn from the answer to one call that had a place."""
         self._in_flight -= 1
         # Answers to calls from before the silence do not end it.
         self._probing = self._probing and (self._in_flight > 0 or now < self._silent_until)

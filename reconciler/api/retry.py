@@ -1,4 +1,8 @@
-"""Whether and when a try is repeated: full-jitter backoff, and `Retry-After`."""
+"""Whether and when a try is repeated: full-jitter backoff, and `Retry-After`.
+
+Between tries is a random part of a span that doubles: up to 0.5, 1, 2, 4, 8 seconds. Clients that failed together don't
+come back together. This is about one call; what to do about a write whose outcome stays open is the engine's business.
+"""
 
 import math
 import re
@@ -9,8 +13,9 @@ from reconciler.api.wire import Unsettled
 _BASE = 0.5
 _LONGEST = 60.0
 _TRIES = 6
-_TRIES_LIMITED = 12
+_TRIES_LIMITED = 12  # after a 429: nothing is wrong but the time, and a block lasts five minutes
 _SECONDS = re.compile(r"\d+(\.\d+)?", re.ASCII)
+# A comma separates values, but also the day of the week from the rest of a date.
 _ONE_OF_SEVERAL = re.compile(r"(?:\s*(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,)?[^,]+")
 _FOREVER = 1e9
 """Seconds that no run lasts."""
@@ -39,7 +44,8 @@ def next_delay(call: Call, failure: Unsettled, attempt: int, draw: float) -> flo
 def parse_retry_after(value: str | None, epoch: float) -> float | None:
     """Seconds that `Retry-After` headers ask for, or None when there is none that is understood.
 
-    An answer may carry several, of the API and of a proxy before it. Each is to be obeyed, so the longest counts.
+    (API: whole seconds; HTTP also allows a date.) An answer may carry several, of the API and of a proxy before it.
+    Each is to be obeyed, so the longest counts.
 
     Args:
         value: Numbers of seconds or HTTP dates, with commas between them.

@@ -9,7 +9,7 @@ def rush(pacer, end, answer=None):
     """Send as fast as the pacer lets, answered at once; returns the times."""
     now, sent = 0.0, []
     while now <= end:
-        wait = pacer.claim(now)
+        wait = pacer.reserve(now)
         if wait > 0:
             now += wait
             continue
@@ -76,77 +76,77 @@ def test_a_published_policy_is_kept_from_its_first_mention():
 
 def test_a_quota_that_is_used_up_holds_calls_back_until_it_is_renewed():
     pacer = Pacer()
-    assert pacer.claim(0.0) == 0
+    assert pacer.reserve(0.0) == 0
     pacer.note({"ratelimit": '"default";r=2;t=30'}, 0.0, 0.0)
-    assert [pacer.claim(1.0), pacer.claim(1.0)] == [0, 0]
-    assert pacer.claim(1.0) == pytest.approx(29.1)
-    assert pacer.claim(30.1) > 0  # two calls are in flight: whoever comes first after a drought comes alone
+    assert [pacer.reserve(1.0), pacer.reserve(1.0)] == [0, 0]
+    assert pacer.reserve(1.0) == pytest.approx(29.1)
+    assert pacer.reserve(30.1) > 0  # two calls are in flight: whoever comes first after a drought comes alone
     pacer.note({}, 30.2, 0.0)
     pacer.note({}, 30.2, 0.0)
-    assert [pacer.claim(30.2), pacer.claim(30.2)] == [0, 0]
+    assert [pacer.reserve(30.2), pacer.reserve(30.2)] == [0, 0]
 
 
 def test_a_quota_that_was_not_used_up_makes_nobody_go_alone_when_it_is_renewed():
     pacer = Pacer()
-    assert pacer.claim(0.0) == 0
+    assert pacer.reserve(0.0) == 0
     pacer.note({"ratelimit": '"default";r=1;t=30'}, 0.0, 0.0)
-    assert [pacer.claim(31.0), pacer.claim(31.0)] == [0, 0]
+    assert [pacer.reserve(31.0), pacer.reserve(31.0)] == [0, 0]
 
 
 def test_a_used_up_quota_with_a_published_policy_makes_nobody_go_alone_when_it_is_renewed():
     pacer = Pacer()
-    assert pacer.claim(0.0) == 0
+    assert pacer.reserve(0.0) == 0
     pacer.note({"ratelimit": '"default";r=0;t=30', "ratelimit-policy": '"default";q=5;w=30'}, 0.0, 0.0)
-    assert [pacer.claim(31.0), pacer.claim(31.0)] == [0, 0]
+    assert [pacer.reserve(31.0), pacer.reserve(31.0)] == [0, 0]
 
 
 def test_a_quota_may_be_renewed_at_a_time_of_day():
     pacer = Pacer()
-    assert pacer.claim(0.0) == 0
+    assert pacer.reserve(0.0) == 0
     pacer.note({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "1800000012"}, 0.0, 1_800_000_000.0)
-    assert pacer.claim(1.0) == pytest.approx(11.1)
+    assert pacer.reserve(1.0) == pytest.approx(11.1)
 
 
 def test_an_answer_that_comes_when_the_quota_is_renewed_begins_a_new_one():
     pacer = Pacer()
-    assert [pacer.claim(0.0), pacer.claim(0.0)] == [0, 0]
+    assert [pacer.reserve(0.0), pacer.reserve(0.0)] == [0, 0]
     pacer.note({"ratelimit": '"default";r=1;t=30'}, 0.0, 0.0)
     pacer.note({"ratelimit": '"default";r=50;t=30'}, 30.1, 0.0)
-    assert [pacer.claim(30.1), pacer.claim(30.1)] == [0, 0]
+    assert [pacer.reserve(30.1), pacer.reserve(30.1)] == [0, 0]
 
 
 def test_later_answers_do_not_put_off_when_a_quota_is_renewed():
     pacer = Pacer()
-    assert pacer.claim(0.0) == 0
+    assert pacer.reserve(0.0) == 0
     pacer.note({"ratelimit": '"default";r=2;t=30'}, 0.0, 0.0)
-    assert pacer.claim(10.0) == 0
+    assert pacer.reserve(10.0) == 0
     pacer.note({"ratelimit": '"default";r=1;t=30'}, 10.0, 0.0)
-    assert pacer.claim(20.0) == 0
-    assert pacer.claim(21.0) == pytest.approx(9.1)
+    assert pacer.reserve(20.0) == 0
+    assert pacer.reserve(21.0) == pytest.approx(9.1)
 
 
 def test_an_answer_that_leaves_nothing_puts_off_the_next_call():
     pacer = Pacer()
-    assert pacer.claim(0.0) == 0
+    assert pacer.reserve(0.0) == 0
     pacer.note({"ratelimit": '"default";r=2;t=30'}, 0.0, 0.0)
-    assert pacer.claim(10.0) == 0
+    assert pacer.reserve(10.0) == 0
     pacer.note({"ratelimit": '"default";r=0;t=30'}, 10.0, 0.0)
-    assert pacer.claim(21.0) == pytest.approx(19.1)
+    assert pacer.reserve(21.0) == pytest.approx(19.1)
 
 
 def test_calls_in_flight_count_against_a_quota():
     pacer = Pacer()
-    assert [pacer.claim(0.0) for _ in range(4)] == [0, 0, 0, 0]
+    assert [pacer.reserve(0.0) for _ in range(4)] == [0, 0, 0, 0]
     pacer.note({"ratelimit": '"default";r=3;t=30'}, 0.1, 0.0)
-    assert pacer.claim(0.1) > 0
+    assert pacer.reserve(0.1) > 0
 
 
 def test_an_answer_that_was_overtaken_does_not_raise_the_quota():
     pacer = Pacer()
-    assert [pacer.claim(0.0) for _ in range(2)] == [0, 0]
+    assert [pacer.reserve(0.0) for _ in range(2)] == [0, 0]
     pacer.note({"ratelimit": '"default";r=1;t=30'}, 0.1, 0.0)
     pacer.note({"ratelimit": '"default";r=9;t=30'}, 0.1, 0.0)
-    assert pacer.claim(0.1) > 0
+    assert pacer.reserve(0.1) > 0
 
 
 def test_a_quota_that_slides_does_not_stall():
@@ -157,62 +157,62 @@ def test_a_quota_that_slides_does_not_stall():
 def test_after_a_silence_one_call_goes_alone_until_it_is_answered():
     pacer = Pacer()
     pacer.silence(3.0, 0.0)
-    assert pacer.claim(0.5) == 2.5
-    assert pacer.claim(3.0) == 0
-    assert pacer.claim(3.0) > 0
+    assert pacer.reserve(0.5) == 2.5
+    assert pacer.reserve(3.0) == 0
+    assert pacer.reserve(3.0) > 0
     pacer.note({}, 3.1, 0.0)
-    assert [pacer.claim(3.1), pacer.claim(3.1)] == [0, 0]
+    assert [pacer.reserve(3.1), pacer.reserve(3.1)] == [0, 0]
 
 
 def test_a_lost_probe_lets_the_next_call_go():
     pacer = Pacer()
     pacer.silence(1.0, 0.0)
-    assert pacer.claim(1.0) == 0
+    assert pacer.reserve(1.0) == 0
     pacer.lost()
-    assert pacer.claim(1.0) == 0
+    assert pacer.reserve(1.0) == 0
 
 
 def test_calls_from_before_a_silence_that_get_lost_end_it_only_together():
     pacer = Pacer()
-    assert [pacer.claim(0.0), pacer.claim(0.0)] == [0, 0]
+    assert [pacer.reserve(0.0), pacer.reserve(0.0)] == [0, 0]
     pacer.silence(1.0, 0.0)
     pacer.lost()
-    assert pacer.claim(1.0) > 0
+    assert pacer.reserve(1.0) > 0
     pacer.lost()
-    assert [pacer.claim(1.0), pacer.claim(1.0)] == [0, 0]
+    assert [pacer.reserve(1.0), pacer.reserve(1.0)] == [0, 0]
 
 
 def test_a_silence_ends_only_with_the_last_call_from_before_it():
     pacer = Pacer()
-    assert [pacer.claim(0.0), pacer.claim(0.0)] == [0, 0]
+    assert [pacer.reserve(0.0), pacer.reserve(0.0)] == [0, 0]
     pacer.silence(1.0, 0.0)
     pacer.note({}, 2.0, 0.0)
-    assert pacer.claim(2.0) > 0
+    assert pacer.reserve(2.0) > 0
     pacer.note({}, 2.0, 0.0)
-    assert [pacer.claim(2.0), pacer.claim(2.0)] == [0, 0]
+    assert [pacer.reserve(2.0), pacer.reserve(2.0)] == [0, 0]
 
 
 def test_the_last_call_from_before_a_silence_ends_it_at_the_very_moment_it_is_over():
     pacer = Pacer()
-    assert pacer.claim(0.0) == 0
+    assert pacer.reserve(0.0) == 0
     pacer.silence(1.0, 0.0)
     pacer.note({}, 1.0, 0.0)
-    assert [pacer.claim(1.0), pacer.claim(1.0)] == [0, 0]
+    assert [pacer.reserve(1.0), pacer.reserve(1.0)] == [0, 0]
 
 
 def test_an_answer_from_before_a_silence_does_not_end_it():
     pacer = Pacer()
-    assert [pacer.claim(0.0), pacer.claim(0.0)] == [0, 0]
+    assert [pacer.reserve(0.0), pacer.reserve(0.0)] == [0, 0]
     pacer.note({}, 0.1, 0.0)
     pacer.silence(5.0, 0.1)
     pacer.note({"ratelimit": '"default";r=100;t=1'}, 0.2, 0.0)
-    assert pacer.claim(1.0) == pytest.approx(4.1)
+    assert pacer.reserve(1.0) == pytest.approx(4.1)
 
 
 @settings(max_examples=50)
 @given(st.dictionaries(st.sampled_from(["ratelimit", "ratelimit-policy", "x-ratelimit-reset"]), st.text(max_size=30)))
 def test_no_header_can_raise(headers):
     pacer = Pacer()
-    pacer.claim(0.0)
+    pacer.reserve(0.0)
     pacer.note(headers, 0.0, 0.0)
     assert pacer.delay(0.0) >= 0
