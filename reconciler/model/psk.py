@@ -74,7 +74,7 @@ def doubt(target: Declared, live: LiveTunnel, held: Held) -> Problem | None:
     rotate = psk_command("rotate", target.name)
     if held.pending:
         message = "A run stopped with a key pending in the sink, and the tunnel may have that one or another"
-        return Problem("key-not-in-sink", message, f"To set the pending key and make it current: {rotate}")
+        return Problem("key-not-in-sink", message, f"Set the pending key and make it current: {rotate}")
     if held.noted is not None and held.noted != (made or ""):
         message = "Cloudflare made a key that never became the sink's current one"
         return Problem("key-not-in-sink", message, f"For a new key: {rotate}")

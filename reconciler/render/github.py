@@ -81,6 +81,8 @@ def _keys(account: AccountReport, command: str) -> Iterator[_Note]:
 def _more(error: Problem) -> str:
     """What to do about it, then what else was said: an annotation may be cut."""
     said = [f"{text[0].upper()}{text[1:]} {url or ''}".rstrip() for text, url in words.more(error)]
+    if not said:
+        return error.remedy or ""  # it may end with a command, which no full stop must follow
     remedy = [error.remedy.removesuffix(".")] if error.remedy else []
     return "".join(f"{part}. " for part in (*remedy, *said))
 

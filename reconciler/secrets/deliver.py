@@ -47,7 +47,7 @@ def deliver(plan: Plan, ended: Applied) -> KeySteps:
 
 def _pending(name: str) -> Verdict:
     message = "The list can't be trusted, so the key stays pending in the sink"
-    remedy = f"To set it and make it current, once there is a list again: {psk_command('rotate', name)}"
+    remedy = f"Once there is a list again, set it and make it current: {psk_command('rotate', name)}"
     return Verdict(Result.UNKNOWN, Problem("key-not-in-sink", message, remedy))
 
 

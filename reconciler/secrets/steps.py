@@ -186,5 +186,5 @@ def _stored_again(name: str, why: Problem) -> KeyConversation[Verdict]:
         remedy = f"Cloudflare has the key, and the sink holds it as pending. Once the sink is well: {rotate}"
         return Verdict(Result.FAILED, Problem(why.code, why.message, remedy))
     message = f"Cloudflare has a new key, and it is not sure that the sink holds it: {why.message}"
-    remedy = f"Once the sink is well and no other run writes, to set the key that is pending or a new one: {rotate}"
+    remedy = f"Once the sink is well and no other run writes, set the key that is pending or a new one: {rotate}"
     return Verdict(Result.UNKNOWN, Problem("key-not-in-sink", message, remedy))

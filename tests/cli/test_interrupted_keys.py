@@ -149,7 +149,9 @@ def test_the_command_that_finishes_an_interrupted_rotation_names_any_tunnel(worl
     world.declare(tunnel(1, name=name, psk=HERE))
     world.live(tunnel(1, name=name))
     world.write(f"{SINK}.pending", "made by the run that was killed", mode=0o600)
-    (key,) = world.run("drift", "-o", "json").account["keys"]
+    (key,) = world.run("drift", "-o", "json", "-o", "github=notes").account["keys"]
+    (note,) = [line for line in world.read("notes").splitlines() if "title=key-not-in-sink" in line]
+    assert note.endswith(key["error"]["remedy"])
     assert follow(world, key["error"]["remedy"]).code == 0
     assert world.read(SINK) == world.key(name) == "made by the run that was killed"
 
@@ -159,7 +161,7 @@ def test_the_command_that_finishes_an_interrupted_rotation_names_any_tunnel(worl
     ("theirs", "outcome", "code", "doubt"),
     [
         (None, "failed", "sink-failed", "Cloudflare has the key, and the sink holds it as pending. "),
-        ("theirs", "unknown", "key-not-in-sink", "Once the sink is well and no other run writes, to set the key "),
+        ("theirs", "unknown", "key-not-in-sink", "Once the sink is well and no other run writes, set the key "),
     ],
     ids=["gone", "replaced"],
 )
