@@ -7,7 +7,7 @@ from reconciler.cli.context import Context, Halt
 from reconciler.cli.options import UsageError
 from reconciler.files.load import Loaded, load
 from reconciler.files.tree import Tree, read_tree
-from reconciler.model.desired import Account, Desired
+from reconciler.model.desired import Desired
 from reconciler.model.problems import Diagnostic, has_errors
 
 
@@ -24,22 +24,21 @@ def load_files(ctx: Context, tree: Tree | None = None) -> tuple[Desired, ...]:
     """
     tree = read_tree(Path(ctx.options.dir)) if tree is None else tree
     loaded = load(tree, ctx.now().date())
-    refuse_files(ctx.options, tree, loaded.desired)
+    refuse_files(ctx.options, tree, loaded.desired)  # of all accounts: an output must not replace anybody's file
     ctx.diagnostics = _concerning(ctx, tree, loaded)
     ctx.every = loaded.desired
     if has_errors(ctx.diagnostics) or (ctx.options.strict and ctx.diagnostics):
         raise Halt("invalid")
-    names = {a.name for a in selected(ctx, loaded.accounts)}
-    return tuple(d for d in loaded.desired if d.account.name in names)
+    return selected(ctx, loaded)
 
 
-def selected(ctx: Context, accounts: tuple[Account, ...]) -> tuple[Account, ...]:
-    """The accounts that `--account` names, or all.
+def selected(ctx: Context, loaded: Loaded) -> tuple[Desired, ...]:
+    """Desired state of the accounts that `--account` names, or of all.
 
     Raises:
         UsageError: It names one that is not there.
     """
-    known = {a.name: a for a in accounts}
+    known = [d.account.name for d in loaded.desired]
     for name in ctx.options.account:
         if name not in known:
             from difflib import get_close_matches
@@ -47,7 +46,7 @@ def selected(ctx: Context, accounts: tuple[Account, ...]) -> tuple[Account, ...]
             near = get_close_matches(name, known, 1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
             raise UsageError(f"there is no account {name!r} in {ctx.options.dir}.{hint}")
-    return tuple(a for a in accounts if not ctx.options.account or a.name in ctx.options.account)
+    return tuple(d for d in loaded.desired if not ctx.options.account or d.account.name in ctx.options.account)
 
 
 def _concerning(ctx: Context, tree: Tree, loaded: Loaded) -> tuple[Diagnostic, ...]:

@@ -83,9 +83,8 @@ def _known_accounts(ctx: Context, tree: Tree) -> list[tuple[Desired, AccountFile
     wrong = tuple(d for d in loaded.diagnostics if d.code not in _ONLY_WHEN_EMPTY)
     if has_errors(wrong) or not loaded.accounts:
         raise Halt("invalid", wrong or loaded.diagnostics)
-    names = {a.name for a in selected(ctx, loaded.accounts)}
     files = {a.name: a for a in tree.accounts}
-    return [(d, files[d.account.name]) for d in loaded.desired if d.account.name in names]
+    return [(d, files[d.account.name]) for d in selected(ctx, loaded)]
 
 
 def _without_imported(tree: Tree) -> Tree:

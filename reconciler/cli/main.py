@@ -72,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             except UsageError as wrong:
                 output.stderr.write(f"reconciler {options.command}: {wrong}\n")
                 code = _USAGE
-        return code or (_ERROR if output.stdout.failed else code)
+        return _ERROR if code == 0 and output.stdout.failed else code
     finally:
         gc.enable()
 
