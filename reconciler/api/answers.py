@@ -25,6 +25,8 @@ MAX_BODY = 32 * 1024 * 1024
 """Longest answer that is read, in bytes after decoding."""
 
 _MAX_DEPTH = 64
+# Of what an answer says of a failure, as much as a person reads. Its length is the server's choice, and it goes into
+# reports, logs and comments.
 _MAX_CODE = 64
 _MAX_MESSAGE = 500
 _MAX_ERRORS = 20
@@ -269,6 +271,7 @@ def result_of(call: Call, envelope: Envelope, wrap: Wrap) -> Answered:
 
 
 def _list(envelope: Envelope) -> Answered:
+    """The tunnels in `{"ipsec_tunnels": [...]}`, if these are all. Null too says nothing beside a next page."""
     try:
         live = live_from_result(envelope.result)
     except ListIsNull:
@@ -279,7 +282,11 @@ def _list(envelope: Envelope) -> Answered:
 
 
 def _created(call: Call, result: object) -> Answered:
-    """The new id (API: in the tunnel itself, or in a list of it as in the answer to a list)."""
+    """The new id.
+
+    (API: by the schema `result` is the tunnel itself, in an example of the documentation a list with it.) Without an id
+    the tunnel was made all the same: its `success` was seen to be true.
+    """
     listed = result.get(IPSEC_TUNNEL.collection) if isinstance(result, dict) else None
     found = listed if isinstance(listed, list) else [result]
     name = call.body.get("name")
@@ -288,6 +295,7 @@ def _created(call: Call, result: object) -> Answered:
 
 
 def _updated(result: dict[str, Any]) -> Answered:
+    """What a bulk update did: `{"modified": true, "modified_ipsec_tunnels": [...]}`. Ids tell which, not positions."""
     flagged = _check_flag(result, "modified")
     tunnels = result.get(f"modified_{IPSEC_TUNNEL.collection}")
     if not isinstance(tunnels, list):
@@ -298,6 +306,7 @@ def _updated(result: dict[str, Any]) -> Answered:
 
 
 def _single(call: Call, result: dict[str, Any], flag: str) -> Answered:
+    """What a PUT or DELETE of one tunnel did: `{"deleted": true, "deleted_ipsec_tunnel": {...}}`; either will do."""
     flagged = _check_flag(result, flag)
     tunnel = result.get(f"{flag}_{IPSEC_TUNNEL.item}")
     found = _id_of(tunnel)
@@ -327,6 +336,10 @@ _REASON = "Cloudflare does not take it; the reason is withheld, since it may quo
 
 
 def _keys_set(call: Call, result: dict[str, Any]) -> Answered:
+    """Which keys were set: `{"successfully_applied_psks": {id: {...}}, "unapplied_psks": {id: "the reason"}}`.
+
+    (API: a 200 may hold both. It repeats the keys, so nothing of it but ids is kept.)
+    """
     done, reasons = result.get("successfully_applied_psks"), result.get("unapplied_psks")
     if not isinstance(done, dict) and not isinstance(reasons, dict):
         raise UnreadableError("the answer does not say which keys were set")
@@ -346,6 +359,7 @@ def _is_about(entry: object, tunnel_id: str | None) -> bool:
 
 
 def _key_made(call: Call, result: dict[str, Any], wrap: Wrap) -> Answered:
+    """The generated key: `{"ipsec_tunnel_id": id, "psk": "the key", "psk_metadata": {"last_generated_on": time}}`."""
     key = result.get("psk")
     if not isinstance(key, str) or not key:
         raise UnreadableError("the answer holds no key")

@@ -32,9 +32,10 @@ from reconciler.api.proxy import check_proxy, proxy_scheme
 from reconciler.api.wire import Reply, Request
 
 _CONNECT_TIMEOUT = 10.0
-_PIECE = 16 * 1024
-_SLICE = 0.05
-_GZIP = 16 + zlib.MAX_WBITS
+_PIECE = 16 * 1024  # bytes of one write
+_SLICE = 0.05  # seconds between looks at whether the run is being stopped
+_GZIP = 16 + zlib.MAX_WBITS  # zlib's number for a gzip header
+# What httpx raises before the first byte of a request has gone. After any other fault the server may have acted.
 _NOT_SENT = (
     httpx.ConnectError,
     httpx.ConnectTimeout,

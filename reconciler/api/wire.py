@@ -1,4 +1,12 @@
-"""Calls to HTTP requests and HTTP replies to outcomes; pure, so it serves network and simulator alike."""
+"""Calls to HTTP requests and HTTP replies to outcomes; pure, so it serves network and simulator alike.
+
+    Call(DELETE, tunnel_id="1f…")  ->  DELETE /accounts/…/magic/ipsec_tunnels/1f…    {}
+    200 {"success": true, "result": {"deleted": true, …}}  ->  Answered()
+    502                                                    ->  Unsettled("http-502"): it may have been carried out
+
+An outcome is what is certain of a call. What is not certain yet is `Unsettled`, and `exchange` decides whether another
+try is safe. In doubt a reply is read so that nothing is taken for done or for refused that may be otherwise.
+"""
 
 import json
 import re
@@ -32,20 +40,22 @@ NULL_LIST = "list-null"
 """Code of the error for a list that is null: untrusted too, until a second one says the same (`engine.listing`)."""
 
 _UNTOLD = "the list is not whole, and what it says is withheld, since it may hold a secret"
-_MAYBE_DONE = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY}
-_NO_ROUTE = "7003"
+_MAYBE_DONE = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY}  # 4xx, and yet no refusal
+_NO_ROUTE = "7003"  # (API: the path is unknown, which says nothing of a tunnel)
 _TOKEN_REFUSED = {"1025", "6003", "9109", "10000"}
 """Codes that speak of the token and not of what was asked for. (API: 10000 is the authentication error and 1025 a token
 that may not use Magic WAN; a malformed Authorization header is 6003, an invalid token 9109. The status may be 400.)"""
 _OF_WHAT_WAS_ASKED = {"1012", "1022", "1032", "7000", _NO_ROUTE}
 """Codes that speak of what was asked for: a 403 with one of them is no word on the token. (API: account not onboarded,
 invalid request, no such tunnel, no such route. No source says which status they come with.)"""
+# (API: the largest body and the number of its items are not documented, nor how too many are refused. A gateway answers
+# 413; these are words that the API might use.)
 _TOO_LARGE = re.compile(
     r"(request|body|payload|entity)\b.{0,60}\b(too (large|big|long)|exceeds)"
     r"|too many (ipsec )?(tunnels|items|psks)|too large a (request|body|payload)",
     re.IGNORECASE | re.DOTALL,
 )
-_PAGE = re.compile(rb"\s*<")
+_PAGE = re.compile(rb"\s*<")  # HTML
 _RAY = re.compile(r"[0-9a-f]{8,32}(-[A-Z]{3,4})?")
 _OBJECT_BODY = {"content-type": "application/json"}
 _METHODS = {
@@ -109,6 +119,7 @@ class Unsettled:
 
 
 def _segment(text: str) -> str:
+    """One part of a path. An id that is empty or dots would make it the path of something else: of all tunnels, say."""
     if text in {"", ".", ".."}:
         raise ValueError("not an id")
     return quote(text, safe="")
