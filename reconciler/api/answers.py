@@ -179,7 +179,7 @@ def _field(source: object) -> str | None:
     return path if path in PATHS else pointer
 
 
-# What may be told of them. A server may spell what it quotes in any way: in hexadecimal, as numbers, in pieces. So in
+# What may be shown of them. A server may spell what it quotes in any way: in hexadecimal, as numbers, in pieces. So in
 # the answer to a call that carried a key nothing is looked for: of such an answer only codes and the names of our own
 # fields are kept. In all other answers, what quotes a key or the token is found by the redactor.
 
@@ -189,7 +189,7 @@ _CODE = re.compile(r"\d{1,6}", re.ASCII)
 """What Cloudflare's codes look like. Anything else in the place of a code could be a key."""
 
 
-def may_be_told(call: Call, errors: Iterable[ApiError], quotes: Quotes) -> tuple[ApiError, ...]:
+def may_be_shown(call: Call, errors: Iterable[ApiError], quotes: Quotes) -> tuple[ApiError, ...]:
     """What the server said of a call, without the words that may quote a key, and no longer than anybody reads."""
     if carries_key(call):
         ask = call.verb is Verb.CREATE and not _has_md5_key(call.body)

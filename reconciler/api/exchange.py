@@ -147,7 +147,7 @@ def _gate(session: Session, port: Port, last: Unsettled | None) -> NotSent | Non
     Args:
         session: Of the token.
         port: Keeps the time.
-        last: What became of the try before, whose words are told with ours.
+        last: What became of the try before, whose words are shown with ours.
     """
     because = "" if last is None else f"; before that: {last.message}"
     errors = () if last is None else last.errors

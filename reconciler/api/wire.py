@@ -24,7 +24,7 @@ from reconciler.api.answers import (
     Wrap,
     api_errors,
     api_messages,
-    may_be_told,
+    may_be_shown,
     open_envelope,
     require_no_pages,
     result_of,
@@ -39,7 +39,7 @@ UNTRUSTED = "list-untrusted"
 NULL_LIST = "list-null"
 """Code of the error for a list that is null: untrusted too, until a second one says the same (`engine.listing`)."""
 
-_UNTOLD = "the list is not whole, and what it says is withheld, since it may hold a secret"
+_HIDDEN = "the list is not whole, and what it says is withheld, since it may hold a secret"
 _MAYBE_DONE = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY}  # 4xx, and yet no refusal
 _NO_ROUTE = "7003"  # (API: the path is unknown, which says nothing of a tunnel)
 _TOKEN_REFUSED = {"1025", "6003", "9109", "10000"}
@@ -189,9 +189,9 @@ def decode(call: Call, reply: Reply, wrap: Wrap, quotes: Quotes) -> CallOutcome 
     if status // 100 == 2:  # noqa: PLR2004 - the class of status codes
         return _succeeded(call, reply, wrap, quotes)
     errors, messages = _said(reply)
-    told = may_be_told(call, (*errors, *messages), quotes)
+    shown = may_be_shown(call, (*errors, *messages), quotes)
     if status == HTTPStatus.TOO_MANY_REQUESTS:
-        return Unsettled("rate-limited", "too many calls (HTTP 429)", ray, maybe_done=False, errors=told)
+        return Unsettled("rate-limited", "too many calls (HTTP 429)", ray, maybe_done=False, errors=shown)
     if status // 100 == 3:  # noqa: PLR2004
         message = f"HTTP {status}: a redirect, which is never followed; is the base URL right?"
         if call.verb is Verb.LIST:
@@ -201,9 +201,9 @@ def decode(call: Call, reply: Reply, wrap: Wrap, quotes: Quotes) -> CallOutcome 
     # sent the request twice. A list conflicts with nothing, and is asked for again.
     conflict = status == HTTPStatus.CONFLICT and (not errors or call.verb is Verb.LIST)
     if conflict or status in _MAYBE_DONE or status // 100 != 4:  # noqa: PLR2004
-        return Unsettled(f"http-{status}", f"HTTP {status}", ray, errors=told)
+        return Unsettled(f"http-{status}", f"HTTP {status}", ray, errors=shown)
     what = "with a web page in place of the API's answer" if _PAGE.match(reply.body) else "without an error in it"
-    why = told if errors else (ApiError(f"http-{status}", f"HTTP {status} {what}"), *told)
+    why = shown if errors else (ApiError(f"http-{status}", f"HTTP {status} {what}"), *shown)
     codes = {error.code for error in errors}
     forbidden = status == HTTPStatus.FORBIDDEN and codes.isdisjoint(_OF_WHAT_WAS_ASKED)
     if status == HTTPStatus.UNAUTHORIZED or forbidden or codes & _TOKEN_REFUSED:
@@ -248,11 +248,11 @@ def _succeeded(call: Call, reply: Reply, wrap: Wrap, quotes: Quotes) -> CallOutc
     except UnreadableError as problem:
         return Unsettled("unreadable", f"{problem} (HTTP {status})", ray)
     except NotDoneError as problem:
-        told = may_be_told(call, _said(reply)[1], quotes)
-        return Refused(status, (ApiError(problem.code, str(problem)), *told), ray)
+        shown = may_be_shown(call, _said(reply)[1], quotes)
+        return Refused(status, (ApiError(problem.code, str(problem)), *shown), ray)
     except ListUntrusted as problem:
         code = NULL_LIST if isinstance(problem, ListIsNull) else UNTRUSTED
-        message = _UNTOLD if quotes(str(problem)) else str(problem)
+        message = _HIDDEN if quotes(str(problem)) else str(problem)
         return Refused(status, (ApiError(code, message, problem.remedy),), ray)
 
 
@@ -265,9 +265,9 @@ def unsuccessful(call: Call, envelope: Envelope, quotes: Quotes) -> tuple[ApiErr
     if envelope.success is True and (envelope.errors is None or envelope.errors == []):
         return ()
     errors = api_errors(envelope.errors)
-    told = may_be_told(call, (*errors, *api_messages(envelope.messages)), quotes)
+    shown = may_be_shown(call, (*errors, *api_messages(envelope.messages)), quotes)
     if call.verb is Verb.LIST:  # whatever it says of its success, a list beside an error may be a part of one
-        return (ApiError(UNTRUSTED, "the answer is not a plain success"), *told)
+        return (ApiError(UNTRUSTED, "the answer is not a plain success"), *shown)
     if envelope.success is False or (envelope.success is True and errors):
-        return told if errors else (ApiError("no-success", "the answer says success: false and not why"), *told)
+        return shown if errors else (ApiError("no-success", "the answer says success: false and not why"), *shown)
     raise UnreadableError("the answer does not say whether it succeeded")

@@ -10,7 +10,7 @@ from typing import Any
 
 from reconciler.model.account import AccountFile, TunnelFile
 from reconciler.model.checks import did_you_mean, literal_key
-from reconciler.model.problems import MAX_TOLD, Diagnostic, Severity, error, shown, untold
+from reconciler.model.problems import MAX_LISTED, Diagnostic, Severity, error, shown, unlisted
 from reconciler.model.reference import EXTERNAL
 from reconciler.model.tunnel import Defaults, Tunnel
 from reconciler.model.written import Written, model_of
@@ -100,12 +100,12 @@ def explain(document: Document, errors: Sequence[Error], root: type[Written]) ->
         root: The model of the whole file.
     """
     out = []
-    for found in errors[:MAX_TOLD]:
+    for found in errors[:MAX_LISTED]:
         code, summary, detail = _words(found, root)
         key = code in ("unknown-key", "not-in-defaults", "nothing-declared")
         out.append(error(code, summary, detail, document.location(found["loc"], key=key)))
-    if rest := errors[MAX_TOLD:]:
-        out.append(untold(len(rest), Severity.ERROR, document.location(rest[0]["loc"])))
+    if rest := errors[MAX_LISTED:]:
+        out.append(unlisted(len(rest), Severity.ERROR, document.location(rest[0]["loc"])))
     return out
 
 

@@ -116,7 +116,7 @@ class Live(NamedTuple):
 _ID_LENGTH = 36
 _ID = re.compile("-*[0-9A-Za-z][0-9A-Za-z-]*").fullmatch
 _SHOWN = 60
-_TOLD = 5
+_LISTED = 5
 _REPORT = "Look at it in Cloudflare's dashboard. If it looks well there, report this message to Cloudflare."
 _RENAME = "Rename or delete all but one of them by hand, for example in Cloudflare's dashboard, then run it again."
 
@@ -182,9 +182,9 @@ def _doubles(tunnels: Iterable[LiveTunnel], key: Literal["id", "name"]) -> str:
         found.setdefault(shared, []).append(other)
     others = "names" if key == "id" else "ids"
     doubled = {shared: several for shared, several in found.items() if len(several) > 1}
-    told = [
-        f"{len(several)} tunnels have the {key} {_quoted(shared)} ({others} {', '.join(several[:_TOLD])})"
-        for shared, several in islice(doubled.items(), _TOLD)
+    listed = [
+        f"{len(several)} tunnels have the {key} {_quoted(shared)} ({others} {', '.join(several[:_LISTED])})"
+        for shared, several in islice(doubled.items(), _LISTED)
     ]
-    more = [f"and {len(doubled) - _TOLD} more like that"] if len(doubled) > _TOLD else []
-    return "; ".join(told + more)
+    more = [f"and {len(doubled) - _LISTED} more like that"] if len(doubled) > _LISTED else []
+    return "; ".join(listed + more)

@@ -90,39 +90,39 @@ def warning(code: str, summary: str, detail: str, location: Location | None = No
     return Diagnostic(Severity.WARNING, code, summary, detail, location)
 
 
-MAX_TOLD = 100
-"""Errors, and warnings, of one file that are told one by one; of the others only the number is."""
-MAX_TOLD_IN_ALL = 1_000
+MAX_LISTED = 100
+"""Errors, and warnings, of one file that are listed one by one; of the others only the number is shown."""
+MAX_LISTED_IN_ALL = 1_000
 """The same of all files."""
 MORE = "more-problems"
 
 
-def untold(number: int, severity: Severity, location: Location | None) -> Diagnostic:
-    """Stands for problems that are not told one by one, in the file of a location or in other files."""
+def unlisted(number: int, severity: Severity, location: Location | None) -> Diagnostic:
+    """Stands for problems that are not listed one by one, in the file of a location or in other files."""
     what = "problem" if severity is Severity.ERROR else "warning"
     summary = f"{number:,} more {what if number == 1 else what + 's'} in {'this file' if location else 'other files'}"
     return Diagnostic(
-        severity, MORE, summary, "Only so many are told. Correct these, then look again.", location, number
+        severity, MORE, summary, "Only the first are shown. Correct them, then look again.", location, number
     )
 
 
 def limited(problems: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     """In order, the first errors and the first warnings of each file, and how many there are besides."""
-    told: list[Diagnostic] = []
+    listed: list[Diagnostic] = []
     of_file: Counter[tuple[Severity, str]] = Counter()
     in_all: Counter[Severity] = Counter()
     rest: dict[tuple[Severity, str], list[Diagnostic]] = {}
     for problem in in_order(problems):
         severity, file = problem.severity, problem.location.file if problem.location else ""
-        if problem.count == 1 and of_file[severity, file] < MAX_TOLD and in_all[severity] < MAX_TOLD_IN_ALL:
-            told.append(problem)
+        if problem.count == 1 and of_file[severity, file] < MAX_LISTED and in_all[severity] < MAX_LISTED_IN_ALL:
+            listed.append(problem)
             of_file[severity, file] += 1
             in_all[severity] += 1
         else:
             rest.setdefault((severity, file if of_file[severity, file] else ""), []).append(problem)
     for (severity, file), several in rest.items():
-        told.append(untold(sum(p.count for p in several), severity, several[0].location if file else None))
-    return in_order(told)
+        listed.append(unlisted(sum(p.count for p in several), severity, several[0].location if file else None))
+    return in_order(listed)
 
 
 def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:

@@ -47,7 +47,7 @@ def unchanged_tunnels_are_sent_along() -> list[Patch]:
 
 @bug
 def messages_are_reported_as_the_server_wrote_them() -> list[Patch]:
-    return [(wire, "may_be_told", lambda _, errors, __: tuple(errors))]
+    return [(wire, "may_be_shown", lambda _, errors, __: tuple(errors))]
 
 
 @bug

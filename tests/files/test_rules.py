@@ -334,8 +334,8 @@ def test_what_is_not_told_of_a_file_is_counted():
     many = with_unknown_keys(60_000).diagnostics
     assert [d.code for d in many] == ["unknown-key"] * 100 + ["more-problems"]
     assert str(many[-1]) == (
-        "a.yaml:102:7: error: 59,900 more problems in this file. Only so many are told. Correct these, then look again."
-        " [more-problems]"
+        "a.yaml:102:7: error: 59,900 more problems in this file. "
+        "Only the first are shown. Correct them, then look again. [more-problems]"
     )
     assert sum(len(str(d)) for d in many) < 20_000
 
@@ -345,7 +345,7 @@ def test_a_hundred_problems_are_all_told():
     assert with_unknown_keys(101).diagnostics[-1].summary == "1 more problem in this file"
 
 
-def test_untold_problems_of_the_text_and_of_its_rules_are_one_number():
+def test_problems_that_are_not_shown_of_the_text_and_of_its_rules_are_one_number():
     same = "".join(tunnel("a", 1) for _ in range(300))  # 299 names and 299 networks, and 299 pairs to warn of
     loaded = texts({"a.yaml": f"tunnels:\n{same}" + "".join(f"k{i}: 1\n" for i in range(300))})
     assert [(d.severity, d.summary) for d in loaded.diagnostics if d.code == "more-problems"] == [
