@@ -96,8 +96,8 @@ def bgp_of_zeros_is_bgp() -> list[Patch]:
     real = settings.canonical
     zeros = dict.fromkeys(WHOLE["bgp"], 0)
 
-    def canonical(tunnel: Mapping[str, Any]) -> dict[str, Any]:
-        found = real(tunnel)
+    def canonical(tunnel: Mapping[str, Any], *wrong: Any) -> dict[str, Any]:
+        found = real(tunnel, *wrong)
         return found if "bgp.customer_asn" in found or not tunnel.get("bgp") else {**zeros, **found}
 
     return [(settings, "canonical", canonical)]
@@ -248,7 +248,7 @@ def the_way_around_a_cycle_stops_half_way() -> list[Patch]:
     real = build.detours
 
     def cut(*given: Any) -> Any:
-        return {k: d and replace(d, legs=d.legs[:-1]) for k, d in real(*given).items()}
+        return {k: d and d._replace(legs=d.legs[:-1]) for k, d in real(*given).items()}
 
     return [(build, "detours", cut)]
 
@@ -258,9 +258,9 @@ def _limits(**more: int) -> list[Patch]:
 
     def lenient(draft: Any) -> Any:
         limits = draft.desired.account.limits
-        raised = replace(limits, **{name: getattr(limits, name) + by for name, by in more.items()})
+        raised = limits._replace(**{name: getattr(limits, name) + by for name, by in more.items()})
         account = replace(draft.desired.account, limits=raised)
-        return real(replace(draft, desired=replace(draft.desired, account=account)))
+        return real(draft._replace(desired=replace(draft.desired, account=account)))
 
     return [(guard, "too_many_deletes", lenient)]
 
@@ -353,7 +353,7 @@ def retry_after_is_not_obeyed() -> list[Patch]:
 @bug
 def a_refused_token_is_tried_on() -> list[Patch]:
     forgetful = property(lambda _: None, lambda *_: None)
-    return [(edge.Session, "deny", lambda _: None), (run.Run, "stop", forgetful)]
+    return [(edge.Session, "deny", lambda *_: None), (run.Run, "stop", forgetful)]
 
 
 @bug
@@ -373,7 +373,7 @@ def a_create_that_only_a_list_shows_has_the_key_of_this_run() -> list[Patch]:
 @bug
 def a_pending_key_is_not_looked_at() -> list[Patch]:
     real = build.doubt
-    return [(build, "doubt", lambda target, tunnel, held: real(target, tunnel, replace(held, pending=False)))]
+    return [(build, "doubt", lambda target, tunnel, held: real(target, tunnel, held._replace(pending=False)))]
 
 
 @bug
