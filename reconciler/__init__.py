@@ -25,6 +25,8 @@ Words, each with one meaning:
     target      the settings that a change leads to
     claim       what only one tunnel may hold at a time: a name, an interface network, an identity
     ref         names a change within its plan: a tunnel's id, or +name for one to create
+    group       updates that no two calls may split: a single one, or a cycle, whose members wait for each other
+    detour      how a cycle is carried out when it is refused as a whole: one tunnel is parked on a borrowed value
     kind        the kind of resource at the API (one today: IPsec tunnels), with its words
     psk         a tunnel's pre-shared key; PskRef says where it is. md5_key is BGP's
     sink        where a generated psk is delivered: it holds the current one, and a pending one during a rotation

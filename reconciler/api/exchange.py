@@ -174,7 +174,7 @@ def _gate(session: Session, port: Port, last: Unsettled | None) -> NotSent | Non
 def _try(call: Call, request: Request, session: Session, port: Port) -> CallOutcome | Unsettled:
     """Send it once."""
     quotes = session.keys.quotes
-    timeout = min(READ_TIMEOUT, max(0.001, session.left(port.now())))
+    timeout = min(READ_TIMEOUT, max(0.001, session.left(port.now())))  # above zero, should the time just be used up
     try:
         reply = port.send(request, timeout)
     except NotSentError as problem:
@@ -274,7 +274,7 @@ class Client:
             return ()
         if len(step.calls) <= 1 or self._parallelism <= 1:
             return tuple(self._call(call) for call in step.calls)
-        if self._pool is None:
+        if self._pool is None:  # late, since most runs make one call after the other
             from concurrent.futures import ThreadPoolExecutor
 
             self._pool = ThreadPoolExecutor(self._parallelism, "call")

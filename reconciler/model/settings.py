@@ -143,7 +143,7 @@ def update_body(observed: Mapping[str, Any], target: Settings) -> dict[str, Any]
             _put(body, path, target[path])
         elif setting.clear is Clear.OMIT:
             _drop(body, path)
-        elif path in now:
+        elif path in now:  # set live, and the target leaves it unset
             _put(body, path, () if isinstance(now[path], tuple) else "")
     for name, paths in WHOLE.items():
         if target.keys().isdisjoint(paths) and unreadable.isdisjoint(paths):
@@ -156,7 +156,7 @@ def _without_unset(value: Any, path: str = "") -> Any:
 
     Some servers list what is unset as `""`, and may refuse the same `""` where they expect an address.
     """
-    if isinstance(value, list):
+    if isinstance(value, list):  # what stands in it is in no table, so only nulls go
         return [_without_unset(inner, f"{path}*.") for inner in value if inner is not None]
     if not isinstance(value, Mapping):
         return value

@@ -146,7 +146,7 @@ def left_fields(pair: Pair) -> tuple[str, ...]:
 
 
 def _create(declared: Declared) -> Change:
-    fields = _field_changes({}, declared.settings, declared.settings)
+    fields = _field_changes({}, declared.settings, declared.settings)  # no impact: nothing runs through it yet
     return Change(Action.CREATE, declared.name, fields, Impact.NONE, declared.settings, declared, None)
 
 

@@ -39,7 +39,10 @@ K = TypeVar("K", str, int)
 
 
 def _reach(root: str, edges: Mapping[str, Iterable[str]], seen: set[str]) -> list[str]:
-    """The unseen nodes that can be reached from `root`, each after all that it leads to (no recursion)."""
+    """The unseen nodes that can be reached from `root`, each after all that it leads to.
+
+    Without recursion, as a chain of changes can be longer than Python's stack is deep.
+    """
     finished: list[str] = []
     work = [(root, iter(edges[root]))]
     seen.add(root)
