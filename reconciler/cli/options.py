@@ -242,9 +242,16 @@ def parse(argv: Sequence[str]) -> Options:
     """
     # A bare --sandbox must not swallow the command that follows it.
     words = [f"--sandbox={SANDBOX_FILE}" if word == "--sandbox" else word for word in argv]
-    # First the options of all commands are taken out, wherever they stand. The parsers of the commands know them too,
+    # First the options of all commands are taken out, wherever they stand. The parsers of the commands know them all,
     # without defaults that would overwrite them, so that every help shows them.
     found, rest = _of_all(defaults=True).parse_known_args(words)
+    # Then the command's own, since argparse takes no more names after an option: `psk rotate --auto-approve lon-a`.
+    at = next((number for number, word in enumerate(rest, 1) if word in COMMANDS), 0)
+    own = _Parser(prog=f"reconciler {rest[at - 1]}" if at else "reconciler", add_help=False, allow_abbrev=False)
+    for field, option in TABLE.items():
+        if at and rest[at - 1] in option.on and flags_of(field):
+            _add(own.add_argument, field, option, Options._field_defaults[field])
+    rest = [*rest[:at], *own.parse_known_args(rest[at:], found)[1]]
     shown = [_of_all(defaults=False)]
     parser = _Parser(
         prog="reconciler",
@@ -262,7 +269,8 @@ def parse(argv: Sequence[str]) -> Options:
         )
         for field, option in TABLE.items():
             if meant and name in option.on:
-                _add(command.add_argument, field, option, Options._field_defaults[field])
+                default = argparse.SUPPRESS if flags_of(field) else Options._field_defaults[field]
+                _add(command.add_argument, field, option, default)
     parser.parse_args(rest, found)
     values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in vars(found).items()}
     options = Options(**values)

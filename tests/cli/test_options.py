@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from reconciler import __version__
+from reconciler.cli.options import parse
 from tests.cli.world import ID, OTHER_ID, TOKEN, World, tunnel
 
 COMMANDS = {
@@ -159,6 +160,21 @@ USAGE = [
     ["--dir=", "plan"],
     ["simulate", "--state", ""],
 ]
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        "psk set t001 t002 --auto-approve",
+        "psk set --auto-approve t001 t002",
+        "psk set t001 --auto-approve t002",
+        "psk --auto-approve set --dir tunnels t001 -v t002",
+        "psk set --auto-approve -- t001 t002",
+    ],
+)
+def test_names_may_stand_on_both_sides_of_options(argv: str) -> None:
+    found = parse(argv.split())
+    assert (found.action, found.names, found.auto_approve) == ("set", ("t001", "t002"), True)
 
 
 @pytest.mark.parametrize("argv", ["render missing", "drift --previous missing", "plan --live missing"])
