@@ -211,8 +211,8 @@ def _names(names: list[str] | None, places: list[Location]) -> dict[str, Locatio
 
 
 def written(defaults: Defaults | None) -> dict[str, Any]:
-    """What a mapping of settings says, in the API's nested form; None where it says null."""
-    return defaults.model_dump(exclude_unset=True) if defaults else {}
+    """What a mapping of settings says, in the API's nested form; None where it says null. Where a key is, is none."""
+    return defaults.model_dump(exclude_unset=True, exclude={"psk"}) if defaults else {}
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
