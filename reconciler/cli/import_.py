@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from reconciler.cli.clash import refuse_files
@@ -92,9 +91,9 @@ def _without_imported(tree: Tree) -> Tree:
 
     def rest(files: AccountFiles) -> AccountFiles:
         old = {str(path) for path in _imported(files)}
-        return replace(files, files=tuple(f for f in files.files if f.path not in old))
+        return files._replace(files=tuple(f for f in files.files if f.path not in old))
 
-    return replace(tree, accounts=tuple(rest(a) for a in tree.accounts))
+    return tree._replace(accounts=tuple(rest(a) for a in tree.accounts))
 
 
 def _imported(files: AccountFiles) -> list[Path]:
@@ -117,7 +116,7 @@ def _write(ctx: Context, desired: Desired, files: AccountFiles, live: Live) -> A
             raise Halt("error", (added,))
         account_file = added
     texts = {folder / ("imported.yaml" if i == 0 else f"imported-{i + 1}.yaml"): t for i, t in enumerate(found.texts)}
-    _require_valid(ctx, replace(files, files=beside), texts, account_file)
+    _require_valid(ctx, files._replace(files=beside), texts, account_file)
     for path, text in texts.items():
         replace_file(path, text, private=True)
     for path in old:
@@ -138,7 +137,7 @@ def _require_valid(ctx: Context, files: AccountFiles, texts: Mapping[Path, str],
     if account_file is not None:
         own = SourceFile(str(Path(files.folder) / "account.yaml"), account_file.encode())
     sources = (*files.files, *(SourceFile(str(path), text.encode()) for path, text in texts.items()))
-    tree = Tree((replace(files, account_file=own, files=sources, unread=()),), ())
+    tree = Tree((files._replace(account_file=own, files=sources, unread=()),), ())
     found = load(tree, ctx.now().date())
     if has_errors(found.diagnostics):
         raise Halt("invalid", [d for d in found.diagnostics if d.severity == "error"])

@@ -9,7 +9,7 @@ import os
 import re
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -138,7 +138,7 @@ def _laid_out(git: _Git, blobs: list[_Blob], root: Path) -> Tree:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(contents.get(blob, b""))
         tree = read_tree(folder, shown_root=root)
-    return replace(tree, diagnostics=in_order([*tree.diagnostics, *links]))
+    return tree._replace(diagnostics=in_order([*tree.diagnostics, *links]))
 
 
 def _contents(git: _Git, files: list[_Blob]) -> list[bytes]:

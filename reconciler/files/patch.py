@@ -9,7 +9,7 @@ read back as it should is left out with the reason.
 import posixpath
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -257,7 +257,7 @@ def _prove(files: AccountFiles, desired: Desired, today: date, drafts: list[_Dra
     """
     texts = {draft.file.path: draft.text.encode() for draft in drafts}
     sources = tuple(SourceFile(f.path, texts.get(f.path, f.data)) for f in files.files)
-    loaded = load(Tree((replace(files, files=sources, unread=()),), ()), today)
+    loaded = load(Tree((files._replace(files=sources, unread=()),), ()), today)
     parts = {part.ref: part for draft in drafts for part in draft.parts}
     wrong: dict[str, str] = {}
     # By file: where its tunnels begin and which change each is of. Made when there is an error, which is rare.

@@ -48,8 +48,7 @@ class SourceFile:
     data: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class AccountFiles:
+class AccountFiles(NamedTuple):
     """An account's files.
 
     Attributes:
@@ -74,8 +73,7 @@ class Unread(NamedTuple):
     absolute: str
 
 
-@dataclass(frozen=True, slots=True)
-class Tree:
+class Tree(NamedTuple):
     """All accounts sorted by name, and everything wrong with how the files are laid out."""
 
     accounts: tuple[AccountFiles, ...]

@@ -5,8 +5,8 @@ never rounded to `applied` or `failed`, because what a person should do next dif
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from reconciler.model.problems import Problem
 
@@ -20,8 +20,7 @@ class Result(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """A result and, unless it is applied, why."""
 
     result: Result

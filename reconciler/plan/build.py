@@ -6,7 +6,7 @@ show that what is done is what was approved, though files and tunnels were read 
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from hashlib import sha256
 from types import MappingProxyType
 from typing import Any
@@ -132,7 +132,7 @@ def remaining(plan: Plan, live_now: Live) -> tuple[Change, ...]:
 
     A renamed tunnel still belongs to the plan's target when only its old name matched.
     """
-    owned = scope(plan.desired, live_now, replace(plan.options, target=None))
+    owned = scope(plan.desired, live_now, plan.options._replace(target=None))
     ids = {c.ref for c in plan.changes}
 
     def selected(pair: Pair) -> bool:

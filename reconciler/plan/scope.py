@@ -7,7 +7,7 @@ ignore rule for it wins over both. What is settled here to be left alone is in n
 
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from fnmatch import fnmatchcase
 from typing import Annotated, NamedTuple
@@ -19,8 +19,7 @@ from reconciler.model.document import says_nothing
 from reconciler.model.live import Live, LiveTunnel
 
 
-@dataclass(frozen=True, slots=True)
-class PlanOptions:
+class PlanOptions(NamedTuple):
     """What the caller of plan and apply may choose.
 
     Attributes:
@@ -72,8 +71,7 @@ class LeftAlone:
     ] = None
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(NamedTuple):
     """Who owns what in one account.
 
     Attributes:
@@ -193,8 +191,7 @@ def _set_apart(found: Scope, options: PlanOptions) -> Scope:
     surplus = [t for t in found.surplus if t.unreadable and not options.no_delete]
     apart = sorted((*declared, *surplus), key=lambda t: t.name)
     ids = {t.id for t in apart}
-    return replace(
-        found,
+    return found._replace(
         pairs=tuple(p for p in found.pairs if p.live is None or p.live.id not in ids),
         surplus=tuple(t for t in found.surplus if t.id not in ids),
         unreadable=tuple(LeftAlone(t.name, f"it can't be read: {t.unreadable}", t.id) for t in apart),

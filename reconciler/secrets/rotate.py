@@ -13,7 +13,6 @@ Keys that Cloudflare makes can't be stored first: `made` tells their story.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 
 from reconciler.api.call import Answered, problem_of
 from reconciler.engine.listing import read_list
@@ -98,7 +97,7 @@ def make_missing(targets: Sequence[Declared]) -> KeySteps:
     for name in (t.name for t in targets if t.name not in verdicts):
         pending = yield from hold(name, make=False)
         if isinstance(pending, Verdict):
-            verdicts[name] = replace(pending, result=Result.SKIPPED)
+            verdicts[name] = pending._replace(result=Result.SKIPPED)
         elif pending or live[name].key_generated_on is not None:
             message = "Somebody else has had Cloudflare make a key for it, or has one pending in its sink"
             remedy = f"If its sink does not get it: {psk_command('rotate', name)}"
