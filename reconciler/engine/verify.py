@@ -33,11 +33,9 @@ def verify(run: Run) -> Conversation[tuple[Change, ...] | None]:
     Returns:
         What still differs, or None when no trusted list could be had.
     """
+    waits = [*PATIENCE]  # when none is left, the list counts, whatever it shows
     doubtful = True  # until a second list confirms what answers did not say
-    for wait in (*PATIENCE, None):  # None: the last reading counts, whatever it shows
-        live = yield from run.observe()
-        if live is None:
-            return None
+    while (live := (yield from run.observe())) is not None:
         left = remaining(run.plan, live)
         if not left and doubtful and any(v != APPLIED for v in run.verdicts.values()):
             doubtful = False
@@ -45,12 +43,12 @@ def verify(run: Run) -> Conversation[tuple[Change, ...] | None]:
             continue
         ours = _origins(run, left)
         names = live.by_name().keys()
-        if wait is None or not any(_may_lag(run, change, live, names) for change, _ in ours):
+        if not waits or not any(_may_lag(run, change, live, names) for change, _ in ours):
             _correct(run, live, {change.ref: one for change, one in ours})
             # A create under another name is one difference and not two: the tunnel that is there is not surplus.
             renamed = {t.id for c in left if (t := _renamed(run, c, live))}
             return tuple(c for c in left if c.id not in renamed)
-        yield Pause(wait, "until the list shows what was written")
+        yield Pause(waits.pop(0), "until the list shows what was written")
     return None
 
 

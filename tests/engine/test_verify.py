@@ -2,8 +2,9 @@
 
 import pytest
 
+from reconciler.api.call import Answered, ApiError, Refused, Verb
 from tests.build import ACCOUNT_ID, desired, tunnel
-from tests.engine.harness import World
+from tests.engine.harness import World, results
 from tests.strangers import foreign_delete, foreign_edit
 
 REMEDY = "Run apply again; if it stays so, somebody else changes it or the server does not keep what it is sent."
@@ -28,6 +29,15 @@ def test_what_no_list_shows_has_not_converged_and_is_waited_for_thirty_seconds(d
     assert (verdict.problem.message, verdict.problem.remedy) == (message, REMEDY)
     assert [c.ref for c in ended.left] == [key]
     assert world.pauses == [1.0, 2.0, 4.0, 8.0, 15.0]
+
+
+def test_the_list_that_is_read_last_is_confirmed_too_when_an_answer_said_something_else():
+    world = World("a", "b")
+    world.after = {(Verb.DELETE, 0): Refused(400, (ApiError("1", "no"),))}
+    world.instead = {(Verb.LIST, number): Answered(live=world.live()) for number in range(5)}
+    ended = world.apply(desired(tunnel("a", description="x")))
+    assert (results(ended), ended.left) == (["applied", "applied"], ())
+    assert world.pauses == [1.0, 2.0, 4.0, 8.0, 15.0, 5.0]
 
 
 def test_an_updated_tunnel_that_somebody_deletes_before_the_list_has_not_converged():
