@@ -174,7 +174,8 @@ def compare(before: Settings, after: Settings) -> tuple[set[str], Items, Items]:
     """
     from deepdiff import DeepDiff
 
-    lists = {path for path, value in (*before.items(), *after.items()) if isinstance(value, tuple)}
+    settings = (*before.items(), *after.items())
+    lists = {path for path, value in settings if isinstance(value, tuple) and before.get(path) != after.get(path)}
     # Without the threshold, deepdiff calls two tunnels with few settings in common one single difference.
     found = DeepDiff(_comparable(before, lists), _comparable(after, lists), threshold_to_diff_deeper=0, view="tree")
     differing: set[str] = set()
@@ -192,12 +193,13 @@ def compare(before: Settings, after: Settings) -> tuple[set[str], Items, Items]:
 
 
 def _comparable(settings: Settings, lists: Iterable[str]) -> dict[str, object]:
-    """What deepdiff compares: lists as sets, since their order means nothing, and every text as one line.
+    """What deepdiff compares: lists that differ as sets, since their order means nothing, and all else as one line.
 
-    In a text of many lines it would look for the lines that differ, for seconds when there are thousands.
+    In a text of many lines it would look for the lines that differ, for seconds when there are thousands, and in lists
+    that are equal for items.
     """
-    scalars = {path: repr(value) if isinstance(value, str) else value for path, value in settings.items()}
-    return {**scalars, **{path: set(settings.get(path, ())) for path in lists}}  # type: ignore[arg-type]
+    whole = {path: repr(value) for path, value in settings.items()}
+    return {**whole, **{path: set(settings.get(path, ())) for path in lists}}  # type: ignore[arg-type]
 
 
 def _field_changes(
