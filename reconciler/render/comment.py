@@ -30,7 +30,7 @@ def emoji(report: Report) -> str:
         return "❌"
     if report.outcome == "blocked" or (report.command == "plan" and report.summary.delete):
         return "🔴"
-    changed = any(account.changes or account.keys for account in report.accounts)
+    changed = any(account.changes or account.keys or account.held_back for account in report.accounts)
     return "🟡" if report.outcome == "changes" or (changed and report.command == "plan") else "✅"
 
 
@@ -39,7 +39,7 @@ def _sentence(report: Report) -> str:
     if report.command == "plan" and report.outcome in {"ok", "changes", "blocked", "rejected"}:
         changed = any(report.summary.planned.values())
         counts = to_do(report.summary).replace(", ", " · ") if changed else "no changes"
-        counts = " · ".join([counts, *key_counts(report)])
+        counts = " · ".join([counts, *key_counts(report), *words.held_back(report.accounts)])
         stopped = {"blocked": " · blocked", "rejected": " · refused by Cloudflare"}
         return f"plan: {counts}{stopped.get(report.outcome, '')}"
     head, _, rest = sentence.partition(": ")
@@ -110,6 +110,15 @@ def _dangers(report: Report) -> Iterator[str]:
     for what, found in words.dangers(report):
         names = ", ".join(few(found, tunnel, _NAMES))
         yield f"**{what} {words.count(len(found), 'tunnel')}**: {names}"
+
+
+def held_back(report: Report) -> str:
+    """What this run leaves out."""
+
+    def line(told: str, names: list[str]) -> str:
+        return f"- **{told}**: {', '.join(few(names, lambda name: clipped(name, safe.markdown_code, 100), _NAMES))}"
+
+    return "\n".join(line(told, names) for told, names in words.held_back(report.accounts).items())
 
 
 def _failure(change: ChangeReport, link: str | None) -> str:

@@ -14,7 +14,7 @@ from reconciler.model import problems
 from reconciler.model.problems import MORE, NO_KEY
 from reconciler.model.psk import KeyStatus
 from reconciler.model.verdict import Result
-from reconciler.render.words import count, is_drift
+from reconciler.render.words import count, held_back, is_drift
 from reconciler.report.values import Report, Summary
 
 _FAILED = frozenset({"error", "auth", "invalid", "usage", "internal"})
@@ -77,8 +77,14 @@ def _plan(report: Report) -> str:
         if any(found.code == "unmatched-target" for found in report.diagnostics):
             return "No changes: --target matches no tunnel."
         keys = ", ".join(key_counts(report))
-        return f"No changes, but {keys}." if keys else "No changes. Live tunnels match the files."
-    return f"Plan: {', '.join([to_do(report.summary), *key_counts(report)])}."
+        nothing = _and_held_back(report, f"No changes, but {keys}" if keys else "No changes")
+        return "No changes. Live tunnels match the files." if nothing == "No changes" else f"{nothing}."
+    return f"Plan: {_and_held_back(report, ', '.join([to_do(report.summary), *key_counts(report)]))}."
+
+
+def _and_held_back(report: Report, counts: str) -> str:
+    """`…; 3 deletes held back (--no-delete)`: with something left out, live tunnels don't match the files."""
+    return "; ".join([counts, *held_back(report.accounts)])
 
 
 def to_do(summary: Summary) -> str:
@@ -113,7 +119,7 @@ def _applied(report: Report) -> str:
 def _done(report: Report) -> str:
     """`2 created, 3 updated, 1 deleted`, how many changes ended otherwise, and what there is to say of keys."""
     counts = [f"{number:,} {word}" for word, number in done_counts(report).items()]
-    return ", ".join([*counts, *key_counts(report)])
+    return _and_held_back(report, ", ".join([*counts, *key_counts(report)]))
 
 
 def done_counts(report: Report) -> dict[str, int]:

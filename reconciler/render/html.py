@@ -94,7 +94,9 @@ def _tone(report: Report) -> str:
         return "good"
     if report.command == "plan" and report.summary.delete:
         return "bad"
-    return "warn" if any(account.changes or account.keys for account in report.accounts) else "good"
+    return (
+        "warn" if any(account.changes or account.keys or account.held_back for account in report.accounts) else "good"
+    )
 
 
 def _facts(report: Report) -> Iterator[tuple[str, str]]:
@@ -114,6 +116,8 @@ def _dangers(report: Report) -> Iterator[str]:
     for what, changes in words.dangers(report):
         names = words.named([change.name for change in changes], _NAMES)
         yield f"{what} {words.count(len(changes), 'tunnel')}: {names}."
+    for told, left_out in words.held_back(report.accounts).items():
+        yield f"{told}: {', '.join(left_out)}."
 
 
 def _numbers(report: Report) -> dict[str, int]:

@@ -37,7 +37,7 @@ def markdown(report: Report, *, budget: int = BUDGET) -> str:
     says what was left out.
     """
     head = [comment.title(report), comment.context(report), comment.caution(report), comment.diagnostics(report)]
-    head += [comment.server_check(report), comment.notes(report)]
+    head += [comment.server_check(report), comment.held_back(report), comment.notes(report)]
     tail = [comment.footer(report)]
     room = budget - _RESERVE - sum(size(part) + 2 for part in head + tail)
     body = _Droppable(report, room)

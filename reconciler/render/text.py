@@ -299,6 +299,8 @@ def _keys(keys: tuple[KeyStatus, ...], paint: Paint) -> Iterator[str]:
 
 def _left(account: AccountReport, command: str, paint: Paint) -> Iterator[str]:
     """Counts of what is left alone; by name in a drift report, and always what was not checked."""
+    for told, names in words.held_back([account]).items():
+        yield f"  {paint(f'{told}:', 'yellow')} {', '.join(map(terminal, names))}"
     counts = words.left_counts(account)
     if counts:
         yield f"  Left alone: {counts}."

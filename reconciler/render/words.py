@@ -188,6 +188,15 @@ def resolved(item: Resolved) -> str:
     return f"{item.name}: was {item.drift_class}{since}"
 
 
+def held_back(accounts: Iterable[AccountReport]) -> dict[str, list[str]]:
+    """`3 deletes held back (--no-delete)`, of each action and reason, to the names of the tunnels."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for account in accounts:
+        for held in account.held_back:
+            found.setdefault((held.action, held.reason), []).append(held.name)
+    return {f"{count(len(names), action)} held back ({why})": names for (action, why), names in found.items()}
+
+
 def left_counts(*accounts: AccountReport) -> str:
     """`2 unmanaged, 1 ignored, 1 not checked`, or nothing."""
     kinds = {

@@ -20,7 +20,7 @@ from reconciler.model.verdict import APPLIED, Result, Verdict
 from reconciler.plan.diff import Action
 from reconciler.plan.scope import LeftAlone
 from reconciler.report.outcome import Outcome, worst
-from reconciler.report.values import AccountReport, ChangeReport, Report, Summary, diagnostic_report
+from reconciler.report.values import AccountReport, ChangeReport, HeldBack, Report, Summary, diagnostic_report
 
 if TYPE_CHECKING:  # validate plans nothing, and a plan needs no engine
     from reconciler.api.call import Ambiguous, Denied, NotSent, Refused
@@ -91,8 +91,6 @@ def planned(plan: "Plan", outcome: Outcome, unreadable: tuple[LeftAlone, ...] | 
     """
     account, tunnels = plan.desired.account, plan.desired.tunnels
     unreadable = plan.unreadable if unreadable is None else unreadable
-    held_back = ", ".join(c.name for c in plan.held_back)
-    held_back_notes = [f"--no-delete leaves these out: {held_back}."] if held_back else []
     return AccountReport(
         account=account.name,
         account_id=account.account_id,
@@ -101,11 +99,12 @@ def planned(plan: "Plan", outcome: Outcome, unreadable: tuple[LeftAlone, ...] | 
         api_calls=dict(plan.api_calls),
         guards=plan.guards,
         changes=tuple(change_report(c) for c in plan.changes),
+        held_back=tuple(HeldBack(action=c.action, name=c.name, reason="--no-delete") for c in plan.held_back),
         unmanaged=plan.unmanaged,
         ignored=plan.ignored,
         not_checked=unreadable,
         keys=tuple(key_report(tunnels[name], Verdict(Result.UNKNOWN, why)) for name, why in plan.doubts.items()),
-        notes=(*plan.notes, *held_back_notes),
+        notes=plan.notes,
         error=_unreadable(unreadable),
         paused=account.paused,
         total=len(plan.live.tunnels),
@@ -175,7 +174,7 @@ def applied(plan: "Plan", ended: "Applied") -> AccountReport:
     report = planned(plan, _applied_outcome(ended), ended.unreadable)
     notes = (*report.notes, *ended.notes, *_strangers(plan, ended))
     problem = _stop_problem(ended.stop, plan.desired.account) if ended.stop is not None else report.error
-    changes = applied_reports(plan.changes, ended.verdicts, plan.held_back)
+    changes = applied_reports(plan.changes, ended.verdicts)
     return report.model_copy(update={"changes": changes, "notes": notes, "error": problem})
 
 
@@ -257,9 +256,8 @@ def with_diagnostics(report: Report, found: Iterable[Diagnostic], outcome: Outco
 
 
 def _summary_of(accounts: Sequence[AccountReport]) -> Summary:
-    """Counts over all accounts; deletes that `--no-delete` left out (`applied_reports`) are not counted."""
-    changes = [c for a in accounts for c in a.changes if c.error is None or c.error.code != "no-delete"]
-    actions = Counter(change.action for change in changes)
+    """Counts over all accounts."""
+    actions = Counter(change.action for account in accounts for change in account.changes)
     return Summary(
         create=actions[Action.CREATE],
         update=actions[Action.UPDATE],
@@ -315,12 +313,8 @@ def checked_reports(changes: tuple["Change", ...], checked: "Checked") -> tuple[
     return tuple(out)
 
 
-def applied_reports(
-    changes: tuple["Change", ...], verdicts: Mapping[str, Verdict], held_back: tuple["Change", ...]
-) -> tuple[ChangeReport, ...]:
-    """Changes with how they ended, and the deletes that `--no-delete` left out."""
+def applied_reports(changes: tuple["Change", ...], verdicts: Mapping[str, Verdict]) -> tuple[ChangeReport, ...]:
+    """Changes with how they ended."""
     not_sent = Verdict(Result.SKIPPED, Problem("not-sent", "it was not sent"))
-    withheld = Verdict(Result.SKIPPED, Problem("no-delete", "--no-delete leaves deletes out"))
     done = [change_report(c, verdicts.get(c.ref, not_sent)) for c in changes]
-    left = [change_report(c, withheld) for c in held_back]
-    return tuple(sorted((*done, *left), key=lambda c: (c.name, c.action)))
+    return tuple(sorted(done, key=lambda c: (c.name, c.action)))

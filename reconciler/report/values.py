@@ -133,6 +133,15 @@ class ChangeReport(Value):
     modified_on: Annotated[str | None, _in("drift", "When the live tunnel last changed, says Cloudflare")] = None
 
 
+class HeldBack(Value):
+    """A change that a run leaves out, though the files ask for it."""
+
+    action: Annotated[Action, _about("What a run that does not leave it out does")]
+    name: Annotated[str, _about("The tunnel's name")]
+    reason: Annotated[Literal["--no-delete"], _about("Why it is left out")]
+    opens: Annotated[str | None, _about("When it may be carried out (UTC); null when no time is set for it")] = None
+
+
 class WaysOut(Value):
     """Both ways to end drift."""
 
@@ -166,6 +175,7 @@ class AccountReport(Value):
     ] = {}
     guards: Annotated[tuple[Guard, ...], _about("What blocks it")] = ()
     changes: Annotated[tuple[ChangeReport, ...], _about("The plan, or the differences of `drift`")] = ()
+    held_back: Annotated[tuple[HeldBack, ...], _when_set("What this run leaves out though the files ask for it")] = ()
     unmanaged: Annotated[tuple[LeftAlone, ...], _about("Live tunnels that no file declares and that stay")] = ()
     ignored: Annotated[tuple[LeftAlone, ...], _about("What `ignore` leaves alone")] = ()
     not_checked: Annotated[tuple[LeftAlone, ...], _about("What could not be compared")] = ()

@@ -193,9 +193,24 @@ def test_deletes_can_be_left_out(world: World) -> None:
     ran = world.run("apply", "--auto-approve", "--no-delete", "-o", "json")
     assert ran.code == 0
     assert ran.json["summary"]["delete"] == 0
-    assert {c["outcome"] for c in ran.account["changes"] if c["action"] == "delete"} == {"skipped"}
+    assert [c["name"] for c in ran.account["changes"]] == ["t000"]
+    assert [c["name"] for c in ran.account["held_back"]] == ["t001", "t002", "t003", "t004", "t005"]
     assert world.calls == ["GET", "PUT", "GET"]
     assert len(world.names()) == 6
+
+
+def test_a_plan_says_what_it_leaves_out(world: World) -> None:
+    world.live(tunnel(1), tunnel(2), tunnel(3))
+    world.declare(tunnel(1))
+    ran = world.run("plan", "--no-delete", "--detailed-exitcode", "-o", "text", "-o", "json=plan.json")
+    assert ran.code == 0
+    assert ran.out == (
+        "Account prod\n\n  2 deletes held back (--no-delete): t002, t003\n\n"
+        "No changes; 2 deletes held back (--no-delete).\n"
+    )
+    assert world.run("render", "plan.json", "-o", "github").out == (
+        "::notice title=Verdict::No changes; 2 deletes held back (--no-delete).\n"
+    )
 
 
 def test_a_target_prunes_nothing_else(world: World) -> None:

@@ -15,6 +15,7 @@ from reconciler.report.values import (
     AccountReport,
     ChangeReport,
     DiagnosticReport,
+    HeldBack,
     Report,
     Resolved,
     TokenSource,
@@ -139,6 +140,24 @@ NO_CHANGES = Report(
     sandbox=False,
     summary=counted(unchanged=12),
     accounts=(account(api_calls={"list": 1}, unchanged=12),),
+    diagnostics=(),
+    context=CONTEXT,
+)
+
+HELD_BACK = Report(
+    command="plan",
+    outcome="ok",
+    sandbox=False,
+    summary=counted(unchanged=12),
+    accounts=(
+        account(
+            api_calls={"list": 1},
+            unchanged=12,
+            held_back=tuple(
+                HeldBack(action="delete", name=name, reason="--no-delete") for name in ("cf-1", "old-site", "xi <1>")
+            ),
+        ),
+    ),
     diagnostics=(),
     context=CONTEXT,
 )
@@ -434,6 +453,7 @@ PSK = Report(
 SAMPLES = {
     "plan": PLAN,
     "no-changes": NO_CHANGES,
+    "held-back": HELD_BACK,
     "blocked": BLOCKED,
     "partial": PARTIAL,
     "drift": DRIFT,

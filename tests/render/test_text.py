@@ -13,6 +13,7 @@ from tests.render.samples import (
     ACCOUNTS,
     BLOCKED,
     DRIFT,
+    HELD_BACK,
     INVALID,
     LON_A,
     NO_CHANGES,
@@ -31,6 +32,16 @@ from tests.render.test_safe import workflow_command
     [
         (PLAN, "Plan: 1 to create, 2 to update, 1 to delete."),
         (NO_CHANGES, "No changes. Live tunnels match the files."),
+        (HELD_BACK, "No changes; 3 deletes held back (--no-delete)."),
+        (replace(HELD_BACK, command="apply"), "No changes; 3 deletes held back (--no-delete)."),
+        (
+            replace(HELD_BACK, accounts=(*HELD_BACK.accounts, *PLAN.accounts), summary=PLAN.summary),
+            "Plan: 1 to create, 2 to update, 1 to delete; 3 deletes held back (--no-delete).",
+        ),
+        (
+            replace(PLAN, command="apply", accounts=(*HELD_BACK.accounts, *PLAN.accounts)),
+            "Apply complete: 0 created, 0 updated, 0 deleted; 3 deletes held back (--no-delete).",
+        ),
         (BLOCKED, "Plan: 0 to create, 0 to update, 2 to delete."),
         (PARTIAL, "Apply incomplete: 0 created, 1 updated, 0 deleted, 1 failed, 1 skipped, 1 unknown."),
         (INVALID, "Invalid: 2 errors, 1 warning."),

@@ -103,7 +103,8 @@ def test_deletes_that_are_left_out_are_reported_and_not_counted():
     found = plan(desired("a"), live(raw("a", description="x"), "b"), no_delete=True)
     report = report_of("apply", [applied(found, ended(found, APPLIED))])
     assert {k: getattr(report.summary, k) for k in ("update", "delete")} == {"update": 1, "delete": 0}
-    assert [(c.name, c.outcome) for c in report.accounts[0].changes] == [("a", "applied"), ("b", "skipped")]
+    assert [(c.name, c.outcome) for c in report.accounts[0].changes] == [("a", "applied")]
+    assert [(c.action, c.name, c.reason) for c in report.accounts[0].held_back] == [("delete", "b", "--no-delete")]
 
 
 def test_anything_written_and_anything_wrong_is_partial():
