@@ -62,8 +62,8 @@ def label(change: ChangeReport) -> str:
 
 
 def by_impact(changes: Iterable[ChangeReport]) -> list[ChangeReport]:
-    """What can interrupt traffic first, otherwise in the plan's order."""
-    return sorted(changes, key=lambda change: change.impact != "traffic")
+    """Deletes first, then what can interrupt traffic, otherwise in the plan's order."""
+    return sorted(changes, key=lambda change: (change.action != "delete", change.impact != "traffic"))
 
 
 def by_severity(changes: Iterable[ChangeReport]) -> list[ChangeReport]:

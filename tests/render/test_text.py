@@ -4,7 +4,7 @@ import pytest
 
 from reconciler.model.problems import Location, Part, error, warning
 from reconciler.plan.diff import FieldChange
-from reconciler.render import Format, render
+from reconciler.render import Format, render, words
 from reconciler.render.text import columns
 from reconciler.render.words import moment
 from reconciler.report.values import Report
@@ -102,9 +102,9 @@ def test_nothing_changes_is_one_line() -> None:
     assert render(NO_CHANGES, "text") == "No changes. Live tunnels match the files.\n"
 
 
-def test_impact_on_traffic_comes_first() -> None:
-    shown = render(PLAN, "text")
-    assert shown.index("lon-b") < shown.index("lon-a")
+def test_deletes_come_first_then_impact_on_traffic() -> None:
+    changes = words.by_impact(PLAN.accounts[0].changes)
+    assert [change.name for change in changes] == ["old-site", "lon-b", "par-a", "lon-a"]
 
 
 LINE = (Part("- {name: a long name, "), Part("pks", shown=False, name="pks"), Part(": "))
