@@ -10,6 +10,7 @@ IMPOSSIBLE = [
     ({"replay_protection": "yes"}, "replay_protection is a string"),
     ({"automatic_return_routing": 1}, "automatic_return_routing is a number"),
     ({"health_check": []}, "health_check is a list"),
+    ({"bgp": {"customer_asn": [], "md5_key": "x"}}, "bgp.customer_asn is a list"),
     ({"health_check": {"enabled": "on"}}, "health_check.enabled is a string"),
     ({"health_check": {"rate": True}}, "health_check.rate is a boolean"),
     ({"health_check": {"target": 5}}, "health_check.target is a number"),
