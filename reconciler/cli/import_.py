@@ -1,7 +1,14 @@
-"""`reconciler import`: writes YAML for what is live, so that a plan right after is empty."""
+"""`reconciler import`: writes YAML for what is live, so that a plan right after is empty.
 
+Its own files begin with a marker. Only such files, in the account's folder itself, are written anew with `--force`, and
+those that are no longer needed are removed: they would declare tunnels twice. What somebody moved below a folder, or
+took the marker from, is theirs, and what it declares is not imported again.
+"""
+
+import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from reconciler.cli.clash import refuse_files
@@ -12,19 +19,21 @@ from reconciler.cli.named import replace_file
 from reconciler.cli.options import UsageError
 from reconciler.cli.planning import live_tunnels, side_by_side
 from reconciler.files.dump import Dumped, account_text, add_ignores, dump
+from reconciler.files.layout import MARKER, Layout
 from reconciler.files.load import load
-from reconciler.files.tree import AccountFiles, SourceFile, Tree, read_tree
+from reconciler.files.tree import AccountFiles, SourceFile, Tree, is_read, read_regular, read_tree
 from reconciler.model.checks import ACCOUNT_ID
 from reconciler.model.desired import Account, Desired
 from reconciler.model.live import Live
 from reconciler.model.problems import Diagnostic, Location, has_errors
+from reconciler.model.settings import Settings
 from reconciler.report.make import unread
 from reconciler.report.values import AccountReport, Report
 
-_IMPORTED = re.compile(r"imported(-\d+)?\.yaml")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _ONLY_WHEN_EMPTY = frozenset({"no-tunnel-file", "no-account"})
 """Codes of what is wrong with an account only until something is imported."""
+_LISTED = 3
 
 
 def run(ctx: Context) -> Report:
@@ -36,8 +45,9 @@ def run(ctx: Context) -> Report:
     for _, files in targets:
         existing = _imported(files)
         if existing and not ctx.options.force:
-            summary = f"{existing[0]} exists already; nothing was written"
-            raise halt("error", "file-exists", summary, "Add --force to overwrite it.")
+            summary = f"{existing[0]} was written by an earlier import; nothing was written"
+            remedy = "Add --force to write the files of that import anew. What was changed in them is lost then."
+            raise halt("error", "file-exists", summary, remedy)
     with Clients(ctx, [desired.account for desired, _ in targets]) as clients:
         lives = side_by_side(ctx, targets, lambda t: live_tunnels(clients, t[0].account))
     accounts: list[AccountReport] = []
@@ -65,9 +75,14 @@ def _new_account(ctx: Context, root: Path, tree: Tree, account_id: str) -> tuple
             raise UsageError(f"account {other.name!r} has this --account-id already: import it with --account alone")
     if any(Path(a.folder) == root for a in tree.accounts):
         raise UsageError(f"{root} is the folder of an account, and no account can lie below another")
-    folder = str(root / name)
+    folder = root / name
+    files = AccountFiles(name, str(folder), None, ())
+    others = {p for p in folder.rglob("*") if is_read(p.relative_to(root).parts)} - {*_imported(files)}
+    if others:
+        summary = f"{min(others)} exists already, and would belong to the new account; nothing was written"
+        raise halt("error", "file-exists", summary, "Move it away, or give the account another name.")
     account = Account(name, account_id, prune=False, location=Location(f"{folder}/account.yaml"))
-    return Desired(account, {}), AccountFiles(name, folder, None, ())
+    return Desired(account, {}), files
 
 
 def _known_accounts(ctx: Context, tree: Tree) -> list[tuple[Desired, AccountFiles]]:
@@ -97,7 +112,13 @@ def _without_imported(tree: Tree) -> Tree:
 
 
 def _imported(files: AccountFiles) -> list[Path]:
-    return sorted(p for p in Path(files.folder).glob("imported*.yaml") if _IMPORTED.fullmatch(p.name))
+    """The files that an import wrote."""
+    found = []
+    for path in Path(files.folder).glob("*.yaml"):
+        with suppress(OSError):  # a link or a pipe is not ours
+            if read_regular(str(path)).startswith(MARKER.encode()):
+                found.append(path)
+    return sorted(found)
 
 
 def _write(ctx: Context, desired: Desired, files: AccountFiles, live: Live) -> AccountReport:
@@ -106,32 +127,47 @@ def _write(ctx: Context, desired: Desired, files: AccountFiles, live: Live) -> A
     names = live.by_name()
     # A declared rename that was not applied yet: the live tunnel still has its old name, and is declared.
     renamed = {t.renamed_from for t in desired.tunnels.values() if t.renamed_from and t.name not in names}
-    found = dump(live, files.account_file, {*desired.tunnels, *renamed}, beside)
+    taken = {path.name.lower() for path in folder.glob("*") if path not in old}
+    layout = Layout(ctx.options.split == "prefix", taken, _schema_line(ctx, folder, "tunnels"))
+    found = dump(live, files.account_file, {*desired.tunnels, *renamed}, beside, layout)
     account_file: str | None = None  # it stays as it is
     if files.account_file is None:
-        account_file = account_text(desired.account.account_id, found.ignored)
+        head = _schema_line(ctx, folder, "account")
+        account_file = account_text(desired.account.account_id, found.ignored, found.defaults, head)
     elif found.ignored:
         added = add_ignores(files.account_file, found.ignored)
         if isinstance(added, Diagnostic):
             raise Halt("error", (added,))
         account_file = added
-    texts = {folder / ("imported.yaml" if i == 0 else f"imported-{i + 1}.yaml"): t for i, t in enumerate(found.texts)}
-    _require_valid(ctx, files._replace(files=beside), texts, account_file)
+    texts = {folder / name: text for name, text in found.files.items()}
+    _prove(ctx, files._replace(files=beside), texts, account_file, {name: names[name].settings for name in found.names})
     for path, text in texts.items():
         replace_file(path, text, private=True)
-    for path in old:
-        if path not in texts:  # of a larger import before; it would declare tunnels twice
-            path.unlink()
+    gone = [path for path in old if path not in texts]
+    for path in gone:
+        path.unlink()
     if account_file is not None:
         replace_file(folder / "account.yaml", account_file)
-    return _report(desired, live, [str(path) for path in texts], found)
+    return _report(desired, live, found, [*texts], gone)
 
 
-def _require_valid(ctx: Context, files: AccountFiles, texts: Mapping[Path, str], account_file: str | None) -> None:
-    """Refuse to write what would make the account's files wrong together.
+def _schema_line(ctx: Context, folder: Path, kind: str) -> str:
+    """What tells an editor which keys there are, if the schema was saved beside the root of the files."""
+    schema = Path(ctx.options.dir).absolute().parent / f"{kind}.schema.json"
+    return f"# yaml-language-server: $schema={os.path.relpath(schema, folder)}\n" if schema.is_file() else ""
+
+
+def _prove(
+    ctx: Context,
+    files: AccountFiles,
+    texts: Mapping[Path, str],
+    account_file: str | None,
+    wanted: Mapping[str, Settings],
+) -> None:
+    """Refuse to write what would make the account's files wrong together, or would not declare what is live.
 
     Raises:
-        Halt: `invalid`; nothing was written.
+        Halt: Nothing was written.
     """
     own = files.account_file
     if account_file is not None:
@@ -141,14 +177,21 @@ def _require_valid(ctx: Context, files: AccountFiles, texts: Mapping[Path, str],
     found = load(tree, ctx.now().date())
     if has_errors(found.diagnostics):
         raise Halt("invalid", [d for d in found.diagnostics if d.severity == "error"])
+    read = found.desired[0].tunnels
+    if wrong := [name for name, settings in wanted.items() if name not in read or read[name].settings != settings]:
+        summary = f"what was to be written for {wrong[0]!r} would not declare what is live; nothing was written"
+        raise halt("internal", "import", summary, "This is a bug. Please report it; --split none may get round it.")
 
 
-def _report(desired: Desired, live: Live, written: list[str], found: Dumped) -> AccountReport:
+def _report(desired: Desired, live: Live, found: Dumped, written: list[Path], gone: list[Path]) -> AccountReport:
     tunnels = live.by_name()
     keys = sum(bool(tunnels[name].settings.get("bgp.md5_key")) for name in found.names)
     warning = f"; BGP MD5 keys stand there in clear ({keys} in all), so think before you commit it" if keys else ""
     declared = f"{len(found.names)} of {len(live.tunnels)} live tunnels"
-    notes = [f"Wrote {', '.join(written)} with mode 0600, for {declared}{warning}."]
+    notes = ["Wrote no file: nothing that is live is left to declare."]
+    if written:
+        notes = [f"Wrote {_listed(written)} with mode 0600, for {declared}{warning}."]
+    notes += [f"Removed {_listed(gone)}, of an earlier import."] if gone else []
     notes += [f"Ignored, because no file can declare it: {one.name}: {one.reason}" for one in found.ignored]
     return AccountReport(
         account=desired.account.name,
@@ -158,3 +201,8 @@ def _report(desired: Desired, live: Live, written: list[str], found: Dumped) -> 
         total=len(live.tunnels),
         managed=len(desired.tunnels) + len(found.names),
     )
+
+
+def _listed(paths: list[Path]) -> str:
+    """`tunnels/prod/lon.yaml, tunnels/prod/par.yaml`, or `45 files in tunnels/prod`."""
+    return ", ".join(map(str, paths)) if len(paths) <= _LISTED else f"{len(paths)} files in {paths[0].parent}"

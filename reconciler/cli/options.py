@@ -181,7 +181,15 @@ class Options(NamedTuple):
     account_id: Annotated[
         str | None, Option("make a new account folder (with --account NAME) for this id", "ID", "import")
     ] = None
-    force: Annotated[bool, _switch("overwrite imported.yaml", "import")] = False
+    force: Annotated[bool, _switch("write the files of an earlier import anew", "import")] = False
+    split: Annotated[
+        str,
+        Option(
+            "one file per site, by what names begin with (prefix, the default), or one file (none)",
+            on="import",
+            choices=("prefix", "none"),
+        ),
+    ] = "prefix"
     action: Annotated[
         str,
         Option(

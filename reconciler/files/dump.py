@@ -1,36 +1,29 @@
-"""Live tunnels as YAML text, for `import`: a plan right after finds nothing to change.
+"""Live tunnels as YAML files, for `import`: a plan right after finds nothing to change.
 
 What is live may break the rules that files must keep, or hold what no file can: then the whole account could not be
-loaded. So what was written is read back, with the files beside it, and a tunnel that does not come back equal is left
-out and ignored in `account.yaml`, with the reason.
+loaded. So first each tunnel is written by itself and read back, beside the files that are there. One that does not come
+back equal is left out and ignored in `account.yaml`, with the reason. The others go to `layout`.
 """
 
-from bisect import bisect_right
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import date
 from fnmatch import fnmatchcase
-from itertools import accumulate
 from json import dumps
-from textwrap import indent
+from typing import Any, NamedTuple
 
-from reconciler.files.load import load
+from reconciler.files.layout import Layout, item_text, laid_over, lay_out, section, typical
+from reconciler.files.load import load, written
 from reconciler.files.tree import AccountFiles, SourceFile, Tree
-from reconciler.model.desired import Account
-from reconciler.model.live import Live
+from reconciler.model.account import AccountFile
+from reconciler.model.desired import TOKEN_ENV, Account, Limits
+from reconciler.model.live import Live, LiveTunnel
 from reconciler.model.problems import MORE, Diagnostic, Severity, error
-from reconciler.model.reference import EXTERNAL
-from reconciler.model.settings import Settings, nested
-from reconciler.model.tunnel import SETTINGS
+from reconciler.model.settings import Settings, canonical, nested
 from reconciler.yaml.read import DocumentError, parse
 from reconciler.yaml.screen import has_control
 from reconciler.yaml.write import yaml_text
 
-MAX_TEXT = 900_000
-"""Bytes of the tunnels in one file, below the limit at which a file is refused unread."""
-
-_HEAD = "# What is live at Cloudflare, written by `reconciler import`.\n"
 _NO_ID = "0" * 32  # stands for an account's id, and the day for today, where what was written is only read back
 _DAY = date(1, 1, 1)
 _UNWRITABLE = "its text holds characters that no file can hold"
@@ -39,27 +32,27 @@ _UNHELD = "[!\t\n\r -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff
 """A glob for one character that no file can hold, and for no other: the tunnels beside it may well be declared."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ignored:
+class Ignored(NamedTuple):
     """A live tunnel that can't be declared: the glob that matches it and the reason."""
 
     name: str
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Dumped:
+class Dumped(NamedTuple):
     """What import writes.
 
     Attributes:
-        texts: Texts of tunnel files: one, or several when one would be too large to be read.
+        files: Texts of tunnel files, by name.
+        defaults: What a new `account.yaml` says in its `defaults`.
         ignored: Tunnels that need an ignore rule in `account.yaml`.
-        names: Names of the tunnels that the texts declare.
+        names: Names of the tunnels that the files declare.
     """
 
-    texts: tuple[str, ...]
+    files: Mapping[str, str]
+    defaults: Mapping[str, Any]
     ignored: tuple[Ignored, ...]
-    names: tuple[str, ...] = ()
+    names: tuple[str, ...]
 
 
 def dump(
@@ -67,48 +60,62 @@ def dump(
     account_file: SourceFile | None = None,
     declared: Collection[str] = (),
     beside: Sequence[SourceFile] = (),
+    layout: Layout | None = None,
 ) -> Dumped:
-    """The YAML text of live tunnels.
+    """The files that declare live tunnels.
 
-    Tunnels that `account_file` ignores as a whole or removes are left out, and what it has in `defaults` is switched
-    off for these files.
+    Tunnels that `account_file` ignores as a whole or removes are left out.
 
     Args:
         live: The tunnels.
         account_file: The account's `account.yaml`; None for a new account.
         declared: Names that other files of the account declare, which are left out.
         beside: These files, valid by themselves: what contradicts them can't be declared.
+        layout: How the files are to be.
     """
     defaults, account = _existing(account_file)
-    head = _HEAD
-    if defaults:
-        head += "defaults:  # without those of the account\n" + indent(yaml_text(dict.fromkeys(defaults)), "  ")
-    wanted = {t.name: t.settings for t in live.tunnels.values() if t.name not in declared}
+    found = {t.name: t for t in live.tunnels.values() if t.name not in declared}
     if account:
         globs = [rule.name for rule in account.ignore if not rule.fields]
-        wanted = {
-            name: settings
-            for name, settings in wanted.items()
+        found = {
+            name: tunnel
+            for name, tunnel in found.items()
             if name not in account.removed and not any(fnmatchcase(name, glob) for glob in globs)
         }
-    refused = {t.name: t.unreadable for t in live.tunnels.values() if t.unreadable and t.name in wanted}
-    refused |= {name: _UNWRITABLE for name, settings in wanted.items() if not _writable(settings)}
-    items = {name: _item(settings) for name, settings in wanted.items() if name not in refused}
+    refused = _refused(found, defaults, account_file, beside)
+    kept = {name: tunnel.settings for name, tunnel in found.items() if name not in refused}
+    common = defaults if account_file else typical([*kept.values()], defaults)
+    # An account needs a file of tunnels, so without any other it gets one that declares none.
+    files = lay_out(kept, common, layout or Layout()) if kept or not beside else {}
+    return Dumped(files, laid_over(nested(defaults), nested(common)), _ignored(refused), tuple(kept))
+
+
+def _refused(
+    found: Mapping[str, LiveTunnel], defaults: Settings, account_file: SourceFile | None, beside: Sequence[SourceFile]
+) -> dict[str, str]:
+    """The tunnels that can't be declared, and why: each in a file of its own, which names what is wrong in it."""
+    refused = {name: tunnel.unreadable for name, tunnel in found.items() if tunnel.unreadable}
+    refused |= {name: _UNWRITABLE for name, tunnel in found.items() if not _writable(tunnel.settings)}
+    under = nested(defaults)
+    texts = {n: f"tunnels:\n{item_text(t.settings, under)}".encode() for n, t in found.items() if n not in refused}
     while True:  # each round refuses one tunnel at least, or is the last
-        files = _files({name: text for name, text in items.items() if name not in refused})
-        texts = tuple(head + (f"tunnels:\n{''.join(file.values())}" if file else "tunnels: []\n") for file in files)
         own = account_file or SourceFile("account", account_text(_NO_ID, _ignored(refused)).encode())
+        names = {str(number): name for number, name in enumerate(texts)}
         # Of two that contradict each other the later one is blamed: so those beside them come first.
-        sources = (*beside, *(SourceFile(str(number), text.encode()) for number, text in enumerate(texts)))
+        sources = (*beside, *(SourceFile(number, texts[name]) for number, name in names.items()))
         proof = load(Tree((AccountFiles("", "", own, sources),), ()), _DAY)
-        wrong = _blamed(files, head.count("\n"), proof.diagnostics)
+        wrong: dict[str, str] = {}
+        for problem in proof.diagnostics:
+            name = names.get(problem.location.file) if problem.location else None
+            if name and problem.severity is Severity.ERROR and problem.code != MORE:
+                wrong.setdefault(name, problem.summary)
         if not wrong:
             read = proof.desired[0].tunnels
-            names = tuple(name for file in files for name in file)
-            wrong = {n: _UNEQUAL for n in names if n not in read or read[n].settings != wanted[n]}
-            if not wrong:
-                return Dumped(texts, _ignored(refused), names)
+            wrong = {n: _UNEQUAL for n in texts if n not in read or read[n].settings != found[n].settings}
+        if not wrong:
+            return refused
         refused |= wrong
+        texts = {name: text for name, text in texts.items() if name not in wrong}
 
 
 def _ignored(refused: Mapping[str, str]) -> tuple[Ignored, ...]:
@@ -119,10 +126,35 @@ def _ignored(refused: Mapping[str, str]) -> tuple[Ignored, ...]:
     return tuple(Ignored(name, reason) for name, reason in reasons.items())
 
 
-def account_text(account_id: str, ignored: Collection[Ignored] = ()) -> str:
-    """The text of a new `account.yaml` that deletes nothing."""
-    head = yaml_text({"account_id": account_id}) + "prune: false\n"
-    return head + (_ignore_lines(ignored) if ignored else "")
+def account_text(
+    account_id: str, ignored: Collection[Ignored] = (), defaults: Mapping[str, Any] | None = None, head: str = ""
+) -> str:
+    """The text of a new `account.yaml` that deletes nothing and explains what guards it."""
+    limits = Limits()
+    text = f"""{head}\
+# One Cloudflare account and how it is treated.
+{yaml_text({"account_id": account_id})}\
+token: {{env: {TOKEN_ENV}}}
+
+# What happens to live tunnels that no file declares: with false they are only reported, with true they are deleted.
+# Set it to true when the files are the whole truth.
+prune: false
+
+# A plan that goes beyond these limits is blocked until somebody means it.
+limits:
+  max_deletes: {limits.max_deletes}  # deletes that nobody named under `removed`
+  max_delete_percent: {limits.max_delete_percent}  # the same, of the live tunnels
+  max_change_percent: {limits.max_change_percent}  # updates and deletes, of the live tunnels
+
+# removed: [NAME]  # deletions that a commit means: the limits don't count them
+# protect: [NAME]  # tunnels that are never deleted, even when their lines vanish
+"""
+    if ignored:
+        text += f"\n# Left alone: no file can declare them.\n{section('ignore', _rules(ignored))}"
+    if defaults:
+        text += "\n# Under every tunnel; a file's own `defaults` go over them, and a tunnel's own lines over both.\n"
+        text += section("defaults", defaults)
+    return text
 
 
 def add_ignores(source: SourceFile, ignored: Collection[Ignored]) -> str | Diagnostic:
@@ -135,7 +167,7 @@ def add_ignores(source: SourceFile, ignored: Collection[Ignored]) -> str | Diagn
     parsed = parse(source.data, source.path)
     text = source.data.decode("utf-8-sig")
     text += "" if text.endswith("\n") else "\n"
-    text += _ignore_lines(ignored)
+    text += section("ignore", _rules(ignored))
     with suppress(DocumentError):  # something stands at its end that nothing can be written behind
         value = parsed.value if isinstance(parsed.value, dict) else {}
         if parse(text.encode(), source.path).value == {**value, "ignore": _rules(ignored)} and "ignore" not in value:
@@ -143,10 +175,6 @@ def add_ignores(source: SourceFile, ignored: Collection[Ignored]) -> str | Diagn
     detail = f"Add these items to `ignore` by hand, then import again: {yaml_text(_rules(ignored), flow=True)[1:-1]}"
     place = parsed.document.location(("ignore",), key=True)
     return error("ignore-by-hand", "`ignore` must name tunnels that no file can declare", detail, place)
-
-
-def _ignore_lines(ignored: Collection[Ignored]) -> str:
-    return "ignore:\n" + indent(yaml_text(_rules(ignored)), "  ")
 
 
 def _rules(ignored: Collection[Ignored]) -> list[dict[str, str]]:
@@ -158,17 +186,13 @@ def glob_of(name: str) -> str:
     return "".join(f"[{c}]" if c in "*?[" else _UNHELD if has_control(c) else c for c in name)
 
 
-def _existing(account_file: SourceFile | None) -> tuple[tuple[str, ...], Account | None]:
-    """The keys of the account's defaults, and the account."""
+def _existing(account_file: SourceFile | None) -> tuple[Settings, Account | None]:
+    """What lies under every tunnel: the API's defaults and the account's; and the account."""
     if account_file is None:
-        return (), None
+        return canonical({}), None
     account = load(Tree((AccountFiles("", "", account_file, ()),), ()), _DAY).accounts[0]
-    try:
-        value = parse(account_file.data, account_file.path).value
-    except DocumentError:
-        return (), account
-    defaults = value.get("defaults") if isinstance(value, dict) else None
-    return tuple(defaults) if isinstance(defaults, dict) else (), account
+    file = AccountFile.model_validate(parse(account_file.data, account_file.path).value)
+    return canonical(written(file.defaults), []), account  # an object need not be whole in defaults
 
 
 def _writable(settings: Settings) -> bool:
@@ -178,37 +202,3 @@ def _writable(settings: Settings) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _item(settings: Settings) -> str:
-    """One item of the list: what differs from the API's defaults, and the key as somebody else's."""
-    own = {p: v for p, v in settings.items() if v != SETTINGS[p].default}
-    return indent(yaml_text([{**nested(own), "psk": EXTERNAL}]), "  ")
-
-
-def _files(items: Mapping[str, str]) -> list[dict[str, str]]:
-    """The items, by name, put into files of a size that can be read; one file at least."""
-    out: list[dict[str, str]] = [{}]
-    size = 0
-    for name, text in items.items():
-        size += len(text.encode())
-        if out[-1] and size > MAX_TEXT:
-            out.append({})
-            size = len(text.encode())
-        out[-1][name] = text
-    return out
-
-
-def _blamed(files: list[dict[str, str]], head: int, problems: Iterable[Diagnostic]) -> dict[str, str]:
-    """The tunnels in which something is wrong, and what; the files are named by their numbers."""
-    out: dict[str, str] = {}
-    names = [[*file] for file in files]
-    # A head of so many lines and the line of `tunnels` stand before the first.
-    begins = [[*accumulate((text.count("\n") for text in file.values()), initial=head + 2)][:-1] for file in files]
-    for problem in problems:
-        place = problem.location
-        if problem.severity is Severity.ERROR and problem.code != MORE and place and place.file.isdigit():
-            number = int(place.file)
-            if index := bisect_right(begins[number], place.line):
-                out.setdefault(names[number][index - 1], problem.summary)
-    return out

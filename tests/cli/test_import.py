@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import yaml
 
+from reconciler.files.layout import MARKER
 from reconciler.simulator.message import RefusedError
 from reconciler.simulator.semantics import Semantics
 from reconciler.simulator.server import Simulator
@@ -26,7 +27,27 @@ SPELLED = tuple(
     )
 )
 VARIANTS = (*ALL_VARIANTS, *SPELLED)
-NAMES = ["lon-a", "ütz", "a b", "on", "010", "null", "~", "x" * 40, "a: b", "# no", "'q\"", "- x", "{x}", "%s", "1e3"]
+NAMES = [
+    "lon-a",
+    "LON-b",
+    "lon.c",
+    "par_1",
+    "par_2",
+    "ütz",
+    "a b",
+    "on",
+    "010",
+    "null",
+    "~",
+    "x" * 40,
+    "a: b",
+    "# no",
+    "'q\"",
+    "- x",
+    "{x}",
+    "%s",
+    "1e3",
+]
 TEXTS = [
     "text",
     "yes",
@@ -91,7 +112,7 @@ def test_a_plan_right_after_an_import_is_empty(world: World, variant: Variant) -
                 continue  # this server takes less
         account = {"account_id": ID, "prune": seed % 2 == 0, "defaults": DEFAULTS[seed % 3]}
         world.write("tunnels/prod/account.yaml", yaml.safe_dump(account))
-        ran = world.run("import", "--force")
+        ran = world.run("import", "--force", "--split", ("prefix", "none")[seed // 3])
         assert ran.code == 0, ran.out
         ran = world.run("plan", "-o", "json", "--detailed-exitcode")
         assert ran.code == 0, (seed, ran.out, world.read("tunnels/prod/imported.yaml"))
@@ -131,7 +152,8 @@ def test_what_other_files_declare_is_not_imported_twice(world: World) -> None:
 
 def test_what_stands_in_the_way_of_itself_is_overwritten(world: World) -> None:
     world.live(tunnel(1))
-    world.declare(tunnel(1, nope=1), file="prod/imported.yaml")
+    world.account()
+    world.write("tunnels/prod/imported.yaml", f"{MARKER}.\nnope: 1\n")
     assert world.run("import", "--force").code == 0
     assert world.run("plan", "--detailed-exitcode").code == 0
 
@@ -177,7 +199,7 @@ def test_two_accounts_of_which_one_has_its_file_already(world: World) -> None:
     world.live(tunnel(1))
     world.account("prod")
     world.account("lab", account_id=OTHER_ID)
-    world.declare(file="prod/imported.yaml")
+    world.write("tunnels/prod/imported.yaml", f"{MARKER}.\ntunnels: []\n")
     assert world.run("import").code == 1
     assert not (world.root / "tunnels/lab/imported.yaml").exists()
     assert world.calls == []
@@ -252,9 +274,145 @@ def test_files_that_would_be_wrong_together_are_not_written(world: World, monkey
     from reconciler.cli import import_
     from reconciler.files.dump import dump
 
-    monkeypatch.setattr(import_, "dump", lambda live, own, declared, _beside: dump(live, own, declared))
+    monkeypatch.setattr(import_, "dump", lambda live, own, declared, _beside, _layout: dump(live, own, declared))
     world.live(tunnel(1, interface_address="10.0.0.0/31"))
     world.declare(tunnel(7, interface_address="10.0.0.1/30"), file="prod/own.yaml")
     ran = world.run("import", "-o", "json")
     assert (ran.code, [d["code"] for d in ran.json["diagnostics"]]) == (3, ["overlapping-network"])
     assert not (world.root / "tunnels/prod/imported.yaml").exists()
+
+
+def files_of(world: World, account: str = "prod") -> list[str]:
+    """The tunnel files in an account's folder."""
+    found = sorted(path.name for path in (world.root / "tunnels" / account).glob("*.yaml"))
+    return [name for name in found if name != "account.yaml"]
+
+
+@pytest.mark.parametrize("first", ["prefix", "none"])
+@pytest.mark.parametrize("second", ["prefix", "none"])
+def test_a_plan_is_empty_after_each_import_of_a_changing_account(world: World, first: str, second: str) -> None:
+    for seed in range(6):
+        rng = random.Random(seed)
+        world.forget()
+        for path in (world.root / "tunnels").glob("*/*"):
+            path.unlink()
+        new = ["--account", "prod", "--account-id", ID] if seed % 2 else []
+        if not new:
+            world.account(defaults=DEFAULTS[seed % 3])
+        world.live(*estate(rng))
+        assert world.run("import", "--split", first, *new).code == 0
+        assert world.run("plan", "--detailed-exitcode").code == 0
+        world.forget()
+        world.live(*estate(rng))
+        assert world.run("import", "--split", second).code == 1
+        assert world.run("import", "--split", second, "--force").code == 0
+        ran = world.run("plan", "--detailed-exitcode", "-o", "json")
+        assert (ran.code, ran.account["unmanaged"]) == (0, [])
+
+
+def test_a_file_for_each_site(world: World) -> None:
+    world.live(tunnel(1, name="lon-a"), tunnel(2, name="lon-b"), tunnel(3, name="par-a"))
+    world.account()
+    ran = world.run("import")
+    assert ran.out.splitlines()[-1] == "Import: done. Next: reconciler plan"
+    assert "Wrote tunnels/prod/lon.yaml, tunnels/prod/imported.yaml with mode 0600, for 3 of 3 live tunnels." in ran.out
+    assert files_of(world) == ["imported.yaml", "lon.yaml"]
+    assert {(world.root / "tunnels/prod" / name).stat().st_mode & 0o777 for name in files_of(world)} == {0o600}
+
+
+def test_many_files_are_counted(world: World) -> None:
+    world.live(*(tunnel(n, name=f"s{n // 2}-{n % 2}") for n in range(8)))
+    world.account()
+    assert "Wrote 4 files in tunnels/prod with mode 0600, for 8 of 8 live tunnels." in world.run("import").out
+
+
+def test_files_of_another_split_are_removed(world: World) -> None:
+    world.live(tunnel(1, name="lon-a"), tunnel(2, name="lon-b"), tunnel(3, name="par-a"))
+    world.account()
+    world.run("import")
+    ran = world.run("import", "--force", "--split", "none")
+    assert (ran.code, files_of(world)) == (0, ["imported.yaml"])
+    assert "note: Removed tunnels/prod/lon.yaml, of an earlier import." in ran.out
+    assert world.run("plan", "--detailed-exitcode").code == 0
+
+
+def test_what_somebody_made_their_own_stays(world: World) -> None:
+    """Without its marker, or moved below a folder, a file is not written anew, and what it declares not twice."""
+    world.live(*(tunnel(n, name=f"{site}-{n}") for n, site in enumerate(("lon", "lon", "par", "par", "nyc", "nyc"))))
+    world.account()
+    world.run("import")
+    own = world.read("tunnels/prod/lon.yaml").replace(MARKER, "# Ours").replace("psk: external", "psk: {env: X}")
+    world.write("tunnels/prod/lon.yaml", own)
+    moved = world.read("tunnels/prod/par.yaml")
+    (world.root / "tunnels/prod/par.yaml").unlink()
+    world.write("tunnels/prod/emea/par.yaml", moved)
+    world.live(tunnel(7, name="lon-7"), tunnel(8, name="lon-8"), tunnel(9, name="par-9"))
+    assert world.run("import", "--force").code == 0
+    assert (world.read("tunnels/prod/lon.yaml"), world.read("tunnels/prod/emea/par.yaml")) == (own, moved)
+    assert files_of(world) == ["imported.yaml", "lon-2.yaml", "lon.yaml", "nyc.yaml"]
+    assert world.run("plan", "--detailed-exitcode", env={"X": "k"}).code == 0
+
+
+def test_a_file_that_import_did_not_write_is_not_overwritten(world: World) -> None:
+    world.live(tunnel(1), tunnel(2))
+    world.declare(tunnel(1), file="prod/imported.yaml")
+    before = world.read("tunnels/prod/imported.yaml")
+    assert world.run("import", "--force").code == 0
+    assert world.read("tunnels/prod/imported.yaml") == before
+    assert files_of(world) == ["imported-2.yaml", "imported.yaml"]
+    assert world.run("plan", "--detailed-exitcode").code == 0
+
+
+def test_nothing_is_written_where_all_is_declared(world: World) -> None:
+    world.live(tunnel(1))
+    world.declare(tunnel(1))
+    ran = world.run("import")
+    assert (ran.code, files_of(world)) == (0, ["a.yaml"])
+    assert "note: Wrote no file: nothing that is live is left to declare." in ran.out
+
+
+def test_a_new_account_takes_no_files_over(world: World) -> None:
+    world.live(tunnel(1))
+    world.write("tunnels/new/deep/lon.yaml", "tunnels: []\n")
+    ran = world.run("import", "--account", "new", "--account-id", ID, "-o", "json")
+    assert (ran.code, [d["code"] for d in ran.json["diagnostics"]]) == (1, ["file-exists"])
+    assert not (world.root / "tunnels/new/account.yaml").exists()
+
+
+def test_an_import_that_was_cut_short_is_made_again(world: World) -> None:
+    world.live(tunnel(1))
+    new = ["import", "--account", "new", "--account-id", ID]
+    world.write("tunnels/new/lon.yaml", f"{MARKER}.\ntunnels: [")
+    assert world.run(*new).code == 1
+    assert world.run(*new, "--force").code == 0
+    assert files_of(world, "new") == ["imported.yaml"]
+    assert world.run("plan", "--detailed-exitcode").code == 0
+
+
+def test_files_name_the_schema_that_was_saved_for_editors(world: World) -> None:
+    world.live(tunnel(1))
+    world.write("tunnels.schema.json", "{}")
+    world.run("import", "--account", "prod", "--account-id", ID)
+    line = "# yaml-language-server: $schema=../../tunnels.schema.json"
+    assert world.read("tunnels/prod/imported.yaml").splitlines()[1] == line
+    assert "$schema" not in world.read("tunnels/prod/account.yaml")
+    world.write("account.schema.json", "{}")
+    world.run("import", "--account", "lab", "--account-id", OTHER_ID)
+    line = "# yaml-language-server: $schema=../../account.schema.json"
+    assert world.read("tunnels/lab/account.yaml").splitlines()[0] == line
+
+
+def test_files_that_would_declare_something_else_are_not_written(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    from reconciler.cli import import_
+    from reconciler.files.dump import dump
+
+    def dump_wrongly(*args: Any) -> Any:
+        found = dump(*args)
+        return found._replace(files={name: text.replace("10.0.1.", "10.0.2.") for name, text in found.files.items()})
+
+    monkeypatch.setattr(import_, "dump", dump_wrongly)
+    world.live(tunnel(1))
+    world.account()
+    ran = world.run("import", "-o", "json")
+    assert (ran.code, [d["code"] for d in ran.json["diagnostics"]]) == (70, ["import"])
+    assert files_of(world) == []

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.files.dump import Dumped, Ignored, account_text, add_ignores, dump, glob_of
+from reconciler.files.layout import Layout
 from reconciler.files.load import Loaded, load
 from reconciler.files.tree import AccountFiles, SourceFile, Tree
 from reconciler.model.checks import visible
@@ -33,8 +34,8 @@ ODD = [
 
 
 def read_back(dumped: Dumped, account: str = "") -> Loaded:
-    own = SourceFile("account.yaml", (account or account_text(ACCOUNT_ID, dumped.ignored)).encode())
-    sources = tuple(SourceFile(f"{i}.yaml", text.encode()) for i, text in enumerate(dumped.texts))
+    own = SourceFile("account.yaml", (account or account_text(ACCOUNT_ID, dumped.ignored, dumped.defaults)).encode())
+    sources = tuple(SourceFile(name, text.encode()) for name, text in dumped.files.items())
     return load(Tree((AccountFiles("prod", ".", own, sources),), ()), TODAY)
 
 
@@ -50,22 +51,49 @@ def of(now: Live) -> dict[str, Any]:
     return {t.name: dict(t.settings) for t in now.tunnels.values()}
 
 
+HEAD = (
+    "# What is live at Cloudflare, written by `reconciler import`. Without this line, --force leaves the file alone.\n"
+)
+
+
 def test_a_plain_tunnel_is_written_without_what_is_the_default():
     now = live(raw("a", interface_address="10.0.0.0/31", replay_protection=False, health_check={"rate": "mid"}))
-    (text,) = dump(now).texts
-    assert text.splitlines() == [
-        "# What is live at Cloudflare, written by `reconciler import`.",
-        "tunnels:",
-        "  - name: a",
-        "    cloudflare_endpoint: 203.0.113.1",
-        "    customer_endpoint: 198.51.100.10",
-        "    interface_address: 10.0.0.0/31",
-        "    psk: external",
-    ]
+    assert dump(now).files == {
+        "imported.yaml": HEAD
+        + """tunnels:
+  - name: a
+    cloudflare_endpoint: 203.0.113.1
+    customer_endpoint: 198.51.100.10
+    interface_address: 10.0.0.0/31
+    psk: external
+"""
+    }
 
 
 def test_no_tunnel_is_an_empty_list_on_purpose():
-    assert dump(live()).texts == ("# What is live at Cloudflare, written by `reconciler import`.\ntunnels: []\n",)
+    assert dump(live()).files == {"imported.yaml": HEAD + "tunnels: []\n"}
+
+
+def test_nothing_is_written_beside_files_that_declare_all():
+    assert dump(live("a"), declared={"a"}, beside=[SourceFile("x.yaml", b"tunnels: []")]).files == {}
+
+
+def test_a_new_account_gets_what_most_of_its_tunnels_have():
+    now = live(*(raw(f"t{i}", customer_endpoint=f"192.0.2.{i}", replay_protection=i != 4) for i in range(5)))
+    dumped = dump(now)
+    assert dumped.defaults == {"cloudflare_endpoint": "203.0.113.1", "replay_protection": True}
+    assert "    replay_protection: false\n" in dumped.files["imported.yaml"]
+    assert (errors(read_back(dumped)), declared(read_back(dumped))) == ([], of(now))
+
+
+def test_an_account_that_is_there_keeps_its_defaults_and_files_get_their_own():
+    account = f"account_id: {ACCOUNT_ID}\nprune: true\ndefaults: {{description: x}}\n"
+    dumped = dump(live("a", "b"), SourceFile("account.yaml", account.encode()))
+    assert dumped.defaults == {}
+    assert dumped.files["imported.yaml"].startswith(
+        HEAD
+        + "defaults:\n  cloudflare_endpoint: 203.0.113.1\n  customer_endpoint: 198.51.100.10\n  description: null\n\n"
+    )
 
 
 @pytest.mark.parametrize("text", ODD)
@@ -126,7 +154,7 @@ def test_one_of_two_overlapping_tunnels_stays():
     assert [entry.name for entry in dumped.ignored] == ["b"]
 
 
-def test_defaults_of_an_existing_account_are_switched_off():
+def test_tunnels_are_written_over_the_defaults_of_an_existing_account():
     account = f"account_id: {ACCOUNT_ID}\nprune: true\ndefaults: {{description: x, health_check: {{rate: low}}}}\n"
     now = live("a", raw("b", description="x", health_check={"type": "request"}))
     dumped = dump(now, SourceFile("account.yaml", account.encode()))
@@ -140,21 +168,52 @@ def test_what_is_ignored_removed_or_declared_elsewhere_is_left_out():
 
 
 def test_many_tunnels_go_into_files_that_can_be_read():
-    now = live(*(raw(f"t{i}", description="x" * 5000) for i in range(250)))
+    now = live(*(raw(f"t{i}", description=f"{i}" + "x" * 5000) for i in range(250)))
     dumped = dump(now)
-    assert len(dumped.texts) == 2
+    assert [*dumped.files] == ["imported.yaml", "imported-2.yaml"]
     assert declared(read_back(dumped)) == of(now)
 
 
-def test_a_new_account_deletes_nothing():
-    assert account_text(ACCOUNT_ID) == f"account_id: {ACCOUNT_ID}\nprune: false\n"
-    assert account_text("1" * 32).startswith("account_id: '1111")
+def test_a_new_account_deletes_nothing_and_explains_its_guards():
+    assert (
+        account_text(ACCOUNT_ID)
+        == f"""# One Cloudflare account and how it is treated.
+account_id: {ACCOUNT_ID}
+token: {{env: CLOUDFLARE_API_TOKEN}}
+
+# What happens to live tunnels that no file declares: with false they are only reported, with true they are deleted.
+# Set it to true when the files are the whole truth.
+prune: false
+
+# A plan that goes beyond these limits is blocked until somebody means it.
+limits:
+  max_deletes: 3  # deletes that nobody named under `removed`
+  max_delete_percent: 30  # the same, of the live tunnels
+  max_change_percent: 100  # updates and deletes, of the live tunnels
+
+# removed: [NAME]  # deletions that a commit means: the limits don't count them
+# protect: [NAME]  # tunnels that are never deleted, even when their lines vanish
+"""
+    )
+    assert "\naccount_id: '1111" in account_text("1" * 32)
 
 
-def test_a_new_account_ignores_what_can_not_be_declared():
-    rule = "ignore:\n  - name: a\n    reason: 'can''t be declared: it: breaks'\n"
-    text = account_text(ACCOUNT_ID, [Ignored("a", "it: breaks")])
-    assert text == f"account_id: {ACCOUNT_ID}\nprune: false\n{rule}"
+def test_a_new_account_says_what_is_ignored_and_what_is_common():
+    text = account_text(ACCOUNT_ID, [Ignored("a", "it: breaks")], {"health_check": {"rate": "low"}}, "# first\n")
+    assert text.startswith("# first\n# One Cloudflare account")
+    assert text.endswith("""
+# Left alone: no file can declare them.
+ignore:
+  - name: a
+    reason: 'can''t be declared: it: breaks'
+
+# Under every tunnel; a file's own `defaults` go over them, and a tunnel's own lines over both.
+defaults:
+  health_check: {rate: low}
+""")
+    own = SourceFile("account.yaml", text.encode())
+    found = load(Tree((AccountFiles("prod", ".", own, (SourceFile("t.yaml", b"tunnels: []"),)),), ()), TODAY)
+    assert found.diagnostics == ()
 
 
 RULES = [Ignored("a[!b, c]", "it: breaks"), Ignored("\u2026", "also")]
@@ -240,13 +299,31 @@ TUNNEL = optional(
 )
 
 
-@settings(max_examples=60)
-@given(st.dictionaries(TEXT.filter(lambda name: visible(name.strip())), TUNNEL, max_size=4))
-def test_what_is_written_reads_back_equal(tunnels: dict[str, dict[str, Any]]):
+NAMES = st.one_of(TEXT, st.sampled_from(["lon-a", "lon-b", "LON_c", "par.1", "par.2", "account-1", "account-2"]))
+ACCOUNTS = st.sampled_from(
+    [
+        "",
+        "{}",
+        "{description: x, health_check: {rate: low, direction: bidirectional, target: 192.0.2.1}}",
+        "{customer_endpoint: 192.0.2.9, bgp: {customer_asn: 65000, extra_prefixes: [10.0.0.0/8]}}",
+        "{bgp: {extra_prefixes: [10.0.0.0/8], md5_key: k}, custom_remote_identities: {fqdn_id: ''}}",
+    ]
+)
+
+
+LAYOUTS = st.sampled_from([Layout(by_site=True), Layout(by_site=False)])
+
+
+@settings(max_examples=150)
+@given(st.dictionaries(NAMES.filter(lambda name: visible(name.strip())), TUNNEL, max_size=7), ACCOUNTS, LAYOUTS)
+def test_what_is_written_reads_back_equal(tunnels: dict[str, dict[str, Any]], defaults: str, layout: Layout):
     items = [
         {"id": f"{i:032x}", "name": n, "cloudflare_endpoint": "203.0.113.1", "interface_address": f"10.0.{i}.1/30", **t}
         for i, (n, t) in enumerate(tunnels.items())
     ]
     now = live_from_result({"ipsec_tunnels": items})
-    dumped = dump(now)
-    assert (dumped.ignored, errors(read_back(dumped)), declared(read_back(dumped))) == ((), [], of(now))
+    account = f"account_id: {ACCOUNT_ID}\nprune: true\ndefaults: {defaults}\n" if defaults else ""
+    own = SourceFile("account.yaml", account.encode()) if account else None
+    dumped = dump(now, own, layout=layout)
+    back = read_back(dumped, account)
+    assert (dumped.ignored, errors(back), declared(back)) == ((), [], of(now))

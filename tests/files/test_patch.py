@@ -346,7 +346,7 @@ def test_inherited_values_are_overridden_in_the_tunnel(tmp_path):
     defaults = "defaults: {description: D, bgp: {customer_asn: 1}, health_check: {rate: high}}\n"
     write(tmp_path, defaults + ONE.replace("  # slow", ""))
     done, after = accept(tmp_path, live(LOW, {**B, "description": "D", "bgp": {"customer_asn": 1}}))
-    assert body(done) == ["+    description: null", "+    bgp: null", "+    health_check:", "+      rate: mid"]
+    assert body(done) == ["+    description: null", "+    bgp: null", "+    health_check: {rate: mid}"]
     assert after.changes == ()
 
 
@@ -361,9 +361,7 @@ def test_new_tunnel_says_only_what_the_defaults_do_not(tmp_path):
         "+    cloudflare_endpoint: 203.0.113.1",
         "+    customer_endpoint: null",
         "+    interface_address: 10.0.0.4/31",
-        "+    bgp:",
-        "+      customer_asn: 5",
-        "+      import_filter_id: null",
+        "+    bgp: {customer_asn: 5, import_filter_id: null}",
         "+    psk: external",
     ]
     assert (done.left_out, after.changes) == ((), ())

@@ -68,7 +68,7 @@ from tests.render.test_safe import workflow_command
             replace(NO_CHANGES, command="validate", outcome="error", diagnostics=(error("a", "full disk", "A."),)),
             "Validate failed: full disk.",
         ),
-        (replace(NO_CHANGES, command="import"), "Import: done."),
+        (replace(NO_CHANGES, command="import"), "Import: done. Next: reconciler plan"),
         (ACCOUNTS, "2 accounts."),
     ],
 )
