@@ -1,6 +1,7 @@
 import pytest
 
 from reconciler.plan.build import remaining
+from reconciler.plan.scope import LeftAlone
 from tests.build import account, desired, live, plan, raw, rule, tunnel
 
 
@@ -33,11 +34,10 @@ def test_unchanged_counts_only_the_target():
 
 def test_ignored_lists_whole_tunnels_and_fields_that_differ():
     of = account(ignore=[rule("app", reason="appliance"), rule("*", "description", reason="by hand")])
-    found = plan(desired("a", "b", of=of), live("app", raw("a", description="x"), "b"))
-    assert [(t.name, t.reason, t.fields) for t in found.ignored] == [
-        ("app", "appliance", ()),
-        ("a", "by hand", ("description",)),
-    ]
+    now = live("app", raw("a", id="1" * 32, description="x", created_on="2026-01-01T00:00:00Z"), "b")
+    app, a = plan(desired("a", "b", of=of), now).ignored
+    assert (app.name, app.reason, app.fields) == ("app", "appliance", ())
+    assert a == LeftAlone("a", "by hand", "1" * 32, ("description",), "2026-01-01T00:00:00Z")
 
 
 @pytest.mark.parametrize(
@@ -77,6 +77,12 @@ def test_what_was_not_carried_out_remains():
     found = plan(desired(tunnel("a", description="x"), "n"), live("a", "gone"))
     left = remaining(found, live("a", "gone"))
     assert [(c.action, c.name) for c in left] == [("update", "a"), ("delete", "gone"), ("create", "n")]
+
+
+@pytest.mark.parametrize(("no_delete", "held_back"), [(True, ["gone"]), (False, [])])
+def test_only_deletes_are_held_back_and_only_when_they_are_left_out(no_delete, held_back):
+    found = plan(desired(tunnel("a", description="x"), "new"), live("a", "gone"), no_delete=no_delete)
+    assert [c.name for c in found.held_back] == held_back
 
 
 def test_left_out_deletes_do_not_remain():
@@ -147,7 +153,7 @@ def test_a_plan_says_what_may_not_be_possible_to_remove(declared, now, paths):
 
 def test_all_tunnels_that_lose_their_bgp_are_named_together_and_first():
     now = live(raw("a", bgp=BGP, interface_address="10.0.0.0/31"), raw("b", bgp=BGP), raw("c", bgp=BGP))
-    notes = plan(desired(tunnel("a", interface_address="10.0.0.2/31"), "b", tunnel("c", bgp=BGP)), now).notes
+    notes = plan(desired("0", tunnel("a", interface_address="10.0.0.2/31"), "b", tunnel("c", bgp=BGP)), now).notes
     assert notes == (
         (
             "Removing bgp may not be possible, as the API documents no way to: if it is still there afterwards, apply "

@@ -2,8 +2,8 @@ from ipaddress import ip_network
 
 import pytest
 
-from reconciler.plan.claims import ClaimKind, holders
-from tests.build import tunnel
+from reconciler.plan.claims import ClaimKind, conflicts, holders
+from tests.build import desired, live, plan, raw, tunnel
 
 NETWORKS = {
     "wide": "10.0.0.0/24",
@@ -32,3 +32,11 @@ def test_a_network_is_held_once_by_each_whose_network_overlaps_it(wanted, expect
     held = [(key, tunnel(interface_address=network).settings) for key, network in NETWORKS.items()]
     held.append(("six", tunnel(interface_address=None, interface_address6="2001:db9::/127").settings))
     assert sorted(holders(held, [claim]).of(claim)) == expected
+
+
+def test_all_that_one_change_waits_for_from_another_is_known():
+    held = {"interface_address": "10.0.0.0/31", "custom_remote_identities": {"fqdn_id": "x.example"}}
+    now = live("a", raw("b", **held))
+    changes = plan(desired(tunnel("a", **held), "b"), now).changes
+    ids = {c.name: c.ref for c in changes}
+    assert conflicts(changes, now).waits == {ids["a"]: {ids["b"]: {ClaimKind.NETWORK, ClaimKind.IDENTITY}}}

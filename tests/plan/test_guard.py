@@ -2,6 +2,7 @@ import pytest
 
 from reconciler.model.desired import Limits
 from reconciler.plan.build import build_plan
+from reconciler.plan.guard import Guard
 from tests.build import account, desired, live, options, plan, raw, rule, tunnel
 
 NET = {"interface_address": "10.0.0.0/31"}
@@ -194,7 +195,14 @@ def test_declared_rename_is_no_probable_rename():
 
 def test_name_swap_is_refused():
     found = plan(desired(tunnel("a", renamed_from="b"), tunnel("b", renamed_from="a")), live("a", "b"))
-    assert [(g.code, g.names) for g in found.guards] == [("name-swap", ("a", "b"))]
+    assert found.guards == (
+        Guard(
+            "name-swap",
+            "a, b exchange their names, and no order can do that in place",
+            ("a", "b"),
+            "rename one of them to a name that is free, apply, then rename on",
+        ),
+    )
 
 
 @pytest.mark.parametrize(
@@ -221,6 +229,12 @@ def test_resource_of_a_tunnel_left_alone_blocks(of, fields, why, remedy):
     assert codes(found) == ["held"]
     assert found.guards[0].message == (f"new wants the interface network 10.0.0.0/31, which old holds and keeps: {why}")
     assert found.guards[0].remedy == f"{remedy}, or give new at tunnels/prod/a.yaml:1 another interface network"
+
+
+def test_a_tunnel_that_holds_two_things_that_are_wanted_is_told_once():
+    both = NET | {"interface_address6": "2001:db8::/127"}
+    found = plan(desired(tunnel("new", **both), of=account(prune=False)), live(raw("old", **both)))
+    assert [(g.code, g.names) for g in found.guards] == [("held", ("new", "old"))]
 
 
 def test_tunnels_that_overlap_already_may_be_changed_otherwise():

@@ -161,9 +161,11 @@ def test_address_cycle_parks_one_member_on_a_free_network():
             tunnel("a", interface_address=net(2)),
             tunnel("b", interface_address=net(1)),
             tunnel("p", interface_address="169.254.240.2/31"),
+            tunnel("0", description="x"),
             of=account(parking="169.254.240.0/28"),
         ),
         live(
+            "0",
             raw("a", interface_address=net(1)),
             raw("b", interface_address=net(2)),
             raw("p", interface_address="169.254.240.0/31"),
