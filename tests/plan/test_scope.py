@@ -31,6 +31,8 @@ def declared_renames(**new_to_old):
         ({"b": "a", "c": "b", "d": "c"}, "abc", {"b": "a", "c": "b", "d": "c"}),
         ({"b": "a", "c": "b", "d": "c"}, "abcd", {}),
         ({"b": "a", "a": "b"}, "ab", {"a": "b", "b": "a"}),  # a guard refuses it later
+        ({"a": "b", "b": "e", "e": None}, "be", {}),  # e keeps its name, so b keeps its own
+        ({"a": "d", "b": "e", "d": "b"}, "abde", {}),  # a keeps its name, and with it d, b and e
         ({"a": "a"}, "a", {}),
     ],
 )
