@@ -4,6 +4,7 @@ text, json, html, github    a format each
 markdown                    one more, which has to fit into a comment; `comment` and `comment_changes` say what is in it
 words, headline             what all formats say alike, and the sentence that a run comes down to
 groups                      updates that are alike, told once
+layout                      lines for a terminal: colour, columns, and what is wider than the line
 safe                        text from outside made inert for the place where it stands
 """
 

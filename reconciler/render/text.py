@@ -5,15 +5,16 @@ stand anywhere in a wrong file: under a misspelt name, in the place of a name, b
 comes marked with the line; of this only a name is shown, and only where the message quotes it itself.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from unicodedata import combining, east_asian_width
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 from reconciler.model.problems import Location, Part, Problem, shown
 from reconciler.model.psk import KeyStatus
 from reconciler.render import words
+from reconciler.render.groups import Group, groups
 from reconciler.render.headline import headline, stops
-from reconciler.render.safe import first, terminal
+from reconciler.render.layout import Paint, columns, padded, widest
+from reconciler.render.safe import terminal
 from reconciler.report.values import AccountReport, ChangeReport, DiagnosticReport, Report
 
 LineOf = Callable[[str, int], Sequence[Part] | None]
@@ -22,53 +23,12 @@ _LONGEST = 160
 _MASK = "***"
 _NAME_LIMIT = 48
 _NAMED = 10
-_ITEMS = 20
 _WHOLE = 20
 """Problems of the files that are told with the line that they are about."""
-_INDENT = 6
-_CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36"}
+_INDENT, _DEEPER = 6, 10
 ACTION_COLOR = {"create": "green", "update": "yellow", "delete": "red"}
 OUTCOME_COLOR = {"applied": "green", "failed": "red", "skipped": "yellow", "unknown": "red"}
 WEIGHT_COLOR = {"traffic": "red", "security": "red", "error": "red", "warning": "yellow", "refused": "red"}
-
-_NARROWEST = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Paint:
-    """How a terminal is written to.
-
-    Attributes:
-        color: Whether colour is wanted.
-        width: Columns of the terminal, or None where lines may be as long as they are.
-    """
-
-    color: bool = False
-    width: int | None = None
-
-    def __call__(self, text: str, style: str | None) -> str:
-        """The text in a style, or as it is."""
-        if not self.color or style is None or not text:
-            return text
-        return f"\x1b[{_CODES[style]}m{text}\x1b[0m"
-
-    def row(self, *cells: tuple[str, str | None]) -> str:
-        """Cells, each with its style, two spaces apart and without blanks at the end of the line."""
-        last = max((index for index, (text, _) in enumerate(cells) if text.strip()), default=-1)
-        kept = [*cells[:last], (cells[last][0].rstrip(), cells[last][1])] if last >= 0 else []
-        return "  ".join(self(text, style) for text, style in kept)
-
-    def cut(self, text: str, used: int) -> str:
-        """The text cut to what is left of the line after `used` columns, with a mark where it was cut."""
-        if self.width is None:
-            return text
-        room = max(self.width - used, _NARROWEST)
-        if columns(text) <= room:
-            return text
-        kept = list(text[: room - 1])
-        while columns("".join(kept)) > room - 1:
-            kept.pop()
-        return "".join(kept) + "…"
 
 
 def text(report: Report, *, width: int | None = None, color: bool = False, line_of: LineOf | None = None) -> str:
@@ -76,7 +36,7 @@ def text(report: Report, *, width: int | None = None, color: bool = False, line_
 
     Args:
         report: What to say.
-        width: Columns of the terminal; values are cut to fit. None leaves lines whole.
+        width: Columns of the terminal; what is wider goes on lines of its own. None leaves lines whole.
         color: Whether to colour by action, impact and outcome.
         line_of: Gives the source line of a file; only what is surely not a key is shown under a problem.
     """
@@ -211,32 +171,49 @@ def _problem(error: Problem, paint: Paint, indent: str, why: str = "error") -> I
 
 def _changes(account: AccountReport, command: str, paint: Paint) -> Iterator[str]:
     drift = command == "drift"
-    changes = words.by_severity(account.changes) if drift else words.by_impact(account.changes)
-    name_width = widest([terminal(words.label(change)) for change in changes], _NAME_LIMIT)
-    for number, change in enumerate(changes):
+    if drift:
+        told = [Group((change,)) for change in words.by_severity(account.changes)]
+    else:
+        told = groups(words.by_impact(account.changes))
+    name_width = widest([_label(group) for group in told], _NAME_LIMIT)
+    for number, group in enumerate(told):
         # A change of one line stands close to its like, one of several lines apart.
-        if number and any(one.fields or one.error for one in (change, changes[number - 1])):
+        if number and any(one.first.fields or one.first.error for one in (group, told[number - 1])):
             yield ""
-        yield _head(change, name_width, paint)
-        notes = words.history(change) if drift else _cause(change)
+        yield from _head(group, name_width, paint)
+        notes = words.history(group.first) if drift else _cause(group.first)
         if notes:
             yield " " * _INDENT + paint(terminal(notes), "dim")
-        yield from _fields(change, paint, drift=drift)
-        if change.error:
-            why = "error" if change.outcome in {None, "failed"} else str(change.outcome)
-            yield from _problem(change.error, paint, " " * _INDENT, why)
+        yield from (_fields(group.first, paint, drift=drift) if group.equal else _each(group, paint))
+        if len(group.changes) > 1 and group.equal:
+            names = ", ".join(terminal(change.name) for change in group.changes)
+            yield from paint.below(names, _INDENT)
+        if group.first.error:
+            why = "error" if group.first.outcome in {None, "failed"} else str(group.first.outcome)
+            yield from _problem(group.first.error, paint, " " * _INDENT, why)
 
 
-def _head(change: ChangeReport, name_width: int, paint: Paint) -> str:
+def _label(group: Group) -> str:
+    several = len(group.changes) > 1
+    return words.count(len(group.changes), "tunnel") if several else terminal(words.label(group.first))
+
+
+def _head(group: Group, name_width: int, paint: Paint) -> Iterator[str]:
     """`  ~ lon-a  traffic  tunnels/prod/london.yaml:4`, with the outcome when there is one."""
+    change = group.first
     color = ACTION_COLOR[change.action]
-    name = padded(terminal(words.label(change)), name_width)
     weight = change.severity or ("traffic" if change.impact == "traffic" else "")
-    cells = [(f"{words.SIGNS[change.action]} {name}", color), (f"{weight:<8}", WEIGHT_COLOR.get(weight))]
+    label = f"{words.SIGNS[change.action]} {padded(_label(group), name_width)}"
+    cells = [(label, color), (f"{weight:<8}", WEIGHT_COLOR.get(weight))]
     cells += [(f"{change.drift_class:<9}", None)] if change.drift_class else []
     cells += [(f"{change.outcome:<7}", OUTCOME_COLOR[change.outcome])] if change.outcome else []
     cells += [(f"{change.check:<11}", WEIGHT_COLOR.get(change.check))] if change.check else []
-    return "  " + paint.row(*cells, (terminal(words.place(change)), None))
+    place = terminal(words.place(change)) if len(group.changes) == 1 else ""
+    if not place or paint.fits(place, columns("    ".join(cell for cell, _ in cells)) + 2):
+        yield "  " + paint.row(*cells, (place, "dim"))
+    else:
+        yield "  " + paint.row(*cells)
+        yield " " * _INDENT + paint(place, "dim")
 
 
 def _cause(change: ChangeReport) -> str:
@@ -250,24 +227,64 @@ def _cause(change: ChangeReport) -> str:
 
 
 def _fields(change: ChangeReport, paint: Paint, *, drift: bool) -> Iterator[str]:
-    width = widest([terminal(field.path) for field in change.fields], _NAME_LIMIT)
-    sides = {"-": "  live only", "+": "  declared only"} if drift else {"-": "", "+": ""}
-    color = {"-": ACTION_COLOR["delete"], "+": ACTION_COLOR["create"]}
-    declared = drift and change.drift_class == "changed"
-    for field in change.fields:
-        path = " " * _INDENT + padded(terminal(field.path), width)
+    """Each field with its sign, and of a create where its key comes from; the name stands in the head."""
+    fields = [field for field in change.fields if field.path != "name" or change.action == "update"]
+    key = words.key_source(change)
+    width = widest([terminal(field.path) for field in fields] + ["psk"] * bool(key), _NAME_LIMIT)
+    for field in fields:
+        path = padded(terminal(field.path), width)
         if items := words.items(field):
-            deeper = " " * (_INDENT + 2)
-            lines = (
-                deeper
-                + paint(paint.cut(f"{sign} {terminal(words.value(item))}{sides[sign]}", len(deeper)), color[sign])
-                for sign, item in items
-            )
-            yield f"{path}  {words.kept(field)}".rstrip()
-            yield from first(lines, len(items), _ITEMS, deeper)
+            yield f"{_signed(path, change, paint)}  {words.kept(field)}".rstrip()
+            yield from _sides(items, ("  live only", "  declared only") if drift else ("", ""), paint)
+            continue
+        if drift and change.drift_class == "changed":
+            value, sides = words.drift_difference(field), ("  live", "  declared")
         else:
-            value = words.drift_difference(field) if declared else words.difference(field, change.action)
-            yield f"{path}  {paint.cut(terminal(value), columns(path) + 2)}"
+            value, sides = words.difference(field, change.action), ("", "")
+        whole = change.action != "update" or field.sensitive
+        if whole or paint.fits(terminal(value), _INDENT + 4 + columns(path)):
+            yield from _entry(path, terminal(value), change, paint)
+        else:
+            yield _signed(path, change, paint).rstrip()
+            yield from _sides([("-", field.before), ("+", field.after)], sides, paint)
+    if key:
+        yield from _entry(padded("psk", width), terminal(key), change, paint)
+
+
+def _signed(text: str, change: ChangeReport, paint: Paint) -> str:
+    return f"{' ' * _INDENT}{paint(words.SIGNS[change.action], ACTION_COLOR[change.action])} {text}"
+
+
+def _entry(path: str, value: str, change: ChangeReport, paint: Paint) -> Iterator[str]:
+    """A path and its value, which stands below where the line has no room for it."""
+    if paint.fits(value, _INDENT + 4 + columns(path)):
+        yield f"{_signed(path, change, paint)}  {value}"
+    else:
+        yield _signed(path, change, paint).rstrip()
+        yield from paint.below(value, _DEEPER)
+
+
+def _sides(items: Iterable[tuple[str, Any]], said: tuple[str, str], paint: Paint) -> Iterator[str]:
+    """What goes and what comes, each on lines of its own: items of a list, or the old value and the new one."""
+    for sign, item in items:
+        color, about = (ACTION_COLOR["delete"], said[0]) if sign == "-" else (ACTION_COLOR["create"], said[1])
+        if item is not None:
+            begin = f"{' ' * _DEEPER}{paint(sign, color)} "
+            yield from paint.below(terminal(words.value(item)) + about, _DEEPER + 2, color, begin)
+
+
+def _each(group: Group, paint: Paint) -> Iterator[str]:
+    """The one field of many tunnels: its path, then each tunnel with its own values."""
+    yield _signed(terminal(group.first.fields[0].path), group.first, paint)
+    width = widest([terminal(change.name) for change in group.changes], _NAME_LIMIT)
+    for change in group.changes:
+        name, field = padded(terminal(change.name), width), change.fields[0]
+        value = terminal(words.difference(field, change.action))
+        if paint.fits(value, _DEEPER + 2 + columns(name)):
+            yield f"{' ' * _DEEPER}{name}  {value}"
+        else:
+            yield " " * _DEEPER + name.rstrip()
+            yield from _sides([("-", field.before), ("+", field.after)], ("", ""), paint)
 
 
 def _ways_out(account: AccountReport, paint: Paint) -> Iterator[str]:
@@ -300,32 +317,17 @@ def _keys(keys: tuple[KeyStatus, ...], paint: Paint) -> Iterator[str]:
 def _left(account: AccountReport, command: str, paint: Paint) -> Iterator[str]:
     """Counts of what is left alone; by name in a drift report, and always what was not checked."""
     for told, names in words.held_back([account]).items():
-        yield f"  {paint(f'{told}:', 'yellow')} {', '.join(map(terminal, names))}"
+        yield f"  {paint(f'{told}:', 'yellow')}"
+        yield from paint.below(", ".join(map(terminal, names)), 4)
     counts = words.left_counts(account)
     if counts:
         yield f"  Left alone: {counts}."
     if account.unmanaged and command != "drift":
-        yield f"    no file declares {words.named([terminal(item.name) for item in account.unmanaged], _NAMED)}"
+        unmanaged = words.named([terminal(item.name) for item in account.unmanaged], _NAMED)
+        yield from paint.below(f"no file declares {unmanaged}", 4)
     named = (("unmanaged", account.unmanaged), ("ignored", account.ignored)) if command == "drift" else ()
     for kind, items in (*named, ("not checked", account.not_checked)):
         for item in items:
             yield f"    {paint(f'{kind:<11}', 'dim')}  {terminal(words.left_alone(item))}"
     for gone in account.resolved:
         yield f"    {paint('resolved   ', 'green')}  {terminal(words.resolved(gone))}"
-
-
-def columns(text: str) -> int:
-    """How many columns of a terminal the text fills."""
-    if text.isascii():
-        return len(text)
-    return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)
-
-
-def padded(text: str, width: int) -> str:
-    """The text filled with spaces up to a width in columns."""
-    return text + " " * (width - columns(text))
-
-
-def widest(texts: Sequence[str], limit: int) -> int:
-    """Columns of the widest text, at most `limit`."""
-    return min(max(map(columns, texts), default=0), limit)

@@ -140,6 +140,15 @@ def difference(field: FieldChange, action: str) -> str:
     return value(field.before) if action == "delete" else f"{value(field.before)} -> {value(field.after)}"
 
 
+def key_source(change: ChangeReport) -> str | None:
+    """Where the pre-shared key of a new tunnel comes from, or that the tunnel won't come up without one."""
+    if change.psk == "external":
+        return "external: the tunnel won't come up until somebody sets one"
+    if change.psk == "none":
+        return "none: the tunnel won't come up without one"
+    return change.psk
+
+
 def drift_difference(field: FieldChange) -> str:
     """How one field differs: `declared mid, live high`."""
     if field.sensitive:

@@ -282,8 +282,15 @@ def change_report(change: "Change", verdict: Verdict | None = None) -> ChangeRep
         source=Source(place.file, place.line) if place else None,
         outcome=verdict.result if verdict else None,
         error=placed(verdict.problem, change) if verdict and verdict.problem else None,
+        psk=_psk(change),
         modified_on=change.live.modified_on if change.live else None,
     )
+
+
+def _psk(change: "Change") -> str | None:
+    if change.action is not Action.CREATE or change.declared is None:
+        return None
+    return describe(change.declared.psk) if change.declared.psk else "none"
 
 
 def placed(problem: Problem, change: "Change") -> Problem:

@@ -130,6 +130,9 @@ class ChangeReport(Value):
     severity: Annotated[tunnel.Severity | None, _in("drift", "How bad")] = None
     first_seen: Annotated[str | None, _in("drift", "With `--previous`: first report that had it (UTC)")] = None
     age: Annotated[Literal["new", "persisting"] | None, _in("drift", "With `--previous`")] = None
+    psk: Annotated[
+        str | None, _when_set("Of a create: where its pre-shared key comes from (`env NAME`, …), `external` or `none`")
+    ] = None
     modified_on: Annotated[str | None, _in("drift", "When the live tunnel last changed, says Cloudflare")] = None
 
 

@@ -205,7 +205,7 @@ def test_a_plan_says_what_it_leaves_out(world: World) -> None:
     ran = world.run("plan", "--no-delete", "--detailed-exitcode", "-o", "text", "-o", "json=plan.json")
     assert ran.code == 0
     assert ran.out == (
-        "Account prod\n\n  2 deletes held back (--no-delete): t002, t003\n\n"
+        "Account prod\n\n  2 deletes held back (--no-delete):\n    t002, t003\n\n"
         "No changes; 2 deletes held back (--no-delete).\n"
     )
     assert world.run("render", "plan.json", "-o", "github").out == (

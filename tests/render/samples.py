@@ -71,6 +71,7 @@ PAR_A = ChangeReport(
         FieldChange("replay_protection", None, after=True),
     ),
     source=Source("tunnels/prod/paris.yaml", 3),
+    psk="env PAR_A_PSK",
 )
 OLD_SITE = ChangeReport(
     action="delete",

@@ -1,13 +1,17 @@
 import re
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from reconciler.cli.main import main
 from reconciler.model.problems import Location, Part, error, warning
 from reconciler.plan.diff import FieldChange
 from reconciler.render import Format, render, words
-from reconciler.render.text import columns
+from reconciler.render.json import report_from_json
 from reconciler.render.words import moment
-from reconciler.report.values import Report
+from reconciler.report.values import ChangeReport, Report
+from tests.benchmarks.data import account_id, write_account
 from tests.render.payloads import PAYLOADS
 from tests.render.samples import (
     ACCOUNTS,
@@ -17,6 +21,8 @@ from tests.render.samples import (
     INVALID,
     LON_A,
     NO_CHANGES,
+    OLD_SITE,
+    PAR_A,
     PARTIAL,
     PLAN,
     SAMPLES,
@@ -169,13 +175,117 @@ def test_colour_only_adds_escapes() -> None:
         assert re.sub(r"\x1b\[\d+m", "", coloured) == render(report, "text")
 
 
-@pytest.mark.parametrize("width", [40, 80])
-def test_values_are_cut_to_the_width(width: int) -> None:
-    long = replace(LON_A, fields=(FieldChange("description", "d" * 300, "東" * 300),))
-    shown = render(replace(PLAN, accounts=(account(changes=(long,)),)), "text", width=width)
-    (line,) = [line for line in shown.splitlines() if "description" in line]
-    assert line.endswith("…")
-    assert columns(line) <= width
+LONG = "custom_remote_identities.fqdn_id"
+FQDN = "lon-00.12345.custom.ipsec.cloudflare.com"
+
+
+@pytest.mark.parametrize(
+    ("field", "width", "lines"),
+    [
+        (FieldChange("description", "a", "b"), 40, ["      ~ description  a -> b"]),
+        (FieldChange("description", "a", "b"), 27, ["      ~ description  a -> b"]),
+        (FieldChange("description", "a", "b"), 26, ["      ~ description", "          - a", "          + b"]),
+        (FieldChange("description", None, "bbb bbb"), 27, ["      ~ description", '          + "bbb bbb"']),
+        (FieldChange("description", "東" * 9, None), 44, ["      ~ description", f'          - "{"東" * 9}"']),
+        (
+            FieldChange(LONG, FQDN, f"new-{FQDN}"),
+            40,
+            [f"      ~ {LONG}", f"          - {FQDN}", f"          + new-{FQDN}"],
+        ),
+        (
+            FieldChange("bgp.extra_prefixes", [], ["10.0.0.0/16", "10.1.0.0/16", "10.2.0.0/16"]),
+            40,
+            [
+                "      ~ bgp.extra_prefixes",
+                "          - []",
+                "          + [10.0.0.0/16, 10.1.0.0/16,",
+                "            10.2.0.0/16]",
+            ],
+        ),
+        (FieldChange("bgp.md5_key", None, None, sensitive=True), 25, ["      ~ bgp.md5_key", "          (sensitive)"]),
+    ],
+)
+def test_what_is_wider_than_the_terminal_is_told_on_more_lines(
+    field: FieldChange, width: int, lines: list[str]
+) -> None:
+    report = replace(PLAN, accounts=(account(changes=(replace(LON_A, source=None, fields=(field,)),)),))
+    assert render(report, "text", width=width).splitlines()[3:-3] == lines
+
+
+def test_old_and_new_have_their_signs_and_colours_also_in_drift() -> None:
+    field = FieldChange(LONG, FQDN, f"new-{FQDN}")
+    change = replace(LON_A, fields=(field,), drift_class="changed", severity="traffic")
+    shown = render(replace(DRIFT, accounts=(account(changes=(change,)),)), "text", width=80, color=True)
+    assert f"\n          \x1b[31m-\x1b[0m \x1b[31m{FQDN}  live\x1b[0m\n" in shown
+    assert f"\n          \x1b[32m+\x1b[0m \x1b[32mnew-{FQDN}  declared\x1b[0m\n" in shown
+
+
+@pytest.mark.parametrize(
+    ("change", "width", "lines"),
+    [
+        (PAR_A, 46, ["  + par-a  traffic   tunnels/prod/paris.yaml:3"]),
+        (PAR_A, 45, ["  + par-a  traffic", "      tunnels/prod/paris.yaml:3"]),
+        (OLD_SITE, 20, ["  - old-site  traffic"]),
+    ],
+)
+def test_the_place_goes_below_where_there_is_no_room(change: ChangeReport, width: int, lines: list[str]) -> None:
+    shown = render(
+        replace(PLAN, accounts=(account(changes=(replace(change, fields=(), psk=None),)),)), "text", width=width
+    )
+    assert shown.splitlines()[2:-3] == lines
+
+
+@pytest.mark.parametrize(
+    ("psk", "said"),
+    [
+        ("env PAR_A_PSK", "env PAR_A_PSK"),
+        ("generated, delivered to file keys.json", "generated, delivered to file keys.json"),
+        ("external", "external: the tunnel won't come up until somebody sets one"),
+        ("none", "none: the tunnel won't come up without one"),
+    ],
+)
+def test_a_create_says_where_its_key_comes_from_and_its_name_once(psk: str, said: str) -> None:
+    create = replace(PAR_A, psk=psk, fields=(FieldChange("name", None, "par-a"),))
+    shown = render(replace(PLAN, accounts=(account(changes=(create,)),)), "text")
+    assert shown.splitlines()[2:-3] == [
+        "  + par-a  traffic   tunnels/prod/paris.yaml:3",
+        f"      + psk  {said}",
+    ]
+
+
+def test_equal_updates_are_told_once_and_alike_ones_in_rows() -> None:
+    def rate(name: str, before: str) -> ChangeReport:
+        return replace(LON_A, name=name, fields=(FieldChange("health_check.rate", before, "high"),))
+
+    equal = [rate(f"lon-{n}", "mid") for n in range(9)]
+    alike = [rate("par-1", "low"), rate("paris-2", "a text that is too wide"), rate("par-3", "b")]
+    shown = render(replace(PLAN, accounts=(account(changes=(*equal, *alike)),)), "text", width=44)
+    assert shown.splitlines()[2:-3] == [
+        "  ~ 9 tunnels",
+        "      ~ health_check.rate  mid -> high",
+        "      lon-0, lon-1, lon-2, lon-3, lon-4,",
+        "      lon-5, lon-6, lon-7, lon-8",
+        "",
+        "  ~ 3 tunnels",
+        "      ~ health_check.rate",
+        "          par-1    low -> high",
+        "          paris-2",
+        '          - "a text that is too wide"',
+        "          + high",
+        "          par-3    b -> high",
+    ]
+
+
+@pytest.mark.parametrize("width", [60, 80, 160])
+@pytest.mark.parametrize("count", [1, 20])
+def test_a_plan_of_the_benchmarks_estate_on_a_terminal(
+    count: int, width: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, golden: Callable[[str, str], None]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_account(Path(), 0, 60, (1, 0, 0) if count == 1 else (14, 3, 3))
+    assert main(["plan", "--live", f"lists/{account_id(0)}.json", "-o", "json=plan.json"]) == 0
+    report = report_from_json(Path("plan.json").read_bytes())
+    golden(f"terminal-{count}-{width}.txt", render(report, "text", width=width))
 
 
 @pytest.mark.parametrize("payload", PAYLOADS, ids=ascii)
@@ -282,12 +392,12 @@ MANY = replace(
         (
             PLAN,
             "text",
-            "      bgp.extra_prefixes  199 unchanged\n        - 10.0.0.0/16\n        + 10.200.0.0/16\n",
+            "      ~ bgp.extra_prefixes  199 unchanged\n          - 10.0.0.0/16\n          + 10.200.0.0/16\n",
         ),
         (
             DRIFT,
             "text",
-            "  199 unchanged\n        - 10.0.0.0/16  live only\n        + 10.200.0.0/16  declared only\n",
+            "  199 unchanged\n          - 10.0.0.0/16  live only\n          + 10.200.0.0/16  declared only\n",
         ),
         (PLAN, "markdown", "  bgp.extra_prefixes (199 unchanged):\n-   10.0.0.0/16\n+   10.200.0.0/16\n"),
         (DRIFT, "markdown", "  bgp.extra_prefixes (199 unchanged):\n-   10.0.0.0/16\n+   10.200.0.0/16\n"),
@@ -299,9 +409,9 @@ def test_of_a_long_list_only_what_changed_is_shown(report: Report, format_: Form
     assert "10.1.0.0/16" not in shown
 
 
-@pytest.mark.parametrize("format_", ["text", "markdown"])
-def test_of_many_changed_items_the_first_are_shown(format_: Format) -> None:
+@pytest.mark.parametrize(("format_", "told"), [("text", 200), ("markdown", 20)])
+def test_of_many_changed_items_a_comment_has_the_first_and_the_text_all(format_: Format, told: int) -> None:
     field = FieldChange("bgp.extra_prefixes", [], PREFIXES, added=tuple(PREFIXES))
     shown = render(replace(PLAN, accounts=(account(changes=(replace(LON_A, fields=(field,)),)),)), format_)
-    assert [prefix in shown for prefix in PREFIXES] == [True] * 20 + [False] * 180
-    assert "    and 180 more\n" in shown
+    assert [prefix in shown for prefix in PREFIXES] == [True] * told + [False] * (200 - told)
+    assert ("    and 180 more\n" in shown) == (told == 20)

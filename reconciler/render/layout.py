@@ -1,0 +1,73 @@
+"""Lines for a terminal: colour, columns, and what to do with what is wider than the line. Nothing is ever cut.
+
+Where a terminal's width is not known, as in a pipe or a log, each line is as long as it is.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from textwrap import wrap
+from unicodedata import combining, east_asian_width
+
+_CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36"}
+_NARROWEST = 20
+"""Columns for a text, also where the line has less left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Paint:
+    """How a terminal is written to.
+
+    Attributes:
+        color: Whether colour is wanted.
+        width: Columns of the terminal, or None where lines may be as long as they are.
+    """
+
+    color: bool = False
+    width: int | None = None
+
+    def __call__(self, text: str, style: str | None) -> str:
+        """The text in a style, or as it is."""
+        if not self.color or style is None or not text:
+            return text
+        return f"\x1b[{_CODES[style]}m{text}\x1b[0m"
+
+    def row(self, *cells: tuple[str, str | None]) -> str:
+        """Cells, each with its style, two spaces apart and without blanks at the end of the line."""
+        last = max((index for index, (text, _) in enumerate(cells) if text.strip()), default=-1)
+        kept = [*cells[:last], (cells[last][0].rstrip(), cells[last][1])] if last >= 0 else []
+        return "  ".join(self(text, style) for text, style in kept)
+
+    def fits(self, text: str, used: int) -> bool:
+        """Whether the text has room in a line of which so many columns are used."""
+        return self.width is None or used + columns(text) <= self.width
+
+    def below(self, text: str, indent: int, style: str | None = None, begin: str | None = None) -> Iterator[str]:
+        """The text on lines of its own, parted at blanks only, so that an address can still be copied.
+
+        Args:
+            text: What to say.
+            indent: Columns before each line.
+            style: Of the text.
+            begin: What stands before the first line in place of blanks.
+        """
+        room = None if self.width is None else max(self.width - indent, _NARROWEST)
+        lines = wrap(text, room, break_long_words=False, break_on_hyphens=False) if room else [text]
+        for number, line in enumerate(lines):
+            yield (begin if begin and number == 0 else " " * indent) + self(line, style)
+
+
+def columns(text: str) -> int:
+    """How many columns of a terminal the text fills."""
+    if text.isascii():
+        return len(text)
+    return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def padded(text: str, width: int) -> str:
+    """The text filled with spaces up to a width in columns."""
+    return text + " " * (width - columns(text))
+
+
+def widest(texts: Sequence[str], limit: int) -> int:
+    """Columns of the widest text, at most `limit`."""
+    return min(max(map(columns, texts), default=0), limit)
