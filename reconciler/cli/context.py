@@ -5,11 +5,12 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from shlex import quote
 from threading import Event
 from typing import TextIO
 
 from reconciler.api.baseurl import CLOUDFLARE
-from reconciler.cli.options import Options
+from reconciler.cli.options import SANDBOX_FILE, Options
 from reconciler.cli.output import Output, Stream
 from reconciler.model.desired import Desired
 from reconciler.model.problems import Diagnostic, error
@@ -76,6 +77,17 @@ class Context:
     def base(self) -> str:
         """The API's base URL, or `sandbox`."""
         return SANDBOX if self.sandbox else self.options.base_url or CLOUDFLARE
+
+    @property
+    def same_place(self) -> str:
+        """The options that make another command speak of the same files and the same API, each with a space before."""
+        found = [f"--dir {quote(self.options.dir)}"] if self.options.dir != "tunnels" else []
+        if self.sandbox:
+            default = self.options.sandbox == SANDBOX_FILE
+            found.append("--sandbox" if default else f"--sandbox={quote(self.options.sandbox or '')}")
+        if self.options.base_url:
+            found.append(f"--base-url {quote(self.options.base_url)}")
+        return " ".join(["", *found])
 
     def report(
         self,

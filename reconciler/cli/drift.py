@@ -2,14 +2,12 @@
 
 from dataclasses import replace
 from pathlib import Path
-from shlex import quote
 
 from reconciler.cli.clients import Clients
 from reconciler.cli.context import Context
 from reconciler.cli.files import load_files
 from reconciler.cli.keys import statuses
 from reconciler.cli.named import read_file
-from reconciler.cli.options import SANDBOX_FILE
 from reconciler.cli.planning import Stopped, attributed, baseline_of, plan_all
 from reconciler.cli.show import saved_report
 from reconciler.files.patch import Accepted, accept_patch
@@ -43,7 +41,7 @@ def run(ctx: Context) -> Report:
                 accounts.append(one.report)
                 continue
             plan = attributed(one.plan, baseline)
-            accounts.append(_with_keys(ctx, plan, drift_report(plan, accept, _not_checked(plan), _same_place(ctx))))
+            accounts.append(_with_keys(ctx, plan, drift_report(plan, accept, _not_checked(plan), ctx.same_place)))
     report = ctx.report(accounts)
     return with_history(report, previous, ctx.now().isoformat(timespec="seconds").replace("+00:00", "Z"))
 
@@ -53,17 +51,6 @@ def _not_checked(plan: Plan) -> tuple[LeftAlone, ...]:
     live = plan.live.by_name()
     ours = [t.name for t in plan.desired.tunnels.values() if t.name in live and not isinstance(t.psk, External | None)]
     return tuple(LeftAlone(name, "its pre-shared key can't be read back", live[name].id) for name in ours)
-
-
-def _same_place(ctx: Context) -> str:
-    """The options that make a command speak of the same files and the same API."""
-    found = [f"--dir {quote(ctx.options.dir)}"] if ctx.options.dir != "tunnels" else []
-    if ctx.sandbox:
-        default = ctx.options.sandbox == SANDBOX_FILE
-        found.append("--sandbox" if default else f"--sandbox={quote(ctx.options.sandbox or '')}")
-    if ctx.options.base_url:
-        found.append(f"--base-url {quote(ctx.options.base_url)}")
-    return " ".join(["", *found])
 
 
 def _with_keys(ctx: Context, plan: Plan, report: AccountReport) -> AccountReport:

@@ -59,6 +59,9 @@ def run(ctx: Context) -> Report:
             accounts.append(_write(ctx, desired, files, live))
         except Halt as stopped:  # what was written before is said all the same
             raise Halt(stopped.outcome, stopped.diagnostics, accounts) from None
+    if accounts and all(account.outcome == "ok" for account in accounts):
+        notes = (*accounts[-1].notes, f"Next: reconciler plan{ctx.same_place}")  # no full stop: people copy it
+        accounts[-1] = accounts[-1].model_copy(update={"notes": notes})
     return ctx.report(accounts)
 
 

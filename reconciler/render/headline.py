@@ -41,8 +41,6 @@ def headline(report: Report) -> str:
         return f"{report.command.capitalize()} interrupted: it is not complete, and nothing was written."
     if report.command == "accounts":
         return f"{count(len(report.accounts), 'account')}."
-    if report.command == "import" and report.outcome == "ok":
-        return "Import: done. Next: reconciler plan"  # no full stop: people copy it
     sentences = {"drift": _drift, "plan": _plan, "apply": _applied}
     return sentences.get(report.command, _finished)(report)
 

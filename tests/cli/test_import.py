@@ -190,7 +190,8 @@ def test_a_list_that_can_not_be_read_writes_no_file(world: World) -> None:
 
     world.account()
     world.answer = lambda sim, request: apply_fault(FaultKind.NULL_RESULT, sim, request)
-    assert world.run("import").code == 1
+    ran = world.run("import")
+    assert (ran.code, "Next: " in ran.out) == (1, False)
     assert world.run("import", "--account", "new", "--account-id", OTHER_ID).code == 1
     assert sorted(p.name for p in (world.root / "tunnels").rglob("*")) == ["account.yaml", "prod"]
 
@@ -253,10 +254,10 @@ def test_only_written_keys_and_tunnels_are_counted(world: World) -> None:
     bgp = {"bgp": {"customer_asn": 65010, "md5_key": "s0me key"}}
     world.live(tunnel(1, **bgp), tunnel(2), tunnel(3))
     world.declare(tunnel(1, **bgp), file="prod/own.yaml")
-    (note,) = world.run("import", "-o", "json").account["notes"]
+    note, _ = world.run("import", "-o", "json").account["notes"]
     assert note.endswith("with mode 0600, for 2 of 3 live tunnels.")
     world.live(tunnel(4, **bgp))
-    (note,) = world.run("import", "--force", "-o", "json").account["notes"]
+    note, _ = world.run("import", "--force", "-o", "json").account["notes"]
     assert "3 of 4 live tunnels; BGP MD5 keys stand there in clear (1 in all)" in note
 
 
@@ -314,7 +315,11 @@ def test_a_file_for_each_site(world: World) -> None:
     world.live(tunnel(1, name="lon-a"), tunnel(2, name="lon-b"), tunnel(3, name="par-a"))
     world.account()
     ran = world.run("import")
-    assert ran.out.splitlines()[-1] == "Import: done. Next: reconciler plan"
+    assert ran.out.splitlines()[-3:] == [
+        f"  note: Next: reconciler plan --base-url {world.base_url}",
+        "",
+        "Import: done.",
+    ]
     assert "Wrote tunnels/prod/lon.yaml, tunnels/prod/imported.yaml with mode 0600, for 3 of 3 live tunnels." in ran.out
     assert files_of(world) == ["imported.yaml", "lon.yaml"]
     assert {(world.root / "tunnels/prod" / name).stat().st_mode & 0o777 for name in files_of(world)} == {0o600}

@@ -74,7 +74,7 @@ from tests.render.test_safe import workflow_command
             replace(NO_CHANGES, command="validate", outcome="error", diagnostics=(error("a", "full disk", "A."),)),
             "Validate failed: full disk.",
         ),
-        (replace(NO_CHANGES, command="import"), "Import: done. Next: reconciler plan"),
+        (replace(NO_CHANGES, command="import"), "Import: done."),
         (ACCOUNTS, "2 accounts."),
     ],
 )
