@@ -133,24 +133,26 @@ def _write(ctx: Context, desired: Desired, files: AccountFiles, live: Live) -> A
     taken = {path.name.lower() for path in folder.glob("*") if path not in old}
     layout = Layout(ctx.options.split == "prefix", taken, _schema_line(ctx, folder, "tunnels"))
     found = dump(live, files.account_file, {*desired.tunnels, *renamed}, beside, layout)
-    account_file: str | None = None  # it stays as it is
-    if files.account_file is None:
+    own = files.account_file
+    if own is None:
         head = _schema_line(ctx, folder, "account")
-        account_file = account_text(desired.account.account_id, found.ignored, found.defaults, head)
+        text = account_text(desired.account.account_id, found.ignored, found.defaults, head)
+        own = SourceFile(str(folder / "account.yaml"), text.encode())
     elif found.ignored:
-        added = add_ignores(files.account_file, found.ignored)
+        added = add_ignores(own, found.ignored)
         if isinstance(added, Diagnostic):
             raise Halt("error", (added,))
-        account_file = added
+        own = SourceFile(own.path, added.encode())
     texts = {folder / name: text for name, text in found.files.items()}
-    _prove(ctx, files._replace(files=beside), texts, account_file, {name: names[name].settings for name in found.names})
+    wanted = {name: names[name].settings for name in found.names}
+    _prove(ctx, files._replace(account_file=own, files=beside), texts, wanted)
     for path, text in texts.items():
         replace_file(path, text, private=True)
     gone = [path for path in old if path not in texts]
     for path in gone:
         path.unlink()
-    if account_file is not None:
-        replace_file(folder / "account.yaml", account_file)
+    if own is not files.account_file:
+        replace_file(Path(own.path), own.data.decode())
     return _report(desired, live, found, [*texts], gone)
 
 
@@ -160,23 +162,14 @@ def _schema_line(ctx: Context, folder: Path, kind: str) -> str:
     return f"# yaml-language-server: $schema={os.path.relpath(schema, folder)}\n" if schema.is_file() else ""
 
 
-def _prove(
-    ctx: Context,
-    files: AccountFiles,
-    texts: Mapping[Path, str],
-    account_file: str | None,
-    wanted: Mapping[str, Settings],
-) -> None:
+def _prove(ctx: Context, files: AccountFiles, texts: Mapping[Path, str], wanted: Mapping[str, Settings]) -> None:
     """Refuse to write what would make the account's files wrong together, or would not declare what is live.
 
     Raises:
         Halt: Nothing was written.
     """
-    own = files.account_file
-    if account_file is not None:
-        own = SourceFile(str(Path(files.folder) / "account.yaml"), account_file.encode())
     sources = (*files.files, *(SourceFile(str(path), text.encode()) for path, text in texts.items()))
-    tree = Tree((files._replace(account_file=own, files=sources, unread=()),), ())
+    tree = Tree((files._replace(files=sources, unread=()),), ())
     found = load(tree, ctx.now().date())
     if has_errors(found.diagnostics):
         raise Halt("invalid", [d for d in found.diagnostics if d.severity == "error"])

@@ -421,3 +421,11 @@ def test_files_that_would_declare_something_else_are_not_written(world: World, m
     ran = world.run("import", "-o", "json")
     assert (ran.code, [d["code"] for d in ran.json["diagnostics"]]) == (70, ["import"])
     assert files_of(world) == []
+
+
+def test_an_account_file_with_the_other_ending_is_added_to(world: World) -> None:
+    world.live(tunnel(1), tunnel(2, description="no line\u2028end can be declared"))
+    world.write("tunnels/prod/account.yml", f"account_id: {ID}\nprune: true\n")
+    assert world.run("import").code == 0
+    assert "  - name: t002\n" in world.read("tunnels/prod/account.yml")
+    assert world.run("plan", "--detailed-exitcode").code == 0
