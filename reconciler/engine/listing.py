@@ -16,6 +16,9 @@ from reconciler.model.live import Live
 AGREEMENT_SECONDS = 5.0
 """Time between two lists that must agree before either is believed."""
 
+PATIENCE = (1.0, 2.0, 4.0, 8.0, 15.0)
+"""Seconds between readings while a list may lag behind what this run wrote: 30 in all."""
+
 _SHOWN = 5
 
 

@@ -8,7 +8,7 @@ list shows a write at once, so a list may be read several times before it counts
 from collections.abc import Collection, Mapping
 
 from reconciler.api.call import Conversation, Pause
-from reconciler.engine.listing import AGREEMENT_SECONDS
+from reconciler.engine.listing import AGREEMENT_SECONDS, PATIENCE
 from reconciler.engine.run import Run, name_changed
 from reconciler.model.forms import same_letters
 from reconciler.model.live import Live, LiveTunnel
@@ -16,9 +16,6 @@ from reconciler.model.problems import Problem
 from reconciler.model.verdict import APPLIED, THERE, Result, Verdict
 from reconciler.plan.build import remaining, unreadable
 from reconciler.plan.diff import Action, Change
-
-PATIENCE = (1.0, 2.0, 4.0, 8.0, 15.0)
-"""Seconds between readings while a list may lag behind what this run wrote: 30 in all."""
 
 _GUESSED = frozenset({"not-modified", "changed-meanwhile"})
 """Codes of verdicts that were guessed, since neither answer nor list said why. The last list may know better."""

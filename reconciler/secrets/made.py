@@ -5,7 +5,7 @@ connection breaks, it is lost for good. So the sink notes beforehand that a key 
 made: should this process die with the answer, `psk status` sees by Cloudflare's time that nobody has the key in force.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from reconciler.api.call import (
@@ -20,7 +20,7 @@ from reconciler.api.call import (
     contradicts,
     problem_of,
 )
-from reconciler.engine.listing import AGREEMENT_SECONDS, read_list
+from reconciler.engine.listing import AGREEMENT_SECONDS, PATIENCE, read_list
 from reconciler.model.live import LiveTunnel
 from reconciler.model.problems import Problem
 from reconciler.model.psk import is_later, psk_command
@@ -57,7 +57,7 @@ def make_keys(tunnels: Iterable[LiveTunnel]) -> KeySteps:
         tunnels: As listed just before.
     """
     verdicts: dict[str, Verdict] = {}
-    times: dict[str, tuple[str, str]] = {}
+    keys: list[tuple[LiveTunnel, str]] = []
     for tunnel in tunnels:
         noted: SinkOutcome = yield SinkStep(SinkOp.NOTE, tunnel.name, before=tunnel.key_generated_on or "")
         if isinstance(noted, SinkFailed):
@@ -67,8 +67,8 @@ def make_keys(tunnels: Iterable[LiveTunnel]) -> KeySteps:
         verdicts[tunnel.name] = made if isinstance(made, Verdict) else (yield from keep_made(tunnel.name, made))
         yield SinkStep(SinkOp.RELEASE, tunnel.name)
         if isinstance(made, Made) and verdicts[tunnel.name] == APPLIED:
-            times[tunnel.name] = (tunnel.id, made.on)
-    return verdicts | ((yield from _overtaken(times)) if times else {})
+            keys.append((tunnel, made.on))
+    return verdicts | ((yield from overtaken(keys)) if keys else {})
 
 
 def generate_psk(before: LiveTunnel) -> Conversation[Made | Verdict]:
@@ -108,27 +108,42 @@ def _lost(name: str, outcome: CallOutcome, what: str) -> Verdict:
     return Verdict(Result.UNKNOWN, Problem("key-lost", message, remedy, seen.ray))
 
 
-def _overtaken(times: Mapping[str, tuple[str, str]]) -> KeySteps:
-    """The keys after which, by a new list, another run had one made for the same tunnel: they are not in force.
+def overtaken(keys: Sequence[tuple[LiveTunnel, str]]) -> KeySteps:
+    """The keys that no list proves to be in force: another run may have had a later one made.
+
+    A list that still shows the time before our own key lags behind, and could hide a later key as well. So it is read
+    again, and what no list has shown is not called settled: a later run would see the old list and doubt the key.
 
     Args:
-        times: Tunnel name to its id and to when Cloudflare made the key.
+        keys: Each tunnel as listed before, and when Cloudflare made its key.
     """
-    outcome = yield from read_list()
-    if not isinstance(outcome, Answered) or outcome.live is None:
-        why = problem_of(outcome)
-        message = f"Cloudflare made a key, which is in the sink; whether it is the last one is not known: {why.message}"
-        unsure = Verdict(Result.UNKNOWN, Problem("key-not-checked", message, "See `reconciler psk status`.", why.ray))
-        return dict.fromkeys(times, unsure)
+    live: Mapping[str, LiveTunnel] = {}
+    lagging: set[str] = set()
+    for wait in (*PATIENCE, None):
+        outcome = yield from read_list()
+        if not isinstance(outcome, Answered) or outcome.live is None:
+            why = problem_of(outcome)
+            return {tunnel.name: _unchecked(why.message, why.ray) for tunnel, _ in keys}
+        live = outcome.live.tunnels
+        lagging = {t.id for t, _ in keys if t.id in live and live[t.id].key_generated_on == t.key_generated_on}
+        if not lagging or wait is None:
+            break
+        yield Pause(wait, "until the list shows the keys that were made")
     verdicts = {}
-    for name, (tunnel_id, made_on) in times.items():
-        now = outcome.live.tunnels.get(tunnel_id)
-        # A later time, not just another one: an answer and a list spell one time differently, and a list may lag.
-        if now is None or is_later(now.key_generated_on, made_on):
+    for tunnel, made_on in keys:
+        # A later time, not just another one: an answer and a list spell one time differently.
+        if tunnel.id not in live or is_later(live[tunnel.id].key_generated_on, made_on):
             message = "Cloudflare made a key, and another one for somebody else right after it"
-            remedy = f"Once no other run is at work: {psk_command('rotate', name)}"
-            verdicts[name] = Verdict(Result.UNKNOWN, Problem("key-not-in-sink", message, remedy))
+            remedy = f"Once no other run is at work: {psk_command('rotate', tunnel.name)}"
+            verdicts[tunnel.name] = Verdict(Result.UNKNOWN, Problem("key-not-in-sink", message, remedy))
+        elif tunnel.id in lagging:
+            verdicts[tunnel.name] = _unchecked("no list shows it yet")
     return verdicts
+
+
+def _unchecked(why: str, ray: str | None = None) -> Verdict:
+    message = f"Cloudflare made a key, which is in the sink; whether it is the last one is not known: {why}"
+    return Verdict(Result.UNKNOWN, Problem("key-not-checked", message, "See `reconciler psk status`.", ray))
 
 
 def keep_made(name: str, made: Made) -> KeyConversation[Verdict]:

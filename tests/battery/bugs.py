@@ -403,3 +403,12 @@ def a_made_key_is_not_looked_for() -> list[Patch]:
             return Verdict(Result.FAILED, made.problem_of(outcome))
 
     return [(keys, "generate_psk", careless)]
+
+
+@bug
+def a_made_key_is_settled_without_another_list() -> list[Patch]:
+    def believe(_: Any) -> Any:
+        return {}
+        yield
+
+    return [(made, "overtaken", believe)]

@@ -380,22 +380,36 @@ def _another_was_made(world: World, call: Call) -> CallOutcome:
     return world.call(call)
 
 
+def _list_from_before(world: World, call: Call) -> CallOutcome:
+    """The list lags: it does not show the key that was just made."""
+    made = world.generated.pop("par-a")
+    listed = world.call(call)
+    world.generated["par-a"] = made
+    return listed
+
+
 CALL_FAULTS["overtaken"] = _another_was_made
+CALL_FAULTS["lags"] = _list_from_before
 
 
 @pytest.mark.parametrize(
-    ("fault", "expected"),
+    ("faults", "expected"),
     [
-        ("overtaken", ("unknown", "key-not-in-sink")),
-        ("denied", ("unknown", "key-not-checked")),
-        ("", ("applied", None)),
+        ({9: "overtaken"}, ("unknown", "key-not-in-sink")),
+        ({9: "denied"}, ("unknown", "key-not-checked")),
+        ({}, ("applied", None)),
+        ({9: "lags"}, ("applied", None)),
+        (dict.fromkeys(range(9, 14), "lags"), ("applied", None)),
+        (dict.fromkeys(range(9, 15), "lags"), ("unknown", "key-not-checked")),
+        ({9: "lags", 10: "overtaken"}, ("unknown", "key-not-in-sink")),
     ],
+    ids=str,
 )
 def test_a_list_proves_that_no_other_key_was_made_after_the_one_in_the_sink(
-    fault: str, expected: tuple[str, str | None]
+    faults: dict[int, str], expected: tuple[str, str | None]
 ) -> None:
     world = World()
-    assert outcomes(drive(rotate([THERE]), world, {9: fault})) == {"par-a": expected}
+    assert outcomes(drive(rotate([THERE]), world, faults)) == {"par-a": expected}
 
 
 @pytest.mark.parametrize(
