@@ -265,7 +265,7 @@ class Client:
         self._port = port
         self._parallelism = parallelism
         self._pool: ThreadPoolExecutor | None = None
-        self.watch: Callable[[Call], None] | None = None
+        self.watch: Callable[[Call, CallOutcome], None] | None = None
 
     def run(self, step: Step) -> tuple[CallOutcome, ...]:
         """Carry a step out: the outcomes in the order of its calls; none for a pause."""
@@ -283,7 +283,7 @@ class Client:
     def _call(self, call: Call) -> CallOutcome:
         outcome = exchange(call, self._account_id, self._session, self._port)
         if self.watch is not None:
-            self.watch(call)
+            self.watch(call, outcome)
         return outcome
 
     def close(self) -> None:

@@ -2,13 +2,10 @@
 
 import json
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from threading import Lock
 
-from reconciler.api.call import Call, Verb
-from reconciler.cli.approval import require_approval
+from reconciler.cli.approval import require_approval, show_plan
 from reconciler.cli.clients import Clients
 from reconciler.cli.context import Context, Halt, halt
 from reconciler.cli.files import load_files
@@ -37,11 +34,6 @@ from reconciler.report.values import AccountReport, Report
 
 LIST_LASTS = 30.0
 """Seconds for which a list may be written upon; after that it is read again."""
-
-_LONG = 8
-"""Calls from which on an apply shows its progress."""
-
-_BAR = 30
 
 _SAVE = "Nothing was written. Look at a new plan and save it: reconciler plan --out FILE"
 
@@ -73,16 +65,18 @@ def run(ctx: Context) -> Report:
         if options.server_check:
             found = _without_refused(ctx, clients, found)
         ready = _ready(found)
-        if not (all(plan.empty for plan in ready) or options.auto_approve or options.plan):
-            shown = [_waiting(one, "blocked") for one in found]
-            report = ctx.report(shown, command="plan")
-            require_approval(ctx, clients, report, "apply these changes")
+        if not all(plan.empty for plan in ready):
+            report = ctx.report([_waiting(one, "blocked") for one in found], command="plan")
+            if options.auto_approve or options.plan:
+                show_plan(ctx, clients, report)
+            else:
+                require_approval(ctx, clients, report, "apply these changes")
         keys = Keys(ctx, clients, ready)
         _require_strict(ctx, found)  # keys and their sinks may have brought warnings
-        with _progress(ctx, clients, ready):
-            ended = side_by_side(ctx, found, lambda one: _safely(ctx, clients, keys, one))
+        ended = side_by_side(ctx, found, lambda one: _safely(ctx, clients, keys, one))
     written = any(e.written for e in ended)
-    return ctx.report([e.report for e in ended], written=written)
+    seconds = round(time.monotonic() - ctx.started - clients.waited, 1)
+    return ctx.report([e.report for e in ended], written=written).model_copy(update={"seconds": seconds})
 
 
 def _require_strict(ctx: Context, found: Sequence[Planned | Stopped]) -> None:
@@ -158,6 +152,9 @@ def _account(ctx: Context, clients: Clients, keys: Keys, one: Planned | Stopped)
     ended = drive(apply(plan, keys.of(plan)), clients.carry(plan.desired.account))
     verdicts = keys.deliver(plan, ended)
     report = with_keys(applied(plan, ended), plan, verdicts)
+    clients.progress.told(report.account, report.changes)
+    if not plan.empty:
+        report = report.model_copy(update={"calls_made": dict(clients.progress.calls[report.account])})
     return Ended(report, ended.written or may_have_written(verdicts.values()))
 
 
@@ -168,30 +165,3 @@ def _waiting(one: Planned | Stopped, outcome: Outcome) -> AccountReport:
     if outcome != "blocked" or _obstacle(one.plan) or not one.plan.empty:
         return planned(one.plan, outcome)
     return planned(one.plan, "ok")  # there is nothing to do, so it waits for nobody's approval
-
-
-@contextmanager
-def _progress(ctx: Context, clients: Clients, plans: Sequence[Plan]) -> Iterator[None]:
-    """Meanwhile the writes of a long apply are counted on one line of the terminal."""
-    total = sum(n for p in plans for verb, n in p.api_calls.items() if verb != "list")
-    stderr, lock, done = ctx.output.stderr, Lock(), 0
-    if total < _LONG or not stderr.isatty() or ctx.options.verbose:  # a log says more, and would cut the line
-        yield
-        return
-
-    def count(call: Call) -> None:
-        nonlocal done
-        if call.verb is not Verb.LIST:
-            with lock:  # calls of all accounts end here, each in its own thread
-                done += 1
-                filled = min(_BAR, _BAR * done // total)  # repeated calls can make it more than was planned
-                stderr.write(f"\rApplying [{'#' * filled}{' ' * (_BAR - filled)}] {done}/{total} calls ")
-                stderr.flush()
-
-    clients.watch(count)
-    try:
-        yield
-    finally:
-        if done:
-            stderr.write(f"\r{' ' * 78}\r")
-            stderr.flush()

@@ -9,6 +9,8 @@ from reconciler.report.outcome import worst
 from reconciler.report.values import Report
 
 _REMEDY = "Run it on a terminal, or add --auto-approve."
+_AGAIN = "Run it again, and answer yes when it is what you want."
+_IN_FULL = "Run it again, and type yes: in full, and in small letters."
 _REVIEWED = " A plan that was reviewed goes with apply --plan FILE."
 
 
@@ -26,19 +28,38 @@ def require_approval(ctx: Context, clients: Clients, shown: Report, what: str) -
     """
     began, stderr = time.monotonic(), ctx.output.stderr
     if not (ctx.stdin.isatty() and stderr.isatty()):
-        raise _refused(shown, "nobody approved the changes; nothing was written")
-    stderr.write(render(shown.model_copy(update={"outcome": "ok"}), "text", color=ctx.color(stderr)))
+        remedy = _REMEDY + _REVIEWED if shown.command == "plan" else _REMEDY
+        raise _refused(shown, "nobody approved the changes; nothing was written", remedy)
+    clients.progress.end()
+    _show(ctx, shown)
     stderr.write(f"\nDo you want to {what}? Only 'yes' is taken: ")
     stderr.flush()
-    answer = ctx.read_line()
+    answer = ctx.read_line().strip()
     if ctx.stop.is_set():
         raise halt("interrupted", "interrupted", "stopped before anything was written", "Run it again.", shown.accounts)
-    if answer.strip() != "yes":
-        raise _refused(shown, "the changes were not approved; nothing was written")
+    if answer != "yes":
+        remedy = _IN_FULL if answer.lower() in {"y", "yes"} else _AGAIN
+        raise _refused(shown, "the changes were not approved; nothing was written", remedy)
     clients.extend(time.monotonic() - began)
 
 
-def _refused(shown: Report, why: str) -> Halt:
+def show_plan(ctx: Context, clients: Clients, shown: Report) -> None:
+    """Show what will be done without a question to the person at the terminal, if the report is for the same eyes."""
+    wanted = ctx.options.output or (("text", None),)
+    if ctx.output.stderr.isatty() and ctx.output.stdout.isatty() and ("text", None) in wanted:
+        clients.progress.end()
+        _show(ctx, shown)
+        ctx.output.stderr.write("\n")
+
+
+def _show(ctx: Context, shown: Report) -> None:
+    stderr = ctx.output.stderr
+    report = shown.model_copy(update={"outcome": "ok"})
+    stderr.write(render(report, "text", color=ctx.color(stderr), width=ctx.width(stderr)))
+    stderr.flush()
+    ctx.shown = shown
+
+
+def _refused(shown: Report, why: str, remedy: str) -> Halt:
     outcome = worst((*(a.outcome for a in shown.accounts), "blocked"))
-    remedy = _REMEDY + _REVIEWED if shown.command == "plan" else _REMEDY
     return halt(outcome, "not-approved", why, remedy, shown.accounts)

@@ -1,19 +1,21 @@
 """The way to Cloudflare, or to the sandbox: tokens, sessions, one client per account."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Self
 
 from reconciler.api.baseurl import CLOUDFLARE
-from reconciler.api.call import Call, Carry
+from reconciler.api.call import Carry
 from reconciler.api.exchange import Client, KeyAccess, Session
 from reconciler.api.http import BadProxyError, HttpPort
 from reconciler.api.proxy import proxy_passwords
 from reconciler.cli.context import SANDBOX, Context, Halt, halt
 from reconciler.cli.log import LoggedPort, logged
+from reconciler.cli.progress import Progress
 from reconciler.cli.tokens import token_faults, tokens
 from reconciler.model.desired import Account
 from reconciler.model.problems import error
@@ -29,6 +31,10 @@ class Clients:
     """Clients for accounts; accounts with the same token share its session and connections.
 
     Use it as a context manager: leaving it closes connections, then saves the sandbox and lets go of its lock.
+
+    Attributes:
+        progress: What is told of their calls meanwhile.
+        waited: Seconds that an approval took.
     """
 
     def __init__(self, ctx: Context, accounts: Iterable[Account]) -> None:
@@ -43,6 +49,8 @@ class Clients:
         self._clients: dict[str, Client] = {}
         self._sessions: dict[str, tuple[HttpPort, Session]] = {}
         self._rings: dict[str, KeyRing] = {}
+        self.progress = Progress(ctx)
+        self.waited = 0.0
         self._tokens = self._find_tokens(accounts)
         self._transport: SimulatorTransport | None = None
 
@@ -52,6 +60,7 @@ class Clients:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.progress.end()
         self._stack.close()
 
     def carry(self, account: Account) -> Carry:
@@ -63,7 +72,8 @@ class Clients:
                 client = Client(account.account_id, session, port, self._ctx.options.parallelism)
                 self._clients[account.name] = client
                 self._stack.callback(client.close)
-        return logged(self._ctx, account.name, client.run)
+                client.watch = partial(self.progress.ended, account.name)
+        return self.progress.telling(account.name, logged(self._ctx, account.name, client.run))
 
     def ring(self, account: Account) -> "KeyRing":
         """The keys that the account's calls may carry, by tunnel name."""
@@ -71,13 +81,9 @@ class Clients:
 
         return self._rings.setdefault(account.account_id, KeyRing())
 
-    def watch(self, watch: Callable[[Call], None]) -> None:
-        """Tell of each call that has ended, from the thread that made it. For accounts that were called already."""
-        for client in self._clients.values():
-            client.watch = watch
-
     def extend(self, seconds: float) -> None:
         """Put all deadlines off: the time that an approval takes does not count."""
+        self.waited += seconds
         for _, session in self._sessions.values():
             session.extend(seconds)
 

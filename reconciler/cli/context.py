@@ -1,8 +1,10 @@
 """What a command gets from its surroundings: options, environment, streams, clock, the wish to stop."""
 
+import os
 import select
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from shlex import quote
@@ -55,6 +57,7 @@ class Context:
     Attributes:
         every: What the files of all accounts declare, also of those that this run is not about; empty until loaded.
         diagnostics: What was found wrong by now, for the report.
+        shown: The plan that the person at the terminal has seen, so that the end need not repeat it.
         late: Errors of leaving what the run had opened, when its report may be made already.
     """
 
@@ -66,6 +69,7 @@ class Context:
     started: float = field(default_factory=time.monotonic)
     every: tuple[Desired, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
+    shown: Report | None = None
     late: tuple[Diagnostic, ...] = ()
 
     @property
@@ -115,6 +119,14 @@ class Context:
             if select.select([self.stdin], [], [], 0.2)[0]:
                 return self.stdin.readline()
         return ""
+
+    def width(self, stream: Stream) -> int | None:
+        """Columns of the terminal that this stream goes to; None where it goes elsewhere."""
+        if not stream.isatty():
+            return None
+        with suppress(ValueError, OSError):
+            return int(self.env.get("COLUMNS") or os.get_terminal_size(stream.fileno()).columns) or 80
+        return 80
 
     def color(self, stream: Stream) -> bool:
         """Whether to colour what goes to this stream."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from reconciler.cli.context import Context, Halt, halt
 from reconciler.cli.named import write_file
@@ -84,20 +85,18 @@ def _amended(report: Report, lost: tuple[Diagnostic, ...]) -> Report:
 def _drawn(ctx: Context, report: Report, name: Format, *, to_stdout: bool) -> str:
     if name != "text":
         return render(report, name)
-    width, color = None, False
-    if to_stdout and ctx.output.stdout.isatty():
-        import shutil
-
-        width, color = shutil.get_terminal_size().columns, ctx.color(ctx.output.stdout)
-    return _text(report, width=width, color=color)
+    stdout = ctx.output.stdout
+    if not (to_stdout and stdout.isatty()):
+        return _text(report)
+    return _text(report, width=ctx.width(stdout), color=ctx.color(stdout), shown=ctx.shown)
 
 
-def _text(report: Report, *, width: int | None = None, color: bool = False) -> str:
+def _text(report: Report, **options: Any) -> str:
     if not report.diagnostics:  # so it quotes no line, and what reads lines need not be imported
-        return render(report, "text", width=width, color=color)
+        return render(report, "text", **options)
     from reconciler.files.excerpt import lines_of_files
 
-    return render(report, "text", width=width, color=color, line_of=lines_of_files())
+    return render(report, "text", **options, line_of=lines_of_files())
 
 
 def _whole_lines(text: str) -> str:

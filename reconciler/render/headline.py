@@ -18,7 +18,7 @@ from reconciler.render.words import count, held_back, is_drift
 from reconciler.report.values import Report, Summary
 
 _FAILED = frozenset({"error", "auth", "invalid", "usage", "internal"})
-_DONE = {"create": "created", "update": "updated", "delete": "deleted"}
+DONE = {"create": "created", "update": "updated", "delete": "deleted"}
 _WHY = {
     "error": "the API or the network failed, or the live list can't be trusted",
     "auth": "the token is missing, refused, or lacks the permission",
@@ -126,7 +126,7 @@ def done_counts(report: Report) -> dict[str, int]:
     """How many changes were carried out, by action, and how many ended otherwise, where any did."""
     changes = [change for account in report.accounts for change in account.changes]
     applied: list[str] = [change.action for change in changes if change.outcome == Result.APPLIED]
-    counts = {word: applied.count(action) for action, word in _DONE.items()}
+    counts = {word: applied.count(action) for action, word in DONE.items()}
     others = (Result.FAILED, Result.SKIPPED, Result.UNKNOWN)
     ended = {result.value: sum(change.outcome == result for change in changes) for result in others}
     return counts | {word: number for word, number in ended.items() if number}

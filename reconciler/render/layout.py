@@ -9,6 +9,7 @@ from textwrap import wrap
 from unicodedata import combining, east_asian_width
 
 _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36"}
+ACTION_COLOR = {"create": "green", "update": "yellow", "delete": "red"}
 _NARROWEST = 20
 """Columns for a text, also where the line has less left."""
 

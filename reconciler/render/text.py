@@ -13,7 +13,7 @@ from reconciler.model.psk import KeyStatus
 from reconciler.render import words
 from reconciler.render.groups import Group, groups
 from reconciler.render.headline import headline, stops
-from reconciler.render.layout import Paint, columns, padded, widest
+from reconciler.render.layout import ACTION_COLOR, Paint, columns, padded, widest
 from reconciler.render.safe import terminal
 from reconciler.report.values import AccountReport, ChangeReport, DiagnosticReport, Report
 
@@ -26,12 +26,18 @@ _NAMED = 10
 _WHOLE = 20
 """Problems of the files that are told with the line that they are about."""
 _INDENT, _DEEPER = 6, 10
-ACTION_COLOR = {"create": "green", "update": "yellow", "delete": "red"}
 OUTCOME_COLOR = {"applied": "green", "failed": "red", "skipped": "yellow", "unknown": "red"}
 WEIGHT_COLOR = {"traffic": "red", "security": "red", "error": "red", "warning": "yellow", "refused": "red"}
 
 
-def text(report: Report, *, width: int | None = None, color: bool = False, line_of: LineOf | None = None) -> str:
+def text(
+    report: Report,
+    *,
+    width: int | None = None,
+    color: bool = False,
+    line_of: LineOf | None = None,
+    shown: Report | None = None,
+) -> str:
     """The report as lines of text, the last one the headline.
 
     Args:
@@ -39,23 +45,41 @@ def text(report: Report, *, width: int | None = None, color: bool = False, line_
         width: Columns of the terminal; what is wider goes on lines of its own. None leaves lines whole.
         color: Whether to colour by action, impact and outcome.
         line_of: Gives the source line of a file; only what is surely not a key is shown under a problem.
+        shown: The plan that the reader has just seen, with a line for each change as it was done: not told again.
     """
     paint = Paint(color, width)
     drift = report.command == "drift"
-    blocks = [[paint(words.SANDBOX, "yellow")]] if report.sandbox else []
+    blocks = [[paint(words.SANDBOX, "yellow")]] if report.sandbox and shown is None else []
     blocks += [_headline(report, paint)] if drift else []
     blocks += [list(_diagnostics(report.diagnostics, line_of, paint))]
     if report.command == "accounts":
         blocks.append(_account_rows(report))
     else:
-        blocks += [_account(account, report.command, paint) for account in report.accounts]
-    blocks += [] if drift else [_ending(report, paint)]
+        accounts = _untold(report.accounts, shown.accounts) if shown else report.accounts
+        blocks += [_account(account, report.command, paint) for account in accounts]
+    blocks += [] if drift else [_ending(report, paint, shown=shown is not None)]
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
 
 
 def _account(account: AccountReport, command: str, paint: Paint) -> list[str]:
     lines = section(account, command, paint)
     return [paint(f"Account {terminal(account.account)}", "bold"), "", *lines] if lines else []
+
+
+def _untold(accounts: Iterable[AccountReport], shown: Iterable[AccountReport]) -> Iterator[AccountReport]:
+    """Accounts without what was shown before the changes were made, and without the changes that were."""
+    before = {account.account: account for account in shown}
+    for now in accounts:
+        plan = before.get(now.account)
+        if plan is None:
+            yield now
+            continue
+        same = [name for name in type(now).model_fields if getattr(now, name) == getattr(plan, name)]
+        nothing = {name: () for name in same if isinstance(getattr(now, name), tuple)}
+        undone = (change for change in now.changes if change.outcome not in (None, "applied"))
+        changes = tuple(change.model_copy(update={"fields": (), "psk": None}) for change in undone)
+        notes = tuple(note for note in now.notes if note not in plan.notes)
+        yield now.model_copy(update={**nothing, "changes": changes, "notes": notes, "paused": None})
 
 
 def _account_rows(report: Report) -> list[str]:
@@ -74,10 +98,12 @@ def _headline(report: Report, paint: Paint) -> list[str]:
     return [paint(terminal(headline(report)), "bold" if good else "red")]
 
 
-def _ending(report: Report, paint: Paint) -> list[str]:
+def _ending(report: Report, paint: Paint, *, shown: bool) -> list[str]:
     """What stops it, the calls, then the headline."""
-    found = list(stops(report))
-    if any(account.changes for account in report.accounts) and report.command in {"plan", "apply"}:
+    found = [] if shown else list(stops(report))
+    if made := words.made(report):
+        found.append(made)
+    elif any(account.changes for account in report.accounts) and report.command in {"plan", "apply"} and not shown:
         planned = "Calls" if report.command == "plan" else "Planned calls"
         found.append(f"{planned}: {words.calls(words.all_calls(report))}")
     return [*found, *_headline(report, paint)]

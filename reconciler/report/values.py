@@ -174,8 +174,11 @@ class AccountReport(Value):
     outcome: Annotated[Outcome, _about("As the report's, for this account")]
     digest: Annotated[str | None, _about("Digest of the plan; null when there is none")] = None
     api_calls: Annotated[
-        dict[str, Count], _about("Calls that apply makes, or made: `list`, `create`, `update` (bulk), `delete`")
+        dict[str, Count], _about("Calls that the plan takes: `list`, `create`, `update` (bulk), `delete`")
     ] = {}
+    calls_made: Annotated[
+        dict[str, Count] | None, _when_set("Calls that `apply` made, from its first list to its last, by kind")
+    ] = None
     guards: Annotated[tuple[Guard, ...], _about("What blocks it")] = ()
     changes: Annotated[tuple[ChangeReport, ...], _about("The plan, or the differences of `drift`")] = ()
     held_back: Annotated[tuple[HeldBack, ...], _when_set("What this run leaves out though the files ask for it")] = ()
@@ -269,5 +272,6 @@ class Report(Value):
     generated_at: Annotated[
         str | None, _when_set("Time of the run (RFC 3339, UTC); only where history needs it (`drift`)")
     ] = None
+    seconds: Annotated[float | None, _when_set("How long `apply` took, without the time for approval")] = None
     # What the caller knows of the run, for comments and pages (commit, base, run URL); not part of the JSON.
     context: Annotated[SkipJsonSchema[dict[str, str]], Field(exclude=True)] = {}

@@ -1,10 +1,19 @@
 """The lines that are shown under a problem, and the progress of a long apply."""
 
+import json
 import os
 import pty
+import re
+import signal
 import subprocess
 import sys
+from collections.abc import Sequence
+from contextlib import suppress
 
+import pytest
+
+from reconciler.simulator.message import Reply, Request, failure
+from reconciler.simulator.server import Simulator
 from tests.cli.world import World, tunnel
 
 
@@ -17,40 +26,145 @@ def test_the_word_that_a_message_quotes_stands_in_the_line_below_it(world: World
     assert lines[at + 1 : at + 3] == ["    6 |   health_check: {rate: midd}", "      |                        ^"]
 
 
-def on_a_terminal(world: World, *argv: str) -> str:
-    """What a person at a terminal sees on standard error."""
+def on_a_terminal(world: World, *argv: str, answers: Sequence[str] = (), piped: bool = False) -> tuple[int, str]:
+    """Exit code, and what a person at a terminal sees; a line that is written over ends with `|`.
+
+    Args:
+        world: Where it runs.
+        argv: The command.
+        answers: What the person types at each question; the last one may be `^C`.
+        piped: Whether standard output goes elsewhere.
+    """
     command = [sys.executable, "-m", "reconciler", *argv, "--base-url", world.base_url]
     mine, theirs = pty.openpty()
-    seen = b""
-    with subprocess.Popen(command, cwd=world.root, env=world.child(), stdout=subprocess.DEVNULL, stderr=theirs):  # noqa: S603
+    seen, left = b"", [*answers]
+    env = world.child() | {"TERM": "xterm", "COLUMNS": "80", "NO_COLOR": "1"}
+    out = subprocess.DEVNULL if piped else theirs
+    with subprocess.Popen(command, cwd=world.root, env=env, stdin=theirs, stdout=out, stderr=theirs) as child:  # noqa: S603
         os.close(theirs)
-        try:
+        with suppress(OSError):  # how Linux says that the other end is closed
             while found := os.read(mine, 65536):
                 seen += found
-        except OSError:  # how Linux says that the other end is closed
-            pass
+                if left and seen.endswith(b"taken: "):
+                    answer = left.pop(0)
+                    child.send_signal(signal.SIGINT) if answer == "^C" else os.write(mine, f"{answer}\n".encode())
     os.close(mine)
-    return seen.decode()
+    return child.returncode, seen.decode().replace("\r\n", "\n").replace("\r\x1b[K", "|")
 
 
-def test_a_long_apply_shows_its_progress_on_one_line_of_a_terminal(world: World) -> None:
+QUESTION = "Do you want to apply these changes? Only 'yes' is taken: "
+
+
+def test_apply_on_a_terminal_shows_the_plan_once_then_a_line_for_each_change_then_the_sum(world: World) -> None:
+    world.live(tunnel(1), tunnel(2))
+    world.declare(tunnel(1, description="x"), tunnel(3))
+    code, seen = on_a_terminal(world, "apply", "--allow-delete", "t002", answers=["yes"])
+    plan, question, rest = seen.partition(QUESTION)
+    assert (code, bool(question)) == (0, True)
+    assert plan.startswith("|prod: Listing the tunnels…|Account prod\n\n")
+    assert plan.endswith(
+        "Calls: 2 lists, 1 bulk update, 1 create, 1 delete\nPlan: 1 to create, 1 to update, 1 to delete.\n\n"
+    )
+    calls = "Calls made: 2 lists, 1 bulk update, 1 create, 1 delete, in _ s; verified by a new list.\n"
+    assert re.sub(r"in [\d.]+ s", "in _ s", rest) == (
+        "yes\n"
+        "|prod: Updating t001…|  ~ t001  updated\n"
+        "|prod: Creating t003…|  + t003  created\n"
+        "|prod: Deleting t002…|  - t002  deleted\n"
+        "|prod: Listing again, to prove what was written…|\n"
+        f"{calls}Apply complete: 1 created, 1 updated, 1 deleted.\n"
+    )
+
+
+def test_what_was_not_done_is_told_at_the_end(world: World) -> None:
+    world.live(tunnel(1), tunnel(2))
+    world.declare(tunnel(1, description="x"), tunnel(3))
+
+    def refuse(sim: Simulator, request: Request) -> Reply:
+        return failure(400, 1022, "no more tunnels") if request.method == "POST" else sim.handle(request)
+
+    world.answer = refuse
+    code, seen = on_a_terminal(world, "apply", "--allow-delete", "t002", answers=["yes"])
+    told = re.sub(r"in [\d.]+ s", "in _ s", seen.partition(QUESTION)[2])
+    assert code == 7
+    assert "  ~ t001  updated\n" in told
+    assert told.rpartition("|")[2] == (
+        "\n"
+        "Account prod\n\n"
+        "  - t002  traffic   skipped\n"
+        "      skipped: an earlier change of the account was not applied [earlier-not-applied]\n"
+        "        to do: Run apply again once that is done.\n\n"
+        "  + t003            failed   tunnels/prod/a.yaml:3\n"
+        "      error: no more tunnels [1022]\n\n"
+        "Calls made: 2 lists, 1 bulk update, 1 create, in _ s.\n"
+        "Apply incomplete: 0 created, 1 updated, 0 deleted, 1 failed, 1 skipped.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("answers", "code", "end"),
+    [
+        (["no"], 5, "no\nerror: the changes were not approved; nothing was written. "),
+        ([""], 5, "\nerror: the changes were not approved; nothing was written. "),
+        (["y"], 5, "y\nerror: the changes were not approved; nothing was written. Run it again, and type yes: "),
+        (["Yes"], 5, "Yes\nerror: the changes were not approved; nothing was written. Run it again, and type yes"),
+        (
+            ["^C"],
+            8,
+            "\nStopping: the call in flight is finished, nothing more is sent.\nerror: stopped before anything ",
+        ),
+    ],
+)
+def test_a_plan_that_is_not_approved_is_not_shown_again(world: World, answers: list[str], code: int, end: str) -> None:
+    world.declare(tunnel(1))
+    found, seen = on_a_terminal(world, "apply", answers=answers)
+    rest = seen.partition(QUESTION)[2]
+    assert (found, rest[: len(end)], rest.count("\n\n")) == (code, end, 1)
+    assert world.names() == {}
+
+
+def test_without_a_question_the_plan_is_shown_once_too(world: World) -> None:
+    world.declare(tunnel(1))
+    code, seen = on_a_terminal(world, "apply", "--auto-approve")
+    assert (code, seen.count("+ t001  "), seen.count("Plan: 1 to create")) == (0, 2, 1)
+
+
+def test_a_report_for_somebody_else_is_whole(world: World) -> None:
+    world.declare(tunnel(1))
+    _, seen = on_a_terminal(world, "apply", "-o", "json", "--auto-approve")
+    text = seen.rpartition("|")[2]
+    assert [change["outcome"] for change in json.loads(text)["accounts"][0]["changes"]] == ["applied"]
+
+
+def test_many_calls_have_a_bar(world: World) -> None:
     world.declare(*(tunnel(n) for n in range(12)))
-    steps = on_a_terminal(world, "apply", "--auto-approve").split("\r")
-    assert steps[1] == "Applying [##                            ] 1/12 calls "
-    assert steps[6] == "Applying [###############               ] 6/12 calls "
-    assert steps[12] == "Applying [##############################] 12/12 calls "
-    assert [s.strip() for s in steps[13:]] == ["", ""]
-    assert "\n" not in "".join(steps)
-
-
-def test_a_short_apply_shows_no_progress(world: World) -> None:
-    world.declare(*(tunnel(n) for n in range(7)))
-    assert on_a_terminal(world, "apply", "--auto-approve") == ""
+    code, seen = on_a_terminal(world, "apply", "--auto-approve", piped=True)
+    steps = seen.split("|")
+    assert (code, "\n" in seen) == (0, False)
+    assert [re.sub(r"t0\d\d", "t", step) for step in steps] == [
+        "",
+        "prod: Listing the tunnels…",
+        "prod: Creating t [                    ] 0/12…",
+        "prod: Creating t [#                   ] 1/12…",
+        "prod: Creating t [###                 ] 2/12…",
+        "prod: Creating t [#####               ] 3/12…",
+        "prod: Creating t [######              ] 4/12…",
+        "prod: Creating t [########            ] 5/12…",
+        "prod: Creating t [##########          ] 6/12…",
+        "prod: Creating t [###########         ] 7/12…",
+        "prod: Creating t [#############       ] 8/12…",
+        "prod: Creating t [###############     ] 9/12…",
+        "prod: Creating t [################    ] 10/12…",
+        "prod: Creating t [##################  ] 11/12…",
+        "prod: Creating t [####################] 12/12…",
+        "prod: Listing again, to prove what was written…",
+        "",
+    ]
 
 
 def test_the_log_stands_in_the_place_of_progress(world: World) -> None:
-    world.declare(*(tunnel(n) for n in range(12)))
-    assert "Applying" not in on_a_terminal(world, "apply", "--auto-approve", "-v")
+    world.declare(tunnel(1))
+    assert "|" not in on_a_terminal(world, "apply", "--auto-approve", "-v", piped=True)[1]
 
 
 def test_there_is_no_progress_where_there_is_no_terminal(world: World) -> None:
