@@ -1,7 +1,7 @@
 """The command line: arguments, environment, clock, files and exit codes; wires the pure parts together.
 
     main        from the arguments to the exit code; imports the command that runs
-    options     the one table of options, and their type
+    options     the one table of options, and their type; `about` answers `--version`
     context     what a command gets from its surroundings, and `Halt`, the way to end it early
     output      the standard streams, behind the fence that hides secrets
     named       files that options name: tried out first, read, written; `clash` keeps an output from being an input
@@ -13,6 +13,6 @@
     lock        one writing run at a time
     show        the report, in every format
 
-The commands are `plan`, `apply`, `drift`, `import_`, `psk`, `simulate`, and those of a few lines in `small`. Each takes
-a `Context` and returns a report, or an exit code where it has none. None imports another.
+The commands are `plan`, `apply`, `drift`, `import_`, `psk`, `simulate`, `completion`, and those of a few lines in
+`small`. Each takes a `Context` and returns a report, or an exit code where it has none. None imports another.
 """

@@ -27,7 +27,7 @@ from reconciler.engine.apply import apply, drive
 from reconciler.model.problems import Problem, error
 from reconciler.model.verdict import may_have_written
 from reconciler.plan.build import Plan
-from reconciler.plan.saved import check_saved
+from reconciler.plan.saved import carried_out, check_saved
 from reconciler.report.make import applied, checked, planned, with_keys
 from reconciler.report.outcome import Outcome, worst
 from reconciler.report.values import AccountReport, Report
@@ -96,6 +96,10 @@ def _require_saved(saved: object, found: Sequence[Planned | Stopped]) -> None:
         raise Halt(worst(failed), accounts=[_waiting(one, "error") for one in found])
     plans = plans_of(found)
     differing = check_saved(saved, plans)
+    if differing and carried_out(saved, plans):
+        what, why = "the saved plan is already carried out: live is as the plan wanted", "Nothing is left to do."
+        accounts = [planned(plan, "plan_changed") for plan in plans]
+        raise halt("plan_changed", "already-carried-out", what, why, accounts)
     if differing:
         accounts = [planned(plan, "blocked" if _obstacle(plan) else "plan_changed") for plan in plans]
         problems = [error("plan-changed", what, _SAVE) for what in differing]

@@ -130,5 +130,7 @@ class Context:
 
     def color(self, stream: Stream) -> bool:
         """Whether to colour what goes to this stream."""
-        wanted = not self.options.no_color and not self.env.get("NO_COLOR") and self.env.get("TERM") != "dumb"
-        return wanted and stream.isatty()
+        if self.options.no_color or self.env.get("NO_COLOR"):
+            return False
+        forced = self.env.get("FORCE_COLOR", "") not in ("", "0")
+        return forced or (self.env.get("TERM") != "dumb" and stream.isatty())

@@ -7,8 +7,11 @@ from reconciler.cli.context import Context, Halt
 from reconciler.cli.options import UsageError
 from reconciler.files.load import Loaded, load
 from reconciler.files.tree import Tree, read_tree
+from reconciler.model.checks import did_you_mean
 from reconciler.model.desired import Desired
 from reconciler.model.problems import Diagnostic, has_errors
+
+_NAMED = 10
 
 
 def load_files(ctx: Context, tree: Tree | None = None) -> tuple[Desired, ...]:
@@ -41,11 +44,8 @@ def selected(ctx: Context, loaded: Loaded) -> tuple[Desired, ...]:
     known = [d.account.name for d in loaded.desired]
     for name in ctx.options.account:
         if name not in known:
-            from difflib import get_close_matches
-
-            near = get_close_matches(name, known, 1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            raise UsageError(f"there is no account {name!r} in {ctx.options.dir}.{hint}")
+            hint = did_you_mean(name, tuple(known)) or f"There: {', '.join(known[:_NAMED]) or 'none'}."
+            raise UsageError(f"there is no account {name!r} in {ctx.options.dir}. {hint.strip()}")
     return tuple(d for d in loaded.desired if not ctx.options.account or d.account.name in ctx.options.account)
 
 

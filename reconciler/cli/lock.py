@@ -65,7 +65,8 @@ def lock(ctx: Context, path: Path, of: str) -> AbstractContextManager[object]:
     found = FileLock(path, mode=0o600, on_acquired=partial(_sign, ctx.options.command))
     with suppress(Timeout):
         return found.acquire(blocking=False)
-    ctx.output.stderr.write(f"Waiting for {_holder(path, of)}.\n")
+    if not ctx.options.quiet:
+        ctx.output.stderr.write(f"Waiting for {_holder(path, of)}.\n")
     ctx.output.stderr.flush()
     try:
         return found.acquire(timeout=max(0.0, ctx.left()), poll_interval=_POLL, cancel_check=ctx.stop.is_set)

@@ -24,6 +24,7 @@ _RUNS = {
     "validate": ("small", "validate"),
     "schema": ("small", "schema"),
     "render": ("small", "render"),
+    "show": ("small", "show_plan"),
     "import": ("import_", "run"),
 }
 """Module and function of a command; else they are its name, and `run`."""
@@ -57,10 +58,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     _prepare_process()
     try:
-        options = parse(sys.argv[1:] if argv is None else argv)
+        options = parse(sys.argv[1:] if argv is None else argv, os.environ)
     except UsageError as wrong:
         with _output() as output:
-            output.stderr.write(f"{wrong}\n")
+            output.stderr.write(f"reconciler: {wrong}\n")
         return _USAGE
     except SystemExit as answered:  # --help, --version
         return answered.code if isinstance(answered.code, int) else _USAGE
@@ -70,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             try:
                 code = _run(options, output)
             except UsageError as wrong:
-                output.stderr.write(f"reconciler {options.command}: {wrong}\n")
+                output.stderr.write(f"reconciler: {wrong}\n")
                 code = _USAGE
         return _ERROR if code == 0 and output.stdout.failed else code
     finally:
@@ -124,7 +125,7 @@ def _internal(ctx: "Context", bug: Exception) -> int:
     from reconciler.report.make import report_of
 
     name, remedy = ctx.options.command, "This is a bug: please report the lines on standard error."
-    ctx.output.show_bug(bug, f"reconciler {name}")
+    ctx.output.show_bug(bug, name)
     problem = error("internal", "internal error; what was done is not known", remedy)
     with suppress(Exception):  # the bug may be in drawing the report
         write_report(ctx, report_of(name, (), (problem,), sandbox=ctx.sandbox, outcome="internal"))

@@ -120,12 +120,13 @@ def write_file(path: Path, text: str, stop: Event, *, private: bool = False) -> 
 
 
 def replace_file(path: Path, text: str, *, private: bool = False) -> None:
-    """Put a regular file in the place of whatever stands there: a link is replaced, not followed.
+    """Put a regular file in the place of whatever stands there, with its folders: a link is replaced, not followed.
 
     Raises:
         Halt: It can't be written.
     """
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         _replace(path, text, private=private)
     except OSError as wrong:
         raise _unwritable(path, wrong) from None
@@ -148,8 +149,8 @@ def _try(path: Path, *, private: bool) -> bool:
     import tempfile
 
     folder = Path(os.path.realpath(path)).parent
-    while not folder.exists():
-        folder = folder.parent
+    if not folder.is_dir():  # a misspelt one must not come into being
+        raise FileNotFoundError(0, f"there is no folder {folder}")
     with tempfile.TemporaryFile(dir=folder):
         return True
 
@@ -206,7 +207,6 @@ def _opened(path: Path, stop: Event) -> int | None:
 def _replace(path: Path, text: str, *, private: bool) -> None:
     import tempfile
 
-    path.parent.mkdir(parents=True, exist_ok=True)
     # Without the suffix: what a kill leaves behind must not look like a file that was meant to be read.
     descriptor, name = tempfile.mkstemp(prefix=f".{path.stem[:40]}.", dir=path.parent)
     try:

@@ -117,7 +117,7 @@ class Output:
     def show_bug(self, bug: Exception, where: str) -> None:
         """Show where an exception came from that nobody expected; `where` is the command or the account."""
         self.stderr.write("".join(traceback.format_exception(bug)))
-        self.stderr.write(f"{where}: internal error. This is a bug: please report the lines above.\n")
+        self.stderr.write(f"reconciler: internal error in {where}. This is a bug: please report the lines above.\n")
 
 
 def send_nowhere(stream: TextIO) -> None:

@@ -106,7 +106,7 @@ def _save_lists(ctx: Context, path: str, plans: Iterable[Plan]) -> None:
     }
     document = {"format_version": _LIVE_VERSION, "kind": "saved-live", "accounts": accounts}
     regular = _save(ctx, path, document, private=True)
-    if regular is not None:
+    if regular is not None and not ctx.options.quiet:
         mode = " with mode 0600" if regular else ""
         ctx.output.stderr.write(f"Wrote {path}{mode}: BGP MD5 keys, where tunnels have them, stand in it.\n")
 

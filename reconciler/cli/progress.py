@@ -47,7 +47,8 @@ class Progress:
         self._ctx = ctx
         self._stderr = ctx.output.stderr
         self._width = ctx.width(self._stderr)
-        self._shows = self._width is not None and not ctx.options.verbose and ctx.env.get("TERM") != "dumb"
+        silent = ctx.options.verbose or ctx.options.quiet or ctx.env.get("TERM") == "dumb"
+        self._shows = self._width is not None and not silent
         self._paint = Paint(ctx.color(self._stderr))
         self._shown = False
         self._lock = Lock()

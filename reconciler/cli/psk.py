@@ -12,6 +12,7 @@ from reconciler.cli.lock import lock_accounts
 from reconciler.cli.options import UsageError
 from reconciler.cli.planning import live_tunnels, side_by_side
 from reconciler.engine.apply import drive
+from reconciler.model.checks import did_you_mean
 from reconciler.model.desired import Declared, Desired
 from reconciler.model.forms import tunnel_name
 from reconciler.model.live import Live
@@ -35,7 +36,8 @@ def run(ctx: Context) -> Report:
     names = list(dict.fromkeys(map(tunnel_name, ctx.options.names)))
     unknown = [n for n in names if not any(n in d.tunnels for d in every)]
     if unknown:
-        raise UsageError(f"no file declares a tunnel named {', '.join(unknown)}")
+        near = did_you_mean(unknown[0], tuple(name for d in every for name in d.tunnels))
+        raise UsageError(f"no file declares a tunnel named {', '.join(unknown)}. {near}".rstrip(" ."))
     if ctx.options.action == "status":
         return _status(ctx, every, frozenset(names))
     concerned = [d for d in every if any(name in d.tunnels for name in names)]

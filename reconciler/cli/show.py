@@ -49,7 +49,7 @@ def show(ctx: Context, report: Report, *, ours: bool = True) -> tuple[Diagnostic
         lost += (error("unwritable", f"standard output can't be written: {failed}", "Run it again elsewhere."),)
         report = _amended(report, lost) if ours else report
     for problem in lost:
-        output.stderr.write(f"reconciler {ctx.options.command}: {problem.summary}\n")
+        output.stderr.write(f"reconciler: {problem.summary}\n")
     if (failed or not shown) and (lost or report.outcome not in ("ok", "changes")):
         # A job that only writes files must not fail in silence.
         output.stderr.write(_whole_lines(_text(report)))
@@ -86,8 +86,10 @@ def _drawn(ctx: Context, report: Report, name: Format, *, to_stdout: bool) -> st
     if name != "text":
         return render(report, name)
     stdout = ctx.output.stdout
-    if not (to_stdout and stdout.isatty()):
+    if not to_stdout:
         return _text(report)
+    if not stdout.isatty():
+        return _text(report, color=ctx.color(stdout))
     return _text(report, width=ctx.width(stdout), color=ctx.color(stdout), shown=ctx.shown)
 
 

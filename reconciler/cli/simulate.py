@@ -76,7 +76,7 @@ def _with_losses(ctx: Context, answer: Answer) -> Answer:
             return answer(simulator, request)
         except OSError as wrong:
             if not ctx.late:
-                ctx.output.stderr.write(f"reconciler simulate: the state file can't be written: {wrong}\n")
+                ctx.output.stderr.write(f"reconciler: the state file can't be written: {wrong}\n")
             ctx.late = (error("state", "the state file can't be written", f"{wrong}. What came last is lost."),)
             raise
 

@@ -1,9 +1,10 @@
-"""The commands of a few lines: accounts, validate, schema and render. They need no network and no token."""
+"""The commands of a few lines: accounts, validate, schema, render and show. They need no network and no token."""
 
 import json
 from pathlib import Path
 
-from reconciler.cli.context import Context
+from reconciler.api.baseurl import CLOUDFLARE
+from reconciler.cli.context import SANDBOX, Context, halt
 from reconciler.cli.files import load_files
 from reconciler.cli.named import read_file, write_file
 from reconciler.cli.options import UsageError
@@ -59,6 +60,28 @@ def schema(ctx: Context) -> int:
         else:
             write_file(Path(path), text, ctx.stop)
     return 0
+
+
+def show_plan(ctx: Context) -> Report:
+    """A saved plan. It is not trusted, only shown.
+
+    Raises:
+        Halt: The file is not a saved plan.
+    """
+    from reconciler.plan.saved import read_saved
+    from reconciler.report.make import saved
+
+    path = ctx.options.plan or ""
+    data = read_file(ctx, "--plan", path)
+    try:
+        plan = read_saved(json.loads(data))
+    except (ValueError, RecursionError) as wrong:
+        detail = f"{wrong}. Give a file that plan --out wrote."
+        raise halt("error", "saved-plan", f"{path} is not a saved plan of this version", detail) from None
+    bases = {account.base for account in plan.accounts}
+    notes = tuple(f"For the API at {base}." for base in sorted(bases - {SANDBOX, CLOUDFLARE}))
+    accounts = [saved(account).model_copy(update={"notes": notes}) for account in plan.accounts]
+    return ctx.report(accounts).model_copy(update={"sandbox": SANDBOX in bases})
 
 
 def render(ctx: Context) -> int:

@@ -223,6 +223,11 @@ def _field_changes(
     return tuple(sorted(out, key=lambda f: f.path))
 
 
+def shown_value(path: str, settings: Settings) -> Any:
+    """What a `FieldChange` of this path says of such a tunnel."""
+    return _object(path, settings) if path in WHOLE else _plain(settings.get(path))
+
+
 def _object(name: str, settings: Settings) -> dict[str, Any] | None:
     """The whole object; that it has a key may be known, the key may not."""
     inner = {path: settings[path] for path in WHOLE[name] if path in settings}

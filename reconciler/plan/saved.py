@@ -9,9 +9,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from reconciler.model.document import first_fault
+from reconciler.model.live import Live
 from reconciler.model.tunnel import SETTINGS
 from reconciler.plan.build import Plan
-from reconciler.plan.diff import Action, Change, FieldChange
+from reconciler.plan.diff import Action, Change, FieldChange, shown_value
 
 
 class _Part(BaseModel):
@@ -83,6 +84,18 @@ def _saved_change(change: Change) -> SavedChange:
     )
 
 
+def read_saved(document: object) -> SavedPlan:
+    """A saved plan from whatever JSON a file holds.
+
+    Raises:
+        ValueError: It is not one; says why.
+    """
+    try:
+        return SavedPlan.model_validate(document)
+    except ValidationError as wrong:
+        raise ValueError(first_fault(wrong)) from None
+
+
 def check_saved(document: object, plans: Iterable[Plan]) -> tuple[str, ...]:
     """Compares a saved plan with the plans computed now: what differs, in sentences; empty when they are the same.
 
@@ -97,9 +110,9 @@ def check_saved(document: object, plans: Iterable[Plan]) -> tuple[str, ...]:
         One sentence a difference. They may quote names from the file.
     """
     try:
-        saved = SavedPlan.model_validate(document)
-    except ValidationError as wrong:
-        return (f"the file is not a saved plan of this version: {first_fault(wrong)}",)
+        saved = read_saved(document)
+    except ValueError as wrong:
+        return (f"the file is not a saved plan of this version: {wrong}",)
     then = {account.account: account for account in saved.accounts}
     now = {account.account: account for account in saved_plan(plans).accounts}
     if len(then) < len(saved.accounts):
@@ -117,6 +130,46 @@ def check_saved(document: object, plans: Iterable[Plan]) -> tuple[str, ...]:
             hidden = [f"{name}: a value that is not shown, or the file, was changed"]
             out += list(_differences(then[name], now[name])) or hidden
     return tuple(out)
+
+
+def carried_out(document: object, plans: Iterable[Plan]) -> bool:
+    """Whether a saved plan was carried out already: nothing is left to do, and what it wanted is live."""
+    try:
+        saved = read_saved(document)
+    except ValueError:
+        return False
+    now = {(p.desired.account.name, p.desired.account.account_id, p.options.base): p for p in plans}
+    then = {(account.account, account.account_id, account.base): account.changes for account in saved.accounts}
+    return (
+        any(then.values())
+        and then.keys() == now.keys()
+        and not any(plan.changes for plan in now.values())
+        and all(_are_live(changes, now[key].live) for key, changes in then.items())
+    )
+
+
+def _are_live(changes: Iterable[SavedChange], live: Live) -> bool:
+    """Whether live is as these changes wanted; of a sensitive value nothing is known."""
+    named = {tunnel.name: tunnel for tunnel in live.tunnels.values()}
+    for change in changes:
+        found = named.get(change.name)
+        if change.action is Action.DELETE:
+            if change.id in live.tunnels:
+                return False
+        elif (
+            found is None
+            or change.id not in (None, found.id)
+            or not all(f.sensitive or _same(shown_value(f.path, found.settings), f.after) for f in change.fields)
+        ):
+            return False
+    return True
+
+
+def _same(one: object, other: object) -> bool:
+    """Whether two values mean the same: the order of a list means nothing."""
+    if isinstance(one, list) and isinstance(other, list):
+        return sorted(map(str, one)) == sorted(map(str, other))
+    return one == other
 
 
 def _differences(then: SavedAccount, now: SavedAccount) -> Iterator[str]:

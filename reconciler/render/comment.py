@@ -28,10 +28,10 @@ def emoji(report: Report) -> str:
     """❌ failed, 🔴 blocked or deletes, 🟡 changes, ✅ nothing to do or done."""
     if report.outcome not in {"ok", "changes", "blocked"}:
         return "❌"
-    if report.outcome == "blocked" or (report.command == "plan" and report.summary.delete):
+    if report.outcome == "blocked" or (report.command in {"plan", "show"} and report.summary.delete):
         return "🔴"
     changed = any(account.changes or account.keys or account.held_back for account in report.accounts)
-    return "🟡" if report.outcome == "changes" or (changed and report.command == "plan") else "✅"
+    return "🟡" if report.outcome == "changes" or (changed and report.command in {"plan", "show"}) else "✅"
 
 
 def _sentence(report: Report) -> str:
@@ -43,7 +43,12 @@ def _sentence(report: Report) -> str:
         stopped = {"blocked": " · blocked", "rejected": " · refused by Cloudflare"}
         return f"plan: {counts}{stopped.get(report.outcome, '')}"
     head, _, rest = sentence.partition(": ")
-    heads = {"Invalid": "files: invalid, ", "Valid": "files: valid, ", "No drift": "drift: none, "}
+    heads = {
+        "Invalid": "files: invalid, ",
+        "Valid": "files: valid, ",
+        "No drift": "drift: none, ",
+        "Saved plan": "saved plan: ",
+    }
     if head in heads:
         return safe.markdown(heads[head] + rest)
     own = head.lower().startswith(report.command)  # "Apply complete" names its command already

@@ -41,7 +41,7 @@ def headline(report: Report) -> str:
         return f"{report.command.capitalize()} interrupted: it is not complete, and nothing was written."
     if report.command == "accounts":
         return f"{count(len(report.accounts), 'account')}."
-    sentences = {"drift": _drift, "plan": _plan, "apply": _applied}
+    sentences = {"show": _saved, "drift": _drift, "plan": _plan, "apply": _applied}
     return sentences.get(report.command, _finished)(report)
 
 
@@ -82,6 +82,11 @@ def _plan(report: Report) -> str:
     return f"Plan: {_and_held_back(report, ', '.join([to_do(report.summary), *key_counts(report)]))}."
 
 
+def _saved(report: Report) -> str:
+    """`Saved plan: 2 to create, 3 to update, 1 to delete.`; it says nothing of what is live by now."""
+    return f"Saved plan: {to_do(report.summary) if any(report.summary.planned.values()) else 'no changes'}."
+
+
 def _and_held_back(report: Report, counts: str) -> str:
     """`…; 3 deletes held back (--no-delete)`: with something left out, live tunnels don't match the files."""
     return "; ".join([counts, *held_back(report.accounts)])
@@ -105,6 +110,8 @@ def key_counts(report: Report) -> list[str]:
 
 
 def _applied(report: Report) -> str:
+    if any(found.code == "already-carried-out" for found in report.diagnostics):
+        return "Apply stopped (plan_changed): nothing was written."
     if report.outcome in {"blocked", "plan_changed", "rejected"}:
         return f"Apply stopped ({report.outcome}): {_WHY[report.outcome]}."
     if report.outcome != "ok":

@@ -22,6 +22,7 @@ from reconciler.report.values import ChangeReport, Report
 _LIMITS = SimpleNamespace(changes=2_000, open=12, left=500, notes=100, diagnostics=500, items=100)
 _NAMES, _VALUE = 20, 2_000
 _TITLES = {
+    "show": "Saved tunnel plan",
     "plan": "Tunnel plan",
     "apply": "Tunnel apply",
     "drift": "Tunnel drift",

@@ -4,6 +4,7 @@ Each command tells its accounts with one of these, and `report_of` puts them tog
 
     unread                   there is no plan, for the list could not be had
     planned, checked         a plan, and what the server said of it when it was asked
+    saved                    a plan that was saved
     applied, with_keys       how each change ended, then how each generated key was delivered
 """
 
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 from reconciler.model.desired import Account, Declared
 from reconciler.model.problems import Diagnostic, Problem, Source
 from reconciler.model.psk import KeyStatus, describe
-from reconciler.model.tunnel import PATHS
+from reconciler.model.tunnel import PATHS, Impact, impact_of
 from reconciler.model.verdict import APPLIED, Result, Verdict
 from reconciler.plan.diff import Action
 from reconciler.plan.scope import LeftAlone
@@ -28,6 +29,7 @@ if TYPE_CHECKING:  # validate plans nothing, and a plan needs no engine
     from reconciler.engine.check import Checked
     from reconciler.plan.build import Plan
     from reconciler.plan.diff import Change
+    from reconciler.plan.saved import SavedAccount
 
     Stop = Denied | NotSent | Refused | Ambiguous | Problem
 
@@ -246,6 +248,32 @@ def report_of(
         summary=_summary_of(shown),
         accounts=shown,
         diagnostics=tuple(map(diagnostic_report, diagnostics)),
+    )
+
+
+def saved(account: "SavedAccount") -> AccountReport:
+    """An account's part of a saved plan; what was not saved, such as the lines of files, is left out."""
+    changes = []
+    for change in account.changes:
+        fields = [impact_of(field.path) for field in change.fields]
+        update = change.action is Action.UPDATE and Impact.TRAFFIC in fields
+        changes.append(
+            ChangeReport(
+                action=change.action,
+                name=change.name,
+                previous_name=change.previous_name,
+                id=change.id,
+                impact=Impact.TRAFFIC if update or change.action is Action.DELETE else Impact.NONE,
+                fields=change.fields,
+                source=None,
+            )
+        )
+    return AccountReport(
+        account=account.account,
+        account_id=account.account_id,
+        outcome="ok",
+        digest=account.digest,
+        changes=tuple(changes),
     )
 
 

@@ -46,6 +46,7 @@ def path(*, redacted: bool = False) -> Callable[[Path_], Path_]:
 
 def each(world: World, *argv: str, **options: object) -> list[Ran]:
     """The same command in every format, with logs; files too."""
+    (world.root / "out").mkdir(exist_ok=True)
     files = [part for f in FORMATS for part in ("-o", f"{f}=out/{f}")]
     runs = [world.run(*argv, "-o", f, "-vv", **options) for f in FORMATS]
     return [*runs, world.run(*argv, *files, "-v", "--log-format", "json", **options)]

@@ -106,6 +106,7 @@ def test_every_format_says_that_bgp_may_not_be_possible_to_remove(world: World, 
     world.become(bulk_put="replace")
     world.live(tunnel(1, bgp={"customer_asn": 65000}))
     world.declare(tunnel(1))
+    (world.root / "out").mkdir()
     files = [part for name in ("text", "markdown", "html", "json") for part in ("-o", f"{name}=out/{name}")]
     assert world.run(*argv, *files).code == (2 if argv == ["drift"] else 0)
     for name in ("text", "markdown", "html", "json"):

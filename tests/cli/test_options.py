@@ -90,7 +90,16 @@ def test_a_sandbox_symlink_is_refused(world: World) -> None:
 
 
 USAGE = [
-    [],
+    ["help", "destroy"],
+    ["help", "--nope"],
+    ["show"],
+    ["show", "--plan", "missing.json"],
+    ["completion"],
+    ["completion", "tcsh"],
+    ["plan", "-q", "-v"],
+    ["plan", "--version"],
+    ["plan", "-o", "html=no/folder/x.html"],
+    ["plan", "--out", "no/folder/plan.json"],
     ["destroy"],
     ["plan", "--nope"],
     ["plan", "extra"],
@@ -234,12 +243,13 @@ def test_files_can_not_say_where_the_api_is(world: World) -> None:
 
 def test_an_unknown_account_gets_a_suggestion(world: World) -> None:
     world.declare(tunnel(1))
-    assert "Did you mean 'prod'" in world.run("plan", "--account", "prd").err
+    assert 'Did you mean "prod"' in world.run("plan", "--account", "prd").err
 
 
 def test_several_outputs_from_one_run(world: World) -> None:
     world.declare(tunnel(1))
     formats = ["text", "json", "markdown", "html", "github"]
+    (world.root / "out").mkdir()
     outputs = [part for f in formats[1:] for part in ("-o", f"{f}=out/{f}")]
     ran = world.run("plan", "-o", "text", *outputs)
     assert ran.code == 0

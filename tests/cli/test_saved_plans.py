@@ -27,7 +27,7 @@ def test_an_equal_plan_is_carried_out_without_asking(world: World) -> None:
     saved(world)
     assert world.run("apply", "--plan", "plan.json").code == 0
     assert sorted(world.calls) == ["GET", "GET", "POST", "PUT"]
-    assert "t003" in refused(world)
+    assert "already carried out" in refused(world)
 
 
 def test_a_foreign_edit(world: World) -> None:
@@ -295,3 +295,69 @@ def test_a_plan_is_the_same_bytes_twice(world: World) -> None:
             assert ran.returncode == 0, ran.stderr
             seen.add((form, ran.stdout))
     assert len(seen) == 5
+
+
+def test_a_plan_that_is_carried_out_already_is_told_so_once(world: World) -> None:
+    old = {"customer_asn": 65000, "extra_prefixes": ["10.8.0.0/16"]}
+    world.live(*(tunnel(n, bgp=old) for n in range(8)))
+    bgp = {"customer_asn": 65001, "extra_prefixes": ["10.9.0.0/16", "10.7.0.0/16"]}
+    world.declare(*(tunnel(n, description="x", bgp=bgp) for n in range(6)), tunnel(6, bgp=old), tunnel(9, bgp=bgp))
+    assert world.run("plan", "--out", "plan.json").code == 0
+    assert world.run("apply", "--plan", "plan.json").code == 0
+    ran = world.run("apply", "--plan", "plan.json", "-o", "json")
+    assert (ran.code, world.calls) == (6, ["GET"])
+    assert [(d["code"], d["summary"]) for d in ran.json["diagnostics"]] == [
+        ("already-carried-out", "the saved plan is already carried out: live is as the plan wanted")
+    ]
+    text = world.run("apply", "--plan", "plan.json").out
+    assert (text.count("already carried out"), text.splitlines()[-1]) == (
+        1,
+        "Apply stopped (plan_changed): nothing was written.",
+    )
+
+
+@pytest.mark.parametrize(
+    "undo",
+    [
+        lambda world: foreign_edit(world.sim, ID, "t001", {"description": "y"}),
+        lambda world: world.declare(tunnel(1, description="z"), tunnel(2), tunnel(3)),
+    ],
+    ids=["live is something else", "the files want something else"],
+)
+def test_a_plan_that_is_no_longer_live_is_not_called_carried_out(world: World, undo: Callable[[World], object]) -> None:
+    saved(world)
+    assert world.run("apply", "--plan", "plan.json").code == 0
+    undo(world)
+    assert "already" not in refused(world)
+
+
+def test_a_plan_that_the_files_took_back_is_not_called_carried_out(world: World) -> None:
+    saved(world)
+    world.declare(tunnel(1), tunnel(2))
+    assert "already" not in refused(world)
+
+
+def test_a_saved_plan_is_shown(world: World) -> None:
+    world.live(tunnel(1), tunnel(2), tunnel(4, bgp={"customer_asn": 65000, "md5_key": "s3cret"}))
+    world.declare(tunnel(1, description="x"), tunnel(3), tunnel(4, bgp={"customer_asn": 65000, "md5_key": "other"}))
+    planned = world.run("plan", "--out", "plan.json", "--allow-delete", "t002", "-o", "json")
+    found = world.run("show", "--plan", "plan.json", "-o", "json", env={"CLOUDFLARE_API_TOKEN": None})
+    assert (found.code, found.json["command"], found.json["summary"]["delete"], world.calls) == (0, "show", 1, [])
+    keys = ("action", "name", "previous_name", "id", "impact", "fields")
+    assert [[c[k] for k in keys] for c in found.account["changes"]] == [
+        [c[k] for k in keys] for c in planned.account["changes"]
+    ]
+    assert found.account["digest"] == planned.account["digest"]
+    text = world.run("show", "--plan", "plan.json").out
+    assert text.splitlines()[-1] == "Saved plan: 1 to create, 2 to update, 1 to delete."
+    assert f"For the API at {world.base_url}." in text
+    assert "s3cret" not in text
+    assert "🔴 Tunnel saved plan: 1 to create" in world.run("show", "--plan", "plan.json", "-o", "markdown").out
+    assert "Saved tunnel plan" in world.run("show", "--plan", "plan.json", "-o", "html").out
+
+
+@pytest.mark.parametrize("content", ["", "{}", "null", "[" * 100_000, '{"kind": "saved-plan", "accounts": 1}'])
+def test_what_is_no_saved_plan_is_not_shown(world: World, content: str) -> None:
+    world.write("plan.json", content)
+    ran = world.bare("show", "--plan", "plan.json", "-o", "json")
+    assert (ran.code, [d["code"] for d in ran.json["diagnostics"]]) == (1, ["saved-plan"])

@@ -121,5 +121,5 @@ def test_a_bug_is_shown_with_its_place_and_no_values_of_locals() -> None:
         output.show_bug(caught(), "account prod")
     assert "in fail" in err.getvalue()
     assert "ValueError: bad ***" in err.getvalue()
-    assert "account prod: internal error." in err.getvalue()
+    assert "reconciler: internal error in account prod." in err.getvalue()
     assert "local-42" not in err.getvalue()

@@ -1,0 +1,289 @@
+"""What a person meets at the command line: help, slips, the environment, completion."""
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from reconciler import __version__
+from reconciler.cli import about
+from reconciler.cli.options import COMMANDS, TABLE, Options, UsageError, flags_of, parse
+from tests.cli.world import World, tunnel
+
+CALLING = ("plan", "apply", "drift", "import", "psk")
+
+
+def answer(capsys: pytest.CaptureFixture[str], argv: str) -> str:
+    with pytest.raises(SystemExit) as ended:
+        parse(shlex.split(argv))
+    assert ended.value.code == 0
+    return capsys.readouterr().out
+
+
+def wrong(argv: str, **env: str) -> str:
+    with pytest.raises(UsageError) as refused:
+        parse(shlex.split(argv), env)
+    return str(refused.value)
+
+
+@pytest.mark.parametrize("argv", ["", "help", "--help", "-h", "-v", "help --help"])
+def test_help_of_the_program(capsys, argv):
+    assert answer(capsys, argv).startswith("usage: reconciler [options] COMMAND [options]\n")
+
+
+def test_the_program_alone_shows_its_help(world: World):
+    ran = world.bare()
+    assert (ran.code, ran.out.splitlines()[0]) == (0, "usage: reconciler [options] COMMAND [options]")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_a_command_has_an_example_that_can_be_parsed(capsys, command):
+    said = answer(capsys, f"help {command}")
+    assert said == answer(capsys, f"{command} --help" if command != "help" else "help help")
+    example = re.search(r"^example:\n  reconciler (.*)$", said, re.MULTILINE)
+    line = example[1].partition(">")[0]
+    assert line.split()[0] == command
+    if command != "help":
+        assert parse(shlex.split(line)).command == command
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_names_the_token_s_variable_where_one_is_used(capsys, command):
+    assert ("CLOUDFLARE_API_TOKEN" in answer(capsys, f"help {command}")) == (command in CALLING)
+
+
+@pytest.mark.parametrize(
+    ("command", "does_nothing"),
+    [
+        ("schema", ["--dir", "--account", "--base-url", "--sandbox", "--timeout", "--no-color", "--verbose"]),
+        ("render", ["--dir", "--account", "--base-url", "--sandbox", "--parallelism", "--verbose"]),
+        ("validate", ["--base-url", "--sandbox", "--parallelism", "--log-format"]),
+        ("simulate", ["--dir", "--output", "--json", "--timeout"]),
+        ("completion", ["--dir", "--output", "--quiet"]),
+    ],
+)
+def test_an_option_that_does_nothing_in_a_command_is_taken_and_not_in_its_help(capsys, command, does_nothing):
+    said = answer(capsys, f"help {command}")
+    assert [flag for flag in does_nothing if flag in said] == []
+    own = {"render": ["x.json"], "completion": ["bash"]}.get(command, [])
+    assert parse([command, *own, "--timeout", "3", "--dir", "x"]).timeout == 3
+
+
+@pytest.mark.parametrize(
+    ("argv", "said", "helped"),
+    [
+        ("plna", "there is no command 'plna'. Did you mean \"plan\"?", "reconciler --help"),
+        ("help aply", "there is no command 'aply'. Did you mean \"apply\"?", "reconciler --help"),
+        ("xyz", "there is no command 'xyz'", "reconciler --help"),
+        ("plan --outt x", 'there is no option --outt. Did you mean "--out"?', "reconciler plan --help"),
+        ("plan --no-colour", 'there is no option --no-colour. Did you mean "--no-color"?', "reconciler plan --help"),
+        ("plan --det", 'there is no option --det. Did you mean "--detailed-exitcode"?', "reconciler plan --help"),
+        ("drift --jsn", 'there is no option --jsn. Did you mean "--json"?', "reconciler drift --help"),
+        ("plan -x", "there is no option -x", "reconciler plan --help"),
+        ("plan --auto-approve", "--auto-approve belongs to apply and psk, not to plan", "reconciler plan --help"),
+        ("apply --out=x", "--out belongs to plan, not to apply", "reconciler apply --help"),
+        ("--out x plan", "--out stands after its command: reconciler plan --out", "reconciler plan --help"),
+        ("plan --version", "--version stands alone: reconciler --version", "reconciler plan --help"),
+        (
+            "psk stat",
+            "action: 'stat' is not one of set, rotate, status. Did you mean \"status\"?",
+            "reconciler psk --help",
+        ),
+        ("psk", "action is missing", "reconciler psk --help"),
+        ("plan --timeout x", "--timeout: 'x' is not a number of seconds above 0", "reconciler plan --help"),
+        ("show", "show needs --plan FILE, a plan that plan --out FILE saved", "reconciler show --help"),
+        (
+            "plan prod",
+            "plan takes no further words; accounts are chosen with --account NAME, tunnels with --target GLOB",
+            "reconciler plan --help",
+        ),
+    ],
+)
+def test_a_slip_is_explained_with_the_command_s_own_help(argv, said, helped):
+    assert wrong(argv) == f"{said}\nRun '{helped}' to see what it takes."
+
+
+@pytest.mark.parametrize("argv", ["plan --token=s3cret", "plan --token s3cret", "--token s3cret plan", "plan s3cret"])
+def test_what_may_be_a_token_is_not_repeated(argv):
+    assert "s3cret" not in wrong(argv)
+
+
+@pytest.mark.parametrize(
+    "argv", [["plna"], ["plan", "--nope"], ["plan", "--account", "x"], ["psk", "set", "x"], ["plan", "--live", "no"]]
+)
+def test_every_error_of_the_command_line_begins_alike(world: World, argv: list[str]):
+    world.declare(tunnel(1))
+    assert world.bare(*argv).err.startswith("reconciler: ")
+
+
+def test_an_unknown_account_names_those_that_there_are(world: World):
+    world.declare(tunnel(1))
+    assert "there is no account 'xyz' in tunnels. There: prod." in world.bare("plan", "--account", "xyz").err
+
+
+def test_an_unknown_tunnel_gets_a_suggestion(world: World):
+    world.declare(tunnel(1, name="london-a"))
+    assert 'Did you mean "london-a"?' in world.run("psk", "set", "londn-a").err
+
+
+ENVIRONMENT = {
+    "RECONCILER_DIR": ("nets", {"dir": "nets"}),
+    "RECONCILER_ACCOUNT": ("prod, lab\nold", {"account": ("prod", "lab", "old")}),
+    "RECONCILER_BASE_URL": ("http://127.0.0.1:1", {"base_url": "http://127.0.0.1:1"}),
+    "RECONCILER_SANDBOX": ("box.json", {"sandbox": "box.json"}),
+    "RECONCILER_OUTPUT": ("json=a.json,text", {"output": (("json", "a.json"), ("text", None))}),
+    "RECONCILER_LOG_FORMAT": ("json", {"log_format": "json"}),
+    "RECONCILER_PARALLELISM": ("3", {"parallelism": 3}),
+    "RECONCILER_TIMEOUT": ("5", {"timeout": 5.0}),
+}
+
+
+@pytest.mark.parametrize("variable", ENVIRONMENT)
+def test_a_general_option_can_stand_in_the_environment(variable):
+    text, expected = ENVIRONMENT[variable]
+    assert parse(["plan"], {variable: text}) == Options("plan", **expected)
+    assert parse(["plan"], {variable: " "}) == Options("plan")
+
+
+def test_these_are_all_options_that_have_a_variable():
+    assert {option.variable for option in TABLE.values()} - {None} == {*ENVIRONMENT}
+    assert [field for field, option in TABLE.items() if option.variable and not option.general] == []
+
+
+@pytest.mark.parametrize(
+    ("argv", "variable"),
+    [
+        ("--dir=x plan", "RECONCILER_DIR"),
+        ("plan --account x", "RECONCILER_ACCOUNT"),
+        ("plan --json", "RECONCILER_OUTPUT"),
+        ("plan -o html", "RECONCILER_OUTPUT"),
+        ("plan --timeout 9", "RECONCILER_TIMEOUT"),
+        ("plan --sandbox", "RECONCILER_BASE_URL"),
+        ("plan --base-url http://127.0.0.1:2", "RECONCILER_SANDBOX"),
+    ],
+)
+def test_the_command_line_wins_over_the_environment(argv, variable):
+    assert parse(argv.split(), {variable: ENVIRONMENT[variable][0]}) == parse(argv.split())
+
+
+def test_a_wrong_variable_is_named():
+    assert wrong("plan", RECONCILER_TIMEOUT="x").startswith(
+        "RECONCILER_TIMEOUT in the environment: --timeout: 'x' is not a number of seconds above 0\n"
+    )
+
+
+def test_the_program_reads_its_environment(world: World):
+    world.declare(tunnel(1))
+    ran = world.run("plan", env={"RECONCILER_OUTPUT": "json"})
+    assert ran.json["summary"]["create"] == 1
+
+
+def test_json_is_short_for_its_output():
+    assert parse(["plan", "--json"]).output == (("json", None),)
+    assert parse(["--json", "plan", "-o", "json", "-o", "html=x"]).output == (("html", "x"), ("json", None))
+    assert wrong("plan --json -o text").startswith("only one output can go to standard output")
+
+
+def test_colour_can_be_forced_and_forbidden(world: World):
+    world.declare(tunnel(1))
+    assert "\x1b[" in world.run("plan", env={"FORCE_COLOR": "1"}).out
+    for env in ({"FORCE_COLOR": "0"}, {"FORCE_COLOR": ""}, {"FORCE_COLOR": "1", "NO_COLOR": "1"}):
+        assert "\x1b[" not in world.run("plan", env=env).out
+    assert "\x1b[" not in world.run("plan", "--no-color", env={"FORCE_COLOR": "1"}).out
+    assert "\x1b[" not in world.run("plan", "-o", "markdown", env={"FORCE_COLOR": "1"}).out
+
+
+def test_quiet_leaves_results_and_errors(world: World):
+    world.live(tunnel(1))
+    world.declare(tunnel(1))
+    loud = world.run("plan", "--save-live", "live.json")
+    quiet = world.run("plan", "--save-live", "live.json", "-q")
+    assert (loud.err != "", quiet.err, quiet.out) == (True, "", loud.out)
+    assert world.run("plan", "-q", "--account", "nobody").err.startswith("reconciler: there is no account")
+
+
+def test_no_folder_comes_into_being_for_an_output(world: World):
+    world.declare(tunnel(1))
+    ran = world.run("plan", "-o", "html=new/dir/x.html")
+    assert (ran.code, world.calls) == (64, [])
+    assert "there is no folder" in ran.err
+    assert not (world.root / "new").exists()
+
+
+def test_version(capsys):
+    said = answer(capsys, "--version")
+    assert re.fullmatch(rf"reconciler {re.escape(__version__)}( \(commit [0-9a-f]{{12}}(-dirty)?\))?\n", said)
+    lines = answer(capsys, "--version -v").splitlines()
+    assert lines[1] == f"Python {sys.version.split()[0]}"
+    assert [line.split()[0] for line in lines[2:]] == list(about.LIBRARIES)
+
+
+def test_the_version_s_libraries_are_those_that_are_needed():
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    assert project["name"] == about.DISTRIBUTION
+    assert [re.match(r"[a-z0-9]+", line)[0] for line in project["dependencies"]] == list(about.LIBRARIES)
+
+
+def test_the_commit_is_that_of_a_checkout_and_of_no_repository_around_it(tmp_path: Path):
+    for command in ("init -q", "-c user.name=a -c user.email=a@example.com commit -q --allow-empty -m x"):
+        subprocess.run(["git", *command.split()], cwd=tmp_path, check=True)  # noqa: S603, S607
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=tmp_path, check=True, capture_output=True, text=True).stdout  # noqa: S607
+    assert about.commit_of(tmp_path) == head[:12]
+    (tmp_path / "site-packages").mkdir()
+    assert about.commit_of(tmp_path / "site-packages") is None
+
+
+def completed(world: World, shell: str, line: str) -> set[str]:
+    """What a shell offers for the last word of a line."""
+    script = world.run("completion", shell)
+    assert script.code == 0
+    world.write("completion", script.out)
+    if shell == "fish":
+        act = f'source completion; complete -C "{line}"'
+    else:
+        words = line.split(" ")
+        act = (
+            f"source ./completion; COMP_WORDS=({shlex.join(words)}); COMP_CWORD={len(words) - 1}; _reconciler; "
+            'printf "%s\\n" "${COMPREPLY[@]}"'
+        )
+    ran = subprocess.run([shell, "-c", act], cwd=world.root, check=True, capture_output=True, text=True)  # noqa: S603
+    return {one.partition("\t")[0] for one in ran.stdout.splitlines()} - {""}
+
+
+@pytest.mark.parametrize("shell", ["bash", "fish"])
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("reconciler pl", {"plan"}),
+        ("reconciler plan --det", {"--detailed-exitcode"}),
+        ("reconciler --dir x plan --det", {"--detailed-exitcode"}),
+        ("reconciler apply --det", set()),
+        ("reconciler plan -o ma", {"markdown"}),
+        ("reconciler psk ro", {"rotate"}),
+        ("reconciler completion z", {"zsh"}),
+        ("reconciler help sim", {"simulate"}),
+        ("reconciler show --plan sav", {"saved.json"}),
+    ],
+)
+def test_completion(world: World, shell: str, line: str, offered: set[str]):
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not there")
+    world.write("saved.json", "{}")
+    assert completed(world, shell, line) == offered
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_completion_script_names_every_command_and_option_and_is_one_the_shell_takes(world: World, shell: str):
+    script = world.run("completion", shell).out
+    form = "-l {}" if shell == "fish" else "--{}"
+    flags = [flag[2:] for field in TABLE for flag in flags_of(field) if flag.startswith("--")]
+    assert [flag for flag in flags if form.format(flag) not in script] == []
+    assert [command for command in COMMANDS if command not in script] == []
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not there")
+    subprocess.run([shell, "-n", world.write("completion", script)], check=True)  # noqa: S603
