@@ -143,7 +143,7 @@ def diagnostics(report: Report) -> str:
         text = clipped(f"{found.summary}. {found.detail}", safe.markdown, 300)
         return f"{mark} {where}{text} ({clipped(found.code, safe.markdown_code, 60)})"
 
-    return "\n".join(f"- {text}" for text in few(report.diagnostics, line, _LINES))
+    return "\n".join(f"- {text}" for text in few(words.errors_first(report.diagnostics), line, _LINES))
 
 
 def server_check(report: Report) -> str:

@@ -115,10 +115,11 @@ def _diagnostics(found: Sequence[DiagnosticReport], line_of: LineOf | None, pain
     The same slip in hundreds of files is no reason to say the same hundreds of times: all keep place, summary and code.
     """
     told = set()
-    for number, one in enumerate(found):
+    quoted = words.errors_first(found)[:_WHOLE]
+    for one in found:
         place = f"{terminal(str(one.location))}: " if one.location else ""
         severity = paint(f"{one.severity}:", WEIGHT_COLOR[one.severity])
-        whole = number < _WHOLE
+        whole = one in quoted
         detail = f". {one.detail}" if whole or one.detail not in told else ""
         told.add(one.detail)
         said = f"{one.summary}{detail} [{one.code}]"
@@ -127,7 +128,7 @@ def _diagnostics(found: Sequence[DiagnosticReport], line_of: LineOf | None, pain
             yield from _source(one.location, line_of, said, paint)
     if len(found) > _WHOLE:
         yield ""
-        yield f"After the first {_WHOLE} problems no lines are quoted, and advice is not repeated; -o json has it all."
+        yield f"Lines are quoted for {_WHOLE} problems, errors first; advice is not repeated. -o json has it all."
 
 
 def _source(place: Location, line_of: LineOf, said: str, paint: Paint) -> list[str]:

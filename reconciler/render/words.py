@@ -13,7 +13,7 @@ from reconciler.model.problems import Problem, Reason
 from reconciler.model.tunnel import SETTINGS, Severity
 from reconciler.plan.diff import FieldChange
 from reconciler.plan.scope import LeftAlone
-from reconciler.report.values import AccountReport, ChangeReport, Report, Resolved
+from reconciler.report.values import AccountReport, ChangeReport, DiagnosticReport, Report, Resolved
 
 SIGNS = {"create": "+", "update": "~", "delete": "-"}
 SENSITIVE = "(sensitive)"
@@ -69,6 +69,11 @@ def made(report: Report) -> str:
 def is_drift(change: ChangeReport) -> bool:
     """False for a difference that only git made: it waits for apply."""
     return change.cause != "git"
+
+
+def errors_first(found: Iterable[DiagnosticReport]) -> list[DiagnosticReport]:
+    """Problems of the files, for where not all of them find room: no warning may hide an error."""
+    return sorted(found, key=lambda one: one.severity != "error")
 
 
 def label(change: ChangeReport) -> str:

@@ -157,16 +157,23 @@ def test_every_problem_has_a_line_and_the_first_twenty_all_that_there_is_to_say(
         "a:22:1: error: C22 [c]",
         "a:23:1: error: C23. Other. [c]",
         "",
-        "After the first 20 problems no lines are quoted, and advice is not repeated; -o json has it all.",
+        "Lines are quoted for 20 problems, errors first; advice is not repeated. -o json has it all.",
         "",
         *lines[-1:],
     ]
 
 
+@pytest.mark.parametrize("name", ["text", "markdown", "html"])
+def test_no_number_of_warnings_hides_an_error(name: str) -> None:
+    many = [warning("w", f"W{n}", "Why.", Location("a", n, 1)) for n in range(1, 600)]
+    found = replace(INVALID, diagnostics=(*many, error("e", "E600", "How.", Location("b", 1, 1))))
+    assert "E600. How." in render(found, name)
+
+
 def test_twenty_problems_are_told_whole() -> None:
     several = tuple(error("c", f"C{n}", "Why.", Location("a", n, 1)) for n in range(1, 21))
     said = render(replace(INVALID, diagnostics=several), "text")
-    assert (said.count(". Why. [c]"), "After the first" in said) == (20, False)
+    assert (said.count(". Why. [c]"), "Lines are quoted" in said) == (20, False)
 
 
 def test_colour_only_adds_escapes() -> None:
