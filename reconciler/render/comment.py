@@ -175,7 +175,9 @@ def footer(report: Report) -> str:
     changed = any(account.changes for account in report.accounts)
     planned = report.command == "plan"
     lines = []
-    if changed and report.command in {"plan", "apply"}:
+    if made := words.made(report):
+        lines.append(safe.markdown(made))
+    elif changed and report.command in {"plan", "apply"}:
         title = "Apply makes" if planned else "Planned calls"
         lines.append(f"**{title}:** {safe.markdown(words.calls(words.all_calls(report)))}")
     if changed and planned and report.outcome in {"ok", "changes"}:

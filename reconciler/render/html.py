@@ -109,6 +109,8 @@ def _facts(report: Report) -> Iterator[tuple[str, str]]:
         yield words.moment(report.generated_at), ""
     if total := sum(account.total or 0 for account in report.accounts):
         yield words.count(total, "live tunnel"), ""
+    if made := words.made(report):
+        yield made.removesuffix("."), ""
 
 
 def _dangers(report: Report) -> Iterator[str]:

@@ -23,6 +23,8 @@ _LONGEST = 160
 _MASK = "***"
 _NAME_LIMIT = 48
 _NAMED = 10
+_LONG = 20
+"""Changes above which a plan names its deletes once more at its end."""
 _WHOLE = 20
 """Problems of the files that are told with the line that they are about."""
 _INDENT, _DEEPER = 6, 10
@@ -100,13 +102,22 @@ def _headline(report: Report, paint: Paint) -> list[str]:
 
 def _ending(report: Report, paint: Paint, *, shown: bool) -> list[str]:
     """What stops it, the calls, then the headline."""
-    found = [] if shown else list(stops(report))
+    found = [] if shown else [*_deletes(report, paint), *stops(report)]
     if made := words.made(report):
         found.append(made)
     elif any(account.changes for account in report.accounts) and report.command in {"plan", "apply"} and not shown:
         planned = "Calls" if report.command == "plan" else "Planned calls"
         found.append(f"{planned}: {words.calls(words.all_calls(report))}")
     return [*found, *_headline(report, paint)]
+
+
+def _deletes(report: Report, paint: Paint) -> Iterator[str]:
+    """The deletes of a long plan once more, by name: of such a plan one sees the end."""
+    if sum(len(account.changes) for account in report.accounts) > _LONG:
+        for what, changes in words.dangers(report):
+            if what == "Deletes":
+                yield paint(f"{what} {words.count(len(changes), 'tunnel')}:", "red")
+                yield from paint.below(", ".join(terminal(change.name) for change in changes), 2)
 
 
 def _diagnostics(found: Sequence[DiagnosticReport], line_of: LineOf | None, paint: Paint) -> Iterator[str]:

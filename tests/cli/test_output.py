@@ -133,7 +133,20 @@ def test_a_report_for_somebody_else_is_whole(world: World) -> None:
     world.declare(tunnel(1))
     _, seen = on_a_terminal(world, "apply", "-o", "json", "--auto-approve")
     text = seen.rpartition("|")[2]
+    assert "Plan: " not in seen
     assert [change["outcome"] for change in json.loads(text)["accounts"][0]["changes"]] == ["applied"]
+
+
+def test_what_only_the_list_shows_as_done_has_its_line_too(world: World) -> None:
+    def lose(sim: Simulator, request: Request) -> Reply:
+        answer = sim.handle(request)
+        return failure(502, 0, "bad gateway") if request.method == "PUT" else answer
+
+    world.live(tunnel(2))
+    world.declare(tunnel(2, description="x"))
+    world.answer = lose
+    code, seen = on_a_terminal(world, "apply", answers=["yes"])
+    assert (code, seen.count("  ~ t002  updated\n")) == (0, 1)
 
 
 def test_many_calls_have_a_bar(world: World) -> None:

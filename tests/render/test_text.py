@@ -27,6 +27,7 @@ from tests.render.samples import (
     PLAN,
     SAMPLES,
     account,
+    counted,
     replace,
 )
 from tests.render.test_markdown import all_said
@@ -281,6 +282,56 @@ def test_equal_updates_are_told_once_and_alike_ones_in_rows() -> None:
         "          + high",
         "          par-3    b -> high",
     ]
+
+
+@pytest.mark.parametrize(
+    ("updates", "end"),
+    [
+        (17, ["", "Calls: 1 list", "Plan: 0 to create, 17 to update, 3 to delete."]),
+        (
+            18,
+            [
+                "Deletes 3 tunnels:",
+                "  old-site-0, old-site-1,",
+                "  old-site-2",
+                "Calls: 1 list",
+                "Plan: 0 to create, 18 to update, 3 to delete.",
+            ],
+        ),
+    ],
+)
+def test_a_long_plan_names_its_deletes_at_its_end_too(updates: int, end: list[str]) -> None:
+    changes = [replace(OLD_SITE, name=f"old-site-{n}") for n in range(3)] + [LON_A] * updates
+    summary = counted(update=updates, delete=3)
+    report = replace(PLAN, summary=summary, accounts=(account(changes=tuple(changes), api_calls={"list": 1}),))
+    assert render(report, "text", width=26).splitlines()[-len(end) :] == end
+
+
+MADE = replace(
+    PLAN,
+    command="apply",
+    seconds=1234.5,
+    accounts=(
+        account(changes=(replace(LON_A, outcome="applied"),), calls_made={"list": 3, "update": 1, "update_one": 2}),
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("report", "said"),
+    [
+        (MADE, "Calls made: 3 lists, 1 bulk update, 2 single updates, in 1,234.5 s; verified by a new list."),
+        (
+            replace(MADE, outcome="partial", accounts=(replace(MADE.accounts[0], outcome="partial"), account())),
+            "Calls made: 3 lists, 1 bulk update, 2 single updates, in 1,234.5 s.",
+        ),
+        (replace(MADE, accounts=(replace(MADE.accounts[0], calls_made=None),)), "Planned calls: "),
+    ],
+)
+@pytest.mark.parametrize("format_", ["text", "markdown", "html"])
+def test_the_calls_made_and_the_proof_are_told(report: Report, said: str, format_: Format) -> None:
+    shown = render(report, format_).replace("**", "").replace("&#8203;", "").replace("</", "<")
+    assert said.rstrip(".") + ("." if format_ == "text" and said.endswith(".") else "") in shown
 
 
 @pytest.mark.parametrize("width", [60, 80, 160])
