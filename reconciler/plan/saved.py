@@ -150,7 +150,7 @@ def carried_out(document: object, plans: Iterable[Plan]) -> bool:
 
 def _are_live(changes: Iterable[SavedChange], live: Live) -> bool:
     """Whether live is as these changes wanted; of a sensitive value nothing is known."""
-    named = {tunnel.name: tunnel for tunnel in live.tunnels.values()}
+    named = live.by_name()
     for change in changes:
         found = named.get(change.name)
         if change.action is Action.DELETE:
@@ -159,17 +159,10 @@ def _are_live(changes: Iterable[SavedChange], live: Live) -> bool:
         elif (
             found is None
             or change.id not in (None, found.id)
-            or not all(f.sensitive or _same(shown_value(f.path, found.settings), f.after) for f in change.fields)
+            or not all(f.sensitive or shown_value(f.path, found.settings) == f.after for f in change.fields)
         ):
             return False
     return True
-
-
-def _same(one: object, other: object) -> bool:
-    """Whether two values mean the same: the order of a list means nothing."""
-    if isinstance(one, list) and isinstance(other, list):
-        return sorted(map(str, one)) == sorted(map(str, other))
-    return one == other
 
 
 def _differences(then: SavedAccount, now: SavedAccount) -> Iterator[str]:

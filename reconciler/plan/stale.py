@@ -6,6 +6,7 @@ a slip of the pen protects nothing.
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from reconciler.model.checks import did_you_mean
 from reconciler.model.problems import Diagnostic, warning
 from reconciler.plan.build import Plan
 from reconciler.plan.diff import Action
@@ -47,7 +48,8 @@ def _protected(plan: Plan) -> Iterator[Diagnostic]:
     known = _known([plan]) if protect else set()
     for name, location in sorted(protect.items()):
         if name not in known:
-            detail = "No tunnel has this name, so the line protects nothing. Correct it or take it out."
+            near = did_you_mean(name, tuple(sorted(known)))
+            detail = f"No tunnel has this name, so the line protects nothing. {near}Correct it or take it out."
             yield warning("unknown-protected", f"`{name}` under `protect` is not known", detail, location)
 
 
@@ -57,7 +59,8 @@ def _allowed(plans: Sequence[Plan]) -> Iterator[Diagnostic]:
     deletes = {c.name for p in plans for c in (*p.changes, *p.held_back) if c.action is Action.DELETE}
     for name in sorted(allowed - deletes):
         if name not in known:
-            yield warning("unknown-allowed", f"--allow-delete {name} names no tunnel", "Correct the name.")
+            near = did_you_mean(name, tuple(sorted(known)))
+            yield warning("unknown-allowed", f"--allow-delete {name} names no tunnel", f"{near}Correct the name.")
         else:
             yield warning("allowed-stays", f"--allow-delete {name} deletes nothing", _why_it_stays(plans, name))
 

@@ -129,6 +129,12 @@ def test_an_unknown_account_names_those_that_there_are(world: World):
 def test_an_unknown_tunnel_gets_a_suggestion(world: World):
     world.declare(tunnel(1, name="london-a"))
     assert 'Did you mean "london-a"?' in world.run("psk", "set", "londn-a").err
+    world.account(protect=["londn-a"])
+    found = world.run("plan", "--allow-delete", "lndon-a", "-o", "json").json["diagnostics"]
+    assert [(d["code"], 'Did you mean "london-a"? ' in d["detail"]) for d in found] == [
+        ("unknown-protected", True),
+        ("unknown-allowed", True),
+    ]
 
 
 ENVIRONMENT = {

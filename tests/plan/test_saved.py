@@ -6,7 +6,7 @@ import pytest
 from reconciler.model.desired import CommandRef, EnvRef, External, FileRef, Generated
 from reconciler.model.document import schema_of
 from reconciler.model.psk import Held
-from reconciler.plan.saved import SavedPlan, check_saved, saved_plan
+from reconciler.plan.saved import SavedPlan, carried_out, check_saved, saved_plan
 from tests.build import account, desired, live, plan, raw, tunnel
 
 BGP = {"customer_asn": 65010, "md5_key": "s3cret-key"}
@@ -204,3 +204,70 @@ def test_an_account_twice_is_refused():
     document = stored(plan(*base()))
     document["accounts"] *= 2
     assert check_saved(document, [plan(*base())]) != ()
+
+
+XY = desired(tunnel("a", description="x", replay_protection=True))
+X = desired(tunnel("a", description="x"))
+
+
+def prefixes(*wanted):
+    return {"customer_asn": 1, "extra_prefixes": list(wanted)}
+
+
+P = desired(tunnel("a", bgp=prefixes("10.8.0.0/16", "10.9.0.0/16")))
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "done"),
+    [
+        ((desired("a"), live()), (desired("a"), live("a")), True),
+        ((X, live("a")), (X, live(raw("a", description="x"))), True),
+        ((desired("a"), live("a", "b")), (desired("a"), live("a")), True),
+        ((P, live("a")), (P, live(raw("a", bgp=prefixes("10.9.0.0/16", "10.8.0.0/16")))), True),
+        (
+            (P, live(raw("a", bgp=prefixes("10.1.0.0/16")))),
+            (P, live(raw("a", bgp=prefixes("10.9.0.0/16", "10.8.0.0/16")))),
+            True,
+        ),
+        ((X, live("a")), (X, live("a")), False),
+        ((X, live("a")), (desired("a"), live("a")), False),
+        ((XY, live("a")), (X, live(raw("a", description="x"))), False),
+        ((X, live("a")), (X, live(raw("a", id="f" * 32, description="x"))), False),
+        ((desired("a"), live("a", "b")), (desired("a", "b"), live("a", "b")), False),
+        ((desired("a", "b"), live("a")), (desired("a"), live("a")), False),
+        ((desired("a"), live("a")), (desired("a"), live("a")), False),
+        (
+            (X, live("a")),
+            (desired(tunnel("a", description="x"), of=account(account_id="0" * 32)), live(raw("a", description="x"))),
+            False,
+        ),
+    ],
+    ids=[
+        "created",
+        "updated",
+        "deleted",
+        "object in another order",
+        "list in another order",
+        "not yet",
+        "taken back",
+        "one field taken back",
+        "another tunnel",
+        "delete taken back",
+        "create taken back",
+        "empty plan",
+        "another account",
+    ],
+)
+def test_a_plan_is_carried_out_when_all_that_it_wanted_is_live(then, now, done):
+    document = saved_plan([plan(*then)]).model_dump(mode="json")
+    assert carried_out(document, [plan(*now)]) is done
+
+
+def test_a_plan_of_fewer_accounts_is_not_called_carried_out():
+    document = saved_plan([plan(desired("a"), live())]).model_dump(mode="json")
+    other = plan(desired("b", of=account(name="lab", account_id="0" * 32)), live("b"))
+    assert carried_out(document, [plan(desired("a"), live("a")), other]) is False
+
+
+def test_a_malformed_file_was_not_carried_out():
+    assert carried_out({}, [plan(desired("a"), live("a"))]) is False
