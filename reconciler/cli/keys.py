@@ -28,7 +28,7 @@ from reconciler.secrets.steps import Sink, SinkStep
 
 def fill_ring(ctx: Context, ring: KeyRing, targets: Iterable[Declared]) -> tuple[Diagnostic, ...]:
     """Put the keys that references hold into the ring; returns what is wrong with them."""
-    refs = {t.name: (t.psk, t.location) for t in targets if isinstance(t.psk, (EnvRef, FileRef, CommandRef))}
+    refs = {t.name: (t.psk, t.place_of("psk")) for t in targets if isinstance(t.psk, (EnvRef, FileRef, CommandRef))}
     found, problems = resolve(
         refs, ctx.env, child_environment(ctx.env, ctx.every), allow_commands=ctx.options.allow_commands
     )
@@ -54,7 +54,7 @@ def sinks_of(
     ctx: Context, account: Account, targets: Iterable[Declared]
 ) -> tuple[dict[str, Sink], tuple[Diagnostic, ...]]:
     """The sinks of an account's tunnels whose key is generated; in the sandbox files of its own in their place."""
-    refs = {t.name: (t.psk, t.location) for t in targets if isinstance(t.psk, Generated)}
+    refs = {t.name: (t.psk, t.place_of("psk")) for t in targets if isinstance(t.psk, Generated)}
     sinks, problems = open_sinks(
         refs, child_environment(ctx.env, ctx.every), ctx.now, allow_commands=ctx.options.allow_commands
     )

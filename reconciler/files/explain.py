@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from reconciler.model.account import AccountFile, TunnelFile
-from reconciler.model.checks import did_you_mean, literal_key
+from reconciler.model.checks import did_you_mean, literal_key, nearest
 from reconciler.model.problems import MAX_LISTED, Diagnostic, Severity, error, shown, unlisted
 from reconciler.model.reference import EXTERNAL
 from reconciler.model.tunnel import Defaults, Tunnel
@@ -29,19 +29,25 @@ _LENGTHS = {
 }
 _SHAPES = {"model_type": "a mapping", "list_type": "a list"}
 _SECRET = re.compile(r"psk|pks|pre.?shared|secret|passw|(^|_)key$|^key", re.IGNORECASE)
+_SIMPLE = re.compile(r"[\w.:/-]{1,40}")
 _PSK_WORDS = ("psk", "ipsec_psk", "pre_shared_key")
 _NOTHING = "An empty file never means that nothing is wanted. If that is meant, write `tunnels: []`."
 _MEANT_PSK = did_you_mean("psk", ("psk",))
 _OWN_KEYS = Tunnel.model_fields.keys() - Defaults.model_fields.keys()
 
 
-def _known(parent: Loc, root: type[Written]) -> tuple[str, ...]:
-    """The keys that can stand in a mapping."""
+def _model(path: Loc, root: type[Written]) -> type[Written]:
+    """The model of a mapping, of a list's items, or of what a scalar stands in."""
     model = root
-    for part in parent:
+    for part in path:
         if isinstance(part, str):
             model = model_of(model.model_fields[part].annotation) or model
-    return tuple(model.model_fields)
+    return model
+
+
+def _known(parent: Loc, root: type[Written]) -> tuple[str, ...]:
+    """The keys that can stand in a mapping."""
+    return tuple(_model(parent, root).model_fields)
 
 
 def _secret_like(name: str, value: object) -> bool:
@@ -53,9 +59,9 @@ def _unknown(found: Error, root: type[Written]) -> tuple[str, str, str]:
     *parent, name = found["loc"]
     known = _known(tuple(parent), root)
     where = next((part for part in reversed(parent) if isinstance(part, str)), "")
-    if where in ("psk", "deliver_to", "token"):
-        return "unknown-key", f"an unknown key in {where}", f"It can hold {', '.join(known)}."
     near = did_you_mean(name, known)
+    if where in ("psk", "deliver_to", "token"):  # the name may be a key
+        return "unknown-key", f"an unknown key in {where}", f"{near}It can hold {', '.join(known)}."
     # `pre_shared_key: s3cret` is somebody's key in the repository, which weighs more than its name.
     of_tunnel = where in ("tunnels", "defaults") or (root is TunnelFile and not parent)
     if of_tunnel and near in ("", _MEANT_PSK) and _secret_like(name, found["input"]):
@@ -72,6 +78,8 @@ def _unknown(found: Error, root: type[Written]) -> tuple[str, str, str]:
     if not parent and name in (*AccountFile.model_fields, "tunnels"):
         file = "a file beside account.yaml" if name == "tunnels" else "account.yaml"
         return "unknown-key", f"{shown(name)} can't stand in this file", f"It belongs in {file}."
+    if not parent and not near and isinstance(found["input"], dict):  # often meant as a place for an anchor
+        near = "What tunnels share belongs below defaults. "
     return "unknown-key", f"unknown key {shown(name)}", f"{near}Known here: {', '.join(known)}."
 
 
@@ -82,13 +90,48 @@ def _words(found: Error, root: type[Written]) -> tuple[str, str, str]:
     if loc == ("tunnels",) and (kind == "missing" or found["input"] is None):
         return "nothing-declared", "this file declares no tunnels", _NOTHING
     if kind == "missing":
-        return "missing-field", f"{shown(str(loc[-1]))} is missing", "It is required: add it."
+        name = str(loc[-1])
+        meaning = _model(loc[:-1], root).model_fields[name].description
+        return "missing-field", f"{shown(name)} is missing", f"It is required: add it. {meaning or ''}".strip()
     if kind in _LENGTHS:
         return _LENGTHS[kind]
     if kind in _SHAPES:
         given = {list: "a list", dict: "a mapping", type(None): "nothing"}.get(type(found["input"]), "text")
-        return "wrong-type", f"{given} where {_SHAPES[kind]} belongs", f"Write {_SHAPES[kind]} here."
+        remedy = f"Write {_SHAPES[kind]} here, as in `{_example(found, root)}`."
+        return "wrong-type", f"{given} where {_SHAPES[kind]} belongs", remedy
     return kind, found["ctx"]["summary"], found["ctx"]["detail"]  # an error of our own, from `model.checks`
+
+
+def _example(found: Error, root: type[Written]) -> str:
+    """What belongs in a place where something else stands: `removed: [a]`, `bgp: {customer_asn: …}`, `- name: …`."""
+    loc, value = found["loc"], found["input"]
+    if not loc:
+        return "tunnels: [{name: …}]" if root is TunnelFile else "prune: true"
+    name = loc[-1]
+    outer, inner = _model(loc[:-1], root), _model(loc, root)
+    mapping = f"{'name' if 'name' in inner.model_fields else next(iter(inner.model_fields))}: …"
+    if isinstance(name, int):
+        return f"- {mapping}"
+    if found["type"] == "model_type":
+        return f"{name}: {{{mapping}}}"
+    if inner is not outer:
+        return f"{name}: [{{{mapping}}}]"
+    # The words of a command are not shown: people put keys there.
+    known = name != "command" and isinstance(value, str) and _SIMPLE.fullmatch(value)
+    return f"{name}: [{value if known else '…'}]"
+
+
+def _meant(found: Error, root: type[Written]) -> str:
+    """The key that was probably meant by an unknown one."""
+    if found["type"] != "extra_forbidden":
+        return ""
+    *parent, name = found["loc"]
+    return nearest(name, _known(tuple(parent), root))
+
+
+def _said_twice(errors: Sequence[Error], root: type[Written]) -> set[Loc]:
+    """Where a key is missing only because its name is misspelt: `purne: true` is one mistake, and is told once."""
+    return {(*found["loc"][:-1], meant) for found in errors if (meant := _meant(found, root))}
 
 
 def explain(document: Document, errors: Sequence[Error], root: type[Written]) -> list[Diagnostic]:
@@ -100,7 +143,10 @@ def explain(document: Document, errors: Sequence[Error], root: type[Written]) ->
         root: The model of the whole file.
     """
     out = []
+    twice = _said_twice(errors[:MAX_LISTED], root)
     for found in errors[:MAX_LISTED]:
+        if found["type"] == "missing" and found["loc"] in twice:
+            continue
         code, summary, detail = _words(found, root)
         key = code in ("unknown-key", "not-in-defaults", "nothing-declared")
         out.append(error(code, summary, detail, document.location(found["loc"], key=key)))
@@ -109,12 +155,13 @@ def explain(document: Document, errors: Sequence[Error], root: type[Written]) ->
     return out
 
 
-def without(value: Any, errors: Iterable[Error]) -> tuple[Any, dict[int | str, set[str]]]:
+def without(value: Any, errors: Iterable[Error], file: type[Written]) -> tuple[Any, dict[int | str, set[str]]]:
     """The value without what is wrong, and the keys that were taken away.
 
     Args:
         value: The file's value; not changed.
         errors: As `ValidationError.errors()` gives them.
+        file: The model of the whole file.
 
     Returns:
         A value in which a whole top-level key of the file, of `defaults` or of a tunnel is missing for each
@@ -124,6 +171,9 @@ def without(value: Any, errors: Iterable[Error]) -> tuple[Any, dict[int | str, s
     for found in errors:
         scope, key = _cut(found["loc"])
         gone.setdefault(scope, set()).add(key)
+        meant = _meant(found, file) if found["loc"] and found["loc"][-1] == key else ""
+        if meant and meant not in _mapping(value, found["loc"]):  # misspelt, not missing
+            gone[scope].add(meant)
         if _SECRET.search(key):  # a key under a wrong name: do not say as well that the tunnel has none
             gone[scope].add("psk")
     root = {k: v for k, v in value.items() if k not in gone.get("", ())} if isinstance(value, dict) else {}
@@ -132,6 +182,13 @@ def without(value: Any, errors: Iterable[Error]) -> tuple[Any, dict[int | str, s
     if isinstance(root.get("tunnels"), list):
         root["tunnels"] = [_rest(item, gone.get(i, set())) for i, item in enumerate(root["tunnels"])]
     return root, gone
+
+
+def _mapping(value: Any, loc: Loc) -> Any:
+    """The mapping that a key stands in."""
+    for part in loc[:-1]:
+        value = value[part]
+    return value
 
 
 def _rest(item: Any, gone: set[str]) -> Any:

@@ -65,12 +65,12 @@ def _origin(group: EntryGroup, entry: Entry, *path: str) -> Location:
 
 
 def glued_comments(parsed: Parsed) -> Iterator[Diagnostic]:
-    """Where YAML takes the end of a text for a comment: `description: rack #7` says `rack` and no more."""
+    """Where YAML takes a text or its end for a comment: `description: rack #7` says `rack`, `: #7` says nothing."""
     for field, place in parsed.glued:
         if field in _FREE_TEXT:
             yield warning(
                 "glued-comment",
-                "a comment that may be meant as a part of the text before it",
+                "a comment that may be meant as text",
                 "What begins with a # behind a blank is not part of the value. Put the text in quotes if it should "
                 "be, else write a blank behind the #.",
                 place,

@@ -178,7 +178,7 @@ def _read(source: SourceFile | None, model: type[File], problems: list[Diagnosti
     from reconciler.files.explain import explain, without  # what most runs do not need is not loaded
 
     problems += explain(parsed.document, errors, model)
-    rest, gone = without(value, errors)
+    rest, gone = without(value, errors, model)
     return _Read(parsed, model.model_validate({**_STAND_INS[model], **rest}), gone)
 
 

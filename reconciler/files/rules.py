@@ -46,7 +46,7 @@ class EntryGroup(NamedTuple):
     """An account and its tunnels in the order of files and lines, duplicates included.
 
     Attributes:
-        account_id: The account's id in lower case, also where it is wrong for its case only; empty when there is none.
+        account_id: The account's id in lower case; empty when there is none.
         document: The account's own file; None when it could not be read.
         whole: False when a tunnel or its reference to a key could not be read.
     """

@@ -37,6 +37,10 @@ files of a mounted volume, behind links."""
 _TOOLS = frozenset((".github", ".gitlab", ".circleci", ".vscode", ".idea", ".venv"))
 """Folders of programs that hold YAML or JSON of their own where an account stands in a repository's root."""
 _OPEN = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+_NO_FOLDER = (
+    "Give the folder that holds the account folders with --dir, or begin one with what is live: "
+    "reconciler import --account NAME --account-id ID."
+)
 _ALL = "Every file has to be read: one that is missing would look like tunnels to delete."
 
 
@@ -138,7 +142,7 @@ def read_tree(root: Path, shown_root: Path | None = None) -> Tree:
 
 
 def _no_root(summary: str) -> Diagnostic:
-    return error("no-account", summary, "Give the folder that holds the account folders with --dir.")
+    return error("no-account", summary, _NO_FOLDER)
 
 
 def _names(walk: _Walk, folder: tuple[str, ...], *, inside: bool) -> Iterator[tuple[str, ...]]:

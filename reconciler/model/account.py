@@ -16,7 +16,7 @@ MAX_TUNNELS = 15_000
 MAX_RULES = 1_000
 """Ignore rules of one account. Each is tried on each tunnel, so many of both would make a plan slow."""
 
-AccountId = Annotated[str, *scalar(checks.account_id, type="string", pattern="^[0-9a-f]{32}$")]
+AccountId = Annotated[str, *scalar(checks.account_id, type="string", pattern="^[0-9a-fA-F]{32}$")]
 Count = Annotated[int, *scalar(checks.number(0, 1_000_000), type="integer", minimum=0)]
 Percent = Annotated[int, *scalar(checks.number(0, 100), type="integer", minimum=0, maximum=100)]
 Day = Annotated[date, *scalar(checks.day, type="string", pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
@@ -84,7 +84,9 @@ class AccountFile(Written):
         Token | None,
         Field(description="Where the API token is.", json_schema_extra={"default": {"env": TOKEN_ENV}}),
     ] = None
-    prune: Annotated[Flag, Field(description="Delete live tunnels that no file declares, or only report them.")]
+    prune: Annotated[
+        Flag, Field(description="Delete live tunnels that no file declares (true), or only report them (false).")
+    ]
     removed: Annotated[list[Name] | None, Field(description="Tunnels whose deletion this commit means.")] = None
     protect: Annotated[list[Name] | None, Field(description="Tunnels that are never deleted.")] = None
     paused: Annotated[Paused | None, Field(description="Stops apply; plan and drift still work.")] = None

@@ -27,6 +27,7 @@ from reconciler.model.problems import shown
 MAX_ASN = 0xFFFFFFFF
 MAX_PERCENT = 100
 _LONGEST = 60
+_SHORTEST = 3
 CLOUDFLARE = "cloudflare"
 
 _TRUE = frozenset(("true", "True", "TRUE"))
@@ -47,12 +48,20 @@ def wrong(code: str, summary: str, detail: str) -> PydanticCustomError:
 
 
 @lru_cache(maxsize=1024)
-def did_you_mean(word: str, known: tuple[str, ...]) -> str:
-    """`Did you mean "x"? ` when a known word is near, else nothing."""
+def nearest(word: str, known: tuple[str, ...]) -> str:
+    """The known word that was probably meant: one spelt alike, or one that it begins with (`environment`: `env`)."""
     from difflib import get_close_matches
 
-    near = len(word) <= _LONGEST and get_close_matches(word.lower(), known, 1, 0.6)
-    return f'Did you mean "{near[0]}"? ' if near else ""
+    if len(word) > _LONGEST:
+        return ""
+    near = get_close_matches(word.lower(), known, 1, 0.6)
+    return next(iter(near or [k for k in known if len(k) >= _SHORTEST and word.lower().startswith(k)]), "")
+
+
+def did_you_mean(word: str, known: tuple[str, ...]) -> str:
+    """`Did you mean "x"? ` when a known word is near, else nothing."""
+    near = nearest(word, known)
+    return f'Did you mean "{near}"? ' if near else ""
 
 
 def text(value: Any) -> str:
@@ -157,18 +166,16 @@ def md5_key(value: Any) -> str:
 
 
 def account_id(value: Any) -> str:
-    """A Cloudflare account id: 32 lower-case hexadecimal digits.
+    """A Cloudflare account id: 32 hexadecimal digits, in lower case as the API spells them.
 
     Raises:
         PydanticCustomError: It is not one.
     """
     found = text(value)
-    if not ACCOUNT_ID.fullmatch(found):
-        remedy = "It is the 32 lower-case hexadecimal digits that the dashboard shows for the account."
-        if ACCOUNT_ID.fullmatch(found.lower()):
-            remedy = f"Write it in lower case: {found.lower()}."
+    if not ACCOUNT_ID.fullmatch(found.lower()):
+        remedy = "It is the 32 hexadecimal digits that the dashboard shows for the account."
         raise wrong("bad-account-id", f"{shown(found)} is not an account id", remedy)
-    return found
+    return found.lower()
 
 
 def variable(value: Any) -> str:
@@ -246,12 +253,12 @@ def generate(value: Any) -> str:
     raise wrong("unknown-value", "nobody of that name can make a key", f"Write true or {CLOUDFLARE}.")
 
 
-def literal_key() -> PydanticCustomError:
+def literal_key(hint: str = "") -> PydanticCustomError:
     """The error of a key that stands in the file; it never holds the key."""
     return wrong(
         "literal-psk",
         "a pre-shared key where a reference belongs",
-        "Whoever reads the repository knows it: replace the key, and write {env: NAME} or external instead.",
+        hint + "Whoever reads the repository knows it: replace the key, and write {env: NAME} or external instead.",
     )
 
 

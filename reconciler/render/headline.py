@@ -36,9 +36,9 @@ def headline(report: Report) -> str:
     if report.outcome in {"invalid", "usage"} or (report.command == "validate" and report.outcome == "ok"):
         return _validity(report)
     if report.outcome in _FAILED:
-        return f"{report.command.capitalize()} failed: {_why(report)}."
+        return f"{_name(report)} failed: {_why(report)}."
     if report.outcome == "interrupted" and report.command in {"plan", "drift"}:
-        return f"{report.command.capitalize()} interrupted: it is not complete, and nothing was written."
+        return f"{_name(report)} interrupted: it is not complete, and nothing was written."
     if report.command == "accounts":
         return f"{count(len(report.accounts), 'account')}."
     sentences = {"show": _saved, "drift": _drift, "plan": _plan, "apply": _applied}
@@ -139,15 +139,18 @@ def done_counts(report: Report) -> dict[str, int]:
     return counts | {word: number for word, number in ended.items() if number}
 
 
+def _name(report: Report) -> str:
+    return "Keys" if report.command == "psk" else report.command.capitalize()
+
+
 def _finished(report: Report) -> str:
     """`3 keys: 2 applied, 1 failed.` of `psk`, and what is said of all other commands."""
     keys = [key for account in report.accounts for key in account.keys]
-    name = "Keys" if report.command == "psk" else report.command.capitalize()
     if keys and report.outcome in {"ok", "partial"}:
         return f"{count(len(keys), 'key')}: {_by_outcome(keys)}."
     if report.outcome == "ok":
-        return f"{name}: done."
-    return f"{name} stopped ({report.outcome}): {_WHY.get(report.outcome, 'not everything was carried out')}."
+        return f"{_name(report)}: done."
+    return f"{_name(report)} stopped ({report.outcome}): {_WHY.get(report.outcome, 'not everything was carried out')}."
 
 
 def _by_outcome(keys: list[KeyStatus]) -> str:

@@ -162,7 +162,7 @@ def _source(place: Location, line_of: LineOf, said: str, paint: Paint) -> list[s
         if len(line) > _LONGEST:
             break
     line = terminal(line.rstrip())
-    if not any(c.isalnum() for c in line):
+    if not line or (_MASK in line and not any(c.isalnum() for c in line)):
         return []
     at = columns(line) if caret is None else caret
     number = f"{place.line:>5} | "

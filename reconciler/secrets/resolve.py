@@ -116,7 +116,7 @@ def resolve(
     ring = KeyRing()
     problems: list[Diagnostic] = []
     read: dict[PskRef, Secret | _MissingError] = {}
-    for name, (ref, location) in sorted(refs.items()):
+    for name, (ref, location) in sorted(refs.items(), key=lambda item: item[1][1]):
         if not isinstance(ref, (EnvRef, FileRef, CommandRef)):
             continue
         if ref not in read:

@@ -103,7 +103,7 @@ def open_sinks(
     sinks: dict[str, Sink] = {}
     problems: list[Diagnostic] = []
     files: dict[str, str] = {}
-    for name, (ref, location) in sorted(refs.items()):
+    for name, (ref, location) in sorted(refs.items(), key=lambda item: item[1][1]):
         match ref.deliver_to:
             case FileRef(path):
                 other = files.setdefault(os.path.realpath(path), name)
@@ -130,7 +130,7 @@ def sandbox_sinks(
     """
     sinks: dict[str, Sink] = {}
     problems = []
-    for name, (ref, location) in sorted(refs.items()):
+    for name, (ref, location) in sorted(refs.items(), key=lambda item: item[1][1]):
         path = os.path.join(folder, sha256(name.encode()).hexdigest()[:16])  # noqa: PTH118 - text, as in references
         sinks[name] = SandboxSink(path, clock)
         summary = f"sandbox: the key of {name!r} is not delivered to {_place(ref)}"

@@ -125,7 +125,6 @@ TUNNEL_CASES = [
 ]
 
 ACCOUNT_CASES = [
-    (f"account_id: {ID.upper()}\nprune: true\n", "account.yaml:1:13 error bad-account-id"),
     (ACCOUNT + "removed: ['a ']\n", "account.yaml:3:11 error removed-and-declared"),
     ("account_id: 023E\nprune: true\n", "account.yaml:1:13 error bad-account-id"),
     (f"account_id: {ID}\n", "account.yaml:1:1 error missing-field"),
@@ -184,13 +183,10 @@ def test_an_account_id_stands_once():
     assert found(two_accounts()) == ["prod/account.yaml:1:13 error duplicate-account"]
 
 
-def test_an_account_id_in_another_case_is_the_same_and_wrong():
+def test_an_account_id_in_capitals_is_lowered_so_it_is_the_same_account():
     loaded = two_accounts(ACCOUNT.replace(ID, ID.upper()))
-    assert found(loaded) == [
-        "prod/account.yaml:1:13 error bad-account-id",
-        "prod/account.yaml:1:13 error duplicate-account",
-    ]
-    assert loaded.diagnostics[0].detail == f"Write it in lower case: {ID}."
+    assert found(loaded) == ["prod/account.yaml:1:13 error duplicate-account"]
+    assert [account.account_id for account in loaded.accounts] == [ID, ID]
 
 
 @pytest.mark.parametrize(

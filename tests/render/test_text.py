@@ -139,7 +139,13 @@ def test_the_caret_follows_what_is_masked(summary: str, column: int, shown: str,
     assert lines == [f"    1 | {shown}", f"      | {' ' * caret}^"]
 
 
-@pytest.mark.parametrize("parts", [None, (), (Part("  ***: [", shown=False),), (Part("  - {} "),)])
+def test_a_line_of_signs_alone_is_shown() -> None:
+    found = replace(INVALID, diagnostics=(error("c", "C", "Why.", Location("a", 1, 1)),))
+    text = render(found, "text", line_of=lambda *_: (Part("---"),))
+    assert "    1 | ---\n      | ^\n" in text
+
+
+@pytest.mark.parametrize("parts", [None, (), (Part("  ***: [", shown=False),), (Part("  "),)])
 def test_a_line_that_tells_nothing_is_not_shown(parts: tuple[Part, ...] | None) -> None:
     found = replace(INVALID, diagnostics=(error("c", "C", "Why.", Location("a", 1, 1)),))
     assert not [line for line in render(found, "text", line_of=lambda *_: parts).splitlines() if " | " in line]

@@ -212,3 +212,12 @@ def test_a_key_ring_shows_only_how_many_it_holds() -> None:
     assert repr(ring.secret("a")) == "<Secret>"
     with pytest.raises(KeyError):
         KeyRing().reveal("a")
+
+
+def test_missing_keys_are_told_in_the_order_of_the_lines() -> None:
+    refs = {"a": (EnvRef("A"), Location("t.yaml", 9, 10)), "b": (EnvRef("B"), Location("t.yaml", 3, 10))}
+    _, problems = resolve(refs, {}, {}, allow_commands=False)
+    assert [problem.summary for problem in problems] == [
+        "the environment variable B is not set",
+        "the environment variable A is not set",
+    ]
