@@ -1,6 +1,7 @@
 """What `--version` says: which build this is, as far as it can be known, and what it stands on."""
 
 import json
+import os
 import platform
 import subprocess
 from contextlib import suppress
@@ -32,7 +33,9 @@ def commit_of(root: Path) -> str | None:
         return None
     command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
     with suppress(OSError, subprocess.SubprocessError):
-        ran = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE, check=True)  # noqa: S603
+        # In a hook git's own variables name the repository that the hook is about.
+        env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+        ran = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE, check=True, env=env)  # noqa: S603
         return ran.stdout.strip()
     return None
 

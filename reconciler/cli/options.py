@@ -42,7 +42,7 @@ _READING = f"validate accounts {_CALLING}"
 _REPORTING = f"{_READING} show render"
 
 _EXAMPLES = {
-    "": "reconciler plan --sandbox           what would be done in the built-in simulator; needs no token",
+    "": "reconciler plan --sandbox     in the built-in simulator, without a token",
     "validate": "reconciler validate --strict",
     "plan": "reconciler plan --account prod --out plan.json",
     "apply": "reconciler apply --plan plan.json",
@@ -54,12 +54,12 @@ _EXAMPLES = {
     "schema": "reconciler schema > tunnels.schema.json",
     "simulate": "reconciler simulate --port 8787",
     "render": "reconciler render drift.json -o html=drift.html",
-    "completion": "reconciler completion bash > ~/.local/share/bash-completion/completions/reconciler",
+    "completion": "reconciler completion bash > ~/.reconciler.bash",
     "help": "reconciler help plan",
 }
 
-_TOKEN = """token: read from the environment variable that account.yaml names (token: {env: NAME});
-  without such a line from CLOUDFLARE_API_TOKEN"""  # noqa: S105
+_TOKEN = """token: read from the environment variable CLOUDFLARE_API_TOKEN, or from the one
+  that account.yaml names (token: {env: NAME})"""  # noqa: S105
 
 _POSITIONAL = {
     "action": "set|rotate|status",
@@ -70,8 +70,8 @@ _POSITIONAL = {
 }
 """How the usage shows an argument without a flag."""
 
-_EXIT_CODES = """exit codes: 0 ok, 1 error, 2 changes, 3 invalid, 4 rejected, 5 blocked, 6 plan_changed, 7 partial,
-  8 interrupted, 9 auth, 64 usage, 70 internal"""
+_EXIT_CODES = """exit codes: 0 ok, 1 error, 2 changes, 3 invalid, 4 rejected, 5 blocked,
+  6 plan_changed, 7 partial, 8 interrupted, 9 auth, 64 usage, 70 internal"""
 
 
 class UsageError(Exception):

@@ -36,6 +36,12 @@ def test_help_of_the_program(capsys, argv):
     assert answer(capsys, argv).startswith("usage: reconciler [options] COMMAND [options]\n")
 
 
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help_fits_80_columns(capsys, monkeypatch, command):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert [line for line in answer(capsys, f"help {command}").splitlines() if len(line) > 80] == []
+
+
 def test_the_program_alone_shows_its_help(world: World):
     ran = world.bare()
     assert (ran.code, ran.out.splitlines()[0]) == (0, "usage: reconciler [options] COMMAND [options]")
@@ -235,10 +241,13 @@ def test_the_version_s_libraries_are_those_that_are_needed():
     assert [re.match(r"[a-z0-9]+", line)[0] for line in project["dependencies"]] == list(about.LIBRARIES)
 
 
-def test_the_commit_is_that_of_a_checkout_and_of_no_repository_around_it(tmp_path: Path):
+def test_the_commit_is_that_of_a_checkout_and_of_no_repository_around_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     for command in ("init -q", "-c user.name=a -c user.email=a@example.com commit -q --allow-empty -m x"):
         subprocess.run(["git", *command.split()], cwd=tmp_path, check=True)  # noqa: S603, S607
     head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=tmp_path, check=True, capture_output=True, text=True).stdout  # noqa: S607
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere"))
     assert about.commit_of(tmp_path) == head[:12]
     (tmp_path / "site-packages").mkdir()
     assert about.commit_of(tmp_path / "site-packages") is None
