@@ -51,7 +51,7 @@ _EXAMPLES = {
     "import": "reconciler import --account prod --account-id 023e105f4ecef8ad9ca31a8372d0c353",
     "psk": "reconciler psk rotate lon-a",
     "accounts": "reconciler accounts --json",
-    "schema": "reconciler schema > tunnels.schema.json",
+    "schema": "reconciler schema tunnels > tunnels.schema.json",
     "simulate": "reconciler simulate --port 8787",
     "render": "reconciler render drift.json -o html=drift.html",
     "completion": "reconciler completion bash > ~/.reconciler.bash",
@@ -64,7 +64,7 @@ _TOKEN = """token: read from the environment variable CLOUDFLARE_API_TOKEN, or f
 _POSITIONAL = {
     "action": "set|rotate|status",
     "names": "[NAME ...]",
-    "kind": "[files|report|plan]",
+    "kind": "[account|tunnels|files|report|plan]",
     "report": "REPORT.json",
     "shell": "bash|zsh|fish",
 }
@@ -341,11 +341,11 @@ class Options(NamedTuple):
     kind: Annotated[
         str,
         Option(
-            "of the YAML (default), the JSON report, a saved plan",
+            "of account.yaml, a file of tunnels, either of them (default), the JSON report, a saved plan",
             on="schema",
             flags=(),
             nargs="?",
-            **_one_of("files", "report", "plan"),
+            **_one_of("account", "tunnels", "files", "report", "plan"),
         ),
     ] = "files"
     port: Annotated[int, Option("port on loopback; 0 picks one (default: 8787)", "PORT", "simulate", type=_PORT)] = 8787

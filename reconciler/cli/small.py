@@ -50,7 +50,8 @@ def schema(ctx: Context) -> int:
     from reconciler.plan.saved import SavedPlan
 
     kind = ctx.options.kind
-    found = json_schema() if kind == "files" else schema_of(Report if kind == "report" else SavedPlan)
+    ours = kind in ("report", "plan")
+    found = schema_of(Report if kind == "report" else SavedPlan) if ours else json_schema(kind)
     text = json.dumps(found, indent=2, ensure_ascii=False) + "\n"
     if any(name != "json" for name, _ in ctx.options.output):
         raise UsageError("a schema is JSON: leave -o out, or give -o json=PATH")

@@ -1,4 +1,4 @@
-"""One JSON Schema of both kinds of YAML file, for editors, from the models that check them."""
+"""JSON Schemas of the YAML files, for editors, from the models that check them: of each kind, and of either."""
 
 from typing import Any
 
@@ -25,11 +25,22 @@ class _ForEditors(GenerateJsonSchema):
         return super().default_schema(schema)
 
 
-def json_schema() -> dict[str, Any]:
-    """A JSON Schema (2020-12) that fits either kind of file, with descriptions and defaults."""
+_FILES: dict[str, tuple[str, Any]] = {
+    "account": ("account.yaml", AccountFile),
+    "tunnels": ("a file of tunnels", TunnelFile),
+    "files": ("account.yaml, or a file of tunnels", AccountFile | TunnelFile),
+}
+
+
+def json_schema(kind: str = "files") -> dict[str, Any]:
+    """A JSON Schema (2020-12) of `account`, `tunnels` or, where an editor can't tell them apart, of either `files`.
+
+    With the schema of its own kind an editor offers the keys that a file can hold and no others.
+    """
+    description, model = _FILES[kind]
     return {
+        **TypeAdapter(model).json_schema(schema_generator=_ForEditors),
         "$schema": GenerateJsonSchema.schema_dialect,
         "title": "Files of reconciler",
-        "description": "account.yaml, or a file of tunnels",
-        **TypeAdapter(AccountFile | TunnelFile).json_schema(schema_generator=_ForEditors),
+        "description": description,
     }

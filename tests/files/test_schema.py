@@ -14,13 +14,37 @@ from reconciler.model.tunnel import SETTINGS
 ESTATE = Path(__file__).parents[1] / "estate"
 
 
-def valid(value: Any) -> bool:
-    return jsonschema.Draft202012Validator(json_schema()).is_valid(value)
+def valid(value: Any, kind: str = "files") -> bool:
+    return jsonschema.Draft202012Validator(json_schema(kind)).is_valid(value)
 
 
 def tunnel(**fields: Any) -> dict[str, Any]:
     base = {"name": "a", "cloudflare_endpoint": "203.0.113.1", "interface_address": "10.0.0.0/31"}
     return {"tunnels": [{**base, **fields}]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "keys"),
+    [
+        ("tunnels", ["defaults", "tunnels"]),
+        (
+            "account",
+            [
+                *("account_id", "token", "prune", "removed", "protect", "paused"),
+                *("ignore", "limits", "parking", "defaults"),
+            ],
+        ),
+    ],
+)
+def test_an_editor_offers_the_keys_of_its_kind_of_file_alone(kind: str, keys: list[str]):
+    found = json_schema(kind)
+    jsonschema.Draft202012Validator.check_schema(found)
+    assert list(found["properties"]) == keys
+
+
+def test_an_account_id_may_have_capitals():
+    account = {"account_id": "023E105F4ECEF8AD9CA31A8372D0C353", "prune": True}
+    assert [valid(account, "account"), valid(account | {"account_id": "x"}, "account")] == [True, False]
 
 
 def test_the_json_schema_is_one():
@@ -31,7 +55,9 @@ def test_the_json_schema_is_one():
 
 @pytest.mark.parametrize("path", sorted(ESTATE.rglob("*.yaml")), ids=lambda path: str(path.relative_to(ESTATE)))
 def test_editors_find_nothing_wrong_with_the_sample_estate(path: Path):
-    assert valid(yaml.safe_load(path.read_text()))
+    value = yaml.safe_load(path.read_text())
+    own, other = ("account", "tunnels") if path.name == "account.yaml" else ("tunnels", "account")
+    assert [valid(value, kind) for kind in ("files", own, other)] == [True, True, False]
 
 
 @pytest.mark.parametrize(
