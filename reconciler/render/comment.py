@@ -4,8 +4,9 @@ Whoever approves a pull request may read the title and the red box alone. So the
 they are never left out for want of room; what is, and in which order, says `markdown._Droppable`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from hashlib import sha256
+from itertools import accumulate
 
 from reconciler.model.psk import KeyStatus
 from reconciler.render import safe, words
@@ -17,6 +18,7 @@ from reconciler.report.values import AccountReport, ChangeReport, DiagnosticRepo
 # How many are shown at most: names or lines in a box, diagnostics, accounts in the title, facts about one problem.
 _NAMES, _LINES, _ACCOUNTS, _SAID = 10, 20, 8, 6
 _LARGEST_PATCH = 20_000  # bytes; a longer one would take the room of all else
+_LARGEST_NAMES = 10_000  # bytes; of tunnels that are deleted
 
 
 def title(report: Report) -> str:
@@ -113,15 +115,22 @@ def _dangers(report: Report) -> Iterator[str]:
         keys = [(key.name, key.error) for account in report.accounts for key in account.keys if key.error]
         yield from few(keys, lambda k: f"Key of {clipped(k[0], safe.markdown_code, 100)}: {trouble(k[1])}", _NAMES)
     for what, found in words.dangers(report):
-        names = ", ".join(few(found, tunnel, _NAMES))
+        names = _all(map(tunnel, found)) if what == "Deletes" else ", ".join(few(found, tunnel, _NAMES))
         yield f"**{what} {words.count(len(found), 'tunnel')}**: {names}"
+
+
+def _all(names: Iterable[str]) -> str:
+    """All names: who approves a plan has to see each delete. Only thousands would take the room of all else."""
+    every = list(names)
+    sizes = accumulate(size(name) + 2 for name in every)
+    return ", ".join(first(iter(every), len(every), sum(filled <= _LARGEST_NAMES for filled in sizes)))
 
 
 def held_back(report: Report) -> str:
     """What this run leaves out."""
 
     def line(told: str, names: list[str]) -> str:
-        return f"- **{told}**: {', '.join(few(names, lambda name: clipped(name, safe.markdown_code, 100), _NAMES))}"
+        return f"- **{told}**: {_all(clipped(name, safe.markdown_code, 100) for name in names)}"
 
     return "\n".join(line(told, names) for told, names in words.held_back(report.accounts).items())
 

@@ -151,6 +151,8 @@ def _diff(change: ChangeReport, *, drift: bool) -> Iterator[str]:
         yield from ("--- live", "+++ declared")
     for field in change.fields:
         yield from _lines(field, change.action)
+    if key := words.key_source(change):
+        yield f"+ psk: {safe.visible(key)[:_VALUE]}"
     if change.action == "update":
         seen = sum(len(WHOLE.get(field.path, (field.path,))) for field in change.fields)
         yield f"  (unchanged: {max(len(SETTINGS) - seen, 0)})"

@@ -117,7 +117,7 @@ def _dangers(report: Report) -> Iterator[str]:
     """What nobody may miss: what stops it, and in a plan which tunnels are deleted, which can be interrupted."""
     yield from stops(report)
     for what, changes in words.dangers(report):
-        names = words.named([change.name for change in changes], _NAMES)
+        names = words.named([change.name for change in changes], len(changes) if what == "Deletes" else _NAMES)
         yield f"{what} {words.count(len(changes), 'tunnel')}: {names}."
     for told, left_out in words.held_back(report.accounts).items():
         yield f"{told}: {', '.join(left_out)}."

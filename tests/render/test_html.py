@@ -174,3 +174,9 @@ def test_a_real_browser_runs_nothing_of_any_payload(opened: Callable[[str], str]
 
 def test_the_browser_would_have_run_a_script(opened: Callable[[str], str]) -> None:
     assert "<title>pwned</title>" in opened("<title>a</title><script>document.title='pwned'</script>")
+
+
+def test_every_delete_is_named() -> None:
+    deletes = tuple(replace(OLD_SITE, name=f"old-site-{n}", fields=()) for n in range(300))
+    page = render(replace(PLAN, accounts=(account(changes=deletes),)), "html")
+    assert f"Deletes 300 tunnels: {', '.join(f'old-site-{n}' for n in range(300))}." in page

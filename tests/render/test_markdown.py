@@ -20,6 +20,7 @@ from tests.render.samples import (
     LON_A,
     NO_CHANGES,
     OLD_SITE,
+    PAR_A,
     PARTIAL,
     PLAN,
     SAMPLES,
@@ -318,3 +319,20 @@ def test_only_documentation_of_cloudflare_becomes_a_link(url: str, links: int, f
 def test_only_plain_https_becomes_a_link(url: str, links: int) -> None:
     report = replace(PLAN, accounts=(account(changes=(LON_A,)),), context={"source_url": url})
     assert len(re.findall(r"\[tunnels/prod/london.yaml:4\]\(https:", render(report, "markdown"))) == links
+
+
+def test_every_delete_is_named_as_far_as_a_comment_can_hold_them() -> None:
+    def named(count: int) -> str:
+        deletes = tuple(replace(OLD_SITE, name=f"old-site-{n}", fields=()) for n in range(count))
+        shown = render(replace(PLAN, accounts=(account(changes=deletes),)), "markdown")
+        (line,) = [line for line in shown.splitlines() if "**Deletes" in line]
+        return line
+
+    assert named(300) == "> - **Deletes 300 tunnels**: " + ", ".join(f"`old-site-{n}`" for n in range(300))
+    assert named(5000).endswith("`old-site-630`, and 4,369 more")
+
+
+def test_a_comment_says_where_the_key_of_a_new_tunnel_comes_from() -> None:
+    create = replace(PAR_A, psk="none")
+    shown = render(replace(PLAN, accounts=(account(changes=(create,)),)), "markdown")
+    assert "\n+ psk: none: the tunnel won't come up without one\n" in shown
