@@ -1,7 +1,8 @@
 """The command line: arguments, environment, clock, files and exit codes; wires the pure parts together.
 
     main        from the arguments to the exit code; imports the command that runs
-    options     the one table of options, and their type; `about` answers `--version`
+    options     the one table of options, and their type
+    arguments   from the words of the command line to the options, the help, or what is wrong; `about` is `--version`
     context     what a command gets from its surroundings, and `Halt`, the way to end it early
     output      the standard streams, behind the fence that hides secrets
     named       files that options name: tried out first, read, written; `clash` keeps an output from being an input

@@ -54,7 +54,8 @@ def run() -> NoReturn:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    from reconciler.cli.options import UsageError, parse
+    from reconciler.cli.arguments import parse
+    from reconciler.cli.options import UsageError
 
     _prepare_process()
     try:

@@ -12,7 +12,8 @@ import pytest
 
 from reconciler import __version__
 from reconciler.cli import about
-from reconciler.cli.options import COMMANDS, TABLE, Options, UsageError, flags_of, parse
+from reconciler.cli.arguments import parse
+from reconciler.cli.options import COMMANDS, TABLE, Options, UsageError, flags_of
 from tests.cli.world import World, tunnel
 
 CALLING = ("plan", "apply", "drift", "import", "psk")

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.cli.arguments import parse
 from reconciler.cli.context import Context, Halt
 from reconciler.cli.lock import lock, lock_accounts
-from reconciler.cli.options import parse
 from reconciler.cli.output import Output
 from reconciler.model.desired import Account
 from reconciler.model.problems import Location

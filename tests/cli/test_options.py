@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from reconciler import __version__
-from reconciler.cli.options import parse
+from reconciler.cli.arguments import parse
 from tests.cli.world import ID, OTHER_ID, TOKEN, World, tunnel
 
 COMMANDS = {

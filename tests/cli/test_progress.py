@@ -5,8 +5,8 @@ import io
 import pytest
 
 from reconciler.api.call import Answered, Call, Pause, Send, Step, Verb
+from reconciler.cli.arguments import parse
 from reconciler.cli.context import Context
-from reconciler.cli.options import parse
 from reconciler.cli.output import Output
 from reconciler.cli.progress import Progress
 from reconciler.cli.tokens import first_redactor

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
+from reconciler.cli.arguments import parse
 from reconciler.cli.context import Halt
 from reconciler.cli.named import probe, replace_file, write_file
-from reconciler.cli.options import UsageError, parse
+from reconciler.cli.options import UsageError
 from reconciler.simulator.message import Reply, Request
 from reconciler.simulator.server import Simulator
 from tests.cli.world import Answer, World, tunnel
