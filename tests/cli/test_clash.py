@@ -100,6 +100,7 @@ def test_the_sandbox_keeps_its_keys(full: World) -> None:
     ],
 )
 def test_other_outputs_are_written(full: World, line: str) -> None:
+    (full.root / "tunnels/prod/.reconciler").mkdir()
     ran = full.run(*line.split())
     assert (ran.code, ran.err) == (0, "")
     assert full.run("validate").code == 0

@@ -153,6 +153,7 @@ def test_a_list_that_may_hold_keys_goes_into_no_log(world: World, path: str) -> 
 )
 def test_two_outputs_can_not_be_one_file(world: World, argv: list[str]) -> None:
     world.declare(tunnel(1))
+    (world.root / "deep").mkdir()
     (world.root / "link").symlink_to("a")
     ran = world.run("plan", *argv)
     assert (ran.code, world.calls) == (64, [])
@@ -162,8 +163,9 @@ def test_two_outputs_can_not_be_one_file(world: World, argv: list[str]) -> None:
 def test_probing_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "pipe").touch()
-    probe(parse(["plan", "-o", "json=new/deep/report.json", "--out", "plan.json", "-o", "html=/dev/null"]))
-    assert sorted(p.name for p in tmp_path.rglob("*")) == ["pipe"]
+    (tmp_path / "new").mkdir()
+    probe(parse(["plan", "-o", "json=new/report.json", "--out", "plan.json", "-o", "html=/dev/null"]))
+    assert sorted(p.name for p in tmp_path.rglob("*")) == ["new", "pipe"]
     with pytest.raises(UsageError, match="--out pipe/x can't be written: "):
         probe(parse(["plan", "--out", "pipe/x"]))
 
