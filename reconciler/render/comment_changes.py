@@ -1,4 +1,4 @@
-"""The changes of a Markdown report: table rows and one folded diff per tunnel."""
+"""The changes of a Markdown report: table rows and folded diffs, one for all tunnels that change alike."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from reconciler.model.problems import Location, Problem, Source
 from reconciler.model.tunnel import SETTINGS, WHOLE
 from reconciler.plan.diff import FieldChange
 from reconciler.render import safe, words
+from reconciler.render.groups import Group, groups
 from reconciler.render.safe import clipped, documentation, fence, few, first, https
 from reconciler.report.values import ChangeReport, Report
 
@@ -19,10 +20,11 @@ _NAME, _PLACE, _FIELDS, _VALUE, _ITEMS, _SAID = 100, 120, 150, 600, 20, 30
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A change and the account it is of."""
+    """A change, the account it is of, and the other tunnels of the account that change in the same way."""
 
     account: str
     change: ChangeReport
+    others: tuple[ChangeReport, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +38,17 @@ class Columns:
 
 
 def rows(report: Report) -> list[Row]:
-    """All changes, the gravest first."""
-    pick = words.by_severity if report.command == "drift" else words.by_impact
+    """All changes, the gravest first; equal ones share a row, but in a drift report, where each has a history."""
+    drift = report.command == "drift"
+    found = []
+    for account in report.accounts:
+        for group in [Group((c,)) for c in account.changes] if drift else groups(words.by_impact(account.changes)):
+            alike = [group.changes] if group.equal else [(change,) for change in group.changes]
+            found += [Row(account.account, change, tuple(others)) for change, *others in alike]
+    pick = words.by_severity if drift else words.by_impact
     # By identity, since two accounts may have equal changes.
-    accounts = {id(change): account.account for account in report.accounts for change in account.changes}
-    return [Row(accounts[id(c)], c) for c in pick(c for a in report.accounts for c in a.changes)]
+    order = {id(change): number for number, change in enumerate(pick(row.change for row in found))}
+    return sorted(found, key=lambda row: order[id(row.change)])
 
 
 def columns(report: Report) -> Columns:
@@ -66,7 +74,7 @@ def row(item: Row, shape: Columns) -> str:
     change = item.change
     cells = [clipped(item.account, safe.markdown, _NAME)] if shape.account else []
     kind = [change.severity or "", change.drift_class or ""] if shape.drift else [_ACTIONS[change.action]]
-    cells += [*kind, tunnel(change)]
+    cells += [*kind, tunnel(change) + (f" and {len(item.others):,} more" if item.others else "")]
     cells += [_OUTCOMES.get(change.outcome or "", "")] if shape.outcome else []
     cells += [_seen(change) if shape.drift else _impact(change)]
     cells += [_paths(change), place(change.source, shape.link)]
@@ -118,8 +126,11 @@ def detail(item: Row, shape: Columns, *, unfolded: bool) -> str:
     about += [weight] if weight and weight != "none" else []
     opening = "<details open>" if unfolded else "<details>"
     facts = ", ".join(about) or "no fields"
-    head = f"{opening}<summary>{words.SIGNS[change.action]} <code>{name}</code> ({facts})</summary>"
+    more = f" and {len(item.others):,} more" if item.others else ""
+    head = f"{opening}<summary>{words.SIGNS[change.action]} <code>{name}</code>{more} ({facts})</summary>"
     parts = [head, fence(list(_diff(change, drift=shape.drift)), "diff")] if change.fields else [head]
+    if item.others:
+        parts.append(f"All of them: {', '.join(map(tunnel, (change, *item.others)))}")
     if change.error:
         parts.append("\n- ".join([trouble(change.error), *said(change.error, _SAID)]))
     return "\n\n".join([*parts, "</details>"])
