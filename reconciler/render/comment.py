@@ -53,6 +53,8 @@ def _sentence(report: Report) -> str:
     }
     if head in heads:
         return safe.markdown(heads[head] + rest)
+    if report.command == "psk":  # "Keys failed: …", or "3 keys: 1 applied, 2 failed" behind the title's "Tunnel"
+        return safe.markdown(f"keys: {rest}" if head[:1].isdigit() else f"{sentence[0].lower()}{sentence[1:]}")
     own = head.lower().startswith(report.command)  # "Apply complete" names its command already
     sentence = f"{sentence[0].lower()}{sentence[1:]}"
     return safe.markdown(sentence if own else f"{report.command}: {sentence}")

@@ -55,6 +55,20 @@ def test_missing_keys_are_all_named_and_nothing_is_written(world: World) -> None
     assert world.run("drift").code == 2
 
 
+def test_a_missing_key_points_at_its_psk_line_in_the_order_of_the_lines(world: World) -> None:
+    lines = ["tunnels:"]
+    for number, name in ((1, "zulu"), (2, "alfa")):
+        fields = tunnel(number, name=name, psk=f"{{env: KEY_{name.upper()}}}")
+        lines += [f"  {'- ' if key == 'name' else '  '}{key}: {value}" for key, value in fields.items()]
+    world.account()
+    world.write("tunnels/prod/a.yaml", "\n".join(lines) + "\n")
+    ran = world.run("apply", "--auto-approve", "-o", "json")
+    assert [(d["line"], d["column"], d["summary"]) for d in ran.json["diagnostics"]] == [
+        (6, 5, "the environment variable KEY_ZULU is not set"),
+        (11, 5, "the environment variable KEY_ALFA is not set"),
+    ]
+
+
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o604])
 def test_a_key_file_that_others_may_read_is_refused(world: World, mode: int) -> None:
     world.declare(tunnel(1, psk={"file": "key"}))

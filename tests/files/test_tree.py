@@ -217,7 +217,9 @@ def test_files_of_a_nested_account_are_nobodys(tmp_path: Path):
 @pytest.mark.parametrize("name", ["absent", "file", "a\0b"])
 def test_a_root_that_is_no_folder_is_an_error(tmp_path: Path, name: str):
     (tmp_path / "file").write_text("")
-    assert codes(read_tree(tmp_path / name)) == ["no-account"]
+    found = read_tree(tmp_path / name)
+    assert codes(found) == ["no-account"]
+    assert found.diagnostics[0].detail.endswith("reconciler import --account NAME --account-id ID.")
 
 
 @pytest.fixture
