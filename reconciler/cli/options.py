@@ -213,7 +213,7 @@ class Options(NamedTuple):
         bool,
         _switch(
             "only results, errors and questions: no progress, no notes",
-            f"{_REPORTING} simulate",
+            CALLING,
             flags=("-q", "--quiet"),
             general=True,
         ),

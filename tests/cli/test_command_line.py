@@ -70,7 +70,7 @@ def test_help_names_the_token_s_variable_where_one_is_used(capsys, command):
         ("schema", ["--dir", "--account", "--base-url", "--sandbox", "--timeout", "--no-color", "--verbose"]),
         ("render", ["--dir", "--account", "--base-url", "--sandbox", "--parallelism", "--verbose"]),
         ("validate", ["--base-url", "--sandbox", "--parallelism", "--log-format"]),
-        ("simulate", ["--dir", "--output", "--json", "--timeout"]),
+        ("simulate", ["--dir", "--output", "--json", "--timeout", "--quiet"]),
         ("completion", ["--dir", "--output", "--quiet"]),
     ],
 )
