@@ -195,11 +195,8 @@ class Reader:
             if name == "<<" and key.implicit[0]:  # in quotes it is a key like any other
                 merge = event
             # `psk: #x7…` is a key that begins with a #, pasted without quotes: YAML reads nothing.
-            if value is None and glued and (where := self._comment(key.end_mark, colon=True)):
-                if name in KEY_FIELDS:
-                    self._problem(event, "comment-value", "a comment where a value belongs", _NO_COMMENT)
-                else:  # `description: #1 site`
-                    self.glued.append((name, where))
+            if value is None and name in KEY_FIELDS and self._comment(key.end_mark, colon=True):
+                self._problem(event, "comment-value", "a comment where a value belongs", _NO_COMMENT)
         self._open.pop()
         # Only now are all own keys known, which win over merged ones wherever they stand.
         if merge is not None:

@@ -124,8 +124,8 @@ def test_one_misspelt_key_of_a_tunnel_is_one_error(key: str) -> None:
 
 
 def test_a_misspelt_key_beside_the_right_one_takes_nothing_away() -> None:
-    found = messages(tunnels=f"tunnel: []\n{TUNNELS}    bgp: 5\n")
-    assert [message.split(" ")[0] for message in found] == ["a.yaml:1:1", "a.yaml:8:10"]
+    found = messages(tunnels=f"tunnel: []\n{TUNNELS}    renamed_from: a\n")
+    assert [message.split(" ")[0] for message in found] == ["a.yaml:1:1", "a.yaml:8:19"]
 
 
 def test_a_place_for_anchors_is_told_of_defaults() -> None:
