@@ -172,7 +172,9 @@ CODES: dict[str, dict[str, Code]] = {
         "http-403": Code("a proxy or firewall answered, not the API", "Let this machine reach the API."),
         "http-404": Code("a delete was answered with an unknown path", _AGAIN),
         "list-null": Code("the list is null, and no second one agreed", "Run it again."),
-        "list-untrusted": Code("the list may not be whole; nothing was written", "Run again; look at the dashboard."),
+        "list-untrusted": Code(
+            "the list may not be whole, so nothing is written on its strength", "Run again; look at the dashboard."
+        ),
         "moved": Code("the account changed during `--server-check`", "Run `plan` again."),
         "name-changed": Code("Cloudflare keeps the name in another form", "Declare it as it is listed."),
         "name-taken": Code("somebody made a tunnel of that name meanwhile", _LOOK),
