@@ -136,10 +136,10 @@ def test_a_pause_ends_with_the_time_of_the_run(asked, slept):
     assert port.slept == [slept]
 
 
-def test_each_call_that_has_ended_is_told():
-    told = []
+def test_each_call_that_has_ended_is_told_with_its_outcome():
+    told = {}
     carrier = client(Port())
-    carrier.watch = told.append
-    carrier.run(creates("a", "b", "c"))
+    carrier.watch = lambda call, outcome: told.update({call.body["name"]: outcome})
+    outcomes = carrier.run(creates("a", "b", "c"))
     carrier.close()
-    assert sorted(call.body["name"] for call in told) == ["a", "b", "c"]
+    assert told == dict(zip("abc", outcomes, strict=True))
