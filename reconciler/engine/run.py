@@ -203,7 +203,7 @@ class Run:
             problem = Problem("key-not-set", f"{why}, so it may have another key", remedy)
             self.verdicts[change.ref] = Verdict(Result.UNKNOWN, problem)
 
-    def ready(self, changes: Iterable[Change], together: frozenset[str] = frozenset()) -> list[Change]:
+    def ready(self, changes: Iterable[Change], *, together: bool = False) -> list[Change]:
         """Those that may be sent now; the others are skipped with the reason.
 
         A member of a cycle goes only with those of its mates that are not done yet: alone it would take what a mate
@@ -211,19 +211,25 @@ class Run:
 
         Args:
             changes: In order.
-            together: Refs of changes that go in the same call.
+            together: Whether they go in one call, in which one may free what another takes. Then each that is left out
+                can leave another without what it needs, and so on: hence the loop.
         """
-        sendable = []
-        for change in changes:
-            needs = self.plan.phases.needs.get(change.ref, frozenset()) | self._mates.get(change.ref, frozenset())
-            unmet = sorted(ref for ref in needs - together if self.verdicts.get(ref) != APPLIED)
-            if self.stop is not None:
-                self.verdicts[change.ref] = Verdict(Result.SKIPPED, self.stopped())
-            elif unmet:
-                self.verdicts[change.ref] = Verdict(Result.SKIPPED, self._waits_for(unmet))
-            else:
-                sendable.append(change)
-        return sendable
+        sendable = list(changes)
+        while True:
+            beside = frozenset(c.ref for c in sendable) if together else frozenset()
+            left = [change for change in sendable if self._may_go(change, beside)]
+            if not together or len(left) == len(sendable):
+                return left
+            sendable = left
+
+    def _may_go(self, change: Change, beside: frozenset[str]) -> bool:
+        needs = self.plan.phases.needs.get(change.ref, frozenset()) | self._mates.get(change.ref, frozenset())
+        unmet = sorted(ref for ref in needs - beside if self.verdicts.get(ref) != APPLIED)
+        if self.stop is not None:
+            self.verdicts[change.ref] = Verdict(Result.SKIPPED, self.stopped())
+        elif unmet:
+            self.verdicts[change.ref] = Verdict(Result.SKIPPED, self._waits_for(unmet))
+        return self.stop is None and not unmet
 
     def _waits_for(self, refs: list[str]) -> Problem:
         names = {c.ref: c.previous_name or c.name for c in self.plan.changes}

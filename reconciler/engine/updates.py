@@ -48,7 +48,7 @@ def update(run: Run, groups: Sequence[Group]) -> Conversation[None]:
 def _bulk(run: Run, groups: Sequence[Group]) -> Conversation[Refused | None]:
     """Send these groups in one call. None when every change in it is decided."""
     pending = undecided(run, chain.from_iterable(groups))
-    changes = run.ready(pending, frozenset(c.ref for c in pending))
+    changes = run.ready(pending, together=True)
     if not changes:
         return None
     if not run.bulk_usable:
@@ -133,7 +133,7 @@ def _lone(run: Run, group: Group, refusal: Refused) -> Conversation[bool]:
         True when the PUT was taken.
     """
     pending = undecided(run, group)
-    if not run.ready(pending, frozenset(c.ref for c in pending)):
+    if not run.ready(pending, together=True):
         return False
     if len(group) > 1:
         yield from _detour(run, group, refusal)
@@ -177,7 +177,7 @@ def _detour(run: Run, group: Group, refusal: Refused) -> Conversation[None]:
     # Whoever else applies may have done it meanwhile: then parking a member would be harm.
     waiting = yield from look(run, group, refusal, partial(judge, run))
     if len(waiting) < len(group):
-        for change in run.ready(waiting, frozenset(c.ref for c in waiting)):
+        for change in run.ready(waiting, together=True):
             yield from _put(run, change)
         return
     detour = run.plan.detours.get(group[0].ref)

@@ -48,7 +48,7 @@ def write(
         if pending and isinstance(outcome, Refused):
             yield Pause(AGREEMENT_SECONDS, "before a second list that must agree that nothing was done")
             pending = yield from look(run, pending, outcome, judge)
-        pending = _still_sendable(run, pending)
+        pending = run.ready(pending, together=True)
         if not pending:
             return None
         if isinstance(outcome, Refused):
@@ -58,19 +58,6 @@ def write(
         else:
             yield from run.pause(attempt, "before an uncertain write is sent again")
     return None
-
-
-def _still_sendable(run: Run, pending: list[Change]) -> list[Change]:
-    """Those that may go in the next, smaller call.
-
-    A change may need another one that was in the call with it and has failed since. Taking it out can leave a third
-    change without what that one needs, and so on: hence the loop.
-    """
-    while True:
-        fewer = run.ready(pending, frozenset(c.ref for c in pending))
-        if len(fewer) == len(pending):
-            return fewer
-        pending = fewer
 
 
 def _certain(run: Run, changes: list[Change], outcome: Answered | Denied | NotSent) -> None:

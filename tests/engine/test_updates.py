@@ -420,3 +420,17 @@ def test_what_needs_a_refused_update_is_skipped():
         "it needs a name, network or identity that a still holds",
     )
     assert "create" not in world.verbs
+
+
+def test_what_needs_a_change_of_the_same_call_that_is_skipped_is_skipped_too():
+    ends = {name: {"interface_address": f"10.0.0.{2 * i}/31"} for i, name in enumerate(("old", "b", "a"))}
+    world = World("old", "b", "a", semantics="addresses_unique=false", **ends)
+    world.instead = {(Verb.DELETE, 0): REFUSED}
+    ended = world.apply(desired(tunnel("b", **ends["old"]), tunnel("a", **ends["b"])))
+    names = {t["id"]: t["name"] for t in world.simulator.tunnels(ACCOUNT_ID)}
+    assert {names[ref]: (v.result.value, v.problem.code) for ref, v in ended.verdicts.items()} == {
+        "old": ("failed", "1022"),
+        "b": ("skipped", "needs-earlier"),
+        "a": ("skipped", "needs-earlier"),
+    }
+    assert world.verbs == ["delete", "list"]
