@@ -14,7 +14,7 @@ from pydantic import BeforeValidator
 from reconciler.files.rules import Entry, EntryGroup
 from reconciler.model.account import AccountFile, TunnelFile
 from reconciler.model.checks import ANY_TEXT
-from reconciler.model.desired import Account
+from reconciler.model.desired import Account, FileRef, Generated, PskRef
 from reconciler.model.problems import Diagnostic, Location, shown, warning
 from reconciler.model.written import Written, marks_of, model_of
 from reconciler.yaml.read import Parsed
@@ -125,6 +125,14 @@ def _psk(entry: Entry) -> Iterator[Diagnostic]:
         detail = "A tunnel without a key does not come up. Add psk: {env: NAME}, or psk: external."
         summary = f"the tunnel {shown(entry.declared.name)} declares no pre-shared key"
         yield warning("no-psk", summary, detail, entry.declared.location)
+    if entry.declared.rotate_after_days is not None and not _has_age(entry.declared.psk):
+        summary = f"the age of the key of {shown(entry.declared.name)} is never known, so it is never called overdue"
+        detail = "Only a sink that is a file, or Cloudflare for a key that it made, tells an age. Remove rotate_after."
+        yield warning("no-age", summary, detail, entry.at("psk", "rotate_after"))
+
+
+def _has_age(ref: PskRef | None) -> bool:
+    return isinstance(ref, Generated) and (ref.by == "cloudflare" or isinstance(ref.deliver_to, FileRef))
 
 
 def _inner(entry: Entry) -> Iterator[Diagnostic]:

@@ -103,6 +103,7 @@ CODES: dict[str, dict[str, Code]] = {
         "expired-rule": Code("an ignore rule is past its `until`", "Remove or renew it."),
         "glued-comment": Code("a `#` that may be meant as text", "Quote the text, or put a blank behind the `#`."),
         "long-name": Code("a name over 15 characters", "Some devices cut it: shorten it."),
+        "no-age": Code("`rotate_after` where nothing knows the key's age", "Remove it."),
         "no-lock": Code("no lock can be taken on this machine", "See that only one run writes at a time."),
         "no-psk": Code("a tunnel without `psk`", "Add a reference, or `psk: external`."),
         "not-a-host": Code("the network or broadcast address of a /30", "Use one of the two in between."),

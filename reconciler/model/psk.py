@@ -52,7 +52,10 @@ class KeyStatus:
     age_days: Annotated[StrictInt | None, Field(description="Age in days; null when unknown")]
     overdue: Annotated[StrictBool, Field(description="True when it is older than `rotate_after`")]
     rotate_after_days: Annotated[StrictInt | None, Field(description="`rotate_after` in days")]
-    source: Annotated[Literal["sink", "cloudflare"] | None, Field(description="What the age was read from")]
+    source: Annotated[
+        Literal["sink", "cloudflare"] | None,
+        Field(description="What the age was read from; null where this run set the key"),
+    ]
     outcome: Annotated[
         Result | None,
         Field(description="How it ended; `unknown` also where the key in force may not be the sink's"),

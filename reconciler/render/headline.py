@@ -156,7 +156,9 @@ def _finished(report: Report) -> str:
 def _by_outcome(keys: list[KeyStatus]) -> str:
     found = {result.value: sum(key.outcome == result for key in keys) for result in Result}
     found["overdue"] = sum(key.overdue for key in keys)
-    return ", ".join(f"{number:,} {name}" for name, number in found.items() if number) or "none overdue"
+    told = [f"{number:,} {name}" for name, number in found.items() if number] or ["none overdue"]
+    of_unknown_age = sum(key.age_days is None and key.outcome is None for key in keys)
+    return ", ".join([*told, f"{of_unknown_age:,} of unknown age"] if of_unknown_age else told)
 
 
 def _drift(report: Report) -> str:

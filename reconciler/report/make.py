@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from reconciler.model.desired import Account, Declared
+from reconciler.model.desired import Account, Declared, Generated
 from reconciler.model.problems import Diagnostic, Problem, Source
 from reconciler.model.psk import KeyStatus, describe
 from reconciler.model.tunnel import PATHS, Impact, impact_of
@@ -130,11 +130,15 @@ _ODD_FIELD = (
 
 
 def key_report(target: Declared, verdict: Verdict | None = None) -> KeyStatus:
-    """What is to be said of a key that something was, or is to be, done about; its age is not known then."""
+    """What is to be said of a key that something was, or is to be, done about.
+
+    Of its age only that a generated one which was just set is new: what made it and the sink may not tell before long.
+    """
+    new = verdict == APPLIED and isinstance(target.psk, Generated)
     return KeyStatus(
         name=target.name,
         reference=describe(target.psk) if target.psk else None,
-        age_days=None,
+        age_days=0 if new else None,
         overdue=False,
         rotate_after_days=target.rotate_after_days,
         source=None,

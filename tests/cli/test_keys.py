@@ -297,6 +297,35 @@ def test_the_status_of_keys(world: World) -> None:
     assert world.calls == ["GET"]
 
 
+def test_the_sum_says_how_many_keys_are_of_unknown_age(world: World) -> None:
+    world.live(tunnel(1), tunnel(2), tunnel(3))
+    world.declare(tunnel(1, psk={"env": "KEY_A"}), tunnel(2), tunnel(3, psk=GENERATED))
+    world.write("tunnels/prod/sink/.keep", "")
+    assert world.run("psk", "status").out.splitlines()[-1] == "3 keys: none overdue, 3 of unknown age."
+    assert world.run("psk", "rotate", "t003", "--auto-approve").code == 0
+    assert world.run("psk", "status").out.splitlines()[-1] == "3 keys: none overdue, 2 of unknown age."
+    assert world.run("psk", "status", "t003").out.splitlines()[-1] == "1 key: none overdue."
+
+
+@pytest.mark.parametrize("maker", [True, "cloudflare"])
+def test_a_key_that_was_just_made_is_new(world: World, maker: object) -> None:
+    world.live(tunnel(1))
+    world.declare(tunnel(1, psk=GENERATED | {"generate": maker, "rotate_after": "90d"}))
+    world.write("tunnels/prod/sink/.keep", "")
+    ran = world.run("psk", "rotate", "t001", "--auto-approve", "-o", "text", "-o", "json=ran.json")
+    assert "age unknown" not in ran.out
+    assert ran.out.splitlines()[-1] == "1 key: 1 applied."
+    key = json.loads(world.read("ran.json"))["accounts"][0]["keys"][0]
+    assert (key["outcome"], key["age_days"], key["overdue"]) == ("applied", 0, False)
+
+
+def test_the_age_of_a_key_that_was_not_changed_is_not_given_as_new(world: World) -> None:
+    world.live(tunnel(1))
+    world.declare(tunnel(1, psk=GENERATED), tunnel(2, psk={"env": "KEY_B"}))
+    ran = world.run("psk", "rotate", "t001", "t002", "--auto-approve", "-o", "json")
+    assert [(key["outcome"], key["age_days"]) for key in ran.account["keys"]] == [("skipped", None), ("failed", None)]
+
+
 @pytest.mark.parametrize(
     ("runner", "masks"),
     [("true", "::add-mask::a%25key\n::add-mask::other\n"), ("", "")],

@@ -20,7 +20,7 @@ from tests.files.test_rules import (
 CODES = """
 bad-account-id bad-address bad-age bad-date bad-identity bad-md5-key bad-prefix bad-prefix-length bad-reference
 bad-variable duplicate-account duplicate-identity duplicate-name empty-value expired-rule glued-comment host-bits
-ignored-and-declared literal-psk literal-token long-name missing-field more-problems no-psk not-a-host
+ignored-and-declared literal-psk literal-token long-name missing-field more-problems no-age no-psk not-a-host
 not-in-defaults not-public nothing-declared odd-name out-of-range overlapping-network public-interface
 removed-and-declared rename-claimed-twice rename-cycle rename-to-itself reserved-asn same-endpoint-pair
 same-endpoints second-address similar-name target-ignored target-is-own-side unknown-field unknown-key unknown-value
@@ -98,6 +98,10 @@ GUIDES = [
     (a(bgp="\n      md5_key: a #b\n      customer_asn: 1 #c"), "7:18 warning glued-comment"),
     ((tunnel("lon-a", 1), tunnel("Lon-A", 2)), "7:11 warning similar-name"),
     ((tunnel("gross", 1), tunnel("GROSS", 2), tunnel("x", 3)), "7:11 warning similar-name"),
+    (a(psk="{env: A, rotate_after: 90d}"), "6:33 warning no-age"),
+    (a(psk="{file: a.key, rotate_after: 90d}"), "6:38 warning no-age"),
+    (a(psk="{command: [pass], rotate_after: 90d}"), "6:42 warning no-age"),
+    (a(psk="{generate: true, deliver_to: {command: [pass]}, rotate_after: 90d}"), "6:72 warning no-age"),
 ]
 
 FINE = [
@@ -151,6 +155,9 @@ FINE = [
     a(interface_address="10.0.1.0/31 #own"),
     a(replay_protection="true #yes"),
     a(psk="external #why"),
+    a(psk="{generate: true, deliver_to: {file: a.key}, rotate_after: 90d}"),
+    a(psk="{generate: cloudflare, deliver_to: {file: a.key}, rotate_after: 90d}"),
+    a(psk="{generate: cloudflare, deliver_to: {command: [pass]}, rotate_after: 90d}"),
     a(bgp="{customer_asn: 1} #why"),
 ]
 

@@ -71,12 +71,13 @@ def test_a_value_is_typed_by_its_field(more: str, path: str, value: Any):
     [
         ("external", External(), None),
         ("{env: A_1}", EnvRef("A_1"), None),
-        ("{env: A, rotate_after: 90d}", EnvRef("A"), 90),
-        ("{env: A, rotate_after: 90}", EnvRef("A"), 90),
-        ("{file: ../keys/a, rotate_after: 2w}", FileRef("t/prod/keys/a"), 14),
+        ("{file: ../keys/a}", FileRef("t/prod/keys/a"), None),
         ("{file: /run/a}", FileRef("/run/a"), None),
         ("{command: [pass, 010]}", CommandRef(("pass", "010"), "t/prod/eu"), None),
         ("{generate: true, deliver_to: {file: a}}", Generated("local", FileRef("t/prod/eu/a")), None),
+        ("{generate: true, deliver_to: {file: a}, rotate_after: 90d}", Generated("local", FileRef("t/prod/eu/a")), 90),
+        ("{generate: true, deliver_to: {file: a}, rotate_after: 90}", Generated("local", FileRef("t/prod/eu/a")), 90),
+        ("{generate: true, deliver_to: {file: a}, rotate_after: 2w}", Generated("local", FileRef("t/prod/eu/a")), 14),
         (
             "{generate: cloudflare, deliver_to: {command: [vault]}}",
             Generated("cloudflare", CommandRef(("vault",), "t/prod/eu")),
