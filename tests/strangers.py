@@ -12,7 +12,7 @@ def foreign_create(simulator: Simulator, account_id: str, body: dict[str, Any]) 
     """Create a tunnel, by the rules of the API; returns its id."""
     account = simulator.account(account_id)
     patch = patch_of(body, simulator.semantics, object_form=True)
-    tunnel = created(patch, simulator.new_id(), simulator.moment(), simulator.semantics)
+    tunnel = created(patch, simulator.stamps.new_id(), simulator.stamps.moment(), simulator.semantics)
     _keep(simulator, account, tunnel, patch)
     return str(tunnel["id"])
 
@@ -22,7 +22,7 @@ def foreign_edit(simulator: Simulator, account_id: str, name: str, patch: dict[s
     account = simulator.account(account_id)
     fields = patch_of(patch, simulator.semantics, object_form=True)
     tunnel = updated(_named(account, name), fields, simulator.semantics, merge=True)
-    _keep(simulator, account, {**tunnel, "modified_on": simulator.moment()}, fields)
+    _keep(simulator, account, {**tunnel, "modified_on": simulator.stamps.moment()}, fields)
 
 
 def foreign_delete(simulator: Simulator, account_id: str, name: str) -> None:
@@ -30,13 +30,13 @@ def foreign_delete(simulator: Simulator, account_id: str, name: str) -> None:
     account = simulator.account(account_id)
     tunnel = _named(account, name)
     account.remember(0)
-    account.remove(tunnel["id"], simulator.semantics)
+    account.remove(tunnel["id"])
 
 
 def _keep(simulator: Simulator, account: Account, tunnel: dict[str, Any], fields: dict[str, Any]) -> None:
     account.check_free(tunnel, simulator.semantics)
     account.remember(0)
-    account.keep(tunnel, simulator.semantics)
+    account.keep(tunnel)
     if "psk" in fields:
         account.keys[tunnel["id"]] = fields["psk"]
 

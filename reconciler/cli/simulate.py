@@ -14,7 +14,7 @@ from reconciler.model.problems import error
 from reconciler.report.outcome import EXIT_CODES
 from reconciler.simulator import sandbox
 from reconciler.simulator.faults import parse_faults, scripted
-from reconciler.simulator.http import serve
+from reconciler.simulator.http import LoopbackServer
 from reconciler.simulator.message import Reply, Request
 from reconciler.simulator.semantics import Semantics
 from reconciler.simulator.server import Answer, Simulator
@@ -34,7 +34,7 @@ def run(ctx: Context) -> int:
     with ExitStack() as stack:
         try:
             simulator, answer = _with_state(ctx, semantics, answer, stack)
-            server = stack.enter_context(serve(simulator, ctx.options.port, answer))
+            server = stack.enter_context(LoopbackServer(simulator, ctx.options.port, answer))
         except (OSError, ValueError, OverflowError) as refused:
             raise halt("error", "simulate", "the simulator can't be started", _why(refused, ctx.options.port)) from None
         ctx.output.stdout.write(

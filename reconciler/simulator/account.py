@@ -1,15 +1,21 @@
-"""The state of one account: tunnels, keys, who holds which unique value, and what was created and deleted."""
+"""The state of one account: tunnels, keys, who holds which unique value, and what was created and deleted.
+
+A write works on a copy and either replaces the account or is dropped whole, so a refusal never leaves half a change.
+"""
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
-from reconciler.simulator.checks import Json
-from reconciler.simulator.message import RefusedError
+from reconciler.simulator.checks import address, interface
+from reconciler.simulator.message import Json, RefusedError
 from reconciler.simulator.semantics import Semantics
-from reconciler.simulator.tunnels import Claim, claims
+
+Claim = tuple[str | int, ...]
+"""A field and a value of it that only one tunnel may hold, such as `("name", "lon-a")`."""
 
 _STORED = frozenset(
-    {
+    (
         "id",
         "name",
         "cloudflare_endpoint",
@@ -20,9 +26,9 @@ _STORED = frozenset(
         "psk_metadata",
         "created_on",
         "modified_on",
-    }
+    )
 )
-_STORED_HEALTH = frozenset({"enabled", "rate", "type", "direction", "target"})
+_STORED_HEALTH = frozenset(("enabled", "rate", "type", "direction", "target"))
 
 
 @dataclass(slots=True)
@@ -59,6 +65,27 @@ class Account:
             list(self.stale),
         )
 
+    def become(self, copy: "Account", lag: int) -> None:
+        """Take over what a write made of a copy; `lag` list reads to come still show what was before."""
+        if copy.tunnels != self.tunnels or copy.keys != self.keys:
+            self.remember(lag)
+        self.tunnels, self.keys, self.owners = copy.tunnels, copy.keys, copy.owners
+        self.created, self.deleted = copy.created, copy.deleted
+
+    def remember(self, lag: int) -> None:
+        """Keep the present tunnels as the state before a write, for `lag` list reads to come."""
+        self.before = list(self.tunnels.values())
+        if lag:
+            self.stale.append((self.before, lag))
+
+    def read(self) -> list[Json]:
+        """What a list shows now, older than the truth while a write is still lagging."""
+        if not self.stale:
+            return list(self.tunnels.values())
+        view = self.stale[0][0]
+        self.stale = [(older, left - 1) for older, left in self.stale if left > 1]
+        return view
+
     def find(self, tunnel_id: str) -> Json:
         """A tunnel.
 
@@ -73,64 +100,35 @@ class Account:
     def check_free(self, tunnel: Json, semantics: Semantics) -> None:
         """Refuse a tunnel that needs what another one holds.
 
-        Args:
-            tunnel: The tunnel to be kept.
-            semantics: Which values are unique.
-
         Raises:
             RefusedError: Code 1022, naming the field.
         """
-        for claim in claims(tunnel, semantics):
-            owner = self.owners.get(claim)
-            if owner is not None and owner != tunnel["id"]:
+        unique = {"name": semantics.names_unique, "custom_remote_identities.fqdn_id": True}
+        for claim in claims(tunnel):
+            owner = self.owners.get(claim, tunnel["id"])
+            if owner != tunnel["id"] and unique.get(str(claim[0]), semantics.addresses_unique):
                 message = f'Invalid Request: "{claim[0]}" of tunnel {tunnel["name"]} is used by another tunnel'
                 raise RefusedError(message, status=semantics.conflict_status)
 
-    def remember(self, lag: int) -> None:
-        """Keep the present tunnels as the state before a write, for `lag` list reads to come."""
-        self.before = list(self.tunnels.values())
-        if lag:
-            self.stale.append((self.before, lag))
-
-    def keep(self, tunnel: Json, semantics: Semantics) -> None:
+    def keep(self, tunnel: Json) -> None:
         """Put a tunnel in place of the one with its id, or add it."""
-        self._release(tunnel["id"], semantics)
+        self.release(tunnel["id"])
         self.tunnels[tunnel["id"]] = tunnel
-        for claim in claims(tunnel, semantics):  # a restored state may hold two that claim the same: the first has it
+        for claim in claims(tunnel):  # where two may hold the same, the first has it
             self.owners.setdefault(claim, tunnel["id"])
 
-    def keep_all(self, tunnels: list[Json], semantics: Semantics) -> None:
-        """Put several tunnels in place at once: only the end state must be free of collisions.
-
-        Raises:
-            RefusedError: As `check_free`; the account is then half changed and must be dropped.
-        """
-        for tunnel in tunnels:
-            self._release(tunnel["id"], semantics)
-        for tunnel in tunnels:
-            self.check_free(tunnel, semantics)
-            self.tunnels[tunnel["id"]] = tunnel
-            self.owners.update((claim, tunnel["id"]) for claim in claims(tunnel, semantics))
-
-    def remove(self, tunnel_id: str, semantics: Semantics) -> None:
-        """Take a tunnel and its key away."""
-        self._release(tunnel_id, semantics)
-        del self.tunnels[tunnel_id]
-        self.keys.pop(tunnel_id, None)
-
-    def _release(self, tunnel_id: str, semantics: Semantics) -> None:
+    def release(self, tunnel_id: str) -> None:
+        """Let others take what a tunnel holds; it stays as it is."""
         old = self.tunnels.get(tunnel_id)
-        for claim in claims(old, semantics) if old is not None else ():
+        for claim in claims(old) if old is not None else ():
             if self.owners.get(claim) == tunnel_id:
                 del self.owners[claim]
 
-    def read(self) -> list[Json]:
-        """What a list shows now, older than the truth while a write is still lagging."""
-        if not self.stale:
-            return list(self.tunnels.values())
-        view = self.stale[0][0]
-        self.stale = [(older, left - 1) for older, left in self.stale if left > 1]
-        return view
+    def remove(self, tunnel_id: str) -> None:
+        """Take a tunnel and its key away."""
+        self.release(tunnel_id)
+        del self.tunnels[tunnel_id]
+        self.keys.pop(tunnel_id, None)
 
     def settle(self) -> None:
         """Forget the past: stale views and counters."""
@@ -148,24 +146,45 @@ class Account:
             "deleted": dict(self.deleted),
         }
 
-
-def restored(state: Any, semantics: Semantics) -> Account:
-    """The account of a snapshot.
-
-    Raises:
-        ValueError: Not a snapshot of an account.
-    """
-    try:
-        account = Account(keys=dict(state["keys"]), created=dict(state["created"]), deleted=dict(state["deleted"]))
+    @classmethod
+    def restore(cls, state: Any) -> "Account":
+        """The account of a snapshot; of anything else, whatever error its wrong shape leads to."""
+        account = cls(keys=dict(state["keys"]), created=dict(state["created"]), deleted=dict(state["deleted"]))
         for tunnel in state["tunnels"]:
-            account.keep(_whole(tunnel), semantics)
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise ValueError(f"not a state of the simulator: {error!r}") from None
-    account.before = list(account.tunnels.values())
-    return account
+            if not tunnel.keys() >= _STORED or not tunnel["health_check"].keys() >= _STORED_HEALTH:
+                raise ValueError("a tunnel is not whole")
+            account.keep(tunnel)
+        account.before = list(account.tunnels.values())
+        return account
 
 
-def _whole(tunnel: Json) -> Json:
-    if not tunnel.keys() >= _STORED or not tunnel["health_check"].keys() >= _STORED_HEALTH:
-        raise ValueError("a tunnel is not whole")
-    return tunnel
+def claims(tunnel: Json) -> tuple[Claim, ...]:
+    """What no other tunnel of the account may hold: name, interface cells, identity per endpoint."""
+    return _claims(
+        tunnel["name"],
+        tunnel["interface_address"],
+        tunnel.get("interface_address6", ""),
+        tunnel.get("custom_remote_identities", {}).get("fqdn_id", ""),
+        tunnel["cloudflare_endpoint"],
+    )
+
+
+@lru_cache(maxsize=65536)
+def _claims(name: str, network: str, network6: str, fqdn: str, endpoint: str) -> tuple[Claim, ...]:
+    taken: list[Claim] = [("name", name)]
+    taken += [("interface_address", *cell) for cell in cells(network)]
+    taken += [("interface_address6", *cell) for cell in cells(network6)]
+    if fqdn:
+        taken.append(("custom_remote_identities.fqdn_id", fqdn.lower(), address(endpoint) or endpoint))
+    return tuple(taken)
+
+
+def cells(text: str) -> tuple[tuple[int, int], ...]:
+    """The two-address cells of an interface network: networks overlap when they share a cell."""
+    parsed = interface(text)
+    if parsed is None:
+        return ()
+    version, number, length = parsed
+    size = 32 if version == 4 else 128  # noqa: PLR2004
+    first = number >> (size - length) << (size - length) >> 1
+    return tuple((version, first + step) for step in range(max(1, 1 << (size - length) >> 1)))

@@ -5,20 +5,20 @@ Fields that are not known are ignored. Each field is judged alone: what tunnels 
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import lru_cache
-from ipaddress import IPv4Interface, ip_address, ip_interface
-from typing import Any, Literal
+from ipaddress import ip_address, ip_interface
+from typing import Any
 
-from reconciler.simulator.message import RefusedError
+from reconciler.simulator.message import Json, RefusedError
 from reconciler.simulator.semantics import Semantics
 
-Json = dict[str, Any]
-Spelling = Literal["as_sent", "canonical", "odd"]
-Checker = Callable[[str, Any, Semantics], None]
+Rule = tuple[Callable[[Any, Semantics], bool], str]
+"""Whether a value is good, and what is said of one that is not."""
+Rules = dict[str, "Rule | Rules"]
 
 READ_ONLY = frozenset(
-    {
+    (
         "id",
         "created_on",
         "modified_on",
@@ -27,15 +27,11 @@ READ_ONLY = frozenset(
         "allow_null_cipher",
         "remote_identities",
         "redundancy_group_id",
-    }
+    )
 )
 CLEARABLE = ("customer_endpoint", "interface_address6")
 OBJECTS = ("bgp", "custom_remote_identities")
-_MD5 = re.compile(r"""[ !#-&'(-><=@A-Za-z\[\\\]^_`{|}~]{1,80}""")
-_FQDN = re.compile(
-    r"[A-Z0-9_]([A-Z0-9_-]{0,61}[A-Z0-9_])?\.[A-Z0-9]{1,63}\.custom\.ipsec\.cloudflare\.com", re.IGNORECASE
-)
-_LENGTHS = {"interface_address": (4, (30, 31)), "interface_address6": (6, (127,))}
+_EMPTY_CLEARS = (*CLEARABLE, "custom_remote_identities.fqdn_id")
 
 
 def patch_of(body: object, semantics: Semantics, *, object_form: bool, bulk: bool = False) -> Json:
@@ -56,211 +52,81 @@ def patch_of(body: object, semantics: Semantics, *, object_form: bool, bulk: boo
     """
     if not isinstance(body, dict):
         raise RefusedError("Invalid Request: expected one IPsec tunnel as an object")
-    patch: Json = {}
-    for name, value in _as_kept(body, semantics).items():
-        checker = _CHECKERS.get(name)
-        if value is None:
-            patch[name] = None
-        elif checker is not None:
-            checker(name, value, semantics)
-            patch[name] = value
-        elif name in READ_ONLY:
-            if semantics.read_only == "refused" and not (bulk and name == "id"):
-                raise RefusedError(f'Invalid Request: "{name}" is read-only')
-        elif semantics.server_fields and name.startswith("x_"):
-            patch[name] = value
-    _take_nested(patch, semantics, object_form=object_form)
+    nulls = [name for name in OBJECTS if name in body and body[name] is None and semantics.null_object != "refused"]
+    patch = _checked(_normal({name: body[name] for name in body if name not in nulls}, semantics), _FIELDS, semantics)
+    if semantics.read_only == "refused":
+        for name in body:
+            if name in READ_ONLY and not (bulk and name == "id"):
+                raise _wrong(name, "is read-only")
+    if "target" in patch.get("health_check", {}):
+        patch["health_check"]["target"] = _target(patch["health_check"]["target"], object_form=object_form)
+    if semantics.null_object == "clears":
+        patch |= dict.fromkeys(nulls)
+    if semantics.empty_text == "ignored":
+        for name in CLEARABLE:
+            if patch.get(name) == "":
+                del patch[name]
+        if (patch.get("custom_remote_identities") or {}).get("fqdn_id") == "":
+            del patch["custom_remote_identities"]
     return patch
 
 
-def _as_kept(body: Json, semantics: Semantics) -> Json:
-    """The fields of a body as the server keeps them, without what it ignores; nearly every null is refused."""
-    fields: Json = {}
-    for name, value in body.items():
-        if value is not None:
-            fields[name] = _normal(name, value, semantics) if isinstance(value, str) else value
-        elif name not in OBJECTS or semantics.null_object == "refused":
-            raise _null(name)
-        elif semantics.null_object == "clears":
-            fields[name] = None
-    return fields
+def _normal(body: Json, semantics: Semantics) -> Json:
+    """The body with its texts as the server keeps them."""
+    texts = {name: body[name] for name in ("name", "description") if isinstance(body.get(name), str)}
+    if semantics.text == "trimmed":
+        texts = {name: text.strip() for name, text in texts.items()}
+    if "name" in texts and semantics.names == "lower":
+        texts["name"] = texts["name"].lower()
+    if "name" in texts and semantics.names == "nfc":
+        texts["name"] = unicodedata.normalize("NFC", texts["name"])
+    return body | texts
 
 
-def _normal(name: str, text: str, semantics: Semantics) -> str:
-    if name in ("name", "description") and semantics.text == "trimmed":
-        text = text.strip()
-    if name == "name" and semantics.names == "lower":
-        return text.lower()
-    if name == "name" and semantics.names == "nfc":
-        return unicodedata.normalize("NFC", text)
-    return text
-
-
-def _take_nested(patch: Json, semantics: Semantics, *, object_form: bool) -> None:
-    if "health_check" in patch:
-        patch["health_check"] = _known(patch["health_check"], _HEALTH, "health_check", semantics)
-        if "target" in patch["health_check"]:
-            patch["health_check"]["target"] = _target(patch["health_check"]["target"], object_form=object_form)
-    if patch.get("bgp") is not None:
-        patch["bgp"] = _known(patch["bgp"], _BGP, "bgp", semantics)
-    if patch.get("custom_remote_identities") is not None:
-        inner = _known(patch["custom_remote_identities"], _IDENTITIES, "custom_remote_identities", semantics)
-        patch["custom_remote_identities"] = inner
-    if semantics.empty_text == "ignored":
-        _drop_empty(patch)
-
-
-def _drop_empty(patch: Json) -> None:
-    for name in CLEARABLE:
-        if patch.get(name) == "":
-            del patch[name]
-    if (patch.get("custom_remote_identities") or {}).get("fqdn_id") == "":
-        del patch["custom_remote_identities"]
-
-
-def _known(value: Json, checkers: Mapping[str, Checker], path: str, semantics: Semantics) -> Json:
+def _checked(body: Json, rules: Rules, semantics: Semantics, path: str = "") -> Json:
+    """The fields of an object that the server knows, each of which keeps its rule, or its own rules if it is one."""
     known: Json = {}
-    for name, inner in value.items():
-        if inner is None:
-            raise _null(f"{path}.{name}")
-        checker = checkers.get(name)
-        if checker is not None:
-            checker(f"{path}.{name}", inner, semantics)
-            known[name] = inner
-        elif semantics.server_fields and name.startswith("x_"):
-            known[name] = inner
+    for name, value in body.items():
+        rule, place = rules.get(name), f"{path}{name}"
+        if value is None:
+            raise _null(place)
+        if rule is None:
+            if semantics.server_fields and name.startswith("x_"):
+                known[name] = value
+        elif isinstance(rule, dict):
+            if not isinstance(value, dict):
+                raise _wrong(place, "must be an object")
+            known[name] = _checked(value, rule, semantics, f"{place}.")
+        elif rule[0](value, semantics) or (
+            value == "" and place in _EMPTY_CLEARS and semantics.empty_text != "refused"
+        ):
+            known[name] = value
+        else:
+            raise _wrong(place, rule[1])
     return known
 
 
 def _target(value: object, *, object_form: bool) -> str:
     if object_form != isinstance(value, dict):
         wanted = "an object" if object_form else "a string"
-        raise RefusedError(f'Invalid Request: "health_check.target" must be {wanted} with this x-magic-new-hc-target')
+        raise _wrong("health_check.target", f"must be {wanted} with this x-magic-new-hc-target")
     saved = value.get("saved", "") if isinstance(value, dict) else value
     if saved is None:
         raise _null("health_check.target.saved")
     if not isinstance(saved, str) or (saved and address(saved) is None):
-        raise RefusedError('Invalid Request: "health_check.target" must be an IP address or empty')
+        raise _wrong("health_check.target", "must be an IP address or empty")
     return saved
 
 
-def _null(name: str) -> RefusedError:
-    return RefusedError(f'Invalid Request: error parsing request body: "{name}" is not permitted to be null')
+def _wrong(place: str, reason: str) -> RefusedError:
+    return RefusedError(f'Invalid Request: "{place}" {reason}')
 
 
-def _must(condition: bool, name: str, rule: str) -> None:  # noqa: FBT001
-    if not condition:
-        raise RefusedError(f'Invalid Request: "{name}" {rule}')
+def _null(place: str) -> RefusedError:
+    return RefusedError(f'Invalid Request: error parsing request body: "{place}" is not permitted to be null')
 
 
-def _text(name: str, value: object, _: Semantics) -> None:
-    _must(isinstance(value, str), name, "must be a string")
-
-
-def _filled(name: str, value: object, _: Semantics) -> None:
-    _must(isinstance(value, str) and value != "", name, "must be a non-empty string")
-
-
-def _flag(name: str, value: object, _: Semantics) -> None:
-    _must(isinstance(value, bool), name, "must be a boolean")
-
-
-def _object(name: str, value: object, _: Semantics) -> None:
-    _must(isinstance(value, dict), name, "must be an object")
-
-
-def _endpoint(name: str, value: object, _: Semantics) -> None:
-    _must(isinstance(value, str) and address(value) is not None, name, "must be an IP address")
-
-
-def _clearing(check: Checker) -> Checker:
-    def checked(name: str, value: object, semantics: Semantics) -> None:
-        if value == "" and semantics.empty_text != "refused":
-            return
-        check(name, value, semantics)
-
-    return checked
-
-
-def _interface(name: str, value: object, _: Semantics) -> None:
-    version, lengths = _LENGTHS[name]
-    parsed = interface(value) if isinstance(value, str) else None
-    good = parsed is not None and parsed[0] == version and parsed[2] in lengths
-    _must(
-        good,
-        name,
-        f"must be an IPv{version} address with a prefix length of {' or '.join(map(str, lengths))}",
-    )
-
-
-def _one_of(*choices: str) -> Checker:
-    def check(name: str, value: object, _: Semantics) -> None:
-        _must(isinstance(value, str) and value in choices, name, f"must be one of {', '.join(choices)}")
-
-    return check
-
-
-def _routing(name: str, value: object, semantics: Semantics) -> None:
-    _flag(name, value, semantics)
-    _must(value is False or semantics.coupler_integration, name, "needs the account flag coupler_integration")
-
-
-def _asn(name: str, value: object, semantics: Semantics) -> None:
-    good = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= semantics.asn_max
-    _must(good, name, f"must be an integer from 0 to {semantics.asn_max}")
-
-
-def _prefixes(name: str, value: object, _: Semantics) -> None:
-    good = isinstance(value, list) and all(isinstance(text, str) and interface(text) for text in value)
-    _must(good, name, "must be a list of prefixes")
-
-
-def _md5(name: str, value: object, _: Semantics) -> None:
-    good = isinstance(value, str) and _MD5.fullmatch(value) is not None
-    _must(good, name, "must be 1 to 80 printable ASCII characters other than the quotation and question marks")
-
-
-def _fqdn(name: str, value: object, _: Semantics) -> None:
-    good = isinstance(value, str) and _FQDN.fullmatch(value) is not None
-    _must(good, name, "must have the form <label>.<account ID>.custom.ipsec.cloudflare.com")
-
-
-def _anything(name: str, value: object, semantics: Semantics) -> None:
-    """Leave the judgement to a later step that knows more than the value."""
-
-
-_CHECKERS: Mapping[str, Checker] = {
-    "name": _filled,
-    "cloudflare_endpoint": _endpoint,
-    "interface_address": _interface,
-    "interface_address6": _clearing(_interface),
-    "customer_endpoint": _clearing(_endpoint),
-    "description": _text,
-    "psk": _filled,
-    "replay_protection": _flag,
-    "automatic_return_routing": _routing,
-    "health_check": _object,
-    "bgp": _object,
-    "custom_remote_identities": _object,
-}
-_HEALTH: Mapping[str, Checker] = {
-    "enabled": _flag,
-    "rate": _one_of("low", "mid", "high"),
-    "type": _one_of("reply", "request"),
-    "direction": _one_of("unidirectional", "bidirectional"),
-    "target": _anything,
-}
-_BGP: Mapping[str, Checker] = {
-    "customer_asn": _asn,
-    "extra_prefixes": _prefixes,
-    "md5_key": _md5,
-    "import_filter_id": _text,
-    "export_filter_id": _text,
-}
-_IDENTITIES: Mapping[str, Checker] = {"fqdn_id": _clearing(_fqdn)}
-
-
-# Addresses. Cached, since the same texts come back at every request.
+# The same texts come back at every request: hence the caches here and in `account` and `tunnels`.
 
 
 @lru_cache(maxsize=65536)
@@ -285,36 +151,68 @@ def interface(text: str) -> tuple[int, int, int] | None:
     return parsed.version, int(parsed.ip), length
 
 
-@lru_cache(maxsize=65536)
-def cells(text: str) -> tuple[tuple[int, int], ...]:
-    """The two-address cells of an interface network: networks overlap when they share a cell."""
-    parsed = interface(text)
-    if parsed is None:
-        return ()
-    version, number, length = parsed
-    size = 32 if version == 4 else 128  # noqa: PLR2004
-    first = number >> (size - length) << (size - length) >> 1
-    return tuple((version, first + step) for step in range(max(1, 1 << (size - length) >> 1)))
+def _one_of(*choices: str) -> Rule:
+    return lambda value, _: value in choices, f"must be one of {', '.join(choices)}"
 
 
-@lru_cache(maxsize=65536)
-def peer(text: str) -> str:
-    """The other host of a /31 or /30, which a bidirectional health check probes; `""` if none."""
-    try:
-        own = IPv4Interface(text)
-    except ValueError:
-        return ""
-    return next((str(host) for host in own.network.hosts() if host != own.ip), "")
+def _like(pattern: str, reason: str) -> Rule:
+    return lambda value, _: isinstance(value, str) and re.fullmatch(pattern, value) is not None, reason
 
 
-@lru_cache(maxsize=65536)
-def respell(text: str, spelling: Spelling) -> str:
-    """An equal spelling of an address or prefix: as sent, shortest, or longest in capitals."""
-    if spelling == "as_sent":
-        return text
-    try:
-        parsed = ip_interface(text)
-    except ValueError:
-        return text
-    plain = parsed if "/" in text else parsed.ip
-    return str(plain) if spelling == "canonical" else plain.exploded.upper()
+def _interface(version: int, *lengths: int) -> Rule:
+    def good(value: Any, _: Semantics) -> bool:
+        parsed = interface(value) if isinstance(value, str) else None
+        return parsed is not None and parsed[0] == version and parsed[2] in lengths
+
+    return good, f"must be an IPv{version} address with a prefix length of {' or '.join(map(str, lengths))}"
+
+
+_TEXT: Rule = (lambda value, _: isinstance(value, str), "must be a string")
+_FILLED: Rule = (lambda value, _: isinstance(value, str) and value != "", "must be a non-empty string")
+_FLAG: Rule = (lambda value, _: isinstance(value, bool), "must be a boolean")
+_ADDRESS: Rule = (lambda value, _: isinstance(value, str) and address(value) is not None, "must be an IP address")
+_FIELDS: Rules = {
+    "name": _FILLED,
+    "cloudflare_endpoint": _ADDRESS,
+    "interface_address": _interface(4, 30, 31),
+    "interface_address6": _interface(6, 127),
+    "customer_endpoint": _ADDRESS,
+    "description": _TEXT,
+    "psk": _FILLED,
+    "replay_protection": _FLAG,
+    "automatic_return_routing": (
+        lambda value, semantics: value is False or (value is True and semantics.coupler_integration),
+        "must be a boolean, and true needs the account flag coupler_integration",
+    ),
+    "health_check": {
+        "enabled": _FLAG,
+        "rate": _one_of("low", "mid", "high"),
+        "type": _one_of("reply", "request"),
+        "direction": _one_of("unidirectional", "bidirectional"),
+        "target": (lambda _value, _: True, "is judged by `_target`, since the header decides"),
+    },
+    "bgp": {
+        "customer_asn": (
+            lambda value, semantics: type(value) is int and 0 <= value <= semantics.asn_max,
+            "must be an integer in the range of AS numbers",
+        ),
+        "extra_prefixes": (
+            lambda value, _: (
+                isinstance(value, list) and all(isinstance(text, str) and interface(text) for text in value)
+            ),
+            "must be a list of prefixes",
+        ),
+        "md5_key": _like(
+            r"""[ !#-&'(-><=@A-Za-z\[\\\]^_`{|}~]{1,80}""",
+            "must be 1 to 80 printable ASCII characters other than the quotation and question marks",
+        ),
+        "import_filter_id": _TEXT,
+        "export_filter_id": _TEXT,
+    },
+    "custom_remote_identities": {
+        "fqdn_id": _like(
+            r"(?i)[A-Z0-9_]([A-Z0-9_-]{0,61}[A-Z0-9_])?\.[A-Z0-9]{1,63}\.custom\.ipsec\.cloudflare\.com",
+            "must have the form <label>.<account ID>.custom.ipsec.cloudflare.com",
+        )
+    },
+}

@@ -1,25 +1,27 @@
 """Faults of one API call: what the network or the server does instead of, or after, answering properly.
 
-Each fault takes the simulator and the request, and returns a reply or raises `NotSent` or `Ambiguous`, which
-stand for a failure of the transport. Whether the request took effect is part of the fault: "before" kinds
-never reach the simulator, "after" kinds do. A kind made for lists spoils other results as far as it can.
+Whether the request took effect is part of a fault: the kinds that end in `-before` and those in `_WITHOUT_EFFECT` never
+reach the simulator, all others do, and only their answer is lost or spoiled. A kind made for lists spoils other results
+as far as it can.
 """
 
 import json
 from collections.abc import Callable, Mapping
 from email.utils import formatdate
 from enum import StrEnum
-from functools import lru_cache, partial
+from functools import lru_cache
 from itertools import count
 from typing import Any
-from zlib import compressobj
+from zlib import compress
 
-from reconciler.simulator.message import RefusedError, Reply, Request, failure, route
+from reconciler.simulator.message import Json, RefusedError, Reply, Request, failure, route
 from reconciler.simulator.server import Answer, Simulator
 
 _HTML = b"<!DOCTYPE html><html><head><title>Please wait</title></head><body>Just a moment...</body></html>"
-_BOMB_BYTES = 64 * 1024 * 1024
+_BIG = 64 * 1024 * 1024
 _DEPTH = 100_000
+_SUCCESS = b'{"success":true,"errors":[],"messages":[],"result":'
+_ERROR = {"code": 1000, "message": "simulated"}
 
 
 class NotSent(Exception):
@@ -27,7 +29,7 @@ class NotSent(Exception):
 
 
 class Ambiguous(Exception):
-    """Nobody on the client's side can know whether the request took effect; `args[0]` is the reason."""
+    """Nobody on the client's side can know whether the request took effect."""
 
 
 class FaultKind(StrEnum):
@@ -87,22 +89,67 @@ class FaultKind(StrEnum):
     LOST_WRITE = "lost-write"
 
 
+_WITHOUT_EFFECT = frozenset(
+    (
+        FaultKind.S429,
+        FaultKind.S429_SECONDS,
+        FaultKind.S429_DATE,
+        FaultKind.S401,
+        FaultKind.S403,
+        FaultKind.S404,
+        FaultKind.S413,
+        FaultKind.REDIRECT,
+    )
+)
+
+
 def apply_fault(kind: FaultKind, simulator: Simulator, request: Request) -> Reply:
-    """Let one request meet a fault.
-
-    Args:
-        kind: The fault.
-        simulator: The server; it is changed by the kinds that take effect.
-        request: The request.
-
-    Returns:
-        The reply that the client sees.
+    """Let one request meet a fault; returns what the client sees.
 
     Raises:
         NotSent: The request was not sent.
         Ambiguous: It may or may not have been carried out.
     """
-    return _FAULTS[kind](simulator, request)
+    if kind in (FaultKind.REFUSED, FaultKind.TIMEOUT_CONNECT):
+        raise NotSent(kind.value)
+    if kind is FaultKind.LOST_WRITE and request.method != "GET":
+        simulator.note(request, 200)
+        return simulator.clone().handle(request)
+    if kind in (FaultKind.STALE_LIST, FaultKind.LOST_WRITE):
+        return _stale(simulator, request)
+    status = 307 if kind.startswith("redirect") else int(kind[:3]) if kind[:3].isdigit() else 0
+    reply = Reply(status, {}, b"")
+    if kind in _WITHOUT_EFFECT or kind.endswith("-before"):
+        simulator.note(request, status)
+    else:
+        reply = simulator.handle(request)
+    if kind.startswith(("reset", "timeout", "slow")):
+        raise Ambiguous(kind.value)
+    if kind.startswith("redirect"):
+        return Reply(status, {"location": f"https://elsewhere.invalid{request.path}"}, b"")
+    if not status:
+        return _SPOILS[kind](reply)
+    if status in (409, 502, 504):  # what a proxy says is not JSON
+        return Reply(status, {"content-type": "text/html"}, _HTML)
+    reply = failure(status, 10000 if status in (401, 403) else 1000 + status, f"simulated answer {status}")
+    if kind is FaultKind.S429_SECONDS:
+        reply.headers["retry-after"] = "3"
+    if kind is FaultKind.S429_DATE:
+        reply.headers["retry-after"] = formatdate(simulator.stamps.now() + 3, usegmt=True)
+    return reply
+
+
+def _stale(simulator: Simulator, request: Request) -> Reply:
+    """A list of the tunnels before the last write; of any other answer an empty one."""
+    try:
+        found = route(request.method, request.path)
+    except RefusedError:
+        return simulator.handle(request)
+    if found.operation != "list":
+        return _SPOILS[FaultKind.EMPTY_LIST](simulator.handle(request))
+    account = simulator.account(found.account_id)
+    account.stale.insert(0, (account.before, 1))
+    return simulator.handle(request)
 
 
 def parse_faults(text: str) -> dict[int, FaultKind]:
@@ -133,274 +180,108 @@ def scripted(faults: Mapping[int, FaultKind]) -> Answer:
     return answer
 
 
-def _not_sent(reason: str, simulator: Simulator, request: Request) -> Reply:
-    del simulator, request
-    raise NotSent(reason)
+# Ways to spoil the answer that the simulator gave.
+
+_Spoil = Callable[[Reply], Reply]
+_Tunnels = list[Any]
 
 
-def _lost_before(reason: str, simulator: Simulator, request: Request) -> Reply:
-    simulator.note(request, 0)
-    raise Ambiguous(reason)
+def _body(change: Callable[[bytes], bytes]) -> _Spoil:
+    return lambda reply: reply._replace(body=change(reply.body))
 
 
-def _lost_after(reason: str, simulator: Simulator, request: Request) -> Reply:
-    simulator.handle(request)
-    raise Ambiguous(reason)
+def _instead(status: int, content_type: str, body: bytes) -> _Spoil:
+    return lambda _: Reply(status, {"content-type": content_type}, body)
 
 
-# A status of 4xx or 5xx says nothing of whether the request took effect: some time-outs come after it did.
-
-
-def _status_before(status: int, simulator: Simulator, request: Request) -> Reply:
-    simulator.note(request, status)
-    return _said(status)
-
-
-def _status_after(status: int, simulator: Simulator, request: Request) -> Reply:
-    simulator.handle(request)
-    return _said(status)
-
-
-def _said(status: int) -> Reply:
-    if status in {409, 502, 504}:  # what a proxy says is not JSON
-        return Reply(status, {"content-type": "text/html"}, _HTML)
-    return failure(status, 10000 if status in {401, 403} else 1000 + status, f"simulated answer {status}")
-
-
-def _too_many(form: str, simulator: Simulator, request: Request) -> Reply:
-    reply = _status_before(429, simulator, request)
-    if form == "seconds":
-        reply.headers["retry-after"] = "3"
-    elif form == "date":
-        reply.headers["retry-after"] = formatdate(simulator.time() + 3, usegmt=True)
-    return reply
-
-
-def _redirect_before(simulator: Simulator, request: Request) -> Reply:
-    simulator.note(request, 307)
-    return _elsewhere(request)
-
-
-def _redirect_after(simulator: Simulator, request: Request) -> Reply:
-    simulator.handle(request)
-    return _elsewhere(request)
-
-
-def _elsewhere(request: Request) -> Reply:
-    return Reply(307, {"location": f"https://elsewhere.invalid{request.path}"}, b"")
-
-
-def _stale(simulator: Simulator, request: Request) -> Reply:
-    try:
-        found = route(request.method, request.path)
-    except RefusedError:
-        return simulator.handle(request)
-    if found.operation != "list":
-        return _with_envelope(_empty, simulator, request)
-    return simulator.handle_as_before(request, found.account_id)
-
-
-def _lost_write(simulator: Simulator, request: Request) -> Reply:
-    if request.method == "GET":
-        return _stale(simulator, request)
-    simulator.note(request, 200)
-    return simulator.clone().handle(request)
-
-
-# Ways to spoil the body of an answer that the simulator gave. The request takes effect in all of them.
-
-
-def _with_bytes(change: Callable[[bytes], bytes], simulator: Simulator, request: Request) -> Reply:
-    """Answer properly and change the bytes of the body."""
-    reply = simulator.handle(request)
-    return reply._replace(body=change(reply.body))
-
-
-def _truncated(simulator: Simulator, request: Request) -> Reply:
-    """Announce the whole body and send half of it."""
-    reply = simulator.handle(request)
-    headers = {**reply.headers, "content-length": str(len(reply.body))}
-    return Reply(reply.status, headers, reply.body[: len(reply.body) // 2])
-
-
-def _wrong_length(simulator: Simulator, request: Request) -> Reply:
-    """Announce half of the body and send as much."""
-    reply = simulator.handle(request)
-    cut = len(reply.body) // 2
-    return Reply(reply.status, {**reply.headers, "content-length": str(cut)}, reply.body[:cut])
-
-
-def _with_fixed(status: int, content_type: str, body: bytes, simulator: Simulator, request: Request) -> Reply:
-    """Let the request take effect and answer something else."""
-    simulator.handle(request)
-    return Reply(status, {"content-type": content_type}, body)
-
-
-def _with_bomb(simulator: Simulator, request: Request) -> Reply:
-    """Answer with a small gzip body that unpacks to 64 MiB."""
-    simulator.handle(request)
-    return Reply(200, {"content-type": "application/json", "content-encoding": "gzip"}, _bomb_body())
+def _half(reply: Reply, announced: int) -> Reply:
+    return Reply(reply.status, {**reply.headers, "content-length": str(announced)}, reply.body[: len(reply.body) // 2])
 
 
 @lru_cache(maxsize=1)
-def _bomb_body() -> bytes:
-    packer = compressobj(9, wbits=31)
-    block = b" " * (1024 * 1024)
-    packed = b"".join(packer.compress(block) for _ in range(_BOMB_BYTES // len(block)))
-    return packed + packer.flush()
-
-
-def _with_huge_body(simulator: Simulator, request: Request) -> Reply:
-    """Answer with a valid body of 64 MiB."""
-    simulator.handle(request)
-    return Reply(200, {"content-type": "application/json"}, _huge_body())
+def _bomb() -> bytes:
+    return compress(b" " * _BIG, wbits=31)  # gzip
 
 
 @lru_cache(maxsize=1)
-def _huge_body() -> bytes:
-    return b'{"success":true,"errors":[],"messages":[],"result":{}' + b" " * _BOMB_BYTES + b"}"
+def _huge() -> bytes:
+    return _SUCCESS + b"{}" + b" " * _BIG + b"}"
 
 
-def _deepen(_: bytes) -> bytes:
-    """JSON nested 100,000 levels deep."""
-    return b'{"success":true,"errors":[],"messages":[],"result":' + b"[" * _DEPTH + b"]" * _DEPTH + b"}"
+def _envelope(change: Callable[[Json], Json]) -> _Spoil:
+    return _body(lambda body: json.dumps(change(json.loads(body))).encode())
 
 
-def _add_nan(body: bytes) -> bytes:
-    """Add a NaN, which JSON does not have."""
-    return body.replace(b'"result":', b'"nan":NaN,"result":', 1)
+def _list(change: Callable[[_Tunnels], _Tunnels | None], other: object) -> _Spoil:
+    """Change the list of tunnels in an answer; a result that holds none becomes `other`."""
+
+    def changed(envelope: Json) -> Json:
+        key, tunnels = _listed(envelope)
+        return envelope | {"result": {key: change(tunnels)} if key else other}
+
+    return _envelope(changed)
 
 
-def _with_envelope(change: Callable[[dict[str, Any]], None], simulator: Simulator, request: Request) -> Reply:
-    """Answer properly and change the decoded envelope."""
-    reply = simulator.handle(request)
-    envelope = json.loads(reply.body)
-    change(envelope)
-    return reply._replace(body=json.dumps(envelope).encode())
-
-
-def _mistype(envelope: dict[str, Any]) -> None:
-    """Put a number in the place of a tunnel."""
-    key, items = _items(envelope)
-    if items:
-        items[0] = 7
-    else:
-        envelope["result"] = {key: "none"} if key else "text"
-
-
-def _nullify(envelope: dict[str, Any]) -> None:
-    """Make the result null in a success."""
-    envelope["result"] = None
-
-
-def _nullify_list(envelope: dict[str, Any]) -> None:
-    """Make the list of tunnels null, as for an account that has none."""
-    key = _items(envelope)[0]
-    envelope["result"] = {key: None} if key else None
-
-
-def _deny(envelope: dict[str, Any]) -> None:
-    """Say that the call failed, with status 200."""
-    envelope.update(success=False, errors=[{"code": 1000, "message": "simulated"}], result=None)
-
-
-def _add_error(envelope: dict[str, Any]) -> None:
-    """Say success, yet list an error."""
-    envelope["errors"] = [{"code": 1000, "message": "simulated"}]
-
-
-def _drop_field(envelope: dict[str, Any]) -> None:
-    """Take a required field from the first tunnel."""
-    items = _items(envelope)[1]
-    if items:
-        items[0].pop("interface_address", None)
-    else:
-        envelope.pop("result", None)
-
-
-def _halve(envelope: dict[str, Any]) -> None:
-    """Drop the second half of the tunnels."""
-    items = _items(envelope)[1]
-    if items:
-        del items[len(items) // 2 :]
-    else:
-        envelope["result"] = {}
-
-
-def _empty(envelope: dict[str, Any]) -> None:
-    """Drop all tunnels."""
-    key = _items(envelope)[0]
-    envelope["result"] = {key: []} if key else {}
-
-
-def _twice(field: str, envelope: dict[str, Any]) -> None:
-    """Let two tunnels share a field."""
-    key, items = _items(envelope)
-    if not items:
-        envelope["result"] = {key: [{}, {}]} if key else {}
-    elif len(items) > 1:
-        items[1][field] = items[0][field]
-    else:
-        items.append({**items[0], **({} if field == "id" else {"id": "f" * 32})})
-
-
-def _claim_more(envelope: dict[str, Any]) -> None:
-    """Add a page count that says there is more."""
-    items = _items(envelope)[1] or []
-    count = len(items)
-    envelope["result_info"] = {"page": 1, "per_page": max(1, count), "count": count, "total_count": count + 5}
-
-
-def _items(envelope: dict[str, Any]) -> tuple[str, list[Any] | None]:
-    """The key and the list of tunnels in a result, `("", None)` when it holds no such key; the list may be null."""
-    result = envelope.get("result")
+def _listed(envelope: Json) -> tuple[str, _Tunnels]:
+    """The key and the list of tunnels in a result; no key when it holds none."""
+    result = envelope["result"]
     for key in ("ipsec_tunnels", "modified_ipsec_tunnels"):
         if isinstance(result, dict) and key in result:
-            return key, result[key]
-    return "", None
+            return key, result[key] or []
+    return "", []
 
 
-_STATUSES: Mapping[FaultKind, Answer] = {
-    kind: partial(_status_after if kind.endswith("after") else _status_before, int(kind[:3]))
-    for kind in FaultKind
-    if kind[:3].isdigit() and not kind.startswith("429")
-}
-_FAULTS: Mapping[FaultKind, Answer] = {
-    **_STATUSES,
-    FaultKind.REFUSED: partial(_not_sent, "connection refused"),
-    FaultKind.TIMEOUT_CONNECT: partial(_not_sent, "time-out while connecting"),
-    FaultKind.RESET_BEFORE: partial(_lost_before, "connection reset"),
-    FaultKind.RESET_AFTER: partial(_lost_after, "connection reset"),
-    FaultKind.TIMEOUT_BEFORE: partial(_lost_before, "time-out"),
-    FaultKind.TIMEOUT_AFTER: partial(_lost_after, "time-out"),
-    FaultKind.SLOW_DRIP: partial(_lost_after, "time-out in the middle of the answer"),
-    FaultKind.S429: partial(_too_many, "none"),
-    FaultKind.S429_SECONDS: partial(_too_many, "seconds"),
-    FaultKind.S429_DATE: partial(_too_many, "date"),
-    FaultKind.REDIRECT: _redirect_before,
-    FaultKind.REDIRECT_AFTER: _redirect_after,
-    FaultKind.TRUNCATED: _truncated,
-    FaultKind.WRONG_LENGTH: _wrong_length,
-    FaultKind.MALFORMED: partial(_with_bytes, lambda body: body[:-1] + b",]"),
-    FaultKind.NOT_UTF8: partial(_with_bytes, lambda body: body.replace(b'"messages"', b'"\xff\xfe"', 1)),
-    FaultKind.HTML_200: partial(_with_fixed, 200, "text/html", _HTML),
-    FaultKind.EMPTY_204: partial(_with_fixed, 204, "application/json", b""),
-    FaultKind.EMPTY_200: partial(_with_fixed, 200, "application/json", b""),
-    FaultKind.GZIP_BOMB: _with_bomb,
-    FaultKind.HUGE_BODY: _with_huge_body,
-    FaultKind.DEEP_JSON: partial(_with_bytes, _deepen),
-    FaultKind.NAN: partial(_with_bytes, _add_nan),
-    FaultKind.WRONG_TYPE: partial(_with_envelope, _mistype),
-    FaultKind.NULL_RESULT: partial(_with_envelope, _nullify),
-    FaultKind.NULL_LIST: partial(_with_envelope, _nullify_list),
-    FaultKind.SUCCESS_FALSE: partial(_with_envelope, _deny),
-    FaultKind.SUCCESS_WITH_ERRORS: partial(_with_envelope, _add_error),
-    FaultKind.MISSING_FIELD: partial(_with_envelope, _drop_field),
-    FaultKind.STALE_LIST: _stale,
-    FaultKind.PARTIAL_LIST: partial(_with_envelope, _halve),
-    FaultKind.EMPTY_LIST: partial(_with_envelope, _empty),
-    FaultKind.DUPLICATE_ID: partial(_with_envelope, partial(_twice, "id")),
-    FaultKind.DUPLICATE_NAME: partial(_with_envelope, partial(_twice, "name")),
-    FaultKind.LYING_PAGINATION: partial(_with_envelope, _claim_more),
-    FaultKind.LOST_WRITE: _lost_write,
+def _without_field(envelope: Json) -> Json:
+    """Take the address from the first tunnel, or the whole result from what is no list."""
+    key, tunnels = _listed(envelope)
+    if not tunnels:
+        return {name: value for name, value in envelope.items() if name != "result"}
+    first = {name: value for name, value in tunnels[0].items() if name != "interface_address"}
+    return envelope | {"result": {key: [first, *tunnels[1:]]}}
+
+
+def _doubled(field: str) -> _Spoil:
+    """Let two tunnels share a field."""
+
+    def change(tunnels: _Tunnels) -> _Tunnels:
+        first = tunnels[0] if tunnels else {}
+        second = tunnels[1] if tunnels[1:] else {**first, "id": "f" * 32}
+        return [first, {**second, field: first.get(field)}, *tunnels[2:]]
+
+    return _list(change, {})
+
+
+def _with_more_to_come(envelope: Json) -> Json:
+    count = len(_listed(envelope)[1])
+    pages = {"page": 1, "per_page": max(1, count), "count": count, "total_count": count + 5}
+    return envelope | {"result_info": pages}
+
+
+_SPOILS: Mapping[FaultKind, _Spoil] = {
+    FaultKind.TRUNCATED: lambda reply: _half(reply, len(reply.body)),
+    FaultKind.WRONG_LENGTH: lambda reply: _half(reply, len(reply.body) // 2),
+    FaultKind.MALFORMED: _body(lambda body: body[:-1] + b",]"),
+    FaultKind.NOT_UTF8: _body(lambda body: body.replace(b'"messages"', b'"\xff\xfe"', 1)),
+    FaultKind.HTML_200: _instead(200, "text/html", _HTML),
+    FaultKind.EMPTY_204: _instead(204, "application/json", b""),
+    FaultKind.EMPTY_200: _instead(200, "application/json", b""),
+    FaultKind.GZIP_BOMB: lambda _: Reply(
+        200, {"content-type": "application/json", "content-encoding": "gzip"}, _bomb()
+    ),
+    FaultKind.HUGE_BODY: lambda _: Reply(200, {"content-type": "application/json"}, _huge()),
+    FaultKind.DEEP_JSON: _body(lambda _: _SUCCESS + b"[" * _DEPTH + b"]" * _DEPTH + b"}"),
+    FaultKind.NAN: _body(lambda body: body.replace(b'"result":', b'"nan":NaN,"result":', 1)),
+    FaultKind.WRONG_TYPE: _list(lambda tunnels: [7, *tunnels[1:]], "text"),
+    FaultKind.NULL_RESULT: _envelope(lambda envelope: envelope | {"result": None}),
+    FaultKind.NULL_LIST: _list(lambda _: None, None),
+    FaultKind.SUCCESS_FALSE: _envelope(
+        lambda envelope: envelope | {"success": False, "errors": [_ERROR], "result": None}
+    ),
+    FaultKind.SUCCESS_WITH_ERRORS: _envelope(lambda envelope: envelope | {"errors": [_ERROR]}),
+    FaultKind.MISSING_FIELD: _envelope(_without_field),
+    FaultKind.PARTIAL_LIST: _list(lambda tunnels: tunnels[: len(tunnels) // 2], {}),
+    FaultKind.EMPTY_LIST: _list(lambda _: [], {}),
+    FaultKind.DUPLICATE_ID: _doubled("id"),
+    FaultKind.DUPLICATE_NAME: _doubled("name"),
+    FaultKind.LYING_PAGINATION: _envelope(_with_more_to_come),
 }

@@ -4,8 +4,7 @@ import threading
 from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from reconciler.simulator.faults import Ambiguous, NotSent
 from reconciler.simulator.message import Reply, Request, failure
@@ -15,21 +14,6 @@ MAX_BODY = 8 * 1024 * 1024
 _IDLE_SECONDS = 60
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    allow_reuse_address = True  # a port that is listened on is refused all the same, one that was just left is not
-    request_queue_size = 128
-
-    def __init__(self, port: int, simulator: Simulator, answer: Answer) -> None:
-        super().__init__(("127.0.0.1", port), _Handler)
-        self.simulator = simulator
-        self.answer = answer
-        self.lock = threading.Lock()
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Keep quiet about clients that go away in the middle."""
-
-
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version = "reconciler-simulator"
@@ -37,7 +21,7 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = _IDLE_SECONDS
     disable_nagle_algorithm = True
     wbufsize = -1
-    server: _Server
+    server: "LoopbackServer"
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """Print nothing: a request line would only repeat the simulator's own log."""
@@ -49,19 +33,16 @@ class _Handler(BaseHTTPRequestHandler):
         elif int(length) > MAX_BODY:
             self._refuse(failure(413, 1022, "Invalid Request: the body is too large"))
         else:
-            self._serve(self.rfile.read(int(length)))
-
-    def _serve(self, body: bytes) -> None:
-        path, _, query = self.path.partition("?")
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        try:
-            with self.server.lock:
-                request = Request(self.command, path, query, headers, body)
-                reply = self.server.answer(self.server.simulator, request)
-        except (NotSent, Ambiguous):
-            self.close_connection = True  # the client sees the connection end without an answer
-            return
-        self._send(reply)
+            path, _, query = self.path.partition("?")
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            request = Request(self.command, path, query, headers, self.rfile.read(int(length)))
+            try:
+                with self.server.lock:
+                    reply = self.server.answer(self.server.simulator, request)
+            except (NotSent, Ambiguous):
+                self.close_connection = True  # the client sees the connection end without an answer
+            else:
+                self._send(reply)
 
     def _refuse(self, reply: Reply) -> None:
         self.close_connection = True
@@ -92,48 +73,46 @@ class _Handler(BaseHTTPRequestHandler):
         self._refuse(failure(code, 1022, f"Invalid Request: {message or HTTPStatus(code).phrase}"))
 
 
-class RunningServer:
-    """A server in its own thread, usable as a context manager.
+class LoopbackServer(ThreadingHTTPServer):
+    """A running server in threads of its own, usable as a context manager; it answers one request at a time.
 
     Attributes:
         port: The TCP port on 127.0.0.1.
         base_url: What `--base-url` takes.
     """
 
-    def __init__(self, server: _Server) -> None:
-        self._server = server
-        self.port = int(server.server_address[1])
+    daemon_threads = True
+    allow_reuse_address = True  # a port that is listened on is refused all the same, one that was just left is not
+    request_queue_size = 128
+
+    def __init__(self, simulator: Simulator, port: int = 0, answer: Answer = Simulator.handle) -> None:
+        """Start it.
+
+        Args:
+            simulator: Answers the requests.
+            port: TCP port; 0 takes a free one.
+            answer: What answers in the simulator's place when a test wants faults.
+
+        Raises:
+            OSError: The port is taken or forbidden.
+        """
+        super().__init__(("127.0.0.1", port), _Handler)
+        self.simulator = simulator
+        self.answer = answer
+        self.lock = threading.Lock()
+        self.port = self.server_address[1]
         self.base_url = f"http://127.0.0.1:{self.port}/client/v4"
-        self._thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+        self._thread = threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Keep quiet about clients that go away in the middle."""
+
     def shutdown(self) -> None:
-        """Stop the server and close its socket."""
-        self._server.shutdown()
-        self._server.server_close()
+        """Stop it and close its socket."""
+        super().shutdown()
+        self.server_close()
         self._thread.join()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.shutdown()
-
-
-def serve(simulator: Simulator, port: int = 0, answer: Answer = Simulator.handle) -> RunningServer:
-    """Start a server on loopback.
-
-    Args:
-        simulator: Answers the requests, one at a time.
-        port: TCP port; 0 takes a free one.
-        answer: What answers in the simulator's place when a test wants faults.
-
-    Returns:
-        The running server.
-
-    Raises:
-        OSError: The port is taken or forbidden.
-    """
-    return RunningServer(_Server(port, simulator, answer))

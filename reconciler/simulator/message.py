@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+Json = dict[str, Any]
+
 PREFIX = "/client/v4"
 _HEX = frozenset("0123456789abcdef")
 _JSON_HEADERS = {"content-type": "application/json"}

@@ -1,131 +1,137 @@
-"""The eight operations. Each takes the server and a call, and gives the `result` of the answer.
+"""The eight operations. Each takes a call and gives the `result` of the answer.
 
-A refused request changes nothing (but with the switch `bulk=prefix`), and neither does a dry run (`validate_only`). The
-bulk PUT has the most open questions, since its body is not documented anywhere: hence most of the switches.
+They work on a copy of the account, which `server` keeps or drops: a refused request changes nothing, but with the
+switch `bulk=prefix`, and neither does a dry run. The bulk PUT has the most open questions, since its body is not
+documented anywhere: hence most of the switches.
 """
 
 import string
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from reconciler.simulator.account import Account
-from reconciler.simulator.checks import Json, patch_of
-from reconciler.simulator.message import RefusedError
+from reconciler.simulator.checks import patch_of
+from reconciler.simulator.message import Json, RefusedError
 from reconciler.simulator.semantics import Semantics
 from reconciler.simulator.tunnels import created, shown, updated
-
-if TYPE_CHECKING:
-    from reconciler.simulator.server import Simulator
 
 _KEY_LETTERS = string.ascii_letters + string.digits
 
 
+@dataclass(slots=True)
+class Stamps:
+    """What the server makes up: ids, timestamps, shuffles. Clock and seed alone decide them, so a run can be replayed.
+
+    Attributes:
+        seed: Makes ids and shuffles differ between simulators.
+        now: The clock, seconds since the epoch.
+        ids: How many ids were given.
+        lists: How many lists were read.
+        micros: The last timestamp.
+    """
+
+    seed: int
+    now: Callable[[], float]
+    ids: int = 0
+    lists: int = 0
+    micros: int = 0
+
+    def new_id(self) -> str:
+        """The next tunnel id: 32 hexadecimal digits."""
+        self.ids += 1
+        return blake2b(f"{self.seed}:{self.ids}".encode(), digest_size=16).hexdigest()
+
+    def moment(self, *, nanoseconds: bool = False) -> str:
+        """The next timestamp, always later than the one before (API: trailing zeros are cut)."""
+        self.micros = max(int(self.now() * 1_000_000), self.micros + 1)
+        seconds, micros = divmod(self.micros, 1_000_000)
+        text = f"{_second(seconds)}.{micros:06d}"
+        return f"{text}001Z" if nanoseconds else f"{text.rstrip('0').rstrip('.')}Z"
+
+    def shuffled(self, tunnels: list[Json]) -> list[Json]:
+        """Another order at each read."""
+
+        def rank(tunnel: Json) -> bytes:
+            return blake2b(f"{self.seed}:{self.lists}:{tunnel['id']}".encode(), digest_size=8).digest()
+
+        self.lists += 1
+        return sorted(tunnels, key=rank)
+
+
+@lru_cache(maxsize=1024)
+def _second(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
+
+
 class Call(NamedTuple):
-    """A routed request; `object_form` is the target's, `dry` means that nothing may persist."""
+    """A routed request; `object_form` is the health-check target's."""
 
     account: Account
     tunnel_id: str
     body: Any
     object_form: bool
-    dry: bool
+    semantics: Semantics
+    stamps: Stamps
+
+    def view(self, tunnel: Json) -> Json:
+        """A tunnel in the form that the call asked for."""
+        return shown(tunnel, self.semantics, object_form=self.object_form)
+
+    def flag(self, *, changed: bool) -> bool:
+        """What the answer says about having changed something."""
+        flag = self.semantics.modified_flag
+        return changed if flag == "effective" else flag == "true"
 
 
-def list_tunnels(server: "Simulator", call: Call) -> Json:
+def list_tunnels(call: Call) -> Json:
     """GET of the collection."""
-    server.count_read()
-    tunnels = call.account.read()
-    order = server.semantics.order
+    tunnels, order = call.account.read(), call.semantics.order
     if order == "name":
         tunnels = sorted(tunnels, key=lambda tunnel: str(tunnel["name"]))
     elif order == "reverse":
         tunnels = tunnels[::-1]
     elif order == "shuffled":
-        tunnels = sorted(tunnels, key=lambda tunnel: server.rank(tunnel["id"]))
-    if not tunnels and server.semantics.empty_list == "null":
+        tunnels = call.stamps.shuffled(tunnels)
+    if not tunnels and call.semantics.empty_list == "null":
         return {"ipsec_tunnels": None}
-    return {"ipsec_tunnels": [_view(server, call, tunnel) for tunnel in tunnels]}
+    return {"ipsec_tunnels": [call.view(tunnel) for tunnel in tunnels]}
 
 
-def get_tunnel(server: "Simulator", call: Call) -> Json:
+def get_tunnel(call: Call) -> Json:
     """GET of one tunnel."""
-    return {"ipsec_tunnel": _view(server, call, call.account.find(call.tunnel_id))}
+    return {"ipsec_tunnel": call.view(call.account.find(call.tunnel_id))}
 
 
-def create_tunnel(server: "Simulator", call: Call) -> Json:
+def create_tunnel(call: Call) -> Json:
     """POST to the collection (API: documented with two shapes of the result)."""
-    account, semantics = call.account, server.semantics
-    patch = patch_of(call.body, semantics, object_form=call.object_form)
-    tunnel = created(patch, server.new_id(), server.moment(), semantics)
-    account.check_free(tunnel, semantics)
-    if not call.dry:
-        account.remember(semantics.list_lag)
-        account.keep(tunnel, semantics)
-        account.created[tunnel["name"]] = account.created.get(tunnel["name"], 0) + 1
-        if "psk" in patch:
-            account.keys[tunnel["id"]] = patch["psk"]
-    result = _view(server, call, tunnel)
-    return result if semantics.create_shape == "object" else {"ipsec_tunnels": [result]}
-
-
-def update_tunnel(server: "Simulator", call: Call) -> Json:
-    """PUT of one tunnel."""
-    account, semantics = call.account, server.semantics
-    old = account.find(call.tunnel_id)
-    patch = patch_of(call.body, semantics, object_form=call.object_form)
-    tunnel = _after_put(server, old, patch, merge=semantics.single_put == "merge")
-    account.check_free(tunnel, semantics)
-    key = _key_after(account, tunnel["id"], patch, semantics, merge=semantics.single_put == "merge")
-    changed = tunnel is not old or key != account.keys.get(tunnel["id"])
-    if changed and not call.dry:
-        account.remember(semantics.list_lag)
-        account.keep(tunnel, semantics)
-        _set_key(account, tunnel["id"], key)
-    return {"modified": _changed_flag(server, changed=changed), "modified_ipsec_tunnel": _view(server, call, tunnel)}
-
-
-def update_many(server: "Simulator", call: Call) -> Json:
-    """Bulk PUT of the collection: tunnels that the body leaves out stay as they are."""
-    account, semantics = call.account, server.semantics
-    items = _bulk_items(call.body, semantics)
-    work = account.copy()  # a refusal in the middle drops it
-    before = dict(account.tunnels), dict(account.keys)
-    done: list[Json] = []
-    try:
-        if semantics.bulk == "atomic":
-            done = [_bulk_item(server, call, work, item) for item in items]
-            work.keep_all(done, semantics)
-        else:
-            for item in items:
-                tunnel = _bulk_item(server, call, work, item)
-                work.check_free(tunnel, semantics)
-                work.keep(tunnel, semantics)
-                done.append(tunnel)
-    except RefusedError:
-        if semantics.bulk == "prefix":
-            _commit(server, call, work, done)
-        raise
-    _commit(server, call, work, done)
-    changed = (work.tunnels, work.keys) != before
-    views = [_view(server, call, tunnel) for tunnel in done]
-    return {"modified": _changed_flag(server, changed=changed), "modified_ipsec_tunnels": views}
-
-
-def _commit(server: "Simulator", call: Call, work: Account, done: list[Json]) -> None:
-    """Put the copy in the account's place, unless it was a dry run or nothing differs."""
     account = call.account
-    if call.dry or (work.tunnels == account.tunnels and work.keys == account.keys):
-        return
-    account.remember(server.semantics.list_lag)
-    account.tunnels, account.owners = work.tunnels, work.owners
-    for tunnel in done:
-        _set_key(account, tunnel["id"], work.keys.get(tunnel["id"]))
+    patch = patch_of(call.body, call.semantics, object_form=call.object_form)
+    tunnel = created(patch, call.stamps.new_id(), call.stamps.moment(), call.semantics)
+    account.check_free(tunnel, call.semantics)
+    account.keep(tunnel)
+    account.created[tunnel["name"]] = account.created.get(tunnel["name"], 0) + 1
+    if "psk" in patch:
+        account.keys[tunnel["id"]] = patch["psk"]
+    result = call.view(tunnel)
+    return result if call.semantics.create_shape == "object" else {"ipsec_tunnels": [result]}
 
 
-def _bulk_items(body: Any, semantics: Semantics) -> list[Any]:
-    items = body.get("ipsec_tunnels") if isinstance(body, dict) else None
+def update_tunnel(call: Call) -> Json:
+    """PUT of one tunnel."""
+    tunnel, changed = _put(call, call.tunnel_id, call.body, bulk=False)
+    return {"modified": call.flag(changed=changed), "modified_ipsec_tunnel": call.view(tunnel)}
+
+
+def update_many(call: Call) -> Json:
+    """Bulk PUT of the collection: tunnels that the body leaves out stay as they are."""
+    semantics = call.semantics
+    items = call.body.get("ipsec_tunnels") if isinstance(call.body, dict) else None
     if semantics.bulk_body == "array":
-        items = body
+        items = call.body
     if semantics.bulk_body == "none" or not isinstance(items, list) or not items:
         raise RefusedError("Invalid Request: no IPsec tunnels found in request")
     if semantics.bulk_limit and len(items) > semantics.bulk_limit:
@@ -135,73 +141,68 @@ def _bulk_items(body: Any, semantics: Semantics) -> list[Any]:
         raise RefusedError('Invalid Request: "id" is required for each IPsec tunnel')
     if len(set(ids)) != len(ids):
         raise RefusedError("Invalid Request: an IPsec tunnel occurs twice")
-    return items
+    if semantics.bulk == "atomic":  # only the end state must be free of collisions: nobody holds anything meanwhile
+        for item in items:
+            call.account.release(item["id"])
+    done = [_put(call, item["id"], item, bulk=True) for item in items]
+    return {
+        "modified": call.flag(changed=any(changed for _, changed in done)),
+        "modified_ipsec_tunnels": [call.view(tunnel) for tunnel, _ in done],
+    }
 
 
-def _bulk_item(server: "Simulator", call: Call, work: Account, item: Json) -> Json:
-    semantics = server.semantics
-    merge = semantics.bulk_put == "merge"
-    old = work.find(item["id"])
-    patch = patch_of(item, semantics, object_form=call.object_form, bulk=True)
-    tunnel = _after_put(server, old, patch, merge=merge)
-    _set_key(work, tunnel["id"], _key_after(work, tunnel["id"], patch, semantics, merge=merge))
-    return tunnel
+def _put(call: Call, tunnel_id: str, body: Any, *, bulk: bool) -> tuple[Json, bool]:
+    """The tunnel after a PUT, and whether anything changed; it is the old one itself when only its key did."""
+    account, semantics = call.account, call.semantics
+    merge = (semantics.bulk_put if bulk else semantics.single_put) == "merge"
+    old, key = account.find(tunnel_id), account.keys.get(tunnel_id)
+    patch = patch_of(body, semantics, object_form=call.object_form, bulk=bulk)
+    tunnel = updated(old, patch, semantics, merge=merge)
+    tunnel = old if tunnel == old else {**tunnel, "modified_on": call.stamps.moment()}
+    account.check_free(tunnel, semantics)
+    account.keep(tunnel)
+    if "psk" in patch:
+        account.keys[tunnel_id] = patch["psk"]
+    elif not merge and semantics.replaced_psk == "cleared":
+        account.keys.pop(tunnel_id, None)
+    return tunnel, tunnel is not old or account.keys.get(tunnel_id) != key
 
 
-def delete_tunnel(server: "Simulator", call: Call) -> Json:
+def delete_tunnel(call: Call) -> Json:
     """DELETE of one tunnel; it takes an empty body, `{}`, or anything else."""
     account = call.account
     tunnel = account.find(call.tunnel_id)
-    if not call.dry:
-        account.remember(server.semantics.list_lag)
-        account.remove(tunnel["id"], server.semantics)
-        account.deleted[tunnel["name"]] = account.deleted.get(tunnel["name"], 0) + 1
-    return {"deleted": _changed_flag(server, changed=True), "deleted_ipsec_tunnel": _view(server, call, tunnel)}
+    account.remove(tunnel["id"])
+    account.deleted[tunnel["name"]] = account.deleted.get(tunnel["name"], 0) + 1
+    return {"deleted": call.flag(changed=True), "deleted_ipsec_tunnel": call.view(tunnel)}
 
 
-def generate_key(server: "Simulator", call: Call) -> Json:
+def generate_key(call: Call) -> Json:
     """POST of psk_generate: makes a new key at every call and shows it once (API: in nanosecond time)."""
-    if call.dry:  # what the API answers is unknown, and a real key could be replaced: nobody should ask
-        raise RefusedError("Invalid Request: psk_generate cannot be validated only")
-    account = call.account
-    tunnel = account.find(call.tunnel_id)
-    moment = server.moment(nanoseconds=True)
-    digest = blake2b(f"{server.semantics.seed}:{tunnel['id']}:{moment}".encode(), digest_size=32).digest()
+    tunnel = call.account.find(call.tunnel_id)
+    moment = call.stamps.moment(nanoseconds=True)
+    digest = blake2b(f"{call.stamps.seed}:{tunnel['id']}:{moment}".encode(), digest_size=32).digest()
     key = "".join(_KEY_LETTERS[byte % len(_KEY_LETTERS)] for byte in digest)
     stored = f"{moment[:-4]}Z"  # lists have it in microseconds
-    account.remember(server.semantics.list_lag)
-    account.keep({**tunnel, "psk_metadata": {"last_generated_on": stored}}, server.semantics)
-    account.keys[tunnel["id"]] = key
-    metadata = {"last_generated_on": moment}
-    return {"ipsec_id": tunnel["id"], "ipsec_tunnel_id": tunnel["id"], "psk": key, "psk_metadata": metadata}
+    return _set_key(call, tunnel, key, stored) | {"psk_metadata": {"last_generated_on": moment}}
 
 
-def set_keys(server: "Simulator", call: Call) -> Json:
+def set_keys(call: Call) -> Json:
     """POST of psk: sets several keys, each of which may succeed or not, and echoes them."""
-    account = call.account
     entries = call.body.get("psks") if isinstance(call.body, dict) else None
     if not isinstance(entries, list) or not all(_is_key_entry(entry) for entry in entries):
         raise RefusedError('Invalid Request: "psks" must be a list of objects with "id" and "psk"')
     applied: Json = {}
     unapplied: dict[str, str] = {}
     for entry in entries:
-        tunnel = account.tunnels.get(entry["id"])
+        tunnel = call.account.tunnels.get(entry["id"])
         if tunnel is None:
             unapplied[entry["id"]] = "IPsec tunnel not found"
-        elif server.semantics.psk_refusals & {tunnel["id"], tunnel["name"]}:
+        elif call.semantics.psk_refusals & {tunnel["id"], tunnel["name"]}:
             unapplied[entry["id"]] = "the key could not be applied"
         else:
-            applied[entry["id"]] = _applied(server, call, tunnel, entry["psk"])
+            applied[entry["id"]] = _set_key(call, tunnel, entry["psk"], call.stamps.moment())
     return {"successfully_applied_psks": applied, "unapplied_psks": unapplied}
-
-
-def _applied(server: "Simulator", call: Call, tunnel: Json, key: str) -> Json:
-    metadata = {"last_generated_on": server.moment()}
-    if not call.dry:
-        call.account.remember(server.semantics.list_lag)
-        call.account.keep({**tunnel, "psk_metadata": metadata}, server.semantics)
-        call.account.keys[tunnel["id"]] = key
-    return {"ipsec_tunnel_id": tunnel["id"], "ipsec_id": tunnel["id"], "psk": key, "psk_metadata": metadata}
 
 
 def _is_key_entry(entry: object) -> bool:
@@ -210,43 +211,14 @@ def _is_key_entry(entry: object) -> bool:
     return all(isinstance(entry.get(name), str) and entry[name] for name in ("id", "psk"))
 
 
-def _after_put(server: "Simulator", old: Json, patch: Json, *, merge: bool) -> Json:
-    """The tunnel after a PUT with a new `modified_on`, or the old one itself when nothing changed."""
-    tunnel = updated(old, patch, server.semantics, merge=merge)
-    if tunnel == old:
-        return old
-    return {**tunnel, "modified_on": server.moment()}
+def _set_key(call: Call, tunnel: Json, key: str, moment: str) -> Json:
+    metadata = {"last_generated_on": moment}
+    call.account.keep({**tunnel, "psk_metadata": metadata})
+    call.account.keys[tunnel["id"]] = key
+    return {"ipsec_id": tunnel["id"], "ipsec_tunnel_id": tunnel["id"], "psk": key, "psk_metadata": metadata}
 
 
-def _key_after(account: Account, tunnel_id: str, patch: Json, semantics: Semantics, *, merge: bool) -> str | None:
-    """The key that the tunnel has after a PUT, None for none."""
-    if "psk" in patch:
-        return str(patch["psk"])
-    if not merge and semantics.replaced_psk == "cleared":
-        return None
-    return account.keys.get(tunnel_id)
-
-
-def _set_key(account: Account, tunnel_id: str, key: str | None) -> None:
-    """Set a key, or take it away with None."""
-    if key is None:
-        account.keys.pop(tunnel_id, None)
-    else:
-        account.keys[tunnel_id] = key
-
-
-def _changed_flag(server: "Simulator", *, changed: bool) -> bool:
-    """What the answer says about having changed something."""
-    flag = server.semantics.modified_flag
-    return changed if flag == "effective" else flag == "true"
-
-
-def _view(server: "Simulator", call: Call, tunnel: Json) -> Json:
-    """A tunnel in the form that the call asked for."""
-    return shown(tunnel, server.semantics, object_form=call.object_form)
-
-
-HANDLERS: Mapping[str, Callable[["Simulator", Call], Json]] = {
+HANDLERS: Mapping[str, Callable[[Call], Json]] = {
     "list": list_tunnels,
     "create": create_tunnel,
     "bulk": update_many,

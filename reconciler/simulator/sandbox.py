@@ -32,14 +32,11 @@ def load(path: Path, semantics: Semantics, now: Callable[[], float]) -> Simulato
         ValueError: A symlink, not a regular file, too large, or not a state of the simulator.
         OSError: It cannot be read.
     """
+    _refuse_symlink(path)
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
-        _refuse_symlink(path)
         return Simulator(semantics, now)
-    except OSError:
-        _refuse_symlink(path)
-        raise
     with os.fdopen(descriptor, "rb") as file:
         facts = os.fstat(descriptor)
         if not stat.S_ISREG(facts.st_mode):

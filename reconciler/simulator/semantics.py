@@ -5,93 +5,68 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 Put = Literal["merge", "replace"]
-RateLimit = tuple[int, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Semantics:
-    """How the simulated server reads what is not documented.
+    """How the simulated server reads what is not documented."""
 
-    Attributes:
-        single_put: PUT of one tunnel merges into it or replaces it (API: the documented examples send one field).
-        bulk_put: The same for the items of a bulk PUT. Both merges go into `health_check`.
-        object_put: Whether a merge also goes into `bgp` and `custom_remote_identities`, or takes them whole.
-        bulk: Bulk PUT judges the end state as a whole (`atomic`), item by item but all or nothing (`sequential`), or
-            item by item with the items before a refused one kept (`prefix`).
-        bulk_body: `wrapped` takes `{"ipsec_tunnels": […]}`, `array` a bare list, `none` refuses every bulk body.
-        bulk_limit: Most items that a bulk PUT takes; 0 is no limit.
-        bulk_limit_status: HTTP status of a bulk body over the limit.
-        create_shape: Create answers with the tunnel or with `{"ipsec_tunnels": [tunnel]}` (API: both documented).
-        unset_text: How text that is unset is listed, inside a set `bgp` too: left out, null, or `""`. This default and
-            those of the next four are what the official Terraform provider's acceptance test needs (see the docs).
-        unset_object: How unset `bgp` and `custom_remote_identities` are listed: left out, null, or with zero values.
-        unset_flag: How a false flag is listed: left out, null, or `false`.
-        unset_prefixes: How unset `extra_prefixes` inside a set `bgp` are listed: `[]`, left out, or null.
-        unset_target: How an unset health-check target is listed: left out, null, or `""`.
-        empty_list: How an account without tunnels is listed: `[]`, or null as servers written in Go may do.
-        null_object: What null for `bgp` or `custom_remote_identities` does in a request: refused like any other null,
-            removes it, or is ignored.
-        empty_text: What `""` does to an endpoint, IPv6 address or identity: clears it, is refused, or is ignored. For a
-            description `""` always clears.
-        order: Order of the list; `shuffled` differs with every read.
-        list_lag: How many list reads after a write still show the state before it.
-        names: Names are kept as sent, in lower case, or in Unicode's normal form NFC.
-        text: Names and descriptions are kept as sent, or without white space at both ends.
-        spelling: Addresses and prefix lists as sent, canonical, or in an unusual but equal spelling.
-        default_direction: `health_check.direction` when none was sent (API: sources contradict each other).
-        names_unique: Refuse two tunnels of one name.
-        addresses_unique: Refuse overlapping interface networks.
-        conflict_status: HTTP status of these two refusals (API: undocumented; 400 is what it says of wrong values).
-        read_only: Read-only fields in a request are ignored or refused.
-        modified_flag: `modified` and `deleted` in answers: always true, true when something changed, always false.
-        replaced_psk: A replacing PUT without `psk` keeps the key or clears it.
-        psk_refusals: Names or ids of tunnels whose key the bulk key call leaves unapplied.
-        asn_max: Highest `customer_asn` taken (API: int32 in the schema, 4-byte in the documentation).
-        coupler_integration: Account flag that allows `automatic_return_routing: true`.
-        server_fields: Tunnels carry fields that no contract names (`x_*`, settable and lost when a replacing PUT omits
-            them) and the read-only facts `bgp_status`, `remote_identities`, `allow_null_cipher`.
-        tokens: Token to `write` or `read`; None lets any non-empty token write.
-        rate_limit: Calls and seconds per token; over it all calls are refused for that many seconds.
-        retry_after: Form of `Retry-After` on 429.
-        seed: Makes ids and shuffles differ between simulators.
-    """
-
+    # PUT of one tunnel merges into it or replaces it (API: the documented examples send one field), and so do the items
+    # of a bulk PUT. Both merges go into `health_check`.
     single_put: Put = "merge"
     bulk_put: Put = "merge"
+    # Whether a merge also goes into `bgp` and `custom_remote_identities`, or takes them whole.
     object_put: Put = "replace"
+    # Bulk PUT judges the end state as a whole, or item by item but all or nothing, or item by item with the items
+    # before a refused one kept.
     bulk: Literal["atomic", "sequential", "prefix"] = "atomic"
+    # `wrapped` takes `{"ipsec_tunnels": […]}`, `array` a bare list, `none` refuses every bulk body.
     bulk_body: Literal["wrapped", "array", "none"] = "wrapped"
-    bulk_limit: int = 0
+    bulk_limit: int = 0  # most items that a bulk PUT takes; 0 is no limit
     bulk_limit_status: Literal[413, 400] = 413
+    # Create answers with the tunnel or with `{"ipsec_tunnels": [tunnel]}` (API: both documented).
     create_shape: Literal["object", "collection"] = "object"
+    # How what is unset is listed. The defaults are what the official Terraform provider's acceptance test needs (see
+    # the docs). Text is so inside a set `bgp` too; objects are `bgp` and `custom_remote_identities`; prefixes are
+    # `extra_prefixes` inside a set `bgp`; the target is the health check's.
     unset_text: Literal["absent", "null", "empty"] = "absent"
     unset_object: Literal["absent", "null", "zero"] = "absent"
     unset_flag: Literal["absent", "null", "false"] = "absent"
     unset_prefixes: Literal["empty", "absent", "null"] = "empty"
     unset_target: Literal["absent", "null", "empty"] = "absent"
+    # How an account without tunnels is listed: `[]`, or null as servers written in Go may do.
     empty_list: Literal["list", "null"] = "list"
+    # What null for `bgp` or `custom_remote_identities` does in a request: it is refused like any other null, or not.
     null_object: Literal["refused", "clears", "ignored"] = "refused"
+    # What `""` does to an endpoint, IPv6 address or identity. For a description it always clears.
     empty_text: Literal["clears", "refused", "ignored"] = "clears"
-    order: Literal["insertion", "name", "reverse", "shuffled"] = "insertion"
-    list_lag: int = 0
-    names: Literal["as_sent", "lower", "nfc"] = "as_sent"
-    text: Literal["as_sent", "trimmed"] = "as_sent"
-    spelling: Literal["as_sent", "canonical", "odd"] = "as_sent"
+    order: Literal["insertion", "name", "reverse", "shuffled"] = "insertion"  # of the list; a new shuffle at each read
+    list_lag: int = 0  # how many list reads after a write still show the state before it
+    names: Literal["as_sent", "lower", "nfc"] = "as_sent"  # how they are kept; NFC is Unicode's normal form
+    text: Literal["as_sent", "trimmed"] = "as_sent"  # names and descriptions lose white space at both ends or not
+    spelling: Literal["as_sent", "canonical", "odd"] = "as_sent"  # of addresses and prefix lists; `odd` is equal too
+    # `health_check.direction` when none was sent (API: sources contradict each other).
     default_direction: Literal["unidirectional", "bidirectional"] = "unidirectional"
-    names_unique: bool = True
-    addresses_unique: bool = True
+    names_unique: bool = True  # refuses two tunnels of one name
+    addresses_unique: bool = True  # refuses overlapping interface networks
+    # HTTP status of these two refusals (API: undocumented; 400 is what it says of wrong values).
     conflict_status: Literal[400, 409] = 400
-    read_only: Literal["ignored", "refused"] = "ignored"
+    read_only: Literal["ignored", "refused"] = "ignored"  # read-only fields in a request
+    # `modified` and `deleted` in answers: always true, true when something changed, always false.
     modified_flag: Literal["true", "effective", "false"] = "true"
-    replaced_psk: Literal["kept", "cleared"] = "kept"
-    psk_refusals: frozenset[str] = frozenset()
-    asn_max: int = 4294967295
-    coupler_integration: bool = True
+    replaced_psk: Literal["kept", "cleared"] = "kept"  # by a replacing PUT without `psk`
+    psk_refusals: frozenset[str] = frozenset()  # names or ids of tunnels whose key the bulk key call leaves unapplied
+    asn_max: int = 4294967295  # highest `customer_asn` (API: int32 in the schema, 4-byte in the documentation)
+    coupler_integration: bool = True  # account flag that allows `automatic_return_routing: true`
+    # Tunnels carry fields that no contract names (`x_*`, settable and lost when a replacing PUT omits them) and the
+    # read-only facts `bgp_status`, `remote_identities`, `allow_null_cipher`.
     server_fields: bool = False
+    # Token to `write` or `read`; None lets any non-empty token write.
     tokens: Mapping[str, str] | None = field(default=None, hash=False, repr=False)
-    rate_limit: RateLimit | None = None
-    retry_after: Literal["seconds", "date", "none"] = "seconds"
-    seed: int = 0
+    # Calls and seconds per token; over it all calls are refused for that many seconds.
+    rate_limit: tuple[int, float] | None = None
+    retry_after: Literal["seconds", "date", "none"] = "seconds"  # form of `Retry-After` on 429
+    seed: int = 0  # makes ids and shuffles differ between simulators
 
     @classmethod
     def parse(cls, text: str) -> "Semantics":
@@ -100,12 +75,6 @@ class Semantics:
         Lists are separated by `;` (`psk_refusals=a;b`), tokens are `tokens=secret:write;other:read`, a rate
         limit is `rate_limit=8/2` (calls/seconds). `put=…` sets both kinds of PUT, `unset=absent`, `null` or `explicit`
         all switches `unset_*`. Of two values for one switch the later counts.
-
-        Args:
-            text: The switches; empty means all defaults.
-
-        Returns:
-            The semantics.
 
         Raises:
             ValueError: Unknown switch or value; the message names the choices.

@@ -2,17 +2,14 @@
 
 import math
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from dataclasses import replace
 from email.utils import formatdate
-from functools import lru_cache
-from hashlib import blake2b
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
-from reconciler.simulator.account import Account, restored
-from reconciler.simulator.checks import Json
-from reconciler.simulator.message import RefusedError, Reply, Request, Route, decode, failure, ok, route
-from reconciler.simulator.operations import HANDLERS, Call
+from reconciler.simulator.account import Account
+from reconciler.simulator.message import Json, RefusedError, Reply, Request, Route, decode, failure, ok, route
+from reconciler.simulator.operations import HANDLERS, Call, Stamps
 from reconciler.simulator.semantics import DEFAULT, Semantics
 from reconciler.simulator.tunnels import shown
 
@@ -32,65 +29,16 @@ class LogEntry(NamedTuple):
     touched: tuple[str, ...]
 
 
-@lru_cache(maxsize=1024)
-def _second(seconds: int) -> str:
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
+class _Window(NamedTuple):
+    """The calls of a token since `start`; the one over the limit blocks it `until` a window later."""
+
+    start: float
+    calls: int
+    until: float
 
 
 def _stopped_clock() -> float:
     return _EPOCH
-
-
-class Limiter:
-    """Counts calls per token in windows; the call over the limit blocks the token for one more window."""
-
-    def __init__(self) -> None:
-        self._windows: dict[str, tuple[float, int]] = {}
-        self._blocked: dict[str, float] = {}
-
-    def copy(self) -> "Limiter":
-        """An independent copy."""
-        twin = Limiter()
-        twin._windows, twin._blocked = dict(self._windows), dict(self._blocked)
-        return twin
-
-    def admit(self, token: str, now: float, semantics: Semantics) -> tuple[dict[str, str], Reply | None]:
-        """Count one call.
-
-        Args:
-            token: Whose call it is.
-            now: Seconds since the epoch.
-            semantics: The limit and the form of `Retry-After`.
-
-        Returns:
-            The rate headers of the answer, and the 429 answer when the call is over the limit.
-        """
-        if semantics.rate_limit is None:
-            return {}, None
-        calls, seconds = semantics.rate_limit
-        start, count = self._windows.get(token, (now, 0))
-        if now >= start + seconds:
-            start, count = now, 0
-        count += 1
-        self._windows[token] = (start, count)
-        until = self._blocked.get(token, now)  # until when the token is blocked; a time that is over does not count
-        if count > calls and until <= now:
-            until = self._blocked[token] = now + seconds
-        reset = math.ceil(max(until, start + seconds) - now)
-        headers = {
-            "ratelimit": f'"default";r={max(0, calls - count) if until <= now else 0};t={reset}',
-            "ratelimit-policy": f'"default";q={calls};w={seconds:g}',
-        }
-        return headers, _too_many(until, now, semantics) if until > now else None
-
-
-def _too_many(until: float, now: float, semantics: Semantics) -> Reply:
-    reply = failure(429, 10429, "Too many requests")
-    if semantics.retry_after == "seconds":
-        reply.headers["retry-after"] = str(math.ceil(until - now))
-    elif semantics.retry_after == "date":
-        reply.headers["retry-after"] = formatdate(math.ceil(until), usegmt=True)
-    return reply
 
 
 class Simulator:
@@ -100,32 +48,29 @@ class Simulator:
 
     Attributes:
         semantics: The switches.
+        stamps: Ids and timestamps.
         accounts: By id, those that were ever spoken of.
         log: Every request in order.
     """
 
     def __init__(self, semantics: Semantics = DEFAULT, now: Callable[[], float] = _stopped_clock) -> None:
         self.semantics = semantics
-        self.log: list[LogEntry] = []
-        self._now = now
+        self.stamps = Stamps(semantics.seed, now)
         self.accounts: dict[str, Account] = {}
-        self._limiter = Limiter()
-        self._ids = 0
-        self._reads = 0
-        self._micros = 0
+        self.log: list[LogEntry] = []
+        self._windows: dict[str, _Window] = {}
 
     def handle(self, request: Request) -> Reply:
         """Answer one request, as the API would."""
-        token = request.headers.get("authorization", "")
-        extra, reply = self._limiter.admit(token, self._now(), self.semantics)  # refused requests count as well
+        extra, reply = self._admit(request.headers.get("authorization", ""))  # refused requests count as well
         touched: tuple[str, ...] = ()
         if reply is None:
             try:
                 found = route(request.method, request.path)
-                authorize(found.operation, request.headers, self.semantics)
+                _authorize(found.operation, request.headers, self.semantics)
                 body = decode(request.body) if request.body else None
                 touched = _named(found, body)
-                reply = ok(HANDLERS[found.operation](self, self._call(found, request, body)))
+                reply = ok(self._carry_out(found, request, body))
             except RefusedError as refused:
                 reply = failure(refused.status, refused.code, refused.message)
         self.note(request, reply.status, touched)
@@ -133,55 +78,61 @@ class Simulator:
         reply.headers["cf-ray"] = f"{len(self.log):016x}-SIM"
         return reply
 
-    def handle_as_before(self, request: Request, account_id: str) -> Reply:
-        """Answer one list request with the tunnels before the last write: a fault, a read that is stale."""
-        account = self.account(account_id)
-        account.stale.insert(0, (account.before, 1))
-        return self.handle(request)
+    def _admit(self, token: str) -> tuple[dict[str, str], Reply | None]:
+        """Count one call: the rate headers of its answer, and the 429 answer when it is over the limit."""
+        if self.semantics.rate_limit is None:
+            return {}, None
+        limit, seconds = self.semantics.rate_limit
+        now = self.stamps.now()
+        start, calls, until = self._windows.get(token, _Window(now, 0, now))
+        if now >= start + seconds:
+            start, calls = now, 0
+        calls += 1
+        if calls > limit and until <= now:
+            until = now + seconds
+        self._windows[token] = _Window(start, calls, until)
+        blocked = until > now
+        reset = math.ceil(max(until, start + seconds) - now)
+        headers = {
+            "ratelimit": f'"default";r={0 if blocked else limit - calls};t={reset}',
+            "ratelimit-policy": f'"default";q={limit};w={seconds:g}',
+        }
+        if not blocked:
+            return headers, None
+        if self.semantics.retry_after == "seconds":
+            headers["retry-after"] = str(math.ceil(until - now))
+        elif self.semantics.retry_after == "date":
+            headers["retry-after"] = formatdate(math.ceil(until), usegmt=True)
+        return headers, failure(429, 10429, "Too many requests")
 
-    def time(self) -> float:
-        """The clock's time, seconds since the epoch."""
-        return self._now()
+    def _carry_out(self, found: Route, request: Request, body: Any) -> Json:
+        """The result of a request. A write works on a copy of the account, which a refusal or a dry run drops."""
+        query = parse_qsl(request.query, keep_blank_values=True)
+        dry = _boolean("validate_only", [value for name, value in query if name == "validate_only"])
+        object_form = _boolean(_FORM, [request.headers[_FORM]] if _FORM in request.headers else [])
+        if dry and found.operation == "psk_generate":  # what the API answers is unknown, and a key could be replaced
+            raise RefusedError("Invalid Request: psk_generate cannot be validated only")
+        writes = found.operation in _WRITES and not dry
+        account = self.account(found.account_id)
+        work = account.copy() if found.operation in _WRITES else account
+        call = Call(work, found.tunnel_id, body, object_form, self.semantics, self.stamps)
+        try:
+            result = HANDLERS[found.operation](call)
+        except RefusedError:
+            if writes and found.operation == "bulk" and self.semantics.bulk == "prefix":
+                account.become(work, self.semantics.list_lag)
+            raise
+        if writes:
+            account.become(work, self.semantics.list_lag)
+        return result
 
     def note(self, request: Request, status: int, touched: tuple[str, ...] = ()) -> None:
         """Add a line to the log; faults that answer instead of the server use it too."""
         self.log.append(LogEntry(request.method, request.path, request.query, status, touched))
 
-    def _call(self, found: Route, request: Request, body: Any) -> Call:
-        account = self.account(found.account_id)
-        query = parse_qsl(request.query, keep_blank_values=True)
-        dry = _boolean("validate_only", [value for name, value in query if name == "validate_only"])
-        object_form = _boolean(_FORM, [request.headers[_FORM]] if _FORM in request.headers else [])
-        return Call(account, found.tunnel_id, body, object_form, dry)
-
     def account(self, account_id: str) -> Account:
         """The account, made empty when it was never spoken of."""
-        account = self.accounts.get(account_id)
-        if account is None:
-            account = self.accounts[account_id] = Account()
-        return account
-
-    def new_id(self) -> str:
-        """The next tunnel id: 32 hexadecimal digits that depend on the seed alone."""
-        self._ids += 1
-        return blake2b(f"{self.semantics.seed}:{self._ids}".encode(), digest_size=16).hexdigest()
-
-    def moment(self, *, nanoseconds: bool = False) -> str:
-        """The next timestamp, always later than the one before (API: trailing zeros are cut)."""
-        self._micros = max(int(self._now() * 1_000_000), self._micros + 1)
-        seconds, micros = divmod(self._micros, 1_000_000)
-        text = _second(seconds)
-        if nanoseconds:
-            return f"{text}.{micros:06d}001Z"
-        return f"{text}.{micros:06d}".rstrip("0").rstrip(".") + "Z"
-
-    def rank(self, tunnel_id: str) -> bytes:
-        """The sort key of a shuffled list, another one at each read."""
-        return blake2b(f"{self.semantics.seed}:{self._reads}:{tunnel_id}".encode(), digest_size=8).digest()
-
-    def count_read(self) -> None:
-        """Count a list read, so that the next shuffle differs."""
-        self._reads += 1
+        return self.accounts.setdefault(account_id, Account())
 
     def tunnels(self, account_id: str) -> list[Json]:
         """The tunnels as an answer with object targets would give them, in order of creation."""
@@ -208,11 +159,11 @@ class Simulator:
 
     def clone(self) -> "Simulator":
         """An independent copy, log and counters included; cheap, since kept tunnels are shared."""
-        twin = Simulator(self.semantics, self._now)
-        twin.log = list(self.log)
+        twin = Simulator(self.semantics)
+        twin.stamps = replace(self.stamps)
         twin.accounts = {account_id: account.copy() for account_id, account in self.accounts.items()}
-        twin._limiter = self._limiter.copy()
-        twin._ids, twin._reads, twin._micros = self._ids, self._reads, self._micros
+        twin.log = list(self.log)
+        twin._windows = dict(self._windows)
         return twin
 
     def snapshot(self) -> Json:
@@ -221,7 +172,7 @@ class Simulator:
         It holds the pre-shared keys. Lagging views, rate limits and the log are not in it.
         """
         accounts = {account_id: account.snapshot() for account_id, account in self.accounts.items()}
-        return {"format": FORMAT, "ids": self._ids, "micros": self._micros, "accounts": accounts}
+        return {"format": FORMAT, "ids": self.stamps.ids, "micros": self.stamps.micros, "accounts": accounts}
 
     @classmethod
     def restore(
@@ -239,11 +190,10 @@ class Simulator:
             raise ValueError("not a state of the simulator: unknown format")
         simulator = cls(semantics, now)
         try:
-            simulator._ids, simulator._micros = int(state["ids"]), int(state["micros"])
-            entries = state["accounts"].items()
+            simulator.stamps.ids, simulator.stamps.micros = int(state["ids"]), int(state["micros"])
+            simulator.accounts = {name: Account.restore(value) for name, value in state["accounts"].items()}
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise ValueError(f"not a state of the simulator: {error!r}") from None
-        simulator.accounts = {account_id: restored(value, semantics) for account_id, value in entries}
         return simulator
 
 
@@ -271,7 +221,7 @@ def _named(found: Route, body: Any) -> tuple[str, ...]:
     return tuple(text for text in spoken if isinstance(text, str))
 
 
-def authorize(operation: str, headers: Mapping[str, str], semantics: Semantics) -> None:
+def _authorize(operation: str, headers: Mapping[str, str], semantics: Semantics) -> None:
     """Check the bearer token against the operation.
 
     Raises:

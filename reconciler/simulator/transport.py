@@ -5,7 +5,7 @@ import threading
 import httpx
 
 from reconciler.simulator.faults import Ambiguous, NotSent
-from reconciler.simulator.message import Reply, Request
+from reconciler.simulator.message import Request
 from reconciler.simulator.server import Answer, Simulator
 
 
@@ -25,7 +25,9 @@ class SimulatorTransport(httpx.BaseTransport):
             httpx.ConnectError: A fault says that the request was not sent.
             httpx.ReadError: A fault leaves open whether it took effect.
         """
-        plain = request_of(request)
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        query = request.url.query.decode("ascii", "replace")
+        plain = Request(request.method, request.url.path, query, headers, request.read())
         with self._lock:
             try:
                 reply = self._answer(self.simulator, plain)
@@ -33,16 +35,6 @@ class SimulatorTransport(httpx.BaseTransport):
                 raise httpx.ConnectError(str(error), request=request) from None
             except Ambiguous as error:
                 raise httpx.ReadError(str(error), request=request) from None
-        return response_of(reply, request)
-
-
-def request_of(request: httpx.Request) -> Request:
-    """An httpx request as the simulator takes it."""
-    headers = {name.lower(): value for name, value in request.headers.items()}
-    query = request.url.query.decode("ascii", "replace")
-    return Request(request.method, request.url.path, query, headers, request.read())
-
-
-def response_of(reply: Reply, request: httpx.Request) -> httpx.Response:
-    """A reply of the simulator as httpx gives it; the body is decoded only when it is read."""
-    return httpx.Response(reply.status, headers=reply.headers, stream=httpx.ByteStream(reply.body), request=request)
+        # A stream, so that the body is decoded only when it is read.
+        stream = httpx.ByteStream(reply.body)
+        return httpx.Response(reply.status, headers=reply.headers, stream=stream, request=request)

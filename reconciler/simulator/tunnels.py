@@ -6,13 +6,13 @@ It holds set values only (unset text and objects are absent), flags and the whol
 
 from collections.abc import Iterable
 from functools import lru_cache
+from ipaddress import IPv4Interface, ip_interface
 from typing import Any
 
-from reconciler.simulator.checks import CLEARABLE, OBJECTS, READ_ONLY, Json, address, cells, peer, respell
-from reconciler.simulator.message import RefusedError
+from reconciler.simulator.checks import CLEARABLE, OBJECTS, READ_ONLY
+from reconciler.simulator.message import Json, RefusedError
 from reconciler.simulator.semantics import Semantics
 
-Claim = tuple[str | int, ...]
 _REQUIRED = ("name", "cloudflare_endpoint", "interface_address")
 _TEXTS = ("description", *CLEARABLE)
 _FLAGS = ("replay_protection", "automatic_return_routing")
@@ -22,39 +22,34 @@ _ZERO: Json = {
     "bgp": {"customer_asn": 0, "extra_prefixes": [], "md5_key": ""},
     "custom_remote_identities": {"fqdn_id": ""},
 }
-_SPELLED = ("interface_address6", "customer_endpoint", "cloudflare_endpoint")
 _NEW_FIELDS: Json = {"x_new_field": {"mode": "auto", "weight": 3}}
 _NEW_HEALTH_FIELDS: Json = {"x_jitter": 7}
 _BGP_STATUS = {"state": "BGP_DOWN", "tcp_established": False, "updated_at": "2026-01-01T00:00:00Z"}
 
 
 def created(patch: Json, tunnel_id: str, moment: str, semantics: Semantics) -> Json:
-    """A new tunnel.
-
-    Args:
-        patch: Checked fields; `psk` is ignored here.
-        tunnel_id: Its id.
-        moment: Time of creation, RFC 3339.
-        semantics: The switches.
+    """A new tunnel from checked fields; of their `psk` it notes the time alone.
 
     Raises:
         RefusedError: A required field is missing.
     """
-    facts: Json = {"id": tunnel_id, "created_on": moment, "modified_on": moment, "psk_metadata": {}}
-    if "psk" in patch:
-        facts["psk_metadata"] = {"last_generated_on": moment}
-    extra = _NEW_FIELDS if semantics.server_fields else {}
-    probe = _NEW_HEALTH_FIELDS if semantics.server_fields else {}
-    health = {**_health(semantics), **probe, **patch.get("health_check", {})}
-    return _finished({**extra, **patch, "health_check": health}, facts)
+    facts = {
+        "id": tunnel_id,
+        "created_on": moment,
+        "modified_on": moment,
+        "psk_metadata": {"last_generated_on": moment} if "psk" in patch else {},
+    }
+    new, new_health = (_NEW_FIELDS, _NEW_HEALTH_FIELDS) if semantics.server_fields else ({}, {})
+    health = {**_health(semantics), **new_health, **patch.get("health_check", {})}
+    return _finished({**new, **patch, "health_check": health}, facts)
 
 
 def updated(old: Json, patch: Json, semantics: Semantics, *, merge: bool) -> Json:
-    """The tunnel after a PUT, with its old `modified_on`.
+    """The tunnel after a PUT of checked fields, with its old `modified_on`; the `psk` among them is ignored.
 
     Args:
         old: The kept tunnel.
-        patch: Checked fields; `psk` is ignored here.
+        patch: Checked fields.
         semantics: The switches.
         merge: Fields that the patch lacks are kept (else they fall back to their defaults).
 
@@ -92,11 +87,6 @@ def _finished(fields: Json, facts: Json) -> Json:
         if "customer_asn" not in fields["bgp"]:
             raise RefusedError('Invalid Request: "bgp.customer_asn" is required')
         fields["bgp"] = {name: value for name, value in fields["bgp"].items() if value not in ("", [])}
-    _drop_unset(fields)
-    return {**fields, **facts}
-
-
-def _drop_unset(fields: Json) -> None:
     for name in _TEXTS:
         if fields.get(name) == "":
             del fields[name]
@@ -104,27 +94,7 @@ def _drop_unset(fields: Json) -> None:
         fields.setdefault(name, False)
     if not fields.get("custom_remote_identities", {}).get("fqdn_id"):
         fields.pop("custom_remote_identities", None)
-
-
-def claims(tunnel: Json, semantics: Semantics) -> tuple[Claim, ...]:
-    """What no other tunnel of the account may hold: name, interface cells, identity per endpoint."""
-    return _claims(
-        tunnel["name"] if semantics.names_unique else None,
-        tunnel["interface_address"] if semantics.addresses_unique else "",
-        tunnel.get("interface_address6", "") if semantics.addresses_unique else "",
-        tunnel.get("custom_remote_identities", {}).get("fqdn_id", ""),
-        tunnel["cloudflare_endpoint"],
-    )
-
-
-@lru_cache(maxsize=65536)
-def _claims(name: str | None, network: str, network6: str, fqdn: str, endpoint: str) -> tuple[Claim, ...]:
-    taken: list[Claim] = [] if name is None else [("name", name)]
-    taken += [("interface_address", *cell) for cell in cells(network)]
-    taken += [("interface_address6", *cell) for cell in cells(network6)]
-    if fqdn:
-        taken.append(("custom_remote_identities.fqdn_id", fqdn.lower(), address(endpoint) or endpoint))
-    return tuple(taken)
+    return {**fields, **facts}
 
 
 def shown(tunnel: Json, semantics: Semantics, *, object_form: bool) -> Json:
@@ -153,22 +123,18 @@ def shown(tunnel: Json, semantics: Semantics, *, object_form: bool) -> Json:
 def _shown_health(tunnel: Json, semantics: Semantics, *, object_form: bool) -> Json:
     health: Json = dict(tunnel["health_check"])
     saved = health.pop("target")
-    unset = saved == ""
-    if unset and semantics.unset_target == "null":
-        saved = None
-    shown_saved = {} if unset and semantics.unset_target == "absent" else {"saved": saved}
+    form = semantics.unset_target if saved == "" else "set"
+    target = {} if form == "absent" else {"saved": None if form == "null" else saved}
     if object_form:
-        health["target"] = {"effective": saved or _effective(tunnel), **shown_saved}
-    elif shown_saved:
-        health["target"] = saved
+        probed = (
+            peer(tunnel["interface_address"])
+            if health["direction"] == "bidirectional"
+            else tunnel.get("customer_endpoint", "")
+        )
+        health["target"] = {"effective": saved or probed, **target}
+    elif target:
+        health["target"] = target["saved"]
     return health
-
-
-def _effective(tunnel: Json) -> str:
-    """What is probed when no target was saved."""
-    if tunnel["health_check"]["direction"] == "bidirectional":
-        return peer(tunnel["interface_address"])
-    return str(tunnel.get("customer_endpoint", ""))
 
 
 def _fill_unset(view: Json, semantics: Semantics) -> None:
@@ -193,10 +159,31 @@ def _unset(names: Iterable[str], form: str, *, value: Any) -> Json:
 
 
 def _respell(view: Json, semantics: Semantics) -> None:
-    for name in _SPELLED:
+    for name in ("interface_address6", "customer_endpoint", "cloudflare_endpoint"):
         if view.get(name):
             view[name] = respell(view[name], semantics.spelling)
     bgp = view.get("bgp")
     if bgp and bgp.get("extra_prefixes"):
         prefixes = sorted(bgp["extra_prefixes"], reverse=semantics.spelling == "odd")
         view["bgp"] = {**bgp, "extra_prefixes": [respell(prefix, semantics.spelling) for prefix in prefixes]}
+
+
+@lru_cache(maxsize=65536)
+def respell(text: str, spelling: str) -> str:
+    """An equal spelling of an address or prefix: `canonical`, which is the shortest, or `odd`, longest in capitals."""
+    try:
+        parsed = ip_interface(text)
+    except ValueError:
+        return text
+    plain = parsed if "/" in text else parsed.ip
+    return str(plain) if spelling == "canonical" else plain.exploded.upper()
+
+
+@lru_cache(maxsize=65536)
+def peer(text: str) -> str:
+    """The other host of a /31 or /30, which a bidirectional health check probes; `""` if none."""
+    try:
+        own = IPv4Interface(text)
+    except ValueError:
+        return ""
+    return next((str(host) for host in own.network.hosts() if host != own.ip), "")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.simulator.http import serve
+from reconciler.simulator.http import LoopbackServer
 from reconciler.simulator.message import Reply, Request
 from reconciler.simulator.server import Simulator
 from tests import build
@@ -74,7 +74,7 @@ def test_a_killed_apply_is_repaired_by_running_it_again(files, number):
         )
     simulator.settle()
     killer = Killer(number)
-    with serve(simulator, answer=killer) as server:
+    with LoopbackServer(simulator, answer=killer) as server:
         with start(files, server.base_url) as first:
             killer.client = first
             first.communicate(timeout=120)

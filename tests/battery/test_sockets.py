@@ -10,7 +10,7 @@ from reconciler.api.exchange import Client, KeyAccess, Session
 from reconciler.api.http import HttpPort
 from reconciler.engine.apply import drive
 from reconciler.simulator.faults import FaultKind, apply_fault
-from reconciler.simulator.http import serve
+from reconciler.simulator.http import LoopbackServer
 from reconciler.simulator.message import Reply, Request
 from reconciler.simulator.server import Simulator
 from tests.battery.guarded import Guarded
@@ -70,7 +70,7 @@ def over_http(found: World, story: Story, base_url: str) -> str:
 def test_a_fault_over_the_network_breaks_no_promise(seed):
     found, answer = world(seed), Faulty()
     outcomes: Counter[str] = Counter()
-    with serve(Simulator(), answer=answer) as server:
+    with LoopbackServer(Simulator(), answer=answer) as server:
         for index, kind in product(range(6), KINDS):
             story = Story(found, Mishaps({}), random.Random(0))
             answer.tell(story, index, kind)

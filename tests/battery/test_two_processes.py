@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.simulator.http import serve
+from reconciler.simulator.http import LoopbackServer
 from reconciler.simulator.message import Reply, Request
 from reconciler.simulator.semantics import Semantics
 from reconciler.simulator.server import Simulator
@@ -84,7 +84,7 @@ def meeting(simulator: Simulator, number: int, files: Path, *, before: bool) -> 
             others.append(Ran(files, second.base_url, "other-home"))
         return reply or server.handle(request)
 
-    with serve(simulator) as second, serve(simulator, answer=answer) as first:
+    with LoopbackServer(simulator) as second, LoopbackServer(simulator, answer=answer) as first:
         yield first.base_url, others
 
 

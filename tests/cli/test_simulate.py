@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 
-from reconciler.simulator.http import serve
+from reconciler.simulator.http import LoopbackServer
 from reconciler.simulator.server import Simulator
 from tests.cli.world import ID, World, tunnel
 
@@ -66,7 +66,7 @@ def test_a_state_that_can_not_be_saved_is_told(world: World) -> None:
 
 
 def test_a_port_that_is_in_use_is_an_error_that_says_what_to_do(world: World) -> None:
-    with serve(Simulator()) as running:
+    with LoopbackServer(Simulator()) as running:
         ran = world.bare("simulate", "--port", str(running.port))
     said = f"Port {running.port} is in use by another program. Choose another with --port; 0 picks a free one."
     assert ran.code == 1

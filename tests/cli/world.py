@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from reconciler.cli.main import main
-from reconciler.simulator.http import RunningServer, serve
+from reconciler.simulator.http import LoopbackServer
 from reconciler.simulator.message import Reply, Request
 from reconciler.simulator.semantics import DEFAULT, Semantics
 from reconciler.simulator.server import Simulator
@@ -75,7 +75,7 @@ class World:
     def __post_init__(self) -> None:
         self.sim = Simulator(self.semantics)
         self.bodies: list[Any] = []
-        self.server: RunningServer | None = None
+        self.server: LoopbackServer | None = None
 
     def become(self, **switches: Any) -> "World":
         """Let the server read what is not documented in this way, from now on."""
@@ -90,7 +90,7 @@ class World:
     @property
     def base_url(self) -> str:
         if self.server is None:
-            self.server = serve(self.sim, answer=self._serve)
+            self.server = LoopbackServer(self.sim, answer=self._serve)
         return self.server.base_url
 
     def close(self) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from markdown_it import MarkdownIt
 
-from reconciler.simulator.http import serve
+from reconciler.simulator.http import LoopbackServer
 from reconciler.simulator.server import Simulator
 from tests.github.standin import GitHub
 from tests.github.step import HEAD, SHA, Result, Step
@@ -68,7 +68,7 @@ def estate(step: Step, tmp_path: Path) -> Iterator[Estate]:
     simulator = Simulator()
     for name in "abcde":
         foreign_create(simulator, ID, settings(name))
-    with serve(simulator) as server:
+    with LoopbackServer(simulator) as server:
         tool = tmp_path / "tool"
         tool.mkdir()
         command = f'exec "{Path(sys.executable).with_name("reconciler")}" --base-url {server.base_url} "$@"\n'

@@ -1,6 +1,8 @@
 import pytest
 
-from reconciler.simulator.checks import cells, interface, peer, respell
+from reconciler.simulator.account import cells
+from reconciler.simulator.checks import interface
+from reconciler.simulator.tunnels import peer, respell
 
 
 @pytest.mark.parametrize(
@@ -41,7 +43,6 @@ def test_the_peer_is_the_other_host():
 @pytest.mark.parametrize(
     ("text", "spelling", "expected"),
     [
-        ("2001:DB8::1", "as_sent", "2001:DB8::1"),
         ("2001:DB8::1", "canonical", "2001:db8::1"),
         ("2001:db8::1/127", "odd", "2001:0DB8:0000:0000:0000:0000:0000:0001/127"),
         ("10.0.0.1/31", "odd", "10.0.0.1/31"),

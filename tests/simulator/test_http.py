@@ -9,7 +9,7 @@ import pytest
 from cloudflare import APIConnectionError, BadRequestError, Cloudflare, NotFoundError, PermissionDeniedError
 
 from reconciler.simulator.faults import FaultKind, apply_fault
-from reconciler.simulator.http import serve
+from reconciler.simulator.http import LoopbackServer
 from reconciler.simulator.semantics import Semantics
 from reconciler.simulator.server import Simulator
 
@@ -22,7 +22,7 @@ HEADERS = {"Authorization": f"Bearer {WORD}"}
 @pytest.fixture
 def server(request):
     simulator = Simulator(Semantics.parse(getattr(request, "param", "")))
-    with serve(simulator) as running:
+    with LoopbackServer(simulator) as running:
         yield running, simulator
 
 
@@ -148,7 +148,7 @@ def test_a_chunked_body_is_refused(server):
 def test_faults_travel_over_the_wire(kind, error):
     url = f"/accounts/{ACCOUNT}/magic/ipsec_tunnels"
     with (
-        serve(Simulator(), answer=lambda simulator, request: apply_fault(kind, simulator, request)) as running,
+        LoopbackServer(Simulator(), answer=lambda simulator, request: apply_fault(kind, simulator, request)) as running,
         httpx.Client(base_url=running.base_url, headers=HEADERS) as client,
     ):
         if error is None:
@@ -159,7 +159,7 @@ def test_faults_travel_over_the_wire(kind, error):
 
 
 def test_a_stopped_server_is_gone():
-    with serve(Simulator()) as running:
+    with LoopbackServer(Simulator()) as running:
         url = running.base_url
     with Cloudflare(api_token=WORD, base_url=url, max_retries=0) as client, pytest.raises(APIConnectionError):
         client.magic_transit.ipsec_tunnels.list(account_id=ACCOUNT)
@@ -170,13 +170,13 @@ def test_a_port_can_be_used_again_at_once(server):
         client.sendall(b"GET / HTTP/1.1\r\nconnection: close\r\n\r\n")
         assert client.makefile("rb").read().startswith(b"HTTP/1.1 404")  # to the end: the server closed first
     server[0].shutdown()
-    with serve(Simulator(), server[0].port) as again:
+    with LoopbackServer(Simulator(), server[0].port) as again:
         assert httpx.get(f"{again.base_url}/accounts/{ACCOUNT}/magic/ipsec_tunnels", headers=HEADERS).status_code == 200
 
 
 def test_a_port_that_is_in_use_is_refused(server):
     with pytest.raises(OSError, match="in use"):
-        serve(Simulator(), server[0].port)
+        LoopbackServer(Simulator(), server[0].port)
 
 
 @pytest.mark.parametrize("method", ["PATCH", "FOO", "get", "OPTIONS", "TRACE"])

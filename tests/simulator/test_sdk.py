@@ -4,7 +4,7 @@ import pytest
 from cloudflare import APIResponseValidationError, Cloudflare
 
 from reconciler.simulator.faults import FaultKind, apply_fault
-from reconciler.simulator.http import serve
+from reconciler.simulator.http import LoopbackServer
 from reconciler.simulator.server import Simulator
 from tests.strangers import foreign_create
 from tests.variants import ALL_VARIANTS
@@ -38,7 +38,7 @@ def test_the_sdk_finds_every_answer_valid_under_every_reading(variant):
     full = foreign_create(simulator, ACCOUNT, FULL)
     item = {"id": bare, **BARE, "description": "new"}
     bodies = {"wrapped": {"ipsec_tunnels": [item]}, "array": [item]}
-    with serve(simulator) as running, strict(running) as client:
+    with LoopbackServer(simulator) as running, strict(running) as client:
         tunnels = client.magic_transit.ipsec_tunnels
         for form in (True, False):
             listed = tunnels.list(account_id=ACCOUNT, x_magic_new_hc_target=form).ipsec_tunnels
@@ -55,7 +55,7 @@ def test_the_sdk_finds_every_answer_valid_under_every_reading(variant):
 
 
 def test_the_sdk_sees_what_is_unset_as_the_acceptance_test_needs_it():
-    with serve(Simulator()) as running, strict(running) as client:
+    with LoopbackServer(Simulator()) as running, strict(running) as client:
         tunnels = client.magic_transit.ipsec_tunnels
         made = tunnels.create(account_id=ACCOUNT, **BARE, bgp={"customer_asn": 65001}, x_magic_new_hc_target=True)
         (listed,) = tunnels.list(account_id=ACCOUNT, x_magic_new_hc_target=True).ipsec_tunnels
@@ -81,7 +81,7 @@ def test_the_witness_objects_to_an_answer_of_a_wrong_type():
         return apply_fault(FaultKind.WRONG_TYPE, simulator, request)
 
     with (
-        serve(simulator, answer=spoiled) as running,
+        LoopbackServer(simulator, answer=spoiled) as running,
         strict(running) as client,
         pytest.raises(APIResponseValidationError),
     ):

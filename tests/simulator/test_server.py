@@ -440,7 +440,7 @@ def test_a_snapshot_restores_the_same_world(api):
     twin = type(world.simulator).restore(snapshot)
     assert twin.snapshot() == snapshot
     assert twin.tunnels(world.account) == world.simulator.tunnels(world.account)
-    assert twin.new_id() == world.simulator.new_id()
+    assert twin.stamps.new_id() == world.simulator.stamps.new_id()
 
 
 @pytest.mark.parametrize(
