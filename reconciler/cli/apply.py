@@ -110,10 +110,9 @@ def _without_refused(
     ctx: Context, clients: Clients, found: Sequence[Planned | Stopped]
 ) -> tuple[Planned | Stopped, ...]:
     """Without the plans of accounts in which the server refuses a change, or that moved meanwhile."""
-    plans = _ready(found)
-    said = server_check(ctx, clients, plans)
-    reports = [checked(plan, said[plan.desired.account.name]) for plan in plans]
-    wrong = {report.account: report for report in reports if report.outcome != "ok"}
+    plans = {plan.desired.account.name: plan for plan in _ready(found)}
+    said = server_check(ctx, clients, plans.values())
+    wrong = {name: checked(plans[name], one) for name, one in said.items() if one.refused or one.moved or one.stop}
     return tuple(Stopped(one.account, wrong[one.account.name]) if one.account.name in wrong else one for one in found)
 
 

@@ -159,7 +159,7 @@ def checked(plan: "Plan", found: "Checked", outcome: Outcome = "ok") -> AccountR
     skipped = [LeftAlone(names[ref].name, why, names[ref].id) for ref, why in sorted(found.not_checked.items())]
     return report.model_copy(
         update={
-            "outcome": worst((outcome, _checked_outcome(found))),
+            "outcome": worst((report.outcome, _checked_outcome(found))),
             "changes": checked_reports(plan.changes, found),
             "not_checked": (*plan.unreadable, *skipped),
             "error": problem or report.error,

@@ -140,6 +140,17 @@ def test_an_apply_carries_out_the_rest(world: World, more: list[str]) -> None:
     assert again.out.endswith("Apply failed: not every tunnel could be read; what is said of the others holds.\n")
 
 
+@pytest.mark.parametrize("command", [["plan"], ["apply", "--auto-approve"]], ids=lambda c: c[0])
+def test_a_refused_change_does_not_hide_that_another_tunnel_cant_be_read(world: World, command: list[str]) -> None:
+    world.become(coupler_integration=False)
+    world.live(tunnel(1), tunnel(2))
+    world.declare(tunnel(1), tunnel(2, automatic_return_routing=True))
+    listed_with(world, **ODD)
+    ran = world.run(*command, "--server-check", "-o", "json")
+    assert (ran.code, ran.account["outcome"], ran.account["error"]["code"]) == (1, "error", "unreadable-tunnel")
+    assert [c["check"] for c in ran.account["changes"]] == ["refused"]
+
+
 def test_a_tunnel_that_would_be_deleted_stays_while_it_cant_be_read(world: World) -> None:
     world.live(tunnel(1), tunnel(2))
     world.declare(tunnel(2))
