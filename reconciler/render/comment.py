@@ -103,7 +103,7 @@ def _blocking(account: AccountReport, *, several: bool, planned: bool) -> Iterat
     if account.paused is not None and planned:
         yield f"**Paused**{where}: {clipped(account.paused, safe.markdown, 250)}. Apply is refused until its lines go."
     for guard in account.guards:
-        message, remedy = (clipped(text, safe.markdown, 300) for text in (guard.message, guard.remedy))
+        message, remedy = (clipped(text, safe.markdown_prose, 300) for text in (guard.message, guard.remedy))
         yield f"**Blocked**{where}: {message} ({clipped(guard.code, safe.markdown_code, 60)}). To go on: {remedy}"
 
 
@@ -116,7 +116,7 @@ def _dangers(report: Report) -> Iterator[str]:
     if report.command == "apply":
         keys = [(key.name, key.error) for account in report.accounts for key in account.keys if key.error]
         yield from few(keys, lambda k: f"Key of {clipped(k[0], safe.markdown_code, 100)}: {trouble(k[1])}", _NAMES)
-    for what, found in words.dangers(report):
+    for what, found in words.dangers(report).items():
         names = _all(map(tunnel, found)) if what == "Deletes" else ", ".join(few(found, tunnel, _NAMES))
         yield f"**{what} {words.count(len(found), 'tunnel')}**: {names}"
 
@@ -151,7 +151,7 @@ def diagnostics(report: Report) -> str:
     def line(found: DiagnosticReport) -> str:
         mark = "❌" if found.severity == "error" else "⚠️"
         where = f"{place(found.location, link)}: " if found.location else ""
-        text = clipped(f"{found.summary}. {found.detail}", safe.markdown, 300)
+        text = clipped(f"{found.summary}. {found.detail}", safe.markdown_prose, 300)
         return f"{mark} {where}{text} ({clipped(found.code, safe.markdown_code, 60)})"
 
     return "\n".join(f"- {text}" for text in few(words.errors_first(report.diagnostics), line, _LINES))
@@ -176,7 +176,7 @@ def notes(report: Report) -> str:
 
     def line(item: tuple[AccountReport, str]) -> str:
         where = f" ({_account(item[0])})" if several else ""
-        return f"**Note**{where}: {clipped(item[1], safe.markdown, 250)}"
+        return f"**Note**{where}: {clipped(item[1], safe.markdown_prose, 250)}"
 
     return "\n".join(f"- {text}" for text in few(found, line, _NAMES))
 

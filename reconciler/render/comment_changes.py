@@ -42,13 +42,14 @@ def rows(report: Report) -> list[Row]:
     drift = report.command == "drift"
     found = []
     for account in report.accounts:
-        for group in [Group((c,)) for c in account.changes] if drift else groups(words.by_impact(account.changes)):
+        for group in (
+            [Group((c,)) for c in account.changes]
+            if drift
+            else groups(words.gravest_first(account.changes, report.command))
+        ):
             alike = [group.changes] if group.equal else [(change,) for change in group.changes]
             found += [Row(account.account, change, tuple(others)) for change, *others in alike]
-    pick = words.by_severity if drift else words.by_impact
-    # By identity, since two accounts may have equal changes.
-    order = {id(change): number for number, change in enumerate(pick(row.change for row in found))}
-    return sorted(found, key=lambda row: order[id(row.change)])
+    return sorted(found, key=lambda row: words.gravity(row.change, report.command))
 
 
 def columns(report: Report) -> Columns:
@@ -138,8 +139,8 @@ def detail(item: Row, shape: Columns, *, unfolded: bool) -> str:
 
 def trouble(error: Problem) -> str:
     """Why something was not done, and what to do."""
-    message = clipped(error.message, safe.markdown, 250)
-    remedy = f" To do: {clipped(error.remedy, safe.markdown, 250)}" if error.remedy else ""
+    message = clipped(error.message, safe.markdown_prose, 250)
+    remedy = f" To do: {clipped(error.remedy, safe.markdown_prose, 250)}" if error.remedy else ""
     return f"{message} ({clipped(error.code, safe.markdown_code, 60)}).{remedy}"
 
 
@@ -150,7 +151,7 @@ def said(error: Problem, most: int) -> Iterator[str]:
 
 def _sentence(part: tuple[str, str | None]) -> str:
     text, url = part
-    sentence = clipped(f"{text[0].upper()}{text[1:]}", safe.markdown, 250)
+    sentence = clipped(f"{text[0].upper()}{text[1:]}", safe.markdown_prose, 250)
     if url is None:
         return f"{sentence}."
     known = documentation(url)

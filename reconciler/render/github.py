@@ -1,102 +1,117 @@
 """The report as GitHub annotations: problems, guards and changes on the lines of the YAML files."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from reconciler.model.problems import Problem
+from reconciler.model.problems import Location, Problem, Source
 from reconciler.render import words
 from reconciler.render.headline import headline
 from reconciler.render.safe import workflow, workflow_property
 from reconciler.report.values import AccountReport, ChangeReport, Report
 
-_SHOWN = 9  # and one that counts the rest
-_RANKS = ("error", "warning", "notice")
-_LONGEST, _TITLE = 800, 200
+_SHOWN = 10
+"""Annotations of each rank. GitHub keeps so many of each in a step and drops the others unsaid."""
+
+# Characters of a message, of a title, and of a message that names all tunnels which are deleted.
+_LONGEST, _TITLE, _NAMES = 800, 200, 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class _Note:
+class _Note(NamedTuple):
     """One annotation: how grave, its title and message, and where it belongs."""
 
     rank: str
     title: str
     message: str
-    file: str | None = None
-    line: int = 1
-    column: int | None = None
+    place: Location | Source | None = None
 
 
 def github(report: Report) -> str:
-    """Workflow commands, the gravest first: at most 9 and one that counts the rest, then the headline.
-
-    GitHub keeps ten annotations of each kind per step and drops the others unsaid.
-    """
-    notes = sorted(_notes(report), key=lambda note: _RANKS.index(note.rank))
-    shown = notes[:_SHOWN]
-    if rest := notes[_SHOWN:]:
-        shown.append(_Note(rest[0].rank, "More", f"… and {len(rest):,} more; the job summary has them."))
-    shown.append(_Note("notice", "Verdict", headline(report)))
-    return "".join(f"{_command(note)}\n" for note in shown)
+    """Workflow commands, the gravest first and the headline last; of too many of a rank the last counts the rest."""
+    notes = list(_notes(report))
+    verdict = _Note("notice" if report.outcome in {"ok", "changes"} else "error", "Verdict", headline(report))
+    shown: list[_Note] = []
+    for rank in ("error", "warning", "notice"):
+        found = [note for note in notes if note.rank == rank]
+        room = _SHOWN - (rank == verdict.rank)
+        if len(found) > room:
+            rest = len(found) - room + 1
+            found[room - 1 :] = [_Note(rank, "More", f"… and {rest:,} more; the job summary has them.")]
+        shown += found
+    return "".join(f"{_command(note)}\n" for note in (*shown, verdict))
 
 
 def _command(note: _Note) -> str:
-    place = {"file": note.file, "line": str(note.line)} if note.file else {}
-    place |= {"col": str(note.column)} if note.file and note.column else {}
-    place["title"] = note.title[:_TITLE]
-    properties = ",".join(f"{name}={workflow_property(value)}" for name, value in place.items())
-    return f"::{note.rank} {properties}::{workflow(note.message[:_LONGEST])}"
+    properties = {"file": note.place.file, "line": str(note.place.line)} if note.place else {}
+    properties |= {"col": str(note.place.column)} if isinstance(note.place, Location) else {}
+    properties["title"] = note.title[:_TITLE]
+    told = ",".join(f"{name}={workflow_property(value)}" for name, value in properties.items())
+    return f"::{note.rank} {told}::{workflow(note.message)}"
 
 
 def _notes(report: Report) -> Iterator[_Note]:
+    yield from _deletes(report)
     for found in report.diagnostics:
-        place = found.location
-        where = (place.file, place.line, place.column) if place else ()
-        yield _Note(found.severity.value, found.code, f"{found.summary}. {found.detail}", *where)
+        text = f"{found.summary}. {found.detail}"
+        yield _Note(found.severity.value, found.code, text[:_LONGEST], found.location)
     for account in report.accounts:
-        yield from _account(account)
-        yield from _keys(account, report.command)
-        pick = words.by_severity if report.command == "drift" else words.by_impact
-        yield from (_change(change, report.command) for change in pick(account.changes))
+        if account.error:
+            yield _problem("error", account.error.code, f"{account.account}: {account.error.message}.", account.error)
+        for guard in account.guards:
+            text = f"{account.account} is blocked: {guard.message}. To go on: {guard.remedy}"
+            yield _Note("error", guard.code, text[:_LONGEST])
+        sources = {change.name: change.source for change in account.changes}
+        for key in account.keys:
+            if key.error:
+                rank = "error" if report.command == "apply" else "warning"
+                text = f"{key.name}: {key.error.message} ({key.error.code})."
+                yield _problem(rank, key.error.code, text, key.error, sources.get(key.name))
+        yield from _changes(account, report.command)
 
 
-def _account(account: AccountReport) -> Iterator[_Note]:
-    if account.error:
-        error = account.error
-        where = (error.source.file, error.source.line) if error.source else ()
-        yield _Note("error", error.code, f"{account.account}: {error.message}. {_more(error)}".rstrip(), *where)
-    for guard in account.guards:
-        yield _Note("error", guard.code, f"{account.account} is blocked: {guard.message}. To go on: {guard.remedy}")
+def _problem(rank: str, title: str, text: str, error: Problem, source: Source | None = None) -> _Note:
+    """What went wrong, what to do about it, then what else was said: an annotation may be cut."""
+    parts = [f"{said[0].upper()}{said[1:]} {url or ''}".rstrip() for said, url in words.more(error)]
+    if parts:
+        parts = [f"{part.removesuffix('.')}." for part in (error.remedy or "", *parts) if part]
+    elif error.remedy:  # it may end with a command, which no full stop must follow
+        parts = [error.remedy]
+    return _Note(rank, title, " ".join([text, *parts])[:_LONGEST], error.source or source)
 
 
-def _keys(account: AccountReport, command: str) -> Iterator[_Note]:
-    places = {change.name: change.source for change in account.changes}
-    for key in account.keys:
-        if key.error:
-            text = f"{key.name}: {key.error.message} ({key.error.code}). {_more(key.error)}".rstrip()
-            place = places.get(key.name)
-            where = (place.file, place.line) if place else ()
-            yield _Note("error" if command == "apply" else "warning", key.error.code, text, *where)
+def _changes(account: AccountReport, command: str) -> Iterator[_Note]:
+    """One for each change, on its line."""
+    for change in words.gravest_first(account.changes, command):
+        if _failed(change) and change.error:
+            text = f"{words.label(change)}: {change.error.message} ({change.error.code})."
+            yield _problem("error", change.outcome or "refused", text, change.error, change.source)
+        elif change.action != "delete":
+            paths = ", ".join(field.path for field in change.fields)
+            fields = paths if change.action == "update" else words.count(len(change.fields), "field")
+            impact = ", can interrupt traffic" if change.impact == "traffic" else ""
+            rank, what = _rank(change, command), f"{_what(change)} {words.label(change)}"
+            yield _Note(rank, what, f"{fields}{impact}"[:_LONGEST], change.source)
 
 
-def _more(error: Problem) -> str:
-    """What to do about it, then what else was said: an annotation may be cut."""
-    said = [f"{text[0].upper()}{text[1:]} {url or ''}".rstrip() for text, url in words.more(error)]
-    if not said:
-        return error.remedy or ""  # it may end with a command, which no full stop must follow
-    remedy = [error.remedy.removesuffix(".")] if error.remedy else []
-    return "".join(f"{part}. " for part in (*remedy, *said))
+def _deletes(report: Report) -> Iterator[_Note]:
+    """One that names all, since they have no line; as the first, since no warning may hide it."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for account in report.accounts:
+        for change in account.changes:
+            if change.action == "delete" and not _failed(change):
+                found.setdefault((_rank(change, report.command), _what(change)), []).append(change.name)
+    for (rank, what), names in found.items():
+        yield _Note(rank, f"{what} {words.count(len(names), 'tunnel')}", ", ".join(names)[:_NAMES])
 
 
-def _change(change: ChangeReport, command: str) -> _Note:
-    where = (change.source.file, change.source.line) if change.source else ()
-    if change.error and change.outcome != "skipped":
-        error = change.error
-        where = (error.source.file, error.source.line) if error.source else where
-        text = f"{words.label(change)}: {error.message} ({error.code}). {_more(error)}".rstrip()
-        return _Note("error", change.outcome or "refused", text, *where)
-    names = [field.path for field in change.fields]
-    fields = words.count(len(names), "field") if names and change.action != "update" else ", ".join(names)
-    what = change.outcome or (change.drift_class if command == "drift" else change.action) or change.action
-    rank = "warning" if command == "drift" and words.is_drift(change) else "notice"
-    impact = ", can interrupt traffic" if change.impact == "traffic" else ""
-    return _Note(rank, f"{what} {words.label(change)}", f"{fields or change.action}{impact}", *where)
+def _failed(change: ChangeReport) -> bool:
+    return change.error is not None and change.outcome != "skipped"
+
+
+def _what(change: ChangeReport) -> str:
+    return " ".join(filter(None, (change.outcome, change.drift_class or change.action)))
+
+
+def _rank(change: ChangeReport, command: str) -> str:
+    """A warning for what is still ahead and dangerous, and for drift."""
+    grave = words.is_drift(change) if command == "drift" else command == "plan" and words.danger(change)
+    return "warning" if grave else "notice"

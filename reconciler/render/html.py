@@ -13,6 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from reconciler.render import safe, words
 from reconciler.render.headline import done_counts, drift_counts, headline, stops
@@ -56,7 +57,7 @@ def html(report: Report) -> str:
         dangers=list(_dangers(report)),
         numbers=_numbers(report),
         drift=drift,
-        sorted=words.by_severity if drift else words.by_impact,
+        sorted=lambda changes: words.gravest_first(changes, report.command),
         columns=columns,
     )
 
@@ -82,6 +83,7 @@ def _environment() -> Environment:
         "left_alone": words.left_alone,
         "number": "{:,}".format,
         "resolved": words.resolved,
+        "prose": lambda text: Markup(safe.prose(text)),  # noqa: S704 - inert by now
         "setting": _setting,
     }
     environment.globals |= {"safe": safe, "words": words, "tags": _tags, "lines": _lines, "LIMITS": _LIMITS}
@@ -116,7 +118,7 @@ def _facts(report: Report) -> Iterator[tuple[str, str]]:
 def _dangers(report: Report) -> Iterator[str]:
     """What nobody may miss: what stops it, and in a plan which tunnels are deleted, which can be interrupted."""
     yield from stops(report)
-    for what, changes in words.dangers(report):
+    for what, changes in words.dangers(report).items():
         names = words.named([change.name for change in changes], len(changes) if what == "Deletes" else _NAMES)
         yield f"{what} {words.count(len(changes), 'tunnel')}: {names}."
     for told, left_out in words.held_back(report.accounts).items():

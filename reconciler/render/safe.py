@@ -32,6 +32,7 @@ _PLAIN_CODE = re.compile(r"[\w./:@,()\[\]{}+=>-]+(?: [\w./:@,()\[\]{}+=>-]+)*\Z"
 _MARKDOWN_SIGNS = re.compile(r"[\\`*_\[\]|~]")
 _LINE_START = re.compile(r"\A( *)([-+=]|\d+(?=[.)])|)")
 _RUN = re.compile(r"`+")
+_CODE = re.compile(r"(?<!`)`([^`]+)`(?!`)")
 _DOCUMENTATION = re.compile(r"https://(?:[a-z0-9-]+\.)*cloudflare\.com(?:/[A-Za-z0-9._~/#-]*)?\Z")
 _URL = re.compile(r"https://[A-Za-z0-9.-]+(?::\d+)?(?:/[A-Za-z0-9._~-]+)*/?\Z")
 _REFERENCE = re.compile(
@@ -70,17 +71,32 @@ def html(text: str) -> str:
     return escape(visible(text), quote=True)
 
 
-def markdown(text: str) -> str:
-    """For running Markdown text and table cells: no markup, HTML, link, mention, reference or formula.
+def prose(text: str) -> str:
+    """For HTML text that may hold `code` between back-ticks, as our own messages do."""
+    return _with_code(text, html, lambda code: f"<code>{html(code)}</code>")
 
-    GitHub seeks mentions and references in the rendered text, where an escaped `@` is an `@` again; a
-    zero-width space behind it is what stops them.
-    """
-    # NUL marks the places meanwhile, since `visible` lets none through: the zero-width space would be escaped.
+
+def markdown_prose(text: str) -> str:
+    """The same for running Markdown text."""
+    return _LINE_START.sub(_begun, _with_code(text, _inline, markdown_code))
+
+
+def _with_code(text: str, plain: Callable[[str], str], code: Callable[[str], str]) -> str:
+    """Whoever has a name with back-ticks in it can at most move what is set as code."""
+    return "".join(code(part) if number % 2 else plain(part) for number, part in enumerate(_CODE.split(text)))
+
+
+def markdown(text: str) -> str:
+    """For running Markdown text and table cells: no markup, HTML, link, mention, reference or formula."""
+    return _LINE_START.sub(_begun, _inline(text))
+
+
+def _inline(text: str) -> str:
+    # GitHub seeks mentions and references in the rendered text, where an escaped `@` is an `@` again: a zero-width
+    # space behind it is what stops them. NUL marks its place meanwhile, as `visible` lets none through.
     line = _REFERENCE.sub(lambda m: m[0] + "\0", visible(text))
     line = _MARKDOWN_SIGNS.sub(r"\\\g<0>", escape(line, quote=False))
-    line = _LINE_START.sub(_begun, line.replace("#", "\\#").replace("$", "&#36;" + _ZERO))
-    return line.replace("\0", _ZERO)
+    return line.replace("#", "\\#").replace("$", "&#36;" + _ZERO).replace("\0", _ZERO)
 
 
 def _begun(found: re.Match[str]) -> str:

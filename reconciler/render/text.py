@@ -113,11 +113,10 @@ def _ending(report: Report, paint: Paint, *, shown: bool) -> list[str]:
 
 def _deletes(report: Report, paint: Paint) -> Iterator[str]:
     """The deletes of a long plan once more, by name: of such a plan one sees the end."""
-    if sum(len(account.changes) for account in report.accounts) > _LONG:
-        for what, changes in words.dangers(report):
-            if what == "Deletes":
-                yield paint(f"{what} {words.count(len(changes), 'tunnel')}:", "red")
-                yield from paint.below(", ".join(terminal(change.name) for change in changes), 2)
+    deletes = words.dangers(report).get("Deletes")
+    if deletes and sum(len(account.changes) for account in report.accounts) > _LONG:
+        yield paint(f"Deletes {words.count(len(deletes), 'tunnel')}:", "red")
+        yield from paint.below(", ".join(terminal(change.name) for change in deletes), 2)
 
 
 def _diagnostics(found: Sequence[DiagnosticReport], line_of: LineOf | None, paint: Paint) -> Iterator[str]:
@@ -209,10 +208,8 @@ def _problem(error: Problem, paint: Paint, indent: str, why: str = "error") -> I
 
 def _changes(account: AccountReport, command: str, paint: Paint) -> Iterator[str]:
     drift = command == "drift"
-    if drift:
-        told = [Group((change,)) for change in words.by_severity(account.changes)]
-    else:
-        told = groups(words.by_impact(account.changes))
+    changes = words.gravest_first(account.changes, command)
+    told = [Group((change,)) for change in changes] if drift else groups(changes)
     name_width = widest([_label(group) for group in told], _NAME_LIMIT)
     for number, group in enumerate(told):
         # A change of one line stands close to its like, one of several lines apart.

@@ -21,6 +21,7 @@ SANDBOX = "SANDBOX: the built-in simulator stood in for Cloudflare."
 SECRET = frozenset(path.rpartition(".")[2] for path, field in SETTINGS.items() if field.sensitive)
 """Leaf names whose values are shown nowhere, not even inside a whole object."""
 
+_SEVERITIES = tuple(Severity)
 _CALLS = {
     "list": "list",
     "update": "bulk update",
@@ -81,26 +82,33 @@ def label(change: ChangeReport) -> str:
     return f"{change.previous_name} -> {change.name}" if change.previous_name else change.name
 
 
-def by_impact(changes: Iterable[ChangeReport]) -> list[ChangeReport]:
-    """Deletes first, then what can interrupt traffic, otherwise in the plan's order."""
-    return sorted(changes, key=lambda change: (change.action != "delete", change.impact != "traffic"))
+def gravest_first(changes: Iterable[ChangeReport], command: str) -> list[ChangeReport]:
+    """The changes with what nobody may miss first, otherwise in the report's order."""
+    return sorted(changes, key=lambda change: gravity(change, command))
 
 
-def by_severity(changes: Iterable[ChangeReport]) -> list[ChangeReport]:
-    """Drift before what only git made, the gravest first, otherwise in the report's order."""
-    rank = {concern.value: number for number, concern in enumerate(Severity)}
-    return sorted(changes, key=lambda c: (not is_drift(c), rank.get(c.severity or "", len(rank))))
+def gravity(change: ChangeReport, command: str) -> tuple[int, int]:
+    """The smaller, the graver: a delete, then what can interrupt traffic; of drift its severity, git's own last."""
+    if command == "drift":
+        return not is_drift(change), _SEVERITIES.index(change.severity) if change.severity else len(_SEVERITIES)
+    return change.action != "delete", change.impact != "traffic"
 
 
-def dangers(report: Report) -> Iterator[tuple[str, list[ChangeReport]]]:
-    """What nobody may miss in a plan: the tunnels that it deletes, and those that it can interrupt."""
-    planned = report.accounts if report.command == "plan" else ()
-    changes = [change for account in planned for change in account.changes]
-    kinds = {
-        "Deletes": [change for change in changes if change.action == "delete"],
-        "Can interrupt": [change for change in changes if change.action == "update" and change.impact == "traffic"],
-    }
-    yield from ((what, found) for what, found in kinds.items() if found)
+def danger(change: ChangeReport) -> str | None:
+    """What nobody may miss of a planned change."""
+    if change.action == "delete":
+        return "Deletes"
+    return "Can interrupt" if change.action == "update" and change.impact == "traffic" else None
+
+
+def dangers(report: Report) -> dict[str, list[ChangeReport]]:
+    """The tunnels that a plan deletes, and those that it can interrupt."""
+    found: dict[str, list[ChangeReport]] = {"Deletes": [], "Can interrupt": []}
+    for account in report.accounts if report.command == "plan" else ():
+        for change in account.changes:
+            if what := danger(change):
+                found[what].append(change)
+    return {what: changes for what, changes in found.items() if changes}
 
 
 def place(change: ChangeReport) -> str:

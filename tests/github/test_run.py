@@ -76,7 +76,10 @@ def test_annotations_stand_outside_the_fence_that_mutes_the_log(step: Step) -> N
     fence = next(line for line in lines if line.startswith("::stop-commands::")).removeprefix("::stop-commands::")
     muted = lines[lines.index(f"::stop-commands::{fence}") : lines.index(f"::{fence}::")]
     assert any("must not become" in line for line in muted)
-    assert "::notice file=tunnels/a.yaml,line=1::planned" in lines[lines.index(f"::{fence}::") :]
+    assert lines[lines.index(f"::stop-commands::{fence}") - 1] == "::group::reconciler plan"
+    after = lines[lines.index(f"::{fence}::") + 1 :]
+    assert after[0] == "::endgroup::"
+    assert "::notice file=tunnels/a.yaml,line=1::planned" in after
 
 
 def test_without_credentials_plan_only_validates_green(step: Step) -> None:

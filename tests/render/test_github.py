@@ -5,7 +5,19 @@ import pytest
 from reconciler.model.problems import Location, error, warning
 from reconciler.render import render
 from tests.render.payloads import PAYLOADS
-from tests.render.samples import BLOCKED, DRIFT, INVALID, LON_A, NO_CHANGES, PARTIAL, PLAN, replace
+from tests.render.samples import (
+    BLOCKED,
+    DRIFT,
+    INVALID,
+    LON_A,
+    LON_B,
+    NO_CHANGES,
+    OLD_SITE,
+    PARTIAL,
+    PLAN,
+    account,
+    replace,
+)
 from tests.render.test_markdown import hostile
 
 
@@ -30,25 +42,33 @@ def test_no_changes_is_only_the_headline() -> None:
 @pytest.mark.parametrize(
     ("report", "ranks"),
     [
-        (PLAN, ["notice"] * 5),
-        (BLOCKED, ["error", "notice", "notice", "notice"]),
-        (PARTIAL, ["error", "error", "notice", "notice", "notice"]),
+        (PLAN, ["warning", "warning", "notice", "notice", "notice"]),
+        (BLOCKED, ["error", "warning", "error"]),
+        (PARTIAL, ["error", "error", "notice", "notice", "error"]),
         (DRIFT, ["warning", "warning", "warning", "notice", "notice"]),
-        (INVALID, ["error", "error", "warning", "notice"]),
+        (INVALID, ["error", "error", "warning", "error"]),
     ],
 )
-def test_the_gravest_come_first(report: object, ranks: list[str]) -> None:
+def test_the_gravest_come_first_and_the_verdict_is_as_grave_as_the_run(report: object, ranks: list[str]) -> None:
     shown = render(report, "github")  # type: ignore[arg-type]
     assert [re.findall(r"::(\w+) ", line)[0] for line in shown.splitlines()] == ranks
 
 
-def test_nine_are_shown_and_the_rest_is_counted() -> None:
-    problems = [warning("w", "W", "x", Location("a", i)) for i in range(5)]
+def test_ten_of_each_rank_are_shown_and_the_last_counts_the_rest() -> None:
+    problems = [warning("w", "W", "x", Location("a", i)) for i in range(10)]
     problems += [error("e", "E", "x", Location("a", i)) for i in range(18)]
-    lines = render(replace(INVALID, diagnostics=tuple(problems)), "github").splitlines()
-    assert len(lines) == 11
-    assert all(line.startswith("::error ") for line in lines[:9])
-    assert lines[9] == "::error title=More::… and 14 more; the job summary has them."
+    shown = render(replace(INVALID, diagnostics=tuple(problems)), "github")
+    titles = re.findall(r"^::(\w+) .*title=(\w+)::", shown, re.MULTILINE)
+    assert titles == [("error", "e")] * 8 + [("error", "More")] + [("warning", "w")] * 10 + [("error", "Verdict")]
+    assert "::error title=More::… and 10 more; the job summary has them.\n" in shown
+
+
+def test_all_deletes_are_named_in_one_warning_that_nothing_hides() -> None:
+    deletes = tuple(replace(OLD_SITE, name=f"old-site-{n}") for n in range(200))
+    problems = tuple(warning("w", "W", "x", Location("a", i)) for i in range(50))
+    report = replace(PLAN, accounts=(account(changes=(LON_B, *deletes)),), diagnostics=problems)
+    names = ", ".join(f"old-site-{n}" for n in range(200))
+    assert render(report, "github").splitlines()[0] == f"::warning title=delete 200 tunnels::{names}"
 
 
 @pytest.mark.parametrize("payload", PAYLOADS, ids=ascii)

@@ -62,7 +62,9 @@ def test_of_a_changed_list_each_side_shows_the_items_that_it_alone_has() -> None
 
 @cache
 def shape(text: str, command: str) -> list[str]:
-    return [tag.split()[0] for tag in parsed(render(hostile(text, command), "html")).found]
+    """The tags, but for `code`: in our own messages it stands for back-ticks."""
+    tags = [tag.split()[0] for tag in parsed(render(hostile(text, command), "html")).found]
+    return [tag for tag in tags if tag != "code"]
 
 
 @pytest.mark.parametrize("command", ["plan", "apply", "drift"])

@@ -136,6 +136,18 @@ def test_equal_changes_share_a_row_and_a_fold_with_all_names() -> None:
     assert "All of them: `site-0`, `site-1`, `site-2`, `site-3`" in shown
 
 
+@pytest.mark.parametrize(
+    ("format_", "remedy"),
+    [
+        ("markdown", "To go on: add `removed: [a]` or `b`; &lt;b&gt; \\` @&#8203;all"),
+        ("html", "To go on: add <code>removed: [a]</code> or <code>b</code>; &lt;b&gt; ` @all"),
+    ],
+)
+def test_what_our_messages_put_between_back_ticks_is_code(format_: str, remedy: str) -> None:
+    guard = Guard("max-deletes", "too many", (), "add `removed: [a]` or `b`; <b> ` @all")
+    assert remedy in render(replace(PLAN, accounts=(account(guards=(guard,)),)), format_)
+
+
 def test_a_rate_change_needs_no_caution() -> None:
     assert "CAUTION" not in render(replace(PLAN, accounts=(account(changes=(LON_A,)),)), "markdown")
 
@@ -283,8 +295,9 @@ def hostile(payload: str, command: str) -> Report:
 
 @cache
 def shape(text: str, command: str) -> list[str]:
+    """The tags that come of it, but for `code`: in our own messages it stands for back-ticks."""
     page = parsed(MARKDOWN.render(render(hostile(text, command), "markdown")))
-    return [tag.split()[0] for tag in page.found if not tag.startswith(" reconciler")]
+    return [tag.split()[0] for tag in page.found if not tag.startswith((" reconciler", "code "))]
 
 
 @pytest.mark.parametrize("command", ["plan", "apply", "drift"])

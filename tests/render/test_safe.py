@@ -110,6 +110,24 @@ def markdown_code(payload: str) -> None:
     assert unescape(code) == safe.visible(payload)
 
 
+def prose(payload: str) -> None:
+    shown = safe.prose(payload)
+    seen(shown)
+    assert set(parsed(f"<p>{shown}</p>").found) <= {"p []", "code []"}
+    assert parsed(f"<p>{shown}</p>").text.replace("`", "") == safe.visible(payload).replace("`", "")
+
+
+def markdown_prose(payload: str) -> None:
+    shown = safe.markdown_prose(payload)
+    seen(shown)
+    page = parsed(MARKDOWN.render(f"x {shown}"))
+    assert set(page.found) <= {"p []", "code []"}
+    text = page.text.replace("\u200b", "").replace("`", "").strip()
+    assert text == f"x {safe.visible(payload)}".replace("`", "").strip()
+    outside = re.sub(r"<code>.*?</code>", "", MARKDOWN.render(shown))
+    assert not REFERENCES.search(unescape(re.sub(r"<[^>]*>", "", outside)))
+
+
 def workflow(payload: str) -> None:
     line = f"::error title=t::{safe.workflow(payload)}"
     seen(line)
@@ -126,7 +144,7 @@ def workflow_property(payload: str) -> None:
     assert [pair.split("=")[0] for pair in head.removeprefix("error ").split(",")] == ["title", "line"]
 
 
-PLACES = (terminal, log, html, markdown, markdown_code, workflow, workflow_property)
+PLACES = (terminal, log, html, prose, markdown, markdown_prose, markdown_code, workflow, workflow_property)
 
 
 def test_there_are_enough_payloads() -> None:

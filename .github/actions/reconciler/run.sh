@@ -24,11 +24,13 @@ missing_tokens() {
     done || true
 }
 
-# Runs the tool. Names and messages of others stand in its log: no line of it may be taken for a workflow command.
+# Runs the tool, its log folded into a group. Names and messages of others stand in it: no line of it may be taken for
+# a workflow command.
 # The runner signals this shell alone, twice; the tool must hear it once, to finish the call in flight and stop.
 reconcile() {
   local child="" stopped="" status=0 fence
   fence=$(random)
+  echo "::group::reconciler $1"
   echo "::stop-commands::$fence"
   trap 'trap "" INT TERM; stopped=yes; [[ -z $child ]] || kill -TERM "$child" 2>/dev/null || true' INT TERM
   reconciler "$@" &
@@ -41,6 +43,7 @@ reconcile() {
   done
   trap - INT TERM
   echo "::$fence::"
+  echo "::endgroup::"
   return "$status"
 }
 
