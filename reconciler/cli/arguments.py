@@ -9,7 +9,18 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
-from reconciler.cli.options import CALLING, COMMANDS, SANDBOX_FILE, TABLE, Options, UsageError, flags_of, near, taken_by
+from reconciler.cli.options import (
+    ACTIONS,
+    CALLING,
+    COMMANDS,
+    SANDBOX_FILE,
+    TABLE,
+    Options,
+    UsageError,
+    flags_of,
+    near,
+    taken_by,
+)
 
 _EXAMPLES = {
     "": "reconciler plan --sandbox     in the built-in simulator, without a token",
@@ -19,7 +30,12 @@ _EXAMPLES = {
     "drift": "reconciler drift -o text -o json=drift.json",
     "show": "reconciler show --plan plan.json",
     "import": "reconciler import --account prod --account-id 023e105f4ecef8ad9ca31a8372d0c353",
-    "psk": "reconciler psk rotate lon-a",
+    "psk": """reconciler psk status
+  reconciler psk set lon-a lon-b
+  reconciler psk rotate 'par-*'""",
+    "psk set": "reconciler psk set lon-a 'par-*'",
+    "psk rotate": "reconciler psk rotate --overdue --auto-approve",
+    "psk status": "reconciler psk status 'lon-*'",
     "accounts": "reconciler accounts --json",
     "schema": "reconciler schema tunnels > tunnels.schema.json",
     "simulate": "reconciler simulate --port 8787",
@@ -67,7 +83,8 @@ def parse(argv: Sequence[str], env: Mapping[str, str] | None = None) -> Options:
         _check(options)
     except UsageError as wrong:
         command = next((word for word in argv if word in COMMANDS and word != "help"), "")
-        helped = " ".join(("reconciler", command, "--help") if command else ("reconciler", "--help"))
+        action = _action(argv) if command == "psk" else ""
+        helped = " ".join(filter(None, ("reconciler", command, action, "--help")))
         raise UsageError(f"{wrong}\nRun '{helped}' to see what it takes.") from None
     return options
 
@@ -79,7 +96,7 @@ def _parse(argv: Sequence[str], env: Mapping[str, str]) -> Options:
     _add(general, (field for field, option in TABLE.items() if option.general))
     found, rest = general.parse_known_args(words)
     if rest[:1] == ["help"]:
-        rest = [*rest[1:2], "--help"]
+        rest = [*rest[1:3], "--help"]
     command = _command(rest, bool(getattr(found, "verbose", 0)))
     own = [field for field, option in TABLE.items() if command in option.on and not option.general]
     # Then the command's own, since argparse takes no more names after an option: `psk rotate --auto-approve lon-a`.
@@ -90,7 +107,7 @@ def _parse(argv: Sequence[str], env: Mapping[str, str]) -> Options:
     for word in before:
         if word.startswith("-") and word not in ("-", "-h", "--help"):
             raise _unknown_option(word, command)
-    more = _help(command).parse_known_args(rest, found)[1]
+    more = _help(command, _action(before) if command == "psk" else "").parse_known_args(rest, found)[1]
     if more:  # not what they say: somebody may have tried to give a token or a key
         named = "" if command == "psk" else f"; accounts are chosen with --account NAME{_TARGETED.get(command, '')}"
         raise UsageError(f"{command} takes no further words{named}")
@@ -101,6 +118,10 @@ def _parse(argv: Sequence[str], env: Mapping[str, str]) -> Options:
         name: tuple(value) if isinstance(value, list) else value for name, value in vars(found).items()
     }
     return Options(command, **values)
+
+
+def _action(words: Sequence[str]) -> str:
+    return next((word for word in words if word in ACTIONS), "")
 
 
 _TARGETED = dict.fromkeys(("plan", "apply"), ", tunnels with --target GLOB")
@@ -140,9 +161,10 @@ def _unknown_option(word: str, command: str) -> UsageError:
     return UsageError(f"there is no option {name}{near(name, tuple(known))}")
 
 
-def _help(command: str) -> argparse.ArgumentParser:
+def _help(command: str, action: str = "") -> argparse.ArgumentParser:
     """The parser that shows the help of a command, or of the program, and takes positional arguments."""
-    example = f"example:\n  {_EXAMPLES[command]}"
+    name = f"{command} {action}".rstrip()
+    example = f"example:\n  {_EXAMPLES[name]}"
     if not command:
         parser = _Parser(
             "reconciler",
@@ -156,16 +178,19 @@ def _help(command: str) -> argparse.ArgumentParser:
             commands.add_parser(name, help=text)
     else:
         epilog = f"{example}\n\n{_TOKEN}" if command in CALLING.split() else example
-        text = COMMANDS[command]
-        positional = [_POSITIONAL[field] for field in taken_by(command) if not flags_of(field)]
+        text = ACTIONS[action] if action else COMMANDS[command]
+        shown = [field for field in taken_by(command, action) if field != "action" or not action]
+        positional = [_POSITIONAL[field] for field in shown if not flags_of(field)]
         positional += ["[COMMAND]"] if command == "help" else []
         parser = _Parser(
-            f"reconciler {command}",
-            usage=" ".join(("reconciler", command, *positional, "[options]")),
+            f"reconciler {name}",
+            usage=" ".join(("reconciler", name, *positional, "[options]")),
             description=f"{text[0].upper()}{text[1:]}.",
             epilog=epilog,
         )
-        _add(parser, (field for field in taken_by(command) if not TABLE[field].general))
+        if action:
+            parser.add_argument("action", help=argparse.SUPPRESS)
+        _add(parser, (field for field in shown if not TABLE[field].general))
     group = parser.add_argument_group("general options, before or after the command [and the variables they can be in]")
     _add(group, (field for field in taken_by(command) if TABLE[field].general))
     return parser
@@ -217,5 +242,19 @@ def _check(options: Options) -> None:
         raise UsageError("show needs --plan FILE, a plan that plan --out FILE saved")
     if options.quiet and options.verbose:
         raise UsageError("--quiet and --verbose can't go together")
-    if options.command == "psk" and options.action != "status" and not options.names:
-        raise UsageError(f"psk {options.action} needs the name of at least one tunnel")
+    if options.command == "psk":
+        _check_psk(options)
+
+
+def _check_psk(options: Options) -> None:
+    action = options.action
+    for field, option in TABLE.items():
+        if action not in option.actions and getattr(options, field) != Options._field_defaults[field]:
+            owners = " and ".join(f"psk {one}" for one in option.actions)
+            raise UsageError(f"{flags_of(field)[0]} belongs to {owners}, not to psk {action}")
+    if options.all and (options.names or options.overdue):
+        raise UsageError(f"--all and {'NAMES' if options.names else '--overdue'} can't go together")
+    if action == "set" and not (options.names or options.all):
+        raise UsageError("psk set needs NAMES or --all")
+    if action == "rotate" and not (options.names or options.all or options.overdue):
+        raise UsageError("psk rotate needs NAMES, --all or --overdue")

@@ -35,6 +35,13 @@ COMMANDS = {
     "help": "show this help, or that of a command",
 }
 
+ACTIONS = {
+    "set": "send the keys that references (env, file, command) hold",
+    "rotate": "make new keys for tunnels whose key is generated, and deliver them",
+    "status": "say where each key comes from, how old it is and what is in doubt",
+}
+"""Of `psk`; each has a page of help of its own."""
+
 CALLING = "plan apply drift import psk"
 """Commands that call the API, with a token."""
 _READING = f"validate accounts {CALLING}"
@@ -105,13 +112,14 @@ class Option:
 
     Attributes:
         on: The commands that it does something in; empty for all.
+        actions: Of `psk`, those that it does something in; empty for all.
         flags: `--` and the field's name when left out, empty for a positional one.
         general: Whether all other commands take it too, and do nothing with it.
         variable: The environment variable that it can stand in.
         argument: What `add_argument` takes besides.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a keyword for each property of an option
         self,
         help: str,  # noqa: A002 - argparse's word
         metavar: str | None = None,
@@ -120,9 +128,11 @@ class Option:
         *,
         general: bool = False,
         variable: str | None = None,
+        actions: str = "",
         **argument: Any,
     ) -> None:
         self.on = tuple(on.split() or COMMANDS)
+        self.actions = tuple(actions.split() or ACTIONS)
         self.flags = flags
         self.general = general
         self.variable = variable
@@ -272,8 +282,16 @@ class Options(NamedTuple):
     previous: Annotated[
         str | None, _file("say what is new, persisting and resolved since that report", "drift", "REPORT.json")
     ] = None
-    auto_approve: Annotated[bool, _switch("do not ask", "apply psk")] = False
-    allow_commands: Annotated[bool, _switch("let {command: …} references and sinks run", "apply psk")] = False
+    all: Annotated[
+        bool, _switch("every tunnel of the account whose key can be set, or rotated", "psk", actions="set rotate")
+    ] = False
+    overdue: Annotated[
+        bool, _switch("only keys older than their rotate_after; of all tunnels without NAMES", "psk", actions="rotate")
+    ] = False
+    auto_approve: Annotated[bool, _switch("do not ask", "apply psk", actions="set rotate")] = False
+    allow_commands: Annotated[
+        bool, _switch("let {command: …} references and sinks run", "apply psk", actions="set rotate")
+    ] = False
     plan: Annotated[
         str | None,
         _file("a saved plan: carried out without asking if it is still what would be done, or shown", "apply show"),
@@ -310,11 +328,14 @@ class Options(NamedTuple):
             "send keys, make new ones, or say what is known",
             on="psk",
             flags=(),
-            **_one_of("set", "rotate", "status"),
+            **_one_of(*ACTIONS),
         ),
     ] = ""
     names: Annotated[
-        tuple[str, ...], Option("tunnels; for set and rotate of one account", "NAME", "psk", flags=(), nargs="*")
+        tuple[str, ...],
+        Option(
+            "tunnels, or patterns like 'lon-*'; of one account for set and rotate", "NAME", "psk", flags=(), nargs="*"
+        ),
     ] = ()
     kind: Annotated[
         str,
@@ -347,7 +368,11 @@ def flags_of(field: str) -> tuple[str, ...]:
     return (f"--{field.replace('_', '-')}",) if flags is None else flags
 
 
-def taken_by(command: str) -> list[str]:
+def taken_by(command: str, action: str = "") -> list[str]:
     """The fields of options that do something in a command, its own first; the general ones without a command."""
-    fields = [field for field, option in TABLE.items() if (command in option.on if command else option.general)]
+    fields = [
+        field
+        for field, option in TABLE.items()
+        if (command in option.on if command else option.general) and (not action or action in option.actions)
+    ]
     return sorted(fields, key=lambda field: TABLE[field].general)

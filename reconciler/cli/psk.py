@@ -1,6 +1,7 @@
 """`reconciler psk`: set, rotate and look after pre-shared keys."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
 
 from reconciler.api.call import Answered, CallOutcome, Denied, Step
 from reconciler.cli.approval import require_approval
@@ -20,45 +21,77 @@ from reconciler.model.verdict import APPLIED, Verdict, may_have_written
 from reconciler.report.make import key_report, unread
 from reconciler.report.outcome import Outcome
 from reconciler.report.values import AccountReport, Report
-from reconciler.secrets.rotate import rotate, set_keys
+from reconciler.secrets.rotate import all_or_nothing, rotate, set_keys, unfit
 
-_WRONG_FILES = frozenset({"no-key", "external-key", "generated-key", "not-generated"})
-"""Codes of keys that the files don't let this command treat."""
+_NONE_FITS = {
+    "set": "none of these keys comes from a variable, a file or a command, so psk set has none to send",
+    "rotate": "none of these keys is generated, so psk rotate can't make one",
+}
 
 
 def run(ctx: Context) -> Report:
     """Carry out `psk status`, `psk set` or `psk rotate`.
 
     Raises:
-        UsageError: A name is of no tunnel, or the names are of several accounts.
+        UsageError: A word matches no tunnel, none of the keys can be treated, or they are of several accounts.
     """
-    every = load_files(ctx)
-    names = list(dict.fromkeys(map(tunnel_name, ctx.options.names)))
-    unknown = [n for n in names if not any(n in d.tunnels for d in every)]
+    action, every = ctx.options.action, load_files(ctx)
+    words = list(dict.fromkeys(map(tunnel_name, ctx.options.names)))
+    unknown = [word for word in words if not any(_matching(desired, word) for desired in every)]
     if unknown:
         near = did_you_mean(unknown[0], tuple(name for d in every for name in d.tunnels))
         raise UsageError(f"no file declares a tunnel named {', '.join(unknown)}. {near}".rstrip(" ."))
-    if ctx.options.action == "status":
-        return _status(ctx, every, frozenset(names))
-    concerned = [d for d in every if any(name in d.tunnels for name in names)]
-    if len(concerned) != 1:
-        accounts = ", ".join(d.account.name for d in concerned)
-        raise UsageError(f"the names belong to several accounts ({accounts}); choose one with --account NAME")
-    desired = concerned[0]
-    targets = [desired.tunnels[name] for name in names]
-    with Clients(ctx, [desired.account]) as clients, lock_accounts(ctx, [desired.account]):
-        ring = clients.ring(desired.account)
-        problems = fill_ring(ctx, ring, targets) if ctx.options.action == "set" else ()
-        sinks, wrong = sinks_of(ctx, desired.account, targets)
-        report_problems(ctx, (*problems, *wrong))
-        if desired.account.paused is not None:
-            raise halt("blocked", "paused", f"account {desired.account.name} is paused", f"{desired.account.paused}.")
+    meant = [(d, list({t.name: t for word in words or ["*"] for t in _matching(d, word)}.values())) for d in every]
+    if action == "status":
+        chosen = [(desired, targets) for desired, targets in meant if targets or not words]
+        with Clients(ctx, [desired.account for desired, _ in chosen]) as clients:
+            return ctx.report(side_by_side(ctx, chosen, lambda one: _status(ctx, clients, *one)))
+    # Whoever names a tunnel in full is told why its key can't be treated; a pattern means those that can be.
+    fits = [(d, [t for t in targets if t.name in words or not unfit(action, t)]) for d, targets in meant]
+    fits = [(desired, targets) for desired, targets in fits if targets]
+    if not fits:
+        raise UsageError(_NONE_FITS[action])
+    if len(fits) > 1:
+        accounts = ", ".join(desired.account.name for desired, _ in fits)
+        raise UsageError(f"the keys belong to several accounts ({accounts}); choose one with --account NAME")
+    return _change(ctx, *fits[0])
+
+
+def _matching(desired: Desired, word: str) -> list[Declared]:
+    """The tunnel of this name, or those whose names match."""
+    if word in desired.tunnels:
+        return [desired.tunnels[word]]
+    return [t for name, t in desired.tunnels.items() if fnmatchcase(name, word)]
+
+
+def _change(ctx: Context, desired: Desired, targets: list[Declared]) -> Report:
+    """Set or rotate the keys of an account's tunnels."""
+    action, account = ctx.options.action, desired.account
+    wrong = {t.name: unfit(action, t) for t in targets}
+    if any(wrong.values()):
+        return ctx.report([_account(desired, targets, "invalid", all_or_nothing(wrong))])
+    with Clients(ctx, [account]) as clients, lock_accounts(ctx, [account]):
+        if ctx.options.overdue:
+            found = _status(ctx, clients, desired, targets)
+            due = {key.name for key in found.keys if key.overdue}
+            if not due:  # or there is no list
+                return ctx.report([found])
+            targets = [t for t in targets if t.name in due]
+        ring = clients.ring(account)
+        problems = fill_ring(ctx, ring, targets) if action == "set" else ()
+        sinks, wrong_sinks = sinks_of(ctx, account, targets)
+        report_problems(ctx, (*problems, *wrong_sinks))
+        if account.paused is not None:
+            raise halt("blocked", "paused", f"account {account.name} is paused", f"{account.paused}.")
         if not ctx.options.auto_approve:
-            shown = ctx.report([_account(desired, targets, "blocked", {})])
-            named = ", ".join(t.name for t in targets)
-            what = f"{ctx.options.action} the key of {named}; the customer's device needs it too"
-            require_approval(ctx, clients, shown, what)
-        send = clients.carry(desired.account)
+            found = _status(ctx, clients, desired, targets)
+            if found.error:
+                return ctx.report([found])
+            what = f"{action} the key of {targets[0].name}; the customer's device needs it too"
+            if len(targets) > 1:
+                what = f"{action} the keys of these {len(targets):,} tunnels; the customers' devices need them too"
+            require_approval(ctx, clients, ctx.report([found]), what)
+        send = clients.carry(account)
         seen: list[CallOutcome] = []
 
         def noting(step: Step) -> tuple[CallOutcome, ...]:
@@ -66,9 +99,8 @@ def run(ctx: Context) -> Report:
             seen.extend(outcomes)
             return outcomes
 
-        carry = key_carrier(ctx, ring, sinks, noting)
-        protocol = set_keys(targets) if ctx.options.action == "set" else rotate(targets)
-        verdicts: dict[str, Verdict] = drive(protocol, carry)
+        protocol = set_keys(targets) if action == "set" else rotate(targets)
+        verdicts: dict[str, Verdict] = drive(protocol, key_carrier(ctx, ring, sinks, noting))
     # Where a sink fails after Cloudflare took the key, the verdict is `failed`; only the answer tells of the write.
     taken = any(isinstance(o, Answered) and (o.applied or o.psk) for o in seen)
     written = taken or may_have_written(verdicts.values())
@@ -86,7 +118,7 @@ def _outcome(ctx: Context, verdicts: Collection[Verdict], seen: Sequence[CallOut
         return "auth"
     if ctx.stop.is_set() or "interrupted" in codes:
         return "interrupted"
-    return "invalid" if codes & _WRONG_FILES else "error"
+    return "error"
 
 
 def _account(
@@ -100,23 +132,17 @@ def _account(
     )
 
 
-def _status(ctx: Context, every: Sequence[Desired], names: frozenset[str]) -> Report:
-    """The named tunnels of all selected accounts, or every tunnel when none is named."""
-    every = [d for d in every if not names or not names.isdisjoint(d.tunnels)]
-
-    def one(desired: Desired) -> AccountReport:
-        found = live_tunnels(clients, desired.account)
-        if not isinstance(found, Live):
-            return unread(desired.account, found)
-        return AccountReport(
-            account=desired.account.name,
-            account_id=desired.account.account_id,
-            outcome="ok",
-            keys=tuple(key for key in statuses(ctx, desired, found) if not names or key.name in names),
-            total=len(found.tunnels),
-            managed=len(desired.tunnels),
-        )
-
-    with Clients(ctx, [d.account for d in every]) as clients:
-        accounts = side_by_side(ctx, every, one)
-    return ctx.report(accounts)
+def _status(ctx: Context, clients: Clients, desired: Desired, targets: Iterable[Declared]) -> AccountReport:
+    """What is known of the keys of these tunnels."""
+    found = live_tunnels(clients, desired.account)
+    if not isinstance(found, Live):
+        return unread(desired.account, found)
+    names = {target.name for target in targets}
+    return AccountReport(
+        account=desired.account.name,
+        account_id=desired.account.account_id,
+        outcome="ok",
+        keys=tuple(key for key in statuses(ctx, desired, found) if key.name in names),
+        total=len(found.tunnels),
+        managed=len(desired.tunnels),
+    )

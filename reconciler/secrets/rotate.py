@@ -32,34 +32,30 @@ def set_keys(targets: Sequence[Declared]) -> KeySteps:
     The key ring must hold the keys by tunnel name. If anything is wrong before the bulk call, no key is sent.
 
     Args:
-        targets: Declared tunnels, each once.
+        targets: Declared tunnels, each once, all of them fit for it.
     """
-    wrong = {t.name: _cannot_set(t) for t in targets}
-    live: dict[str, LiveTunnel] = {}
-    if not any(wrong.values()):
-        live = yield from _listed(targets, wrong)
-    if any(wrong.values()):
-        return _all_or_nothing(wrong)
+    wrong: dict[str, Problem | None] = {}
+    live = yield from _listed(targets, wrong)
+    if wrong:
+        return all_or_nothing({t.name: wrong.get(t.name) for t in targets})
     return (yield from set_psks({live[t.name].id: t.name for t in targets}))
 
 
 def rotate(targets: Sequence[Declared]) -> KeySteps:
     """Give tunnels new keys: probe the sinks → list → make, store and read back → set → promote.
 
-    If a reference, a sink's probe or the list is wrong, nothing is written at all. A tunnel whose sink holds
+    If a sink's probe or the list is wrong, nothing is written at all. A tunnel whose sink holds
     a pending key gets that key: an earlier run was interrupted, and Cloudflare may have it.
 
     Args:
-        targets: Declared tunnels, each once, also new ones whose key Cloudflare shall make.
+        targets: Declared tunnels, each once, all of them fit for it.
     """
-    wrong = {t.name: _cannot_rotate(t) for t in targets}
-    if not any(wrong.values()):
-        wrong = yield from probe(t.name for t in targets)
+    wrong = yield from probe(t.name for t in targets)
     live: dict[str, LiveTunnel] = {}
     if not any(wrong.values()):
         live = yield from _listed(targets, wrong)
     if any(wrong.values()):
-        return _all_or_nothing(wrong)
+        return all_or_nothing(wrong)
     verdicts: dict[str, Verdict] = {}
     send: dict[str, str] = {}
     generate: list[LiveTunnel] = []
@@ -123,7 +119,7 @@ def prepare(names: Iterable[str], later: Iterable[str] = ()) -> KeySteps:
     ordered = sorted(names)
     wrong = yield from probe([*ordered, *sorted(later)])
     if any(wrong.values()):
-        return _all_or_nothing(wrong)
+        return all_or_nothing(wrong)
     verdicts = {}
     for name in ordered:
         held = yield from hold(name, make=True)
@@ -131,35 +127,28 @@ def prepare(names: Iterable[str], later: Iterable[str] = ()) -> KeySteps:
     return verdicts
 
 
-def _cannot_set(target: Declared) -> Problem | None:
+def unfit(action: str, target: Declared) -> Problem | None:
+    """Why a key can't be set, or rotated: what the files say of it does not go with that."""
     match target.psk:
         case None:
             return Problem("no-key", "The files name no key for it", "Add a `psk` reference to the tunnel.")
         case External():
             return Problem("external-key", "The files say that somebody else sets its key", _GENERATE)
-        case Generated():
+        case Generated() if action == "set":
             return Problem("generated-key", "Its key is generated, so there is none to send", _FINISH_OR_NEW)
-        case EnvRef() | FileRef() | CommandRef():
-            return None
-
-
-def _cannot_rotate(target: Declared) -> Problem | None:
-    match target.psk:
-        case Generated():
-            return None
-        case EnvRef() | FileRef() | CommandRef():
+        case EnvRef() | FileRef() | CommandRef() if action == "rotate":
             message = "Its key comes from elsewhere, so it can't be made here"
             remedy = f"{_GENERATE} Else change it where it comes from, then: {psk_command('set', target.name)}"
             return Problem("not-generated", message, remedy)
         case _:
-            return _cannot_set(target)
+            return None
 
 
 _GENERATE = "To have keys made here, declare `psk: {generate: true, deliver_to: …}`."
 _FINISH_OR_NEW = "Use `psk rotate`, which makes a new one or finishes an interrupted rotation."
 
 
-def _all_or_nothing(wrong: Mapping[str, Problem | None]) -> dict[str, Verdict]:
+def all_or_nothing(wrong: Mapping[str, Problem | None]) -> dict[str, Verdict]:
     """What is said of all tunnels when something is wrong with one: half a rotation helps nobody."""
     first = next(name for name, why in wrong.items() if why)
     other = Problem("nothing-done", f"No key was changed, because {first} has a problem")

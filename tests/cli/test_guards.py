@@ -82,7 +82,8 @@ def test_a_paused_account_can_be_looked_at(world: World) -> None:
     assert ran.code == 5
     assert "change freeze" in ran.out
     assert world.names() == {}
-    assert world.run("psk", "set", "t001", "--auto-approve").code == 5
+    world.declare(tunnel(1, psk={"env": "KEY"}))
+    assert world.run("psk", "set", "t001", "--auto-approve", env={"KEY": "the key"}).code == 5
 
 
 def test_a_probable_rename_is_blocked_with_the_line_to_add(world: World) -> None:
