@@ -7,11 +7,11 @@
 In the canonical form a missing path is unset, and the API's defaults are filled in: equality of meaning is `==`.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from reconciler.model.forms import Value, WrongType
-from reconciler.model.tunnel import DEFAULTS, GROUPS, READ_ONLY, SETTINGS, WHOLE, Clear, Group, covers
+from reconciler.model.tunnel import DEFAULTS, READ_ONLY, SECTIONS, SETTINGS, TUNNEL, WHOLE, Clear, Section, covers
 
 Settings = Mapping[str, Value]
 """Dotted path to canonical value."""
@@ -36,60 +36,52 @@ def canonical(tunnel: Mapping[str, Any], wrong: list[Malformed] | None = None) -
     """The canonical settings of a tunnel in the API's nested form: JSON as listed, or what files say.
 
     Args:
-        tunnel: Not changed.
+        tunnel: Not changed. What is in no table is passed over.
         wrong: Collects what can't be read, which then counts as unset; None to raise the first.
 
     Raises:
         Malformed: A setting has an impossible JSON type, or an object lacks what it can't be without.
     """
-
-    def note(malformed: Malformed) -> None:
-        if wrong is None:
-            raise malformed
-        wrong.append(malformed)
-
-    out = dict(DEFAULTS)
-    unreadable: set[str] = set()
-    for group in GROUPS:
-        found = _object(tunnel, group, note)
-        if not found:
-            continue
-        given: dict[str, Value] = {}
-        for key, path, read in group.rows:
-            value = found.get(key)
-            if value is None:
-                continue
-            try:
-                value = read(value)
-            except WrongType as refused:
-                note(Malformed(path, refused.value))
-                unreadable.add(path)
-                continue
-            if value is not None:
-                given[path] = value
-        # Servers written in Go list an object that is unset with zeros in it. (AS 0 is reserved, RFC 7607, so no
-        # session can have it: a zero with nothing beside it says that there is no BGP.)
-        if group.whole and not any(given.values()):
-            continue
-        if lacking := [path for path in group.required if path not in given and path not in unreadable]:
-            note(Malformed(lacking[0], None))
-        out |= given
+    found: list[Malformed] = []
+    out = DEFAULTS | _read(tunnel, TUNNEL, found)
+    if wrong is None and found:
+        raise found[0]
+    if wrong is not None:
+        wrong += found
     return out
 
 
-def _object(tunnel: Mapping[str, Any], group: Group, note: Callable[[Malformed], None]) -> Mapping[str, Any] | None:
-    """The object that holds a group's settings; None when it is unset, and when it is no object, which is noted."""
-    found: Any = tunnel
-    for depth, key in enumerate(group.path, start=1):
-        found = found.get(key)
-        if found is None:
-            return None
-        if isinstance(found, str) and group.short and depth == len(group.path):
-            return {group.short: found}
-        if not isinstance(found, dict):
-            note(Malformed(".".join(group.path[:depth]), found))
-            return None
-    return found  # type: ignore[no-any-return]
+def _read(written: Mapping[str, Any], section: Section, wrong: list[Malformed]) -> dict[str, Value]:
+    """The settings of one object and of the objects in it; what can't be read goes to `wrong`."""
+    out: dict[str, Value] = {}
+    settings, sections = section.settings, section.sections
+    for key, value in written.items():
+        if value is None:
+            continue
+        if setting := settings.get(key):
+            try:
+                read = setting.read(value)
+            except WrongType as refused:
+                wrong.append(Malformed(setting.path, refused.value))
+                continue
+            if read is not None:
+                out[setting.path] = read
+        elif inner := sections.get(key):
+            if inner.short and isinstance(value, str):
+                value = {inner.short: value}
+            if isinstance(value, dict):
+                out |= _read(value, inner, wrong)
+            else:
+                wrong.append(Malformed(inner.path, value))
+    # Servers written in Go list an object that is unset with zeros in it. (AS 0 is reserved, RFC 7607, so no session
+    # can have it: a zero with nothing beside it says that there is no BGP.)
+    if section.whole and not any(out.values()):
+        return {}
+    if section.whole:
+        unreadable = {malformed.path for malformed in wrong}
+        lacking = (s.path for s in settings.values() if s.required and s.path not in out and s.path not in unreadable)
+        wrong += [Malformed(path, None) for path in lacking]
+    return out
 
 
 def readable(tunnel: Mapping[str, Any]) -> tuple[dict[str, Value], dict[str, str]]:
@@ -164,7 +156,7 @@ def _without_unset(value: Any, path: str = "") -> Any:
     return {key: inner for key, inner in kept.items() if inner not in ("", {}) or f"{path}{key}" not in _KNOWN}
 
 
-_KNOWN = {*SETTINGS, *(".".join(group.path) for group in GROUPS)}
+_KNOWN = {*SETTINGS, *(section.path for section in SECTIONS)}
 """Settings and objects of the table. An empty text in a field that is not in it may mean something, and goes back."""
 
 

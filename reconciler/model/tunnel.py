@@ -259,44 +259,44 @@ class Tunnel(Defaults):
     protect: Annotated[Flag | None, Field(description="Never delete this tunnel.")] = None
 
 
-class Group(NamedTuple):
-    """Settings that stand side by side in one object of the API.
+class Section(NamedTuple):
+    """Settings that stand side by side in one object of the API: the tunnel itself, `bgp`, `health_check.target`.
 
     Attributes:
-        path: Keys that lead to the object; empty for the tunnel itself.
+        path: Its dotted name; empty for the tunnel itself.
         whole: Whether a tunnel can be without it, so that it comes and goes as a whole.
         short: The key that a scalar in its place is the value of, if any.
         settings: By key in the object.
-        rows: Of each setting its key, its path and its reader, ready for the loop that reads every tunnel.
-        required: Paths of what no object of a `whole` group is without.
+        sections: The objects in it, by key.
     """
 
-    path: tuple[str, ...]
+    path: str
     whole: bool
     short: str
     settings: Mapping[str, Setting]
-    rows: tuple[tuple[str, str, Callable[[Any], Value | None]], ...]
-    required: tuple[str, ...]
+    sections: Mapping[str, "Section"]
+
+    def everywhere(self) -> Iterator["Section"]:
+        """This object and those below it."""
+        yield self
+        for section in self.sections.values():
+            yield from section.everywhere()
 
 
-def _groups(model: type[Written], path: tuple[str, ...] = (), *, whole: bool = False) -> Iterator[Group]:
-    """The group of a model's own settings, and those of the objects in it, from the annotations of its fields."""
+def _section(model: type[Written], path: str = "", *, whole: bool = False) -> Section:
+    """The section of a model, from the annotations of its fields."""
     settings: dict[str, Setting] = {}
-    inner: list[Group] = []
+    sections: dict[str, Section] = {}
     for key, field in model.model_fields.items():
         marks = marks_of(field)
+        own = f"{path}.{key}" if path else key
         known = next((mark for mark in marks if isinstance(mark, Setting)), None)
-        inside = model_of(field.annotation)
         if known is not None:
             form = next(mark for mark in marks if isinstance(mark, Form))
-            settings[key] = replace(known, path=".".join((*path, key)), read=form.read)
-        elif inside is not None:
-            inner += _groups(inside, (*path, key), whole=any(isinstance(mark, Whole) for mark in marks))
-    if settings:
-        required = tuple(s.path for s in settings.values() if s.required and whole)
-        rows = tuple((key, s.path, s.read) for key, s in settings.items())
-        yield Group(path, whole, model.short, settings, rows, required)
-    yield from inner
+            settings[key] = replace(known, path=own, read=form.read)
+        elif (inside := model_of(field.annotation)) is not None and inside is not Psk:
+            sections[key] = _section(inside, own, whole=any(isinstance(mark, Whole) for mark in marks))
+    return Section(path, whole, model.short, settings, sections)
 
 
 READ_ONLY = frozenset(
@@ -315,16 +315,22 @@ READ_ONLY = frozenset(
 )
 """What a live tunnel says that is a fact and no setting, or a secret: never compared and never sent back."""
 
-GROUPS = tuple(_groups(Tunnel))
-"""The table by objects: the tunnel itself, `health_check`, `health_check.target`, `bgp`, and so on."""
+TUNNEL = _section(Tunnel)
+"""The table as the API nests it."""
+
+SECTIONS = tuple(TUNNEL.everywhere())
 
 _FIRST = ("name", "cloudflare_endpoint", "customer_endpoint", "interface_address", "interface_address6")
-_FOUND = {setting.path: setting for group in GROUPS for setting in group.settings.values()}
+_FOUND = {setting.path: setting for section in SECTIONS for setting in section.settings.values()}
 SETTINGS = {path: _FOUND[path] for path in dict.fromkeys((*_FIRST, *_FOUND))}
 """The table: every setting by its path, in the order in which people write them."""
 
 DEFAULTS: Mapping[str, Value] = {
-    s.path: s.default for group in GROUPS if not group.whole for s in group.settings.values() if s.default is not None
+    s.path: s.default
+    for section in SECTIONS
+    if not section.whole
+    for s in section.settings.values()
+    if s.default is not None
 }
 """What the API takes for settings that are unset, but for those of an object that a tunnel may be without."""
 
@@ -337,9 +343,7 @@ REQUIRED_OF_ALL = tuple(path for path in REQUIRED if "." not in path)
 KEPT = tuple(path for path, setting in SETTINGS.items() if setting.kept)
 """Settings that stay as they are live when the files leave them out."""
 
-WHOLE = {
-    ".".join(group.path): tuple(setting.path for setting in group.settings.values()) for group in GROUPS if group.whole
-}
+WHOLE = {s.path: tuple(setting.path for setting in s.settings.values()) for s in SECTIONS if s.whole}
 """Objects that come and go as a whole, with the paths in them."""
 
 PATHS = frozenset(path.rsplit(".", cut)[0] for path in SETTINGS for cut in range(path.count(".") + 1))
