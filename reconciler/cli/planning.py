@@ -5,7 +5,6 @@ What only a call to Cloudflare needs is imported where it is called: a plan agai
 
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -89,8 +88,8 @@ def attributed(plan: Plan, baseline: Mapping[str, Desired] | None) -> Plan:
     from reconciler.plan.baseline import attribute
 
     account = plan.desired.account
-    nothing = Desired(replace(account, prune=False), {})
-    return replace(plan, changes=attribute(plan.changes, baseline.get(account.account_id, nothing)))
+    nothing = Desired(account._replace(prune=False), {})
+    return plan._replace(changes=attribute(plan.changes, baseline.get(account.account_id, nothing)))
 
 
 def plan_all(ctx: Context, clients: "Clients", every: Iterable[Desired]) -> tuple[Planned | Stopped, ...]:

@@ -55,7 +55,7 @@ def warnings(groups: Iterable[EntryGroup], today: date) -> Iterator[Diagnostic]:
 
 def _origin(group: EntryGroup, entry: Entry, *path: str) -> Location:
     """Where a value stands: in the tunnel, or in the defaults that give it."""
-    places = [(entry.document, ("tunnels", entry.index)), (entry.document, ("defaults",))]
+    places = [(entry.document, ("tunnels", entry.item)), (entry.document, ("defaults",))]
     if group.document:
         places.append((group.document, ("defaults",)))
     for document, start in places:

@@ -11,7 +11,6 @@ problem that only comes from a cut is not reported. What was cut is called `gone
 import posixpath
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -73,13 +72,12 @@ class Loaded(NamedTuple):
     accounts: tuple[Account, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Read(Generic[File]):
+class _Read(NamedTuple, Generic[File]):
     """One file: what it holds without what is wrong in it, and the keys that are gone for that, by place."""
 
     parsed: Parsed
     value: File
-    gone: Mapping[int | str, set[str]] = field(default_factory=dict)
+    gone: Mapping[int | str, set[str]] = {}
 
 
 def load(tree: Tree, today: date) -> Loaded:

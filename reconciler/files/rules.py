@@ -5,7 +5,6 @@ circle. Cloudflare would refuse some of these in the middle of an apply, and tak
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from socket import AF_INET, AF_INET6, inet_pton
 from typing import NamedTuple
@@ -19,27 +18,26 @@ _RESTS = {"127": 1, "31": 1, "30": 3}
 """Host bits of an interface address by its length."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A declared tunnel and what is known of its text.
 
     Attributes:
         declared: The tunnel.
         document: The file that declares it.
-        index: Its index in the file's list.
+        item: Its index in the file's list.
         wrong: Its top-level keys that are missing from `declared` because they are wrong.
         asn: The AS number as it is written. A zero alone is no BGP, and then the settings hold none.
     """
 
     declared: Declared
     document: Document
-    index: int
+    item: int
     wrong: frozenset[str] = frozenset()
     asn: int | None = None
 
     def at(self, *path: str) -> Location:
         """The place of a field, or of the tunnel when the field is inherited."""
-        return self.document.location(("tunnels", self.index, *path))
+        return self.document.location(("tunnels", self.item, *path))
 
 
 class EntryGroup(NamedTuple):

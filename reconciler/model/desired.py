@@ -82,8 +82,7 @@ class Limits(NamedTuple):
     max_change_percent: int = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(NamedTuple):
     """One `account.yaml`."""
 
     name: str
@@ -91,11 +90,11 @@ class Account:
     prune: bool
     location: Location
     token_env: str = TOKEN_ENV
-    removed: Mapping[str, Location] = field(default_factory=dict)
-    protect: Mapping[str, Location] = field(default_factory=dict)
+    removed: Mapping[str, Location] = {}
+    protect: Mapping[str, Location] = {}
     paused: str | None = None
     ignore: tuple[IgnoreRule, ...] = ()
-    limits: Limits = field(default_factory=Limits)
+    limits: Limits = Limits()
     parking: str = PARKING
 
 
@@ -128,8 +127,7 @@ class Declared:
         return self.locate(path) if self.locate else self.location
 
 
-@dataclass(frozen=True, slots=True)
-class Desired:
+class Desired(NamedTuple):
     """One account's declared tunnels by name, in sorted order."""
 
     account: Account

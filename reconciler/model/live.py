@@ -8,7 +8,6 @@ without a trusted list writes nothing. A field of a wrong type concerns its tunn
 
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, Literal, NamedTuple
 
@@ -39,8 +38,7 @@ class ListIsNull(ListUntrusted):
         super().__init__("the answer holds null where the list of tunnels belongs")
 
 
-@dataclass(frozen=True, slots=True)
-class LiveTunnel:
+class LiveTunnel(NamedTuple):
     """One live tunnel.
 
     Attributes:
@@ -56,7 +54,7 @@ class LiveTunnel:
     name: str
     settings: Settings
     raw: Mapping[str, Any]
-    wrong_types: Mapping[str, str] = field(default_factory=dict)
+    wrong_types: Mapping[str, str] = {}
 
     @property
     def unreadable(self) -> str:
@@ -74,7 +72,7 @@ class LiveTunnel:
         if not unread <= below(paths):
             return self
         kept = {path: value for path, value in self.settings.items() if path not in unread}
-        return replace(self, settings=kept | {p: v for p, v in instead.items() if p in unread}, wrong_types={})
+        return self._replace(settings=kept | {p: v for p, v in instead.items() if p in unread}, wrong_types={})
 
     @property
     def modified_on(self) -> str | None:

@@ -67,10 +67,9 @@ def _read(written: Mapping[str, Any], section: Section, wrong: list[Malformed]) 
             if read is not None:
                 out[setting.path] = read
         elif inner := sections.get(key):
-            if inner.short and isinstance(value, str):
-                value = {inner.short: value}
-            if isinstance(value, dict):
-                out |= _read(value, inner, wrong)
+            below = {inner.short: value} if inner.short and isinstance(value, str) else value
+            if isinstance(below, dict):
+                out |= _read(below, inner, wrong)
             else:
                 wrong.append(Malformed(inner.path, value))
     # Servers written in Go list an object that is unset with zeros in it. (AS 0 is reserved, RFC 7607, so no session

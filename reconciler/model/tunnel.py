@@ -7,7 +7,6 @@ a report says of a change all follow from these lines. To add a setting that the
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Annotated, Any, NamedTuple
 
@@ -48,8 +47,7 @@ class Form(NamedTuple):
     read: Callable[[Any], Value | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(NamedTuple):
     """What the program knows of a setting besides its type.
 
     Attributes:
@@ -293,7 +291,7 @@ def _section(model: type[Written], path: str = "", *, whole: bool = False) -> Se
         known = next((mark for mark in marks if isinstance(mark, Setting)), None)
         if known is not None:
             form = next(mark for mark in marks if isinstance(mark, Form))
-            settings[key] = replace(known, path=own, read=form.read)
+            settings[key] = known._replace(path=own, read=form.read)
         elif (inside := model_of(field.annotation)) is not None and inside is not Psk:
             sections[key] = _section(inside, own, whole=any(isinstance(mark, Whole) for mark in marks))
     return Section(path, whole, model.short, settings, sections)
@@ -325,7 +323,7 @@ _FOUND = {setting.path: setting for section in SECTIONS for setting in section.s
 SETTINGS = {path: _FOUND[path] for path in dict.fromkeys((*_FIRST, *_FOUND))}
 """The table: every setting by its path, in the order in which people write them."""
 
-DEFAULTS: Mapping[str, Value] = {
+DEFAULTS: dict[str, Value] = {
     s.path: s.default
     for section in SECTIONS
     if not section.whole

@@ -5,7 +5,6 @@ of a pull request, say). What live and files differ in already at the baseline i
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
 from reconciler.model.desired import Declared, Desired
 from reconciler.model.settings import Settings
@@ -43,7 +42,7 @@ def attribute(changes: Iterable[Change], baseline: Desired | None) -> tuple[Chan
     """
     if baseline is None:
         return tuple(changes)
-    return tuple(replace(c, cause=_cause(c, baseline)) for c in changes)
+    return tuple(c._replace(cause=_cause(c, baseline)) for c in changes)
 
 
 def _cause(change: Change, baseline: Desired) -> Cause:

@@ -6,10 +6,9 @@ show that what is done is what was approved, though files and tunnels were read 
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from hashlib import sha256
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from reconciler.model.desired import CommandRef, Desired, EnvRef, FileRef, Generated, PskRef
 from reconciler.model.live import Live
@@ -25,8 +24,7 @@ from reconciler.plan.order import Phases, order, pack
 from reconciler.plan.scope import LeftAlone, Pair, PlanOptions, Scope, matches, scope
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """One account's plan, a plain value: same inputs, same plan, whatever the order of files and lists.
 
     Attributes:
@@ -58,9 +56,9 @@ class Plan:
     held_back: tuple[Change, ...]
     notes: tuple[str, ...]
     unchanged: int
-    detours: Mapping[str, Detour | None] = field(default_factory=dict)
+    detours: Mapping[str, Detour | None] = {}
     unreadable: tuple[LeftAlone, ...] = ()
-    doubts: Mapping[str, Problem] = field(default_factory=dict)
+    doubts: Mapping[str, Problem] = {}
 
     @property
     def keyless(self) -> tuple[str, ...]:

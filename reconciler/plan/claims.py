@@ -9,7 +9,6 @@ is not documented; two tunnels with one would share routes and health checks, so
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import NamedTuple
@@ -84,8 +83,7 @@ def _block(network: Network, length: int) -> _Block:
     return network.version, length, int(network.network_address) >> (network.max_prefixlen - length)
 
 
-@dataclass(frozen=True, slots=True)
-class Holders:
+class Holders(NamedTuple):
     """Who holds what. A look-up costs one dictionary access per prefix length in use.
 
     To compare each network with each would take minutes for thousands of tunnels. But two networks overlap only if one
@@ -98,10 +96,10 @@ class Holders:
         lengths: IP version and prefix length of all networks that are held or will be asked for.
     """
 
-    exact: dict[Claim, list[str]] = field(default_factory=dict)
-    within: dict[_Block, list[str]] = field(default_factory=dict)
-    own: dict[_Block, list[str]] = field(default_factory=dict)
-    lengths: frozenset[tuple[int, int]] = frozenset()
+    exact: dict[Claim, list[str]]
+    within: dict[_Block, list[str]]
+    own: dict[_Block, list[str]]
+    lengths: frozenset[tuple[int, int]]
 
     def of(self, claim: Claim) -> list[str]:
         """The holders of a claim: of a network, all whose networks overlap it."""
@@ -128,7 +126,7 @@ def holders(
     owned = [(holder, claim) for holder, settings in held for claim in claims(settings, kinds)]
     networks = [v for _, (_, v) in owned if not isinstance(v, str)]
     networks += [v for _, v in wanted if not isinstance(v, str)]
-    index = Holders(lengths=frozenset((n.version, n.prefixlen) for n in networks))
+    index = Holders({}, {}, {}, frozenset((n.version, n.prefixlen) for n in networks))
     for holder, claim in owned:
         value = claim[1]
         if isinstance(value, str):
@@ -165,8 +163,7 @@ class Conflict(NamedTuple):
     holder: str
 
 
-@dataclass(frozen=True, slots=True)
-class Conflicts:
+class Conflicts(NamedTuple):
     """All conflicts of one plan.
 
     Attributes:
@@ -174,7 +171,7 @@ class Conflicts:
         held: Those over a claim that is never freed.
     """
 
-    waits: Mapping[str, Mapping[str, frozenset[ClaimKind]]] = field(default_factory=dict)
+    waits: Mapping[str, Mapping[str, frozenset[ClaimKind]]] = {}
     held: tuple[Conflict, ...] = ()
 
 

@@ -7,7 +7,7 @@ pairs that are not equal are explained, setting by setting.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field, StrictBool
 
@@ -51,8 +51,7 @@ class FieldChange:
     sensitive: Annotated[StrictBool, Field(description="True when neither value may be shown")] = False
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One thing that apply would do to one tunnel.
 
     Attributes:

@@ -6,16 +6,14 @@ update `lon`. Where `par` and `lon` exchange theirs, no order helps: they are a 
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from reconciler.plan.claims import Conflicts
 from reconciler.plan.diff import Action, Change
 
 
-@dataclass(frozen=True, slots=True)
-class Phases:
+class Phases(NamedTuple):
     """The order of a plan: each phase begins when the one before has ended.
 
     Attributes:
@@ -31,7 +29,7 @@ class Phases:
     updates: tuple[tuple[Change, ...], ...] = ()
     creates: tuple[Change, ...] = ()
     deletes: tuple[Change, ...] = ()
-    needs: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    needs: Mapping[str, frozenset[str]] = {}
 
 
 K = TypeVar("K", str, int)

@@ -209,12 +209,12 @@ def _ordered(change: Callable[[Any], Any]) -> list[Patch]:
 
 @bug
 def what_a_change_needs_is_not_waited_for() -> list[Patch]:
-    return _ordered(lambda steps: replace(steps, needs={}))
+    return _ordered(lambda steps: steps._replace(needs={}))
 
 
 @bug
 def cycles_are_split() -> list[Patch]:
-    return _ordered(lambda steps: replace(steps, updates=tuple((c,) for g in steps.updates for c in g)))
+    return _ordered(lambda steps: steps._replace(updates=tuple((c,) for g in steps.updates for c in g)))
 
 
 @bug
@@ -222,7 +222,7 @@ def creates_are_tried_before_updates_free_anything() -> list[Patch]:
     real = stories.engine.apply
 
     def early(plan: Any, keyed: Any) -> Any:
-        return real(replace(plan, phases=replace(plan.phases, freeing=(), deletes=plan.phases.freeing)), keyed)
+        return real(plan._replace(phases=plan.phases._replace(freeing=(), deletes=plan.phases.freeing)), keyed)
 
     return [(stories.engine, "apply", early)]
 
@@ -265,7 +265,7 @@ def _limits(**more: int) -> list[Patch]:
     def lenient(draft: Any) -> Any:
         limits = draft.desired.account.limits
         raised = limits._replace(**{name: getattr(limits, name) + by for name, by in more.items()})
-        account = replace(draft.desired.account, limits=raised)
+        account = draft.desired.account._replace(limits=raised)
         return real(draft._replace(desired=replace(draft.desired, account=account)))
 
     return [(guard, "too_many_deletes", lenient)]
@@ -301,7 +301,7 @@ def prune_false_is_forgotten() -> list[Patch]:
     real = build.scope
 
     def pruning(desired: Any, *rest: Any) -> Any:
-        return real(replace(desired, account=replace(desired.account, prune=True)), *rest)
+        return real(desired._replace(account=desired.account._replace(prune=True)), *rest)
 
     return [(build, "scope", pruning)]
 

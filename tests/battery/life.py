@@ -210,7 +210,7 @@ def _expected(before: World, tunnels: Mapping[str, Declared], ids: dict[str, str
     surplus = {name for name, i in ids.items() if i not in claimed.values()}
     alien = {name for name in surplus if name.startswith("appliance-") or not account.prune}
     doomed = surplus - alien
-    named = replace(account, removed=dict.fromkeys(sorted(doomed), build.PLACE))
+    named = account._replace(removed=dict.fromkeys(sorted(doomed), build.PLACE))
     made = tunnels.keys() - claimed.keys()
     return replace(
         before,

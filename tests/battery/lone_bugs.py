@@ -98,7 +98,7 @@ def what_is_as_declared_is_written_again() -> list[Patch]:
             return plan
         one = same[0]
         change = Change(Action.UPDATE, one.name, (), Impact.NONE, one.settings, one, known[one.name])
-        return replace(plan, changes=(change,), phases=replace(plan.phases, updates=((change,),)))
+        return plan._replace(changes=(change,), phases=plan.phases._replace(updates=((change,),)))
 
     return [(stories.core, "build_plan", touching)]
 

@@ -28,7 +28,7 @@ def other_wish(desired: Desired, rng: random.Random) -> Desired:
         edit = rng.choice([{}, *EDITS, REFUSED])
         return replace(declared, settings={**declared.settings, **edit})
 
-    return replace(desired, tunnels={name: other(t) for name, t in desired.tunnels.items()})
+    return desired._replace(tunnels={name: other(t) for name, t in desired.tunnels.items()})
 
 
 def _state(story: Story) -> dict[str, Any]:

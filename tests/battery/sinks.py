@@ -109,7 +109,7 @@ def generated_world(seed: int) -> World:
     found = next(w for i in count() if (w := world(seed + i * _STRIDE)).made and not w.blocked)
     rng = random.Random(seed)
     tunnels = {name: _generating(t, rng) if name in found.made else t for name, t in found.desired.tunnels.items()}
-    return replace(found, desired=replace(found.desired, tunnels=tunnels), keyed=frozenset(), memo={})
+    return replace(found, desired=found.desired._replace(tunnels=tunnels), keyed=frozenset(), memo={})
 
 
 def _generating(declared: Declared, rng: random.Random) -> Declared:

@@ -75,5 +75,5 @@ def rival(world: World, rng: random.Random) -> Desired:
         name: replace(d, settings=canonical(start[name])) if name in start and start[name]["id"] in world.kept else d
         for name, d in world.desired.tunnels.items()
     }
-    before = replace(world.desired, tunnels=older)
+    before = world.desired._replace(tunnels=older)
     return before if kind == 1 else other_wish(before, rng)

@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import pytest
 
 from reconciler.files.patch import Accepted
@@ -50,7 +48,7 @@ def test_the_command_that_reverts_names_a_single_tunnel_and_no_other(names, expe
 
 def test_what_only_git_changed_is_listed_and_is_no_drift():
     found = plan(desired(tunnel("a", description="x")), live("a"))
-    report = drifted(replace(found, changes=tuple(replace(c, cause="git") for c in found.changes)))
+    report = drifted(found._replace(changes=tuple(c._replace(cause="git") for c in found.changes)))
     assert (report.outcome, report.drifted, len(report.changes), report.ways_out) == ("ok", 0, 1, None)
 
 
@@ -62,7 +60,7 @@ def test_what_only_git_changed_is_listed_and_is_no_drift():
     ],
 )
 def test_a_key_in_doubt_is_drift_and_stands_in_the_title(declared, outcome, expected):
-    found = replace(plan(desired(declared), live("a")), doubts={"a": Problem("key-not-in-sink", "pending")})
+    found = plan(desired(declared), live("a"))._replace(doubts={"a": Problem("key-not-in-sink", "pending")})
     report = drifted(found)
     title = headline(report_of("drift", [report]))
     assert report.outcome == outcome
