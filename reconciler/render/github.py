@@ -55,7 +55,9 @@ def _notes(report: Report) -> Iterator[_Note]:
         yield _Note(found.severity.value, found.code, text[:_LONGEST], found.location)
     for account in report.accounts:
         if account.error:
-            yield _problem("error", account.error.code, f"{account.account}: {account.error.message}.", account.error)
+            yield _annotation(
+                "error", account.error.code, f"{account.account}: {account.error.message}.", account.error
+            )
         for guard in account.guards:
             text = f"{account.account} is blocked: {guard.message}. To go on: {guard.remedy}"
             yield _Note("error", guard.code, text[:_LONGEST])
@@ -64,11 +66,11 @@ def _notes(report: Report) -> Iterator[_Note]:
             if key.error:
                 rank = "error" if report.command == "apply" else "warning"
                 text = f"{key.name}: {key.error.message} ({key.error.code})."
-                yield _problem(rank, key.error.code, text, key.error, sources.get(key.name))
+                yield _annotation(rank, key.error.code, text, key.error, sources.get(key.name))
         yield from _changes(account, report.command)
 
 
-def _problem(rank: str, title: str, text: str, error: Problem, source: Source | None = None) -> _Note:
+def _annotation(rank: str, title: str, text: str, error: Problem, source: Source | None = None) -> _Note:
     """What went wrong, what to do about it, then what else was said: an annotation may be cut."""
     parts = [f"{said[0].upper()}{said[1:]} {url or ''}".rstrip() for said, url in words.more(error)]
     if parts:
@@ -83,7 +85,7 @@ def _changes(account: AccountReport, command: str) -> Iterator[_Note]:
     for change in words.gravest_first(account.changes, command):
         if _failed(change) and change.error:
             text = f"{words.label(change)}: {change.error.message} ({change.error.code})."
-            yield _problem("error", change.outcome or "refused", text, change.error, change.source)
+            yield _annotation("error", change.outcome or "refused", text, change.error, change.source)
         elif change.action != "delete":
             paths = ", ".join(field.path for field in change.fields)
             fields = paths if change.action == "update" else words.count(len(change.fields), "field")
