@@ -22,7 +22,7 @@ def blocks(language):
 
 
 def every_option():
-    return sorted(flag for name in options.TABLE for flag in options.flags_of(name))
+    return sorted(flag for option in options.TABLE.values() for flag in option.flags)
 
 
 @pytest.mark.parametrize("option", every_option())

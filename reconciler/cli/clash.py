@@ -8,7 +8,7 @@ import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from reconciler.cli.options import Options, UsageError, flags_of
+from reconciler.cli.options import TABLE, Options, UsageError
 from reconciler.files.tree import ACCOUNT_FILES, Tree, would_be_read
 from reconciler.model.desired import CommandRef, Desired, FileRef, Generated, PskRef
 
@@ -74,8 +74,7 @@ def refuse_files(options: Options, tree: Tree, desired: Iterable[Desired]) -> No
 def _named(options: Options, *names: str) -> Iterator[tuple[str, str]]:
     for name in names:
         if path := getattr(options, name, None):
-            (flag,) = flags_of(name) or ("the report",)
-            yield f"{flag} {path}", path
+            yield f"{' '.join(TABLE[name].flags) or 'the report'} {path}", path
 
 
 def _identity(path: str) -> object:

@@ -19,17 +19,6 @@ if TYPE_CHECKING:
     from reconciler.cli.output import Output
     from reconciler.report.values import Report
 
-_RUNS = {
-    "accounts": ("small", "accounts"),
-    "validate": ("small", "validate"),
-    "schema": ("small", "schema"),
-    "render": ("small", "render"),
-    "show": ("small", "show_plan"),
-    "import": ("import_", "run"),
-}
-"""Module and function of a command; else they are its name, and `run`."""
-
-_CALLING = ("plan", "apply", "drift", "import", "psk")
 _ERROR, _INTERRUPTED, _USAGE, _INTERNAL = 1, 8, 64, 70
 
 
@@ -90,19 +79,19 @@ def _output() -> "Output":
 def _run(options: "Options", output: "Output") -> int:
     from reconciler.cli.context import Context, Halt
     from reconciler.cli.named import probe
-    from reconciler.cli.options import UsageError
+    from reconciler.cli.options import COMMANDS, UsageError
     from reconciler.cli.show import write_report
     from reconciler.report.make import with_diagnostics
     from reconciler.report.outcome import worst
 
-    name = options.command
     ctx = Context(options, os.environ, sys.stdin, output)
     with _stop_on_signals(ctx):
         try:
             probe(options)
-            module, function = _RUNS.get(name, (name, "run"))
+            command = COMMANDS[options.command]
             try:
-                ended: Report | int = getattr(importlib.import_module(f"reconciler.cli.{module}"), function)(ctx)
+                module = importlib.import_module(f"reconciler.cli.{command.module}")
+                ended: Report | int = getattr(module, command.function)(ctx)
             except Halt as stopped:
                 ctx.diagnostics = tuple(dict.fromkeys((*stopped.diagnostics, *ctx.diagnostics)))
                 ended = ctx.report(stopped.accounts, outcome=stopped.outcome)
@@ -136,7 +125,10 @@ def _internal(ctx: "Context", bug: Exception) -> int:
 @contextmanager
 def _stop_on_signals(ctx: "Context") -> Iterator[None]:
     """Meanwhile SIGINT and SIGTERM ask the run to stop; the second one ends it at once."""
-    said = b": the call in flight is finished, nothing more is sent" if ctx.options.command in _CALLING else b""
+    from reconciler.cli.options import CALLING
+
+    calls = ctx.options.command in CALLING.split()
+    said = b": the call in flight is finished, nothing more is sent" if calls else b""
 
     def stop(number: int, _frame: object) -> None:
         signal.signal(number, signal.SIG_DFL)

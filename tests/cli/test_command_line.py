@@ -13,7 +13,7 @@ import pytest
 from reconciler import __version__
 from reconciler.cli import about
 from reconciler.cli.arguments import parse
-from reconciler.cli.options import COMMANDS, TABLE, Options, UsageError, flags_of
+from reconciler.cli.options import COMMANDS, TABLE, Options, UsageError
 from tests.cli.world import World, tunnel
 
 CALLING = ("plan", "apply", "drift", "import", "psk")
@@ -164,7 +164,7 @@ def test_a_general_option_can_stand_in_the_environment(variable):
 
 
 def test_these_are_all_options_that_have_a_variable():
-    assert {option.variable for option in TABLE.values()} - {None} == {*ENVIRONMENT}
+    assert {option.variable for option in TABLE.values()} - {""} == {*ENVIRONMENT}
     assert [field for field, option in TABLE.items() if option.variable and not option.general] == []
 
 
@@ -297,7 +297,7 @@ def test_completion(world: World, shell: str, line: str, offered: set[str]):
 def test_a_completion_script_names_every_command_and_option_and_is_one_the_shell_takes(world: World, shell: str):
     script = world.run("completion", shell).out
     form = "-l {}" if shell == "fish" else "--{}"
-    flags = [flag[2:] for field in TABLE for flag in flags_of(field) if flag.startswith("--")]
+    flags = [flag[2:] for option in TABLE.values() for flag in option.flags if flag.startswith("--")]
     assert [flag for flag in flags if form.format(flag) not in script] == []
     assert [command for command in COMMANDS if command not in script] == []
     if shutil.which(shell) is None:
