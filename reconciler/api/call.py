@@ -167,7 +167,8 @@ class Denied:
         return self.errors[0].code == "http-403"
 
 
-CallOutcome = Answered | Refused | NotSent | Ambiguous | Denied
+Failure = Refused | NotSent | Ambiguous | Denied
+CallOutcome = Answered | Failure
 
 
 class Send(NamedTuple):
@@ -188,9 +189,26 @@ Step = Send | Pause
 Carry = Callable[[Step], tuple[CallOutcome, ...]]
 """Carries a step out: makes its calls, or pauses."""
 
+S = TypeVar("S")
 T = TypeVar("T")
 Conversation = Generator[Step, tuple[CallOutcome, ...], T]
 """A conversation with the API as a generator: yields steps, is sent their outcomes, returns a value."""
+
+
+def drive(protocol: Generator[S, Any, T], carry: Callable[[S], Any]) -> T:
+    """Run a protocol to its end and return its result.
+
+    Args:
+        protocol: A conversation, or one that yields steps of its own beside calls (the rotation of keys).
+        carry: Carries one step out: for a `Send` one outcome per call, for a `Pause` nothing.
+    """
+    try:
+        step = next(protocol)
+        while True:
+            step = protocol.send(carry(step))
+    except StopIteration as end:
+        result: T = end.value
+        return result
 
 
 _ACCOUNT = "Check `account_id` in account.yaml, and --base-url: the API knows nothing at this address."
@@ -239,9 +257,11 @@ def _remedy(outcome: Refused | Denied | NotSent | Ambiguous) -> str | None:
     return _TOKEN if isinstance(outcome, Denied) else None
 
 
-def contradicts(outcome: CallOutcome) -> bool:
-    """True for a refusal in an answer whose status is a success: only the list can tell what it means.
+def unclear(outcome: CallOutcome) -> bool:
+    """Whether only a list can tell if a write was done: there is no answer to believe, or it contradicts itself.
 
-    (API: nobody knows whether `modified: false` means that nothing was done or that nothing had to be done.)
+    A refusal in an answer whose status is a success does that. (API: nobody knows whether `modified: false` means that
+    nothing was done or that nothing had to be done.)
     """
-    return isinstance(outcome, Refused) and outcome.status // 100 == 2  # noqa: PLR2004 - the class of status codes
+    contradictory = isinstance(outcome, Refused) and outcome.status // 100 == 2  # noqa: PLR2004 - the class of codes
+    return contradictory or isinstance(outcome, Ambiguous)

@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from reconciler.api.call import drive
 from reconciler.cli.approval import require_approval, show_plan
 from reconciler.cli.clients import Clients
 from reconciler.cli.context import Context, Halt, halt
@@ -23,7 +24,7 @@ from reconciler.cli.planning import (
     stale,
     too_strict,
 )
-from reconciler.engine.apply import apply, drive
+from reconciler.engine.apply import apply
 from reconciler.model.problems import Problem, error
 from reconciler.model.verdict import may_have_written
 from reconciler.plan.build import Plan

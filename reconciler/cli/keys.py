@@ -7,10 +7,10 @@ key does not come up. So all keys are resolved, or made and stored, first; sinks
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from reconciler.api.call import Carry, Step
+from reconciler.api.call import Carry, Step, drive
 from reconciler.cli.clients import Clients
 from reconciler.cli.context import Context, Halt, halt
-from reconciler.engine.apply import Applied, drive
+from reconciler.engine.apply import Applied
 from reconciler.model.desired import Account, CommandRef, Declared, Desired, EnvRef, FileRef, Generated
 from reconciler.model.live import Live
 from reconciler.model.problems import Diagnostic, has_errors

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from reconciler.api.call import Ambiguous, Answered, Denied, NotSent, Refused
+from reconciler.api.call import Failure, drive
 from reconciler.cli.context import Context, halt
 from reconciler.model.desired import Account, Declared, Desired, Generated
 from reconciler.model.forms import tunnel_name
@@ -131,23 +131,15 @@ def make_plan(ctx: Context, desired: Desired, live: Live) -> Plan:
     return build_plan(desired, live, scope, held)
 
 
-def live_tunnels(
-    clients: "Clients", account: Account, seen: Collection[str] = ()
-) -> Live | Denied | NotSent | Refused | Ambiguous:
+def live_tunnels(clients: "Clients", account: Account, seen: Collection[str] = ()) -> Live | Failure:
     """The account's trusted live tunnels, or why they can't be had; `seen` as for `read_list`."""
-    from reconciler.engine.apply import drive
     from reconciler.engine.listing import read_list
 
-    outcome = drive(read_list(seen), clients.carry(account))
-    if not isinstance(outcome, Answered):
-        return outcome
-    assert outcome.live is not None  # noqa: S101 - a list that was answered holds live tunnels
-    return outcome.live
+    return drive(read_list(seen), clients.carry(account))
 
 
 def server_check(ctx: Context, clients: "Clients", plans: Iterable[Plan]) -> dict[str, "Checked"]:
     """What the server says of each plan, by the account's name."""
-    from reconciler.engine.apply import drive
     from reconciler.engine.check import check
 
     def one(plan: Plan) -> tuple[str, "Checked"]:

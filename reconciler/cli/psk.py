@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 
-from reconciler.api.call import Answered, CallOutcome, Denied, Step
+from reconciler.api.call import Answered, CallOutcome, Denied, Step, drive
 from reconciler.cli.approval import require_approval
 from reconciler.cli.clients import Clients
 from reconciler.cli.context import Context, halt
@@ -12,7 +12,6 @@ from reconciler.cli.keys import fill_ring, key_carrier, report_problems, sinks_o
 from reconciler.cli.lock import lock_accounts
 from reconciler.cli.options import UsageError
 from reconciler.cli.planning import live_tunnels, side_by_side
-from reconciler.engine.apply import drive
 from reconciler.model.checks import did_you_mean
 from reconciler.model.desired import Declared, Desired
 from reconciler.model.forms import tunnel_name

@@ -1,7 +1,7 @@
 """The apply protocol, sans I/O: it says what to send and how long to wait, and somebody else does it.
 
 A protocol is a generator, a `Conversation`. It yields a step, is sent the outcomes of that step's calls, and returns a
-value in the end. `apply.drive` runs one with whatever carries steps out: `api.exchange.Client` over HTTP, and in the
+value in the end. `api.call.drive` runs one with whatever carries steps out: `api.exchange.Client` over HTTP, and in the
 fault battery a simulator with a virtual clock, thousands of times a second. So nothing here reads a clock, sleeps or
 draws a random number. Neither does it see pacing and retries: `api.exchange` tries a call again by itself where that is
 surely harmless, and what reaches the engine is how it ended (`api.call.CallOutcome`).
@@ -22,7 +22,7 @@ the update is on its way:
 The rules that every protocol here keeps:
 
 1. An answer that can be believed decides. After any other the list decides, and a write goes again only if a list shows
-   that it was not done (`write.write` for updates; `creates` and `apply.delete` do the same, each in its way).
+   that it was not done (`write.write` for updates; `creates` and `deletes` do the same, each in its way).
 2. Without a whole list nobody knows what is there: the account stops (`run.Run.observe`).
 3. A change is sent only while its tunnel is as the plan saw it or as this run left it. What others did meanwhile is
    never overwritten (`run.Run.left_to_do`).
@@ -32,6 +32,7 @@ The rules that every protocol here keeps:
 6. No list tells which key a tunnel has. So for keys an answer is the only proof, and the same key is sent again until
    there is one (`psk`, `run.Run.unproved`).
 
-Read `run` (what is known while it goes on) and `write` first, then `updates`, `creates`, `verify`, and `apply` which
-puts them in order. `check` asks the server about a plan without changing anything; `listing` reads one list.
+Read `run` (what is known while it goes on) and `write` first, then `deletes`, `updates`, `creates`, `verify`, and
+`apply` which puts them in order. `check` asks the server about a plan without changing anything; `listing` reads one
+list.
 """

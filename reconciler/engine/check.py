@@ -6,7 +6,8 @@ the setting of keys alone, and what is answered is not documented. So the list a
 written, and an acceptance is never more than a good sign.)
 """
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from reconciler.api.call import (
@@ -16,6 +17,7 @@ from reconciler.api.call import (
     CallOutcome,
     Conversation,
     Denied,
+    Failure,
     NotSent,
     Refused,
     Send,
@@ -43,14 +45,14 @@ class Checked:
         refused: Change ref to Cloudflare's words.
         not_checked: Change ref to the reason.
         moved: True when the account is not as it was before the check.
-        stop: Why the check could not be finished, or None.
+        stop: What became of the call after which the check could not go on, or None.
     """
 
     accepted: set[str] = field(default_factory=set)
     refused: dict[str, Problem] = field(default_factory=dict)
     not_checked: dict[str, str] = field(default_factory=dict)
     moved: bool = False
-    stop: Problem | Denied | NotSent | None = None
+    stop: Failure | None = None
 
 
 def check(plan: Plan) -> Conversation[Checked]:
@@ -70,44 +72,39 @@ def check(plan: Plan) -> Conversation[Checked]:
         else:
             alone.append(change)
     updates = [c for c in alone if c.action is Action.UPDATE]
-    size = plan.options.batch_size
-    for start in range(0, len(updates), size):
-        yield from _updates(seen, updates[start : start + size])
-    yield from _creates(seen, [c for c in alone if c.action is Action.CREATE])
+    yield from _updates(seen, updates, plan.options.batch_size)
+    creates = [c for c in alone if c.action is Action.CREATE]
+    if seen.stop is None and creates:
+        outcomes = yield Send(tuple(Call(Verb.CREATE, nested(c.target), validate_only=True) for c in creates))
+        for change, outcome in zip(creates, outcomes, strict=True):
+            _note(seen, [change], outcome)
     if seen.stop is None and alone:
-        yield from _look_again(seen, plan.live)
+        found = yield from read_list(plan.live.tunnels)
+        if isinstance(found, Live):
+            seen.moved = _traces(found) != _traces(plan.live)
+        else:
+            seen.stop = found
     return seen
 
 
-def _updates(seen: Checked, changes: Sequence[Change]) -> Conversation[None]:
-    if seen.stop is not None or not changes:
-        return
-    items = [{"id": c.id, **_body(c)} for c in changes]
-    (outcome,) = yield Send((Call(Verb.UPDATE, {"items": items}, validate_only=True),))
-    if not isinstance(outcome, Refused):
-        _note(seen, changes, outcome)
-    elif len(changes) == 1:  # by itself, since the bulk call may have been refused for being one
-        (outcome,) = yield Send((Call(Verb.UPDATE_ONE, _body(changes[0]), changes[0].id, validate_only=True),))
-        _note(seen, changes, outcome)
-    else:
-        middle = len(changes) // 2
-        yield from _updates(seen, changes[:middle])
-        yield from _updates(seen, changes[middle:])
+def _updates(seen: Checked, changes: Sequence[Change], size: int) -> Conversation[None]:
+    """Ask about updates in bulk; what is refused together is asked about in halves, until it is one."""
+    waiting = deque(changes[start : start + size] for start in range(0, len(changes), size))
+    while waiting and seen.stop is None:
+        some = waiting.popleft()
+        bodies = [update_body(c.live.raw if c.live else {}, c.target) for c in some]
+        items = [{"id": c.id, **body} for c, body in zip(some, bodies, strict=True)]
+        (outcome,) = yield Send((Call(Verb.UPDATE, {"items": items}, validate_only=True),))
+        if isinstance(outcome, Refused) and len(some) > 1:
+            middle = len(some) // 2
+            waiting.extendleft((some[middle:], some[:middle]))
+            continue
+        if isinstance(outcome, Refused):  # by itself, since the bulk call may have been refused for being one
+            (outcome,) = yield Send((Call(Verb.UPDATE_ONE, bodies[0], some[0].id, validate_only=True),))
+        _note(seen, some, outcome)
 
 
-def _body(change: Change) -> dict[str, object]:
-    return update_body(change.live.raw if change.live else {}, change.target)
-
-
-def _creates(seen: Checked, changes: list[Change]) -> Conversation[None]:
-    if seen.stop is not None or not changes:
-        return
-    outcomes = yield Send(tuple(Call(Verb.CREATE, nested(c.target), validate_only=True) for c in changes))
-    for change, outcome in zip(changes, outcomes, strict=True):
-        _note(seen, [change], outcome)
-
-
-def _note(seen: Checked, changes: Sequence[Change], outcome: CallOutcome) -> None:
+def _note(seen: Checked, changes: Iterable[Change], outcome: CallOutcome) -> None:
     refs = [c.ref for c in changes]
     match outcome:
         case Answered():
@@ -116,23 +113,11 @@ def _note(seen: Checked, changes: Sequence[Change], outcome: CallOutcome) -> Non
             seen.refused.update(dict.fromkeys(refs, problem_of(outcome)))
         case Denied():
             seen.not_checked.update(dict.fromkeys(refs, _MAY_NOT))
-        case NotSent():
+        case NotSent() | Ambiguous():
             seen.not_checked.update(dict.fromkeys(refs, outcome.message))
             seen.stop = seen.stop or outcome
-        case Ambiguous():
-            seen.not_checked.update(dict.fromkeys(refs, outcome.message))
-            seen.stop = seen.stop or problem_of(outcome)
 
 
-def _look_again(seen: Checked, before: Live) -> Conversation[None]:
-    outcome = yield from read_list(before.tunnels)
-    if isinstance(outcome, Answered) and outcome.live is not None:
-        now = outcome.live.tunnels
-        seen.moved = now.keys() != before.tunnels.keys() or any(
-            t.settings != before.tunnels[i].settings or t.modified_on != before.tunnels[i].modified_on
-            for i, t in now.items()
-        )
-    elif isinstance(outcome, (Denied, NotSent)):
-        seen.stop = outcome
-    elif not isinstance(outcome, Answered):
-        seen.stop = problem_of(outcome)
+def _traces(live: Live) -> dict[str, object]:
+    """What shows of a write: by tunnel, its settings and when it was last modified."""
+    return {i: (t.settings, t.modified_on) for i, t in live.tunnels.items()}

@@ -2,22 +2,10 @@
 
 from collections.abc import Iterable
 
-from reconciler.api.call import (
-    Ambiguous,
-    Answered,
-    Call,
-    Conversation,
-    Denied,
-    NotSent,
-    Pause,
-    Refused,
-    Verb,
-    contradicts,
-    problem_of,
-)
-from reconciler.engine.listing import AGREEMENT_SECONDS
+from reconciler.api.call import Call, CallOutcome, Conversation, Refused, Verb, problem_of
 from reconciler.engine.psk import set_psks
-from reconciler.engine.run import TRIES, Run, key_remedy, name_changed
+from reconciler.engine.run import Open, Run, key_remedy, name_changed
+from reconciler.engine.write import WAITS, agreed
 from reconciler.model.forms import same_letters
 from reconciler.model.kind import IPSEC_TUNNEL
 from reconciler.model.live import Live, LiveTunnel
@@ -37,7 +25,6 @@ _TAKEN = Problem(
     "Look at it, then run plan: it says what apply would make of it.",
 )
 _NO_ANSWER = "no answer says what became of the create"
-_Unsure = list[tuple[Change, Ambiguous | Refused]]
 
 
 def create(run: Run, changes: Iterable[Change]) -> Conversation[None]:
@@ -50,27 +37,20 @@ def create(run: Run, changes: Iterable[Change]) -> Conversation[None]:
     success says nothing: so the list decides about those too.
     """
     pending = run.ready(run.left_to_do(changes, lambda change, _: taken_meanwhile(run, change)))
-    for attempt in range(TRIES):
+    for wait in WAITS:
         if not pending:
             return
-        # The empty id: a tunnel that is to be made has none yet, and there is one key in the call.
-        keys = [{"": key} if (key := run.psk_of(change)) else {} for change in pending]
-        calls = [Call(Verb.CREATE, body=nested(c.target), psks=psks) for c, psks in zip(pending, keys, strict=True)]
-        outcomes = yield from run.send(calls)
-        resent = attempt > 0
-        unsure: _Unsure = []
-        for change, outcome in zip(pending, outcomes, strict=True):
-            match outcome:
-                case Answered():
-                    run.decide([change], APPLIED)
-                    run.made.add(change.ref)
-                case Denied() | NotSent():
-                    run.settle_unsent([change], outcome)
-                case Refused() if not resent and not contradicts(outcome):
-                    run.decide([change], Verdict(Result.FAILED, problem_of(outcome)))
-                case Refused() | Ambiguous():
-                    unsure.append((change, outcome))
-        pending = (yield from find(run, unsure, again=attempt + 1 < TRIES)) if unsure else []
+        resent = wait != WAITS[0]
+        still = yield from run.send_each([(change, _call(run, change)) for change in pending], resent=resent)
+        run.made |= {change.ref for change in pending if run.verdicts.get(change.ref) == APPLIED}
+        # The time between the two lists is wait enough before it is sent again.
+        pending = (yield from find(run, still, again=wait is not None)) if still else []
+
+
+def _call(run: Run, change: Change) -> Call:
+    key = run.psk_of(change)
+    # The empty id: a tunnel that is to be made has none yet, and there is one key in the call.
+    return Call(Verb.CREATE, body=nested(change.target), psks={"": key} if key else {})
 
 
 def taken_meanwhile(run: Run, change: Change) -> Verdict | None:
@@ -80,37 +60,36 @@ def taken_meanwhile(run: Run, change: Change) -> Verdict | None:
     return Verdict(Result.FAILED, _TAKEN) if run.stand_in(change, run.live) else None
 
 
-def find(run: Run, unsure: _Unsure, *, again: bool) -> Conversation[list[Change]]:
+def find(run: Run, still: Open, *, again: bool) -> Conversation[list[Change]]:
     """Decide lost creates from the list; returns those to send again, which two agreeing lists lack.
 
     Args:
         run: The account's state.
-        unsure: Creates with the answers that could not be believed.
+        still: Creates with the answers that could not be believed.
         again: Whether they may be sent once more; else what no list decides is unknown.
     """
     found: dict[str, Change] = {}
-    for last in (False, True):
+
+    def look(still: Open) -> Conversation[Open]:
         live = yield from run.observe()
         if live is None:
-            break
-        unsure = [(c, o) for c, o in unsure if not _recognise(run, c, o, live, found)]
-        if unsure and not last:
-            yield Pause(AGREEMENT_SECONDS, "before a second list that must agree with the first")
-        elif not unsure:
-            break
+            run.unknown(still)
+            return []
+        return [(c, o) for c, o in still if not _recognise(run, c, o, live, found)]
+
+    still = yield from agreed(look, still, "before a second list that must agree with the first")
     yield from _set_psks_again(run, found)
-    missing = []
-    for change, outcome in unsure:
-        if isinstance(outcome, Refused):  # no list shows that it worked, so the refusal stands
+    for change, outcome in still:
+        if isinstance(outcome, Refused):  # two lists don't show that it worked, so the refusal stands
             run.decide([change], Verdict(Result.FAILED, problem_of(outcome)))
-        elif again and run.stop is None:
-            missing.append(change)
-        else:
-            run.unknown([change], outcome)
-    return missing
+    missing: Open = [(c, o) for c, o in still if not isinstance(o, Refused)]
+    if not again or run.stop is not None:
+        run.unknown(missing)
+        return []
+    return [change for change, _ in missing]
 
 
-def _recognise(run: Run, change: Change, outcome: Ambiguous | Refused, live: Live, found: dict[str, Change]) -> bool:
+def _recognise(run: Run, change: Change, outcome: CallOutcome, live: Live, found: dict[str, Change]) -> bool:
     """True when the list decides this lost create: it is found, or its name or network is taken by something else."""
     named = [t for t in live.tunnels.values() if t.name == change.name]
     ours = [t for t in named if is_ours(run, change, t)]
@@ -168,11 +147,13 @@ def _set_psks_again(run: Run, found: dict[str, Change]) -> Conversation[None]:
         found: The creates that a list shows as done, by the id of the tunnel.
     """
     keys = {tunnel_id: key for tunnel_id, c in found.items() if (key := run.psk_of(c))}
-    verdicts = {} if run.stop is not None else (yield from set_psks(keys, run.send))
+    if run.stop is None:
+        verdicts = yield from set_psks(keys, run.send)
+    else:
+        verdicts = dict.fromkeys(keys.values(), Verdict(Result.SKIPPED, problem_of(run.stop)))
     for tunnel_id, key in sorted(keys.items()):
-        problem = verdicts[key].problem if key in verdicts else run.stopped()
+        problem = verdicts[key].problem
         if problem is not None:
             change = found.pop(tunnel_id)
             run.unproved(change, f"{_NO_ANSWER}, and its key was not set again: {problem.message}")
-            run.final.add(change.ref)
     run.made |= {change.ref for change in found.values()}

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from reconciler.api.call import (
-    Ambiguous,
     Answered,
     Call,
     CallOutcome,
@@ -12,14 +11,14 @@ from reconciler.api.call import (
     Pause,
     Send,
     Verb,
-    contradicts,
     problem_of,
+    unclear,
 )
 from reconciler.model.problems import Problem
 from reconciler.model.verdict import APPLIED, Result, Verdict
 
-ATTEMPTS = 4
-"""How often the same values are sent while answers are ambiguous. Sending a value again changes nothing."""
+_WAITS = (1.0, 2.0, 4.0, None)
+"""Seconds to wait after each try whose answer is unclear. Sending the same value again changes nothing."""
 
 _TELL = (
     "Cloudflare may have the old or the new key. Run the same command again: it sends the same value "
@@ -48,37 +47,30 @@ def set_psks(
     """
     verdicts: dict[str, Verdict] = {}
     todo = dict(ids)
-    doubtful: set[str] = set()
+    doubtful: set[str] = set()  # an earlier try may have been taken
     why = Problem("unclear-answer", "Cloudflare's answers don't say whether the tunnel has its key", _TELL)
-    for attempt in range(ATTEMPTS if todo else 0):
+
+    def refuse(tunnel_id: str, problem: Problem) -> None:
+        unsure = tunnel_id in doubtful
+        verdict = Verdict(Result.UNKNOWN, replace(problem, remedy=_TELL)) if unsure else Verdict(Result.FAILED, problem)
+        verdicts[todo.pop(tunnel_id)] = verdict
+
+    for wait in _WAITS:
+        if not todo:
+            break
         (outcome,) = yield from send([Call(Verb.SET_PSKS, psks=dict(todo))])
         if isinstance(outcome, Answered):
             for tunnel_id in list(todo):
-                verdict = _answer(tunnel_id, outcome, doubtful=tunnel_id in doubtful)
-                if verdict is not None:
-                    verdicts[todo.pop(tunnel_id)] = verdict
-        elif isinstance(outcome, Ambiguous) or contradicts(outcome):
+                if tunnel_id in outcome.refused:
+                    refuse(tunnel_id, Problem("key-refused", outcome.refused[tunnel_id]))
+                elif tunnel_id in outcome.applied:
+                    verdicts[todo.pop(tunnel_id)] = APPLIED
+        elif unclear(outcome):
             why = problem_of(outcome, _TELL)
         else:
-            problem = problem_of(outcome)
-            return verdicts | {name: _not_taken(problem, doubtful=i in doubtful) for i, name in todo.items()}
-        if not todo:
-            break
+            for tunnel_id in list(todo):
+                refuse(tunnel_id, problem_of(outcome))
         doubtful |= set(todo)
-        if attempt + 1 < ATTEMPTS:
-            yield Pause(2.0**attempt, "the answer to setting keys was unclear")
+        if todo and wait is not None:
+            yield Pause(wait, "the answer to setting keys was unclear")
     return verdicts | dict.fromkeys(todo.values(), Verdict(Result.UNKNOWN, why))
-
-
-def _answer(tunnel_id: str, outcome: Answered, *, doubtful: bool) -> Verdict | None:
-    reason = outcome.refused.get(tunnel_id)
-    if reason is not None:
-        return _not_taken(Problem("key-refused", reason), doubtful=doubtful)
-    return APPLIED if tunnel_id in outcome.applied else None
-
-
-def _not_taken(why: Problem, *, doubtful: bool) -> Verdict:
-    """Failed; or unknown, when an earlier try may have been taken."""
-    if doubtful:
-        return Verdict(Result.UNKNOWN, replace(why, remedy=_TELL))
-    return Verdict(Result.FAILED, why)

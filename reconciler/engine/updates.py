@@ -51,7 +51,7 @@ def _bulk(run: Run, groups: Sequence[Group]) -> Conversation[Refused | None]:
     changes = run.ready(pending, together=True)
     if not changes:
         return None
-    if not run.bulk_usable:
+    if not run.size:
         for group in groups:
             yield from _lone(run, group, _NO_BULK)
         return None
@@ -148,7 +148,7 @@ def _learn(run: Run, *, sent: bool) -> None:
     If that was a call of its own, the server takes no bulk calls; if it was other items, calls were too large.
     """
     if sent:
-        run.bulk_usable = False
+        run.size = 0
         run.notes.append("The server refuses bulk updates that it takes one by one; the rest was sent one by one.")
     else:
         run.size = max(1, run.size // 2)
@@ -175,9 +175,9 @@ def _detour(run: Run, group: Group, refusal: Refused) -> Conversation[None]:
     crash leaves parked is drift like any other: the next run's plan sets it right.
     """
     # Whoever else applies may have done it meanwhile: then parking a member would be harm.
-    waiting = yield from look(run, group, refusal, partial(judge, run))
+    waiting = yield from look(run, partial(judge, run), [(change, refusal) for change in group])
     if len(waiting) < len(group):
-        for change in run.ready(waiting, together=True):
+        for change in run.ready([change for change, _ in waiting], together=True):
             yield from _put(run, change)
         return
     detour = run.plan.detours.get(group[0].ref)

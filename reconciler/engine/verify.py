@@ -64,7 +64,7 @@ def _may_lag(run: Run, change: Change, live: Live, names: Collection[str]) -> bo
     The trace of a create or a delete is that the tunnel is there or gone. That of an update is the values that its
     answer gave, or a new time of modification. With a trace the list is up to date, and waiting would not change it.
     """
-    if run.verdicts.get(change.ref) != APPLIED or change.ref in run.final:
+    if run.verdicts.get(change.ref) != APPLIED:
         return False
     now = live.tunnels.get(change.ref)
     if change.live is None or now is None:
@@ -92,12 +92,12 @@ def _correct(run: Run, live: Live, differing: Mapping[str, Change]) -> None:
         if change.ref in unread:
             if run.verdicts.get(change.ref) in (APPLIED, THERE):
                 run.verdicts[change.ref] = Verdict(Result.UNKNOWN, Problem("unreadable-tunnel", unread[change.ref]))
-        elif one is None and change.ref not in run.final:
+        elif one is None:
             if change.action is Action.CREATE and run.verdicts.get(change.ref) != APPLIED:
                 run.unproved(change, "a list shows the tunnel, but no answer said that this run made it")
             else:
                 run.verdicts[change.ref] = APPLIED
-        elif one is not None and _undecided(run.verdicts.get(change.ref), one):
+        elif _undecided(run.verdicts.get(change.ref), one):
             run.verdicts[change.ref] = Verdict(Result.FAILED, _why(run, live, one))
 
 

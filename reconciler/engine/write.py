@@ -1,16 +1,15 @@
 """Writing until the outcome is certain: the answer decides, or else the list, and nothing is sent again blindly."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from functools import partial
 
-from reconciler.api.call import Ambiguous, Answered, Call, Conversation, Denied, NotSent, Pause, Refused, contradicts
+from reconciler.api.call import Call, Conversation, Pause, Refused, unclear
 from reconciler.engine.listing import AGREEMENT_SECONDS
-from reconciler.engine.run import TRIES, Run
-from reconciler.model.live import LiveTunnel
-from reconciler.model.verdict import APPLIED, Verdict
-from reconciler.plan.diff import Change
+from reconciler.engine.run import Judge, Open, Run
+from reconciler.plan.diff import Action, Change
 
-Judge = Callable[[Change, LiveTunnel | None], Verdict | None]
-"""After an ambiguous write and a new list: the change's verdict, or None when it must be sent again."""
+WAITS = (2.0, 4.0, 8.0, None)
+"""Seconds to wait after each try of a write that a list does not show as done. After the last it is not tried again."""
 
 
 def write(
@@ -37,53 +36,62 @@ def write(
         The refusal, which leaves the remaining changes undecided; or None when all are decided.
     """
     pending = list(changes)
-    for attempt in range(TRIES):
+    for wait in WAITS:
         (outcome,) = yield from run.send([make(pending)])
-        if isinstance(outcome, Refused) and not contradicts(outcome):
+        if isinstance(outcome, Refused) and not unclear(outcome):
             return outcome
-        if not isinstance(outcome, Refused | Ambiguous):
-            _certain(run, pending, outcome)
+        if run.settle(pending, outcome):
             return None
-        pending = yield from look(run, pending, outcome, judge)
-        if pending and isinstance(outcome, Refused):
-            yield Pause(AGREEMENT_SECONDS, "before a second list that must agree that nothing was done")
-            pending = yield from look(run, pending, outcome, judge)
-        pending = run.ready(pending, together=True)
+        still: Open = [(change, outcome) for change in pending]
+        if isinstance(outcome, Refused):
+            why = "before a second list must agree that nothing was done"
+            still = yield from agreed(partial(look, run, judge), still, why)
+        else:
+            still = yield from look(run, judge, still)
+        pending = run.ready([change for change, _ in still], together=True)
         if not pending:
             return None
         if isinstance(outcome, Refused):
             return outcome
-        if attempt == TRIES - 1:
-            run.unknown(pending, outcome)
+        if wait is None:
+            run.unknown([(change, outcome) for change in pending])
         else:
-            yield from run.pause(attempt, "before an uncertain write is sent again")
+            yield Pause(wait, "before an uncertain write is sent again")
     return None
 
 
-def _certain(run: Run, changes: list[Change], outcome: Answered | Denied | NotSent) -> None:
-    if isinstance(outcome, Answered):
-        run.decide(changes, APPLIED)
-    else:
-        run.settle_unsent(changes, outcome)
-
-
-def look(run: Run, pending: Sequence[Change], outcome: Ambiguous | Refused, judge: Judge) -> Conversation[list[Change]]:
+def look(run: Run, judge: Judge, still: Open) -> Conversation[Open]:
     """List again and let `judge` decide these changes; returns those that must be sent again.
 
     Without a trusted list all are unknown, and the account has stopped.
     """
-    live = yield from run.observe()
+    live = (yield from run.observe()) if still else None
     if live is None:
-        run.unknown(pending, outcome)
+        run.unknown(still)
         return []
     again = []
-    for change in pending:
-        now = live.tunnels.get(change.live.id) if change.live else None
+    for change, outcome in still:
+        now = live.tunnels.get(change.ref)
         verdict = judge(change, now)
-        if now and now.unreadable:
-            run.unknown([change], outcome)
+        if now and now.unreadable and change.action is Action.UPDATE:  # nobody can see whether it was done
+            run.unknown([(change, outcome)])
         elif verdict is None:
-            again.append(change)
+            again.append((change, outcome))
         else:
             run.verdicts[change.ref] = verdict
     return again
+
+
+def agreed(check: Callable[[Open], Conversation[Open]], still: Open, why: str) -> Conversation[Open]:
+    """What two lists, some seconds apart, both leave open: a single one may lag behind a write.
+
+    Args:
+        check: Lists, and returns the changes that the list leaves open.
+        still: The changes.
+        why: What the second list is for.
+    """
+    still = yield from check(still)
+    if still:
+        yield Pause(AGREEMENT_SECONDS, why)
+        still = yield from check(still)
+    return still

@@ -24,14 +24,12 @@ from reconciler.report.outcome import Outcome, worst
 from reconciler.report.values import AccountReport, ChangeReport, HeldBack, Report, Summary, diagnostic_report
 
 if TYPE_CHECKING:  # validate plans nothing, and a plan needs no engine
-    from reconciler.api.call import Ambiguous, Denied, NotSent, Refused
+    from reconciler.api.call import Failure
     from reconciler.engine.apply import Applied
     from reconciler.engine.check import Checked
     from reconciler.plan.build import Plan
     from reconciler.plan.diff import Change
     from reconciler.plan.saved import SavedAccount
-
-    Stop = Denied | NotSent | Refused | Ambiguous | Problem
 
 _UNTRUSTED = (
     "Nothing is written on the strength of such a list, since it must never look like an empty account. Run it again; "
@@ -50,28 +48,27 @@ _OF_THE_ACCOUNT = frozenset({"1012", "7000", "7003"})
 """Codes that speak of the account: of its id, in the end."""
 
 
-def _stop_outcome(stop: "Stop") -> Outcome:
+def _stop_outcome(stop: "Failure") -> Outcome:
     """The account's outcome when it stopped before anything was written."""
-    from reconciler.api.call import Ambiguous, Denied, NotSent
+    from reconciler.api.call import Denied, NotSent
 
     if isinstance(stop, Denied):
         return "error" if stop.blocked else "auth"
-    code = stop.code if isinstance(stop, (NotSent, Ambiguous, Problem)) else ""
-    return _STOPPED.get(code, "error")
+    return _STOPPED.get(stop.code, "error") if isinstance(stop, NotSent) else "error"
 
 
-def _stop_problem(stop: "Stop", account: Account) -> Problem:
+def _stop_problem(stop: "Failure", account: Account) -> Problem:
     """Why an account stopped, with a remedy, and the line of its id where that is in question."""
     from reconciler.api.call import problem_of
 
-    problem = stop if isinstance(stop, Problem) else problem_of(stop)
+    problem = problem_of(stop)
     if problem.code in _OF_THE_ACCOUNT:
         place = account.location
         problem = replace(problem, field="account_id", source=Source(place.file, place.line))
     return problem if problem.remedy else replace(problem, remedy=_REMEDIES.get(problem.code))
 
 
-def unread(account: Account, stop: "Stop") -> AccountReport:
+def unread(account: Account, stop: "Failure") -> AccountReport:
     """An account whose live list could not be read."""
     return AccountReport(
         account=account.name,

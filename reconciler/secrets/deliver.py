@@ -31,7 +31,7 @@ def deliver(plan: Plan, ended: Applied) -> KeySteps:
     local = [t.name for t in made if isinstance(t.psk, Generated) and t.psk.by == "local"]
     by_cloudflare = [t for t in made if isinstance(t.psk, Generated) and t.psk.by == "cloudflare"]
     keyless = [plan.desired.tunnels[name] for name in plan.keyless]
-    stop = ended.stop if ended.stop is None or isinstance(ended.stop, Problem) else problem_of(ended.stop)
+    stop = problem_of(ended.stop) if ended.stop else None
     if stop is None:
         verdicts = yield from promote(local)
         for group in (by_cloudflare, keyless):

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from reconciler.api.call import (
-    Ambiguous,
     Answered,
     Call,
     CallOutcome,
@@ -17,11 +16,11 @@ from reconciler.api.call import (
     Pause,
     Send,
     Verb,
-    contradicts,
     problem_of,
+    unclear,
 )
 from reconciler.engine.listing import AGREEMENT_SECONDS, PATIENCE, read_list
-from reconciler.model.live import LiveTunnel
+from reconciler.model.live import Live, LiveTunnel
 from reconciler.model.problems import Problem
 from reconciler.model.psk import is_later, psk_command
 from reconciler.model.verdict import APPLIED, Result, Verdict
@@ -87,7 +86,7 @@ def generate_psk(before: LiveTunnel) -> Conversation[Made | Verdict]:
     if isinstance(outcome, Answered):
         if isinstance(outcome.psk, Secret):
             return Made(outcome.psk, outcome.made_on)
-    elif not isinstance(outcome, Ambiguous) and not contradicts(outcome):
+    elif not unclear(outcome):
         return Verdict(Result.FAILED, problem_of(outcome))
     # A list may lag behind a write: one that shows no new key is asked again, after the time in which lists agree.
     for wait in (True, False):
@@ -120,11 +119,11 @@ def overtaken(keys: Sequence[tuple[LiveTunnel, str]]) -> KeySteps:
     live: Mapping[str, LiveTunnel] = {}
     lagging: set[str] = set()
     for wait in (*PATIENCE, None):
-        outcome = yield from read_list()
-        if not isinstance(outcome, Answered) or outcome.live is None:
-            why = problem_of(outcome)
+        found = yield from read_list()
+        if not isinstance(found, Live):
+            why = problem_of(found)
             return {tunnel.name: _unchecked(why.message, why.ray) for tunnel, _ in keys}
-        live = outcome.live.tunnels
+        live = found.tunnels
         lagging = {t.id for t, _ in keys if t.id in live and live[t.id].key_generated_on == t.key_generated_on}
         if not lagging or wait is None:
             break

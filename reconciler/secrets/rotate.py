@@ -14,11 +14,11 @@ Keys that Cloudflare makes can't be stored first: `made` tells their story.
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from reconciler.api.call import Answered, problem_of
+from reconciler.api.call import problem_of
 from reconciler.engine.listing import read_list
 from reconciler.engine.psk import set_psks
 from reconciler.model.desired import CommandRef, Declared, EnvRef, External, FileRef, Generated
-from reconciler.model.live import LiveTunnel
+from reconciler.model.live import Live, LiveTunnel
 from reconciler.model.problems import Problem
 from reconciler.model.psk import psk_command
 from reconciler.model.verdict import APPLIED, Result, Verdict
@@ -157,11 +157,11 @@ def all_or_nothing(wrong: Mapping[str, Problem | None]) -> dict[str, Verdict]:
 
 def _listed(targets: Sequence[Declared], wrong: dict[str, Problem | None]) -> KeyConversation[dict[str, LiveTunnel]]:
     """Live tunnels by name; puts into `wrong`, by name, the targets that are not there, or all without a list."""
-    outcome = yield from read_list()
-    if not isinstance(outcome, Answered) or outcome.live is None:
-        wrong.update({t.name: problem_of(outcome) for t in targets})
+    found = yield from read_list()
+    if not isinstance(found, Live):
+        wrong.update({t.name: problem_of(found) for t in targets})
         return {}
-    live = outcome.live.by_name()
+    live = found.by_name()
     missing = Problem("not-live", "Cloudflare has no tunnel of this name", "Run `apply` first.")
     wrong.update({t.name: missing for t in targets if t.name not in live})
     return live

@@ -7,7 +7,7 @@ from typing import Any
 from reconciler.api import answers, wire
 from reconciler.api import exchange as edge
 from reconciler.api.call import Answered, Call, NotSent, Refused, Verb
-from reconciler.engine import apply, creates, run, updates, verify
+from reconciler.engine import apply, creates, deletes, run, updates, verify
 from reconciler.model import forms, psk, settings
 from reconciler.model.live import Live
 from reconciler.model.settings import nested
@@ -235,7 +235,7 @@ def all_deletes_go_first() -> list[Patch]:
 def _deleting_first(real: Any) -> Any:
     def first(plan: Any, keyed: Any) -> Any:
         one = run.Run(plan, keyed)
-        yield from apply.delete(one, plan.phases.deletes)
+        yield from deletes.delete(one, plan.phases.deletes)
         return (yield from real(plan, keyed))
 
     return first
@@ -244,7 +244,7 @@ def _deleting_first(real: Any) -> Any:
 @bug
 def last_deletes_are_not_skipped() -> list[Patch]:
     def always(one: run.Run) -> Any:
-        yield from apply.delete(one, one.plan.phases.deletes)
+        yield from deletes.delete(one, one.plan.phases.deletes)
 
     return [(apply, "last_deletes", always)]
 

@@ -8,7 +8,7 @@ from typing import Any
 from reconciler.api import exchange as edge
 from reconciler.api import wire
 from reconciler.api.call import Answered, Call, Send, Verb
-from reconciler.engine import apply, creates, updates
+from reconciler.engine import creates, deletes, updates
 from reconciler.model.live import Live
 from reconciler.model.settings import update_body
 from reconciler.model.tunnel import Impact
@@ -83,7 +83,7 @@ def an_update_undoes_what_a_list_on_the_way_showed() -> list[Patch]:
 
 @bug
 def a_delete_takes_away_what_somebody_has_edited() -> list[Patch]:
-    return [(apply, "edited_meanwhile", lambda *_: None)]
+    return [(deletes, "edited_meanwhile", lambda *_: None)]
 
 
 @bug

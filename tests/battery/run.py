@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from reconciler.api.call import Answered, Denied, Pause
+from reconciler.api.call import Denied, Pause
 from reconciler.api.exchange import KeyAccess, Session, exchange
 from reconciler.engine import apply as engine
 from reconciler.engine.listing import read_list
@@ -43,12 +43,12 @@ Conversation = Generator[Any, Any, Ending]
 
 def tool(world: World, guarded: Guarded) -> Conversation:
     """What `apply --auto-approve` does for one account: list, plan, guards, carry out, prove."""
-    outcome = yield from read_list()
-    if isinstance(outcome, Denied):
+    found = yield from read_list()
+    if isinstance(found, Denied):
         return Ending("auth")
-    if not isinstance(outcome, Answered) or outcome.live is None:
+    if not isinstance(found, Live):
         return Ending("error")
-    plan = _plan(world, outcome.live)
+    plan = _plan(world, found)
     if plan.guards:
         return Ending("blocked", plan)
     guarded.approve(plan)

@@ -12,11 +12,12 @@ from functools import lru_cache
 from itertools import count
 from typing import NoReturn
 
-from reconciler.api.call import Answered, Denied
+from reconciler.api.call import Denied
 from reconciler.api.exchange import KeyAccess
 from reconciler.engine import apply as engine
 from reconciler.engine.listing import read_list
 from reconciler.model.desired import CommandRef, Declared, FileRef, Generated
+from reconciler.model.live import Live
 from reconciler.model.problems import Problem
 from reconciler.model.psk import Held
 from reconciler.model.verdict import APPLIED
@@ -124,13 +125,13 @@ def _key(declared: Declared | None) -> Generated | None:
 
 def tool(story: "Keeping", world: World, guarded: Guarded) -> Conversation:
     """What `apply --auto-approve` does for one account, keys and sinks included."""
-    outcome = yield from read_list()
-    if isinstance(outcome, Denied):
+    found = yield from read_list()
+    if isinstance(found, Denied):
         return Ending("auth")
-    if not isinstance(outcome, Answered) or outcome.live is None:
+    if not isinstance(found, Live):
         return Ending("error")
     held = {name: store.held(name) for name, store in story.stores.items()}
-    plan = core.build_plan(world.desired, outcome.live, world.options, held)
+    plan = core.build_plan(world.desired, found, world.options, held)
     if plan.guards:
         return Ending("blocked", plan)
     guarded.approve(plan)

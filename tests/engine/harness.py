@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from reconciler.api.call import Ambiguous, Call, CallOutcome, Pause, Step, Verb
+from reconciler.api.call import Ambiguous, Call, CallOutcome, Pause, Step, Verb, drive
 from reconciler.api.wire import Unsettled, decode, encode
-from reconciler.engine.apply import Applied, apply, drive
+from reconciler.engine.apply import Applied, apply
 from reconciler.model.desired import Desired
 from reconciler.model.live import Live, live_from_result
 from reconciler.plan.build import Plan, build_plan

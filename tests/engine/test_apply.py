@@ -1,7 +1,7 @@
 import pytest
 
-from reconciler.api.call import ApiError, Denied, NotSent, Refused, Verb
-from reconciler.engine.apply import apply, drive
+from reconciler.api.call import ApiError, Denied, NotSent, Refused, Verb, drive
+from reconciler.engine.apply import apply
 from reconciler.engine.check import check
 from tests.build import desired, tunnel
 from tests.engine.harness import LOST, World, results

@@ -47,6 +47,20 @@ def test_a_refused_half_does_not_undo_it_either():
     assert world.verbs == ["update", "update", "list", "list"]
 
 
+def test_nor_does_it_make_the_next_calls_smaller():
+    world = meddling(
+        World("a", "b", "c", "d"),
+        Verb.UPDATE,
+        lambda server: foreign_edit(server, ACCOUNT_ID, "b", {"replay_protection": True}),
+        1,
+    )
+    world.instead = {(Verb.UPDATE, 0): Refused(400, (ApiError("1022", "no"),))}
+
+    world.apply(desired(*(tunnel(name, description="new") for name in "abcd")), batch_size=2)
+
+    assert world.verbs == ["update", "update", "list", "update", "list"]
+
+
 def test_a_detour_stops_at_a_tunnel_that_a_list_on_the_way_showed_to_be_changed():
     ends = {"a": {"interface_address": "10.0.0.0/31"}, "b": {"interface_address": "10.0.0.2/31"}}
     world = meddling(

@@ -2,8 +2,7 @@
 
 import pytest
 
-from reconciler.api.call import Ambiguous, Answered, ApiError, Pause, Refused
-from reconciler.engine.apply import drive
+from reconciler.api.call import Ambiguous, Answered, ApiError, Pause, Refused, drive
 from reconciler.engine.psk import set_psks
 
 LOST = Ambiguous("no-answer", "the connection was reset")

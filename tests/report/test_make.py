@@ -53,7 +53,7 @@ def ended(found, *verdicts, left=(), stop=None) -> Applied:
         ([FAILED], None, Denied(403, ERRORS), "auth"),
         ([APPLIED], None, Denied(403, ERRORS), "partial"),
         ([APPLIED], None, NotSent("interrupted", "x"), "interrupted"),
-        ([], None, Problem("no-answer", "x"), "error"),
+        ([], None, Ambiguous("no-answer", "x"), "error"),
     ],
 )
 def test_only_a_proved_end_is_ok(verdicts, left, stop, expected):

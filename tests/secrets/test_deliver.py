@@ -1,8 +1,7 @@
 import pytest
 
-from reconciler.api.call import NotSent
+from reconciler.api.call import ApiError, NotSent, Refused
 from reconciler.engine.apply import Applied
-from reconciler.model.problems import Problem
 from reconciler.model.psk import Held
 from reconciler.plan.build import Plan
 from reconciler.secrets.deliver import deliver
@@ -54,9 +53,12 @@ def test_a_tunnel_that_this_run_did_not_surely_make_keeps_its_key() -> None:
 
 @pytest.mark.parametrize(
     ("stop", "current"),
-    [(NotSent("interrupted", "stopped"), "sent"), (Problem("list-untrusted", "two of one name"), "old")],
+    [
+        (NotSent("interrupted", "stopped"), "sent"),
+        (Refused(200, (ApiError("list-untrusted", "two of one name"),)), "old"),
+    ],
 )
-def test_after_a_stop_only_keys_that_are_in_force_are_delivered(stop: NotSent | Problem, current: str) -> None:
+def test_after_a_stop_only_keys_that_are_in_force_are_delivered(stop: NotSent | Refused, current: str) -> None:
     now = world()
     found = outcomes(drive(deliver(plan(), ended(left=None, stop=stop)), now, {}))
     assert found["par-a"] == ("failed", "no-key")
