@@ -98,11 +98,11 @@ def to_do(summary: Summary) -> str:
 
 
 def key_counts(report: Report) -> list[str]:
-    """`1 key to make`, `1 key made`, `2 keys in doubt`: of keys that are not, or were not, as they should be."""
+    """`1 key made and delivered`, `1 key to make`, `2 keys in doubt`: of keys that need, or needed, something."""
     keys = [key for account in report.accounts for key in account.keys]
     missing = sum(key.error is not None and key.error.code == NO_KEY for key in keys)
     counts = {
-        "made": sum(key.outcome == Result.APPLIED for key in keys),
+        "made and delivered": sum(key.outcome == Result.APPLIED for key in keys),
         "to make": missing,
         "in doubt": sum(key.error is not None for key in keys) - missing,
     }

@@ -193,12 +193,10 @@ def with_keys(report: AccountReport, plan: "Plan", verdicts: Mapping[str, Verdic
     """
     found = {**{name: Verdict(Result.UNKNOWN, why) for name, why in plan.doubts.items()}, **verdicts}
     well = all(verdict == APPLIED for verdict in found.values())
-    made = {c.name for c in report.changes if c.action == Action.CREATE and c.outcome == Result.APPLIED}
-    told = {name: verdict for name, verdict in found.items() if verdict != APPLIED or name not in made}
     return report.model_copy(
         update={
             "outcome": report.outcome if well or report.outcome != "ok" else "partial",
-            "keys": tuple(key_report(plan.desired.tunnels[name], verdict) for name, verdict in told.items()),
+            "keys": tuple(key_report(plan.desired.tunnels[name], verdict) for name, verdict in sorted(found.items())),
         }
     )
 

@@ -253,7 +253,7 @@ def test_the_place_goes_below_where_there_is_no_room(change: ChangeReport, width
     ("psk", "said"),
     [
         ("env PAR_A_PSK", "env PAR_A_PSK"),
-        ("generated, delivered to file keys.json", "generated, delivered to file keys.json"),
+        ("generated, goes to file keys.json", "generated, goes to file keys.json"),
         ("external", "external: the tunnel won't come up until somebody sets one"),
         ("none", "none: the tunnel won't come up without one"),
     ],
