@@ -21,7 +21,7 @@ def outputs(options: Options) -> Iterator[tuple[str, str]]:
     for form, path in options.output:
         if path is not None:
             yield f"-o {form}={path}", path
-    yield from _named(options, "out", "save_live")
+    yield from _named(options, "out", "save_live", "patch")
 
 
 def refuse_inputs(options: Options) -> None:

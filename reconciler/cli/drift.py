@@ -1,26 +1,26 @@
-"""`reconciler drift`: how live differs from git, as a report; never writes."""
+"""`reconciler drift`: how live differs from git, as a report, and what accepts it as a patch; never writes remotely."""
 
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 
 from reconciler.cli.clients import Clients
-from reconciler.cli.context import Context
+from reconciler.cli.context import Context, Halt
 from reconciler.cli.files import load_files
 from reconciler.cli.keys import statuses
-from reconciler.cli.named import read_file
+from reconciler.cli.named import read_file, write_file
 from reconciler.cli.planning import Stopped, attributed, baseline_of, plan_all
 from reconciler.cli.show import saved_report
-from reconciler.files.patch import Accepted, accept_patch
+from reconciler.files.patch import accept_patch
 from reconciler.files.tree import read_tree
-from reconciler.model.desired import External
+from reconciler.model.psk import KeyStatus
 from reconciler.plan.build import Plan
-from reconciler.plan.scope import LeftAlone
-from reconciler.report.drift import drift_report, with_history
+from reconciler.report.drift import drift_of, drift_report, with_history
 from reconciler.report.values import AccountReport, Report
 
 
 def run(ctx: Context) -> Report:
-    """The drift of every selected account, aged against `--previous`."""
+    """The drift of every selected account, aged against `--previous`; what accepts it goes to `--patch`."""
     path = ctx.options.previous
     before = read_file(ctx, "--previous", path) if path else None
     tree = read_tree(Path(ctx.options.dir))
@@ -29,11 +29,6 @@ def run(ctx: Context) -> Report:
     previous = saved_report(path, before) if path and before is not None else None
     # `git apply` takes paths below the working directory only.
     here = f"{Path.cwd()}/" if Path(ctx.options.dir).is_absolute() else ""
-
-    def accept(plan: Plan) -> Accepted:
-        drifted = tuple(c for c in plan.changes if c.cause != "git")
-        return accept_patch(tree, plan.desired, drifted, ctx.now().date(), strip=here)
-
     accounts: list[AccountReport] = []
     with Clients(ctx, [d.account for d in every]) as clients:
         for one in plan_all(ctx, clients, every):
@@ -41,23 +36,33 @@ def run(ctx: Context) -> Report:
                 accounts.append(one.report)
                 continue
             plan = attributed(one.plan, baseline)
-            accounts.append(_with_keys(ctx, plan, drift_report(plan, accept, _not_checked(plan), ctx.same_place)))
+            accepted = accept_patch(tree, plan.desired, drift_of(plan), ctx.now().date(), strip=here)
+            command = _accept_command(ctx, plan.desired.account.name)
+            accounts.append(drift_report(plan, accepted, _keys(ctx, plan), ctx.same_place, command))
+    if ctx.options.patch:
+        patch = "".join(a.ways_out.accept for a in accounts if a.ways_out)
+        try:
+            write_file(Path(ctx.options.patch), ctx.output.redactor.clean(patch), ctx.stop)
+        except Halt as stopped:  # the drift is reported all the same
+            ctx.late += stopped.diagnostics
     report = ctx.report(accounts)
     return with_history(report, previous, ctx.now().isoformat(timespec="seconds").replace("+00:00", "Z"))
 
 
-def _not_checked(plan: Plan) -> tuple[LeftAlone, ...]:
-    """Keys can't be read back, so whether they are the declared ones is not known."""
-    live = plan.live.by_name()
-    ours = [t.name for t in plan.desired.tunnels.values() if t.name in live and not isinstance(t.psk, External | None)]
-    return tuple(LeftAlone(name, "its pre-shared key can't be read back", live[name].id) for name in ours)
+def _accept_command(ctx: Context, account: str) -> str:
+    """What makes the files equal to Cloudflare. With drift the first part fails, so no `&&` can stand between them."""
+    if ctx.options.patch:
+        return f"git apply {quote(ctx.options.patch)}"
+    since = f" --baseline {quote(ctx.options.baseline)}" if ctx.options.baseline else ""
+    again = f"reconciler drift --account {quote(account)}{since}{ctx.same_place}"
+    return f"{again} --patch drift.patch; git apply drift.patch"
 
 
-def _with_keys(ctx: Context, plan: Plan, report: AccountReport) -> AccountReport:
-    """The report with the keys that are overdue, and those that plan and apply call doubtful too.
+def _keys(ctx: Context, plan: Plan) -> tuple[KeyStatus, ...]:
+    """The keys that are overdue, and those that plan and apply call doubtful too.
 
     (`psk status` says more: that a sink holds no key here is no doubt, since drift may run on another machine.)
     """
     every = statuses(ctx, plan.desired, plan.live)
     judged = (k if k.name in plan.doubts else replace(k, outcome=None, error=None) for k in every)
-    return report.model_copy(update={"keys": tuple(k for k in judged if k.overdue or k.error)})
+    return tuple(k for k in judged if k.overdue or k.error)

@@ -32,7 +32,7 @@ COMMANDS = {
     "validate": Command("check the files, offline", "validate --strict", "small", "validate"),
     "plan": Command("show what apply would do; writes nothing remote", "plan --account prod --out plan.json", "plan"),
     "apply": Command("carry the plan out and prove that the account converged", "apply --plan plan.json", "apply"),
-    "drift": Command("report how live differs from git; never writes", "drift -o text -o json=drift.json", "drift"),
+    "drift": Command("report how live differs from git; never writes", "drift --patch drift.patch", "drift"),
     "show": Command("show a saved plan", "show --plan plan.json", "small", "show_plan"),
     "import": Command(
         "write YAML for what is live",
@@ -259,6 +259,10 @@ class Options(NamedTuple):
     ] = None
     previous: Annotated[
         str | None, Option("say what is new, persisting and resolved since that report", "drift", "REPORT.json")
+    ] = None
+    patch: Annotated[
+        str | None,
+        Option("write what makes the files say what is live, for git apply (empty without drift)", "drift", "FILE"),
     ] = None
     all: Annotated[
         bool, Option("every tunnel of the account whose key can be set, or rotated", "psk", actions="set rotate")

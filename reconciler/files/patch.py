@@ -96,6 +96,8 @@ def accept_patch(
         today: The day (UTC) on which rules with an end are judged.
         strip: What the paths of `tree` begin with and a path in the repository does not.
     """
+    if not changes:
+        return Accepted("", ())
     files = next((a for a in tree.accounts if a.name == desired.account.name), None)
     if files is None:
         return Accepted("", tuple((c.name, "its account has no files") for c in changes))

@@ -4,12 +4,13 @@ With `--baseline` a plan knows two states of the files: what is declared now, an
 of a pull request, say). What live and files differ in already at the baseline is drift, the rest is the pull request's.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from reconciler.model.desired import Declared, Desired
 from reconciler.model.settings import Settings
 from reconciler.model.tunnel import KEPT, covers
 from reconciler.plan.diff import Action, Cause, Change
+from reconciler.plan.scope import whole_rule
 
 GIT: Cause = "git"
 DRIFT: Cause = "drift"
@@ -19,21 +20,23 @@ BOTH: Cause = "both"
 def attribute(changes: Iterable[Change], baseline: Desired | None) -> tuple[Change, ...]:
     """Fills in the cause of each change: what differed at the baseline already, and what git changed since.
 
-    ====== ==================== ============ =======================================  =====
-    action at the baseline      now in git   and                                      cause
-    ====== ==================== ============ =======================================  =====
-    create not declared         declared                                              git
-    create declared             the same     so it is missing on Cloudflare           drift
-    create declared             otherwise    it is missing and git changed it         both
-    delete declared             gone                                                  git
-    delete not declared, prune  not declared somebody made it on Cloudflare           drift
-    delete not declared, kept   not declared `prune` or an ignore rule changed in git git
-    update not declared, prune  declared     it was surplus already; now git has it   both
-    update not declared, kept   declared     git took it over                         git
-    update declared             declared     every differing field: only git changed  git
-    update declared             declared     every differing field: git is the same   drift
-    update declared             declared     anything else                            both
-    ====== ==================== ============ =======================================  =====
+    ====== ==================== ============ ========================================== =====
+    action at the baseline      now in git   and                                        cause
+    ====== ==================== ============ ========================================== =====
+    create not declared         declared                                                git
+    create declared             the same     so it is missing on Cloudflare             drift
+    create declared             otherwise    it is missing and git changed it           both
+    delete declared             gone                                                    git
+    delete not declared, prune  not declared somebody made it on Cloudflare             drift
+    delete not declared, kept   not declared somebody made it, and git now prunes it    both
+    update not declared, prune  declared     it was surplus already; now git has it     both
+    update not declared, kept   declared     git took it over                           git
+    update declared             declared     every differing field: only git changed    git
+    update declared             declared     every differing field: git is the same     drift
+    update declared             declared     anything else                              both
+    ====== ==================== ============ ========================================== =====
+
+    Kept: `prune` was false, or an ignore rule left the tunnel alone.
 
     Args:
         changes: Changes between what is declared now and what is live.
@@ -46,27 +49,19 @@ def attribute(changes: Iterable[Change], baseline: Desired | None) -> tuple[Chan
 
 
 def _cause(change: Change, baseline: Desired) -> Cause:
-    then = _declared_then(change, baseline.tunnels)
-    match change.action:
-        case Action.CREATE:
-            return _create_cause(change, then)
-        case Action.DELETE:
-            return DRIFT if then is None and baseline.account.prune else GIT
-        case Action.UPDATE:
-            if then is None:
-                return BOTH if baseline.account.prune else GIT
-            return _update_cause(change, then)
-
-
-def _declared_then(change: Change, tunnels: Mapping[str, Declared]) -> Declared | None:
-    """The baseline's declaration of the same tunnel, under its new or its old name."""
-    return tunnels.get(change.name) or tunnels.get(change.previous_name or "")
-
-
-def _create_cause(change: Change, then: Declared | None) -> Cause:
-    if then is None or change.declared is None:
-        return GIT
-    return DRIFT if then.settings == change.declared.settings else BOTH
+    names = [name for name in (change.name, change.previous_name) if name]
+    then = next((baseline.tunnels[name] for name in names if name in baseline.tunnels), None)
+    if change.action is Action.CREATE:
+        if then is None or change.declared is None:
+            return GIT
+        return DRIFT if then.settings == change.declared.settings else BOTH
+    if then is not None:
+        return GIT if change.action is Action.DELETE else _update_cause(change, then)
+    whole = [rule for rule in baseline.account.ignore if not rule.fields]
+    pruned = baseline.account.prune and whole_rule(names[-1], whole) is None
+    if change.action is Action.DELETE:
+        return DRIFT if pruned else BOTH
+    return BOTH if pruned else GIT
 
 
 def _update_cause(change: Change, then: Declared) -> Cause:

@@ -62,7 +62,7 @@ class Pair(NamedTuple):
 class LeftAlone:
     """A live tunnel that is not ours to touch (unmanaged, ignored), or something that was not checked, and why."""
 
-    name: Annotated[str, Field(description="The tunnel's name")]
+    name: Annotated[str, Field(description="The tunnel's name; `*` for all of them")]
     reason: Annotated[str, Field(description="Why it is left alone")]
     id: Annotated[str | None, Field(description="Cloudflare's id")] = None
     fields: Annotated[tuple[str, ...], Field(description="The fields it is about; empty for the whole tunnel")] = ()

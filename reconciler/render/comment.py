@@ -251,15 +251,16 @@ def ways_out(account: AccountReport) -> str:
     if account.ways_out is None:
         return ""
     revert = fence([safe.visible(account.ways_out.revert)[:1000]], "sh")
-    parts = [f"**Revert on Cloudflare** ({_account(account)}):", revert]
+    parts = [f"**Revert** ({_account(account)}), which makes Cloudflare equal to the files:", revert]
+    if account.ways_out.accept_command:
+        parts.append(f"**Accept** ({_account(account)}), which makes the files equal to Cloudflare:")
+        parts.append(fence([safe.visible(account.ways_out.accept_command)[:1000]], "sh"))
     if account.ways_out.accept:
         lines = [safe.visible(line) for line in account.ways_out.accept.rstrip("\n").split("\n")]
         patch = fence(lines, "diff")
         if size(patch) > _LARGEST_PATCH:
-            return "\n\n".join(
-                [*parts, "**Accept into git**: the patch is too long for here; the JSON report holds it."]
-            )
-        fold = "<details><summary><b>Accept into git</b>: a patch for <code>git apply</code></summary>"
+            return "\n\n".join([*parts, "The patch is too long for here; the JSON report holds it."])
+        fold = "<details><summary>The patch that accepts it: from what the files say to what is live</summary>"
         parts += [fold, patch, "</details>"]
     return "\n\n".join(parts)
 

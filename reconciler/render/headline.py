@@ -182,9 +182,9 @@ def drift_counts(report: Report) -> dict[str, int]:
     return {
         "changed": kinds.count("changed"),
         "missing": kinds.count("missing"),
-        "unmanaged": kinds.count("unmanaged") + sum(len(account.unmanaged) for account in report.accounts),
-        "not checked": sum(len(account.not_checked) for account in report.accounts),
-        "ignored": sum(len(account.ignored) for account in report.accounts),
+        "unmanaged": report.summary.unmanaged,
+        "not checked": sum(not left.fields for account in report.accounts for left in account.not_checked),
+        "ignored": report.summary.ignored,
         "in sync": sum(account.unchanged for account in report.accounts),
     }
 

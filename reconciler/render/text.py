@@ -325,11 +325,11 @@ def _each(group: Group, paint: Paint) -> Iterator[str]:
 def _ways_out(account: AccountReport, paint: Paint) -> Iterator[str]:
     if account.ways_out is None:
         return
-    yield f"  {paint('Revert on Cloudflare:', 'bold')}  {terminal(account.ways_out.revert)}"
-    if account.ways_out.accept:
-        yield f"  {paint('Accept into git:', 'bold')}       save these lines and run `git apply` on them"
-        yield ""
-        yield from (terminal(line) for line in account.ways_out.accept.rstrip("\n").split("\n"))
+    yield paint("  To revert it, which makes Cloudflare equal to the files:", "bold")
+    yield f"    {terminal(account.ways_out.revert)}"
+    if account.ways_out.accept_command:
+        yield paint("  To accept it, which makes the files equal to Cloudflare:", "bold")
+        yield f"    {terminal(account.ways_out.accept_command)}"
 
 
 def _keys(keys: tuple[KeyStatus, ...], paint: Paint) -> Iterator[str]:
@@ -360,9 +360,10 @@ def _left(account: AccountReport, command: str, paint: Paint) -> Iterator[str]:
     if account.unmanaged and command != "drift":
         unmanaged = words.named([terminal(item.name) for item in account.unmanaged], _NAMED)
         yield from paint.below(f"no file declares {unmanaged}", 4)
+    indent = " " * (4 if counts else 2)
     named = (("unmanaged", account.unmanaged), ("ignored", account.ignored)) if command == "drift" else ()
     for kind, items in (*named, ("not checked", account.not_checked)):
         for item in items:
-            yield f"    {paint(f'{kind:<11}', 'dim')}  {terminal(words.left_alone(item))}"
+            yield f"{indent}{paint(f'{kind:<11}', 'dim')}  {terminal(words.left_alone(item))}"
     for gone in account.resolved:
-        yield f"    {paint('resolved   ', 'green')}  {terminal(words.resolved(gone))}"
+        yield f"{indent}{paint('resolved   ', 'green')}  {terminal(words.resolved(gone))}"

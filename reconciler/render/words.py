@@ -186,8 +186,12 @@ def drift_difference(field: FieldChange) -> str:
 
 def history(change: ChangeReport) -> str:
     """What is known of a difference's past: who made it, when, and since when it is reported."""
-    parts = {"git": "only git changed it: waits for apply", "both": "changed in git and on Cloudflare"}
-    found = [parts[change.cause]] if change.cause in parts else []
+    found = []
+    if change.cause == "git":
+        found = ["only git changed it: waits for apply"]
+    elif change.cause == "both":
+        stranger = change.drift_class == "unmanaged"
+        found = ["made on Cloudflare, and git prunes it now" if stranger else "changed in git and on Cloudflare"]
     return ", ".join([*found, *_seen(change)])
 
 
@@ -213,10 +217,13 @@ def moment(text: str) -> str:
 
 def left_alone(item: LeftAlone) -> str:
     """A tunnel, or fields of it, and why they are left alone."""
-    name = "all tunnels" if item.name == "*" and item.id is None else item.name
-    fields = f" ({', '.join(item.fields)})" if item.fields else ""
+    fields = ", ".join(item.fields)
+    if item.name == "*" and item.id is None:
+        name = fields or "all tunnels"
+    else:
+        name = f"{item.name} ({fields})" if fields else item.name
     made = f", created {moment(item.created_on)}" if item.created_on else ""
-    return f"{name}{fields}: {item.reason}{made}"
+    return f"{name}: {item.reason}{made}"
 
 
 def resolved(item: Resolved) -> str:
@@ -235,10 +242,12 @@ def held_back(accounts: Iterable[AccountReport]) -> dict[str, list[str]]:
 
 
 def left_counts(*accounts: AccountReport) -> str:
-    """`2 unmanaged, 1 ignored, 1 not checked`, or nothing."""
+    """`2 unmanaged, 1 ignored, 3 ignored in part, 1 not checked`, or nothing."""
+    ignored = [item for account in accounts for item in account.ignored]
     kinds = {
         "unmanaged": sum(len(account.unmanaged) for account in accounts),
-        "ignored": sum(len(account.ignored) for account in accounts),
-        "not checked": sum(len(account.not_checked) for account in accounts),
+        "ignored": sum(not item.fields for item in ignored),
+        "ignored in part": sum(bool(item.fields) for item in ignored),
+        "not checked": sum(not item.fields for account in accounts for item in account.not_checked),
     }
     return ", ".join(f"{number:,} {kind}" for kind, number in kinds.items() if number)

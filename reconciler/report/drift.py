@@ -1,10 +1,12 @@
 """The drift report: how live differs from git, in classes, with severity, age and both ways out."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from shlex import quote
 
 from reconciler.files.dump import glob_of
 from reconciler.files.patch import Accepted
+from reconciler.model.desired import External
+from reconciler.model.psk import KeyStatus
 from reconciler.model.tunnel import Severity, severity_of
 from reconciler.plan.build import Plan, removal_notes
 from reconciler.plan.diff import Action, Change
@@ -28,25 +30,36 @@ def _severity(change: Change) -> Severity:
     return min((severity_of(f.path) for f in change.fields), key=_RANK.__getitem__, default=Severity.COSMETIC)
 
 
+def drift_of(plan: Plan) -> tuple[Change, ...]:
+    """The differences that are drift: with a baseline, not those that only git made."""
+    return tuple(c for c in plan.changes if c.cause != "git")
+
+
 def drift_report(
-    plan: Plan, accept: Callable[[Plan], Accepted], not_checked: tuple[LeftAlone, ...], options: str
+    plan: Plan, accepted: Accepted, keys: tuple[KeyStatus, ...], options: str, accept_command: str
 ) -> AccountReport:
     """One account's drift.
 
-    Differences that only git made (with a baseline) are listed and are not drift. A key in doubt is: it may be why a
-    tunnel is down, and plan and apply don't call that account well either.
+    Differences that only git made are listed too. A key in doubt is drift: it may be why a tunnel is down, and plan and
+    apply don't call that account well either.
 
     Args:
         plan: With causes when there is a baseline.
-        accept: Makes the patch that accepts the live values.
-        not_checked: What can't be compared, and why.
+        accepted: The patch that accepts the drift.
+        keys: Pre-shared keys that are overdue or in doubt.
         options: Of the command that reverts, each with a space before it.
+        accept_command: What makes this patch and applies it.
     """
-    drifted = [c for c in plan.changes if c.cause != "git"]
+    drifted = drift_of(plan)
     report = planned(plan, "changes" if drifted or plan.doubts else "ok")
-    accepted = accept(plan) if drifted else None
-    left_out = [f"Not in the patch: {name}: {why}" for name, why in accepted.left_out] if accepted else []
-    ways_out = WaysOut(revert=_revert(plan, drifted) + options, accept=accepted.patch) if accepted else None
+    target = f" --target {quote(glob_of(drifted[0].name))}" if len(drifted) == 1 else ""
+    revert = f"reconciler apply --account {quote(report.account)}{target}{options}"
+    ways_out = WaysOut(revert=revert, accept=accepted.patch, accept_command=accept_command if accepted.patch else None)
+    live, ours = plan.live.by_name(), plan.desired.tunnels.values()
+    with_key = sum(t.name in live and not isinstance(t.psk, External | None) for t in ours)
+    tunnels = "1 tunnel" if with_key == 1 else f"{with_key:,} tunnels"
+    unread = LeftAlone("*", f"pre-shared keys can't be read back ({tunnels})", fields=("psk",))
+    left_out = [f"Not in the patch: {name}: {why}" for name, why in accepted.left_out]
     return report.model_copy(
         update={
             "guards": (),
@@ -57,16 +70,11 @@ def drift_report(
             ),
             "notes": (*removal_notes(drifted), *left_out),
             "drifted": len(drifted),
-            "not_checked": (*report.not_checked, *not_checked),
-            "ways_out": ways_out,
+            "not_checked": (*report.not_checked, unread) if with_key else report.not_checked,
+            "ways_out": ways_out if drifted else None,
+            "keys": keys,
         }
     )
-
-
-def _revert(plan: Plan, drifted: list[Change]) -> str:
-    account = plan.desired.account.name
-    target = f" --target {quote(glob_of(drifted[0].name))}" if len(drifted) == 1 else ""
-    return f"reconciler apply --account {account}{target}"
 
 
 def with_history(report: Report, previous: Report | None, now: str) -> Report:

@@ -290,9 +290,14 @@ def _summary_of(accounts: Sequence[AccountReport]) -> Summary:
         update=actions[Action.UPDATE],
         delete=actions[Action.DELETE],
         unchanged=sum(a.unchanged for a in accounts),
-        unmanaged=sum(len(a.unmanaged) for a in accounts),
+        unmanaged=sum(len(a.unmanaged) + sum(map(_is_stranger, a.changes)) for a in accounts),
         ignored=sum(not i.fields for a in accounts for i in a.ignored),
     )
+
+
+def _is_stranger(change: ChangeReport) -> bool:
+    """True in a drift report for a tunnel that apply would delete and that nobody has taken out of the files."""
+    return change.drift_class == "unmanaged" and change.cause != "git"
 
 
 def change_report(change: "Change", verdict: Verdict | None = None) -> ChangeReport:

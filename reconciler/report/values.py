@@ -150,6 +150,7 @@ class WaysOut(Value):
 
     revert: Annotated[str, _about("Command that makes Cloudflare equal to the files")]
     accept: Annotated[str, _about("Patch for `git apply` that makes the files equal to Cloudflare")]
+    accept_command: Annotated[str | None, _when_set("Commands that write this patch and apply it")] = None
 
 
 class Resolved(Value):
@@ -207,7 +208,7 @@ class Summary(Value):
     update: Annotated[Count, _about("Tunnels to update")] = 0
     delete: Annotated[Count, _about("Tunnels to delete")] = 0
     unchanged: Annotated[Count, _about("Declared tunnels that match")] = 0
-    unmanaged: Annotated[Count, _about("Live tunnels that no file declares and that stay")] = 0
+    unmanaged: Annotated[Count, _about("Live tunnels that no file declares and that stay; `drift` deletes none")] = 0
     ignored: Annotated[Count, _about("Live tunnels that `ignore` leaves alone as a whole")] = 0
 
     @property

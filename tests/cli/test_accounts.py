@@ -243,10 +243,44 @@ def test_a_broken_report_is_an_error(world: World, argv: list[str], content: str
 def test_the_patch_of_a_drift_report_ends_the_drift(world: World) -> None:
     world.live(tunnel(1, description="by hand"), tunnel(2, health_check={"rate": "high"}))
     world.declare(tunnel(1), tunnel(2))
-    ran = world.run("drift", "-o", "json")
-    patch = world.write("p.patch", ran.account["ways_out"]["accept"])
-    subprocess.run(["git", "apply", str(patch)], cwd=world.root, check=True)  # noqa: S603, S607
-    assert world.run("drift").code == 0
+    ran = world.run("drift", "--patch", "p.patch", "-o", "json")
+    assert (ran.code, ran.account["ways_out"]["accept_command"]) == (2, "git apply p.patch")
+    assert world.read("p.patch") == ran.account["ways_out"]["accept"]
+    subprocess.run(["git", "apply", "p.patch"], cwd=world.root, check=True)  # noqa: S607
+    assert world.run("drift", "--patch", "p.patch").code == 0
+    assert world.read("p.patch") == ""
+
+
+def test_a_drift_report_gives_the_commands_that_accept_it_not_the_patch_between_its_lines(world: World) -> None:
+    world.live(tunnel(1, description="by hand"))
+    world.declare(tunnel(1))
+    git(world)
+    where = f"--account prod --baseline HEAD --base-url {world.base_url}"
+    command = f"reconciler drift {where} --patch drift.patch; git apply drift.patch"
+    text = world.run("drift", "--baseline", "HEAD").out
+    assert f"  To accept it, which makes the files equal to Cloudflare:\n    {command}\n" in text
+    assert "@@" not in text
+
+
+def test_a_patch_that_cannot_be_written_is_an_error_and_the_drift_is_told(world: World) -> None:
+    world.live(tunnel(1, description="by hand"))
+    world.declare(tunnel(1))
+    ran = world.run("drift", "--patch", "tunnels/prod/b.yaml")
+    assert (ran.code, "Choose a file outside" in ran.err) == (64, True)
+    ran = world.run("drift", "--patch", "/dev/full")
+    assert (ran.code, "/dev/full can't be written" in ran.out, "by hand" in ran.out) == (1, True, True)
+
+
+def test_a_strangers_tunnel_stays_unmanaged_when_git_turns_prune_on(world: World) -> None:
+    world.account(prune=False)
+    world.live(tunnel(1), tunnel(9))
+    world.declare(tunnel(1))
+    git(world)
+    world.account(prune=True)
+    ran = world.run("drift", "--baseline", "HEAD", "-o", "json")
+    assert (ran.code, ran.json["summary"]["unmanaged"], ran.account["drifted"]) == (2, 1, 1)
+    text = world.run("drift", "--baseline", "HEAD").out
+    assert ("1 unmanaged" in text, "made on Cloudflare, and git prunes it now" in text) == (True, True)
 
 
 def test_plan_and_patch_of_a_drift_report_are_about_the_same_files(world: World) -> None:

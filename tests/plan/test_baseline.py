@@ -1,9 +1,10 @@
 import pytest
 
 from reconciler.plan.baseline import attribute
-from tests.build import account, desired, live, plan, raw, tunnel
+from tests.build import account, desired, live, plan, raw, rule, tunnel
 
 KEPT = account(prune=False)
+IGNORING = account(ignore=[rule("a")])
 
 
 def causes(then, now, observed):
@@ -24,10 +25,12 @@ def described(text):
         # deletes
         (desired("a"), desired(), live("a"), "git"),
         (desired(), desired(), live("a"), "drift"),
-        (desired(of=KEPT), desired(), live("a"), "git"),
+        (desired(of=KEPT), desired(), live("a"), "both"),  # a stranger's, and git prunes it from now on
+        (desired(of=IGNORING), desired(), live("a"), "both"),
         # updates
         (desired(), described("x"), live("a"), "both"),
         (desired(of=KEPT), described("x"), live("a"), "git"),
+        (desired(of=IGNORING), described("x"), live("a"), "git"),
         (described("x"), described("y"), live(raw("a", description="x")), "git"),
         (described("x"), described("x"), live(raw("a", description="z")), "drift"),
         (described("x"), described("y"), live(raw("a", description="z")), "both"),

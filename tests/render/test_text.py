@@ -91,12 +91,12 @@ def test_a_drift_report_begins_with_its_headline() -> None:
     first = render(DRIFT, "text").splitlines()[0]
     assert (
         first
-        == "2 of 412 tunnels drifted (99.3 % in sync), 2 unmanaged, 1 missing, 1 not checked, 1 waiting for apply."
+        == "2 of 412 tunnels drifted (99.3 % in sync), 2 unmanaged, 1 missing, 0 not checked, 1 waiting for apply."
     )
 
 
 def test_no_drift_is_said_first() -> None:
-    clean = replace(DRIFT, outcome="ok", accounts=(account(managed=412, unchanged=412),))
+    clean = replace(DRIFT, summary=counted(), outcome="ok", accounts=(account(managed=412, unchanged=412),))
     assert render(clean, "text") == "No drift: 412 tunnels in sync, 0 unmanaged, 0 missing, 0 not checked.\n"
 
 
@@ -386,7 +386,9 @@ def test_an_apply_of_several_accounts_says_how_many_converged() -> None:
 
 def test_what_only_git_changed_is_not_in_sync() -> None:
     waiting = replace(DRIFT.accounts[0].changes[0], cause="git")
-    report = replace(DRIFT, accounts=(account(changes=(waiting, replace(waiting, drift_class="unmanaged"))),))
+    report = replace(
+        DRIFT, summary=counted(), accounts=(account(changes=(waiting, replace(waiting, drift_class="unmanaged"))),)
+    )
     assert (
         render(report, "text").splitlines()[0]
         == "No drift: 11 tunnels in sync, 0 unmanaged, 0 missing, 0 not checked, 2 waiting for apply."

@@ -1,19 +1,21 @@
 import pytest
 
 from reconciler.files.patch import Accepted
+from reconciler.model.desired import EnvRef, External
 from reconciler.model.problems import Problem
 from reconciler.plan.build import Plan
+from reconciler.plan.scope import LeftAlone
 from reconciler.render.headline import headline
 from reconciler.report.drift import drift_report, with_history
-from reconciler.report.make import report_of
+from reconciler.report.make import planned, report_of
 from reconciler.report.values import AccountReport, ChangeReport, Report
-from tests.build import desired, live, plan, raw, tunnel
+from tests.build import account, desired, live, plan, raw, tunnel
 
 MONDAY, TUESDAY, FRIDAY = "2026-05-04T00:00:00Z", "2026-05-05T00:00:00Z", "2026-05-08T00:00:00Z"
 
 
 def drifted(found: Plan, options: str = "") -> AccountReport:
-    return drift_report(found, lambda _: Accepted("", ()), (), options)
+    return drift_report(found, Accepted("", ()), planned(found, "ok").keys, options, "")
 
 
 @pytest.mark.parametrize(
@@ -65,6 +67,32 @@ def test_a_key_in_doubt_is_drift_and_stands_in_the_title(declared, outcome, expe
     title = headline(report_of("drift", [report]))
     assert report.outcome == outcome
     assert (title.startswith(expected), title.count("1 key in doubt")) == (True, 1)
+
+
+def test_keys_that_no_list_shows_are_said_once_and_are_no_tunnels_that_were_not_checked():
+    own = {"psk": EnvRef("KEY")}
+    declared = desired(tunnel("a", **own), tunnel("b", **own), tunnel("c", psk=External()), tunnel("new", **own))
+    found = report_of("drift", [drifted(plan(declared, live("a", "b", "c")))])
+    why = "pre-shared keys can't be read back (2 tunnels)"
+    assert found.accounts[0].not_checked == (LeftAlone("*", why, fields=("psk",)),)
+    assert headline(found).endswith(" drifted (75.0 % in sync), 0 unmanaged, 1 missing, 0 not checked.")
+
+
+@pytest.mark.parametrize(
+    ("declared", "cause", "expected"),
+    [
+        (desired(), "drift", 1),
+        (desired(), "both", 1),
+        (desired(), "git", 0),  # somebody took it out of the files: it waits for apply
+        (desired(of=account(prune=False)), None, 1),
+        (desired("a"), None, 0),
+    ],
+)
+def test_the_sum_and_the_title_count_the_same_unmanaged_tunnels(declared, cause, expected):
+    found = plan(declared, live("a"))
+    found = found._replace(changes=tuple(c._replace(cause=cause) for c in found.changes))
+    report = report_of("drift", [drifted(found)])
+    assert (report.summary.unmanaged, f", {expected} unmanaged, " in headline(report)) == (expected, True)
 
 
 def aged(report: Report) -> dict[str, tuple[str | None, str | None]]:
