@@ -24,13 +24,11 @@ from reconciler.model.forms import Value
 from reconciler.model.problems import Severity
 from reconciler.model.reference import EXTERNAL
 from reconciler.model.settings import Settings, canonical
-from reconciler.model.tunnel import SETTINGS
+from reconciler.model.tunnel import SENSITIVE_NAMES, SENSITIVE_PATHS, SETTINGS
 from reconciler.plan.diff import Action, Change, intended
 from reconciler.plan.scope import Pair
 from reconciler.yaml.read import DocumentError, parse
 
-_SENSITIVE = frozenset(path for path, setting in SETTINGS.items() if setting.sensitive)
-_SENSITIVE_KEYS = frozenset(path.rpartition(".")[2] for path in _SENSITIVE)
 _SHOWS_KEY = "its lines hold a BGP MD5 key, which no patch may show"
 _KEY_LEFT = "bgp.md5_key is sensitive and never written into a patch"
 _REMOVED = "account.yaml says under 'removed' that its deletion is meant"
@@ -191,7 +189,7 @@ def _part(file: EditableFile, change: Change, inherited: Mapping[str, Any]) -> _
     live = change.live.settings
     differing = {p for p in SETTINGS if live.get(p) != target.get(p)}
     # A sensitive value may go, never come: the patch is shown.
-    taken = {p for p in differing if p not in _SENSITIVE or p not in live}
+    taken = {p for p in differing if p not in SENSITIVE_PATHS or p not in live}
     settings = {p: v for p, v in here.items() if p not in taken} | {p: v for p, v in live.items() if p in taken}
     for path in (p for p in SETTINGS if settings.get(p) != here.get(p)):
         keys = path.split(".")
@@ -306,7 +304,7 @@ def _shown_keys(drafts: list[_Draft]) -> dict[str, str]:
     """The changes whose lines in a patch would show an MD5 key, as a change or as context."""
     wrong: dict[str, str] = {}
     for draft in drafts:
-        secret = lines_with(draft.file.root, _SENSITIVE_KEYS)
+        secret = lines_with(draft.file.root, SENSITIVE_NAMES)
         if not secret:
             continue
         reach = [(part.ref, *draft.file.reach(part.index)) for part in draft.parts]

@@ -341,6 +341,12 @@ REQUIRED_OF_ALL = tuple(path for path in REQUIRED if "." not in path)
 KEPT = tuple(path for path, setting in SETTINGS.items() if setting.kept)
 """Settings that stay as they are live when the files leave them out."""
 
+SENSITIVE_PATHS = tuple(path for path, setting in SETTINGS.items() if setting.sensitive)
+"""Settings whose values no output may show."""
+
+SENSITIVE_NAMES = frozenset(path.rpartition(".")[2] for path in SENSITIVE_PATHS)
+"""The names under which such a value stands in an object."""
+
 WHOLE = {s.path: tuple(setting.path for setting in s.settings.values()) for s in SECTIONS if s.whole}
 """Objects that come and go as a whole, with the paths in them."""
 

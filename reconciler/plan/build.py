@@ -15,7 +15,7 @@ from reconciler.model.live import Live
 from reconciler.model.problems import NO_KEY, Problem
 from reconciler.model.psk import Held, doubt
 from reconciler.model.settings import Settings
-from reconciler.model.tunnel import SETTINGS, WHOLE, Clear
+from reconciler.model.tunnel import SENSITIVE_PATHS, SETTINGS, WHOLE, Clear
 from reconciler.plan.claims import conflicts
 from reconciler.plan.detour import Detour, detours
 from reconciler.plan.diff import Action, Change, diff, left_fields
@@ -228,9 +228,6 @@ def _route_notes(changes: Iterable[Change]) -> list[str]:
     return [f"Static routes through {_listed(moved)} are not checked."] if moved else []
 
 
-_SENSITIVE = tuple(path for path, field in SETTINGS.items() if field.sensitive)
-
-
 def plan_digest(account_id: str, base: str, changes: Iterable[Change], keyless: Iterable[str] = ()) -> str:
     """`sha256:` and the hash of everything that decides what apply does.
 
@@ -268,7 +265,7 @@ def _content(change: Change) -> dict[str, Any]:
 
 def _values(settings: Settings) -> Mapping[str, Any]:
     """The settings, sensitive ones as their hash, so that a change of a key is seen and the key is not."""
-    hidden = {p: settings[p] for p in _SENSITIVE if settings.get(p)}
+    hidden = {p: settings[p] for p in SENSITIVE_PATHS if settings.get(p)}
     hashes = {p: sha256(str(v).encode(errors="surrogatepass")).hexdigest() for p, v in hidden.items()}
     return {**settings, **hashes}
 

@@ -10,7 +10,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from reconciler.model.document import first_fault
-from reconciler.render.words import SECRET, SENSITIVE
+from reconciler.model.tunnel import SENSITIVE_NAMES
+from reconciler.render.words import SENSITIVE
 from reconciler.report.values import Report
 
 _LARGEST = 2**53  # larger whole numbers are not exact in every JSON reader
@@ -35,7 +36,7 @@ def report_document(report: Report) -> dict[str, Any]:
 def _shown(value: Any) -> Any:
     """A setting's value without the secrets inside a whole object."""
     if isinstance(value, dict):
-        return {name: SENSITIVE if name in SECRET else _shown(item) for name, item in value.items()}
+        return {name: SENSITIVE if name in SENSITIVE_NAMES else _shown(item) for name, item in value.items()}
     if isinstance(value, list):
         return [_shown(item) for item in value]
     return value

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from reconciler.model.problems import Problem, Reason
-from reconciler.model.tunnel import SETTINGS, Severity
+from reconciler.model.tunnel import SENSITIVE_NAMES, Severity
 from reconciler.plan.diff import FieldChange
 from reconciler.plan.scope import LeftAlone
 from reconciler.report.values import AccountReport, ChangeReport, DiagnosticReport, Report, Resolved
@@ -18,8 +18,6 @@ from reconciler.report.values import AccountReport, ChangeReport, DiagnosticRepo
 SIGNS = {"create": "+", "update": "~", "delete": "-"}
 SENSITIVE = "(sensitive)"
 SANDBOX = "SANDBOX: the built-in simulator stood in for Cloudflare."
-SECRET = frozenset(path.rpartition(".")[2] for path, field in SETTINGS.items() if field.sensitive)
-"""Leaf names whose values are shown nowhere, not even inside a whole object."""
 
 _SEVERITIES = tuple(Severity)
 _CALLS = {
@@ -140,7 +138,7 @@ def value(item: Any) -> str:
     if isinstance(item, bool):
         return "true" if item else "false"
     if isinstance(item, dict):
-        return "{" + ", ".join(f"{n}: {SENSITIVE if n in SECRET else value(v)}" for n, v in item.items()) + "}"
+        return "{" + ", ".join(f"{n}: {SENSITIVE if n in SENSITIVE_NAMES else value(v)}" for n, v in item.items()) + "}"
     if isinstance(item, (list, tuple)):
         return "[" + ", ".join(value(one) for one in item) + "]"
     if isinstance(item, str) and not _PLAIN.match(item):
