@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from reconciler.api.call import drive
 from reconciler.cli.approval import require_approval, show_plan
@@ -14,8 +13,8 @@ from reconciler.cli.keys import Keys
 from reconciler.cli.lock import lock_accounts
 from reconciler.cli.named import read_file
 from reconciler.cli.planning import (
+    Found,
     Planned,
-    Stopped,
     plan_account,
     plan_all,
     plans_of,
@@ -37,14 +36,6 @@ LIST_LASTS = 30.0
 """Seconds for which a list may be written upon; after that it is read again."""
 
 _SAVE = "Nothing was written. Look at a new plan and save it: reconciler plan --out FILE"
-
-
-@dataclass(frozen=True)
-class Ended:
-    """One account's end: its report, and whether anything was written."""
-
-    report: AccountReport
-    written: bool = False
 
 
 def run(ctx: Context) -> Report:
@@ -75,24 +66,24 @@ def run(ctx: Context) -> Report:
         keys = Keys(ctx, clients, ready)
         _require_strict(ctx, found)  # keys and their sinks may have brought warnings
         ended = side_by_side(ctx, found, lambda one: _safely(ctx, clients, keys, one))
-    written = any(e.written for e in ended)
+    report = ctx.report([report for report, _ in ended], written=any(written for _, written in ended))
     seconds = round(time.monotonic() - ctx.started - clients.waited, 1)
-    return ctx.report([e.report for e in ended], written=written).model_copy(update={"seconds": seconds})
+    return report.model_copy(update={"seconds": seconds})
 
 
-def _require_strict(ctx: Context, found: Sequence[Planned | Stopped]) -> None:
+def _require_strict(ctx: Context, found: Sequence[Found]) -> None:
     """Write nothing when `--strict` takes a warning for an error."""
     if too_strict(ctx):
         raise Halt("invalid", accounts=[_waiting(one, "blocked") for one in found])
 
 
-def _require_saved(saved: object, found: Sequence[Planned | Stopped]) -> None:
+def _require_saved(saved: object, found: Sequence[Found]) -> None:
     """Refuse to go on unless the saved plan is what would be done now.
 
     Raises:
         Halt: `plan_changed`, naming what differs; or an account could not be read.
     """
-    failed = tuple(one.report.outcome for one in found if isinstance(one, Stopped))
+    failed = tuple(one.outcome for one in found if isinstance(one, AccountReport))
     if failed:
         raise Halt(worst(failed), accounts=[_waiting(one, "error") for one in found])
     plans = plans_of(found)
@@ -107,17 +98,16 @@ def _require_saved(saved: object, found: Sequence[Planned | Stopped]) -> None:
         raise Halt(worst((*(a.outcome for a in accounts), "plan_changed")), problems, accounts)
 
 
-def _without_refused(
-    ctx: Context, clients: Clients, found: Sequence[Planned | Stopped]
-) -> tuple[Planned | Stopped, ...]:
+def _without_refused(ctx: Context, clients: Clients, found: Sequence[Found]) -> tuple[Found, ...]:
     """Without the plans of accounts in which the server refuses a change, or that moved meanwhile."""
     plans = {plan.desired.account.name: plan for plan in _ready(found)}
     said = server_check(ctx, clients, plans.values())
-    wrong = {name: checked(plans[name], one) for name, one in said.items() if one.refused or one.moved or one.stop}
-    return tuple(Stopped(one.account, wrong[one.account.name]) if one.account.name in wrong else one for one in found)
+    objects = {name: one for name, one in said.items() if one.refused or one.moved or one.stop is not None}
+    wrong = {name: checked(plans[name], one) for name, one in objects.items()}
+    return tuple(wrong.get(one.plan.desired.account.name, one) if isinstance(one, Planned) else one for one in found)
 
 
-def _ready(found: Sequence[Planned | Stopped]) -> list[Plan]:
+def _ready(found: Sequence[Found]) -> list[Plan]:
     return [plan for plan in plans_of(found) if not _obstacle(plan)]
 
 
@@ -126,32 +116,35 @@ def _obstacle(plan: Plan) -> bool:
     return bool(plan.guards) or plan.desired.account.paused is not None
 
 
-def _safely(ctx: Context, clients: Clients, keys: Keys, one: Planned | Stopped) -> Ended:
+def _safely(ctx: Context, clients: Clients, keys: Keys, one: Found) -> tuple[AccountReport, bool]:
     """A bug in one account must not take the others' results away."""
+    if isinstance(one, AccountReport):
+        return one, False
+    if _obstacle(one.plan):
+        return _waiting(one, "blocked"), False
     try:
-        return _account(ctx, clients, keys, one)
+        return _carry_out(ctx, clients, keys, one)
     except Exception as bug:  # noqa: BLE001 - whatever it is, it has its exit code
-        ctx.output.show_bug(bug, f"account {one.account.name}")
+        ctx.output.show_bug(bug, f"account {one.plan.desired.account.name}")
         problem = Problem("internal", "internal error; what was done here is not known", "Run plan to see.")
         # Nobody knows how far it came, so it counts as written.
-        return Ended(_waiting(one, "internal").model_copy(update={"error": problem}), written=True)
+        return planned(one.plan, "internal").model_copy(update={"error": problem}), True
 
 
-def _account(ctx: Context, clients: Clients, keys: Keys, one: Planned | Stopped) -> Ended:
-    if isinstance(one, Stopped) or _obstacle(one.plan):
-        return Ended(_waiting(one, "blocked"))
+def _carry_out(ctx: Context, clients: Clients, keys: Keys, one: Planned) -> tuple[AccountReport, bool]:
+    """The account's report, and whether anything was written."""
     plan = one.plan
     if time.monotonic() - one.listed_at > LIST_LASTS and not plan.empty:
         again = plan_account(ctx, clients, plan.desired, plan.live.tunnels)
-        if isinstance(again, Stopped):
-            return Ended(again.report)
+        if isinstance(again, AccountReport):
+            return again, False
         if again.plan.digest != plan.digest:
             problem = Problem(
                 "plan-changed",
                 "the account changed while the plan waited for approval; nothing was written",
                 "Look at the new plan and approve that one.",
             )
-            return Ended(planned(again.plan, "plan_changed").model_copy(update={"error": problem}))
+            return planned(again.plan, "plan_changed").model_copy(update={"error": problem}), False
         plan = again.plan
     ended = drive(apply(plan, keys.of(plan)), clients.carry(plan.desired.account))
     verdicts = keys.deliver(plan, ended)
@@ -159,13 +152,13 @@ def _account(ctx: Context, clients: Clients, keys: Keys, one: Planned | Stopped)
     clients.progress.told(report.account, report.changes)
     if not plan.empty:
         report = report.model_copy(update={"calls_made": dict(clients.progress.calls[report.account])})
-    return Ended(report, ended.written or may_have_written(verdicts.values()))
+    return report, ended.written or may_have_written(verdicts.values())
 
 
-def _waiting(one: Planned | Stopped, outcome: Outcome) -> AccountReport:
+def _waiting(one: Found, outcome: Outcome) -> AccountReport:
     """The report of an account in which nothing was written."""
-    if isinstance(one, Stopped):
-        return one.report
-    if outcome != "blocked" or _obstacle(one.plan) or not one.plan.empty:
-        return planned(one.plan, outcome)
-    return planned(one.plan, "ok")  # there is nothing to do, so it waits for nobody's approval
+    if isinstance(one, AccountReport):
+        return one
+    if outcome == "blocked" and one.plan.empty and not _obstacle(one.plan):
+        outcome = "ok"  # there is nothing to do, so it waits for nobody's approval
+    return planned(one.plan, outcome)

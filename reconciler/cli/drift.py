@@ -9,7 +9,7 @@ from reconciler.cli.context import Context, Halt
 from reconciler.cli.files import load_files
 from reconciler.cli.keys import statuses
 from reconciler.cli.named import read_file, write_file
-from reconciler.cli.planning import Stopped, attributed, baseline_of, plan_all
+from reconciler.cli.planning import attributed, baseline_of, plan_all
 from reconciler.cli.show import saved_report
 from reconciler.files.patch import accept_patch
 from reconciler.files.tree import read_tree
@@ -32,8 +32,8 @@ def run(ctx: Context) -> Report:
     accounts: list[AccountReport] = []
     with Clients(ctx, [d.account for d in every]) as clients:
         for one in plan_all(ctx, clients, every):
-            if isinstance(one, Stopped):
-                accounts.append(one.report)
+            if isinstance(one, AccountReport):
+                accounts.append(one)
                 continue
             plan = attributed(one.plan, baseline)
             accepted = accept_patch(tree, plan.desired, drift_of(plan), ctx.now().date(), strip=here)

@@ -27,7 +27,6 @@ from reconciler.model.desired import Account, Desired
 from reconciler.model.live import Live
 from reconciler.model.problems import Diagnostic, Location, has_errors
 from reconciler.model.settings import Settings
-from reconciler.report.make import unread
 from reconciler.report.values import AccountReport, Report
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -52,8 +51,8 @@ def run(ctx: Context) -> Report:
         lives = side_by_side(ctx, targets, lambda t: live_tunnels(clients, t[0].account))
     accounts: list[AccountReport] = []
     for (desired, files), live in zip(targets, lives, strict=True):
-        if not isinstance(live, Live):
-            accounts.append(unread(desired.account, live))
+        if isinstance(live, AccountReport):
+            accounts.append(live)
             continue
         try:
             accounts.append(_write(ctx, desired, files, live))

@@ -1,7 +1,7 @@
 """`reconciler plan`: validate, list, compare, judge by the guards; writes nothing remote."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,8 +9,8 @@ from reconciler.cli.context import Context, Halt, halt
 from reconciler.cli.files import load_files
 from reconciler.cli.named import read_file, write_file
 from reconciler.cli.planning import (
+    Found,
     Planned,
-    Stopped,
     attributed,
     baseline_of,
     make_plan,
@@ -43,11 +43,10 @@ def run(ctx: Context) -> Report:
     every = load_files(ctx)
     baseline = baseline_of(ctx)
     checks: dict[str, Checked] = {}
+    found: Sequence[Found]
     if saved is not None:
         lives = _saved_lists(options.live or "", saved, every)
-        found: tuple[Planned | Stopped, ...] = tuple(
-            Planned(make_plan(ctx, d, lives[d.account.account_id])) for d in every
-        )
+        found = [Planned(make_plan(ctx, d, lives[d.account.account_id])) for d in every]
     else:
         from reconciler.cli.clients import Clients
 
@@ -60,36 +59,25 @@ def run(ctx: Context) -> Report:
     if options.out:
         _save_plan(ctx, options.out, found)
     ctx.diagnostics += stale(found)
-    report = ctx.report(_reports(ctx, found, baseline, checks))
-    outcome = worst((report.outcome, "invalid")) if too_strict(ctx) else report.outcome
-    return report.model_copy(update={"outcome": outcome})
-
-
-def _reports(
-    ctx: Context,
-    found: Sequence[Planned | Stopped],
-    baseline: Mapping[str, Desired] | None,
-    checks: Mapping[str, "Checked"],
-) -> list[AccountReport]:
     reports = []
     for one in found:
-        if isinstance(one, Stopped):
-            reports.append(one.report)
+        if isinstance(one, AccountReport):
+            reports.append(one)
             continue
         plan = attributed(one.plan, baseline)
-        changes = ctx.options.detailed_exitcode and (plan.changes or plan.doubts)
+        changes = options.detailed_exitcode and (plan.changes or plan.doubts)
         outcome: Outcome = "blocked" if plan.guards else "changes" if changes else "ok"
-        report = planned(plan, outcome)
-        said = checks.get(report.account)
-        reports.append(checked(plan, said, report.outcome) if said else report)
-    return reports
+        said = checks.get(plan.desired.account.name)
+        reports.append(checked(plan, said, outcome) if said else planned(plan, outcome))
+    report = ctx.report(reports)
+    return report.model_copy(update={"outcome": worst((report.outcome, "invalid"))}) if too_strict(ctx) else report
 
 
-def _save_plan(ctx: Context, path: str, found: Sequence[Planned | Stopped]) -> None:
+def _save_plan(ctx: Context, path: str, found: Sequence[Found]) -> None:
     """Write the saved plan; a part of a plan is never saved."""
     from reconciler.plan.saved import saved_plan
 
-    missing = ", ".join(one.account.name for one in found if isinstance(one, Stopped))
+    missing = ", ".join(one.account for one in found if isinstance(one, AccountReport))
     if missing:
         detail = f"There is no plan of account {missing}, and a part is never saved. Run it again."
         ctx.diagnostics += (error("not-saved", f"the plan was not saved to {path}", detail),)

@@ -8,7 +8,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from reconciler.api.call import Failure, drive
 from reconciler.cli.context import Context, halt
 from reconciler.model.desired import Account, Declared, Desired, Generated
 from reconciler.model.forms import tunnel_name
@@ -39,17 +38,9 @@ class Planned(NamedTuple):
     plan: Plan
     listed_at: float = 0.0
 
-    @property
-    def account(self) -> Account:
-        """Whose plan it is."""
-        return self.plan.desired.account
 
-
-class Stopped(NamedTuple):
-    """An account that the run leaves as it is, since it could not be read or planned, and the report that says why."""
-
-    account: Account
-    report: AccountReport
+Found = Planned | AccountReport
+"""An account with its plan, or the report of one that the run leaves as it is, since it could not be read."""
 
 
 def baseline_of(ctx: Context) -> dict[str, Desired] | None:
@@ -92,18 +83,18 @@ def attributed(plan: Plan, baseline: Mapping[str, Desired] | None) -> Plan:
     return plan._replace(changes=attribute(plan.changes, baseline.get(account.account_id, nothing)))
 
 
-def plan_all(ctx: Context, clients: "Clients", every: Iterable[Desired]) -> tuple[Planned | Stopped, ...]:
+def plan_all(ctx: Context, clients: "Clients", every: Iterable[Desired]) -> tuple[Found, ...]:
     """List and plan these accounts, side by side; each fails for itself."""
     return side_by_side(ctx, every, lambda desired: plan_account(ctx, clients, desired))
 
 
-def plan_account(ctx: Context, clients: "Clients", desired: Desired, seen: Collection[str] = ()) -> Planned | Stopped:
-    """List one account and plan it; `seen` as for `read_list`."""
+def plan_account(ctx: Context, clients: "Clients", desired: Desired, seen: Collection[str] = ()) -> Found:
+    """List one account and plan it, or say why that can't be done; `seen` as for `read_list`."""
     listed_at = time.monotonic()
     _watch_md5_keys(ctx, desired.tunnels.values())  # before anything is sent: an error may quote one
     found = live_tunnels(clients, desired.account, seen)
-    if not isinstance(found, Live):
-        return Stopped(desired.account, unread(desired.account, found))
+    if isinstance(found, AccountReport):
+        return found
     _watch_md5_keys(ctx, found.tunnels.values())
     return Planned(make_plan(ctx, desired, found), listed_at)
 
@@ -131,15 +122,18 @@ def make_plan(ctx: Context, desired: Desired, live: Live) -> Plan:
     return build_plan(desired, live, scope, held)
 
 
-def live_tunnels(clients: "Clients", account: Account, seen: Collection[str] = ()) -> Live | Failure:
-    """The account's trusted live tunnels, or why they can't be had; `seen` as for `read_list`."""
+def live_tunnels(clients: "Clients", account: Account, seen: Collection[str] = ()) -> Live | AccountReport:
+    """The account's trusted live tunnels, or the report that says why they can't be had; `seen` as for `read_list`."""
+    from reconciler.api.call import drive
     from reconciler.engine.listing import read_list
 
-    return drive(read_list(seen), clients.carry(account))
+    found = drive(read_list(seen), clients.carry(account))
+    return found if isinstance(found, Live) else unread(account, found)
 
 
 def server_check(ctx: Context, clients: "Clients", plans: Iterable[Plan]) -> dict[str, "Checked"]:
     """What the server says of each plan, by the account's name."""
+    from reconciler.api.call import drive
     from reconciler.engine.check import check
 
     def one(plan: Plan) -> tuple[str, "Checked"]:
@@ -149,12 +143,12 @@ def server_check(ctx: Context, clients: "Clients", plans: Iterable[Plan]) -> dic
     return dict(side_by_side(ctx, plans, one))
 
 
-def plans_of(found: Iterable[Planned | Stopped]) -> list[Plan]:
+def plans_of(found: Iterable[Found]) -> list[Plan]:
     """The plans that there are."""
     return [one.plan for one in found if isinstance(one, Planned)]
 
 
-def stale(found: Sequence[Planned | Stopped]) -> tuple[Diagnostic, ...]:
+def stale(found: Sequence[Found]) -> tuple[Diagnostic, ...]:
     """Warnings about names in files and options that do nothing."""
     plans = plans_of(found)
     return stale_names(plans, whole=len(plans) == len(found))

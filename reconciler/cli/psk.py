@@ -15,9 +15,8 @@ from reconciler.cli.planning import live_tunnels, side_by_side
 from reconciler.model.checks import did_you_mean
 from reconciler.model.desired import Declared, Desired
 from reconciler.model.forms import tunnel_name
-from reconciler.model.live import Live
 from reconciler.model.verdict import APPLIED, Verdict, may_have_written
-from reconciler.report.make import key_report, unread
+from reconciler.report.make import key_report
 from reconciler.report.outcome import Outcome
 from reconciler.report.values import AccountReport, Report
 from reconciler.secrets.rotate import all_or_nothing, rotate, set_keys, unfit
@@ -134,8 +133,8 @@ def _account(
 def _status(ctx: Context, clients: Clients, desired: Desired, targets: Iterable[Declared]) -> AccountReport:
     """What is known of the keys of these tunnels."""
     found = live_tunnels(clients, desired.account)
-    if not isinstance(found, Live):
-        return unread(desired.account, found)
+    if isinstance(found, AccountReport):
+        return found
     names = {target.name for target in targets}
     return AccountReport(
         account=desired.account.name,

@@ -58,7 +58,8 @@ def test_a_second_apply_waits_for_the_first_and_lists_after_it(world: World) -> 
     ids=["apply", "set", "rotate"],
 )
 def test_the_wait_ends_at_the_deadline_before_anything_is_sent(world: World, argv: tuple[str, ...]) -> None:
-    world.declare(tunnel(1, psk={"generate": True, "deliver_to": {"file": "key"}}))
+    world.env["KEY"] = "the key of t001"
+    world.declare(tunnel(1, psk={"env": "KEY"} if "set" in argv else {"generate": True, "deliver_to": {"file": "key"}}))
     with holding(world):
         ran = world.run(*argv, "--timeout", "0.01", "-o", "json")
     (problem,) = ran.json["diagnostics"]
