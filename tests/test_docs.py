@@ -13,12 +13,9 @@ from reconciler.simulator.faults import FaultKind
 from reconciler.simulator.semantics import Semantics
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text()
+DOCS = ROOT / ".github" / "docs"
+COMMAND_LINE = (DOCS / "command-line.md").read_text()
 PAGES = [ROOT / "README.md", *sorted((ROOT / ".github").rglob("*.md"))]
-
-
-def blocks(language):
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 
 
 def every_option():
@@ -26,35 +23,36 @@ def every_option():
 
 
 @pytest.mark.parametrize("option", every_option())
-def test_the_readme_names_every_option(option):
-    assert option in README
+def test_the_page_of_the_command_line_names_every_option(option):
+    assert option in COMMAND_LINE
 
 
 @pytest.mark.parametrize("command", options.COMMANDS)
-def test_the_readme_names_every_command(command):
-    assert f"| `{command}` |" in README
+def test_the_page_of_the_command_line_names_every_command(command):
+    assert f"| `{command}` |" in COMMAND_LINE
 
 
 @pytest.mark.parametrize(("name", "code"), EXIT_CODES.items())
-def test_the_readme_names_every_exit_code(name, code):
-    assert f"| {code} | `{name}` |" in README
+def test_the_page_of_the_command_line_names_every_exit_code(name, code):
+    assert f"| {code} | `{name}` |" in COMMAND_LINE
 
 
 def test_the_simulator_s_page_names_every_switch():
-    page = (ROOT / ".github" / "docs" / "simulator.md").read_text()
+    page = (DOCS / "simulator.md").read_text()
     assert [f.name for f in fields(Semantics) if f"`{f.name}`" not in page] == []
 
 
 def test_the_simulator_s_page_names_every_fault():
-    page = (ROOT / ".github" / "docs" / "simulator.md").read_text()
+    page = (DOCS / "simulator.md").read_text()
     short = {
         f"{kind}": f"{kind[:4]}" for kind in FaultKind if kind.endswith(("-before", "-after")) and kind[:3].isdigit()
     }
     assert [kind for kind in FaultKind if f"`{short.get(kind, kind)}`" not in page] == []
 
 
-def test_the_readme_s_yaml_is_valid(tmp_path):
-    account, tunnels = blocks("yaml")
+@pytest.mark.parametrize("page", [ROOT / "README.md", DOCS / "files.md"], ids=lambda p: p.stem)
+def test_the_yaml_of_an_account_and_its_tunnels_is_valid(tmp_path, page):
+    account, tunnels = re.findall(r"^```yaml\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
     (tmp_path / "prod").mkdir()
     (tmp_path / "prod" / "account.yaml").write_text(account)
     (tmp_path / "prod" / "london.yaml").write_text(tunnels)
