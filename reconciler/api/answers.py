@@ -11,15 +11,20 @@ that could be a part of a longer one is refused: whoever takes a part for the wh
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import islice
-from math import isinf
+from math import isfinite
 from typing import Any
 
 from reconciler.api.call import UNKNOWN, Answered, ApiError, Call, Verb
 from reconciler.model.kind import IPSEC_TUNNEL
 from reconciler.model.live import ListIsNull, ListUntrusted, live_from_result
 from reconciler.model.tunnel import PATHS
+
+UNTRUSTED = "list-untrusted"
+"""Code of the error for a list that is readable and not whole."""
+
+NULL_LIST = "list-null"
+"""Code of the error for a list that is null: untrusted too, until a second one says the same (`engine.listing`)."""
 
 MAX_BODY = 32 * 1024 * 1024
 """Longest answer that is read, in bytes after decoding."""
@@ -46,27 +51,11 @@ class UnreadableError(Exception):
     """An answer that can't be believed. Its text is fixed, so it holds nothing of the answer."""
 
 
-class NotDoneError(Exception):
-    """The server says that it did not do it, in an answer that is a success otherwise."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-
-
 # The envelope.
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
-    """The parts of an answer, unchecked: `success` and `errors` may be of any JSON type. `beside` is all the rest."""
-
-    success: object
-    errors: object
-    messages: object
-    result: object
-    result_info: object
-    beside: Mapping[str, object]
+Envelope = Mapping[str, Any]
+"""An answer's JSON object, unchecked: any part may be missing, or of any type."""
 
 
 def open_envelope(body: bytes) -> Envelope:
@@ -80,19 +69,24 @@ def open_envelope(body: bytes) -> Envelope:
         raise UnreadableError("the answer is too long")
     try:
         text = body.decode("utf-8-sig")
-        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_constant, parse_float=_float)
+        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_finite, parse_float=_finite)
     except (ValueError, RecursionError):  # ValueError: bad UTF-8, bad JSON, or an integer of thousands of digits
         raise UnreadableError("the answer is not JSON") from None
     if not isinstance(value, dict):
         raise UnreadableError("the answer is not a JSON object")
-    _check_depth(value)
+    # Level by level and not by recursion, which could exhaust Python's stack.
+    level: list[Any] = [value]
+    for _ in range(_MAX_DEPTH):
+        within = (child for parent in level for child in (parent.values() if type(parent) is dict else parent))
+        level = [child for child in within if type(child) in _CONTAINERS]
+    if level:
+        raise UnreadableError("the answer is nested too deeply")
     if _SURROGATE_ESCAPE.search(text) is not None:  # half a character can be escaped in JSON, and sent nowhere
         try:
             json.dumps(value, ensure_ascii=False).encode()
         except UnicodeEncodeError:
             raise UnreadableError("the answer holds broken Unicode") from None
-    named = {key: value.pop(key, None) for key in ("success", "errors", "messages", "result", "result_info")}
-    return Envelope(**named, beside=value)
+    return value
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -102,46 +96,34 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _constant(_: str) -> Any:
-    raise UnreadableError("the answer holds a number that JSON does not allow")
-
-
-def _float(text: str) -> float:
-    value = float(text)
-    if isinf(value):
-        raise UnreadableError("the answer holds a number that is too large")
+def _finite(number: str) -> float:
+    """A number that is written with a fraction or an exponent, or one of Python's own: NaN, Infinity."""
+    value = float(number)
+    if not isfinite(value):
+        raise UnreadableError("the answer holds a number that JSON does not allow, or one that is too large")
     return value
-
-
-def _check_depth(value: object) -> None:
-    # Level by level and not by recursion, which could exhaust Python's stack.
-    level = [value]
-    for _ in range(_MAX_DEPTH + 1):
-        if not level:
-            return
-        level = [
-            child
-            for parent in level
-            for child in (parent.values() if type(parent) is dict else parent)  # type: ignore[attr-defined]
-            if type(child) in _CONTAINERS
-        ]
-    raise UnreadableError("the answer is nested too deeply")
 
 
 # Errors and messages.
 
 
-def api_errors(errors: object) -> tuple[ApiError, ...]:
-    """The entries of `errors` and what is chained to them (API: every part of an entry may be missing)."""
-    entries = errors if isinstance(errors, list) else []
-    return tuple(islice((error for entry in entries for error in _with_causes(entry)), _MAX_ERRORS))
+def said(call: Call, envelope: Envelope, quotes: Quotes) -> tuple[tuple[ApiError, ...], tuple[ApiError, ...]]:
+    """The errors in an answer, by which it is judged; and what may be shown of them and of the messages beside them.
 
-
-def api_messages(messages: object) -> tuple[ApiError, ...]:
-    """The entries of `messages` that say something."""
-    entries = messages if isinstance(messages, list) else []
-    spoken = [e for e in entries if _text(e.get("message") if isinstance(e, dict) else e)]
-    return tuple(next(_with_causes(entry)) for entry in spoken[:_MAX_MESSAGES])
+    Args:
+        call: What was sent.
+        envelope: What came back. (API: every part of an entry may be missing.)
+        quotes: Tells whether a message quotes a key or token.
+    """
+    listed, beside = envelope.get("errors"), envelope.get("messages")
+    found = (error for entry in (listed if isinstance(listed, list) else ()) for error in _with_causes(entry))
+    errors = tuple(islice(found, _MAX_ERRORS))
+    spoken = [
+        next(_with_causes(entry))
+        for entry in (beside if isinstance(beside, list) else ())
+        if _text(entry.get("message") if isinstance(entry, dict) else entry)
+    ]
+    return errors, may_be_shown(call, (*errors, *spoken[:_MAX_MESSAGES]), quotes)
 
 
 def _with_causes(entry: object, depth: int = 0) -> Iterator[ApiError]:
@@ -194,8 +176,15 @@ def may_be_shown(call: Call, errors: Iterable[ApiError], quotes: Quotes) -> tupl
     if carries_key(call):
         ask = call.verb is Verb.CREATE and not _has_md5_key(call.body)
         return tuple(_silenced(error, _ASK if ask else WITHHELD) for error in errors)
-    # Shortened last: half a secret would not be found.
-    return tuple(_silenced(e, WITHHELD) if any(map(quotes, _words(e))) else _shortened(e) for e in errors)
+    shown = []
+    for error in errors:
+        code, message, _, url, about = error
+        if any(map(quotes, filter(None, (code, message, url, about)))):
+            shown.append(_silenced(error, WITHHELD))
+        else:  # shortened last: half a secret would not be found
+            url, about = url and url[:_MAX_MESSAGE], about and about[:_MAX_CODE]
+            shown.append(ApiError(code[:_MAX_CODE], message[:_MAX_MESSAGE], None, url, about))
+    return tuple(shown)
 
 
 def carries_key(call: Call) -> bool:
@@ -214,112 +203,99 @@ def _has_md5_key(tunnel: Mapping[str, Any]) -> bool:
     return isinstance(bgp, Mapping) and bool(bgp.get("md5_key"))
 
 
-def _words(error: ApiError) -> Iterable[str]:
-    return filter(None, (error.code, error.message, error.documentation_url, error.field))
-
-
 def _silenced(error: ApiError, sentence: str) -> ApiError:
     code = error.code if _CODE.fullmatch(error.code) else UNKNOWN
     return ApiError(code, sentence, field=error.field if error.field in PATHS else None)
 
 
-def _shortened(error: ApiError) -> ApiError:
-    return ApiError(
-        error.code[:_MAX_CODE],
-        error.message[:_MAX_MESSAGE],
-        documentation_url=error.documentation_url and error.documentation_url[:_MAX_MESSAGE],
-        field=error.field and error.field[:_MAX_CODE],
-    )
-
-
 # What was done.
 
+_FLAGS = {Verb.UPDATE: "modified", Verb.UPDATE_ONE: "modified", Verb.DELETE: "deleted"}
+"""What the result of a write says of itself. (API: false in a 200 is a failure.)"""
 
-def result_of(call: Call, envelope: Envelope, wrap: Wrap) -> Answered:
-    """What the answer to a call says was done, once its `success` was seen to be true.
+
+def unsuccessful(call: Call, envelope: Envelope, quotes: Quotes) -> tuple[ApiError, ...]:
+    """Why an answer with a good status is not a success; empty when it is one.
+
+    Raises:
+        UnreadableError: It does not say.
+    """
+    success, listed, result = envelope.get("success"), envelope.get("errors"), envelope.get("result")
+    errors, shown = said(call, envelope, quotes)
+    if success is True and (listed is None or listed == []):
+        flag = _FLAGS.get(call.verb)
+        if flag and isinstance(result, dict) and result.get(flag) is False and not call.validate_only:
+            return (ApiError(f"not-{flag}", f"the answer says {flag}: false"), *shown)
+        return ()
+    if call.verb is Verb.LIST:  # whatever it says of its success, a list beside an error may be a part of one
+        return (ApiError(UNTRUSTED, "the answer is not a plain success"), *shown)
+    if success is False or (success is True and errors):
+        return shown if errors else (ApiError("no-success", "the answer says success: false and not why"), *shown)
+    raise UnreadableError("the answer does not say whether it succeeded")
+
+
+def result_of(call: Call, envelope: Envelope, headers: Mapping[str, str], wrap: Wrap) -> Answered:
+    """What the answer to a call says was done, once it was seen to be a success.
 
     Args:
         call: What was sent.
         envelope: What came back.
+        headers: With it.
         wrap: Makes a secret of a key's text.
 
     Raises:
-        NotDoneError: It says that nothing was done.
         UnreadableError: It does not say what was done.
         ListUntrusted: The list is not whole.
     """
-    result = envelope.result
+    result = envelope.get("result")
     if call.verb is Verb.LIST:
-        return _list(envelope)
-    if call.validate_only:  # (API: what it answers is not documented, so success is all that can be asked for.)
+        require_no_pages(headers)
+        try:
+            live = live_from_result(result)
+        except ListIsNull:  # null too says nothing beside a next page
+            require_whole(envelope, 0)
+            raise
+        require_whole(envelope, len(live.tunnels))
+        return Answered(live=live)
+    # (API: what a check answers is not documented.) Of a create success is all that is needed: a list has the new id.
+    if call.validate_only or call.verb is Verb.CREATE:
         return Answered()
-    if call.verb is Verb.CREATE:
-        return _created(call, result)
     if not isinstance(result, dict):
         raise UnreadableError("the answer's result is not an object")
     match call.verb:
         case Verb.UPDATE:
             return _updated(result)
-        case Verb.UPDATE_ONE:
-            return _single(call, result, "modified")
-        case Verb.DELETE:
-            return _single(call, result, "deleted")
+        case Verb.UPDATE_ONE | Verb.DELETE:
+            return _single(call, result)
         case Verb.SET_PSKS:
             return _keys_set(call, result)
         case Verb.GENERATE_PSK:
             return _key_made(call, result, wrap)
 
 
-def _list(envelope: Envelope) -> Answered:
-    """The tunnels in `{"ipsec_tunnels": [...]}`, if these are all. Null too says nothing beside a next page."""
-    try:
-        live = live_from_result(envelope.result)
-    except ListIsNull:
-        require_whole(envelope, 0)
-        raise
-    require_whole(envelope, len(live.tunnels))
-    return Answered(live=live)
-
-
-def _created(call: Call, result: object) -> Answered:
-    """The new id.
-
-    (API: by the schema `result` is the tunnel itself, in an example of the documentation a list with it.) Without an id
-    the tunnel was made all the same: its `success` was seen to be true.
-    """
-    listed = result.get(IPSEC_TUNNEL.collection) if isinstance(result, dict) else None
-    found = listed if isinstance(listed, list) else [result]
-    name = call.body.get("name")
-    ids = {_id_of(t) for t in found if isinstance(t, dict) and t.get("name", name) == name} - {None}
-    return Answered(id=ids.pop() if len(ids) == 1 else None)
-
-
 def _updated(result: dict[str, Any]) -> Answered:
     """What a bulk update did: `{"modified": true, "modified_ipsec_tunnels": [...]}`. Ids tell which, not positions."""
-    flagged = _check_flag(result, "modified")
     tunnels = result.get(f"modified_{IPSEC_TUNNEL.collection}")
+    if _flagged(result, "modified") and tunnels is None:
+        return Answered()
     if not isinstance(tunnels, list):
-        if flagged and tunnels is None:
-            return Answered()
         raise UnreadableError("the answer does not say what was modified")
     return Answered(tunnels={i: t for t in tunnels if (i := _id_of(t)) is not None})
 
 
-def _single(call: Call, result: dict[str, Any], flag: str) -> Answered:
+def _single(call: Call, result: dict[str, Any]) -> Answered:
     """What a PUT or DELETE of one tunnel did: `{"deleted": true, "deleted_ipsec_tunnel": {...}}`; either will do."""
-    flagged = _check_flag(result, flag)
+    flag = _FLAGS[call.verb]
+    flagged = _flagged(result, flag)
     tunnel = result.get(f"{flag}_{IPSEC_TUNNEL.item}")
     found = _id_of(tunnel)
-    if (found is None and not flagged) or (found is not None and found != call.tunnel_id):
+    if found != call.tunnel_id and not (flagged and found is None):
         raise UnreadableError(f"the answer does not say that the tunnel was {flag}")
     return Answered(tunnels={found: tunnel} if found and flag == "modified" else {})
 
 
-def _check_flag(result: Mapping[str, Any], flag: str) -> bool:
-    """Whether the flag is true; False when the answer has none (API: false in a 200 is a failure)."""
+def _flagged(result: Mapping[str, Any], flag: str) -> bool:
     value = result.get(flag)
-    if value is False:
-        raise NotDoneError(f"not-{flag}", f"the answer says {flag}: false")
     if value is not None and value is not True:
         raise UnreadableError(f"the answer's {flag} is not a boolean")
     return value is True
@@ -330,9 +306,6 @@ def _id_of(tunnel: object) -> str | None:
     if isinstance(value, str) and value.isascii() and value.replace("-", "").isalnum():
         return value
     return None
-
-
-_REASON = "Cloudflare does not take it; the reason is withheld, since it may quote the key"
 
 
 def _keys_set(call: Call, result: dict[str, Any]) -> Answered:
@@ -348,8 +321,7 @@ def _keys_set(call: Call, result: dict[str, Any]) -> Answered:
     # A tunnel that stands in neither is left out of both: silence about a write is not a refusal. So is one that stands
     # in both, or as applied to another tunnel: what contradicts itself says nothing.
     plain = [i for i in call.psks if (i in done) != (i in reasons)]
-    applied = tuple(i for i in plain if i in done and _is_about(done[i], i))
-    return Answered(applied=applied, refused={i: _REASON for i in plain if i in reasons})
+    return Answered(taken={i: i in done for i in plain if i in reasons or _is_about(done[i], i)})
 
 
 def _is_about(entry: object, tunnel_id: str | None) -> bool:
@@ -377,6 +349,7 @@ _COUNTS = ("count", "total_count")
 _PAGES = ("page", "total_pages")
 _CURSORS = ("cursor", "cursors", "next", "next_cursor")
 _KNOWN = frozenset((*_COUNTS, *_PAGES, *_CURSORS, "per_page"))
+_PARTS = frozenset(("success", "errors", "messages", "result", "result_info"))
 _NOT_OF_PAGES = frozenset(("account_id", "request_id", "result_info", IPSEC_TUNNEL.collection))
 _PAGING_HEADER = re.compile(r"content-range|x-.*(?:total|(?<!ac)count|page|next|more|offset|cursor|range).*")
 
@@ -393,35 +366,32 @@ def require_whole(envelope: Envelope, found: int) -> None:
 
     Nobody can name all the words for "there is more", so whatever stands beside the list and is not known counts.
     """
-    result = envelope.result if isinstance(envelope.result, dict) else {}
-    for info in (envelope.result_info, result.get("result_info")):
+    result = envelope.get("result")
+    inner = result if isinstance(result, dict) else {}
+    for info in (envelope.get("result_info"), inner.get("result_info")):
         if info is not None and not isinstance(info, dict):
             raise ListUntrusted("the answer has a result_info that is not an object")
         _check_paging(info or {}, found)
-    beside = {**envelope.beside, **result}
+    beside = {**{k: v for k, v in envelope.items() if k not in _PARTS}, **inner}
     _check_paging({k: v for k, v in beside.items() if k not in _NOT_OF_PAGES and v not in ({}, [])}, found)
 
 
 def _check_paging(info: Mapping[str, Any], found: int) -> None:
     """Refuse words about pages that are not known, and known ones that do not say that these `found` are all."""
-    said = {key: value for key, value in info.items() if value is not None}
-    unknown = sorted(said.keys() - _KNOWN)
+    told = {key: value for key, value in info.items() if value is not None}
+    unknown = sorted(told.keys() - _KNOWN)
     if unknown:
         names = ", ".join(map(repr, unknown[:5]))
         raise ListUntrusted(f"the answer says {names} of its list, and it is not known whether that means a part of it")
-    for key, value in said.items():
+    for key, value in told.items():
         if key not in _CURSORS and (type(value) is not int or value < 0):
             raise ListUntrusted(f"{key} of the answer is not a number")
     if (
-        any(said.get(key, found) != found for key in _COUNTS)
-        or any(said.get(key, 1) > 1 for key in _PAGES)
-        or any(_names_a_page(said.get(key)) for key in _CURSORS)
+        any(told.get(key, found) != found for key in _COUNTS)
+        or any(told.get(key, 1) > 1 for key in _PAGES)
+        or any(any(c.values()) if isinstance(c, dict) else c for c in map(told.get, _CURSORS))
     ):
         raise ListUntrusted(f"the answer says that there is more than the {found} tunnels that it holds")
-    paged = "page" in said or "per_page" in said
-    if paged and said.keys().isdisjoint(("total_count", "total_pages")) and found >= said.get("per_page", 0):
+    paged = "page" in told or "per_page" in told
+    if paged and told.keys().isdisjoint(("total_count", "total_pages")) and found >= told.get("per_page", 0):
         raise ListUntrusted(f"the answer is a page of {found} tunnels and does not say how many there are in all")
-
-
-def _names_a_page(cursor: object) -> bool:
-    return any(cursor.values()) if isinstance(cursor, dict) else bool(cursor)

@@ -85,26 +85,22 @@ class Answered:
 
     Attributes:
         live: LIST: the trusted tunnels.
-        id: CREATE: the new tunnel's id, or None when the answer names none.
         tunnels: UPDATE, UPDATE_ONE: tunnels as answered, by id.
-        applied: SET_PSKS: ids of tunnels that have their key now.
-        refused: SET_PSKS: why others have not, by id.
+        taken: SET_PSKS: by id, whether the tunnel has its key now. An id of which nothing is said is missing.
         psk: GENERATE_PSK: the key, as the secret that the edge makes of it.
         made_on: GENERATE_PSK: when it was made, in Cloudflare's words; empty when the answer does not say.
     """
 
     live: Live | None = None
-    id: str | None = None
     tunnels: Mapping[str, Any] = field(default_factory=dict)
-    applied: tuple[str, ...] = ()
-    refused: Mapping[str, str] = field(default_factory=dict)
+    taken: Mapping[str, bool] = field(default_factory=dict)
     psk: Any = None
     made_on: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
-    """The server understood it and did not do it (4xx other than those below), or the list can't be trusted.
+class _Said:
+    """What a plain refusal has.
 
     Attributes:
         status: HTTP status.
@@ -117,14 +113,36 @@ class Refused:
     ray: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class NotSent:
-    """It surely was not carried out and won't be tried again.
+class Refused(_Said):
+    """The server understood it and did not do it (4xx other than those below), or the list can't be trusted."""
 
-    For example: connection refused, budget or deadline used up, 429 to the end, interrupted.
+    __slots__ = ()
+
+
+class Denied(_Said):
+    """401, 403 (but with a code that speaks of what was asked for), or an error about the token.
+
+    The token is wrong or may not do this: all accounts of the token stop.
+
+    So they do when somebody else than the API answers 403 (`blocked`): nothing would get through to it.
+    """
+
+    __slots__ = ()
+
+    @property
+    def blocked(self) -> bool:
+        """Whether a proxy or firewall answered and not the API, which never says 403 without an error."""
+        return self.errors[0].code == "http-403"
+
+
+@dataclass(frozen=True, slots=True)
+class _Missed:
+    """What a call has that got no answer to go by.
 
     Attributes:
-        code: `unreachable`, `rate-limited`, `deadline`, `interrupted`, `budget`, `auth-stopped`, `stopped`.
+        code: What happened, in a word or two.
+        message: Fixed text of ours.
+        ray: Header `cf-ray` of the last answer, or None.
         errors: What the last answer said, if there was one.
     """
 
@@ -134,37 +152,19 @@ class NotSent:
     errors: tuple[ApiError, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Ambiguous:
-    """It may or may not have been carried out: time-out, reset, 5xx, an unreadable answer.
+class NotSent(_Missed):
+    """It surely was not carried out: connection refused, budget or deadline used up, 429 to the end, interrupted.
 
-    Attributes:
-        errors: What the answer said, if there was one.
+    Its code is `unreachable`, `rate-limited`, `deadline`, `interrupted`, `budget`, `auth-stopped` or `stopped`.
     """
 
-    code: str
-    message: str
-    ray: str | None = None
-    errors: tuple[ApiError, ...] = ()
+    __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Denied:
-    """401, 403 (but with a code that speaks of what was asked for), or an error about the token.
+class Ambiguous(_Missed):
+    """It may or may not have been carried out: time-out, reset, 5xx, an unreadable answer."""
 
-    The token is wrong or may not do this: all accounts of the token stop.
-
-    So they do when somebody else than the API answers 403 (`blocked`): nothing would get through to it.
-    """
-
-    status: int
-    errors: tuple[ApiError, ...]
-    ray: str | None = None
-
-    @property
-    def blocked(self) -> bool:
-        """Whether a proxy or firewall answered and not the API, which never says 403 without an error."""
-        return self.errors[0].code == "http-403"
+    __slots__ = ()
 
 
 Failure = Refused | NotSent | Ambiguous | Denied

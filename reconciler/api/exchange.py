@@ -5,7 +5,7 @@ of sleeping. Calls of one token share a `Session` over threads and accounts, sin
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from threading import Lock
@@ -15,7 +15,7 @@ from reconciler.api.answers import WITHHELD, Quotes
 from reconciler.api.call import Ambiguous, Call, CallOutcome, Denied, NotSent, Pause, Step
 from reconciler.api.pace import Pacer
 from reconciler.api.retry import next_delay, parse_retry_after
-from reconciler.api.wire import Reply, Request, Unsettled, decode, encode
+from reconciler.api.wire import Reply, Request, decode, encode
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
@@ -80,13 +80,16 @@ class Session:
         deadline: In seconds of the port's monotonic clock.
         keys: How to get at secrets.
         budget: Retries in the whole run.
+
+    Attributes:
+        denied: What refused the token, or everything; then no further call goes.
     """
 
     def __init__(self, deadline: float, keys: KeyAccess, budget: int = _BUDGET) -> None:
         self.keys = keys
+        self.denied: Denied | None = None
         self._deadline = deadline
         self._budget = budget
-        self._denied: Denied | None = None
         self._pacer = Pacer()
         self._lock = Lock()
 
@@ -111,15 +114,6 @@ class Session:
             self._budget -= 1
             return self._budget >= 0
 
-    @property
-    def denied(self) -> Denied | None:
-        """What refused the token, or everything."""
-        return self._denied
-
-    def deny(self, denied: Denied) -> None:
-        """Let no further call go."""
-        self._denied = denied
-
     def lost(self) -> None:
         """A call that had a place got no answer."""
         with self._lock:
@@ -141,7 +135,7 @@ class Session:
             self._pacer.silence(seconds, now)
 
 
-def _gate(session: Session, port: Port, last: Unsettled | None) -> NotSent | None:
+def _gate(session: Session, port: Port, last: NotSent | Ambiguous | None) -> NotSent | None:
     """Wait until the call may go, then None; or why it never may.
 
     Args:
@@ -152,10 +146,9 @@ def _gate(session: Session, port: Port, last: Unsettled | None) -> NotSent | Non
     because = "" if last is None else f"; before that: {last.message}"
     errors = () if last is None else last.errors
     while True:
-        denied = session.denied
-        if denied is not None and denied.blocked:
+        if session.denied is not None and session.denied.blocked:
             return NotSent("stopped", "not sent, since a proxy or firewall answers in Cloudflare's place")
-        if denied is not None:
+        if session.denied is not None:
             return NotSent("auth-stopped", "not sent, since Cloudflare refused the token")
         if port.stopping():
             return NotSent("interrupted", "not sent, since the run is being stopped")
@@ -171,50 +164,19 @@ def _gate(session: Session, port: Port, last: Unsettled | None) -> NotSent | Non
         port.sleep(wait)
 
 
-def _try(call: Call, request: Request, session: Session, port: Port) -> CallOutcome | Unsettled:
+def _try(call: Call, request: Request, session: Session, port: Port) -> CallOutcome:
     """Send it once."""
     quotes = session.keys.quotes
     timeout = min(READ_TIMEOUT, max(0.001, session.left(port.now())))  # above zero, should the time just be used up
     try:
         reply = port.send(request, timeout)
-    except NotSentError as problem:
+    except (NotSentError, AmbiguousError) as problem:
         session.lost()
-        return Unsettled("unreachable", WITHHELD if quotes(str(problem)) else str(problem), maybe_done=False)
-    except AmbiguousError as problem:
-        session.lost()
-        return Unsettled("no-answer", WITHHELD if quotes(str(problem)) else str(problem))
+        message = WITHHELD if quotes(str(problem)) else str(problem)
+        unsent = isinstance(problem, NotSentError)
+        return NotSent("unreachable", message) if unsent else Ambiguous("no-answer", message)
     session.note(reply, port.now(), port.epoch())
     return decode(call, reply, session.keys.wrap, quotes)
-
-
-def _final(failure: Unsettled, code: str | None = None) -> CallOutcome:
-    """The outcome of a call that is not tried again.
-
-    Args:
-        failure: What became of the last try.
-        code: Of a reason of our own. Only a try that changed nothing would have been repeated: so it is not
-            `Ambiguous`.
-    """
-    if not failure.maybe_done or code is not None:
-        return NotSent(code or failure.code, failure.message, failure.ray, failure.errors)
-    return Ambiguous(failure.code, failure.message, failure.ray, failure.errors)
-
-
-def _wait(call: Call, failure: Unsettled, attempt: int, session: Session, port: Port) -> CallOutcome | None:
-    """Wait before the next try; None when there is to be one."""
-    delay = next_delay(call, failure, attempt, port.random())
-    if delay is None:
-        return _final(failure)
-    if not session.spend():
-        return _final(replace(failure, message=f"{failure.message}; the run's retries are used up"), "budget")
-    now = port.now()
-    if failure.code == "rate-limited":
-        session.silence(delay, now)  # a longer one that was asked for stays; the gate waits
-        return None
-    if delay >= session.left(now):
-        return _final(replace(failure, message=f"{failure.message}; the time of the run is used up"), "deadline")
-    port.sleep(delay)
-    return None
 
 
 def exchange(call: Call, account_id: str, session: Session, port: Port) -> CallOutcome:
@@ -227,23 +189,33 @@ def exchange(call: Call, account_id: str, session: Session, port: Port) -> CallO
         port: Carries requests out and keeps the time.
     """
     request = encode(call, account_id, partial(session.keys.reveal, account_id))
-    last: Unsettled | None = None
+    last: NotSent | Ambiguous | None = None
     attempt = 0
     while True:
+        attempt += 1
         stopped = _gate(session, port, last)
         if stopped is not None:
             return stopped
-        attempt += 1
-        settled = _try(call, request, session, port)
-        if not isinstance(settled, Unsettled):
-            # A 403 on a dry run says that the token may only read, so whoever reads on can do so.
-            if isinstance(settled, Denied) and not (call.validate_only and settled.status == HTTPStatus.FORBIDDEN):
-                session.deny(settled)
-            return settled
-        last = settled
-        ended = _wait(call, settled, attempt, session, port)
-        if ended is not None:
-            return ended
+        outcome = _try(call, request, session, port)
+        # A 403 on a dry run says that the token may only read, so whoever reads on can do so.
+        if isinstance(outcome, Denied) and not (call.validate_only and outcome.status == HTTPStatus.FORBIDDEN):
+            session.denied = outcome
+        if not isinstance(outcome, (NotSent, Ambiguous)):
+            return outcome
+        last = outcome
+        delay = next_delay(call, last, attempt, port.random())
+        if delay is None:
+            return last
+        # From here on it is safe to say that nothing was done: only such a try is repeated.
+        if not session.spend():
+            return NotSent("budget", f"{last.message}; the run's retries are used up", last.ray, last.errors)
+        now = port.now()
+        if last.code == "rate-limited":
+            session.silence(delay, now)  # a longer one that was asked for stays; the gate waits
+        elif delay >= session.left(now):
+            return NotSent("deadline", f"{last.message}; the time of the run is used up", last.ray, last.errors)
+        else:
+            port.sleep(delay)
 
 
 class Client:

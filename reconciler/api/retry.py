@@ -7,8 +7,7 @@ come back together. This is about one call; what to do about a write whose outco
 import math
 import re
 
-from reconciler.api.call import Call, Verb
-from reconciler.api.wire import Unsettled
+from reconciler.api.call import Ambiguous, Call, NotSent, Verb
 
 _BASE = 0.5
 _LONGEST = 60.0
@@ -21,7 +20,7 @@ _FOREVER = 1e9
 """Seconds that no run lasts."""
 
 
-def next_delay(call: Call, failure: Unsettled, attempt: int, draw: float) -> float | None:
+def next_delay(call: Call, failure: NotSent | Ambiguous, attempt: int, draw: float) -> float | None:
     """Seconds to wait before the next try, or None for no further try.
 
     A write that may have been carried out is never sent again. What surely was not carried out is, and so
@@ -34,7 +33,7 @@ def next_delay(call: Call, failure: Unsettled, attempt: int, draw: float) -> flo
         draw: Random number in [0, 1).
     """
     harmless = call.verb is Verb.LIST or call.validate_only
-    if failure.maybe_done and not harmless:
+    if isinstance(failure, Ambiguous) and not harmless:
         return None
     if attempt >= (_TRIES_LIMITED if failure.code == "rate-limited" else _TRIES):
         return None

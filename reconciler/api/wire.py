@@ -2,10 +2,9 @@
 
     Call(DELETE, tunnel_id="1f…")  ->  DELETE /accounts/…/magic/ipsec_tunnels/1f…    {}
     200 {"success": true, "result": {"deleted": true, …}}  ->  Answered()
-    502                                                    ->  Unsettled("http-502"): it may have been carried out
+    502                                                    ->  Ambiguous("http-502"): it may have been carried out
 
-An outcome is what is certain of a call. What is not certain yet is `Unsettled`, and `exchange` decides whether another
-try is safe. In doubt a reply is read so that nothing is taken for done or for refused that may be otherwise.
+In doubt a reply is read so that nothing is taken for done or for refused that may be otherwise.
 """
 
 import json
@@ -17,27 +16,19 @@ from typing import Any
 from urllib.parse import quote
 
 from reconciler.api.answers import (
-    Envelope,
-    NotDoneError,
+    NULL_LIST,
+    UNTRUSTED,
     Quotes,
     UnreadableError,
     Wrap,
-    api_errors,
-    api_messages,
-    may_be_shown,
     open_envelope,
-    require_no_pages,
     result_of,
+    said,
+    unsuccessful,
 )
-from reconciler.api.call import Answered, ApiError, Call, CallOutcome, Denied, Refused, Verb
+from reconciler.api.call import Ambiguous, Answered, ApiError, Call, CallOutcome, Denied, NotSent, Refused, Verb
 from reconciler.model.kind import IPSEC_TUNNEL
 from reconciler.model.live import ListIsNull, ListUntrusted
-
-UNTRUSTED = "list-untrusted"
-"""Code of the error for a list that is readable and not whole."""
-
-NULL_LIST = "list-null"
-"""Code of the error for a list that is null: untrusted too, until a second one says the same (`engine.listing`)."""
 
 _HIDDEN = "the list is not whole, and what it says is withheld, since it may hold a secret"
 _MAYBE_DONE = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY}  # 4xx, and yet no refusal
@@ -100,24 +91,6 @@ class Reply:
     body: bytes = field(default=b"", repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Unsettled:
-    """A try without an outcome.
-
-    Attributes:
-        code: As for `NotSent` or `Ambiguous`, whichever it would become.
-        message: Fixed text.
-        maybe_done: Whether it may have been carried out; else it surely was not.
-        errors: What the answer said, if there was one.
-    """
-
-    code: str
-    message: str
-    ray: str | None = None
-    maybe_done: bool = True
-    errors: tuple[ApiError, ...] = ()
-
-
 def _segment(text: str) -> str:
     """One part of a path. An id that is empty or dots would make it the path of something else: of all tunnels, say."""
     if text in {"", ".", ".."}:
@@ -173,7 +146,7 @@ def encode(call: Call, account_id: str, reveal: Callable[[str], str]) -> Request
     return Request(_METHODS[call.verb], _path(call, account_id), query, headers, body)
 
 
-def decode(call: Call, reply: Reply, wrap: Wrap, quotes: Quotes) -> CallOutcome | Unsettled:
+def decode(call: Call, reply: Reply, wrap: Wrap, quotes: Quotes) -> CallOutcome:
     """What a reply means for its call, by status first.
 
     Args:
@@ -183,25 +156,27 @@ def decode(call: Call, reply: Reply, wrap: Wrap, quotes: Quotes) -> CallOutcome 
         quotes: Tells whether a message quotes a key or token.
 
     Returns:
-        An outcome, or `Unsettled` when a try more might give one.
+        The outcome of this one try. Where it is `NotSent` or `Ambiguous`, `exchange` decides whether another is safe.
     """
     status, ray = reply.status, ray_of(reply)
     if status // 100 == 2:  # noqa: PLR2004 - the class of status codes
         return _succeeded(call, reply, wrap, quotes)
-    errors, messages = _said(reply)
-    shown = may_be_shown(call, (*errors, *messages), quotes)
+    try:
+        errors, shown = said(call, open_envelope(reply.body), quotes)
+    except UnreadableError:
+        errors, shown = (), ()
     if status == HTTPStatus.TOO_MANY_REQUESTS:
-        return Unsettled("rate-limited", "too many calls (HTTP 429)", ray, maybe_done=False, errors=shown)
+        return NotSent("rate-limited", "too many calls (HTTP 429)", ray, shown)
     if status // 100 == 3:  # noqa: PLR2004
         message = f"HTTP {status}: a redirect, which is never followed; is the base URL right?"
         if call.verb is Verb.LIST:
             return Refused(status, (ApiError(UNTRUSTED, message),), ray)
-        return Unsettled("redirect", message, ray)
+        return Ambiguous("redirect", message, ray)
     # A conflict that the API explains is its refusal (a name is in use); one without a word may come from a proxy that
     # sent the request twice. A list conflicts with nothing, and is asked for again.
     conflict = status == HTTPStatus.CONFLICT and (not errors or call.verb is Verb.LIST)
     if conflict or status in _MAYBE_DONE or status // 100 != 4:  # noqa: PLR2004
-        return Unsettled(f"http-{status}", f"HTTP {status}", ray, errors=shown)
+        return Ambiguous(f"http-{status}", f"HTTP {status}", ray, shown)
     what = "with a web page in place of the API's answer" if _PAGE.match(reply.body) else "without an error in it"
     why = shown if errors else (ApiError(f"http-{status}", f"HTTP {status} {what}"), *shown)
     codes = {error.code for error in errors}
@@ -210,7 +185,7 @@ def decode(call: Call, reply: Reply, wrap: Wrap, quotes: Quotes) -> CallOutcome 
         return Denied(status, why, ray)
     # A 404 on DELETE is what was wanted, if it is the API that speaks (not a proxy, not its router).
     if call.verb is Verb.DELETE and status == HTTPStatus.NOT_FOUND and _NO_ROUTE not in codes:
-        return Answered() if errors else Unsettled("http-404", why[0].message, ray)
+        return Answered() if errors else Ambiguous("http-404", why[0].message, ray)
     too_large = call.verb is not Verb.LIST and any(_TOO_LARGE.search(error.message) for error in errors)
     return Refused(413 if too_large else status, why, ray)
 
@@ -225,16 +200,7 @@ def ray_of(reply: Reply) -> str | None:
     return ray if _RAY.fullmatch(ray) else None
 
 
-def _said(reply: Reply) -> tuple[tuple[ApiError, ...], tuple[ApiError, ...]]:
-    """Cloudflare's errors and the messages beside them, in its own words; none when the body can't be read."""
-    try:
-        envelope = open_envelope(reply.body)
-    except UnreadableError:
-        return (), ()
-    return api_errors(envelope.errors), api_messages(envelope.messages)
-
-
-def _succeeded(call: Call, reply: Reply, wrap: Wrap, quotes: Quotes) -> CallOutcome | Unsettled:
+def _succeeded(call: Call, reply: Reply, wrap: Wrap, quotes: Quotes) -> CallOutcome:
     """What an answer with a good status says: it may still be a failure, or not to be believed."""
     status, ray = reply.status, ray_of(reply)
     if call.verb is Verb.LIST and status != HTTPStatus.OK:
@@ -242,32 +208,10 @@ def _succeeded(call: Call, reply: Reply, wrap: Wrap, quotes: Quotes) -> CallOutc
     try:
         envelope = open_envelope(reply.body)
         failure = unsuccessful(call, envelope, quotes)
-        if call.verb is Verb.LIST and not failure:
-            require_no_pages(reply.headers)
-        return Refused(status, failure, ray) if failure else result_of(call, envelope, wrap)
+        return Refused(status, failure, ray) if failure else result_of(call, envelope, reply.headers, wrap)
     except UnreadableError as problem:
-        return Unsettled("unreadable", f"{problem} (HTTP {status})", ray)
-    except NotDoneError as problem:
-        shown = may_be_shown(call, _said(reply)[1], quotes)
-        return Refused(status, (ApiError(problem.code, str(problem)), *shown), ray)
+        return Ambiguous("unreadable", f"{problem} (HTTP {status})", ray)
     except ListUntrusted as problem:
         code = NULL_LIST if isinstance(problem, ListIsNull) else UNTRUSTED
         message = _HIDDEN if quotes(str(problem)) else str(problem)
         return Refused(status, (ApiError(code, message, problem.remedy),), ray)
-
-
-def unsuccessful(call: Call, envelope: Envelope, quotes: Quotes) -> tuple[ApiError, ...]:
-    """Why an answer with a good status is not a success; empty when it is one.
-
-    Raises:
-        UnreadableError: It does not say.
-    """
-    if envelope.success is True and (envelope.errors is None or envelope.errors == []):
-        return ()
-    errors = api_errors(envelope.errors)
-    shown = may_be_shown(call, (*errors, *api_messages(envelope.messages)), quotes)
-    if call.verb is Verb.LIST:  # whatever it says of its success, a list beside an error may be a part of one
-        return (ApiError(UNTRUSTED, "the answer is not a plain success"), *shown)
-    if envelope.success is False or (envelope.success is True and errors):
-        return shown if errors else (ApiError("no-success", "the answer says success: false and not why"), *shown)
-    raise UnreadableError("the answer does not say whether it succeeded")

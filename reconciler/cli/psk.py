@@ -100,7 +100,7 @@ def _change(ctx: Context, desired: Desired, targets: list[Declared]) -> Report:
         protocol = set_keys(targets) if action == "set" else rotate(targets)
         verdicts: dict[str, Verdict] = drive(protocol, key_carrier(ctx, ring, sinks, noting))
     # Where a sink fails after Cloudflare took the key, the verdict is `failed`; only the answer tells of the write.
-    taken = any(isinstance(o, Answered) and (o.applied or o.psk) for o in seen)
+    taken = any(isinstance(o, Answered) and (any(o.taken.values()) or o.psk) for o in seen)
     written = taken or may_have_written(verdicts.values())
     outcome = _outcome(ctx, verdicts.values(), seen, written=written)
     return ctx.report([_account(desired, targets, outcome, verdicts)], written=written)

@@ -9,8 +9,8 @@ Taken for empty by mistake, an account would get all its tunnels a second time.
 
 from collections.abc import Collection
 
+from reconciler.api.answers import NULL_LIST, UNTRUSTED
 from reconciler.api.call import Answered, ApiError, Call, Conversation, Failure, Pause, Refused, Send, Verb
-from reconciler.api.wire import NULL_LIST, UNTRUSTED
 from reconciler.model.live import Live
 
 AGREEMENT_SECONDS = 5.0

@@ -24,6 +24,7 @@ _TELL = (
     "Cloudflare may have the old or the new key. Run the same command again: it sends the same value "
     "until an answer confirms it."
 )
+_REFUSED = Problem("key-refused", "Cloudflare does not take it; the reason is withheld, since it may quote the key")
 
 
 def _plainly(calls: Sequence[Call]) -> Conversation[tuple[CallOutcome, ...]]:
@@ -61,10 +62,10 @@ def set_psks(
         (outcome,) = yield from send([Call(Verb.SET_PSKS, psks=dict(todo))])
         if isinstance(outcome, Answered):
             for tunnel_id in list(todo):
-                if tunnel_id in outcome.refused:
-                    refuse(tunnel_id, Problem("key-refused", outcome.refused[tunnel_id]))
-                elif tunnel_id in outcome.applied:
+                if outcome.taken.get(tunnel_id):
                     verdicts[todo.pop(tunnel_id)] = APPLIED
+                elif tunnel_id in outcome.taken:
+                    refuse(tunnel_id, _REFUSED)
         elif unclear(outcome):
             why = problem_of(outcome, _TELL)
         else:

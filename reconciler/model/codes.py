@@ -165,6 +165,7 @@ CODES: dict[str, dict[str, Code]] = {
     "Calls and changes": {
         "already-there": Code("somebody made it meanwhile, as declared", "Nothing to do."),
         "auth-stopped": Code("not sent, since the token was refused", "Check the token and its permissions."),
+        "budget": Code("the run's retries are used up", "Run it again once Cloudflare answers."),
         "changed-meanwhile": Code("somebody changed the tunnel during the run", _LOOK),
         "cycle-broken": Code("another tunnel of an exchange could not be changed", "Solve that one, then `apply`."),
         "deadline": Code("the time of the run is used up", "Raise `--timeout`, or run again."),

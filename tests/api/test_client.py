@@ -3,7 +3,7 @@ import threading
 import pytest
 
 from reconciler.api.baseurl import check_base_url
-from reconciler.api.call import Answered, Call, Pause, Send, Verb
+from reconciler.api.call import ApiError, Call, Pause, Refused, Send, Verb
 from reconciler.api.exchange import Client, KeyAccess, Session
 from reconciler.api.wire import Reply
 
@@ -77,7 +77,7 @@ def test_any_other_base_url_is_refused_with_a_remedy(text):
 
 
 class Port:
-    """Answers a create with its name as the id, and only when `together` calls are there at once."""
+    """Refuses a create with its name as the reason, and only when `together` calls are there at once."""
 
     def __init__(self, together=1):
         self.barrier = threading.Barrier(together)
@@ -86,7 +86,7 @@ class Port:
     def send(self, request, timeout):
         self.barrier.wait(timeout)
         name = request.body.decode().split('"')[3]
-        return Reply(200, {}, f'{{"success":true,"result":{{"id":"{name}"}}}}'.encode())
+        return Reply(400, {}, f'{{"errors":[{{"code":1,"message":"{name}"}}]}}'.encode())
 
     def now(self):
         return 0.0
@@ -113,7 +113,7 @@ def creates(*names):
 
 
 def results(*names):
-    return tuple(Answered(id=name) for name in names)
+    return tuple(Refused(400, (ApiError("1", name),)) for name in names)
 
 
 def test_calls_go_side_by_side_and_outcomes_keep_their_order():

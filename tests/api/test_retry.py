@@ -2,15 +2,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.api.call import Call, Verb
+from reconciler.api.call import Ambiguous, Call, NotSent, Verb
 from reconciler.api.retry import next_delay, parse_retry_after
-from reconciler.api.wire import Unsettled
 
 LIST = Call(Verb.LIST)
 WRITES = [Call(verb) for verb in Verb if verb is not Verb.LIST]
-MAYBE = Unsettled("http-500", "HTTP 500")
-UNREACHABLE = Unsettled("unreachable", "refused", maybe_done=False)
-LIMITED = Unsettled("rate-limited", "HTTP 429", maybe_done=False)
+MAYBE = Ambiguous("http-500", "HTTP 500")
+UNREACHABLE = NotSent("unreachable", "refused")
+LIMITED = NotSent("rate-limited", "HTTP 429")
 NOW = 1_800_000_000.0  # Fri, 15 Jan 2027 08:00:00 GMT
 
 

@@ -28,10 +28,10 @@ def bug(make: Callable[[], list[Patch]]) -> Callable[[], list[Patch]]:
     return make
 
 
-def _retrying(also: Callable[[Call, wire.Unsettled], bool]) -> list[Patch]:
+def _retrying(also: Callable[[Call, Any], bool]) -> list[Patch]:
     real = edge.next_delay
 
-    def delay(call: Call, failure: wire.Unsettled, attempt: int, draw: float) -> float | None:
+    def delay(call: Call, failure: Any, attempt: int, draw: float) -> float | None:
         if also(call, failure) and attempt < 3:
             return 1.0
         return real(call, failure, attempt, draw)
@@ -359,7 +359,7 @@ def retry_after_is_not_obeyed() -> list[Patch]:
 @bug
 def a_refused_token_is_tried_on() -> list[Patch]:
     forgetful = property(lambda _: None, lambda *_: None)
-    return [(edge.Session, "deny", lambda *_: None), (run.Run, "stop", forgetful)]
+    return [(edge.Session, "denied", forgetful), (run.Run, "stop", forgetful)]
 
 
 @bug

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from reconciler.api import answers
 from reconciler.api import exchange as edge
-from reconciler.api import wire
 from reconciler.api.call import Answered, Call, Send, Verb
 from reconciler.engine import creates, deletes, updates
 from reconciler.model.live import Live
@@ -47,7 +47,7 @@ def unchanged_tunnels_are_sent_along() -> list[Patch]:
 
 @bug
 def messages_are_reported_as_the_server_wrote_them() -> list[Patch]:
-    return [(wire, "may_be_shown", lambda _, errors, __: tuple(errors))]
+    return [(answers, "may_be_shown", lambda _, errors, __: tuple(errors))]
 
 
 @bug

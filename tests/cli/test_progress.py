@@ -65,7 +65,7 @@ def test_each_step_says_what_it_does_and_to_which_tunnel(step: Step, line: str) 
 def test_a_list_after_a_write_is_the_proof() -> None:
     terminal = Terminal()
     told = progress(terminal)
-    told.ended("prod", Call(Verb.CREATE, {"name": "a"}), Answered(id="1"))
+    told.ended("prod", Call(Verb.CREATE, {"name": "a"}), Answered())
     told.telling("prod", lambda _: ())(send(Verb.LIST))
     told.telling("lab", lambda _: ())(send(Verb.LIST))
     told.end()

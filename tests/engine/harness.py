@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from reconciler.api.call import Ambiguous, Call, CallOutcome, Pause, Step, Verb, drive
-from reconciler.api.wire import Unsettled, decode, encode
+from reconciler.api.wire import decode, encode
 from reconciler.engine.apply import Applied, apply
 from reconciler.model.desired import Desired
 from reconciler.model.live import Live, live_from_result
@@ -66,7 +66,7 @@ class World:
         found = decode(call, reply, str, lambda _: False)
         if (call.verb, number) in self.after:
             return self.after[call.verb, number]
-        return Ambiguous(found.code, found.message) if isinstance(found, Unsettled) else found
+        return found
 
 
 def results(ended: Applied) -> list[str]:

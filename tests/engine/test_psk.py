@@ -8,6 +8,7 @@ from reconciler.engine.psk import set_psks
 LOST = Ambiguous("no-answer", "the connection was reset")
 REFUSED = Refused(400, (ApiError("1022", "no"),))
 NEITHER = Answered()
+WITHHELD = "Cloudflare does not take it; the reason is withheld, since it may quote the key"
 AGAIN = (
     "Cloudflare may have the old or the new key. Run the same command again: it sends the same value until an answer "
     "confirms it."
@@ -33,11 +34,11 @@ def told(*outcomes):
 @pytest.mark.parametrize(
     ("outcomes", "result", "problem", "pauses"),
     [
-        ([Answered(applied=("1",))], "applied", None, []),
-        ([Answered(refused={"1": "too short"})], "failed", ("key-refused", "too short", None), []),
+        ([Answered(taken={"1": True})], "applied", None, []),
+        ([Answered(taken={"1": False})], "failed", ("key-refused", WITHHELD, None), []),
         ([REFUSED], "failed", ("1022", "no", None), []),
-        ([LOST, Answered(applied=("1",))], "applied", None, [1.0]),
-        ([LOST, Answered(refused={"1": "too short"})], "unknown", ("key-refused", "too short", AGAIN), [1.0]),
+        ([LOST, Answered(taken={"1": True})], "applied", None, [1.0]),
+        ([LOST, Answered(taken={"1": False})], "unknown", ("key-refused", WITHHELD, AGAIN), [1.0]),
         ([LOST, REFUSED], "unknown", ("1022", "no", AGAIN), [1.0]),
         ([NEITHER, REFUSED], "unknown", ("1022", "no", AGAIN), [1.0]),
         ([LOST] * 4, "unknown", ("no-answer", "the connection was reset", AGAIN), [1.0, 2.0, 4.0]),
@@ -61,7 +62,7 @@ def test_only_what_is_not_certain_is_sent_again():
         if isinstance(step, Pause):
             return ()
         sent.append(dict(step.calls[0].psks))
-        return (Answered(applied=("1",)) if len(sent) == 1 else Answered(applied=("2",)),)
+        return (Answered(taken={"1": True}) if len(sent) == 1 else Answered(taken={"2": True}),)
 
     found = drive(set_psks({"1": "a", "2": "b"}), carry)
     assert sent == [{"1": "a", "2": "b"}, {"2": "b"}]

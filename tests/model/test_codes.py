@@ -19,7 +19,7 @@ NO_CODES = frozenset(
     )
 )
 """Texts with hyphens that are headers, commands of git, encodings and names."""
-FIRST = ("error", "warning", "wrong", "Problem", "Guard", "NotSent", "Unsettled", "ApiError", "_MissingError")
+FIRST = ("error", "warning", "wrong", "Problem", "Guard", "NotSent", "Ambiguous", "ApiError", "_MissingError")
 """What is called with a code first; `halt` has the outcome before it."""
 
 
