@@ -5,7 +5,7 @@ What messages can be about keeps its place in the files, since many of them come
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
@@ -98,8 +98,7 @@ class Account(NamedTuple):
     parking: str = PARKING
 
 
-@dataclass(frozen=True, slots=True)
-class Declared:
+class Declared(NamedTuple):
     """One declared tunnel.
 
     Attributes:
@@ -120,7 +119,7 @@ class Declared:
     renamed_from: str | None = None
     protect: bool = False
     rotate_after_days: int | None = None
-    locate: Callable[[str], Location] | None = field(default=None, repr=False, compare=False)
+    locate: Callable[[str], Location] | None = None
 
     def place_of(self, path: str) -> Location:
         """Where the field of a dotted path is declared."""

@@ -182,7 +182,7 @@ def compare(before: Settings, after: Settings) -> tuple[set[str], Items, Items]:
     removed: Items = {}
     for kind, levels in found.items():
         for level in levels:
-            path = str(level.path(output_format="list")[0])
+            path = str(level.get_root_key())
             differing.add(path)
             if kind == "set_item_added":
                 added.setdefault(path, []).append(level.t2)

@@ -74,7 +74,7 @@ class Life:
 
     def _set(self, name: str, fields: Mapping[str, Any]) -> None:
         declared = self.tunnels[name]
-        self.tunnels[name] = replace(declared, settings={**declared.settings, **fields})
+        self.tunnels[name] = declared._replace(settings={**declared.settings, **fields})
 
     def delete(self, number: int) -> None:
         """The files declare a tunnel no more; without pruning only if that leaves nobody what another needs."""
@@ -98,7 +98,7 @@ class Life:
         old = self.tunnels.pop(name)
         begin = old.renamed_from if old.renamed_from in self._held() and name not in self._held() else name
         new = f"named{self.made}"
-        self.tunnels[new] = replace(old, name=new, renamed_from=begin, settings={**old.settings, "name": new})
+        self.tunnels[new] = old._replace(name=new, renamed_from=begin, settings={**old.settings, "name": new})
         self._wish()
 
     def swap(self, number: int, other: int) -> None:

@@ -59,7 +59,7 @@ def _respelled(found: World, names: Mapping[str, str]) -> list[Declared]:
     """The declarations under these names."""
     tunnels = found.desired.tunnels.items()
     spelled = [(names.get(name, name), declared) for name, declared in tunnels]
-    return [replace(d, name=name, settings={**d.settings, "name": name}) for name, d in spelled]
+    return [d._replace(name=name, settings={**d.settings, "name": name}) for name, d in spelled]
 
 
 def run_named(known: World, faults: Mapping[int, str], seed: int = 0) -> Result:

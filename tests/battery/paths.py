@@ -26,7 +26,7 @@ def other_wish(desired: Desired, rng: random.Random) -> Desired:
 
     def other(declared: Declared) -> Declared:
         edit = rng.choice([{}, *EDITS, REFUSED])
-        return replace(declared, settings={**declared.settings, **edit})
+        return declared._replace(settings={**declared.settings, **edit})
 
     return desired._replace(tunnels={name: other(t) for name, t in desired.tunnels.items()})
 

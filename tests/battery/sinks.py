@@ -116,7 +116,7 @@ def generated_world(seed: int) -> World:
 def _generating(declared: Declared, rng: random.Random) -> Declared:
     by = rng.choice(["local", "cloudflare"])
     place = rng.choice([FileRef(declared.name), FileRef(declared.name), CommandRef(("put",), "/")])
-    return replace(declared, psk=Generated(by, place))
+    return declared._replace(psk=Generated(by, place))
 
 
 def _key(declared: Declared | None) -> Generated | None:

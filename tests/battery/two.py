@@ -72,7 +72,7 @@ def rival(world: World, rng: random.Random) -> Desired:
         return other_wish(world.desired, rng)
     start = {t["name"]: t for t in world.start.account(ACCOUNT).tunnels.values()}
     older = {
-        name: replace(d, settings=canonical(start[name])) if name in start and start[name]["id"] in world.kept else d
+        name: d._replace(settings=canonical(start[name])) if name in start and start[name]["id"] in world.kept else d
         for name, d in world.desired.tunnels.items()
     }
     before = world.desired._replace(tunnels=older)
