@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from reconciler.api.call import drive
 from reconciler.cli.approval import require_approval, show_plan
@@ -68,7 +69,7 @@ def run(ctx: Context) -> Report:
         ended = side_by_side(ctx, found, lambda one: _safely(ctx, clients, keys, one))
     report = ctx.report([report for report, _ in ended], written=any(written for _, written in ended))
     seconds = round(time.monotonic() - ctx.started - clients.waited, 1)
-    return report.model_copy(update={"seconds": seconds})
+    return replace(report, seconds=seconds)
 
 
 def _require_strict(ctx: Context, found: Sequence[Found]) -> None:
@@ -128,7 +129,7 @@ def _safely(ctx: Context, clients: Clients, keys: Keys, one: Found) -> tuple[Acc
         ctx.output.show_bug(bug, f"account {one.plan.desired.account.name}")
         problem = Problem("internal", "internal error; what was done here is not known", "Run plan to see.")
         # Nobody knows how far it came, so it counts as written.
-        return planned(one.plan, "internal").model_copy(update={"error": problem}), True
+        return replace(planned(one.plan, "internal"), error=problem), True
 
 
 def _carry_out(ctx: Context, clients: Clients, keys: Keys, one: Planned) -> tuple[AccountReport, bool]:
@@ -144,14 +145,14 @@ def _carry_out(ctx: Context, clients: Clients, keys: Keys, one: Planned) -> tupl
                 "the account changed while the plan waited for approval; nothing was written",
                 "Look at the new plan and approve that one.",
             )
-            return planned(again.plan, "plan_changed").model_copy(update={"error": problem}), False
+            return replace(planned(again.plan, "plan_changed"), error=problem), False
         plan = again.plan
     ended = drive(apply(plan, keys.of(plan)), clients.carry(plan.desired.account))
     verdicts = keys.deliver(plan, ended)
     report = with_keys(applied(plan, ended), plan, verdicts)
     clients.progress.told(report.account, report.changes)
     if not plan.empty:
-        report = report.model_copy(update={"calls_made": dict(clients.progress.calls[report.account])})
+        report = replace(report, calls_made=dict(clients.progress.calls[report.account]))
     return report, ended.written or may_have_written(verdicts.values())
 
 

@@ -1,6 +1,7 @@
 """Asks the person at the terminal before anything is written."""
 
 import time
+from dataclasses import replace
 
 from reconciler.cli.clients import Clients
 from reconciler.cli.context import Context, Halt, halt
@@ -54,7 +55,7 @@ def show_plan(ctx: Context, clients: Clients, shown: Report) -> None:
 
 def _show(ctx: Context, shown: Report) -> None:
     stderr = ctx.output.stderr
-    report = shown.model_copy(update={"outcome": "ok"})
+    report = replace(shown, outcome="ok")
     stderr.write(render(report, "text", color=ctx.color(stderr), width=ctx.width(stderr)))
     stderr.flush()
     ctx.shown = shown

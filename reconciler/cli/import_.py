@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from reconciler.cli.clash import refuse_files
@@ -60,7 +61,7 @@ def run(ctx: Context) -> Report:
             raise Halt(stopped.outcome, stopped.diagnostics, accounts) from None
     if accounts and all(account.outcome == "ok" for account in accounts):
         notes = (*accounts[-1].notes, f"Next: reconciler plan{ctx.same_place}")  # no full stop: people copy it
-        accounts[-1] = accounts[-1].model_copy(update={"notes": notes})
+        accounts[-1] = replace(accounts[-1], notes=notes)
     return ctx.report(accounts)
 
 

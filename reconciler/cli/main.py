@@ -11,6 +11,7 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def _run(options: "Options", output: "Output") -> int:
             if isinstance(ended, int):
                 return ended
             if ctx.stop.is_set():  # whoever stopped it must not take it for done
-                ended = ended.model_copy(update={"outcome": "interrupted"})
+                ended = replace(ended, outcome="interrupted")
             if ctx.late:
                 ended = with_diagnostics(ended, ctx.late, worst((ended.outcome, "error")))
             return write_report(ctx, ended)

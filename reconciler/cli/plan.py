@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,7 +71,7 @@ def run(ctx: Context) -> Report:
         said = checks.get(plan.desired.account.name)
         reports.append(checked(plan, said, outcome) if said else planned(plan, outcome))
     report = ctx.report(reports)
-    return report.model_copy(update={"outcome": worst((report.outcome, "invalid"))}) if too_strict(ctx) else report
+    return replace(report, outcome=worst((report.outcome, "invalid"))) if too_strict(ctx) else report
 
 
 def _save_plan(ctx: Context, path: str, found: Sequence[Found]) -> None:

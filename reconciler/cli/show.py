@@ -1,6 +1,7 @@
 """Writes the report in every format that was asked for, says where that did not work, and reads one back."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ def show(ctx: Context, report: Report, *, ours: bool = True) -> tuple[Diagnostic
         ours: Whether it is this run's, so that it tells, where it still can, what could not be written.
     """
     output = ctx.output
-    report = output.redactor.clean_value(report.model_copy(update={"context": _context(ctx)}), FIXED)
+    report = output.redactor.clean_value(replace(report, context=_context(ctx)), FIXED)
     wanted = ctx.options.output or (("text", None),)
     files = [(name, Path(path)) for name, path in wanted if path is not None]
     shown = [name for name, path in wanted if path is None]

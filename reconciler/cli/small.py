@@ -1,6 +1,7 @@
 """The commands of a few lines: accounts, validate, schema, render and show. They need no network and no token."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from reconciler.api.baseurl import CLOUDFLARE
@@ -81,8 +82,8 @@ def show_plan(ctx: Context) -> Report:
         raise halt("error", "saved-plan", f"{path} is not a saved plan of this version", detail) from None
     bases = {account.base for account in plan.accounts}
     notes = tuple(f"For the API at {base}." for base in sorted(bases - {SANDBOX, CLOUDFLARE}))
-    accounts = [saved(account).model_copy(update={"notes": notes}) for account in plan.accounts]
-    return ctx.report(accounts).model_copy(update={"sandbox": SANDBOX in bases})
+    accounts = [replace(saved(account), notes=notes) for account in plan.accounts]
+    return replace(ctx.report(accounts), sandbox=SANDBOX in bases)
 
 
 def render(ctx: Context) -> int:

@@ -5,7 +5,7 @@ Pydantic's models say what a document holds. This is what they leave to be said.
 
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import TypeAdapter, ValidationError
 from pydantic.json_schema import GenerateJsonSchema
 
 _WORDS = {"missing": "is missing", "extra_forbidden": "is unknown", "unexpected_keyword_argument": "is unknown"}
@@ -40,6 +40,6 @@ class _Schema(GenerateJsonSchema):
         return self.generate_inner(schema["schema"])
 
 
-def schema_of(document: type[BaseModel]) -> dict[str, Any]:
+def schema_of(document: type) -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) that every such document fulfils."""
-    return {"$schema": _Schema.schema_dialect, **document.model_json_schema(schema_generator=_Schema)}
+    return {"$schema": _Schema.schema_dialect, **TypeAdapter(document).json_schema(schema_generator=_Schema)}

@@ -131,7 +131,7 @@ def _numbers(report: Report) -> dict[str, int]:
         return {}
     if report.command == "drift":
         return drift_counts(report)
-    left = report.summary.model_dump(include={"unchanged", "unmanaged", "ignored"})
+    left = {kind: getattr(report.summary, kind) for kind in ("unchanged", "unmanaged", "ignored")}
     return (done_counts(report) if report.command == "apply" else report.summary.planned) | left
 
 

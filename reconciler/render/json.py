@@ -5,9 +5,10 @@ who can write a comment or a cache, so it is trusted with nothing: what is not d
 """
 
 import json
+from functools import cache
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from reconciler.model.document import first_fault
 from reconciler.model.tunnel import SENSITIVE_NAMES
@@ -18,6 +19,12 @@ _LARGEST = 2**53  # larger whole numbers are not exact in every JSON reader
 _DEEPEST = 12  # levels; a report has fewer
 
 
+@cache
+def _documents() -> TypeAdapter[Report]:
+    """What writes and checks such documents, made when the first one is met: most runs write none."""
+    return TypeAdapter(Report)
+
+
 def report_json(report: Report) -> str:
     """The report as JSON text, ASCII only, ending in a newline; same report, same bytes."""
     return json.dumps(report_document(report), indent=2, allow_nan=False) + "\n"
@@ -25,7 +32,7 @@ def report_json(report: Report) -> str:
 
 def report_document(report: Report) -> dict[str, Any]:
     """The report as the documented JSON object."""
-    document = report.model_dump(mode="json", context=report.command)
+    document: dict[str, Any] = _documents().dump_python(report, mode="json", context=report.command, warnings=False)
     for account in document["accounts"]:
         for change in account["changes"]:
             for field in change["fields"]:
@@ -57,7 +64,7 @@ def report_from_json(document: str | bytes) -> Report:
         raise ValueError("context is unknown")
     try:
         # Not as JSON text: pydantic's own parser refuses a lone surrogate, which a name from the API may hold.
-        return Report.model_validate(loaded, by_alias=True, by_name=False)
+        return _documents().validate_python(loaded, by_alias=True, by_name=False)
     except ValidationError as wrong:
         raise ValueError(first_fault(wrong)) from None
 

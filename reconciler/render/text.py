@@ -6,6 +6,7 @@ comes marked with the line; of this only a name is shown, and only where the mes
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import fields, replace
 from typing import Any
 
 from reconciler.model.problems import Location, Part, Problem, shown
@@ -76,12 +77,12 @@ def _untold(accounts: Iterable[AccountReport], shown: Iterable[AccountReport]) -
         if plan is None:
             yield now
             continue
-        same = [name for name in type(now).model_fields if getattr(now, name) == getattr(plan, name)]
-        nothing = {name: () for name in same if isinstance(getattr(now, name), tuple)}
+        parts = [(part.name, getattr(now, part.name)) for part in fields(now)]
+        nothing: dict[str, Any] = {n: () for n, part in parts if isinstance(part, tuple) and part == getattr(plan, n)}
         undone = (change for change in now.changes if change.outcome not in (None, "applied"))
-        changes = tuple(change.model_copy(update={"fields": (), "psk": None}) for change in undone)
+        changes = tuple(replace(change, fields=(), psk=None) for change in undone)
         notes = tuple(note for note in now.notes if note not in plan.notes)
-        yield now.model_copy(update={**nothing, "changes": changes, "notes": notes, "paused": None})
+        yield replace(now, **{**nothing, "changes": changes, "notes": notes, "paused": None})
 
 
 def _account_rows(report: Report) -> list[str]:

@@ -1,6 +1,7 @@
 """The drift report: how live differs from git, in classes, with severity, age and both ways out."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from shlex import quote
 
 from reconciler.files.dump import glob_of
@@ -60,20 +61,18 @@ def drift_report(
     tunnels = "1 tunnel" if with_key == 1 else f"{with_key:,} tunnels"
     unread = LeftAlone("*", f"pre-shared keys can't be read back ({tunnels})", fields=("psk",))
     left_out = [f"Not in the patch: {name}: {why}" for name, why in accepted.left_out]
-    return report.model_copy(
-        update={
-            "guards": (),
-            "api_calls": {"list": 1},
-            "changes": tuple(
-                change_report(c).model_copy(update={"drift_class": _CLASSES[c.action], "severity": _severity(c)})
-                for c in plan.changes
-            ),
-            "notes": (*removal_notes(drifted), *left_out),
-            "drifted": len(drifted),
-            "not_checked": (*report.not_checked, unread) if with_key else report.not_checked,
-            "ways_out": ways_out if drifted else None,
-            "keys": keys,
-        }
+    return replace(
+        report,
+        guards=(),
+        api_calls={"list": 1},
+        changes=tuple(
+            replace(change_report(c), drift_class=_CLASSES[c.action], severity=_severity(c)) for c in plan.changes
+        ),
+        notes=(*removal_notes(drifted), *left_out),
+        drifted=len(drifted),
+        not_checked=(*report.not_checked, unread) if with_key else report.not_checked,
+        ways_out=ways_out if drifted else None,
+        keys=keys,
     )
 
 
@@ -88,7 +87,7 @@ def with_history(report: Report, previous: Report | None, now: str) -> Report:
     before = {a.account_id: a for a in previous.accounts} if previous else {}
     began = previous.generated_at if previous else None
     accounts = tuple(_aged(a, before.get(a.account_id), began, now) for a in report.accounts)
-    return report.model_copy(update={"accounts": accounts, "generated_at": now})
+    return replace(report, accounts=accounts, generated_at=now)
 
 
 def _aged(account: AccountReport, before: AccountReport | None, began: str | None, now: str) -> AccountReport:
@@ -99,7 +98,7 @@ def _aged(account: AccountReport, before: AccountReport | None, began: str | Non
     def aged(change: ChangeReport) -> ChangeReport:
         old = seen.get((change.name, change.drift_class))
         first = (old.first_seen or began or now) if old else now
-        return change.model_copy(update={"age": "persisting" if old else "new", "first_seen": first})
+        return replace(change, age="persisting" if old else "new", first_seen=first)
 
     here = {(c.name, c.drift_class) for c in account.changes}
     gone = sorted(key for key in seen if key not in here)
@@ -107,4 +106,4 @@ def _aged(account: AccountReport, before: AccountReport | None, began: str | Non
         Resolved(name=name, drift_class=kind or "changed", first_seen=seen[name, kind].first_seen)
         for name, kind in gone
     )
-    return account.model_copy(update={"changes": tuple(aged(c) for c in account.changes), "resolved": resolved})
+    return replace(account, changes=tuple(aged(c) for c in account.changes), resolved=resolved)

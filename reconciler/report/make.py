@@ -21,7 +21,7 @@ from reconciler.model.verdict import APPLIED, Result, Verdict
 from reconciler.plan.diff import Action
 from reconciler.plan.scope import LeftAlone
 from reconciler.report.outcome import Outcome, worst
-from reconciler.report.values import AccountReport, ChangeReport, HeldBack, Report, Summary, diagnostic_report
+from reconciler.report.values import AccountReport, ChangeReport, Check, HeldBack, Report, Summary, diagnostic_report
 
 if TYPE_CHECKING:  # validate plans nothing, and a plan needs no engine
     from reconciler.api.call import Failure
@@ -147,38 +147,53 @@ def key_report(target: Declared, verdict: Verdict | None = None) -> KeyStatus:
 def checked(plan: "Plan", found: "Checked", outcome: Outcome = "ok") -> AccountReport:
     """An account's plan with what the server said of it; `outcome` is the plan's own."""
     report = planned(plan, outcome)
-    names = {c.ref: c for c in plan.changes}
-    problem = _stop_problem(found.stop, plan.desired.account) if found.stop is not None else None
+    ended: Outcome = "rejected" if found.refused else "ok"
+    problem = report.error
     if found.moved:
-        problem = Problem(
-            "moved", "the account changed while the plan was being checked", "Run plan again: somebody else writes."
-        )
-    skipped = [LeftAlone(names[ref].name, why, names[ref].id) for ref, why in sorted(found.not_checked.items())]
-    return report.model_copy(
-        update={
-            "outcome": worst((report.outcome, _checked_outcome(found))),
-            "changes": checked_reports(plan.changes, found),
-            "not_checked": (*plan.unreadable, *skipped),
-            "error": problem or report.error,
-        }
-    )
-
-
-def _checked_outcome(found: "Checked") -> Outcome:
+        ended, why = "error", "the account changed while the plan was being checked"
+        problem = Problem("moved", why, "Run plan again: somebody else writes.")
+    elif found.stop is not None:
+        problem = _stop_problem(found.stop, plan.desired.account)
     if found.stop is not None:
-        return _stop_outcome(found.stop)
-    if found.moved:
-        return "error"
-    return "rejected" if found.refused else "ok"
+        ended = _stop_outcome(found.stop)
+    changes = []
+    for change, told in zip(plan.changes, report.changes, strict=True):
+        refusal = found.refused.get(change.ref)
+        accepted: Check = "accepted" if change.ref in found.accepted else "not checked"
+        error = placed(refusal, change) if refusal else None
+        changes.append(replace(told, check="refused" if refusal else accepted, error=error))
+    by_ref = {c.ref: c for c in plan.changes}
+    skipped = (LeftAlone(by_ref[ref].name, why, by_ref[ref].id) for ref, why in sorted(found.not_checked.items()))
+    return replace(
+        report,
+        outcome=worst((report.outcome, ended)),
+        changes=tuple(changes),
+        not_checked=(*plan.unreadable, *skipped),
+        error=problem,
+    )
 
 
 def applied(plan: "Plan", ended: "Applied") -> AccountReport:
     """An account after apply: a verdict per change, and whether it converged."""
-    report = planned(plan, _applied_outcome(ended), ended.unreadable)
-    notes = (*report.notes, *ended.notes, *_strangers(plan, ended))
-    problem = _stop_problem(ended.stop, plan.desired.account) if ended.stop is not None else report.error
-    changes = applied_reports(plan.changes, ended.verdicts)
-    return report.model_copy(update={"changes": changes, "notes": notes, "error": problem})
+    outcome: Outcome = "ok"
+    if ended.stop is not None and not ended.converged:
+        outcome = _stop_outcome(ended.stop)
+        outcome = "partial" if ended.written and outcome != "interrupted" else outcome
+    elif not ended.converged:
+        outcome = "partial" if ended.verdicts else "error"  # without a change only what can't be read is left
+    report = planned(plan, outcome, ended.unreadable)
+    not_sent = Verdict(Result.SKIPPED, Problem("not-sent", "it was not sent"))
+    done = [change_report(c, ended.verdicts.get(c.ref, not_sent)) for c in plan.changes]
+    # What this run created has got an id, and so another ref than in the plan: its name tells it.
+    ours = {c.ref for c in plan.changes} | {c.name for c in plan.changes}
+    strangers = ", ".join(c.name for c in ended.left or () if c.ref not in ours and c.name not in ours)
+    meanwhile = [f"Changed by somebody else meanwhile: {strangers}. Run plan again."] if strangers else []
+    return replace(
+        report,
+        changes=tuple(sorted(done, key=lambda c: (c.name, c.action))),
+        notes=(*report.notes, *ended.notes, *meanwhile),
+        error=_stop_problem(ended.stop, plan.desired.account) if ended.stop is not None else report.error,
+    )
 
 
 def with_keys(report: AccountReport, plan: "Plan", verdicts: Mapping[str, Verdict]) -> AccountReport:
@@ -193,30 +208,11 @@ def with_keys(report: AccountReport, plan: "Plan", verdicts: Mapping[str, Verdic
     """
     found = {**{name: Verdict(Result.UNKNOWN, why) for name, why in plan.doubts.items()}, **verdicts}
     well = all(verdict == APPLIED for verdict in found.values())
-    return report.model_copy(
-        update={
-            "outcome": report.outcome if well or report.outcome != "ok" else "partial",
-            "keys": tuple(key_report(plan.desired.tunnels[name], verdict) for name, verdict in sorted(found.items())),
-        }
+    return replace(
+        report,
+        outcome=report.outcome if well or report.outcome != "ok" else "partial",
+        keys=tuple(key_report(plan.desired.tunnels[name], verdict) for name, verdict in sorted(found.items())),
     )
-
-
-def _applied_outcome(ended: "Applied") -> Outcome:
-    """How an account's apply ended."""
-    if ended.converged:
-        return "ok"
-    if ended.stop is None:
-        return "partial" if ended.verdicts else "error"  # without a change only what can't be read is left
-    outcome = _stop_outcome(ended.stop)
-    return "partial" if ended.written and outcome != "interrupted" else outcome
-
-
-def _strangers(plan: "Plan", ended: "Applied") -> list[str]:
-    """Differences that the last list shows and this run did not make: somebody else was there meanwhile."""
-    # What this run created has got an id, and so another ref than in the plan: its name tells it.
-    ours = {c.ref for c in plan.changes} | {c.name for c in plan.changes}
-    names = ", ".join(c.name for c in ended.left or () if c.ref not in ours and c.name not in ours)
-    return [f"Changed by somebody else meanwhile: {names}. Run plan again."] if names else []
 
 
 def report_of(
@@ -239,12 +235,22 @@ def report_of(
         written: Whether anything was written anywhere.
     """
     shown = tuple(accounts)
-    ended = outcome or worst(tuple(a.outcome for a in shown), written=written)
+    changes = [change for account in shown for change in account.changes]
+    actions = Counter(change.action for change in changes)
+    # In a drift report what apply would delete is there still, and a stranger's; but for what git just took out.
+    strangers = sum(change.drift_class == "unmanaged" and change.cause != "git" for change in changes)
     return Report(
         command=command,
-        outcome=ended,
+        outcome=outcome or worst(tuple(a.outcome for a in shown), written=written),
         sandbox=sandbox,
-        summary=_summary_of(shown),
+        summary=Summary(
+            create=actions[Action.CREATE],
+            update=actions[Action.UPDATE],
+            delete=actions[Action.DELETE],
+            unchanged=sum(a.unchanged for a in shown),
+            unmanaged=sum(len(a.unmanaged) for a in shown) + strangers,
+            ignored=sum(not i.fields for a in shown for i in a.ignored),
+        ),
         accounts=shown,
         diagnostics=tuple(map(diagnostic_report, diagnostics)),
     )
@@ -279,30 +285,15 @@ def saved(account: "SavedAccount") -> AccountReport:
 def with_diagnostics(report: Report, found: Iterable[Diagnostic], outcome: Outcome) -> Report:
     """The report with more diagnostics, each once, and the outcome that it has then."""
     every = dict.fromkeys((*report.diagnostics, *map(diagnostic_report, found)))
-    return report.model_copy(update={"diagnostics": tuple(every), "outcome": outcome})
-
-
-def _summary_of(accounts: Sequence[AccountReport]) -> Summary:
-    """Counts over all accounts."""
-    actions = Counter(change.action for account in accounts for change in account.changes)
-    return Summary(
-        create=actions[Action.CREATE],
-        update=actions[Action.UPDATE],
-        delete=actions[Action.DELETE],
-        unchanged=sum(a.unchanged for a in accounts),
-        unmanaged=sum(len(a.unmanaged) + sum(map(_is_stranger, a.changes)) for a in accounts),
-        ignored=sum(not i.fields for a in accounts for i in a.ignored),
-    )
-
-
-def _is_stranger(change: ChangeReport) -> bool:
-    """True in a drift report for a tunnel that apply would delete and that nobody has taken out of the files."""
-    return change.drift_class == "unmanaged" and change.cause != "git"
+    return replace(report, diagnostics=tuple(every), outcome=outcome)
 
 
 def change_report(change: "Change", verdict: Verdict | None = None) -> ChangeReport:
     """A change and, after apply, how it ended."""
     place = change.location
+    key = None
+    if change.action is Action.CREATE and change.declared:
+        key = describe(change.declared.psk) if change.declared.psk else "none"
     return ChangeReport(
         action=change.action,
         name=change.name,
@@ -314,15 +305,9 @@ def change_report(change: "Change", verdict: Verdict | None = None) -> ChangeRep
         source=Source(place.file, place.line) if place else None,
         outcome=verdict.result if verdict else None,
         error=placed(verdict.problem, change) if verdict and verdict.problem else None,
-        psk=_psk(change),
+        psk=key,
         modified_on=change.live.modified_on if change.live else None,
     )
-
-
-def _psk(change: "Change") -> str | None:
-    if change.action is not Action.CREATE or change.declared is None:
-        return None
-    return describe(change.declared.psk) if change.declared.psk else "none"
 
 
 def placed(problem: Problem, change: "Change") -> Problem:
@@ -339,21 +324,3 @@ def placed(problem: Problem, change: "Change") -> Problem:
 
     also = tuple(replace(reason, source=source(reason.field)) for reason in problem.also)
     return replace(problem, source=source(problem.field), also=also)
-
-
-def checked_reports(changes: tuple["Change", ...], checked: "Checked") -> tuple[ChangeReport, ...]:
-    """Changes with what the server said of each."""
-    out = []
-    for change in changes:
-        refusal = checked.refused.get(change.ref)
-        check = "refused" if refusal else "accepted" if change.ref in checked.accepted else "not checked"
-        error = placed(refusal, change) if refusal else None
-        out.append(change_report(change).model_copy(update={"check": check, "error": error}))
-    return tuple(out)
-
-
-def applied_reports(changes: tuple["Change", ...], verdicts: Mapping[str, Verdict]) -> tuple[ChangeReport, ...]:
-    """Changes with how they ended."""
-    not_sent = Verdict(Result.SKIPPED, Problem("not-sent", "it was not sent"))
-    done = [change_report(c, verdicts.get(c.ref, not_sent)) for c in changes]
-    return tuple(sorted(done, key=lambda c: (c.name, c.action)))

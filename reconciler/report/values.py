@@ -1,26 +1,28 @@
 """The report: the one value behind every output format, and the documented JSON.
 
-These models are what a run says. Pydantic writes them as JSON, reads such JSON back (`render.json`) and describes it in
-a JSON Schema; the tables of the report's page in the docs are made from the descriptions here. What a report shows
-unchanged stands in it as the plan made it: `FieldChange`, `Guard`, `LeftAlone`, `KeyStatus`, `Problem`.
+These parts are what a run says. Pydantic writes them as JSON, reads such JSON back (`render.json`) and describes it in
+a JSON Schema; the tables of the report's page in the docs are made from the descriptions here. They are not pydantic's
+own models: each start would build all of them, and most runs only print text. What a report shows unchanged stands in
+it as the plan made it: `FieldChange`, `Guard`, `LeftAlone`, `KeyStatus`, `Problem`.
 
 A key is in every report, unless it is declared with `_when_set` or `_in`.
 """
 
-from typing import Annotated, Any, Literal
+from dataclasses import dataclass, field, fields
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
+    JsonValue,
     SerializationInfo,
     SerializerFunctionWrapHandler,
     StrictBool,
     StrictInt,
     model_serializer,
-    model_validator,
 )
+from pydantic.fields import FieldInfo
 from pydantic.json_schema import SkipJsonSchema
 
 from reconciler.model import problems, tunnel
@@ -65,6 +67,7 @@ FIXED = frozenset(
 """Fields that hold words of ours, ids or times: nothing from files or answers that could be a secret."""
 
 Count = Annotated[StrictInt, Field(ge=0)]
+Check = Literal["accepted", "refused", "not checked"]
 DriftClass = Literal["changed", "missing", "unmanaged"]
 
 
@@ -76,40 +79,32 @@ def _when_set(description: str) -> Any:
     return Field(description=description, exclude_if=says_nothing)
 
 
-def _in(command: str, description: str) -> Any:
+def _in(command: str, description: str, alias: str | None = None) -> Any:
     """A key that is always there in the reports of one command, and elsewhere when it says something."""
-    return Field(description=description, exclude_if=says_nothing, json_schema_extra={ALWAYS_IN: command})
+    extra: dict[str, JsonValue] = {ALWAYS_IN: command}
+    return Field(description=description, exclude_if=says_nothing, json_schema_extra=extra, alias=alias)
 
 
-class Value(BaseModel):
-    """A part of the report: it never changes, and JSON with other keys than its own is not one."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        validate_by_name=True,
-        serialize_by_alias=True,
-        hide_input_in_errors=True,
-    )
-
-    @model_serializer(mode="wrap")
-    def _with_keys_of_the_command(self, write: SerializerFunctionWrapHandler, info: SerializationInfo) -> Any:
-        """Puts back, in their places, the keys that say nothing and are always in reports of this command."""
-        written = write(self)
-        if info.context not in ("drift", "accounts"):
-            return written
-        every: dict[str, Any] = {}
-        for name, field in type(self).model_fields.items():
-            key, extra = field.alias or name, field.json_schema_extra
-            if key in written:
-                every[key] = written[key]
-            elif isinstance(extra, dict) and extra.get(ALWAYS_IN) == info.context:
-                item = getattr(self, name)
-                every[key] = [] if item == () else item
-        return every
+@model_serializer(mode="wrap")
+def _with_keys_of_the_command(self: Any, write: SerializerFunctionWrapHandler, info: SerializationInfo) -> Any:
+    """Puts back, in their places, the keys that say nothing and are always in reports of this command."""
+    written = write(self)
+    if info.context not in ("drift", "accounts"):
+        return written
+    every: dict[str, Any] = {}
+    for part in fields(self):
+        about: FieldInfo = get_args(part.type)[-1]
+        key, extra = about.alias or part.name, about.json_schema_extra
+        if key in written:
+            every[key] = written[key]
+        elif isinstance(extra, dict) and extra.get(ALWAYS_IN) == info.context:
+            item = getattr(self, part.name)
+            every[key] = [] if item == () else item
+    return every
 
 
-class ChangeReport(Value):
+@dataclass(frozen=True, kw_only=True)
+class ChangeReport:
     """One change, or in a drift report one difference."""
 
     action: Annotated[Action, _about("What apply does; a rename is an update")]
@@ -122,11 +117,8 @@ class ChangeReport(Value):
     source: Annotated[Source | None, _about("Where the tunnel is declared; null for a delete")]
     outcome: Annotated[Result | None, _about("After apply, how it ended")] = None
     error: Annotated[Problem | None, _about("Why it was not applied")] = None
-    check: Annotated[
-        Literal["accepted", "refused", "not checked"] | None,
-        _when_set("With `--server-check`, what Cloudflare said"),
-    ] = None
-    drift_class: Annotated[DriftClass | None, Field(alias="class"), _in("drift", "Kind of drift")] = None
+    check: Annotated[Check | None, _when_set("With `--server-check`, what Cloudflare said")] = None
+    drift_class: Annotated[DriftClass | None, _in("drift", "Kind of drift", "class")] = None
     severity: Annotated[tunnel.Severity | None, _in("drift", "How bad")] = None
     first_seen: Annotated[str | None, _in("drift", "With `--previous`: first report that had it (UTC)")] = None
     age: Annotated[Literal["new", "persisting"] | None, _in("drift", "With `--previous`")] = None
@@ -134,9 +126,11 @@ class ChangeReport(Value):
         str | None, _when_set("Of a create: where its pre-shared key comes from (`env NAME`, …), `external` or `none`")
     ] = None
     modified_on: Annotated[str | None, _in("drift", "When the live tunnel last changed, says Cloudflare")] = None
+    _written = _with_keys_of_the_command
 
 
-class HeldBack(Value):
+@dataclass(frozen=True, kw_only=True)
+class HeldBack:
     """A change that a run leaves out, though the files ask for it."""
 
     action: Annotated[Action, _about("What a run that does not leave it out does")]
@@ -145,7 +139,8 @@ class HeldBack(Value):
     opens: Annotated[str | None, _about("When it may be carried out (UTC); null when no time is set for it")] = None
 
 
-class WaysOut(Value):
+@dataclass(frozen=True, kw_only=True)
+class WaysOut:
     """Both ways to end drift."""
 
     revert: Annotated[str, _about("Command that makes Cloudflare equal to the files")]
@@ -153,7 +148,8 @@ class WaysOut(Value):
     accept_command: Annotated[str | None, _when_set("Commands that write this patch and apply it")] = None
 
 
-class Resolved(Value):
+@dataclass(frozen=True, kw_only=True)
+class Resolved:
     """A difference of the previous report that is gone."""
 
     name: Annotated[str, _about("The tunnel's name")]
@@ -161,13 +157,15 @@ class Resolved(Value):
     first_seen: Annotated[str | None, _about("First report that had it (UTC)")]
 
 
-class TokenSource(Value):
+@dataclass(frozen=True, kw_only=True)
+class TokenSource:
     """Where an account's API token is read from."""
 
     env: Annotated[str, _about("Name of an environment variable")]
 
 
-class AccountReport(Value):
+@dataclass(frozen=True, kw_only=True)
+class AccountReport:
     """What was seen, planned and done in one account."""
 
     account: Annotated[str, _about("Name of its folder")]
@@ -176,7 +174,7 @@ class AccountReport(Value):
     digest: Annotated[str | None, _about("Digest of the plan; null when there is none")] = None
     api_calls: Annotated[
         dict[str, Count], _about("Calls that the plan takes: `list`, `create`, `update` (bulk), `delete`")
-    ] = {}
+    ] = field(default_factory=dict)
     calls_made: Annotated[
         dict[str, Count] | None, _when_set("Calls that `apply` made, from its first list to its last, by kind")
     ] = None
@@ -199,9 +197,11 @@ class AccountReport(Value):
     paused: Annotated[str | None, _in("accounts", "Why the account is paused")] = None
     error: Annotated[Problem | None, _when_set("Why the account was not read or converged")] = None
     token: Annotated[TokenSource | None, _in("accounts", "Where its token is read from")] = None
+    _written = _with_keys_of_the_command
 
 
-class Summary(Value):
+@dataclass(frozen=True, kw_only=True)
+class Summary:
     """Counts over all accounts."""
 
     create: Annotated[Count, _about("Tunnels to create")] = 0
@@ -217,7 +217,8 @@ class Summary(Value):
         return {"create": self.create, "update": self.update, "delete": self.delete}
 
 
-class DiagnosticReport(Value):
+@dataclass(frozen=True, kw_only=True)
+class DiagnosticReport:
     """What is wrong with the files, or with a run as a whole."""
 
     severity: Annotated[problems.Severity, _about("A warning fails the run only with `--strict`")]
@@ -228,11 +229,9 @@ class DiagnosticReport(Value):
     line: Annotated[StrictInt | None, _about("Line, from 1")] = None
     column: Annotated[StrictInt | None, _about("Column, from 1")] = None
 
-    @model_validator(mode="after")
-    def _has_a_whole_place_or_none(self) -> "DiagnosticReport":
+    def __post_init__(self) -> None:
         if len({part is None for part in (self.file, self.line, self.column)}) > 1:
             raise ValueError("file, line and column are not null together")
-        return self
 
     @property
     def location(self) -> Location | None:
@@ -260,7 +259,8 @@ def _current(version: object) -> object:
     return FORMAT_VERSION if version in READABLE_VERSIONS else version
 
 
-class Report(Value):
+@dataclass(frozen=True, kw_only=True)
+class Report:
     """What one run has to say."""
 
     format_version: Annotated[Literal["1.1"], BeforeValidator(_current), _about("`1.1`")] = FORMAT_VERSION
@@ -275,4 +275,7 @@ class Report(Value):
     ] = None
     seconds: Annotated[float | None, _when_set("How long `apply` took, without the time for approval")] = None
     # What the caller knows of the run, for comments and pages (commit, base, run URL); not part of the JSON.
-    context: Annotated[SkipJsonSchema[dict[str, str]], Field(exclude=True)] = {}
+    context: Annotated[SkipJsonSchema[dict[str, str]], Field(exclude=True)] = field(default_factory=dict)
+    __pydantic_config__: ClassVar = ConfigDict(
+        extra="forbid", validate_by_name=True, serialize_by_alias=True, hide_input_in_errors=True
+    )

@@ -3,8 +3,6 @@
 from dataclasses import replace as replaced
 from typing import Any
 
-from pydantic import BaseModel
-
 from reconciler.model.problems import Diagnostic, Location, Problem, Reason, Source, error, warning
 from reconciler.model.psk import KeyStatus
 from reconciler.model.verdict import Result
@@ -18,6 +16,7 @@ from reconciler.report.values import (
     HeldBack,
     Report,
     Resolved,
+    Summary,
     TokenSource,
     WaysOut,
     diagnostic_report,
@@ -92,12 +91,10 @@ IGNORED = LeftAlone("appliance-7", "made by branch appliances")
 
 
 def replace(value: Any, **fields: object) -> Any:
-    """A part of a report with other fields, checked as if it were made so."""
-    if not isinstance(value, BaseModel):
-        return replaced(value, **fields)
+    """A part of a report with other fields."""
     if "diagnostics" in fields:
         fields["diagnostics"] = told(*fields["diagnostics"])
-    return type(value)(**{name: getattr(value, name) for name in type(value).model_fields} | fields)
+    return replaced(value, **fields)
 
 
 def told(*found: Diagnostic | DiagnosticReport) -> tuple[DiagnosticReport, ...]:
@@ -111,10 +108,9 @@ def account(name: str = "prod", account_id: str = PROD, **fields: object) -> Acc
     return AccountReport(account=name, account_id=account_id, **{**base, **fields})  # type: ignore[arg-type]
 
 
-def counted(create: int = 0, update: int = 0, delete: int = 0, unchanged: int = 0, **other: int) -> dict[str, int]:
+def counted(create: int = 0, update: int = 0, delete: int = 0, unchanged: int = 0, **other: int) -> Summary:
     """A whole summary."""
-    counts = {"create": create, "update": update, "delete": delete, "unchanged": unchanged}
-    return counts | {"unmanaged": 0, "ignored": 0} | other
+    return Summary(create=create, update=update, delete=delete, unchanged=unchanged, **other)
 
 
 PLAN = Report(
