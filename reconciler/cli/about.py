@@ -20,7 +20,12 @@ def version(*, libraries: bool) -> str:
     commit = commit_of(Path(reconciler.__file__).parents[1]) or _installed_commit()
     lines = [f"reconciler {reconciler.__version__}{f' (commit {commit})' if commit else ''}"]
     if libraries:
-        lines += [f"Python {platform.python_version()}", *map(_library, LIBRARIES)]
+        lines.append(f"Python {platform.python_version()}")
+        for name in LIBRARIES:
+            try:
+                lines.append(f"{name} {metadata.version(name)}")
+            except metadata.PackageNotFoundError:
+                lines.append(f"{name} is not installed")
     return "\n".join(lines)
 
 
@@ -46,10 +51,3 @@ def _installed_commit() -> str | None:
         said = metadata.distribution(DISTRIBUTION).read_text("direct_url.json")
         return str(json.loads(said or "{}")["vcs_info"]["commit_id"])[:12]
     return None
-
-
-def _library(name: str) -> str:
-    try:
-        return f"{name} {metadata.version(name)}"
-    except metadata.PackageNotFoundError:
-        return f"{name} is not installed"

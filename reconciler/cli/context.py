@@ -1,13 +1,11 @@
 """What a command gets from its surroundings: options, environment, streams, clock, the wish to stop."""
 
 import os
-import select
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from shlex import quote
 from threading import Event
 from typing import TextIO
 
@@ -85,6 +83,8 @@ class Context:
     @property
     def same_place(self) -> str:
         """The options that make another command speak of the same files and the same API, each with a space before."""
+        from shlex import quote
+
         found = [f"--dir {quote(self.options.dir)}"] if self.options.dir != "tunnels" else []
         if self.sandbox:
             default = self.options.sandbox == SANDBOX_FILE
@@ -115,6 +115,8 @@ class Context:
 
     def read_line(self) -> str:
         """A line from standard input; empty at its end, or when the run is being stopped."""
+        import select
+
         while not self.stop.is_set():
             if select.select([self.stdin], [], [], 0.2)[0]:
                 return self.stdin.readline()

@@ -9,13 +9,13 @@ from reconciler.files.load import Loaded, load
 from reconciler.files.tree import Tree, read_tree
 from reconciler.model.checks import did_you_mean
 from reconciler.model.desired import Desired
-from reconciler.model.problems import Diagnostic, has_errors
+from reconciler.model.problems import has_errors
 
 _NAMED = 10
 
 
 def load_files(ctx: Context, tree: Tree | None = None) -> tuple[Desired, ...]:
-    """Desired state of the selected accounts; their diagnostics go to the context.
+    """Desired state of the selected accounts; their diagnostics, and those of no account, go to the context.
 
     Args:
         ctx: Surroundings.
@@ -28,8 +28,14 @@ def load_files(ctx: Context, tree: Tree | None = None) -> tuple[Desired, ...]:
     tree = read_tree(Path(ctx.options.dir)) if tree is None else tree
     loaded = load(tree, ctx.now().date())
     refuse_files(ctx.options, tree, loaded.desired)  # of all accounts: an output must not replace anybody's file
-    ctx.diagnostics = _concerning(ctx, tree, loaded)
     ctx.every = loaded.desired
+    others = {  # the files of accounts that are not selected; what is wrong there is not this run's concern
+        file.path
+        for account in tree.accounts
+        if ctx.options.account and account.name not in ctx.options.account
+        for file in (*account.files, *account.unread, *((account.account_file,) if account.account_file else ()))
+    }
+    ctx.diagnostics = tuple(d for d in loaded.diagnostics if d.location is None or d.location.file not in others)
     if has_errors(ctx.diagnostics) or (ctx.options.strict and ctx.diagnostics):
         raise Halt("invalid")
     return selected(ctx, loaded)
@@ -47,16 +53,3 @@ def selected(ctx: Context, loaded: Loaded) -> tuple[Desired, ...]:
             hint = did_you_mean(name, tuple(known)) or f"There: {', '.join(known[:_NAMED]) or 'none'}."
             raise UsageError(f"there is no account {name!r} in {ctx.options.dir}. {hint.strip()}")
     return tuple(d for d in loaded.desired if not ctx.options.account or d.account.name in ctx.options.account)
-
-
-def _concerning(ctx: Context, tree: Tree, loaded: Loaded) -> tuple[Diagnostic, ...]:
-    """The diagnostics that concern the selected accounts: all but those in the folders of other accounts."""
-    if not ctx.options.account:
-        return loaded.diagnostics
-    others = {
-        file.path
-        for account in tree.accounts
-        if account.name not in ctx.options.account
-        for file in (*account.files, *account.unread, *((account.account_file,) if account.account_file else ()))
-    }
-    return tuple(d for d in loaded.diagnostics if d.location is None or d.location.file not in others)

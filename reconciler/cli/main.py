@@ -82,6 +82,7 @@ def _run(options: "Options", output: "Output") -> int:
     from reconciler.cli.named import probe
     from reconciler.cli.options import COMMANDS, UsageError
     from reconciler.cli.show import write_report
+    from reconciler.model.problems import error
     from reconciler.report.make import with_diagnostics
     from reconciler.report.outcome import worst
 
@@ -99,28 +100,20 @@ def _run(options: "Options", output: "Output") -> int:
             if isinstance(ended, int):
                 return ended
             if ctx.stop.is_set():  # whoever stopped it must not take it for done
-                ended = replace(ended, outcome="interrupted")
+                ended = replace(ended, outcome=worst((ended.outcome, "interrupted")))
             if ctx.late:
                 ended = with_diagnostics(ended, ctx.late, worst((ended.outcome, "error")))
             return write_report(ctx, ended)
         except UsageError:
             raise
         except Exception as bug:  # noqa: BLE001 - the last line of defence: every bug has its exit code and no secret
-            return _internal(ctx, bug)
-
-
-def _internal(ctx: "Context", bug: Exception) -> int:
-    """The traceback goes to standard error; the report keeps the output that was asked for readable by programs."""
-    from reconciler.cli.show import write_report
-    from reconciler.model.problems import error
-    from reconciler.report.make import report_of
-
-    name, remedy = ctx.options.command, "This is a bug: please report the lines on standard error."
-    ctx.output.show_bug(bug, name)
-    problem = error("internal", "internal error; what was done is not known", remedy)
-    with suppress(Exception):  # the bug may be in drawing the report
-        write_report(ctx, report_of(name, (), (problem,), sandbox=ctx.sandbox, outcome="internal"))
-    return _INTERNAL
+            # The traceback goes to standard error; what programs read of the output stays readable for them.
+            output.show_bug(bug, options.command)
+            remedy = "This is a bug: please report the lines on standard error."
+            ctx.diagnostics = (error("internal", "internal error; what was done is not known", remedy),)
+            with suppress(Exception):  # the bug may be in drawing the report
+                write_report(ctx, ctx.report((), outcome="internal"))
+            return _INTERNAL
 
 
 @contextmanager

@@ -12,7 +12,6 @@ import stat
 from contextlib import suppress
 from errno import ENXIO
 from pathlib import Path
-from queue import Empty, SimpleQueue
 from threading import Event, Thread
 
 from reconciler.cli.clash import outputs, refuse_inputs
@@ -39,31 +38,31 @@ def read_file(ctx: Context, option: str, path: str) -> bytes:
         UsageError: It can't be read, or does not end.
         Halt: The run was stopped meanwhile, or its time is over.
     """
-    answer: SimpleQueue[bytes | Exception] = SimpleQueue()
+    found: bytes | Exception = b""
 
     def read() -> None:
-        found = bytearray()
+        nonlocal found
+        data = bytearray()
         try:
             with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - as the user wrote it
-                while len(found) <= MAX_INPUT and (chunk := file.read(_CHUNK)):
-                    found += chunk
-            answer.put(bytes(found))
+                while len(data) <= MAX_INPUT and (chunk := file.read(_CHUNK)):
+                    data += chunk
+            found = bytes(data)
         except (OSError, ValueError, MemoryError) as wrong:
-            answer.put(wrong)
+            found = wrong
 
-    Thread(target=read, daemon=True).start()
-    found: bytes | Exception | None = None
-    while found is None:
-        try:
-            found = answer.get(timeout=_LOOK)
-        except Empty:
-            if ctx.stop.is_set():
-                raise halt("interrupted", "interrupted", f"stopped while reading {path}", "Nothing was done.") from None
-            if ctx.left() <= 0:
-                detail = "Nobody has written it to its end within --timeout. Nothing was done."
-                raise halt("error", "unreadable", f"{option} {path} can't be read", detail) from None
+    reader = Thread(target=read, daemon=True)
+    reader.start()
+    reader.join(_LOOK)
+    while reader.is_alive():
+        if ctx.stop.is_set():
+            raise halt("interrupted", "interrupted", f"stopped while reading {path}", "Nothing was done.")
+        if ctx.left() <= 0:
+            detail = "Nobody has written it to its end within --timeout. Nothing was done."
+            raise halt("error", "unreadable", f"{option} {path} can't be read", detail)
+        reader.join(_LOOK)
     if isinstance(found, Exception):
-        raise UsageError(f"{option} {path} can't be read: {_why(found)}") from None
+        raise UsageError(f"{option} {path} can't be read: {_why(found)}")
     if len(found) > MAX_INPUT:
         raise UsageError(f"{option} {path} can't be read: it holds more than {MAX_INPUT >> 20} MiB")
     return found

@@ -29,7 +29,7 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
-    "validate": Command("check the files, offline", "validate --strict", "small", "validate"),
+    "validate": Command("check the files, offline", "validate --strict", "small", "check_files"),
     "plan": Command("show what apply would do; writes nothing remote", "plan --account prod --out plan.json", "plan"),
     "apply": Command("carry the plan out and prove that the account converged", "apply --plan plan.json", "apply"),
     "drift": Command("report how live differs from git; never writes", "drift --patch drift.patch", "drift"),
@@ -44,7 +44,7 @@ COMMANDS = {
         "psk status\npsk set lon-a lon-b\npsk rotate 'par-*'",
         "psk",
     ),
-    "accounts": Command("list the accounts, for a CI matrix", "accounts --json", "small", "accounts"),
+    "accounts": Command("list the accounts, for a CI matrix", "accounts --json", "small", "check_files"),
     "schema": Command(
         "print the JSON Schema of the YAML, for editors", "schema tunnels > tunnels.schema.json", "small", "schema"
     ),
@@ -91,14 +91,14 @@ def near(word: str, known: tuple[str, ...]) -> str:
     return f'. Did you mean "{names[found]}"?' if found else ""
 
 
-def _checked(good: Callable[[str], object], what: str) -> Callable[[str], Any]:
-    """A type of option: what `good` makes of its text; None, or a ValueError, refuses it."""
+def _checked(good: Callable[[str], object], what: str, words: tuple[str, ...] = ()) -> Callable[[str], Any]:
+    """A type of option: what `good` makes of its text; None, or a ValueError, refuses it. One of `words` was meant."""
 
     def parse(text: str) -> object:
         with suppress(ValueError):
             if (value := good(text)) is not None:
                 return value
-        raise argparse.ArgumentTypeError(f"{text!r} is not {what}")
+        raise argparse.ArgumentTypeError(f"{text!r} is not {what}{near(text, words) if words else ''}")
 
     return parse
 
@@ -109,17 +109,6 @@ _SECONDS = _checked(lambda text: n if 0 < (n := float(text)) < inf else None, "a
 _FILLED = {"FILE": "a file name", "REPORT.json": "a file name", "DIR": "a folder name", "REF": "a commit"}
 _FILLED |= {"GLOB": "a pattern", "NAME": "a name"}
 """What must not be empty: an empty text is a variable that a script did not set, never the wish to go without."""
-
-
-def _one_of(words: tuple[str, ...]) -> Callable[[str], str]:
-    """A type of option with a few words for values: a misspelt one gets a suggestion."""
-
-    def parse(text: str) -> str:
-        if text not in words:
-            raise argparse.ArgumentTypeError(f"{text!r} is not one of {', '.join(words)}{near(text, words)}")
-        return text
-
-    return parse
 
 
 def _output(text: str) -> tuple[str, str | None]:
@@ -169,7 +158,9 @@ class Option:
         if kind is bool:
             argument["action"] = "store_true"
         elif get_origin(kind) is Literal:
-            argument |= {"type": _one_of(get_args(kind)), "choices": get_args(kind)}
+            words = get_args(kind)
+            parse = _checked(lambda text: text if text in words else None, f"one of {', '.join(words)}", words)
+            argument |= {"type": parse, "choices": words}
         elif get_origin(kind) is tuple:
             argument |= {"nargs": "*"} if self.positional else {"action": "append"}
         if what := _FILLED.get(argument.get("metavar", "")):

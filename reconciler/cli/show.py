@@ -86,12 +86,11 @@ def _amended(report: Report, lost: tuple[Diagnostic, ...]) -> Report:
 def _drawn(ctx: Context, report: Report, name: Format, *, to_stdout: bool) -> str:
     if name != "text":
         return render(report, name)
-    stdout = ctx.output.stdout
     if not to_stdout:
         return _text(report)
-    if not stdout.isatty():
-        return _text(report, color=ctx.color(stdout))
-    return _text(report, width=ctx.width(stdout), color=ctx.color(stdout), shown=ctx.shown)
+    stdout = ctx.output.stdout
+    shown = ctx.shown if stdout.isatty() else None
+    return _text(report, width=ctx.width(stdout), color=ctx.color(stdout), shown=shown)
 
 
 def _text(report: Report, **options: Any) -> str:

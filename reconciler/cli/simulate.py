@@ -29,14 +29,26 @@ def run(ctx: Context) -> int:
         UsageError: A switch or a fault is wrong.
         Halt: The state file or the port can't be used.
     """
-    semantics = _parsed("--semantics", Semantics.parse, ctx.options.semantics)
-    answer = scripted(_parsed("--faults", parse_faults, ctx.options.faults))
+    options = ctx.options
+    semantics = _parsed("--semantics", Semantics.parse, options.semantics)
+    answer = scripted(_parsed("--faults", parse_faults, options.faults))
     with ExitStack() as stack:
         try:
-            simulator, answer = _with_state(ctx, semantics, answer, stack)
-            server = stack.enter_context(LoopbackServer(simulator, ctx.options.port, answer))
+            if options.state is None:
+                simulator = Simulator(semantics, time.time)
+            else:
+                path = Path(options.state)
+                stack.enter_context(lock(ctx, sandbox.lock_of(path), f"with the state {path}"))
+                simulator = sandbox.load(path, semantics, time.time)
+                answer = _with_losses(ctx, sandbox.saving(path, answer))
+            server = stack.enter_context(LoopbackServer(simulator, options.port, answer))
         except (OSError, ValueError, OverflowError) as refused:
-            raise halt("error", "simulate", "the simulator can't be started", _why(refused, ctx.options.port)) from None
+            why = f"{refused}."
+            if isinstance(refused, OSError) and refused.errno == errno.EADDRINUSE:
+                why = (
+                    f"Port {options.port} is in use by another program. Choose another with --port; 0 picks a free one."
+                )
+            raise halt("error", "simulate", "the simulator can't be started", why) from None
         ctx.output.stdout.write(
             f"Simulating the API on {server.base_url} (any token may write unless --semantics says so)\n"
         )
@@ -46,26 +58,11 @@ def run(ctx: Context) -> int:
     return EXIT_CODES["error" if ctx.late else "ok"]
 
 
-def _why(refused: Exception, port: int) -> str:
-    if isinstance(refused, OSError) and refused.errno == errno.EADDRINUSE:
-        return f"Port {port} is in use by another program. Choose another with --port; 0 picks a free one."
-    return f"{refused}."
-
-
 def _parsed(option: str, parse: Callable[[str], T], text: str) -> T:
     try:
         return parse(text)
     except ValueError as wrong:
         raise UsageError(f"{option}: {wrong}") from None
-
-
-def _with_state(ctx: Context, semantics: Semantics, answer: Answer, stack: ExitStack) -> tuple[Simulator, Answer]:
-    """A new simulator, or the one of the state file, which is then locked and saved to."""
-    if ctx.options.state is None:
-        return Simulator(semantics, time.time), answer
-    path = Path(ctx.options.state)
-    stack.enter_context(lock(ctx, sandbox.lock_of(path), f"with the state {path}"))
-    return sandbox.load(path, semantics, time.time), _with_losses(ctx, sandbox.saving(path, answer))
 
 
 def _with_losses(ctx: Context, answer: Answer) -> Answer:

@@ -14,29 +14,21 @@ from reconciler.report.outcome import EXIT_CODES
 from reconciler.report.values import AccountReport, Report, TokenSource
 
 
-def accounts(ctx: Context) -> Report:
-    """The accounts found, for a CI matrix."""
-    return _of_files(ctx, with_tokens=True)
-
-
-def validate(ctx: Context) -> Report:
-    """The files' problems."""
-    return _of_files(ctx, with_tokens=False)
-
-
-def _of_files(ctx: Context, *, with_tokens: bool) -> Report:
-    found = [
+def check_files(ctx: Context) -> Report:
+    """`validate`: the files' problems. `accounts` says the accounts' tokens too, for a CI matrix."""
+    with_token = ctx.options.command == "accounts"
+    accounts = [
         AccountReport(
             account=d.account.name,
             account_id=d.account.account_id,
             outcome="ok",
             managed=len(d.tunnels),
             paused=d.account.paused,
-            token=TokenSource(env=d.account.token_env) if with_tokens else None,
+            token=TokenSource(env=d.account.token_env) if with_token else None,
         )
         for d in load_files(ctx)
     ]
-    return ctx.report(found)
+    return ctx.report(accounts)
 
 
 def schema(ctx: Context) -> int:

@@ -188,3 +188,16 @@ def test_a_signal_while_the_program_starts_shows_no_traceback(world: World, modu
     command = [sys.executable, "-c", INTERRUPTED_AT, module, "validate"]
     ran = subprocess.run(command, cwd=world.root, capture_output=True, text=True, timeout=120, check=False)  # noqa: S603
     assert (ran.returncode, ran.stdout, ran.stderr) == (8, "", "\nInterrupted.\n")
+
+
+def test_a_stop_does_not_hide_a_bug(world: World) -> None:
+    world.declare(tunnel(1))
+
+    def broken(*_: object) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise KeyError("x")
+
+    with world.patch.context() as patch:
+        patch.setattr("reconciler.cli.apply.applied", broken)
+        ran = world.run("apply", "--auto-approve", "-o", "json")
+    assert (ran.code, ran.json["outcome"], ran.account["outcome"]) == (70, "internal", "internal")
