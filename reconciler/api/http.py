@@ -225,19 +225,6 @@ def _url(url: httpx.URL) -> httpcore.URL:
     return httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
 
 
-def _quiet() -> None:
-    for name in ("httpx", "httpcore"):
-        logger = logging.getLogger(name)
-        logger.setLevel(max(logger.level, logging.WARNING))  # their lines hold URLs and headers
-
-
-def _tls(base_url: str) -> SSLContext:
-    os.environ.pop("SSLKEYLOGFILE", None)  # Python would write there what opens every call, token and keys included
-    if base_url.startswith("https:"):
-        return httpx.create_ssl_context()
-    return SSLContext(PROTOCOL_TLS_CLIENT)  # trusts nobody, and saves reading the certificates for plain loopback
-
-
 def _proxy(base_url: str) -> httpx.Proxy | None:
     """The proxy that the environment names for the API, None to go there directly.
 
@@ -262,41 +249,21 @@ def _variable(scheme: str) -> str:
     return next((name for name in names if os.environ[name]), "the system's settings")
 
 
-def _check_token(token: str) -> str:
-    if not token or not token.isascii() or not token.isprintable() or " " in token:
-        raise ValueError("the API token holds characters that no token has; was it copied whole?")
-    return token
-
-
-def _gunzip(chunks: Iterable[bytes], limit: int) -> bytes:
-    decoder = zlib.decompressobj(_GZIP)
-    body = bytearray()
-    for chunk in chunks:
-        body += decoder.decompress(chunk, limit + 1 - len(body))
-        _check_size(body, limit)
-    if not decoder.eof or decoder.unused_data:
-        raise AmbiguousError("the answer's compression is broken")
-    return bytes(body)
-
-
-def _check_size(body: bytearray, limit: int) -> None:
-    if len(body) > limit:
-        raise AmbiguousError("the answer is too long")
-
-
-def _read(response: httpx.Response, limit: int) -> bytes:
+def _read(response: httpx.Response) -> bytes:
     """The body, decoded, stopped at the limit: what unpacks to gigabytes is never unpacked."""
     if response.is_stream_consumed:  # made in process, whole
         return response.content
     encoding = response.headers.get("content-encoding", "identity").strip().lower()
-    if encoding == "gzip":
-        return _gunzip(response.iter_raw(), limit)
-    if encoding != "identity":
+    if encoding not in ("identity", "gzip"):
         raise AmbiguousError("the answer has an unknown content encoding")
+    decoder = zlib.decompressobj(_GZIP) if encoding == "gzip" else None
     body = bytearray()
     for chunk in response.iter_raw():
-        body += chunk
-        _check_size(body, limit)
+        body += decoder.decompress(chunk, MAX_BODY + 1 - len(body)) if decoder else chunk
+        if len(body) > MAX_BODY:
+            raise AmbiguousError("the answer is too long")
+    if decoder and (not decoder.eof or decoder.unused_data):
+        raise AmbiguousError("the answer's compression is broken")
     return bytes(body)
 
 
@@ -323,20 +290,29 @@ class HttpPort:
         stopping: Callable[[], bool],
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        _quiet()
+        if not token or not token.isascii() or not token.isprintable() or " " in token:
+            raise ValueError("the API token holds characters that no token has; was it copied whole?")
+        for name in ("httpx", "httpcore"):
+            logger = logging.getLogger(name)
+            logger.setLevel(max(logger.level, logging.WARNING))  # their lines hold URLs and headers
+        os.environ.pop("SSLKEYLOGFILE", None)  # Python would write there what opens every call, token and keys included
+        if transport is None and base_url.startswith("http:"):
+            # What stays on this machine needs no proxy. A context that trusts nobody saves reading the certificates.
+            transport = _Transport(SSLContext(PROTOCOL_TLS_CLIENT), parallelism, None)
+        elif transport is None:
+            transport = _Transport(httpx.create_ssl_context(), parallelism, _proxy(base_url))
         self._base_url = base_url
         self._stopping = stopping
-        local = base_url.startswith("http:")  # what stays on this machine needs no proxy
         self._client = httpx.Client(
             headers={
-                "authorization": f"Bearer {_check_token(token)}",
+                "authorization": f"Bearer {token}",
                 "user-agent": f"reconciler/{__version__}",
                 "accept-encoding": "gzip",
             },
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             follow_redirects=False,
             trust_env=False,
-            transport=transport or _Transport(_tls(base_url), parallelism, None if local else _proxy(base_url)),
+            transport=transport,
         )
 
     def send(self, request: Request, timeout: float) -> Reply:
@@ -347,23 +323,19 @@ class HttpPort:
             AmbiguousError: No whole answer came.
         """
         try:
-            return self._exchange(request, timeout)
+            with self._client.stream(
+                request.method,
+                self._base_url + request.path,
+                params=dict(request.query) or None,
+                headers=dict(request.headers),
+                content=request.body or None,
+                timeout=httpx.Timeout(timeout, connect=min(timeout, _CONNECT_TIMEOUT)),
+            ) as response:
+                return Reply(response.status_code, dict(response.headers), _read(response))
         except _NOT_SENT as problem:
             raise NotSentError(f"no connection to Cloudflare ({_reason(problem)})") from None
         except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError, UnicodeError, zlib.error) as problem:
             raise AmbiguousError(f"no whole answer from Cloudflare ({_reason(problem)})") from None
-
-    def _exchange(self, request: Request, timeout: float) -> Reply:
-        with self._client.stream(
-            request.method,
-            self._base_url + request.path,
-            params=dict(request.query) or None,
-            headers=dict(request.headers),
-            content=request.body or None,
-            timeout=httpx.Timeout(timeout, connect=min(timeout, _CONNECT_TIMEOUT)),
-        ) as response:
-            body = _read(response, MAX_BODY)
-            return Reply(response.status_code, dict(response.headers), body)
 
     def now(self) -> float:
         """Seconds of the monotonic clock."""

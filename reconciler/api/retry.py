@@ -18,6 +18,7 @@ _SECONDS = re.compile(r"\d+(\.\d+)?", re.ASCII)
 _ONE_OF_SEVERAL = re.compile(r"(?:\s*(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,)?[^,]+")
 _FOREVER = 1e9
 """Seconds that no run lasts."""
+_LONGEST_DATE = 63
 
 
 def next_delay(call: Call, failure: NotSent | Ambiguous, attempt: int, draw: float) -> float | None:
@@ -57,15 +58,13 @@ def parse_retry_after(value: str | None, epoch: float) -> float | None:
 def _seconds(text: str, epoch: float) -> float | None:
     if _SECONDS.fullmatch(text):
         return min(float(text), _FOREVER)
-    return _until_date(text, epoch) if text[:1].isalpha() and len(text) < 64 else None  # noqa: PLR2004
-
-
-def _until_date(text: str, epoch: float) -> float | None:
+    if not text[:1].isalpha() or len(text) > _LONGEST_DATE:
+        return None
     from email.utils import mktime_tz, parsedate_tz
 
     try:
         parts = parsedate_tz(text)
-        seconds = None if parts is None else mktime_tz(parts) - epoch
+        seconds = mktime_tz(parts) - epoch if parts else math.nan
     except (ValueError, OverflowError, IndexError, TypeError):
         return None
-    return None if seconds is None or not math.isfinite(seconds) else max(0.0, seconds)
+    return max(0.0, seconds) if math.isfinite(seconds) else None

@@ -48,16 +48,6 @@ _TOO_LARGE = re.compile(
 )
 _PAGE = re.compile(rb"\s*<")  # HTML
 _RAY = re.compile(r"[0-9a-f]{8,32}(-[A-Z]{3,4})?")
-_OBJECT_BODY = {"content-type": "application/json"}
-_METHODS = {
-    Verb.LIST: "GET",
-    Verb.CREATE: "POST",
-    Verb.UPDATE: "PUT",
-    Verb.UPDATE_ONE: "PUT",
-    Verb.DELETE: "DELETE",
-    Verb.SET_PSKS: "POST",
-    Verb.GENERATE_PSK: "POST",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,39 +81,6 @@ class Reply:
     body: bytes = field(default=b"", repr=False)
 
 
-def _segment(text: str) -> str:
-    """One part of a path. An id that is empty or dots would make it the path of something else: of all tunnels, say."""
-    if text in {"", ".", ".."}:
-        raise ValueError("not an id")
-    return quote(text, safe="")
-
-
-def _path(call: Call, account_id: str) -> str:
-    base = f"/accounts/{_segment(account_id)}/magic/{IPSEC_TUNNEL.collection}"
-    if call.verb is Verb.SET_PSKS:
-        return f"{base}/psk"
-    if call.verb in {Verb.LIST, Verb.CREATE, Verb.UPDATE}:
-        return base
-    one = f"{base}/{_segment(call.tunnel_id or '')}"
-    return f"{one}/psk_generate" if call.verb is Verb.GENERATE_PSK else one
-
-
-def _body(call: Call, reveal: Callable[[str], str]) -> dict[str, Any]:
-    match call.verb:
-        case Verb.CREATE:
-            names = list(call.psks.values())
-            return {**call.body, "psk": reveal(names[0])} if names else dict(call.body)
-        case Verb.UPDATE:
-            # (API: the body is undocumented; all evidence points to this wrapper.)
-            return {IPSEC_TUNNEL.collection: list(call.body["items"])}
-        case Verb.UPDATE_ONE:
-            return dict(call.body)
-        case Verb.SET_PSKS:
-            return {"psks": [{"id": i, "psk": reveal(name)} for i, name in call.psks.items()]}
-        case _:
-            return {}
-
-
 def encode(call: Call, account_id: str, reveal: Callable[[str], str]) -> Request:
     """The request for a call.
 
@@ -135,15 +92,44 @@ def encode(call: Call, account_id: str, reveal: Callable[[str], str]) -> Request
     Raises:
         ValueError: An id is missing, or the body can't be written as JSON.
     """
+    tunnels = f"/accounts/{_segment(account_id)}/magic/{IPSEC_TUNNEL.collection}"
+    method, path = "POST", tunnels
+    body: dict[str, Any] = {}  # (API: DELETE and psk_generate have a required body that may be empty.)
+    match call.verb:
+        case Verb.LIST:
+            method = "GET"
+        case Verb.CREATE:
+            body = dict(call.body)
+            for name in call.psks.values():  # one at most
+                body["psk"] = reveal(name)
+        case Verb.UPDATE:  # (API: the body is undocumented; all evidence points to this wrapper.)
+            method = "PUT"
+            body = {IPSEC_TUNNEL.collection: list(call.body["items"])}
+        case Verb.UPDATE_ONE:
+            method, path = "PUT", f"{tunnels}/{_segment(call.tunnel_id)}"
+            body = dict(call.body)
+        case Verb.DELETE:
+            method, path = "DELETE", f"{tunnels}/{_segment(call.tunnel_id)}"
+        case Verb.SET_PSKS:
+            path = f"{tunnels}/psk"
+            body = {"psks": [{"id": i, "psk": reveal(name)} for i, name in call.psks.items()]}
+        case Verb.GENERATE_PSK:
+            path = f"{tunnels}/{_segment(call.tunnel_id)}/psk_generate"
     headers = {"accept": "application/json"}
     if call.verb not in {Verb.SET_PSKS, Verb.GENERATE_PSK}:
         headers |= IPSEC_TUNNEL.headers
-    body = b""
-    if call.verb is not Verb.LIST:  # (API: DELETE and psk_generate have a required body that may be empty.)
-        headers |= _OBJECT_BODY
-        body = json.dumps(_body(call, reveal), separators=(",", ":"), allow_nan=False).encode()
     query = {"validate_only": "true"} if call.validate_only else {}
-    return Request(_METHODS[call.verb], _path(call, account_id), query, headers, body)
+    if call.verb is Verb.LIST:
+        return Request(method, path, query, headers)
+    headers["content-type"] = "application/json"
+    return Request(method, path, query, headers, json.dumps(body, separators=(",", ":"), allow_nan=False).encode())
+
+
+def _segment(text: str | None) -> str:
+    """One part of a path. An id that is empty or dots would make it the path of something else: of all tunnels, say."""
+    if text in {None, "", ".", ".."}:
+        raise ValueError("not an id")
+    return quote(str(text), safe="")
 
 
 def decode(call: Call, reply: Reply, wrap: Wrap, quotes: Quotes) -> CallOutcome:

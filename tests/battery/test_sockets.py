@@ -6,9 +6,9 @@ from itertools import product
 
 import pytest
 
+from reconciler.api.call import drive
 from reconciler.api.exchange import Client, KeyAccess, Session
 from reconciler.api.http import HttpPort
-from reconciler.engine.apply import drive
 from reconciler.simulator.faults import FaultKind, apply_fault
 from reconciler.simulator.http import LoopbackServer
 from reconciler.simulator.message import Reply, Request
