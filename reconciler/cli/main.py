@@ -11,7 +11,6 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
@@ -78,6 +77,8 @@ def _output() -> "Output":
 
 
 def _run(options: "Options", output: "Output") -> int:
+    from dataclasses import replace
+
     from reconciler.cli.context import Context, Halt
     from reconciler.cli.named import probe
     from reconciler.cli.options import COMMANDS, UsageError

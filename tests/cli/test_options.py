@@ -343,8 +343,8 @@ def python(world: World, *argv: str, **options) -> subprocess.CompletedProcess[s
 
 
 def test_help_and_version_load_nothing_heavy(world: World) -> None:
-    heavy = {"pydantic", "pydantic_core", "httpx", "yaml", "structlog", "deepdiff", "asyncio"}
-    for option in ("--help", "--version"):
+    libraries = {"pydantic", "pydantic_core", "httpx", "yaml", "structlog", "deepdiff", "asyncio"}
+    for option, heavy in (("--help", libraries | {"dataclasses", "inspect", "shutil"}), ("--version", libraries)):
         code = f"import sys; from reconciler.cli.main import main; main(['{option}']); print(*sys.modules)"
         ran = python(world, "-c", code)
         assert ran.returncode == 0
