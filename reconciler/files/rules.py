@@ -10,7 +10,7 @@ from socket import AF_INET, AF_INET6, inet_pton
 from typing import NamedTuple
 
 from reconciler.model.checks import visible
-from reconciler.model.desired import Account, Declared
+from reconciler.model.desired import Account, Declared, rename_cycles
 from reconciler.model.problems import Diagnostic, Location, error, shown
 from reconciler.yaml.read import Document
 
@@ -174,25 +174,10 @@ def _renames(entries: Iterable[Entry]) -> Iterator[Diagnostic]:
             yield error("rename-claimed-twice", summary, detail, entry.at("renamed_from"))
         elif name:
             former[name] = old
-    for name in _in_cycles(former):
-        entry = claimed[former[name]]
+    for names in rename_cycles(former):
+        entry = claimed[former[min(names)]]
         detail = "Names can't be swapped in place. Rename one of them to a free name first, and apply in between."
         yield error("rename-cycle", "these renames close a cycle", detail, entry.at("renamed_from"))
-
-
-def _in_cycles(former: Mapping[str, str]) -> Iterator[str]:
-    """One name of each cycle: the one that sorts first."""
-    seen: set[str] = set()
-    for start in sorted(former):
-        trail: dict[str, None] = {}
-        name = start
-        while name in former and name not in seen:
-            seen.add(name)
-            trail[name] = None
-            name = former[name]
-        if name in trail:
-            names = list(trail)
-            yield min(names[names.index(name) :])
 
 
 def _ownership(account: Account, named: Mapping[str, Entry]) -> Iterator[Diagnostic]:

@@ -65,11 +65,7 @@ def did_you_mean(word: str, known: tuple[str, ...]) -> str:
 
 
 def text(value: Any) -> str:
-    """Text as it was written, whatever YAML would make of it.
-
-    Raises:
-        PydanticCustomError: It is a list or a mapping, or null where something is needed.
-    """
+    """Text as it was written, whatever YAML would make of it."""
     if type(value) is str:
         return value
     if isinstance(value, str):
@@ -78,11 +74,7 @@ def text(value: Any) -> str:
 
 
 def filled(value: Any) -> str:
-    """Text that holds something to be seen, without blanks and line ends at its ends, as a block (`|`) leaves one.
-
-    Raises:
-        PydanticCustomError: It is empty or no text.
-    """
+    """Text that holds something to be seen, without blanks and line ends at its ends, as a block (`|`) leaves one."""
     found = text(value).strip()
     if not visible(found):
         raise wrong("empty-value", "empty text where something is needed", "Write a value.")
@@ -97,11 +89,7 @@ def visible(name: str) -> str:
 
 
 def flag(value: Any) -> bool:
-    """A plain `true` or `false`.
-
-    Raises:
-        PydanticCustomError: It is anything else.
-    """
+    """A plain `true` or `false`."""
     if isinstance(value, Plain):
         if value in _TRUE:
             return True
@@ -155,9 +143,6 @@ def md5_key(value: Any) -> str:
     """A BGP MD5 key.
 
     (API: the schema allows printable ASCII without `"` and `?`, and the documentation of BGP 80 characters.)
-
-    Raises:
-        PydanticCustomError: It is not one; the message does not hold it.
     """
     if not isinstance(value, str) or not _MD5.fullmatch(value):
         remedy = 'It needs 1 to 80 printable ASCII characters, and neither " nor ?.'
@@ -166,11 +151,7 @@ def md5_key(value: Any) -> str:
 
 
 def account_id(value: Any) -> str:
-    """A Cloudflare account id: 32 hexadecimal digits, in lower case as the API spells them.
-
-    Raises:
-        PydanticCustomError: It is not one.
-    """
+    """A Cloudflare account id: 32 hexadecimal digits, in lower case as the API spells them."""
     found = text(value)
     if not ACCOUNT_ID.fullmatch(found.lower()):
         remedy = "It is the 32 hexadecimal digits that the dashboard shows for the account."
@@ -179,11 +160,7 @@ def account_id(value: Any) -> str:
 
 
 def variable(value: Any) -> str:
-    """The name of an environment variable; never shown, since it could be a key put in the wrong place.
-
-    Raises:
-        PydanticCustomError: It is not one.
-    """
+    """The name of an environment variable; never shown, since it could be a key put in the wrong place."""
     if not isinstance(value, str) or not _VARIABLE.fullmatch(value):
         remedy = "Write the variable's name (letters, digits, _), never the secret itself."
         raise wrong("bad-variable", "this is not the name of an environment variable", remedy)
@@ -191,11 +168,7 @@ def variable(value: Any) -> str:
 
 
 def day(value: Any) -> date:
-    """A day, as `2027-01-31`.
-
-    Raises:
-        PydanticCustomError: It is not one.
-    """
+    """A day, as `2027-01-31`."""
     try:
         if isinstance(value, str) and _DATE.fullmatch(value):
             return date.fromisoformat(value)
@@ -205,11 +178,7 @@ def day(value: Any) -> date:
 
 
 def age(value: Any) -> int:
-    """A number of days: `90d`, `12w` or `90`.
-
-    Raises:
-        PydanticCustomError: It is not one.
-    """
+    """A number of days: `90d`, `12w` or `90`."""
     found = _AGE.fullmatch(value) if isinstance(value, str) else None
     if not found:
         raise wrong("bad-age", "this is not a length of time", "Write days or weeks, like 90d or 12w.")
@@ -230,22 +199,14 @@ def one_of_paths(paths: tuple[str, ...]) -> Callable[[Any], str]:
 
 
 def word(value: Any) -> str:
-    """One argument of a command; never shown, since people put keys there.
-
-    Raises:
-        PydanticCustomError: It is not text.
-    """
+    """One argument of a command; never shown, since people put keys there."""
     if not isinstance(value, str) or "\0" in value:
         raise wrong("wrong-type", "an argument that is not text", "Write the command as a list of words.")
     return str(value)
 
 
 def generate(value: Any) -> str:
-    """Who makes the key: `local` for true, or `cloudflare`.
-
-    Raises:
-        PydanticCustomError: It is neither.
-    """
+    """Who makes the key: `local` for true, or `cloudflare`."""
     if value == CLOUDFLARE:
         return CLOUDFLARE
     if isinstance(value, Plain) and value in _TRUE:
@@ -277,11 +238,7 @@ def _packed(family: int, host: str) -> bytes | None:
 
 
 def endpoint(value: Any) -> str:
-    """An IP address.
-
-    Raises:
-        PydanticCustomError: It is not one.
-    """
+    """An IP address."""
     found = text(value)
     if _packed(AF_INET6 if ":" in found else AF_INET, found) is None:
         raise wrong("bad-address", f"{shown(found)} is not an IP address", _address_remedy(found))
@@ -302,11 +259,7 @@ def _address_remedy(found: str) -> str:
 
 
 def interface(value: Any) -> str:
-    """An IPv4 interface address with /31 or /30.
-
-    Raises:
-        PydanticCustomError: It is not one, or has another length.
-    """
+    """An IPv4 interface address with /31 or /30."""
     found = text(value)
     host, _, length = found.partition("/")
     if _packed(AF_INET, host) is None:
@@ -319,11 +272,7 @@ def interface(value: Any) -> str:
 
 
 def interface6(value: Any) -> str:
-    """An IPv6 interface address with /127, or `""` for none.
-
-    Raises:
-        PydanticCustomError: It is not one, or has another length.
-    """
+    """An IPv6 interface address with /127, or `""` for none."""
     found = text(value)
     if not found:
         return found
@@ -352,11 +301,7 @@ def _network(found: str) -> IPv4Network | IPv6Network | str:
 
 
 def prefix(value: Any) -> str:
-    """A CIDR prefix without host bits.
-
-    Raises:
-        PydanticCustomError: It is not one, or has host bits.
-    """
+    """A CIDR prefix without host bits."""
     found = text(value)
     if is_canonical_prefix4(found):
         return found
@@ -370,11 +315,7 @@ def prefix(value: Any) -> str:
 
 
 def parking(value: Any) -> str:
-    """An IPv4 network with room for a /31.
-
-    Raises:
-        PydanticCustomError: It is not one.
-    """
+    """An IPv4 network with room for a /31."""
     network = _network(prefix(value))
     if not isinstance(network, IPv4Network) or network.prefixlen > 31:  # noqa: PLR2004 - a /31 must fit
         remedy = "Write an unused IPv4 network of at least two addresses, like 169.254.240.0/20."
@@ -386,9 +327,6 @@ def fqdn(value: Any) -> str:
     """A custom IKE identity, or `""` for none.
 
     (API: `<label>.<account>.custom.ipsec.cloudflare.com`.)
-
-    Raises:
-        PydanticCustomError: It has another form.
     """
     found = text(value)
     if found and not _FQDN.fullmatch(found):

@@ -4,7 +4,7 @@
 What messages can be about keeps its place in the files, since many of them come long after the files were read.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
@@ -131,3 +131,21 @@ class Desired(NamedTuple):
 
     account: Account
     tunnels: Mapping[str, Declared]
+
+
+def rename_cycles(former: Mapping[str, str]) -> Iterator[tuple[str, ...]]:
+    """The names that are exchanged in a circle, in sorted order: `a` was `b` and `b` was `a`.
+
+    Args:
+        former: New name to old name; no two have the same old name.
+    """
+    seen: set[str] = set()
+    for start in sorted(former):
+        trail: list[str] = []
+        name: str | None = start
+        while name is not None and name not in seen:
+            seen.add(name)
+            trail.append(name)
+            name = former.get(name)
+        if name in trail:
+            yield tuple(sorted(trail[trail.index(name) :]))

@@ -10,7 +10,7 @@ from typing import Annotated, NamedTuple
 
 from pydantic import Field
 
-from reconciler.model.desired import Desired
+from reconciler.model.desired import Desired, rename_cycles
 from reconciler.model.forms import same_letters
 from reconciler.model.live import Live
 from reconciler.plan.claims import NETWORKS, Conflicts, claims
@@ -150,19 +150,10 @@ def _probable_renames(draft: Draft) -> Iterator[Guard]:
 def _name_swaps(draft: Draft) -> Iterator[Guard]:
     """Tunnels that exchange names: unlike a network, no name can be borrowed for a moment (`plan.detour`)."""
     old_of = {c.name: c.previous_name for c in draft.of(Action.UPDATE) if c.previous_name}
-    seen: set[str] = set()
-    for start in sorted(old_of):
-        path: list[str] = []
-        name: str | None = start
-        while name is not None and name not in seen:
-            seen.add(name)
-            path.append(name)
-            name = old_of.get(name)
-        if name is not None and name in path:
-            names = tuple(sorted(path[path.index(name) :]))
-            message = f"{', '.join(names)} exchange their names, and no order can do that in place"
-            remedy = "rename one of them to a name that is free, apply, then rename on"
-            yield Guard("name-swap", message, names, remedy)
+    for names in rename_cycles(old_of):
+        message = f"{', '.join(names)} exchange their names, and no order can do that in place"
+        remedy = "rename one of them to a name that is free, apply, then rename on"
+        yield Guard("name-swap", message, names, remedy)
 
 
 def _held(draft: Draft) -> Iterator[Guard]:

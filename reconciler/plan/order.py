@@ -6,7 +6,9 @@ update `lon`. Where `par` and `lon` exchange theirs, no order helps: they are a 
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from heapq import heapify, heappop, heappush
+from contextlib import suppress
+from graphlib import CycleError, TopologicalSorter
+from heapq import heappop, heappush
 from typing import NamedTuple, TypeVar
 
 from reconciler.plan.claims import Conflicts
@@ -79,20 +81,18 @@ def in_turn(waits: Mapping[K, Iterable[K]], name: Callable[[K], str]) -> Iterato
         waits: Every node with those that it waits for. What is in a cycle, or waits for one, is never yielded.
         name: What decides among nodes that are free.
     """
-    missing = {node: set(others) for node, others in waits.items()}
-    later: dict[K, list[K]] = {node: [] for node in missing}
-    for node, others in missing.items():
-        for other in others:
-            later[other].append(node)
-    ready = [(name(node), node) for node, others in missing.items() if not others]
-    heapify(ready)
-    while ready:
+    sorter = TopologicalSorter(waits)
+    with suppress(CycleError):  # what is outside the cycles can still be had
+        sorter.prepare()
+    ready: list[tuple[str, K]] = []
+    while True:
+        for node in sorter.get_ready():
+            heappush(ready, (name(node), node))
+        if not ready:
+            return
         _, done = heappop(ready)
         yield done
-        for node in later[done]:
-            missing[node].discard(done)
-            if not missing[node]:
-                heappush(ready, (name(node), node))
+        sorter.done(done)
 
 
 def _sorted_groups(updates: Mapping[str, Change], waits: Mapping[str, Iterable[str]]) -> list[tuple[Change, ...]]:
