@@ -1,9 +1,9 @@
 """From a report to text: one pure module per format, one `safe` function per place for outside text.
 
 text, json, html, github    a format each
-markdown                    one more, which has to fit into a comment; `comment` and `comment_changes` say what is in it
+markdown                    one more, which has to fit into a comment; `markdown_changes` draws its rows and folds
 words, headline             what all formats say alike, and the sentence that a run comes down to
-groups                      updates that are alike, told once
+groups                      changes that are alike, told once
 layout                      lines for a terminal: colour, columns, and what is wider than the line
 safe                        text from outside made inert for the place where it stands
 """

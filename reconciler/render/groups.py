@@ -1,66 +1,90 @@
-"""Updates that are alike, told once with the names of their tunnels: hundreds of like blocks hide the one that differs.
+"""Changes that are alike, told once with the names of their tunnels: hundreds of like blocks hide the one that differs.
 
-What is created or deleted is never among them, since it is told with all that comes or goes; nor is a rename, or what
-went wrong.
+Updates that say the same but for the tunnel's name are told as one; of updates of the same one field the field is told
+once, then each tunnel with its own values. What is created or deleted is told in full, and so is a rename and what went
+wrong. Only where a plan is longer than anybody reads, a comment and a page fold such changes by their kind.
 """
 
-from collections.abc import Hashable, Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Hashable, Iterable
+from typing import Literal, NamedTuple
 
 from reconciler.render import words
-from reconciler.report.values import ChangeReport
+from reconciler.report.values import AccountReport, ChangeReport, Report
 
 _MANY = 3
 """Tunnels from which on they are told together."""
 
+_LONG = 20
+"""Changes above which a plan is long."""
+
 
 class Group(NamedTuple):
-    """One change, or several that are alike.
+    """One change, or several of an account that have the same action, impact, cause and outcome.
 
     Attributes:
-        changes: In the order given.
-        equal: Whether several say the same but for the tunnel's name. Else they are about the same one field, each with
-            values of its own.
+        account: Its name.
+        changes: In the report's order.
+        share: What several have in common besides: `all` but the names, the one `field`, or nothing more than `kind`.
     """
 
+    account: str
     changes: tuple[ChangeReport, ...]
-    equal: bool = True
+    share: Literal["all", "field", "kind"] = "all"
 
     @property
     def first(self) -> ChangeReport:
-        """One for all: action, impact, cause, outcome and the fields' paths are the same."""
+        """One for all."""
         return self.changes[0]
 
+    @property
+    def several(self) -> bool:
+        """Whether it is more than one change."""
+        return len(self.changes) > 1
 
-def groups(changes: Iterable[ChangeReport]) -> list[Group]:
-    """The changes in the order given; those that are alike stand where the first of them does."""
-    rest = dict(enumerate(changes))
+
+def is_long(report: Report) -> bool:
+    """Whether nobody reads all of its changes one by one."""
+    return sum(len(account.changes) for account in report.accounts) > _LONG
+
+
+def groups(accounts: Iterable[AccountReport], command: str, *, by_kind: bool = False) -> list[Group]:
+    """The changes of accounts, the gravest first; those that are alike stand where the first of them does."""
+    found = [group for account in accounts for group in _of_account(account, command, by_kind=by_kind)]
+    return sorted(found, key=lambda group: words.gravity(group.first, command))
+
+
+def _of_account(account: AccountReport, command: str, *, by_kind: bool) -> Iterable[Group]:
+    # In a drift report each difference has a history of its own.
+    ways: dict[Literal["all", "field", "kind"], Callable[[ChangeReport], Hashable]]
+    ways = {} if command == "drift" else {"all": _all, "field": _field}
+    rest = dict(enumerate(account.changes))
     found: dict[int, Group] = {}
-    for equal, likeness in ((True, _equal), (False, _alike)):
+    for share, likeness in (ways | ({"kind": _kind} if by_kind else {})).items():
         by_likeness: dict[Hashable, list[int]] = {}
         for number, change in rest.items():
             if likeness(change) is not None:
                 by_likeness.setdefault(likeness(change), []).append(number)
         for numbers in by_likeness.values():
             if len(numbers) >= _MANY:
-                found[numbers[0]] = Group(tuple(rest.pop(number) for number in numbers), equal)
-    found |= {number: Group((change,)) for number, change in rest.items()}
-    return [found[number] for number in sorted(found)]
+                found[numbers[0]] = Group(account.account, tuple(map(rest.pop, numbers)), share)
+    found |= {number: Group(account.account, (change,)) for number, change in rest.items()}
+    return (found[number] for number in sorted(found))
 
 
-def _equal(change: ChangeReport) -> Hashable:
+def _all(change: ChangeReport) -> Hashable:
     """What equal updates have in common; None where a change is told alone."""
     if change.action != "update" or change.previous_name or change.error:
         return None
     return (*_kind(change), repr(change.fields))  # a value may be a list
 
 
-def _alike(change: ChangeReport) -> Hashable:
+def _field(change: ChangeReport) -> Hashable:
     """What updates of the same one field have in common; the items of a list take lines of their own."""
-    if _equal(change) is None or len(change.fields) != 1 or words.items(change.fields[0]):
+    if _all(change) is None or len(change.fields) != 1 or words.items(change.fields[0]):
         return None
     return (*_kind(change), change.fields[0].path)
 
 
 def _kind(change: ChangeReport) -> tuple[str | None, ...]:
-    return (change.impact, change.cause, change.severity, change.drift_class, change.outcome, change.check)
+    weight = (change.impact, change.severity, change.drift_class)
+    return (change.action, *weight, change.cause, change.outcome, change.check)

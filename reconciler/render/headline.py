@@ -9,6 +9,7 @@ else, so it never sounds better than the run was:
 """
 
 from collections.abc import Iterator
+from typing import Literal
 
 from reconciler.model import problems
 from reconciler.model.problems import MORE, NO_KEY
@@ -19,6 +20,7 @@ from reconciler.report.values import Report, Summary
 
 _FAILED = frozenset({"error", "auth", "invalid", "usage", "internal"})
 DONE = {"create": "created", "update": "updated", "delete": "deleted"}
+_SUBJECTS = {"show": "Saved tunnel plan", "validate": "Tunnel files", "psk": "Pre-shared keys"}
 _WHY = {
     "error": "the API or the network failed, or the live list can't be trusted",
     "auth": "the token is missing, refused, or lacks the permission",
@@ -43,6 +45,32 @@ def headline(report: Report) -> str:
         return f"{count(len(report.accounts), 'account')}."
     sentences = {"show": _saved, "drift": _drift, "plan": _plan, "apply": _applied}
     return sentences.get(report.command, _finished)(report)
+
+
+def subject(report: Report) -> str:
+    """What the report is about: `Tunnel plan`."""
+    return _SUBJECTS.get(report.command, f"Tunnel {report.command}")
+
+
+def title(report: Report) -> str:
+    """The sentence as the subject of an e-mail or a page: `Tunnel plan: 2 to create, 3 to update, 1 to delete`."""
+    about, sentence = subject(report), headline(report).rstrip(".")
+    stopped = {"blocked": ", blocked", "rejected": ", refused by Cloudflare"} if report.command == "plan" else {}
+    for own in (_name(report), "Saved plan"):  # "Plan: 2 to create" and "Plan failed" name the command already
+        if sentence.startswith(own):
+            return about + sentence.removeprefix(own) + stopped.get(report.outcome, "")
+    return f"{about}: {sentence[0].lower()}{sentence[1:].replace(': ', ', ', 1)}{stopped.get(report.outcome, '')}"
+
+
+def tone(report: Report) -> Literal["failed", "grave", "changes", "good"]:
+    """How it is to be taken at first sight: it failed, is blocked or deletes, changes something, or is well."""
+    if report.outcome not in {"ok", "changes", "blocked"}:
+        return "failed"
+    planned = report.command in {"plan", "show"}
+    if report.outcome == "blocked" or (planned and report.summary.delete):
+        return "grave"
+    changed = any(account.changes or account.keys or account.held_back for account in report.accounts)
+    return "changes" if report.outcome == "changes" or (planned and changed) else "good"
 
 
 def _why(report: Report) -> str:

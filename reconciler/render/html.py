@@ -1,7 +1,8 @@
 """The report as one self-contained HTML page: what `page.html.jinja` shows, and how every value gets inert.
 
 The page is kept as a record, mailed and opened from anywhere, and texts from outside stand in it. So it has no script
-and loads nothing; its policy allows the one style sheet that stands in it, by its hash.
+and loads nothing; its policy allows the one style sheet that stands in it, by its hash. Folding, and showing one kind
+of change alone, is done by that style sheet.
 """
 
 from base64 import b64encode
@@ -15,22 +16,20 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+import reconciler
 from reconciler.render import safe, words
-from reconciler.render.headline import done_counts, drift_counts, headline, stops
-from reconciler.report.values import ChangeReport, Report
+from reconciler.render.groups import Group, groups, is_long
+from reconciler.render.headline import done_counts, drift_counts, headline, stops, subject, title, tone
+from reconciler.report.values import AccountReport, ChangeReport, Report
 
 # How much of each kind is drawn; of the changes so many stand open. Browsers get slow on much larger pages.
-_LIMITS = SimpleNamespace(changes=2_000, open=12, left=500, notes=100, diagnostics=500, items=100)
-_NAMES, _VALUE = 20, 2_000
-_TITLES = {
-    "show": "Saved tunnel plan",
-    "plan": "Tunnel plan",
-    "apply": "Tunnel apply",
-    "drift": "Tunnel drift",
-    "validate": "Tunnel files",
-    "psk": "Pre-shared keys",
-}
-_CAUSES = {"git": "from git", "drift": "already different on Cloudflare", "both": "from git and on Cloudflare"}
+_LIMITS = SimpleNamespace(changes=2_000, open=12, left=500, notes=100, diagnostics=500, items=100, names=20)
+_VALUE, _SHORT = 2_000, 80  # characters of a value in a table, and in the line of a change
+KINDS = (
+    *("delete", "update", "create", "missing", "changed", "unmanaged"),
+    *("security", "traffic", "cosmetic", "failed", "unknown", "skipped", "applied", "refused"),
+)
+"""Kinds of change that the page can show alone: the style sheet has a rule for each."""
 
 
 def html(report: Report) -> str:
@@ -44,20 +43,30 @@ def html(report: Report) -> str:
         empty = {"create": "before", "delete": "after"}.get(change.action)
         return {side: title for side, title in titles.items() if side != empty}
 
+    def drawn(account: AccountReport) -> Iterator[tuple[Group, int]]:
+        """Groups of changes as far as a page can hold them, each with the number that it is of."""
+        room = _LIMITS.changes
+        for group in groups([account], report.command, by_kind=is_long(report)):
+            if kept := group.changes[:room]:
+                yield group._replace(changes=kept), len(group.changes)
+            room -= len(kept)
+
     page = _environment().get_template("page.html.jinja")
     return page.render(
         report=report,
         headline=headline(report),
-        title=_TITLES.get(report.command, f"Tunnel {report.command}"),
+        subject=subject(report),
+        title=title(report),
         style=style,
         style_hash=b64encode(sha256(style.encode()).digest()).decode(),
-        tone=_tone(report),
+        tone=tone(report),
         facts=list(_facts(report)),
         run=safe.https(report.context.get("run_url")),
         dangers=list(_dangers(report)),
         numbers=_numbers(report),
+        kinds=_kinds_of(report),
         drift=drift,
-        sorted=lambda changes: words.gravest_first(changes, report.command),
+        drawn=drawn,
         columns=columns,
     )
 
@@ -80,49 +89,33 @@ def _environment() -> Environment:
         finalize=_visible,
     )
     environment.filters |= {
-        "left_alone": words.left_alone,
         "number": "{:,}".format,
-        "resolved": words.resolved,
         "prose": lambda text: Markup(safe.prose(text)),  # noqa: S704 - inert by now
         "setting": _setting,
+        "short": lambda value: _setting(value, _SHORT),
     }
-    environment.globals |= {"safe": safe, "words": words, "tags": _tags, "lines": _lines, "LIMITS": _LIMITS}
+    environment.globals |= {"safe": safe, "words": words, "tags": _tags, "kinds_of": _kinds, "LIMITS": _LIMITS}
+    environment.globals |= {"version": reconciler.__version__}
     return environment
-
-
-def _tone(report: Report) -> str:
-    if report.outcome not in {"ok", "changes"}:
-        return "bad"
-    if report.command == "apply":
-        return "good"
-    if report.command == "plan" and report.summary.delete:
-        return "bad"
-    return (
-        "warn" if any(account.changes or account.keys or account.held_back for account in report.accounts) else "good"
-    )
 
 
 def _facts(report: Report) -> Iterator[tuple[str, str]]:
     """What the run was about, each with a value to be set as code or with none."""
-    for name in ("commit", "base"):
-        if report.context.get(name):
-            yield name, report.context[name][:80]
-    if report.generated_at:
-        yield words.moment(report.generated_at), ""
-    if total := sum(account.total or 0 for account in report.accounts):
-        yield words.count(total, "live tunnel"), ""
-    if made := words.made(report):
-        yield made.removesuffix("."), ""
+    if made_at := report.context.get("made_at"):
+        yield words.moment(made_at), ""
+    yield from words.facts(report)
+    if calls := words.calls_told(report):
+        yield calls.removesuffix("."), ""
 
 
-def _dangers(report: Report) -> Iterator[str]:
-    """What nobody may miss: what stops it, and in a plan which tunnels are deleted, which can be interrupted."""
-    yield from stops(report)
+def _dangers(report: Report) -> Iterator[tuple[str, list[str], int]]:
+    """What nobody may miss, with the names it is about and how many are not named: deletes always are."""
+    yield from ((line, [], 0) for line in stops(report))
     for what, changes in words.dangers(report).items():
-        names = words.named([change.name for change in changes], len(changes) if what == "Deletes" else _NAMES)
-        yield f"{what} {words.count(len(changes), 'tunnel')}: {names}."
-    for told, left_out in words.held_back(report.accounts).items():
-        yield f"{told}: {', '.join(left_out)}."
+        names = [change.name for change in changes]
+        shown = names if what == "Deletes" else names[: _LIMITS.names]
+        yield f"{what} {words.count(len(names), 'tunnel')}:", shown, len(names) - len(shown)
+    yield from ((f"{told}:", left_out, 0) for told, left_out in words.held_back(report.accounts).items())
 
 
 def _numbers(report: Report) -> dict[str, int]:
@@ -135,17 +128,25 @@ def _numbers(report: Report) -> dict[str, int]:
     return (done_counts(report) if report.command == "apply" else report.summary.planned) | left
 
 
+def _kinds(change: ChangeReport) -> list[str]:
+    every = {change.drift_class or change.action, words.weight(change), change.outcome, change.check}
+    return [kind for kind in KINDS if kind in every]
+
+
+def _kinds_of(report: Report) -> dict[str, int]:
+    """How many changes there are of each kind, where showing one kind alone makes the page shorter."""
+    changes = [_kinds(change) for account in report.accounts for change in account.changes]
+    counts = {kind: sum(kind in found for found in changes) for kind in KINDS}
+    found = {kind: number for kind, number in counts.items() if 0 < number < len(changes)}
+    return {"all": len(changes)} | found if found else {}
+
+
 def _tags(change: ChangeReport) -> list[str]:
-    weight = change.severity or ("traffic" if change.impact == "traffic" else None)
-    about = _CAUSES.get(change.cause or "") if change.drift_class is None else change.age
-    return [tag for tag in (weight, change.outcome, change.check, about) if tag]
+    about = words.cause(change) if change.drift_class is None else change.age
+    return [tag for tag in (words.weight(change), change.outcome, change.check, about) if tag]
 
 
-def _lines(text: str) -> list[str]:
-    return text.rstrip("\n").split("\n")
-
-
-def _setting(value: Any) -> str:
+def _setting(value: Any, most: int = _VALUE) -> str:
     shown = words.value(value)
-    over = len(shown) - _VALUE
-    return shown if over <= 0 else f"{shown[:_VALUE]}… ({over:,} more characters)"
+    over = len(shown) - most
+    return shown if over <= 0 else f"{shown[:most]}… ({over:,} more characters)"

@@ -12,7 +12,7 @@ from typing import Any
 from reconciler.model.problems import Location, Part, Problem, shown
 from reconciler.model.psk import KeyStatus
 from reconciler.render import words
-from reconciler.render.groups import Group, groups
+from reconciler.render.groups import Group, groups, is_long
 from reconciler.render.headline import headline, stops
 from reconciler.render.layout import ACTION_COLOR, Paint, columns, padded, widest
 from reconciler.render.safe import terminal
@@ -24,8 +24,6 @@ _LONGEST = 160
 _MASK = "***"
 _NAME_LIMIT = 48
 _NAMED = 10
-_LONG = 20
-"""Changes above which a plan names its deletes once more at its end."""
 _WHOLE = 20
 """Problems of the files that are told with the line that they are about."""
 _INDENT, _DEEPER = 6, 10
@@ -104,18 +102,15 @@ def _headline(report: Report, paint: Paint) -> list[str]:
 def _ending(report: Report, paint: Paint, *, shown: bool) -> list[str]:
     """What stops it, the calls, then the headline."""
     found = [] if shown else [*_deletes(report, paint), *stops(report)]
-    if made := words.made(report):
-        found.append(made)
-    elif any(account.changes for account in report.accounts) and report.command in {"plan", "apply"} and not shown:
-        planned = "Calls" if report.command == "plan" else "Planned calls"
-        found.append(f"{planned}: {words.calls(words.all_calls(report))}")
+    calls = words.calls_told(report)
+    found += [calls] if calls and (not shown or report.seconds is not None) else []
     return [*found, *_headline(report, paint)]
 
 
 def _deletes(report: Report, paint: Paint) -> Iterator[str]:
     """The deletes of a long plan once more, by name: of such a plan one sees the end."""
     deletes = words.dangers(report).get("Deletes")
-    if deletes and sum(len(account.changes) for account in report.accounts) > _LONG:
+    if deletes and is_long(report):
         yield paint(f"Deletes {words.count(len(deletes), 'tunnel')}:", "red")
         yield from paint.below(", ".join(terminal(change.name) for change in deletes), 2)
 
@@ -209,19 +204,17 @@ def _problem(error: Problem, paint: Paint, indent: str, why: str = "error") -> I
 
 def _changes(account: AccountReport, command: str, paint: Paint) -> Iterator[str]:
     drift = command == "drift"
-    changes = words.gravest_first(account.changes, command)
-    told = [Group((change,)) for change in changes] if drift else groups(changes)
+    told = groups([account], command)
     name_width = widest([_label(group) for group in told], _NAME_LIMIT)
     for number, group in enumerate(told):
         # A change of one line stands close to its like, one of several lines apart.
         if number and any(one.first.fields or one.first.error for one in (group, told[number - 1])):
             yield ""
         yield from _head(group, name_width, paint)
-        notes = words.history(group.first) if drift else _cause(group.first)
-        if notes:
+        if notes := words.history(group.first) if drift else words.cause(group.first):
             yield " " * _INDENT + paint(terminal(notes), "dim")
-        yield from (_fields(group.first, paint, drift=drift) if group.equal else _each(group, paint))
-        if len(group.changes) > 1 and group.equal:
+        yield from (_each(group, paint) if group.share == "field" else _fields(group.first, paint, drift=drift))
+        if group.several and group.share == "all":
             names = ", ".join(terminal(change.name) for change in group.changes)
             yield from paint.below(names, _INDENT)
         if group.first.error:
@@ -230,36 +223,25 @@ def _changes(account: AccountReport, command: str, paint: Paint) -> Iterator[str
 
 
 def _label(group: Group) -> str:
-    several = len(group.changes) > 1
-    return words.count(len(group.changes), "tunnel") if several else terminal(words.label(group.first))
+    return words.count(len(group.changes), "tunnel") if group.several else terminal(words.label(group.first))
 
 
 def _head(group: Group, name_width: int, paint: Paint) -> Iterator[str]:
     """`  ~ lon-a  traffic  tunnels/prod/london.yaml:4`, with the outcome when there is one."""
     change = group.first
     color = ACTION_COLOR[change.action]
-    weight = change.severity or ("traffic" if change.impact == "traffic" else "")
+    weight = words.weight(change)
     label = f"{words.SIGNS[change.action]} {padded(_label(group), name_width)}"
     cells = [(label, color), (f"{weight:<8}", WEIGHT_COLOR.get(weight))]
     cells += [(f"{change.drift_class:<9}", None)] if change.drift_class else []
     cells += [(f"{change.outcome:<7}", OUTCOME_COLOR[change.outcome])] if change.outcome else []
     cells += [(f"{change.check:<11}", WEIGHT_COLOR.get(change.check))] if change.check else []
-    place = terminal(words.place(change)) if len(group.changes) == 1 else ""
+    place = "" if group.several else terminal(words.place(change))
     if not place or paint.fits(place, columns("    ".join(cell for cell, _ in cells)) + 2):
         yield "  " + paint.row(*cells, (place, "dim"))
     else:
         yield "  " + paint.row(*cells)
         yield " " * _INDENT + paint(place, "dim")
-
-
-def _cause(change: ChangeReport) -> str:
-    """Where a planned change comes from, when the plan was compared with what git had before."""
-    causes = {
-        "git": "from git",
-        "drift": "already different on Cloudflare",
-        "both": "from git, and already different on Cloudflare",
-    }
-    return causes.get(change.cause or "", "")
 
 
 def _fields(change: ChangeReport, paint: Paint, *, drift: bool) -> Iterator[str]:
@@ -336,13 +318,12 @@ def _ways_out(account: AccountReport, paint: Paint) -> Iterator[str]:
 def _keys(keys: tuple[KeyStatus, ...], paint: Paint) -> Iterator[str]:
     width = widest([terminal(key.name) for key in keys], _NAME_LIMIT)
     for key in keys:
-        age = "age unknown" if key.age_days is None else words.count(key.age_days, "day")
         due = f"rotate after {words.count(key.rotate_after_days, 'day')}" if key.rotate_after_days else ""
         yield "  " + paint.row(
             (padded(terminal(key.name), width), None),
             (f"{key.outcome or '':<7}", OUTCOME_COLOR.get(key.outcome or "")),
             ("overdue" if key.overdue else " " * 7, "red"),
-            (f"{age:<11}", None),
+            (f"{words.age(key):<12}", None),
             (terminal(key.reference or "no psk"), None),
             (due, None),
         )
@@ -362,9 +343,7 @@ def _left(account: AccountReport, command: str, paint: Paint) -> Iterator[str]:
         unmanaged = words.named([terminal(item.name) for item in account.unmanaged], _NAMED)
         yield from paint.below(f"no file declares {unmanaged}", 4)
     indent = " " * (4 if counts else 2)
-    named = (("unmanaged", account.unmanaged), ("ignored", account.ignored)) if command == "drift" else ()
-    for kind, items in (*named, ("not checked", account.not_checked)):
-        for item in items:
-            yield f"{indent}{paint(f'{kind:<11}', 'dim')}  {terminal(words.left_alone(item))}"
-    for gone in account.resolved:
-        yield f"{indent}{paint('resolved   ', 'green')}  {terminal(words.resolved(gone))}"
+    for kind, lines in words.left(account).items():
+        if command == "drift" or kind == "not checked":
+            style = "green" if kind == "resolved" else "dim"
+            yield from (f"{indent}{paint(f'{kind:<11}', style)}  {terminal(line)}" for line in lines)

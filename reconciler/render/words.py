@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from reconciler.model.problems import Problem, Reason
+from reconciler.model.psk import KeyStatus
 from reconciler.model.tunnel import SENSITIVE_NAMES, Severity
 from reconciler.plan.diff import FieldChange
 from reconciler.plan.scope import LeftAlone
@@ -43,26 +44,35 @@ def named(names: Sequence[str], most: int) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")
 
 
-def calls(api_calls: Mapping[str, int]) -> str:
+def _calls(api_calls: Mapping[str, int]) -> str:
     """`2 lists, 1 bulk update, 2 creates, 1 delete`; kinds without a call are left out."""
     kinds = [*_CALLS, *sorted(set(api_calls) - set(_CALLS))]
     found = [count(api_calls[kind], _CALLS.get(kind, kind)) for kind in kinds if api_calls.get(kind)]
     return ", ".join(found) or "none"
 
 
-def all_calls(report: Report) -> Counter[str]:
-    """The calls of all plans together."""
-    return sum((Counter(account.api_calls) for account in report.accounts), Counter())
-
-
-def made(report: Report) -> str:
-    """`Calls made: 2 lists, 1 create, in 3.2 s; verified by a new list.`, or nothing where nothing was carried out."""
-    total = sum((Counter(account.calls_made or {}) for account in report.accounts), Counter[str]())
-    if not total or report.seconds is None:
-        return ""
+def calls_told(report: Report) -> str:
+    """`Apply makes: 2 lists, 1 create` of a plan; of an apply `Calls made: 2 lists, in 3 s; verified by a new list`."""
     changed = [account for account in report.accounts if account.changes]
-    proved = "; verified by a new list" if changed and all(one.outcome == "ok" for one in changed) else ""
-    return f"Calls made: {calls(total)}, in {report.seconds:,.1f} s{proved}."
+    made = sum((Counter(account.calls_made or {}) for account in report.accounts), Counter[str]())
+    if made and report.seconds is not None:
+        proved = "; verified by a new list" if changed and all(one.outcome == "ok" for one in changed) else ""
+        return f"Calls made: {_calls(made)}, in {report.seconds:,.1f} s{proved}."
+    if not changed or report.command not in {"plan", "apply"}:
+        return ""
+    planned = sum((Counter(account.api_calls) for account in report.accounts), Counter[str]())
+    return f"{'Apply makes' if report.command == 'plan' else 'Planned calls'}: {_calls(planned)}"
+
+
+def facts(report: Report) -> Iterator[tuple[str, str]]:
+    """What a run was about, each fact with a value to be set as code or with none."""
+    if total := sum(account.total or 0 for account in report.accounts):
+        yield count(total, "live tunnel"), ""
+    for name in ("commit", "base"):
+        if report.context.get(name):
+            yield name, report.context[name]
+    if report.generated_at:
+        yield moment(report.generated_at), ""
 
 
 def is_drift(change: ChangeReport) -> bool:
@@ -73,6 +83,14 @@ def is_drift(change: ChangeReport) -> bool:
 def errors_first(found: Iterable[DiagnosticReport]) -> list[DiagnosticReport]:
     """Problems of the files, for where not all of them find room: no warning may hide an error."""
     return sorted(found, key=lambda one: one.severity != "error")
+
+
+def alike(found: Iterable[DiagnosticReport]) -> list[list[DiagnosticReport]]:
+    """The same, those together that are the same slip in several places: they have the same advice."""
+    together: dict[tuple[str, str, str], list[DiagnosticReport]] = {}
+    for one in errors_first(found):
+        together.setdefault((one.severity, one.code, one.detail), []).append(one)
+    return list(together.values())
 
 
 def label(change: ChangeReport) -> str:
@@ -182,29 +200,31 @@ def drift_difference(field: FieldChange) -> str:
     return f"declared {value(field.after)}, live {value(field.before)}"
 
 
+def weight(change: ChangeReport) -> str:
+    """How bad it is: the severity of drift, or that a planned change can interrupt the tunnel."""
+    return change.severity or ("traffic" if change.impact == "traffic" else "")
+
+
+def cause(change: ChangeReport) -> str:
+    """Where a difference comes from, when the files were compared with what git had before."""
+    planned = {"git": "from git", "drift": "already different on Cloudflare"}
+    planned["both"] = "from git, and already different on Cloudflare"
+    found = {"git": "only git changed it: waits for apply", "both": "changed in git and on Cloudflare"}
+    if change.drift_class == "unmanaged":
+        found["both"] = "made on Cloudflare, and git prunes it now"
+    return (found if change.drift_class else planned).get(change.cause or "", "")
+
+
 def history(change: ChangeReport) -> str:
     """What is known of a difference's past: who made it, when, and since when it is reported."""
-    found = []
-    if change.cause == "git":
-        found = ["only git changed it: waits for apply"]
-    elif change.cause == "both":
-        stranger = change.drift_class == "unmanaged"
-        found = ["made on Cloudflare, and git prunes it now" if stranger else "changed in git and on Cloudflare"]
-    return ", ".join([*found, *_seen(change)])
+    return ", ".join(filter(None, [cause(change), seen(change)]))
 
 
 def seen(change: ChangeReport) -> str:
     """The same without who made it, where that is clear already."""
-    return ", ".join(_seen(change))
-
-
-def _seen(change: ChangeReport) -> Iterator[str]:
-    if change.modified_on:
-        yield f"changed live {moment(change.modified_on)}"
-    if change.age:
-        yield change.age
-    if change.first_seen and change.age != "new":
-        yield f"since {moment(change.first_seen)}"
+    changed = f"changed live {moment(change.modified_on)}" if change.modified_on else ""
+    since = f"since {moment(change.first_seen)}" if change.first_seen and change.age != "new" else ""
+    return ", ".join(filter(None, [changed, change.age, since]))
 
 
 def moment(text: str) -> str:
@@ -213,21 +233,32 @@ def moment(text: str) -> str:
     return f"{found[1]} {found[2]} UTC" if found else text
 
 
-def left_alone(item: LeftAlone) -> str:
-    """A tunnel, or fields of it, and why they are left alone."""
-    fields = ", ".join(item.fields)
-    if item.name == "*" and item.id is None:
-        name = fields or "all tunnels"
-    else:
-        name = f"{item.name} ({fields})" if fields else item.name
-    made = f", created {moment(item.created_on)}" if item.created_on else ""
-    return f"{name}: {item.reason}{made}"
+def left(account: AccountReport) -> dict[str, list[str]]:
+    """What is left alone and what is since gone, by kind: each tunnel, or fields of it, and why."""
+
+    def line(item: LeftAlone) -> str:
+        fields = ", ".join(item.fields)
+        if item.name == "*" and item.id is None:
+            name = fields or "all tunnels"
+        else:
+            name = f"{item.name} ({fields})" if fields else item.name
+        made = f", created {moment(item.created_on)}" if item.created_on else ""
+        return f"{name}: {item.reason}{made}"
+
+    def since(gone: Resolved) -> str:
+        return f" (since {moment(gone.first_seen)})" if gone.first_seen else ""
+
+    return {
+        "unmanaged": [line(item) for item in account.unmanaged],
+        "ignored": [line(item) for item in account.ignored],
+        "not checked": [line(item) for item in account.not_checked],
+        "resolved": [f"{gone.name}: was {gone.drift_class}{since(gone)}" for gone in account.resolved],
+    }
 
 
-def resolved(item: Resolved) -> str:
-    """A difference that is gone, and since when it had been there."""
-    since = f" (since {moment(item.first_seen)})" if item.first_seen else ""
-    return f"{item.name}: was {item.drift_class}{since}"
+def age(key: KeyStatus) -> str:
+    """How old a key is."""
+    return "age unknown" if key.age_days is None else f"{count(key.age_days, 'day')} old"
 
 
 def held_back(accounts: Iterable[AccountReport]) -> dict[str, list[str]]:

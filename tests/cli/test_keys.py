@@ -322,7 +322,7 @@ def test_apply_says_on_a_terminal_too_that_a_key_was_delivered(world: World) -> 
     world.write("tunnels/prod/sink/.keep", "")
     code, seen = on_a_terminal(world, "apply", answers=["yes"])
     assert code == 0
-    assert re.search(r"\n  t001  applied           0 days       generated, goes to file tunnels/prod/sink/t001\n", seen)
+    assert re.search(r"\n  t001  applied +0 days old +generated, goes to file tunnels/prod/sink/t001\n", seen)
     assert "1 created, 0 updated, 0 deleted, 1 key made and delivered." in seen
 
 

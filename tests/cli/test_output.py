@@ -63,7 +63,7 @@ def test_apply_on_a_terminal_shows_the_plan_once_then_a_line_for_each_change_the
     assert (code, bool(question)) == (0, True)
     assert plan.startswith("|prod: Listing the tunnels…|Account prod\n\n")
     assert plan.endswith(
-        "Calls: 2 lists, 1 bulk update, 1 create, 1 delete\nPlan: 1 to create, 1 to update, 1 to delete.\n\n"
+        "Apply makes: 2 lists, 1 bulk update, 1 create, 1 delete\nPlan: 1 to create, 1 to update, 1 to delete.\n\n"
     )
     calls = "Calls made: 2 lists, 1 bulk update, 1 create, 1 delete, in _ s; verified by a new list.\n"
     assert re.sub(r"in [\d.]+ s", "in _ s", rest) == (

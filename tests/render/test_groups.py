@@ -7,7 +7,7 @@ from reconciler.model.problems import Problem
 from reconciler.plan.diff import FieldChange
 from reconciler.render.groups import groups
 from reconciler.report.values import ChangeReport
-from tests.render.samples import LON_A, OLD_SITE, replace
+from tests.render.samples import LON_A, OLD_SITE, PAR_A, account, replace
 
 RATE = (FieldChange("health_check.rate", "mid", "high"),)
 BOTH = (FieldChange("description", None, "x"), *RATE)
@@ -25,38 +25,85 @@ def rate(name: str, before: Any, **other: object) -> ChangeReport:
     ("changes", "told"),
     [
         ([], []),
-        ([update("a")], [("a", True)]),
-        ([update("a"), update("b")], [("a", True), ("b", True)]),
-        ([update("a"), update("b"), update("c")], [("abc", True)]),
-        ([update("a", BOTH), update("b", BOTH), update("c", BOTH)], [("abc", True)]),
-        ([rate("a", "low"), rate("b", "mid"), rate("c", None)], [("abc", False)]),
+        ([update("a")], [("a", "all")]),
+        ([update("a"), update("b")], [("a", "all"), ("b", "all")]),
+        ([update("a"), update("b"), update("c")], [("abc", "all")]),
+        ([update("a", BOTH), update("b", BOTH), update("c", BOTH)], [("abc", "all")]),
+        ([rate("a", "low"), rate("b", "mid"), rate("c", None)], [("abc", "field")]),
         # Those that are equal are told once, and the others still together.
         (
             [rate(n, "mid") for n in "abc"] + [rate("d", 1), rate("e", "1"), rate("f", "low")],
-            [("abc", True), ("def", False)],
+            [("abc", "all"), ("def", "field")],
         ),
         # Each group stands where its first change does.
         (
             [update("x", BOTH), rate("a", 1), update("y", []), rate("b", 2), rate("c", 3)],
-            [("x", True), ("abc", False), ("y", True)],
+            [("x", "all"), ("abc", "field"), ("y", "all")],
         ),
         # Two fields with values of their own are told in full.
-        ([update(n, [*RATE, FieldChange("description", None, n)]) for n in "abc"], [(n, True) for n in "abc"]),
+        ([update(n, [*RATE, FieldChange("description", None, n)]) for n in "abc"], [(n, "all") for n in "abc"]),
         # So are the items of lists.
         (
             [update(n, [FieldChange("bgp.extra_prefixes", ["a"], ["a", n], added=(n,))]) for n in "xyz"],
-            [(n, True) for n in "xyz"],
+            [(n, "all") for n in "xyz"],
         ),
         # What differs in more than its name is not alike.
-        ([update("a"), update("b"), update("c", impact="traffic")], [(n, True) for n in "abc"]),
-        ([update("a"), update("b"), update("c", cause="drift")], [(n, True) for n in "abc"]),
-        ([update("a"), update("b"), update("c", outcome="applied")], [(n, True) for n in "abc"]),
-        ([update("a"), update("b"), update("c", check="refused")], [(n, True) for n in "abc"]),
+        ([update("a", impact="traffic"), update("b"), update("c")], [(n, "all") for n in "abc"]),
+        ([update("a"), update("b"), update("c", cause="drift")], [(n, "all") for n in "abc"]),
+        ([update("a"), update("b"), update("c", outcome="applied")], [(n, "all") for n in "abc"]),
+        ([update("a"), update("b"), update("c", check="refused")], [(n, "all") for n in "abc"]),
         # These are never told by their number.
-        ([replace(OLD_SITE, name=n) for n in "abc"], [(n, True) for n in "abc"]),
-        ([update("a"), update("b"), update("c", previous_name="d")], [(n, True) for n in "abc"]),
-        ([update("a"), update("b"), update("c", error=Problem("x", "y"))], [(n, True) for n in "abc"]),
+        ([replace(OLD_SITE, name=n) for n in "abc"], [(n, "all") for n in "abc"]),
+        ([update("a"), update("b"), update("c", previous_name="d")], [(n, "all") for n in "abc"]),
+        ([update("a"), update("b"), update("c", error=Problem("x", "y"))], [(n, "all") for n in "abc"]),
     ],
 )
-def test_updates_that_are_alike_are_told_together(changes: list[ChangeReport], told: list[tuple[str, bool]]) -> None:
-    assert [("".join(c.name for c in group.changes), group.equal) for group in groups(changes)] == told
+def test_updates_that_are_alike_are_told_together(changes: list[ChangeReport], told: list[tuple[str, str]]) -> None:
+    assert shared(changes) == told
+
+
+def shared(changes: Sequence[ChangeReport], command: str = "plan", *, by_kind: bool = False) -> list[tuple[str, str]]:
+    found = groups([account(changes=tuple(changes))], command, by_kind=by_kind)
+    return [("".join(change.name for change in group.changes), group.share) for group in found]
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ([replace(OLD_SITE, name=n) for n in "abc"], [("abc", "kind")]),
+        ([replace(OLD_SITE, name=n) for n in "ab"], [("a", "all"), ("b", "all")]),
+        (
+            [*(update(n, [*RATE, FieldChange("description", None, n)]) for n in "abc"), *(update(n) for n in "def")],
+            [("abc", "kind"), ("def", "all")],
+        ),
+        (
+            [*(replace(PAR_A, name=n) for n in "abc"), *(replace(OLD_SITE, name=n) for n in "def")],
+            [("def", "kind"), ("abc", "kind")],
+        ),
+        # What went wrong is told with all that ended so.
+        (
+            [update(n, outcome="failed", error=Problem("x", n)) for n in "abc"] + [update("d", outcome="applied")],
+            [("abc", "kind"), ("d", "all")],
+        ),
+        (
+            [update(n, BOTH, cause=cause) for n, cause in zip("abc", ("git", "drift", "both"), strict=True)],
+            [("a", "all"), ("b", "all"), ("c", "all")],
+        ),
+    ],
+)
+def test_where_a_plan_is_long_what_is_left_goes_together_by_kind(
+    changes: list[ChangeReport], told: list[tuple[str, str]]
+) -> None:
+    assert shared(changes, by_kind=True) == told
+
+
+def test_of_drift_each_difference_has_a_history_of_its_own() -> None:
+    found = [update(n, drift_class="changed", severity="cosmetic") for n in "abc"]
+    assert shared(found, "drift") == [("a", "all"), ("b", "all"), ("c", "all")]
+    assert shared(found, "drift", by_kind=True) == [("abc", "kind")]
+
+
+def test_groups_never_span_accounts_and_the_gravest_of_all_come_first() -> None:
+    changes = tuple(update(n) for n in "abc")
+    found = groups([account("lab", changes=changes), account(changes=(OLD_SITE, *changes))], "plan", by_kind=True)
+    assert [(group.account, len(group.changes)) for group in found] == [("prod", 1), ("lab", 3), ("prod", 3)]

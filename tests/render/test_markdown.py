@@ -6,7 +6,7 @@ from time import process_time
 import pytest
 from markdown_it import MarkdownIt
 
-from reconciler.model.problems import Location, Problem, Reason, Source, error
+from reconciler.model.problems import Location, Problem, Reason, Source, error, warning
 from reconciler.plan.diff import FieldChange
 from reconciler.plan.guard import Guard
 from reconciler.plan.scope import LeftAlone
@@ -23,6 +23,7 @@ from tests.render.samples import (
     PAR_A,
     PARTIAL,
     PLAN,
+    PSK,
     SAMPLES,
     account,
     counted,
@@ -75,10 +76,10 @@ def many(number: int, description: int) -> Report:
 @pytest.mark.parametrize(
     ("report", "title"),
     [
-        (PLAN, "## 🔴 Tunnel plan: 1 to create · 2 to update · 1 to delete"),
-        (many(2, 3), "## 🟡 Tunnel plan: 0 to create · 2 to update · 0 to delete"),
-        (NO_CHANGES, "## ✅ Tunnel plan: no changes"),
-        (BLOCKED, "## 🔴 Tunnel plan: 0 to create · 0 to update · 2 to delete · blocked"),
+        (PLAN, "## 🔴 Tunnel plan: 1 to create, 2 to update, 1 to delete"),
+        (many(2, 3), "## 🟡 Tunnel plan: 0 to create, 2 to update, 0 to delete"),
+        (NO_CHANGES, "## ✅ Tunnel plan: no changes. Live tunnels match the files"),
+        (BLOCKED, "## 🔴 Tunnel plan: 0 to create, 0 to update, 2 to delete, blocked"),
         (PARTIAL, "## ❌ Tunnel apply incomplete: 0 created, 1 updated, 0 deleted, 1 failed, 1 skipped, 1 unknown"),
         (
             DRIFT,
@@ -89,10 +90,13 @@ def many(number: int, description: int) -> Report:
         ),
         (
             replace(PLAN, outcome="rejected"),
-            "## ❌ Tunnel plan: 1 to create · 2 to update · 1 to delete · refused by Cloudflare",
+            "## ❌ Tunnel plan: 1 to create, 2 to update, 1 to delete, refused by Cloudflare",
         ),
         (replace(NO_CHANGES, command="apply"), "## ✅ Tunnel apply: no changes. Live tunnels match the files"),
-        (INVALID, "## ❌ Tunnel files: invalid, 2 errors, 1 warning"),
+        (INVALID, "## ❌ Tunnel plan: invalid, 2 errors, 1 warning"),
+        (PSK, "## ❌ Pre-shared keys: 3 keys, 1 applied, 1 failed, 1 overdue, 1 of unknown age"),
+        (replace(PLAN, command="show"), "## 🔴 Saved tunnel plan: 1 to create, 2 to update, 1 to delete"),
+        (replace(PLAN, outcome="error"), "## ❌ Tunnel plan failed: nothing was written, for the reasons above"),
     ],
 )
 def test_the_title_is_the_headline_with_its_counts(report: Report, title: str) -> None:
@@ -131,9 +135,53 @@ def test_equal_changes_share_a_row_and_a_fold_with_all_names() -> None:
     alike = [replace(LON_A, name=f"site-{i}") for i in range(4)]
     shown = render(replace(PLAN, accounts=(account(changes=(*alike, OLD_SITE), total=9),)), "markdown")
     rows = [line for line in shown.splitlines() if line.startswith(("| 🟡", "| 🔴"))]
-    assert [row.split("|")[2].strip() for row in rows] == ["`old-site`", "`site-0` and 3 more"]
+    assert [row.split("|")[2].strip() for row in rows] == ["`old-site`", "`site-0`, `site-1`, `site-2`, and 1 more"]
     assert shown.count("<details") == 2
     assert "All of them: `site-0`, `site-1`, `site-2`, `site-3`" in shown
+
+
+def test_of_a_long_plan_each_kind_has_one_row_and_one_fold() -> None:
+    def field(number: int) -> tuple[FieldChange, ...]:
+        return (FieldChange("description", f"{number}", "b"),)
+
+    changes = [replace(LON_A, name=f"site-{n}", fields=field(n)) for n in range(10)]
+    changes += [replace(PAR_A, name=f"new-{n}") for n in range(10)]
+    changes += [replace(OLD_SITE, name=f"old-{n}") for n in range(10)]
+    shown = render(replace(PLAN, accounts=(account(changes=tuple(changes)),)), "markdown")
+    rows = [line for line in shown.splitlines() if line.startswith(("| 🟡", "| 🟢", "| 🔴"))]
+    assert rows == [
+        "| 🔴 delete | `old-0`, `old-1`, `old-2`, and 7 more | ⚠️ traffic |  |  |",
+        "| 🟢 create | `new-0`, `new-1`, `new-2`, and 7 more | ⚠️ traffic |  |  |",
+        "| 🟡 update | `site-0`, `site-1`, `site-2`, and 7 more | none | description |  |",
+    ]
+    assert re.findall("<summary>(.*)</summary>", shown) == [
+        "- <b>10 deletes</b> (traffic)",
+        "+ <b>10 creates</b> (traffic)",
+        "~ <b>10 updates</b>: description",
+    ]
+    assert "```diff\n@@ old-0 @@\n- customer_endpoint: 198.51.100.99\n" in shown
+    assert "```diff\n! site-0: 0 -> b\n! site-1: 1 -> b\n" in shown
+
+
+def test_what_went_wrong_with_many_is_told_once_with_their_names() -> None:
+    changes = tuple(
+        replace(LON_A, name=f"site-{n}", outcome="skipped", error=Problem("not-reached", "an earlier change failed"))
+        for n in range(30)
+    )
+    shown = render(replace(PARTIAL, accounts=(account(changes=changes),)), "markdown")
+    assert "~ <b>30 updates</b>: health_check.rate (skipped)" in shown
+    assert "- `site-0`, `site-1`, `site-2`, and 27 more: an earlier change failed (`not-reached`).\n" in shown
+
+
+def test_the_same_slip_in_many_places_is_told_once_with_its_places() -> None:
+    slips = [warning("no-psk", f"the tunnel {n} has no key", "Add one.", Location("a.yaml", n)) for n in range(1, 15)]
+    found = (*slips, error("syntax", "broken", "Mend it.", Location("b.yaml", 3)))
+    lines = render(replace(INVALID, diagnostics=found, context={}), "markdown").splitlines()
+    places = ", ".join(f"`a.yaml:{n}`" for n in range(2, 12))
+    assert [line for line in lines if line.startswith("- ")] == [
+        "- ❌ `b.yaml:3`: broken. Mend it. (`syntax`)",
+        f"- ⚠️ `a.yaml:1`: the tunnel 1 has no key. Add one. (`no-psk`) Likewise at {places}, and 3 more.",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -181,7 +229,7 @@ def test_of_several_accounts_each_line_names_its_own() -> None:
     assert "Accounts `frozen`, `prod`" in shown
     assert "> - **Paused** in `frozen`: freeze. Apply is refused until its lines go.\n" in shown
     assert "> - **Blocked** in `prod`: 2 of 3" in shown
-    assert "- **Note** (`frozen`): look\n" in shown
+    assert "- **Note** in `frozen`: look\n" in shown
     assert "Unchanged: 1. Left alone: 1 not checked." in shown
     unread = replace(report, accounts=tuple(replace(one, total=None) for one in report.accounts))
     assert "\nLeft alone: 1 not checked." in render(unread, "markdown")
@@ -208,14 +256,15 @@ def test_the_servers_own_check_is_told(checks: tuple[str, ...], line: str) -> No
     assert line in render(replace(PLAN, accounts=(account(changes=changes),)), "markdown")
 
 
-@pytest.mark.parametrize(("number", "description"), [(600, 400), (10_000, 10), (30, 60_000)])
+@pytest.mark.parametrize(("number", "description"), [(600, 400), (10_000, 10), (130, 60_000)])
 def test_large_plans_fit_say_what_was_dropped_and_stay_whole(number: int, description: int) -> None:
     shown = render(many(number, description), "markdown")
     assert len(shown.encode()) <= 60_000
     assert is_whole(shown)
-    assert f"0 to create · {number} to update · 0 to delete".replace("10000", "10,000") in shown
+    assert f"0 to create, {number:,} to update, 0 to delete" in shown
     assert marker(shown)["truncated"] is True
-    assert f"of {number:,} table rows" in shown
+    assert re.search(f"_Shown: [0-9,]+ of {number:,} details. The run's text and JSON report hold all of it._", shown)
+    assert shown.count("<details>") == 2
     assert "> [!CAUTION]" in shown
 
 

@@ -84,7 +84,7 @@ def test_the_last_line_is_the_headline(report: Report, last: str) -> None:
 
 
 def test_the_calls_stand_before_the_plan() -> None:
-    assert render(PLAN, "text").splitlines()[-2] == "Calls: 2 lists, 1 bulk update, 1 create, 1 delete"
+    assert render(PLAN, "text").splitlines()[-2] == "Apply makes: 2 lists, 1 bulk update, 1 create, 1 delete"
 
 
 def test_a_drift_report_begins_with_its_headline() -> None:
@@ -110,7 +110,7 @@ def test_nothing_changes_is_one_line() -> None:
 
 
 def test_deletes_come_first_then_impact_on_traffic() -> None:
-    changes = words.by_impact(PLAN.accounts[0].changes)
+    changes = words.gravest_first(PLAN.accounts[0].changes, "plan")
     assert [change.name for change in changes] == ["old-site", "lon-b", "par-a", "lon-a"]
 
 
@@ -293,14 +293,14 @@ def test_equal_updates_are_told_once_and_alike_ones_in_rows() -> None:
 @pytest.mark.parametrize(
     ("updates", "end"),
     [
-        (17, ["", "Calls: 1 list", "Plan: 0 to create, 17 to update, 3 to delete."]),
+        (17, ["", "Apply makes: 1 list", "Plan: 0 to create, 17 to update, 3 to delete."]),
         (
             18,
             [
                 "Deletes 3 tunnels:",
                 "  old-site-0, old-site-1,",
                 "  old-site-2",
-                "Calls: 1 list",
+                "Apply makes: 1 list",
                 "Plan: 0 to create, 18 to update, 3 to delete.",
             ],
         ),

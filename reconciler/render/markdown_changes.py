@@ -1,0 +1,202 @@
+"""The changes of a Markdown report: table rows and folded diffs, one for all tunnels that change alike.
+
+What is said here of one change or problem is cut to a size, so that a part of the comment asks for little room.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+from urllib.parse import quote
+
+from reconciler.model.problems import Location, Problem, Source
+from reconciler.model.tunnel import SETTINGS, WHOLE
+from reconciler.plan.diff import FieldChange
+from reconciler.render import safe, words
+from reconciler.render.groups import Group
+from reconciler.render.safe import clipped, few, first, size
+from reconciler.report.values import ChangeReport, Report
+
+T = TypeVar("T")
+
+_ACTIONS = {"create": "🟢 create", "update": "🟡 update", "delete": "🔴 delete"}
+_OUTCOMES = {"applied": "✅ applied", "failed": "❌ failed", "skipped": "⏭️ skipped", "unknown": "❓ unknown"}
+# Characters of a name, a place, a cell of fields, a value; how many names in a cell, items of a list, facts about one
+# problem, problems of a fold.
+_NAME, _PLACE, _FIELDS, _VALUE, _NAMES, _ITEMS, _FACTS, _PROBLEMS = 100, 120, 150, 600, 3, 20, 30, 20
+_LARGEST_NAMES = 10_000  # bytes
+
+
+class Shape:
+    """What a report's table and folds need besides the usual, and where their links lead."""
+
+    def __init__(self, report: Report) -> None:
+        self.several = len(report.accounts) > 1
+        self.drift = report.command == "drift"
+        self.done = any(change.outcome for account in report.accounts for change in account.changes)
+        self.link = safe.https(report.context.get("source_url"))
+
+
+def cells(group: Group, shape: Shape) -> dict[str, str]:
+    """A row of the table, each cell with its heading."""
+    change = group.first
+    found = {"Account": clipped(group.account, safe.markdown, _NAME)} if shape.several else {}
+    if shape.drift:
+        found |= {"Severity": change.severity or "", "Drift": change.drift_class or ""}
+    else:
+        found["Action"] = _ACTIONS[change.action]
+    found["Tunnel"] = ", ".join(few(group.changes, tunnel, _NAMES))
+    if shape.done:
+        found["Outcome"] = _OUTCOMES.get(change.outcome or "", "")
+    if shape.drift:  # of what only git changed the heading says so
+        seen = words.history(change) if words.is_drift(change) else words.seen(change)
+        found["Seen"] = "" if group.several else clipped(seen, safe.markdown, _FIELDS)
+    else:
+        found["Impact"] = "⚠️ traffic" if change.impact == "traffic" else "none"
+        found["Impact"] += f" ({words.cause(change)})" if change.cause == "both" else ""
+    found["Fields"] = (
+        clipped(_paths(group), safe.markdown, _FIELDS) if change.action == "update" else _number_of_fields(group)
+    )
+    found["Declared at"] = "" if group.several else place(change.source, shape.link)
+    return found
+
+
+def _paths(group: Group) -> str:
+    return ", ".join(dict.fromkeys(field.path for change in group.changes for field in change.fields))
+
+
+def _number_of_fields(group: Group) -> str:
+    fields = len(group.first.fields)
+    return "" if group.several or not fields else words.count(fields, "field")
+
+
+def summary(group: Group, shape: Shape) -> str:
+    """The line of a fold: `- old-site (2 fields, traffic)`, `~ 75 updates: customer_endpoint (traffic)`."""
+    change = group.first
+    what = f"<code>{clipped(words.label(change).replace(' -> ', ' → '), safe.html, _NAME)}</code>"
+    fields = _number_of_fields(group)
+    if group.several:
+        what = f"<b>{words.count(len(group.changes), change.action)}</b>"
+        what += f": {clipped(_paths(group), safe.html, _FIELDS)}" if change.action == "update" else ""
+    kind = [change.drift_class, change.outcome] if group.several else []
+    account = clipped(group.account, safe.html, _NAME) if shape.several else ""
+    facts = ", ".join(filter(None, [account, fields, *kind, words.weight(change)]))
+    return f"<summary>{words.SIGNS[change.action]} {what}{f' ({facts})' if facts else ''}</summary>"
+
+
+def blocks(group: Group, shape: Shape) -> Iterator[tuple[int, list[str]]]:
+    """The lines of a fold's diff in parts, each with the number of changes that it tells of."""
+    if not group.several or group.share == "all":
+        if group.first.fields:
+            yield len(group.changes), list(_diff(group.first))
+        return
+    for change in group.changes:
+        name = safe.visible(words.label(change))[:_NAME]
+        if group.share == "field":
+            (field,) = change.fields
+            value = words.SENSITIVE if field.sensitive else f"{_value(field.before)} -> {_value(field.after)}"
+            yield 1, [f"! {name}: {value}"]
+        elif change.fields:
+            seen = safe.visible(words.seen(change))[:_FIELDS] if shape.drift else ""
+            yield 1, [f"@@ {name} @@ {seen}".rstrip(), *_diff(change)]
+
+
+def after(group: Group) -> str:
+    """What stands behind a fold's diff: all names where it is one for all, and why something was not done."""
+    parts = [f"All of them: {names(group.changes, tunnel)}"] if group.several and group.share == "all" else []
+    if group.several:
+        alike: dict[tuple[str, ...], list[ChangeReport]] = {}
+        for change in group.changes:
+            if error := change.error:
+                alike.setdefault((error.code, error.message, error.remedy or ""), []).append(change)
+        lines = (
+            f"- {', '.join(few(found, tunnel, _NAMES))}: {trouble(found[0].error)}"
+            for found in alike.values()
+            if found[0].error
+        )
+        parts += ["\n".join(first(lines, len(alike), _PROBLEMS, "- "))] if alike else []
+    elif group.first.error:
+        parts += ["\n- ".join([trouble(group.first.error), *said(group.first.error, _FACTS)])]
+    return "\n\n".join(parts)
+
+
+def tunnel(change: ChangeReport) -> str:
+    """The tunnel's name as code, `old` → `new` for a rename."""
+    name = clipped(change.name, safe.markdown_code, _NAME)
+    if change.previous_name is None:
+        return name
+    return f"{clipped(change.previous_name, safe.markdown_code, _NAME)} → {name}"
+
+
+def names(items: Sequence[T], draw: Callable[[T], str]) -> str:
+    """All names. Only thousands are cut, which would take the room of all else."""
+    kept: list[str] = []
+    filled = 0
+    for name in map(draw, items):
+        filled += size(name) + 2
+        if filled > _LARGEST_NAMES:
+            break
+        kept.append(name)
+    return ", ".join(first(iter(kept), len(items), len(kept)))
+
+
+def place(source: Source | Location | None, link: str | None) -> str:
+    """`file:line`, as a link when the repository's address is known."""
+    if source is None:
+        return ""
+    text = f"{source.file}:{source.line}"
+    if link is None or len(source.file) > _PLACE:
+        return clipped(text, safe.markdown_code, _PLACE)
+    path = quote(source.file, safe="/", errors="replace")
+    return f"[{clipped(text, safe.markdown, _PLACE)}]({link}/{path}#L{source.line})"
+
+
+def trouble(error: Problem) -> str:
+    """Why something was not done, and what to do."""
+    message = clipped(error.message, safe.markdown_prose, 250)
+    remedy = f" To do: {clipped(error.remedy, safe.markdown_prose, 250)}" if error.remedy else ""
+    return f"{message} ({clipped(error.code, safe.markdown_code, 60)}).{remedy}"
+
+
+def said(error: Problem, most: int) -> Iterator[str]:
+    """What else is known of it, each a sentence."""
+
+    def sentence(part: tuple[str, str | None]) -> str:
+        text, url = part
+        told = clipped(f"{text[0].upper()}{text[1:]}", safe.markdown_prose, 250)
+        if url is None:
+            return f"{told}."
+        known = safe.documentation(url)
+        return f"{told} [documentation]({known})." if known else f"{told} {clipped(url, safe.markdown, 250)}."
+
+    return few(list(words.more(error)), sentence, most)
+
+
+def _diff(change: ChangeReport) -> Iterator[str]:
+    for field in change.fields:
+        path, items = safe.visible(field.path)[:_NAME], words.items(field)
+        if field.sensitive:
+            yield f"! {path}: (sensitive, changes)"
+        elif items:
+            unchanged = words.kept(field)
+            yield f"  {path}{f' ({unchanged})' if unchanged else ''}:"
+            yield from first((f"{sign}   {_value(item)}" for sign, item in items), len(items), _ITEMS, "    ")
+        else:
+            yield from (f"{sign} {path}: {_value(value)}" for sign, value in _sides(field, change.action))
+    if key := words.key_source(change):
+        yield f"+ psk: {safe.visible(key)[:_VALUE]}"
+    if change.action == "update":
+        seen = sum(len(WHOLE.get(field.path, (field.path,))) for field in change.fields)
+        yield f"  (unchanged: {max(len(SETTINGS) - seen, 0)})"
+
+
+def _sides(field: FieldChange, action: str) -> Iterator[tuple[str, object]]:
+    """The old value and the new one; what is created has no old one, what is deleted no new one."""
+    if action != "create" and not (field.before is None and action == "delete"):
+        yield "-", field.before
+    if action != "delete":
+        yield "+", field.after
+
+
+def _value(item: object) -> str:
+    shown = words.value(item)
+    more = f"… ({len(shown) - _VALUE:,} more characters)" if len(shown) > _VALUE else ""
+    return safe.visible(shown[:_VALUE]) + more
