@@ -39,6 +39,10 @@ class _Parser(argparse.ArgumentParser):
     def __init__(self, prog: str, **more: Any) -> None:
         super().__init__(prog, formatter_class=_FORMAT, allow_abbrev=False, **more)
 
+    def format_help(self) -> str:
+        # The same width; and only so a value that may be left out is taken, since the next word may be the command.
+        return super().format_help().replace("--sandbox [FILE]", "--sandbox[=FILE]")
+
     def error(self, message: str) -> NoReturn:
         _, missing, names = message.partition("the following arguments are required: ")
         raise UsageError(f"{names} is missing" if missing else message.removeprefix("argument "))
@@ -64,6 +68,7 @@ def parse(argv: Sequence[str], env: Mapping[str, str] | None = None) -> Options:
 def _parse(argv: Sequence[str], env: Mapping[str, str]) -> Options:
     # First the general options are taken out, wherever they stand; a bare --sandbox must not swallow what follows it.
     words = [f"--sandbox={SANDBOX_FILE}" if word == "--sandbox" else word for word in argv]
+    in_sandbox = "; a file for the sandbox is given as --sandbox=FILE" if "--sandbox" in argv else ""
     general = _Parser("reconciler", add_help=False)
     _add(general, (option for option in TABLE.values() if option.general))
     found, rest = general.parse_known_args(words)
@@ -79,7 +84,7 @@ def _parse(argv: Sequence[str], env: Mapping[str, str]) -> Options:
     if command.startswith("-"):
         raise _unknown_option(command, "")
     if command not in COMMANDS:
-        raise UsageError(f"there is no command {command!r}{near(command, tuple(COMMANDS))}")
+        raise UsageError(f"there is no command {command!r}{near(command, tuple(COMMANDS)) or in_sandbox}")
     # Then the command's own, since argparse takes no more names after an option: `psk rotate --auto-approve lon-a`.
     own = _Parser(f"reconciler {command}", add_help=False)
     _add(own, (option for option in taken_by(command) if option.flags and not option.general))
@@ -92,8 +97,8 @@ def _parse(argv: Sequence[str], env: Mapping[str, str]) -> Options:
         1
     ]:  # nobody is told what: it may be a token or a key
         tunnels = ", tunnels with --target GLOB" if command in TABLE["target"].on else ""
-        named = "" if command == "psk" else f"; accounts are chosen with --account NAME{tunnels}"
-        raise UsageError(f"{command} takes no further words{named}")
+        chosen = "" if command == "psk" else f"; accounts are chosen with --account NAME{tunnels}"
+        raise UsageError(f"{command} takes no further words{in_sandbox or chosen}")
     if "json" in found:
         found.output = [o for o in getattr(found, "output", ()) if o != ("json", None)] + [("json", None)]
     _from_environment(general, found, env)

@@ -43,6 +43,11 @@ def test_help_fits_80_columns(capsys, monkeypatch, command):
     assert [line for line in answer(capsys, f"help {command}").splitlines() if len(line) > 80] == []
 
 
+@pytest.mark.parametrize("argv", ["--help", "plan --help"])
+def test_help_shows_a_value_that_may_be_left_out_as_it_is_given(capsys, argv):
+    assert re.search(r"^  --sandbox\[=FILE\]  ", answer(capsys, argv), re.MULTILINE)
+
+
 def test_the_program_alone_shows_its_help(world: World):
     ran = world.bare()
     assert (ran.code, ran.out.splitlines()[0]) == (0, "usage: reconciler [options] COMMAND [options]")
@@ -102,6 +107,16 @@ def test_an_option_that_does_nothing_in_a_command_is_taken_and_not_in_its_help(c
             "reconciler psk --help",
         ),
         ("psk", "action is missing", "reconciler psk --help"),
+        (
+            "plan --sandbox box.json",
+            "plan takes no further words; a file for the sandbox is given as --sandbox=FILE",
+            "reconciler plan --help",
+        ),
+        (
+            "--sandbox box.json plan",
+            "there is no command 'box.json'; a file for the sandbox is given as --sandbox=FILE",
+            "reconciler plan --help",
+        ),
         ("plan --timeout x", "--timeout: 'x' is not a number of seconds above 0", "reconciler plan --help"),
         ("show", "show needs --plan FILE, a plan that plan --out FILE saved", "reconciler show --help"),
         (
