@@ -19,10 +19,9 @@ from reconciler.cli.progress import Progress
 from reconciler.cli.tokens import token_faults, tokens
 from reconciler.model.desired import Account
 from reconciler.model.problems import error
-from reconciler.secrets.secret import Secret
+from reconciler.secrets.secret import Secret, reveal
 
 if TYPE_CHECKING:
-    from reconciler.secrets.resolve import KeyRing
     from reconciler.simulator.server import Simulator
     from reconciler.simulator.transport import SimulatorTransport
 
@@ -48,7 +47,7 @@ class Clients:
         self._lock = Lock()
         self._clients: dict[str, Client] = {}
         self._sessions: dict[str, tuple[HttpPort, Session]] = {}
-        self._rings: dict[str, KeyRing] = {}
+        self._rings: dict[str, dict[str, Secret]] = {}
         self.progress = Progress(ctx)
         self.waited = 0.0
         self._tokens = self._find_tokens(accounts)
@@ -75,11 +74,9 @@ class Clients:
                 client.watch = partial(self.progress.ended, account.name)
         return self.progress.telling(account.name, logged(self._ctx, account.name, client.run))
 
-    def ring(self, account: Account) -> "KeyRing":
+    def ring(self, account: Account) -> dict[str, Secret]:
         """The keys that the account's calls may carry, by tunnel name."""
-        from reconciler.secrets.resolve import KeyRing
-
-        return self._rings.setdefault(account.account_id, KeyRing())
+        return self._rings.setdefault(account.account_id, {})
 
     def extend(self, seconds: float) -> None:
         """Put all deadlines off: the time that an approval takes does not count."""
@@ -125,7 +122,7 @@ class Clients:
         return self._sessions[token]
 
     def _reveal(self, account_id: str, name: str) -> str:
-        return self._rings[account_id].reveal(name)
+        return reveal(self._rings[account_id][name])
 
     def _wrap(self, text: str) -> Secret:
         secret = Secret(text)

@@ -11,31 +11,30 @@ from reconciler.api.call import Carry, Step, drive
 from reconciler.cli.clients import Clients
 from reconciler.cli.context import Context, Halt, halt
 from reconciler.engine.apply import Applied
-from reconciler.model.desired import Account, CommandRef, Declared, Desired, EnvRef, FileRef, Generated
+from reconciler.model.desired import Account, Declared, Desired, Generated
 from reconciler.model.live import Live
-from reconciler.model.problems import Diagnostic, has_errors
+from reconciler.model.problems import Diagnostic, Problem, has_errors
 from reconciler.model.psk import Held, KeyStatus
-from reconciler.model.verdict import Result, Verdict
+from reconciler.model.verdict import Verdict
 from reconciler.plan.build import Plan
 from reconciler.plan.diff import Action
-from reconciler.secrets.deliver import deliver
-from reconciler.secrets.resolve import KeyRing, child_environment, resolve
-from reconciler.secrets.rotate import prepare
-from reconciler.secrets.sinks import carry_out, open_sinks, sandbox_sinks
+from reconciler.secrets.deliver import deliver, prepare
+from reconciler.secrets.program import child_environment
+from reconciler.secrets.resolve import resolve
+from reconciler.secrets.secret import Secret
+from reconciler.secrets.sinks import carry_out, open_sinks
 from reconciler.secrets.status import key_status
 from reconciler.secrets.steps import Sink, SinkStep
 
 
-def fill_ring(ctx: Context, ring: KeyRing, targets: Iterable[Declared]) -> tuple[Diagnostic, ...]:
+def fill_ring(ctx: Context, ring: dict[str, Secret], targets: Iterable[Declared]) -> tuple[Diagnostic, ...]:
     """Put the keys that references hold into the ring; returns what is wrong with them."""
-    refs = {t.name: (t.psk, t.place_of("psk")) for t in targets if isinstance(t.psk, (EnvRef, FileRef, CommandRef))}
+    refs = {t.name: (t.psk, t.place_of("psk")) for t in targets if t.psk}
     found, problems = resolve(
         refs, ctx.env, child_environment(ctx.env, ctx.every), allow_commands=ctx.options.allow_commands
     )
-    keys = {name: found.secret(name) for name in found.names()}
-    ctx.output.hide(*keys.values())  # before any of them can be sent, logged or quoted
-    for name, secret in keys.items():
-        ring.add(name, secret)
+    ctx.output.hide(*found.values())  # before any of them can be sent, logged or quoted
+    ring |= found
     return problems
 
 
@@ -55,13 +54,13 @@ def sinks_of(
 ) -> tuple[dict[str, Sink], tuple[Diagnostic, ...]]:
     """The sinks of an account's tunnels whose key is generated; in the sandbox files of its own in their place."""
     refs = {t.name: (t.psk, t.place_of("psk")) for t in targets if isinstance(t.psk, Generated)}
-    sinks, problems = open_sinks(
-        refs, child_environment(ctx.env, ctx.every), ctx.now, allow_commands=ctx.options.allow_commands
+    return open_sinks(
+        refs,
+        child_environment(ctx.env, ctx.every),
+        ctx.now,
+        allow_commands=ctx.options.allow_commands,
+        sandbox=f"{ctx.options.sandbox}.keys/{account.account_id}" if ctx.sandbox else None,
     )
-    if not ctx.sandbox:
-        return sinks, problems
-    instead, warnings = sandbox_sinks(refs, f"{ctx.options.sandbox}.keys/{account.account_id}", ctx.now)
-    return instead, (*problems, *warnings)
 
 
 def keys_in_sinks(ctx: Context, desired: Desired) -> dict[str, Held]:
@@ -75,7 +74,9 @@ def statuses(ctx: Context, desired: Desired, live: Live) -> tuple[KeyStatus, ...
     return key_status(desired, live, keys_in_sinks(ctx, desired), ctx.now())
 
 
-def key_carrier(ctx: Context, ring: KeyRing, sinks: dict[str, Sink], carry: Carry) -> Callable[[Step | SinkStep], Any]:
+def key_carrier(
+    ctx: Context, ring: dict[str, Secret], sinks: dict[str, Sink], carry: Carry
+) -> Callable[[Step | SinkStep], Any]:
     """Carries out steps of both kinds: calls and sink operations."""
 
     def both(step: Step | SinkStep) -> Any:
@@ -114,11 +115,10 @@ class Keys:
         if not generated:
             return
         local = {name for name, by in generated.items() if by == "local"}
-        verdicts: dict[str, Verdict] = drive(prepare(local, generated.keys() - local), self._carrier(plan))
-        for name, verdict in verdicts.items():
-            if verdict.result is Result.FAILED and verdict.problem:
-                detail = f"{verdict.problem.message}. Nothing was written."
-                raise halt("error", verdict.problem.code, f"the key of {name} can't be stored", detail)
+        wrong: dict[str, Problem] = drive(prepare(local, generated.keys() - local), self._carrier(plan))
+        for name, why in wrong.items():
+            detail = f"{why.message}. Nothing was written."
+            raise halt("error", why.code, f"the key of {name} can't be stored", detail)
 
     def _carrier(self, plan: Plan) -> Callable[[Step | SinkStep], Any]:
         account, clients = plan.desired.account, self._clients

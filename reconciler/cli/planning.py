@@ -57,7 +57,7 @@ def baseline_of(ctx: Context) -> dict[str, Desired] | None:
         return None
     from reconciler.files.gitref import read_tree_at
     from reconciler.files.load import load
-    from reconciler.secrets.resolve import child_environment
+    from reconciler.secrets.program import child_environment
 
     try:
         tree = read_tree_at(ref, Path(ctx.options.dir), child_environment(ctx.env, ctx.every))

@@ -65,9 +65,10 @@ def _matching(desired: Desired, word: str) -> list[Declared]:
 def _change(ctx: Context, desired: Desired, targets: list[Declared]) -> Report:
     """Set or rotate the keys of an account's tunnels."""
     action, account = ctx.options.action, desired.account
-    wrong = {t.name: unfit(action, t) for t in targets}
-    if any(wrong.values()):
-        return ctx.report([_account(desired, targets, "invalid", all_or_nothing(wrong))])
+    wrong = {t.name: why for t in targets if (why := unfit(action, t))}
+    if wrong:
+        verdicts = all_or_nothing([t.name for t in targets], wrong)
+        return ctx.report([_account(desired, targets, "invalid", verdicts)])
     with Clients(ctx, [account]) as clients, lock_accounts(ctx, [account]):
         if ctx.options.overdue:
             found = _status(ctx, clients, desired, targets)
@@ -98,7 +99,7 @@ def _change(ctx: Context, desired: Desired, targets: list[Declared]) -> Report:
             return outcomes
 
         protocol = set_keys(targets) if action == "set" else rotate(targets)
-        verdicts: dict[str, Verdict] = drive(protocol, key_carrier(ctx, ring, sinks, noting))
+        verdicts = drive(protocol, key_carrier(ctx, ring, sinks, noting))
     # Where a sink fails after Cloudflare took the key, the verdict is `failed`; only the answer tells of the write.
     taken = any(isinstance(o, Answered) and (any(o.taken.values()) or o.psk) for o in seen)
     written = taken or may_have_written(verdicts.values())

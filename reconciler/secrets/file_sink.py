@@ -34,13 +34,15 @@ class FileSink:
     Args:
         path: The key's file. Its folder must exist.
         clock: Gives the time with its zone, for the record.
+        make_folder: The folder is made when there is none, as the sandbox does with its own.
     """
 
-    def __init__(self, path: str, clock: Callable[[], datetime]) -> None:
+    def __init__(self, path: str, clock: Callable[[], datetime], *, make_folder: bool = False) -> None:
         self._path = Path(path)
         self._pending = Path(f"{path}.pending")
         self._record = Path(f"{path}.json")
         self._clock = clock
+        self._make_folder = make_folder
         self._reserved: dict[Path, Path] = {}
 
     def probe(self, tunnel: str) -> None:
@@ -48,6 +50,11 @@ class FileSink:
 
         They are as long as a key and its record, since a full disk takes an empty file.
         """
+        if self._make_folder:
+            try:
+                self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            except OSError as failed:
+                raise SinkError(f"{self._path.parent}: {failed.strerror}") from None
         if not self._path.parent.is_dir():
             raise SinkError(f"the folder {self._path.parent} does not exist: create it with mode 0700")
         owner = self._read_record().get("tunnel", tunnel)
@@ -187,18 +194,6 @@ class FileSink:
             os.fsync(folder)
         finally:
             os.close(folder)
-
-
-class SandboxSink(FileSink):
-    """Stands in for any sink when nothing outside the sandbox may change: a file in a folder of the sandbox's own."""
-
-    def probe(self, tunnel: str) -> None:
-        """As a file's, once the folder is there."""
-        try:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as failed:
-            raise SinkError(f"{self._path.parent}: {failed.strerror}") from None
-        super().probe(tunnel)
 
 
 def _is_there(path: Path) -> bool | None:

@@ -6,7 +6,6 @@ made: should this process die with the answer, `psk status` sees by Cloudflare's
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from reconciler.api.call import (
     Answered,
@@ -25,28 +24,10 @@ from reconciler.model.problems import Problem
 from reconciler.model.psk import is_later, psk_command
 from reconciler.model.verdict import APPLIED, Result, Verdict
 from reconciler.secrets.secret import Secret
-from reconciler.secrets.steps import (
-    DIFFERS,
-    KeyConversation,
-    KeySteps,
-    SinkDone,
-    SinkFailed,
-    SinkOp,
-    SinkOutcome,
-    SinkStep,
-    promote,
-)
+from reconciler.secrets.steps import DIFFERS, KeyConversation, KeySteps, SinkOp, SinkOutcome, SinkStep, promote
 
 _PUTS = 3
 """How often a sink is asked to store a key that is in force already, 1 and 2 seconds apart."""
-
-
-@dataclass(frozen=True, slots=True)
-class Made:
-    """A key that Cloudflare made, and when, in its own words; empty when it did not say."""
-
-    key: Secret
-    on: str
 
 
 def make_keys(tunnels: Iterable[LiveTunnel]) -> KeySteps:
@@ -59,18 +40,18 @@ def make_keys(tunnels: Iterable[LiveTunnel]) -> KeySteps:
     keys: list[tuple[LiveTunnel, str]] = []
     for tunnel in tunnels:
         noted: SinkOutcome = yield SinkStep(SinkOp.NOTE, tunnel.name, before=tunnel.key_generated_on or "")
-        if isinstance(noted, SinkFailed):
-            verdicts[tunnel.name] = Verdict(Result.FAILED, noted.problem)
+        if isinstance(noted, Problem):
+            verdicts[tunnel.name] = Verdict(Result.FAILED, noted)
             continue
         made = yield from generate_psk(tunnel)
         verdicts[tunnel.name] = made if isinstance(made, Verdict) else (yield from keep_made(tunnel.name, made))
         yield SinkStep(SinkOp.RELEASE, tunnel.name)
-        if isinstance(made, Made) and verdicts[tunnel.name] == APPLIED:
-            keys.append((tunnel, made.on))
+        if isinstance(made, Answered) and verdicts[tunnel.name] == APPLIED:
+            keys.append((tunnel, made.made_on))
     return verdicts | ((yield from overtaken(keys)) if keys else {})
 
 
-def generate_psk(before: LiveTunnel) -> Conversation[Made | Verdict]:
+def generate_psk(before: LiveTunnel) -> Conversation[Answered | Verdict]:
     """Let Cloudflare make a key, asking once and never again.
 
     (API: the key stands only in the answer, and is in force at once.) When the answer is lost, the time of
@@ -80,12 +61,12 @@ def generate_psk(before: LiveTunnel) -> Conversation[Made | Verdict]:
         before: The tunnel as listed before.
 
     Returns:
-        The key, or why there is none.
+        The answer with the key, or why there is none.
     """
     (outcome,) = yield Send((Call(Verb.GENERATE_PSK, tunnel_id=before.id),))
     if isinstance(outcome, Answered):
         if isinstance(outcome.psk, Secret):
-            return Made(outcome.psk, outcome.made_on)
+            return outcome
     elif not unclear(outcome):
         return Verdict(Result.FAILED, problem_of(outcome))
     # A list may lag behind a write: one that shows no new key is asked again, after the time in which lists agree.
@@ -145,15 +126,15 @@ def _unchecked(why: str, ray: str | None = None) -> Verdict:
     return Verdict(Result.UNKNOWN, Problem("key-not-checked", message, "See `reconciler psk status`.", ray))
 
 
-def keep_made(name: str, made: Made) -> KeyConversation[Verdict]:
+def keep_made(name: str, made: Answered) -> KeyConversation[Verdict]:
     """Store a key that is in force already; a failed write may have worked, so reading decides."""
     why = DIFFERS
     for attempt in range(_PUTS):
-        put: SinkOutcome = yield SinkStep(SinkOp.PUT, name, made.key)
-        check: SinkOutcome = yield SinkStep(SinkOp.CHECK, name)
-        if isinstance(check, SinkDone) and check.yes:
-            return (yield from promote([name], made.on))[name]
-        why = next((s.problem for s in (put, check) if isinstance(s, SinkFailed)), DIFFERS)
+        put: SinkOutcome = yield SinkStep(SinkOp.PUT, name, made.psk)
+        same: SinkOutcome = yield SinkStep(SinkOp.CHECK, name)
+        if same is True:
+            return (yield from promote([name], made.made_on))[name]
+        why = next((failed for failed in (put, same) if isinstance(failed, Problem)), DIFFERS)
         if attempt + 1 < _PUTS:
             yield Pause(2.0**attempt, f"the sink of {name} failed")
     message = f"Cloudflare made a key and its sink did not take it ({why.message}): the key is lost"

@@ -1,12 +1,17 @@
-"""Runs the commands of key references and sinks: no shell, a time limit, bounded output, errors not shown."""
+"""Runs the commands of key references and sinks: no shell, a time limit, bounded output, errors not shown.
+
+They are programs of the user's own, and yet they get no more of this one's secrets than they need.
+"""
 
 import os
+import re
 import selectors
 import signal
 import subprocess
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+
+from reconciler.model.desired import TOKEN_ENV, CommandRef, Desired, EnvRef
 
 MAX_BYTES = 256 * 1024
 """Longest key that is read from a file or a command. (API: no limit is documented.)"""
@@ -21,17 +26,33 @@ class CommandError(Exception):
     """A command gave no usable answer. Its text says why and holds nothing that the command wrote."""
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
-    """A command to run: `argv` without a shell, in `folder`, with `env` as its whole environment."""
-
-    argv: tuple[str, ...]
-    folder: str
-    env: Mapping[str, str] = field(repr=False)
+_CLOUDFLARE = re.compile(r"(?:^|_)(?:CLOUDFLARE|CF)_.*(?:TOKEN|KEY|EMAIL|SECRET)", re.IGNORECASE)
+"""Names under which Cloudflare's own and other tools look for credentials."""
 
 
-def run(program: Program, *, send: bytes = b"", timeout: float = TIMEOUT) -> bytes:
-    """What a command prints, up to `MAX_BYTES` and a line end.
+def child_environment(env: Mapping[str, str], every: Collection[Desired]) -> dict[str, str]:
+    """What programs that this one runs get of the environment: all but Cloudflare's credentials and the tunnels' keys.
+
+    A command that serves one tunnel has no business with the token of the account and the keys of others, and git has
+    none with any. They need more than can be listed, though: search path, home, proxies, and what a secret store wants.
+
+    Args:
+        env: The process's environment.
+        every: All accounts, also those that this run is not about: the variables that they name for a token or a key
+            are left out, and copies of a token under any other name.
+    """
+    variables = {TOKEN_ENV, *(desired.account.token_env for desired in every)}
+    tokens = {env.get(name, "").strip() for name in variables} - {""}
+    keys = {t.psk.name for desired in every for t in desired.tunnels.values() if isinstance(t.psk, EnvRef)}
+    return {
+        name: value
+        for name, value in env.items()
+        if name not in variables | keys and not _CLOUDFLARE.search(name) and value.strip() not in tokens
+    }
+
+
+def run(command: CommandRef, env: Mapping[str, str], *, send: bytes = b"", timeout: float = TIMEOUT) -> bytes:
+    """What a command prints, up to `MAX_BYTES` and a line end; `env` is its whole environment.
 
     Its error output is thrown away, since it may hold the key; its standard input holds `send` and then ends.
     When the time is over the command and all that it started in its process group are killed.
@@ -42,9 +63,9 @@ def run(program: Program, *, send: bytes = b"", timeout: float = TIMEOUT) -> byt
     """
     try:
         process = subprocess.Popen(  # noqa: S603 - the command is the user's own, allowed by a switch
-            program.argv,
-            cwd=program.folder or None,
-            env=dict(program.env),
+            command.argv,
+            cwd=command.folder or None,
+            env=dict(env),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

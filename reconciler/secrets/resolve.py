@@ -9,89 +9,14 @@ hear of all ten at once:
 """
 
 import os
-import re
 import stat
-from collections.abc import Collection, Mapping
-from typing import final
+from collections.abc import Mapping
 
-from reconciler.model.desired import TOKEN_ENV, CommandRef, Desired, EnvRef, FileRef, PskRef
-from reconciler.model.problems import Diagnostic, Location, error, warning
-from reconciler.secrets.program import MAX_BYTES, CommandError, Program, run
+from reconciler.model.desired import CommandRef, EnvRef, FileRef, PskRef
+from reconciler.model.problems import Diagnostic, Location, Problem, error, warning
+from reconciler.secrets.program import MAX_BYTES, CommandError, run
 from reconciler.secrets.redact import MIN_LENGTH, can_hide
-from reconciler.secrets.secret import NotTextError, Secret, reveal
-
-
-@final
-class KeyRing:
-    """The keys of a run by tunnel name. Calls name keys; only what builds a request's body reveals them."""
-
-    __slots__ = ("_keys",)
-
-    def __init__(self, keys: Mapping[str, Secret] | None = None) -> None:
-        self._keys: dict[str, Secret] = dict(keys or {})
-
-    def __repr__(self) -> str:
-        return f"<KeyRing of {len(self._keys)}>"
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._keys
-
-    def add(self, name: str, secret: Secret) -> None:
-        """Put a key in, in place of the one with the same name."""
-        self._keys[name] = secret
-
-    def names(self) -> tuple[str, ...]:
-        """The names, sorted."""
-        return tuple(sorted(self._keys))
-
-    def secret(self, name: str) -> Secret:
-        """One key, still closed.
-
-        Raises:
-            KeyError: There is none with this name.
-        """
-        return self._keys[name]
-
-    def reveal(self, name: str) -> str:
-        """One key's text, for the JSON body of a request.
-
-        Raises:
-            KeyError: There is none with this name.
-        """
-        return reveal(self._keys[name])
-
-
-class _MissingError(Exception):
-    """Why a reference gives no key: code, what, and what to do. Never holds any of the key."""
-
-    def __init__(self, code: str, summary: str, remedy: str) -> None:
-        super().__init__(code, summary, remedy)
-        self.code, self.summary, self.remedy = code, summary, remedy
-
-
-_CLOUDFLARE = re.compile(r"(?:^|_)(?:CLOUDFLARE|CF)_.*(?:TOKEN|KEY|EMAIL|SECRET)", re.IGNORECASE)
-"""Names under which Cloudflare's own and other tools look for credentials."""
-
-
-def child_environment(env: Mapping[str, str], every: Collection[Desired]) -> dict[str, str]:
-    """What programs that this one runs get of the environment: all but Cloudflare's credentials and the tunnels' keys.
-
-    A command that serves one tunnel has no business with the token of the account and the keys of others, and git has
-    none with any. They need more than can be listed, though: search path, home, proxies, and what a secret store wants.
-
-    Args:
-        env: The process's environment.
-        every: All accounts, also those that this run is not about: the variables that they name for a token or a key
-            are left out, and copies of a token under any other name.
-    """
-    variables = {TOKEN_ENV, *(desired.account.token_env for desired in every)}
-    tokens = {env.get(name, "").strip() for name in variables} - {""}
-    keys = {t.psk.name for desired in every for t in desired.tunnels.values() if isinstance(t.psk, EnvRef)}
-    return {
-        name: value
-        for name, value in env.items()
-        if name not in variables | keys and not _CLOUDFLARE.search(name) and value.strip() not in tokens
-    }
+from reconciler.secrets.secret import NotTextError, Secret
 
 
 def resolve(
@@ -100,7 +25,7 @@ def resolve(
     command_env: Mapping[str, str],
     *,
     allow_commands: bool,
-) -> tuple[KeyRing, tuple[Diagnostic, ...]]:
+) -> tuple[dict[str, Secret], tuple[Diagnostic, ...]]:
     """The keys that environment, files and commands hold; other references are left out.
 
     Args:
@@ -110,83 +35,66 @@ def resolve(
         allow_commands: Whether `{command: …}` may run.
 
     Returns:
-        The keys that were found, an error per tunnel whose key was not, and a warning per key that the redactor can't
-        find. A reference that several tunnels share is read once.
+        The keys that were found, by tunnel name; an error per tunnel whose key was not, and a warning per key that the
+        redactor can't find. A reference that several tunnels share is read once.
     """
-    ring = KeyRing()
+    keys: dict[str, Secret] = {}
     problems: list[Diagnostic] = []
-    read: dict[PskRef, Secret | _MissingError] = {}
+    read: dict[PskRef, Secret | Problem] = {}
     for name, (ref, location) in sorted(refs.items(), key=lambda item: item[1][1]):
-        if not isinstance(ref, (EnvRef, FileRef, CommandRef)):
-            continue
         if ref not in read:
-            read[ref] = _read(ref, env, command_env, allow_commands=allow_commands)
+            match ref:
+                case EnvRef():
+                    read[ref] = _from_env(ref, env)
+                case FileRef():
+                    read[ref] = _from_file(ref)
+                case CommandRef():
+                    read[ref] = _from_command(ref, command_env, allowed=allow_commands)
+                case _:
+                    continue
         found = read[ref]
-        if isinstance(found, Secret):
-            ring.add(name, found)
-            if not can_hide(found):
-                problems.append(
-                    warning("short-key", f"the key of {name!r} can't be hidden in outputs", _SHORT, location)
-                )
-        else:
+        if isinstance(found, Problem):
             detail = f"Tunnel {name!r} needs it; nothing was written. {found.remedy}"
-            problems.append(error(found.code, found.summary, detail, location))
-    return ring, tuple(problems)
+            problems.append(error(found.code, found.message, detail, location))
+            continue
+        keys[name] = found
+        if not can_hide(found):
+            problems.append(warning("short-key", f"the key of {name!r} can't be hidden in outputs", _SHORT, location))
+    return keys, tuple(problems)
 
 
+# No error, since keys are opaque: what was written must arrive. (API: no least length is documented.)
 _SHORT = (
     f"It is blank or has fewer than {MIN_LENGTH} characters, which turn up in any text by chance, and it is easily "
     "guessed. It is sent as it is; use a longer one."
 )
-"""No error, since keys are opaque: what was written must arrive. (API: no least length is documented.)"""
 
 
-def _read(
-    ref: EnvRef | FileRef | CommandRef, env: Mapping[str, str], command_env: Mapping[str, str], *, allow_commands: bool
-) -> Secret | _MissingError:
-    try:
-        match ref:
-            case EnvRef():
-                return _from_env(ref, env)
-            case FileRef():
-                return _from_file(ref)
-            case CommandRef() if allow_commands:
-                return _from_command(ref, command_env)
-            case CommandRef():
-                return _MissingError(
-                    "commands-not-allowed",
-                    f"the key comes from the command {ref.argv[0]!r}, which may not run",
-                    "Add --allow-commands if you trust the files, or use an env or file reference.",
-                )
-    except _MissingError as missing:
-        return missing
-
-
-def _from_env(ref: EnvRef, env: Mapping[str, str]) -> Secret:
+def _from_env(ref: EnvRef, env: Mapping[str, str]) -> Secret | Problem:
     # The operating system hands over bytes; what is not UTF-8 stands in the text as surrogates, which Secret refuses.
     value = env.get(ref.name, "")
     what = f"the environment variable {ref.name} "
     if not value:
         state = "is empty" if ref.name in env else "is not set"
-        raise _MissingError("missing-key", what + state, f"Set {ref.name} to the key.")
+        return Problem("missing-key", what + state, f"Set {ref.name} to the key.")
     return _secret(value.encode("utf-8", "surrogateescape"), what)
 
 
-def _from_file(ref: FileRef) -> Secret:
+def _from_file(ref: FileRef) -> Secret | Problem:
     what = f"the key file {ref.path} "
     try:
         data = read_private(ref.path)
     except FileNotFoundError:
-        raise _MissingError("missing-key", what + "does not exist", "Create it with mode 0600.") from None
+        return Problem("missing-key", what + "does not exist", "Create it with mode 0600.")
     except PermissionError as denied:
-        raise _MissingError("key-file-mode", what + _why(denied), f"Run: chmod 600 {ref.path}") from None
+        return Problem("key-file-mode", f"{what}{denied.strerror or _UNREADABLE}", f"Run: chmod 600 {ref.path}")
     except (OSError, ValueError) as failed:
-        raise _MissingError("unreadable-key", what + _why(failed), "Use a regular file.") from None
+        why = isinstance(failed, OSError) and failed.strerror
+        return Problem("unreadable-key", f"{what}{why or _UNREADABLE}", "Use a regular file.")
     return _secret(strip_line_end(data), what)
 
 
-def _why(failed: Exception) -> str:
-    return failed.strerror or "can't be read" if isinstance(failed, OSError) else "can't be read"
+_UNREADABLE = "can't be read"
 
 
 def read_private(path: str) -> bytes:
@@ -212,16 +120,17 @@ def read_private(path: str) -> bytes:
     return data
 
 
-def _from_command(ref: CommandRef, env: Mapping[str, str]) -> Secret:
+def _from_command(ref: CommandRef, env: Mapping[str, str], *, allowed: bool) -> Secret | Problem:
+    if not allowed:
+        message = f"the key comes from the command {ref.argv[0]!r}, which may not run"
+        remedy = "Add --allow-commands if you trust the files, or use an env or file reference."
+        return Problem("commands-not-allowed", message, remedy)
     what = f"the key command {ref.argv[0]!r} "
     try:
-        data = run(Program(ref.argv, ref.folder, env))
+        data = run(ref, env)
     except CommandError as failed:
-        raise _MissingError(
-            "missing-key",
-            f"{what}{failed}",
-            "Its error output is not shown, because it may hold the key: run it by hand to see why.",
-        ) from None
+        remedy = "Its error output is not shown, because it may hold the key: run it by hand to see why."
+        return Problem("missing-key", f"{what}{failed}", remedy)
     return _secret(strip_line_end(data), what)
 
 
@@ -230,12 +139,11 @@ def strip_line_end(data: bytes) -> bytes:
     return data.removesuffix(b"\n").removesuffix(b"\r") if data.endswith(b"\n") else data
 
 
-def _secret(data: bytes, what: str) -> Secret:
+def _secret(data: bytes, what: str) -> Secret | Problem:
     if not data:
-        raise _MissingError("missing-key", what + "is empty", "A key has at least one character.")
+        return Problem("missing-key", what + "is empty", "A key has at least one character.")
     try:
         return Secret.from_bytes(data)
     except NotTextError:
-        raise _MissingError(
-            "key-not-text", what + "is not UTF-8 text", "JSON can carry only text: encode the key (base64)."
-        ) from None
+        remedy = "JSON can carry only text: encode the key (base64)."
+        return Problem("key-not-text", what + "is not UTF-8 text", remedy)

@@ -18,18 +18,18 @@ from hashlib import sha256
 
 from reconciler.model.desired import CommandRef, FileRef, Generated
 from reconciler.model.problems import Diagnostic, Location, Problem, error, warning
-from reconciler.model.psk import Held
-from reconciler.secrets.file_sink import FileSink, SandboxSink
-from reconciler.secrets.program import CommandError, Program, run
-from reconciler.secrets.resolve import KeyRing, strip_line_end
+from reconciler.model.psk import Held, describe
+from reconciler.secrets.file_sink import FileSink
+from reconciler.secrets.program import CommandError, run
+from reconciler.secrets.resolve import strip_line_end
 from reconciler.secrets.secret import Secret, reveal
-from reconciler.secrets.steps import Sink, SinkDone, SinkError, SinkFailed, SinkOp, SinkOutcome, SinkStep
+from reconciler.secrets.steps import Sink, SinkError, SinkOp, SinkOutcome, SinkStep
 
 KEY_LENGTH = 40
 """Letters and digits of a key made here: 238 bits. (API: keys that Cloudflare makes have 32 of them.)"""
 
 _ALLOW = "Add --allow-commands if you trust the files."
-_ALPHABET = string.ascii_letters + string.digits
+_ALPHABET = string.ascii_letters + string.digits  # which every device and shell takes
 
 
 class CommandSink:
@@ -79,14 +79,9 @@ class CommandSink:
     def _run(self, op: str, tunnel: str, send: bytes = b"") -> bytes:
         env = {**self._env, "RECONCILER_KEY_OP": op, "RECONCILER_TUNNEL": tunnel}
         try:
-            return run(Program(self._ref.argv, self._ref.folder, env), send=send)
+            return run(self._ref, env, send=send)
         except CommandError as failed:
             raise SinkError(f"the sink command {self._ref.argv[0]!r} ({op}) {failed}") from None
-
-
-def new_key() -> Secret:
-    """A random key of letters and digits, which every device and shell takes."""
-    return Secret("".join(secrets.choice(_ALPHABET) for _ in range(KEY_LENGTH)))
 
 
 def open_sinks(
@@ -95,10 +90,19 @@ def open_sinks(
     clock: Callable[[], datetime],
     *,
     allow_commands: bool,
+    sandbox: str | None = None,
 ) -> tuple[dict[str, Sink], tuple[Diagnostic, ...]]:
     """The sinks by tunnel name, and errors for commands that may not run and files that two tunnels share.
 
     Nothing is read, written or run yet.
+
+    Args:
+        refs: By tunnel name: the reference and where it is declared.
+        env: What of the environment commands get.
+        clock: Gives the time with its zone.
+        allow_commands: Whether commands may run.
+        sandbox: A folder whose files take all keys instead, with a warning for each. What a declared sink holds may be
+            the only copy of a key that Cloudflare has: a sandbox must neither write to it nor run its command.
     """
     sinks: dict[str, Sink] = {}
     problems: list[Diagnostic] = []
@@ -111,42 +115,26 @@ def open_sinks(
                     summary = f"the key of {name!r} goes to the same file as that of {other!r}"
                     problems.append(error("shared-sink", summary, "Give each tunnel its own file.", location))
                 sinks[name] = FileSink(path, clock)
-            case CommandRef() if allow_commands:
-                sinks[name] = CommandSink(ref.deliver_to, env)
             case CommandRef(argv):
-                summary = f"the key is delivered by the command {argv[0]!r}, which may not run"
-                detail = f"Tunnel {name!r} needs it; nothing was written. {_ALLOW}"
-                problems.append(error("commands-not-allowed", summary, detail, location))
+                if allow_commands:
+                    sinks[name] = CommandSink(ref.deliver_to, env)
+                else:
+                    summary = f"the key is delivered by the command {argv[0]!r}, which may not run"
+                    detail = f"Tunnel {name!r} needs it; nothing was written. {_ALLOW}"
+                    problems.append(error("commands-not-allowed", summary, detail, location))
+        if sandbox is not None:
+            path = f"{sandbox}/{sha256(name.encode()).hexdigest()[:16]}"
+            sinks[name] = FileSink(path, clock, make_folder=True)
+            summary = f"sandbox: the key of {name!r} is not delivered to {describe(ref.deliver_to)}"
+            problems.append(
+                warning("sandbox-key", summary, f"It stays beside the sandbox's state, in {path}.", location)
+            )
     return sinks, tuple(problems)
 
 
-def sandbox_sinks(
-    refs: Mapping[str, tuple[Generated, Location]], folder: str, clock: Callable[[], datetime]
-) -> tuple[dict[str, Sink], tuple[Diagnostic, ...]]:
-    """Sinks in a folder of the sandbox instead of the declared ones, and a warning for each that says so.
-
-    What a sink of the files holds may be the only copy of a key that Cloudflare has: the sandbox must neither write
-    to it nor run its command.
-    """
-    sinks: dict[str, Sink] = {}
-    problems = []
-    for name, (ref, location) in sorted(refs.items(), key=lambda item: item[1][1]):
-        path = os.path.join(folder, sha256(name.encode()).hexdigest()[:16])  # noqa: PTH118 - text, as in references
-        sinks[name] = SandboxSink(path, clock)
-        summary = f"sandbox: the key of {name!r} is not delivered to {_place(ref)}"
-        problems.append(warning("sandbox-key", summary, f"It stays beside the sandbox's state, in {path}.", location))
-    return sinks, tuple(problems)
-
-
-def _place(ref: Generated) -> str:
-    match ref.deliver_to:
-        case FileRef(path):
-            return path
-        case CommandRef(argv):
-            return f"the command {argv[0]!r}"
-
-
-def carry_out(step: SinkStep, sinks: Mapping[str, Sink], ring: KeyRing, learn: Callable[[Secret], None]) -> SinkOutcome:
+def carry_out(
+    step: SinkStep, sinks: Mapping[str, Sink], ring: dict[str, Secret], learn: Callable[[Secret], None]
+) -> SinkOutcome:
     """Do one step of a rotation.
 
     Args:
@@ -156,6 +144,13 @@ def carry_out(step: SinkStep, sinks: Mapping[str, Sink], ring: KeyRing, learn: C
         learn: Told of each key before anything else happens with it, for the redactor.
     """
     sink, name = sinks[step.tunnel], step.tunnel
+
+    def take(key: Secret | None) -> bool:
+        if key is not None:
+            learn(key)
+            ring[name] = key
+        return key is not None
+
     try:
         match step.op:
             case SinkOp.PROBE:
@@ -165,25 +160,16 @@ def carry_out(step: SinkStep, sinks: Mapping[str, Sink], ring: KeyRing, learn: C
             case SinkOp.RELEASE:
                 sink.release(name)
             case SinkOp.PENDING:
-                found = sink.get(name)
-                return SinkDone(yes=_take(found, name, ring, learn))
+                return take(sink.get(name))
             case SinkOp.MAKE:
-                _take(new_key(), name, ring, learn)
+                take(Secret("".join(secrets.choice(_ALPHABET) for _ in range(KEY_LENGTH))))
             case SinkOp.PUT:
-                _take(step.secret, name, ring, learn)
-                sink.put(name, ring.secret(name))
+                take(step.secret)
+                sink.put(name, ring[name])
             case SinkOp.CHECK:
-                return SinkDone(yes=sink.get(name) == ring.secret(name))
+                return sink.get(name) == ring[name]
             case SinkOp.PROMOTE:
-                sink.promote(name, ring.secret(name), step.made_on)
+                sink.promote(name, ring[name], step.made_on)
     except SinkError as failed:
-        return SinkFailed(Problem("sink-failed", str(failed)))
-    return SinkDone()
-
-
-def _take(secret: Secret | None, name: str, ring: KeyRing, learn: Callable[[Secret], None]) -> bool:
-    if secret is None:
-        return False
-    learn(secret)
-    ring.add(name, secret)
+        return Problem("sink-failed", str(failed))
     return True

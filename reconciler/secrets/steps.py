@@ -1,21 +1,23 @@
-"""What the protocols of keys ask of a sink and of the key ring, and three short sequences that they share.
+"""What the protocols of keys ask of a sink and of the keys at hand, and four short sequences that they share.
 
 A protocol (`rotate`, `made`, `deliver`) is pure: it knows no file and no command, and hardly a key. It yields a
 `SinkStep` with a tunnel's name for each thing to do. `sinks.carry_out` does it, with that tunnel's `Sink` and with the
-key that the ring has under the name. The sequences, each of one step or a few:
+key that the run has under the name. The sequences, each of one step or a few:
 
     probe      PROBE: can each sink store a key and give it back?            before anything is written
-    hold       PENDING, or MAKE, PUT, CHECK: ring and sink have one key      before Cloudflare is told it
+    listed     a list: is each tunnel there?
+    hold       PENDING, or MAKE, PUT, CHECK: run and sink have one key       before Cloudflare is told it
     promote    PROMOTE: the pending key becomes the current one,             once Cloudflare has it
                or else PUT, CHECK: it is pending once more
 """
 
-from collections.abc import Generator, Iterable
-from dataclasses import dataclass
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from enum import StrEnum
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
-from reconciler.api.call import Step
+from reconciler.api.call import Step, problem_of
+from reconciler.engine.listing import read_list
+from reconciler.model.live import Live, LiveTunnel
 from reconciler.model.problems import Problem
 from reconciler.model.psk import Held, psk_command
 from reconciler.model.verdict import APPLIED, Result, Verdict
@@ -61,28 +63,19 @@ class Sink(Protocol):
 
 
 class SinkOp(StrEnum):
-    """What is asked of a tunnel's sink and of the key ring."""
+    """What is asked of a tunnel's sink, and of the keys that the run has."""
 
     PROBE = "probe"
-    """See whether the sink can store and give back."""
-    PENDING = "pending"
-    """If the sink holds a pending key, put it into the key ring."""
-    MAKE = "make"
-    """Make a key and put it into the key ring."""
+    PENDING = "pending"  # take the sink's pending key, if it holds one
+    MAKE = "make"  # make a key
     NOTE = "note"
-    """Note durably that Cloudflare is about to be asked for a key, and when it last made one; reserve the room."""
     RELEASE = "release"
-    """Give back the reserved space that was not used."""
-    PUT = "put"
-    """Store the key ring's key as pending (the step's own key, if it has one, goes into the ring first)."""
-    CHECK = "check"
-    """Read the pending key back and compare it with the key ring's."""
+    PUT = "put"  # the run's key; the step's own one, if it has one, is the run's from then on
+    CHECK = "check"  # read the pending key back and compare it with the run's
     PROMOTE = "promote"
-    """Make the pending key the current one."""
 
 
-@dataclass(frozen=True, slots=True)
-class SinkStep:
+class SinkStep(NamedTuple):
     """One step.
 
     Attributes:
@@ -98,21 +91,9 @@ class SinkStep:
     made_on: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class SinkDone:
-    """It worked. `yes` answers PENDING (there is one) and CHECK (they are equal)."""
-
-    yes: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class SinkFailed:
-    """It failed, before or after the sink acted: only reading can tell."""
-
-    problem: Problem
-
-
-SinkOutcome = SinkDone | SinkFailed
+SinkOutcome = bool | Problem
+"""It worked: True, but where PENDING finds no key and CHECK another one. Or it failed, before or after the sink acted:
+only reading can tell."""
 
 T = TypeVar("T")
 KeyConversation = Generator[Step | SinkStep, Any, T]
@@ -125,38 +106,6 @@ KeySteps = KeyConversation[dict[str, Verdict]]
 where it was, or as the sink's pending key. `skipped`: nothing was tried. `unknown`: nobody can tell which key it has.
 """
 
-
-def probe(names: Iterable[str]) -> KeyConversation[dict[str, Problem | None]]:
-    """Probe the sinks of tunnels; gives for each name what is wrong, or None."""
-    wrong: dict[str, Problem | None] = {}
-    for name in names:
-        answer: SinkOutcome = yield SinkStep(SinkOp.PROBE, name)
-        wrong[name] = answer.problem if isinstance(answer, SinkFailed) else None
-    return wrong
-
-
-def hold(name: str, *, make: bool) -> KeyConversation[Verdict | bool]:
-    """Have one key in the ring and, as pending, in the sink.
-
-    Args:
-        name: The tunnel's.
-        make: Whether to make a key when none is pending.
-
-    Returns:
-        Whether there is one, or a `failed` verdict when the sink fails or gives back another key.
-    """
-    steps = [SinkOp.PENDING, SinkOp.MAKE, SinkOp.PUT, SinkOp.CHECK]
-    for op in steps if make else steps[:1]:
-        done: SinkOutcome = yield SinkStep(op, name)
-        if isinstance(done, SinkFailed):
-            return Verdict(Result.FAILED, done.problem)
-        if op is SinkOp.PENDING and done.yes:
-            return True
-        if op is SinkOp.CHECK and not done.yes:
-            return Verdict(Result.FAILED, DIFFERS)
-    return make
-
-
 DIFFERS = Problem(
     "sink-differs",
     "The sink gives back another key than it was given",
@@ -164,25 +113,61 @@ DIFFERS = Problem(
 )
 
 
+def probe(names: Iterable[str]) -> KeyConversation[dict[str, Problem]]:
+    """Probe the sinks of tunnels; gives what is wrong, by name."""
+    wrong: dict[str, Problem] = {}
+    for name in names:
+        done: SinkOutcome = yield SinkStep(SinkOp.PROBE, name)
+        if isinstance(done, Problem):
+            wrong[name] = done
+    return wrong
+
+
+def listed(names: Sequence[str]) -> KeyConversation[tuple[Mapping[str, LiveTunnel], dict[str, Problem]]]:
+    """Live tunnels by name; and what is wrong with those that are not there, or with all of them without a list."""
+    found = yield from read_list()
+    if not isinstance(found, Live):
+        return {}, dict.fromkeys(names, problem_of(found))
+    live = found.by_name()
+    missing = Problem("not-live", "Cloudflare has no tunnel of this name", "Run `apply` first.")
+    return live, {name: missing for name in names if name not in live}
+
+
+def hold(name: str, *, make: bool) -> KeyConversation[bool | Problem]:
+    """Have the run and, as pending, the sink have one key: the pending one, or a new one if it is to `make` one.
+
+    Returns:
+        Whether there is one, or what is wrong when the sink fails or gives back another key.
+    """
+    pending: SinkOutcome = yield SinkStep(SinkOp.PENDING, name)
+    if pending or not make:
+        return pending
+    for op in (SinkOp.MAKE, SinkOp.PUT, SinkOp.CHECK):
+        done: SinkOutcome = yield SinkStep(op, name)
+        if done is not True:
+            return done or DIFFERS
+    return True
+
+
 def promote(names: Iterable[str], made_on: str = "") -> KeySteps:
     """Make the pending keys of tunnels current: Cloudflare has them now, or has made them at this time."""
     verdicts = {}
     for name in names:
         done: SinkOutcome = yield SinkStep(SinkOp.PROMOTE, name, made_on=made_on)
-        verdicts[name] = (yield from _stored_again(name, done.problem)) if isinstance(done, SinkFailed) else APPLIED
+        verdicts[name] = (yield from _stored_again(name, done)) if isinstance(done, Problem) else APPLIED
     return verdicts
 
 
 def _stored_again(name: str, why: Problem) -> KeyConversation[Verdict]:
     """What becomes of a key that is in force and could not be made current: it is stored as pending once more.
 
-    Somebody may have taken the pending key away, and the ring is then the only other place where the key is. A key that
+    Somebody may have taken the pending key away, and this run is then the only other place where the key is. A key that
     somebody else has put in its place stays: nobody knows what it is for.
     """
     yield SinkStep(SinkOp.PUT, name)
-    check: SinkOutcome = yield SinkStep(SinkOp.CHECK, name)
+    same: SinkOutcome = yield SinkStep(SinkOp.CHECK, name)
     rotate = psk_command("rotate", name)
-    if isinstance(check, SinkDone) and check.yes:
+    if same is True:
         remedy = f"Cloudflare has the key, and the sink holds it as pending. Once the sink is well: {rotate}"
         return Verdict(Result.FAILED, Problem(why.code, why.message, remedy))
     message = f"Cloudflare has a new key, and it is not sure that the sink holds it: {why.message}"

@@ -8,7 +8,7 @@ from typing import Any
 
 from reconciler.api.call import Answered, Call, Send, Step, Verb
 from reconciler.engine.psk import set_psks
-from reconciler.secrets.made import Made, generate_psk
+from reconciler.secrets.made import generate_psk
 from reconciler.secrets.secret import Secret, reveal
 from reconciler.simulator.faults import FaultKind
 from tests.battery.oracles import UNTRUE, Breach
@@ -60,8 +60,8 @@ def _judge_generated(story: Story, tunnel_id: str, before: str | None, result: A
     met = {kind for kind, _ in story.mishaps.fired}
     if asked > 1 and not met & _NEVER_SENT:
         story.watch.breach("S6", f"psk_generate was sent {asked} times")
-    if isinstance(result, Made):
-        if reveal(result.key) != now and "lost-write" not in met:
+    if isinstance(result, Answered):
+        if reveal(result.psk) != now and "lost-write" not in met:
             story.watch.breach("S5", "the key that was given out is not the one in force")
     elif result is not None and result.result == "failed" and now != before:
         late = story.simulator.semantics.list_lag > 1 or met & UNTRUE

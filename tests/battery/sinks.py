@@ -20,13 +20,11 @@ from reconciler.model.desired import CommandRef, Declared, FileRef, Generated
 from reconciler.model.live import Live
 from reconciler.model.problems import Problem
 from reconciler.model.psk import Held
-from reconciler.model.verdict import APPLIED
 from reconciler.plan import build as core
 from reconciler.plan.diff import Action
 from reconciler.report.make import applied, with_keys
-from reconciler.secrets.deliver import deliver
-from reconciler.secrets.resolve import KeyRing
-from reconciler.secrets.rotate import prepare, rotate
+from reconciler.secrets.deliver import deliver, prepare
+from reconciler.secrets.rotate import rotate
 from reconciler.secrets.secret import Secret, reveal
 from reconciler.secrets.sinks import carry_out
 from reconciler.secrets.steps import SinkError, SinkOutcome, SinkStep
@@ -137,8 +135,7 @@ def tool(story: "Keeping", world: World, guarded: Guarded) -> Conversation:
     guarded.approve(plan)
     made = {c.name: key for c in plan.changes if c.action is Action.CREATE and (key := _key(c.declared))}
     local = frozenset(name for name, key in made.items() if key.by == "local")
-    prepared = yield from prepare(local, made.keys() - local)
-    if any(verdict != APPLIED for verdict in prepared.values()):
+    if (yield from prepare(local, made.keys() - local)):
         return Ending("error", plan)
     ended = yield from engine.apply(plan, local)
     verdicts = yield from deliver(plan, ended)
@@ -183,12 +180,12 @@ class Keeping(Story):
     def start(self, world: World | None = None) -> tuple[Generator[None, None, Ending], Guarded]:
         """A fresh process that applies."""
         session, port, guarded = self.session(world)
-        ring = KeyRing()
-        session.keys = KeyAccess(lambda _, name: ring.reveal(name), Secret, lambda _: False)
+        ring: dict[str, Secret] = {}
+        session.keys = KeyAccess(lambda _, name: reveal(ring[name]), Secret, lambda _: False)
         protocol = tool(self, guarded.world, guarded)
         return turns(protocol, session, port, lambda step: self._sink(step, ring)), guarded
 
-    def _sink(self, step: SinkStep, ring: KeyRing) -> SinkOutcome:
+    def _sink(self, step: SinkStep, ring: dict[str, Secret]) -> SinkOutcome:
         kind = self.mishaps.next_at_a_sink()
         if kind == "kill-before":
             raise Killed
@@ -253,8 +250,8 @@ class Keeping(Story):
         session, port, guarded = self.session()
         guarded.keying = frozenset(there[t.name] for t in targets)
         guarded.plan = _Approved  # type: ignore[assignment]
-        ring = KeyRing()
-        session.keys = KeyAccess(lambda _, name: ring.reveal(name), Secret, lambda _: False)
+        ring: dict[str, Secret] = {}
+        session.keys = KeyAccess(lambda _, name: reveal(ring[name]), Secret, lambda _: False)
         for _ in turns(_rotated(targets), session, port, lambda step: self._sink(step, ring)):
             pass
 

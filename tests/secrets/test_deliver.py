@@ -4,9 +4,10 @@ from reconciler.api.call import ApiError, NotSent, Refused
 from reconciler.engine.apply import Applied
 from reconciler.model.psk import Held
 from reconciler.plan.build import Plan
-from reconciler.secrets.deliver import deliver
+from reconciler.secrets.deliver import deliver, prepare
+from reconciler.secrets.steps import KeySteps, promote
 from tests import build
-from tests.secrets.test_rotate import LOCAL, THERE, World, drive, outcomes
+from tests.secrets.honest import LOCAL, THERE, World, drive, outcomes, trace
 
 MADE = frozenset({"+lon-a", "+par-a"})
 
@@ -74,10 +75,37 @@ def test_a_key_is_made_for_a_tunnel_that_an_earlier_run_left_without_one() -> No
     assert now.current["par-a"] == now.key["par-a"] != "old"
 
 
-@pytest.mark.parametrize("trace", ["pending", "generated"])
-def test_no_key_is_made_where_somebody_else_may_have_had_one_made(trace: str) -> None:
+@pytest.mark.parametrize("sign", ["pending", "generated"])
+def test_no_key_is_made_where_somebody_else_may_have_had_one_made(sign: str) -> None:
     now = World()
-    getattr(now, trace)["par-a"] = {"pending": "theirs", "generated": 7}[trace]
+    getattr(now, sign)["par-a"] = {"pending": "theirs", "generated": 7}[sign]
     found = drive(deliver(plan(), ended("par-a")), now, {})
     assert outcomes(found)["par-a"] == ("unknown", "key-not-in-sink")
     assert now.sent == {}
+
+
+def test_keys_of_new_tunnels_are_stored_before_the_create_and_promoted_after() -> None:
+    world = World()
+    assert trace(prepare(["lon-b", "lon-a"]), world, {})[-3:] == ["make lon-b", "put lon-b", "check lon-b"]
+    assert set(world.pending) == {"lon-a", "lon-b"}
+
+    def after() -> KeySteps:
+        return (yield from promote(["lon-a"]))
+
+    assert outcomes(drive(after(), world, {})) == {"lon-a": ("applied", None)}
+    assert world.current["lon-a"] == world.ring["lon-a"]
+
+
+@pytest.mark.parametrize(("step", "fault"), [(1, "fails after"), (3, "fails after"), (3, "garbles")])
+def test_a_new_tunnel_whose_key_is_not_safely_stored_must_not_be_created(step: int, fault: str) -> None:
+    assert list(drive(prepare(["lon-a"]), World(), {step: fault})) == ["lon-a"]
+
+
+def test_keys_whose_sink_works_need_nothing() -> None:
+    assert drive(prepare(["lon-a"], ["par-a"]), World(), {}) == {}
+
+
+def test_no_key_of_a_new_tunnel_is_made_when_one_sink_fails_its_probe() -> None:
+    world = World()
+    assert list(drive(prepare(["lon-a"], ["par-a"]), world, {1: "fails before"})) == ["par-a"]
+    assert (world.ring, world.pending) == ({}, {})
