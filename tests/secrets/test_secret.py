@@ -26,7 +26,6 @@ ALLOWED = {
 
 ALLOWED_ELSEWHERE = {
     ("api/exchange.py", "exchange"),
-    ("api/wire.py", "_body"),
     ("api/wire.py", "encode"),
     ("cli/clients.py", "_reveal"),
 }
