@@ -13,8 +13,9 @@ and what may have been can't (`engine`).
 """
 
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
 from reconciler.model.live import Live
@@ -36,8 +37,10 @@ class Verb(StrEnum):
     GENERATE_PSK = "generate_psk"
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+_EMPTY: Mapping[str, Any] = MappingProxyType({})
+
+
+class Call(NamedTuple):
     """One call.
 
     Attributes:
@@ -51,9 +54,9 @@ class Call:
     """
 
     verb: Verb
-    body: Mapping[str, Any] = field(default_factory=dict)
+    body: Mapping[str, Any] = _EMPTY
     tunnel_id: str | None = None
-    psks: Mapping[str, str] = field(default_factory=dict)
+    psks: Mapping[str, str] = _EMPTY
     validate_only: bool = False
 
 
@@ -79,8 +82,7 @@ class ApiError(NamedTuple):
     field: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(NamedTuple):
     """The server did it. What its answer says beside that stands in the fields of the call's verb.
 
     Attributes:
@@ -92,8 +94,8 @@ class Answered:
     """
 
     live: Live | None = None
-    tunnels: Mapping[str, Any] = field(default_factory=dict)
-    taken: Mapping[str, bool] = field(default_factory=dict)
+    tunnels: Mapping[str, Any] = _EMPTY
+    taken: Mapping[str, bool] = _EMPTY
     psk: Any = None
     made_on: str = ""
 

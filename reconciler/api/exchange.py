@@ -5,11 +5,10 @@ of sleeping. Calls of one token share a `Session` over threads and accounts, sin
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from reconciler.api.answers import WITHHELD, Quotes
 from reconciler.api.call import Ambiguous, Call, CallOutcome, Denied, NotSent, Pause, Step
@@ -58,8 +57,7 @@ class Port(Protocol):
         """Whether nothing more may be sent."""
 
 
-@dataclass(frozen=True, slots=True)
-class KeyAccess:
+class KeyAccess(NamedTuple):
     """How the edge gets at secrets.
 
     Attributes:

@@ -9,7 +9,7 @@ that.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 PACE = (1100, 300.0)
 """Calls in any window of so many seconds. (API: 1,200 in 5 minutes; the rest is left to people.)"""
@@ -22,8 +22,7 @@ _PARAMETER = re.compile(r";\s*([a-z]+)=(\d{1,12})\b")
 _NUMBER = re.compile(r"\d{1,12}", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Quota:
+class Quota(NamedTuple):
     """What is left: `remaining` calls until `seconds` from now have passed."""
 
     remaining: int

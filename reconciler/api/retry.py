@@ -13,9 +13,9 @@ _BASE = 0.5
 _LONGEST = 60.0
 _TRIES = 6
 _TRIES_LIMITED = 12  # after a 429: nothing is wrong but the time, and a block lasts five minutes
-_SECONDS = re.compile(r"\d+(\.\d+)?", re.ASCII)
+_SECONDS = r"[0-9]+(\.[0-9]+)?"
 # A comma separates values, but also the day of the week from the rest of a date.
-_ONE_OF_SEVERAL = re.compile(r"(?:\s*(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,)?[^,]+")
+_ONE_OF_SEVERAL = r"(?:\s*(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,)?[^,]+"
 _FOREVER = 1e9
 """Seconds that no run lasts."""
 _LONGEST_DATE = 63
@@ -51,12 +51,12 @@ def parse_retry_after(value: str | None, epoch: float) -> float | None:
         value: Numbers of seconds or HTTP dates, with commas between them.
         epoch: Seconds since 1970 now. A date that has passed gives 0.
     """
-    asked = [_seconds(one.strip(), epoch) for one in _ONE_OF_SEVERAL.findall(value or "")]
+    asked = [_seconds(one.strip(), epoch) for one in re.findall(_ONE_OF_SEVERAL, value or "")]
     return max((seconds for seconds in asked if seconds is not None), default=None)
 
 
 def _seconds(text: str, epoch: float) -> float | None:
-    if _SECONDS.fullmatch(text):
+    if re.fullmatch(_SECONDS, text):
         return min(float(text), _FOREVER)
     if not text[:1].isalpha() or len(text) > _LONGEST_DATE:
         return None

@@ -41,12 +41,10 @@ _OF_WHAT_WAS_ASKED = {"1012", "1022", "1032", "7000", _NO_ROUTE}
 invalid request, no such tunnel, no such route. No source says which status they come with.)"""
 # (API: the largest body and the number of its items are not documented, nor how too many are refused. A gateway answers
 # 413; these are words that the API might use.)
-_TOO_LARGE = re.compile(
-    r"(request|body|payload|entity)\b.{0,60}\b(too (large|big|long)|exceeds)"
-    r"|too many (ipsec )?(tunnels|items|psks)|too large a (request|body|payload)",
-    re.IGNORECASE | re.DOTALL,
+_TOO_LARGE = (
+    r"(?is)(request|body|payload|entity)\b.{0,60}\b(too (large|big|long)|exceeds)"
+    r"|too many (ipsec )?(tunnels|items|psks)|too large a (request|body|payload)"
 )
-_PAGE = re.compile(rb"\s*<")  # HTML
 _RAY = re.compile(r"[0-9a-f]{8,32}(-[A-Z]{3,4})?")
 
 
@@ -163,7 +161,8 @@ def decode(call: Call, reply: Reply, wrap: Wrap, quotes: Quotes) -> CallOutcome:
     conflict = status == HTTPStatus.CONFLICT and (not errors or call.verb is Verb.LIST)
     if conflict or status in _MAYBE_DONE or status // 100 != 4:  # noqa: PLR2004
         return Ambiguous(f"http-{status}", f"HTTP {status}", ray, shown)
-    what = "with a web page in place of the API's answer" if _PAGE.match(reply.body) else "without an error in it"
+    html = reply.body.lstrip().startswith(b"<")
+    what = "with a web page in place of the API's answer" if html else "without an error in it"
     why = shown if errors else (ApiError(f"http-{status}", f"HTTP {status} {what}"), *shown)
     codes = {error.code for error in errors}
     forbidden = status == HTTPStatus.FORBIDDEN and codes.isdisjoint(_OF_WHAT_WAS_ASKED)
@@ -172,7 +171,7 @@ def decode(call: Call, reply: Reply, wrap: Wrap, quotes: Quotes) -> CallOutcome:
     # A 404 on DELETE is what was wanted, if it is the API that speaks (not a proxy, not its router).
     if call.verb is Verb.DELETE and status == HTTPStatus.NOT_FOUND and _NO_ROUTE not in codes:
         return Answered() if errors else Ambiguous("http-404", why[0].message, ray)
-    too_large = call.verb is not Verb.LIST and any(_TOO_LARGE.search(error.message) for error in errors)
+    too_large = call.verb is not Verb.LIST and any(re.search(_TOO_LARGE, error.message) for error in errors)
     return Refused(413 if too_large else status, why, ray)
 
 

@@ -341,7 +341,7 @@ def bulk_items_get_the_ids_of_their_neighbours() -> list[Patch]:
         items = call.body["items"]
         ids = [item["id"] for item in items]
         moved = [item | {"id": i} for item, i in zip(items, [*ids[1:], ids[0]], strict=True)]
-        return replace(call, body={"items": moved})
+        return call._replace(body={"items": moved})
 
     return [(updates, "bulk_call", rotated)]
 

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from reconciler.api import answers
@@ -40,7 +39,7 @@ def unchanged_tunnels_are_sent_along() -> list[Patch]:
         taken = {item["id"] for item in call.body["items"]} | {c.id for c in one.plan.changes}
         same = [t for t in one.live.tunnels.values() if t.id not in taken and t.name in one.plan.desired.tunnels]
         items = [{"id": t.id, **update_body(t.raw, t.settings)} for t in same]
-        return replace(call, body={"items": [*call.body["items"], *items]})
+        return call._replace(body={"items": [*call.body["items"], *items]})
 
     return [(updates, "bulk_call", longer)]
 

@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import pytest
 
 from reconciler.api.call import Answered, ApiError, Denied, NotSent, Refused, Verb, drive
@@ -160,4 +158,4 @@ def test_a_check_sends_just_what_apply_would_send():
     sent = [call for call in world.calls if call.verb is Verb.UPDATE]
     assert sent[0].validate_only
     assert "x_new_field" in sent[0].body["items"][0]
-    assert replace(sent[0], validate_only=False) == sent[1]
+    assert sent[0]._replace(validate_only=False) == sent[1]
