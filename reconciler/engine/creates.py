@@ -37,11 +37,10 @@ def create(run: Run, changes: Iterable[Change]) -> Conversation[None]:
     success says nothing: so the list decides about those too.
     """
     pending = run.ready(run.left_to_do(changes, lambda change, _: taken_meanwhile(run, change)))
-    for wait in WAITS:
+    for attempt, wait in enumerate(WAITS):
         if not pending:
             return
-        resent = wait != WAITS[0]
-        still = yield from run.send_each([(change, _call(run, change)) for change in pending], resent=resent)
+        still = yield from run.send_each([(change, _call(run, change)) for change in pending], resent=attempt > 0)
         run.made |= {change.ref for change in pending if run.verdicts.get(change.ref) == APPLIED}
         # The time between the two lists is wait enough before it is sent again.
         pending = (yield from find(run, still, again=wait is not None)) if still else []
@@ -101,8 +100,12 @@ def _recognise(run: Run, change: Change, outcome: CallOutcome, live: Live, found
     if other is not None:
         run.decide([change], Verdict(Result.UNKNOWN, _altered(change, other)))
     elif named:
-        problem = problem_of(outcome) if isinstance(outcome, Refused) else _taken(change)
-        run.decide([change], Verdict(Result.FAILED, problem))
+        taken = Problem(
+            "name-taken",
+            f"{_NO_ANSWER}, and the list now holds a tunnel {change.name!r} that is not the one sent",
+            "Somebody else made a tunnel of this name meanwhile: look at it, then run plan.",
+        )
+        run.decide([change], Verdict(Result.FAILED, problem_of(outcome) if isinstance(outcome, Refused) else taken))
     return bool(named or other)
 
 
@@ -111,14 +114,6 @@ def is_ours(run: Run, change: Change, tunnel: LiveTunnel) -> bool:
     settings = change.target
     same = all(tunnel.settings.get(path) == settings.get(path) for path in IPSEC_TUNNEL.identity)
     return same and tunnel.id not in run.plan.live.tunnels
-
-
-def _taken(change: Change) -> Problem:
-    return Problem(
-        "name-taken",
-        f"{_NO_ANSWER}, and the list now holds a tunnel {change.name!r} that is not the one sent",
-        "Somebody else made a tunnel of this name meanwhile: look at it, then run plan.",
-    )
 
 
 def _altered(change: Change, other: LiveTunnel) -> Problem:

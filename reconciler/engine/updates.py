@@ -100,7 +100,7 @@ def _split(run: Run, groups: Sequence[Group], refusal: Refused, *, sent: bool) -
     Of a, b, c and d it refuses c, so `a b c d` was refused. Then go: `a b` (taken), `c` (refused), c by its own PUT
     (refused: c has failed), `d`. When the left half is taken, what is refused must be in the right one, which therefore
     need not be sent whole again: one refused tunnel of n is found in at most 2 log2(n) calls. If no half is refused and
-    yet the whole was, the calls were too large or bulk calls don't work at all: `_learn`.
+    yet the whole was, the calls were too large or bulk calls don't work at all.
 
     Args:
         run: The account's state.
@@ -109,8 +109,14 @@ def _split(run: Run, groups: Sequence[Group], refusal: Refused, *, sent: bool) -
         sent: True when just these groups were sent in one call.
     """
     if len(groups) == 1:
-        if (yield from _lone(run, groups[0], refusal)):
-            _learn(run, sent=sent)
+        taken = yield from _lone(run, groups[0], refusal)
+        # What was refused in bulk and is taken alone was refused for what was around it. If that was a call of its own,
+        # the server takes no bulk calls; if it was other items, calls were too large.
+        if taken and sent:
+            run.size = 0
+            run.notes.append("The server refuses bulk updates that it takes one by one; the rest was sent one by one.")
+        elif taken:
+            run.size = max(1, run.size // 2)
         return
     middle = len(groups) // 2
     left, right = groups[:middle], groups[middle:]
@@ -140,18 +146,6 @@ def _lone(run: Run, group: Group, refusal: Refused) -> Conversation[bool]:
         return False
     yield from _put(run, group[0])
     return run.verdicts.get(group[0].ref) == APPLIED
-
-
-def _learn(run: Run, *, sent: bool) -> None:
-    """What was refused in bulk and taken alone was refused for what was around it.
-
-    If that was a call of its own, the server takes no bulk calls; if it was other items, calls were too large.
-    """
-    if sent:
-        run.size = 0
-        run.notes.append("The server refuses bulk updates that it takes one by one; the rest was sent one by one.")
-    else:
-        run.size = max(1, run.size // 2)
 
 
 def _put(run: Run, change: Change, settings: Settings | None = None) -> Conversation[None]:
