@@ -33,7 +33,7 @@ def show(ctx: Context, report: Report, *, ours: bool = True) -> tuple[Diagnostic
         ours: Whether it is this run's, so that it tells, where it still can, what could not be written.
     """
     output = ctx.output
-    report = output.redactor.clean_value(replace(report, context=_context(ctx)), FIXED)
+    report = output.redactor.clean_value(replace(report, context=_context(ctx, ours=ours)), FIXED)
     wanted = ctx.options.output or (("text", None),)
     files = [(name, Path(path)) for name, path in wanted if path is not None]
     shown = [name for name, path in wanted if path is None]
@@ -105,11 +105,13 @@ def _whole_lines(text: str) -> str:
     return text if text.endswith("\n") else f"{text}\n"
 
 
-def _context(ctx: Context) -> dict[str, str]:
-    """Where the run stands on GitHub: commit, base, pull request, address of the run and of the files."""
+def _context(ctx: Context, *, ours: bool) -> dict[str, str]:
+    """What the run was about: when, commit, base, and on GitHub pull request, address of the run and of the files."""
     found = {"base": ctx.options.baseline} if ctx.options.baseline else {}
+    found |= {"made_at": f"{ctx.now():%Y-%m-%dT%H:%M:%SZ}"} if ours else {}
     if ctx.env.get("GITHUB_ACTIONS") != "true":
-        return found
+        pages = {"html", "markdown"} & {name for name, _ in ctx.options.output or ()}
+        return found | (_own_commit(Path(ctx.options.dir)) if ours and pages else {})
     commit = ctx.env.get("GITHUB_SHA", "")
     home = f"{ctx.env.get('GITHUB_SERVER_URL', '')}/{ctx.env.get('GITHUB_REPOSITORY', '')}"
     kind, number = [*ctx.env.get("GITHUB_REF", "").split("/"), "", "", ""][1:3]
@@ -119,6 +121,15 @@ def _context(ctx: Context) -> dict[str, str]:
         "run_url": f"{home}/actions/runs/{ctx.env.get('GITHUB_RUN_ID', '')}",
         "source_url": f"{home}/blob/{commit}",
     }
+
+
+def _own_commit(root: Path) -> dict[str, str]:
+    """The commit of the files, marked when they were changed since, where they stand in a repository."""
+    from reconciler.cli.about import commit_of
+
+    place = root.absolute()
+    commit = next(filter(None, map(commit_of, (place, *place.parents))), None)
+    return {"commit": commit} if commit else {}
 
 
 def saved_report(path: str, data: bytes) -> Report:

@@ -183,3 +183,23 @@ def test_the_log_stands_in_the_place_of_progress(world: World) -> None:
 def test_there_is_no_progress_where_there_is_no_terminal(world: World) -> None:
     world.declare(*(tunnel(n) for n in range(12)))
     assert world.run("apply", "--auto-approve").err == ""
+
+
+def test_a_page_says_when_it_was_made_and_of_which_commit_of_the_files(world: World) -> None:
+    world.declare(tunnel(1))
+    git = ["git", "-C", str(world.root), "-c", "user.name=a", "-c", "user.email=a@b.example"]
+    for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "files"]):
+        subprocess.run([*git, *words], check=True)  # noqa: S603
+    done = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True)  # noqa: S603
+    commit = done.stdout[:12]
+    page = world.run("plan", "-o", "html").out
+    assert re.search(rf'<p class="dim">\d\d\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC · commit <code>{commit}</code>', page)
+    world.declare(tunnel(1, description="changed"))
+    assert f"<code>{commit}-dirty</code>" in world.run("plan", "-o", "html").out
+
+
+def test_a_report_that_is_drawn_again_has_no_date_of_its_own(world: World) -> None:
+    world.declare(tunnel(1))
+    world.run("plan", "-o", "json=report.json")
+    page = world.run("render", "report.json", "-o", "html").out
+    assert "UTC" not in page

@@ -11,11 +11,25 @@ from pathlib import Path
 import pytest
 
 import reconciler
+from reconciler.model.problems import Location, warning
 from reconciler.plan.diff import FieldChange
 from reconciler.render import render
+from reconciler.render.html import KINDS
 from reconciler.report.values import ChangeReport, Report
 from tests.render.payloads import PAYLOADS
-from tests.render.samples import DRIFT, LON_A, OLD_SITE, PAR_A, PARTIAL, PLAN, SAMPLES, account, counted, replace
+from tests.render.samples import (
+    DRIFT,
+    INVALID,
+    LON_A,
+    OLD_SITE,
+    PAR_A,
+    PARTIAL,
+    PLAN,
+    SAMPLES,
+    account,
+    counted,
+    replace,
+)
 from tests.render.test_markdown import hostile
 from tests.render.test_safe import parsed, seen
 
@@ -183,3 +197,82 @@ def test_every_delete_is_named() -> None:
     page = render(replace(PLAN, accounts=(account(changes=deletes),)), "html")
     (box,) = re.findall(r"Deletes 300 tunnels: (.*?)</div>", page)
     assert parsed(box).text == ", ".join(f"old-site-{n}" for n in range(300))
+
+
+def test_a_long_plan_has_one_fold_for_each_kind_and_shows_each_kind_alone() -> None:
+    rates = [FieldChange("health_check.rate", before, "high") for before in ("low", "mid")]
+    changes = [replace(LON_A, name=f"equal-{n}", fields=(rates[0],)) for n in range(10)]
+    changes += [replace(LON_A, name=f"own-{n}", impact="traffic", fields=(rates[n % 2],)) for n in range(2, 10)]
+    changes += [replace(OLD_SITE, name=f"old-{n}") for n in range(10)]
+    page = render(replace(PLAN, accounts=(account(changes=tuple(changes)),)), "html")
+    folds = re.findall(r'data-kinds="(.*?)">\n<summary>(.*?)</summary>', page, re.DOTALL)
+    told = [(kinds, " ".join(parsed(summary).text.split())) for kinds, summary in folds]
+    assert told == [
+        ("delete traffic", "delete 10 tunnels traffic"),
+        ("update traffic", "update 4 tunnels health_check.rate low → high traffic"),
+        ("update traffic", "update 4 tunnels health_check.rate mid → high traffic"),
+        ("update", "update 10 tunnels health_check.rate low → high"),
+    ]
+    assert re.findall(r'id="show-(\w+)"( checked)?', page) == [
+        ("all", " checked"),
+        ("delete", ""),
+        ("update", ""),
+        ("traffic", ""),
+    ]
+    for number in range(10):
+        assert f'<code class="name">old-{number}</code>' in page  # each in a fold of its own, inside that of its kind
+
+
+def test_of_one_field_with_many_values_the_fold_has_a_row_for_each_tunnel() -> None:
+    changes = tuple(replace(LON_A, name=f"s-{n}", fields=(FieldChange("description", f"{n}", None),)) for n in range(3))
+    page = render(replace(PLAN, accounts=(account(changes=changes),)), "html")
+    assert re.findall("<th>(.*?)</th>", page) == ["Tunnel", "Before", "After"]
+    assert [" ".join(parsed(row).text.split()) for row in re.findall("<tr><td>(.*?)</tr>", page, re.DOTALL)] == [
+        "s-00(unset)",
+        "s-11(unset)",
+        "s-22(unset)",
+    ]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_style_sheet_can_show_each_kind_alone(kind: str) -> None:
+    style = (Path(reconciler.__file__).parent / "render" / "page.css").read_text()
+    assert f':root:has(#show-{kind}:checked) [data-kinds]:not([data-kinds~="{kind}"])' in style
+
+
+@pytest.mark.parametrize(
+    ("field", "shown"),
+    [
+        (FieldChange("health_check.rate", "mid", "high"), "health_check.rate mid → high"),
+        (FieldChange("description", None, "a" * 100), f"description (unset) → {'a' * 80}… (20 more characters)"),
+        (FieldChange("bgp.md5_key", None, None, sensitive=True), "bgp.md5_key (sensitive)"),
+        (
+            FieldChange("bgp.extra_prefixes", list("abcd"), list("efgh"), tuple("ef"), tuple("ab")),
+            "bgp.extra_prefixes - a - b + e …",
+        ),
+    ],
+)
+def test_the_values_of_an_update_of_one_field_stand_in_its_row(field: FieldChange, shown: str) -> None:
+    page = render(replace(PLAN, accounts=(account(changes=(replace(LON_A, fields=(field,)),)),)), "html")
+    (values,) = re.findall(r'<span class="values">(.*?)</span>', page, re.DOTALL)
+    assert " ".join(parsed(values).text.split()) == shown
+
+
+def test_the_page_says_when_it_was_made_of_what_and_by_which_version() -> None:
+    context = {"made_at": "2026-05-04T03:17:00Z", "commit": "4f2a9c1d", "base": "main"}
+    page = render(replace(PLAN, context=context), "html")
+    (facts,) = re.findall(r'<p class="dim">(.*?)</p>\n</header>', page, re.DOTALL)
+    assert parsed(facts).text == (
+        "2026-05-04 03:17:00 UTC · 14 live tunnels · commit 4f2a9c1d · base main · "
+        "Apply makes: 2 lists, 1 bulk update, 1 create, 1 delete"
+    )
+    assert f"<footer>Made by reconciler {reconciler.__version__}." in page
+
+
+def test_the_same_slip_in_many_places_is_told_once_on_the_page_too() -> None:
+    slips = tuple(warning("no-psk", f"tunnel {n} has no key", "Add one.", Location("a.yaml", n)) for n in range(1, 4))
+    page = render(replace(INVALID, diagnostics=slips), "html")
+    (item,) = re.findall("<li>(.*?)</li>", page, re.DOTALL)
+    assert " ".join(parsed(item).text.split()) == (
+        "warning a.yaml:1:1 tunnel 1 has no key. Add one. no-psk Likewise at a.yaml:2:1, a.yaml:3:1"
+    )
