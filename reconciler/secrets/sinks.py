@@ -18,7 +18,7 @@ from hashlib import sha256
 
 from reconciler.model.desired import CommandRef, FileRef, Generated
 from reconciler.model.problems import Diagnostic, Location, Problem, error, warning
-from reconciler.model.psk import Held, describe
+from reconciler.model.psk import Held
 from reconciler.secrets.file_sink import FileSink
 from reconciler.secrets.program import CommandError, run
 from reconciler.secrets.resolve import strip_line_end
@@ -101,7 +101,7 @@ def open_sinks(
         env: What of the environment commands get.
         clock: Gives the time with its zone.
         allow_commands: Whether commands may run.
-        sandbox: A folder whose files take all keys instead, with a warning for each. What a declared sink holds may be
+        sandbox: A folder whose files take all keys instead, with a warning. What a declared sink holds may be
             the only copy of a key that Cloudflare has: a sandbox must neither write to it nor run its command.
     """
     sinks: dict[str, Sink] = {}
@@ -123,12 +123,10 @@ def open_sinks(
                     detail = f"Tunnel {name!r} needs it; nothing was written. {_ALLOW}"
                     problems.append(error("commands-not-allowed", summary, detail, location))
         if sandbox is not None:
-            path = f"{sandbox}/{sha256(name.encode()).hexdigest()[:16]}"
-            sinks[name] = FileSink(path, clock, make_folder=True)
-            summary = f"sandbox: the key of {name!r} is not delivered to {describe(ref.deliver_to)}"
-            problems.append(
-                warning("sandbox-key", summary, f"It stays beside the sandbox's state, in {path}.", location)
-            )
+            sinks[name] = FileSink(f"{sandbox}/{sha256(name.encode()).hexdigest()[:16]}", clock, make_folder=True)
+    if sandbox is not None and refs:
+        summary = "in the sandbox no generated key is delivered to its sink"
+        problems.append(warning("sandbox-key", summary, f"They stay beside the sandbox's state, in {sandbox}."))
     return sinks, tuple(problems)
 
 
