@@ -72,9 +72,8 @@ class FileSink:
             raise SinkError(f"{self._path.parent}: {failed.strerror}") from None
         finally:
             self.release(tunnel)
-        self.get(
-            tunnel
-        )  # a pending key that can't be read must be reported now, before Cloudflare is asked for another
+        # A pending key that can't be read must be reported now, before Cloudflare is asked for another.
+        self.get(tunnel)
 
     def put(self, tunnel: str, secret: Secret) -> None:
         """Write a new file and link it as pending, which fails when there is one already."""

@@ -111,22 +111,22 @@ class Redactor:
 
     def add(self, *secrets: Secret) -> None:
         """Make more secrets known, from now on."""
-        new = {form for secret in secrets for form in forms(reveal(secret))}
+        new = {form for secret in secrets for form in _forms(reveal(secret))}
         with self._lock:
             self._forms |= new
-            self._bare |= bare_forms(new)
+            self._bare |= _bare_forms(new)
             self._tables = None  # made anew for the next text: keys often come one by one
 
     def watch(self, *texts: str) -> None:
         """Make texts known to `quotes` alone: BGP keys, which may be words that outputs can't do without."""
         with self._lock:
-            self._bare |= bare_forms(texts)
+            self._bare |= _bare_forms(texts)
             self._tables = None
 
     def quotes(self, text: str) -> bool:
         """Whether a text holds a secret, or most of it, whatever its case and whatever stands between its letters."""
         written, stripped = self._known()
-        return bool(written.spans(text) or stripped.spans(bare(text)))
+        return bool(written.spans(text) or stripped.spans(_bare(text)))
 
     def clean(self, text: str) -> str:
         """The text with every form of every known secret replaced."""
@@ -217,56 +217,29 @@ def mask_commands(secret: Secret) -> tuple[str, ...]:
     return tuple(f"::add-mask::{value.translate(escapes)}" for value in values)
 
 
-# The forms in which a secret may turn up in an output, so that each of them can be found.
-
-
-def forms(secret: str) -> frozenset[str]:
-    """Every form of one secret that is worth looking for.
-
-    Raw, stripped, each line; JSON, `repr`, HTML and URL escapes of these; hexadecimal; base64 in both alphabets, also
-    from within a longer text. Forms of fewer than `MIN_LENGTH` characters, and blank ones, are left out.
-    """
-    found: set[str] = set()
-    for text in {secret, secret.strip(), *secret.splitlines()}:
-        if len(text) >= MIN_LENGTH:
-            found.update(_escaped(text))
-            found.update(_encoded(text.encode()))
-    return frozenset(f for f in found if len(f) >= MIN_LENGTH and not f.isspace())
-
-
-def bare(text: str) -> str:
-    """The text without case and without everything but letters and digits."""
-    return re.sub("[^0-9a-z]+", "", text.lower())
-
-
-def bare_forms(texts: Iterable[str]) -> set[str]:
-    """The letters and digits of texts that have enough of them, without both ends where they can spare them.
-
-    So a secret is also known where somebody quotes it almost whole, or with blanks between its letters.
-    """
-    found = {bare(text) for text in texts}
-    cut = {core[_ENDS:-_ENDS] if len(core) >= _BARE_LENGTH + 2 * _ENDS else core for core in found}
-    return {core for core in cut if len(core) >= _BARE_LENGTH}
+def _forms(secret: str) -> frozenset[str]:
+    """Every form that is worth looking for: of the whole secret, of it without blanks at its ends, of each line."""
+    texts = {text for text in (secret, secret.strip(), *secret.splitlines()) if len(text) >= MIN_LENGTH}
+    found = {form for text in texts for form in (*_escaped(text), *_encoded(text.encode()))}
+    return frozenset(form for form in found if len(form) >= MIN_LENGTH and not form.isspace())
 
 
 def _escaped(text: str) -> Iterator[str]:
+    """The text as JSON, `repr`, HTML and URLs spell it."""
     yield text
     for ascii_only in (True, False):
         once = json.dumps(text, ensure_ascii=ascii_only)[1:-1]
         yield from (once, html.escape(once), json.dumps(once, ensure_ascii=ascii_only)[1:-1])
     # Text that mixes both quotes is escaped differently by repr than text with one of them, so ask for both.
     yield from (repr(text)[1:-1], repr(text + "'\"")[1:-4], ascii(text)[1:-1], repr(text.encode())[2:-1])
-    # The apostrophe is &#x27; or &#39;, by library.
-    yield from (
-        html.escape(text, quote=False),
-        html.escape(text),
-        html.escape(text).replace("&#x27;", "&#39;"),
-    )
+    quoted = html.escape(text)
+    yield from (html.escape(text, quote=False), quoted, quoted.replace("&#x27;", "&#39;"))  # the apostrophe, by library
     for url in (quote(text), quote(text, safe=""), quote_plus(text)):
         yield from (url, re.sub("%..", lambda match: match[0].lower(), url))
 
 
 def _encoded(data: bytes) -> Iterator[str]:
+    """The bytes in hexadecimal, and in both alphabets of base64, also from within a longer text."""
     yield from (data.hex(), data.hex().upper())
     for encode in (b64encode, urlsafe_b64encode):
         yield encode(data).decode()
@@ -274,3 +247,17 @@ def _encoded(data: bytes) -> Iterator[str]:
             # Of the first and last characters a part belongs to the neighbours; only those in between are fixed.
             whole = (offset + len(data)) * 8 // 6
             yield encode(bytes(offset) + data).decode()[(0, 2, 3)[offset] : whole]
+
+
+def _bare(text: str) -> str:
+    return re.sub("[^0-9a-z]+", "", text.lower())
+
+
+def _bare_forms(texts: Iterable[str]) -> set[str]:
+    """The letters and digits of texts that have enough of them, without both ends where they can spare them.
+
+    So a secret is also known where somebody quotes it almost whole, or with blanks between its letters.
+    """
+    found = {_bare(text) for text in texts}
+    cut = {core[_ENDS:-_ENDS] if len(core) >= _BARE_LENGTH + 2 * _ENDS else core for core in found}
+    return {core for core in cut if len(core) >= _BARE_LENGTH}

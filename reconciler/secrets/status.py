@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal
 
-from reconciler.model.desired import Declared, Desired, Generated
-from reconciler.model.live import Live, LiveTunnel
+from reconciler.model.desired import Desired, Generated
+from reconciler.model.live import Live
 from reconciler.model.problems import Problem
 from reconciler.model.psk import Held, KeyStatus, describe, doubt, instant, psk_command
 from reconciler.model.verdict import Result
@@ -24,43 +24,39 @@ def key_status(desired: Desired, live: Live, held: Mapping[str, Held], now: date
         held: What the sinks show of themselves, by tunnel name.
         now: The time, with its zone.
     """
-    by_name = live.by_name()
-    return tuple(_one(t, by_name.get(name), held.get(name, Held()), now) for name, t in sorted(desired.tunnels.items()))
-
-
-def _one(target: Declared, live: LiveTunnel | None, held: Held, now: datetime) -> KeyStatus:
-    generated = target.psk if isinstance(target.psk, Generated) else None
-    made = _days_since(live.key_generated_on if live else None, now)
-    stored = _days_since(held.set_on, now)
-    age: float | None = None
-    source: Literal["sink", "cloudflare"] | None = None
-    if generated and stored is not None:
-        age, source = stored, "sink"
-    elif generated and generated.by == "cloudflare" and made is not None:
-        age, source = made, "cloudflare"
-    limit = target.rotate_after_days
-    unsure = doubt(target, live, held) if live else None
-    if generated and live and unsure is None and held.current is False and made is not None:
-        remedy = f"If it is in no other place: {psk_command('rotate', target.name)}"
-        unsure = Problem("key-not-in-sink", "It has a key, and its sink holds none here", remedy)
-    return KeyStatus(
-        name=target.name,
-        reference=describe(target.psk) if target.psk else None,
-        age_days=None if age is None else max(0, int(age)),
-        overdue=age is not None and limit is not None and age > limit,
-        rotate_after_days=limit,
-        source=source,
-        outcome=Result.UNKNOWN if unsure else None,
-        error=unsure or _missing(target, live),
-    )
-
-
-def _missing(target: Declared, live: LiveTunnel | None) -> Problem | None:
-    if target.psk is None:
-        return Problem("no-key", "The files name no key for it", "Add a `psk` reference, or `psk: external`.")
-    if live is None:
-        return Problem("not-live", "Cloudflare has no tunnel of this name", "Run `apply` first.")
-    return None
+    by_name, found = live.by_name(), []
+    for name, target in sorted(desired.tunnels.items()):
+        there, shown = by_name.get(name), held.get(name, Held())
+        generated = target.psk if isinstance(target.psk, Generated) else None
+        made = _days_since(there.key_generated_on if there else None, now)
+        stored = _days_since(shown.set_on, now)
+        age: float | None = None
+        source: Literal["sink", "cloudflare"] | None = None
+        if generated and stored is not None:
+            age, source = stored, "sink"
+        elif generated and generated.by == "cloudflare" and made is not None:
+            age, source = made, "cloudflare"
+        limit = target.rotate_after_days
+        problem = unsure = doubt(target, there, shown) if there else None
+        if generated and there and unsure is None and shown.current is False and made is not None:
+            remedy = f"If it is in no other place: {psk_command('rotate', name)}"
+            problem = unsure = Problem("key-not-in-sink", "It has a key, and its sink holds none here", remedy)
+        if target.psk is None:
+            problem = Problem("no-key", "The files name no key for it", "Add a `psk` reference, or `psk: external`.")
+        elif there is None:
+            problem = Problem("not-live", "Cloudflare has no tunnel of this name", "Run `apply` first.")
+        status = KeyStatus(
+            name=name,
+            reference=describe(target.psk) if target.psk else None,
+            age_days=None if age is None else max(0, int(age)),
+            overdue=age is not None and limit is not None and age > limit,
+            rotate_after_days=limit,
+            source=source,
+            outcome=Result.UNKNOWN if unsure else None,
+            error=problem,
+        )
+        found.append(status)
+    return tuple(found)
 
 
 def _days_since(text: str | None, now: datetime) -> float | None:
