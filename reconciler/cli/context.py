@@ -4,7 +4,6 @@ import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Event
 from typing import TextIO
@@ -48,27 +47,29 @@ def halt(outcome: Outcome, code: str, summary: str, detail: str, accounts: Seque
     return Halt(outcome, (error(code, summary, detail),), accounts)
 
 
-@dataclass
 class Context:
     """One run's surroundings.
 
     Attributes:
+        stop: Set when the run is to end before its next call.
+        started: When, in seconds of the monotonic clock.
         every: What the files of all accounts declare, also of those that this run is not about; empty until loaded.
         diagnostics: What was found wrong by now, for the report.
         shown: The plan that the person at the terminal has seen, so that the end need not repeat it.
         late: Errors of leaving what the run had opened, when its report may be made already.
     """
 
-    options: Options
-    env: Mapping[str, str]
-    stdin: TextIO
-    output: Output
-    stop: Event = field(default_factory=Event)
-    started: float = field(default_factory=time.monotonic)
-    every: tuple[Desired, ...] = ()
-    diagnostics: tuple[Diagnostic, ...] = ()
-    shown: Report | None = None
-    late: tuple[Diagnostic, ...] = ()
+    def __init__(self, options: Options, env: Mapping[str, str], stdin: TextIO, output: Output) -> None:
+        self.options = options
+        self.env = env
+        self.stdin = stdin
+        self.output = output
+        self.stop = Event()
+        self.started = time.monotonic()
+        self.every: tuple[Desired, ...] = ()
+        self.diagnostics: tuple[Diagnostic, ...] = ()
+        self.shown: Report | None = None
+        self.late: tuple[Diagnostic, ...] = ()
 
     @property
     def sandbox(self) -> bool:
