@@ -15,8 +15,7 @@ Only files that were loaded without errors come here: PyYAML's composer can be b
 """
 
 from bisect import bisect_right
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
 from difflib import unified_diff
 from itertools import accumulate, takewhile
 from textwrap import indent
@@ -49,45 +48,51 @@ class Edit(NamedTuple):
     text: str
 
 
-@dataclass(frozen=True, slots=True)
 class EditableFile:
-    r"""A file of tunnels with the nodes of what it holds.
+    """A file of tunnels with the nodes of what it holds."""
 
-    Attributes:
-        path: The file.
-        text: Its text with \n at the end of every line.
-        root: The node of the whole.
-        tunnels: The node of the list of tunnels.
-        places: The index of each tunnel by the line and column, from 1, at which it begins.
-        newline: The file's own line end.
-        bom: Its byte order mark, or nothing.
-        complete: Whether its last line has an end.
-    """
+    def __init__(self, source: SourceFile) -> None:
+        r"""Read a file that was loaded without errors.
 
-    path: str
-    text: str
-    root: Node
-    tunnels: SequenceNode
-    places: Mapping[tuple[int, int], int]
-    newline: str
-    bom: str
-    complete: bool
+        Raises:
+            NotEditable: Its layout is unusual.
+        """
+        own = source.data.decode()
+        # Edits see one kind of line end, at the end of every line, and `edited` gives the file its own back. That is
+        # exact only if it has one kind.
+        self._newline = "\r\n" if "\r\n" in own else "\n"
+        self._bom = own[: own.startswith(_BOM)]
+        text = own.removeprefix(_BOM).replace("\r\n", "\n")
+        if "\r" in text or text.count("\n") != own.count(self._newline):
+            raise NotEditable("its lines end in different ways")
+        self._complete = text.endswith("\n")
+        self.path = source.path
+        self.text = text if self._complete else f"{text}\n"
+        try:
+            self.root: Node | None = yaml.compose(self.text, Loader=LOADER)
+        except (yaml.YAMLError, ValueError):
+            self.root = None
+        tunnels = entries(self.root).get("tunnels")
+        if not isinstance(tunnels, SequenceNode) or self.text[_start(tunnels)] == "&":
+            raise NotEditable("its list of tunnels is written in an unusual way")
+        self.tunnels: SequenceNode = tunnels
+        self._places = {(n.start_mark.line + 1, n.start_mark.column + 1): i for i, n in enumerate(tunnels.value)}
 
     def find(self, line: int, column: int) -> int:
-        """The index of the tunnel that begins at a place.
+        """The index of the tunnel that begins at a place, both from 1.
 
         Raises:
             NotEditable: It can't be edited on its own.
         """
-        if (line, column) not in self.places:
+        index = self._places.get((line, column))
+        if index is None:
             raise NotEditable("it comes from an alias")
-        index = self.places[line, column]
-        _check(self.text, self.tunnels, self.tunnels.value[index])
+        self._check(self.tunnels, self.tunnels.value[index])
         return index
 
     def edits(self, tunnels: list[Any]) -> list[Edit]:
         """What gives the file another list of tunnels, in order: its nodes, some of them replaced, and new ones."""
-        found = _edits(self.text, self.root, {**entries(self.root), "tunnels": tunnels})
+        found = self._edits(self.root, {**entries(self.root), "tunnels": tunnels})
         return sorted(found, key=lambda edit: edit[:2])
 
     def edited(self, edits: Collection[Edit]) -> str:
@@ -95,13 +100,13 @@ class EditableFile:
         text = self.text
         for start, stop, new in reversed([*edits]):  # from the end, so that the offsets before stay right
             text = text[:start] + new + text[stop:]
-        return self.bom + (text if self.complete else text.removesuffix("\n")).replace("\n", self.newline)
+        return self._bom + (text if self._complete else text.removesuffix("\n")).replace("\n", self._newline)
 
     def reach(self, index: int | None) -> tuple[int, int]:
         """The offsets between which a tunnel's edits lie: in its lines, or at the end of the list for a new one."""
         node = self.tunnels if index is None else self.tunnels.value[index]
-        end = _end(self.text, node)
-        return end - 1 if index is None else _line_start(self.text, _start(node)), _line_end(self.text, end)
+        end = self._end(node)
+        return end - 1 if index is None else self._line_start(_start(node)), self._line_end(end)
 
     def lines_shown(self, edits: Collection[Edit]) -> list[range]:
         """The lines, from 0, that a diff shows for each edit."""
@@ -138,31 +143,109 @@ class EditableFile:
             shift += gained
         return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in out)
 
+    def lines_with(self, names: frozenset[str]) -> set[int]:
+        """The lines, from 0, on which one of these keys or its value stands."""
+        lines: set[int] = set()
+        todo, seen = [self.root], set()
+        while todo:
+            node = todo.pop()
+            if id(node) in seen:  # an alias is the very node of its anchor
+                continue
+            seen.add(id(node))
+            todo += entries(node).values()
+            for key, value in node.value if isinstance(node, MappingNode) else ():
+                if key.value in names:
+                    for part in (key, value):  # the value of an alias stands elsewhere
+                        lines.update(range(part.start_mark.line, part.end_mark.line + 1))
+        return lines
 
-def read_tunnel_file(source: SourceFile) -> EditableFile:
-    """A file that was loaded without errors.
+    def _check(self, parent: Node, node: Node) -> None:
+        """Refuses what would make an edit of a node change another one too, or cut where nothing begins."""
+        at = _start(node)
+        if self.text[at] == "&":  # an alias is the node of its anchor
+            raise NotEditable("it uses an anchor or an alias")
+        in_list = isinstance(parent, SequenceNode) and _is_block(parent)
+        if in_list and self.text[self._line_start(at) : at].strip() != "-":
+            raise NotEditable("its first line is written in an unusual way")
+        for name, inner in entries(node).items():
+            if name == "<<":
+                raise NotEditable("it uses a merge key")
+            self._check(node, inner)
+        if any(_start(key) != at and not self._begins_line(_start(key)) for key in _keys(node).values()):
+            raise NotEditable("its keys are written in an unusual way")
 
-    Raises:
-        NotEditable: Its layout is unusual.
-    """
-    own = source.data.decode()
-    # Edits see one kind of line end, and `edited` gives the file its own back. That is exact only if it has one kind.
-    newline = "\r\n" if "\r\n" in own else "\n"
-    text = own.removeprefix(_BOM).replace("\r\n", "\n")
-    if "\r" in text or text.count("\n") != own.count(newline):
-        raise NotEditable("its lines end in different ways")
-    complete = text.endswith("\n")
-    if not complete:
-        text += "\n"
-    try:
-        root: Node | None = yaml.compose(text, Loader=LOADER)
-    except (yaml.YAMLError, ValueError):
-        root = None
-    tunnels = entries(root).get("tunnels")
-    if root is None or not isinstance(tunnels, SequenceNode) or text[_start(tunnels)] == "&":
-        raise NotEditable("its list of tunnels is written in an unusual way")
-    places = {(n.start_mark.line + 1, n.start_mark.column + 1): i for i, n in enumerate(tunnels.value)}
-    return EditableFile(source.path, text, root, tunnels, places, newline, own[: own.startswith(_BOM)], complete)
+    def _edits(self, old: Any, new: Any) -> Iterator[Edit]:
+        """What makes the text of a node that of its successor."""
+        if not _by_entry(old, new):
+            at, stop = _start(old), self._end(old)
+            # Of `key:` the value is an empty text right behind the colon, which needs a blank.
+            yield Edit(at, stop, " " * (at == stop) + _text(new, flow=True))
+            return
+        successors = dict(enumerate(new)) if isinstance(new, list) else new
+        keys = _keys(old)
+        leading = [*takewhile(lambda name: name not in new, keys)]
+        if leading and not self._begins_line(first := _start(keys[leading[0]])):
+            # The first keys stand behind the dash of their item, which has to stay: the first that stays moves there.
+            yield Edit(first, _start(next(key for name, key in keys.items() if name in new)), "")
+        else:
+            leading = []
+        for name, value in entries(old).items():
+            now = successors.get(name, GONE)
+            if now is GONE and name not in leading:
+                yield self._removal(keys.get(name, value), value)
+            elif now is not value and now is not GONE:
+                yield from self._entry(keys.get(name), value, now)
+        if added := {name: now for name, now in successors.items() if name not in entries(old)}:
+            yield self._addition(old, added)
+
+    def _entry(self, key: Node | None, value: Node, now: Any) -> Iterator[Edit]:
+        """Another value of an entry; with a key (of a block mapping) it may change between one line and several."""
+        if key is None or _holds(value) == _holds(now) or not (_is_block(value) or _holds(now)):
+            yield from self._edits(value, now)
+            return
+        colon = self.text.index(":", self._end(key)) + 1
+        below = self._line_end(colon)
+        if _is_block(value):  # lines become `tunnels: []`, before what stands behind the colon: it may be a comment
+            yield Edit(colon, colon, f" {_text(now, flow=True)}")
+            yield Edit(below, self._line_end(self._end(value)), "")
+        else:  # `tunnels: []` or `bgp: null` becomes lines of its own
+            yield Edit(colon, self._end(value), "")
+            yield Edit(below, below, indent(_text(now), " " * (key.start_mark.column + _INDENT)))
+
+    def _removal(self, first: Node, last: Node) -> Edit:
+        """Without the lines of an entry, and without the empty line before them when one follows too."""
+        start, stop = self._line_start(_start(first)), self._line_end(self._end(last))
+        doubled = self.text.startswith("\n\n", start - 2) and self.text[stop : stop + 1] in ("\n", "")
+        return Edit(start - doubled, stop, "")
+
+    def _addition(self, old: Node, added: dict[Any, Any]) -> Edit:
+        """New lines behind a block collection's last entry, at a distance when the items of a list have one."""
+        at = self._line_end(self._end(old))
+        if isinstance(old, MappingNode):
+            return Edit(at, at, indent(_text(added), " " * old.value[0][0].start_mark.column))
+        spaced = len(old.value) > 1 and self.text.startswith("\n\n", self._line_start(_start(old.value[-1])) - 2)
+        lines = ["\n" * spaced + indent(_text([item]), " " * old.start_mark.column) for item in added.values()]
+        return Edit(at, at, "".join(lines))
+
+    def _end(self, node: Node) -> int:
+        """The offset behind a node's last character; PyYAML's own mark may lie behind comments and empty lines."""
+        stop = int(node.end_mark.index)
+        if _is_block(node) and node.value:
+            last = [*entries(node).values()][-1]
+            if _start(last) >= _start(node):  # otherwise it is an alias, and knows its anchor's place alone
+                return self._end(last)
+        elif not (isinstance(node, ScalarNode) and node.style in ("|", ">")):
+            return stop
+        return _start(node) + len(self.text[_start(node) : stop].rstrip())
+
+    def _line_start(self, at: int) -> int:
+        return self.text.rfind("\n", 0, at) + 1
+
+    def _line_end(self, at: int) -> int:
+        return self.text.index("\n", at) + 1
+
+    def _begins_line(self, at: int) -> bool:
+        return not self.text[self._line_start(at) : at].strip()
 
 
 def entries(node: Node | None) -> dict[Any, Any]:
@@ -172,63 +255,9 @@ def entries(node: Node | None) -> dict[Any, Any]:
     return dict(enumerate(node.value)) if isinstance(node, SequenceNode) else {}
 
 
-def lines_with(root: Node, names: frozenset[str]) -> set[int]:
-    """The lines, from 0, on which one of these keys or its value stands."""
-    lines: set[int] = set()
-    seen: set[int] = set()
-    todo = [root]
-    while todo:
-        node = todo.pop()
-        if id(node) in seen:  # an alias is the very node of its anchor
-            continue
-        seen.add(id(node))
-        todo += entries(node).values()
-        for key, value in node.value if isinstance(node, MappingNode) else ():
-            if key.value in names:
-                for part in (key, value):  # the value of an alias stands elsewhere
-                    lines.update(range(part.start_mark.line, part.end_mark.line + 1))
-    return lines
-
-
-def _check(text: str, parent: Node, node: Node) -> None:
-    """Refuses what would make an edit of a node change another one too, or cut where nothing begins."""
-    at = _start(node)
-    if text[at] == "&":  # an alias is the node of its anchor
-        raise NotEditable("it uses an anchor or an alias")
-    if isinstance(parent, SequenceNode) and _is_block(parent) and text[_line_start(text, at) : at].strip() != "-":
-        raise NotEditable("its first line is written in an unusual way")
-    for name, inner in entries(node).items():
-        if name == "<<":
-            raise NotEditable("it uses a merge key")
-        _check(text, node, inner)
-    keys = [_start(key) for key, _ in node.value] if isinstance(node, MappingNode) and _is_block(node) else []
-    if not all(start == at or _begins_line(text, start) for start in keys):
-        raise NotEditable("its keys are written in an unusual way")
-
-
-def _edits(text: str, old: Node, new: Any) -> Iterator[Edit]:
-    """What makes the text of a node that of its successor."""
-    if not _by_entry(old, new):
-        at, stop = _start(old), _end(text, old)
-        # Of `key:` the value is an empty text right behind the colon, which needs a blank.
-        yield Edit(at, stop, " " * (at == stop) + _text(new, flow=True))
-        return
-    successors = dict(enumerate(new)) if isinstance(new, list) else new
-    keys = {key.value: key for key, _ in old.value} if isinstance(old, MappingNode) and _is_block(old) else {}
-    leading = [*takewhile(lambda name: name not in new, keys)]
-    if leading and not _begins_line(text, first := _start(keys[leading[0]])):
-        # The first keys stand behind the dash of their item, which has to stay: the first key that stays moves there.
-        yield Edit(first, _start(next(key for name, key in keys.items() if name in new)), "")
-    else:
-        leading = []
-    for name, value in entries(old).items():
-        now = successors.get(name, GONE)
-        if now is GONE and name not in leading:
-            yield _removal(text, keys.get(name, value), value)
-        elif now is not value and now is not GONE:
-            yield from _entry(text, keys.get(name), value, now)
-    if added := {name: now for name, now in successors.items() if name not in entries(old)}:
-        yield _addition(text, old, added)
+def _keys(node: Node) -> dict[str, Node]:
+    """The keys of a mapping in lines, by name."""
+    return {key.value: key for key, _ in node.value} if isinstance(node, MappingNode) and _is_block(node) else {}
 
 
 def _by_entry(old: Node, new: Any) -> bool:
@@ -240,56 +269,15 @@ def _by_entry(old: Node, new: Any) -> bool:
     return False
 
 
-def _entry(text: str, key: Node | None, value: Node, now: Any) -> Iterator[Edit]:
-    """Another value of an entry. Behind the key of a block mapping it may change between one line and several.
-
-    Args:
-        text: The file's.
-        key: The key in a block mapping; None in brackets and for an item of a list.
-        value: The node as it is.
-        now: What it shall be.
-    """
-    if key is None or _holds(value) == _holds(now):
-        yield from _edits(text, value, now)
-        return
-    colon = text.index(":", _end(text, key)) + 1
-    below = _line_end(text, colon)
-    if not _is_block(value) and _holds(now):  # `tunnels: []` or `bgp: null` becomes lines of its own
-        yield Edit(colon, _end(text, value), "")
-        yield Edit(below, below, indent(_text(now), " " * (key.start_mark.column + _INDENT)))
-    elif _is_block(value):  # lines become `tunnels: []`, before what stands behind the colon: it may be a comment
-        yield Edit(colon, colon, f" {_text(now, flow=True)}")
-        yield Edit(below, _line_end(text, _end(text, value)), "")
-    else:
-        yield from _edits(text, value, now)
-
-
-def _removal(text: str, first: Node, last: Node) -> Edit:
-    """Without the lines of an entry, and without the empty line before them when one follows too."""
-    start, stop = _line_start(text, _start(first)), _line_end(text, _end(text, last))
-    doubled = text.startswith("\n\n", start - 2) and text[stop : stop + 1] in ("\n", "")
-    return Edit(start - doubled, stop, "")
-
-
-def _addition(text: str, old: Node, added: dict[Any, Any]) -> Edit:
-    """New lines behind a block collection's last entry, at a distance when the items of a list have one."""
-    at = _line_end(text, _end(text, old))
-    if isinstance(old, MappingNode):
-        return Edit(at, at, indent(_text(added), " " * old.value[0][0].start_mark.column))
-    spaced = len(old.value) > 1 and text.startswith("\n\n", _line_start(text, _start(old.value[-1])) - 2)
-    lines = ["\n" * spaced + indent(_text([item]), " " * old.start_mark.column) for item in added.values()]
-    return Edit(at, at, "".join(lines))
-
-
 def _text(new: Any, *, flow: bool = False) -> str:
-    return yaml_text(_what_stays(new), flow=flow)
+    """The value as YAML, without what is `GONE`; a node in it is written as it was."""
 
+    def staying(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: staying(inner) for key, inner in value.items()}
+        return [staying(item) for item in value if item is not GONE] if isinstance(value, list) else value
 
-def _what_stays(value: Any) -> Any:
-    """Dicts and lists without `GONE`; a node in them is written as it was."""
-    if isinstance(value, dict):
-        return {key: _what_stays(inner) for key, inner in value.items()}
-    return [_what_stays(item) for item in value if item is not GONE] if isinstance(value, list) else value
+    return yaml_text(staying(new), flow=flow)
 
 
 def _is_block(node: Node) -> bool:
@@ -306,27 +294,3 @@ def _holds(value: Any) -> bool:
 
 def _start(node: Node) -> int:
     return int(node.start_mark.index)
-
-
-def _end(text: str, node: Node) -> int:
-    """The offset behind a node's last character; PyYAML's own mark may lie behind comments and empty lines."""
-    stop = int(node.end_mark.index)
-    if _is_block(node) and node.value:
-        last = [*entries(node).values()][-1]
-        if _start(last) >= _start(node):  # otherwise it is an alias, and knows its anchor's place alone
-            return _end(text, last)
-    elif not (isinstance(node, ScalarNode) and node.style in ("|", ">")):
-        return stop
-    return _start(node) + len(text[_start(node) : stop].rstrip())
-
-
-def _line_start(text: str, at: int) -> int:
-    return text.rfind("\n", 0, at) + 1
-
-
-def _line_end(text: str, at: int) -> int:
-    return text.index("\n", at) + 1
-
-
-def _begins_line(text: str, at: int) -> bool:
-    return not text[_line_start(text, at) : at].strip()

@@ -15,7 +15,7 @@ from typing import Any
 
 from yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
-from reconciler.files.edit import GONE, Edit, EditableFile, NotEditable, entries, lines_with, read_tunnel_file
+from reconciler.files.edit import GONE, Edit, EditableFile, NotEditable, entries
 from reconciler.files.load import load, merge, written
 from reconciler.files.tree import AccountFiles, SourceFile, Tree
 from reconciler.model.account import AccountFile, TunnelFile
@@ -133,7 +133,7 @@ def _parts(
             left.update((c.ref, f"{path} is not a file that a patch can name") for c in mine)
             continue
         try:
-            file = read_tunnel_file(sources[path])
+            file = EditableFile(sources[path])
         except NotEditable as unusual:
             left.update((c.ref, f"{path} can't be edited: {unusual}") for c in mine)
             continue
@@ -174,7 +174,7 @@ def _part(file: EditableFile, change: Change, inherited: Mapping[str, Any]) -> _
         NotEditable: The tunnel's item can't be edited.
     """
     index, item = None, {}
-    here: Settings = canonical({}) | _flat(inherited)  # of a new tunnel: what it would have with an empty item
+    here: Settings = canonical(inherited, [])  # of a new tunnel: what it would have with an empty item
     target = here
     if change.declared:
         index = file.find(change.declared.location.line, change.declared.location.column)
@@ -199,17 +199,6 @@ def _part(file: EditableFile, change: Change, inherited: Mapping[str, Any]) -> _
     if index is None:
         item["psk"] = EXTERNAL
     return _Part(change, index, item, settings, taken != differing)
-
-
-def _flat(nested: Mapping[str, Any], path: str = "") -> dict[str, Value]:
-    """Defaults as canonical settings, as far as they go: an object need not be whole in them."""
-    out: dict[str, Value] = {}
-    for key, value in nested.items():
-        if isinstance(value, dict):
-            out |= _flat(value, f"{path}{key}.")
-        elif value not in ("", []):
-            out[path + key] = tuple(sorted(value)) if isinstance(value, list) else value
-    return out
 
 
 def _put(item: dict[str, Any], keys: list[str], value: Value | None, inherited: Any) -> None:
@@ -304,7 +293,7 @@ def _shown_keys(drafts: list[_Draft]) -> dict[str, str]:
     """The changes whose lines in a patch would show an MD5 key, as a change or as context."""
     wrong: dict[str, str] = {}
     for draft in drafts:
-        secret = lines_with(draft.file.root, SENSITIVE_NAMES)
+        secret = draft.file.lines_with(SENSITIVE_NAMES)
         if not secret:
             continue
         reach = [(part.ref, *draft.file.reach(part.index)) for part in draft.parts]
