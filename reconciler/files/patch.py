@@ -9,9 +9,8 @@ read back as it should is left out with the reason.
 import posixpath
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 from yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
@@ -35,8 +34,7 @@ _REMOVED = "account.yaml says under 'removed' that its deletion is meant"
 _UNEQUAL = "the edited file would not read back as the live tunnel"
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(NamedTuple):
     """What can be accepted.
 
     Attributes:
@@ -48,8 +46,7 @@ class Accepted:
     left_out: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
+class _Part(NamedTuple):
     """What accepting one change asks of a file.
 
     Attributes:
@@ -67,12 +64,10 @@ class _Part:
 
     @property
     def ref(self) -> str:
-        """Names the change."""
         return self.change.ref
 
 
-@dataclass(frozen=True, slots=True)
-class _Draft:
+class _Draft(NamedTuple):
     """A file with the parts that are tried, the edits that they ask for, and its text then."""
 
     file: EditableFile
@@ -96,9 +91,7 @@ def accept_patch(
     """
     if not changes:
         return Accepted("", ())
-    files = next((a for a in tree.accounts if a.name == desired.account.name), None)
-    if files is None:
-        return Accepted("", tuple((c.name, "its account has no files") for c in changes))
+    files = next(a for a in tree.accounts if a.name == desired.account.name)
     left: dict[str, str] = {}  # by change: why it is left out
     parts = _parts(files, desired, changes, strip, left)
     # What is proved wrong is left out. The files are others then, so the rest is proved again. Each round leaves out
