@@ -5,6 +5,7 @@ loaded. So first each tunnel is written by itself and read back, beside the file
 back equal is left out and ignored in `account.yaml`, with the reason. The others go to `layout`.
 """
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import date
@@ -16,7 +17,7 @@ from reconciler.files.layout import Layout, item_text, laid_over, lay_out, secti
 from reconciler.files.load import load, written
 from reconciler.files.tree import AccountFiles, SourceFile, Tree
 from reconciler.model.account import AccountFile
-from reconciler.model.desired import TOKEN_ENV, Account, Limits
+from reconciler.model.desired import TOKEN_ENV, Limits
 from reconciler.model.live import Live, LiveTunnel
 from reconciler.model.problems import MORE, Diagnostic, Severity, error
 from reconciler.model.settings import Settings, canonical, nested
@@ -26,6 +27,7 @@ from reconciler.yaml.write import yaml_text
 
 _NO_ID = "0" * 32  # stands for an account's id, and the day for today, where what was written is only read back
 _DAY = date(1, 1, 1)
+_HALF = re.compile("[\ud800-\udfff]")  # half a character of UTF-16, which JSON can hold and a file can't
 _UNWRITABLE = "its text holds characters that no file can hold"
 _UNEQUAL = "what was written for it does not read back equal"
 _UNHELD = "[!\t\n\r -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
@@ -73,9 +75,12 @@ def dump(
         beside: These files, valid by themselves: what contradicts them can't be declared.
         layout: How the files are to be.
     """
-    defaults, account = _existing(account_file)
+    defaults: Settings = canonical({})
     found = {t.name: t for t in live.tunnels.values() if t.name not in declared}
-    if account:
+    if account_file:
+        written_there = AccountFile.model_validate(parse(account_file.data, account_file.path).value).defaults
+        defaults = canonical(written(written_there), [])  # an object need not be whole in defaults
+        account = load(Tree((AccountFiles("", "", account_file, ()),), ()), _DAY).accounts[0]
         globs = [rule.name for rule in account.ignore if not rule.fields]
         found = {
             name: tunnel
@@ -95,7 +100,7 @@ def _refused(
 ) -> dict[str, str]:
     """The tunnels that can't be declared, and why: each in a file of its own, which names what is wrong in it."""
     refused = {name: tunnel.unreadable for name, tunnel in found.items() if tunnel.unreadable}
-    refused |= {name: _UNWRITABLE for name, tunnel in found.items() if not _writable(tunnel.settings)}
+    refused |= {n: _UNWRITABLE for n, t in found.items() if _HALF.search(dumps(t.settings, ensure_ascii=False))}
     under = nested(defaults)
     texts = {n: f"tunnels:\n{item_text(t.settings, under)}".encode() for n, t in found.items() if n not in refused}
     while True:  # each round refuses one tunnel at least, or is the last
@@ -184,21 +189,3 @@ def _rules(ignored: Collection[Ignored]) -> list[dict[str, str]]:
 def glob_of(name: str) -> str:
     """A glob that matches a name literally; a character that no file can hold is matched by its like."""
     return "".join(f"[{c}]" if c in "*?[" else _UNHELD if has_control(c) else c for c in name)
-
-
-def _existing(account_file: SourceFile | None) -> tuple[Settings, Account | None]:
-    """What lies under every tunnel: the API's defaults and the account's; and the account."""
-    if account_file is None:
-        return canonical({}), None
-    account = load(Tree((AccountFiles("", "", account_file, ()),), ()), _DAY).accounts[0]
-    file = AccountFile.model_validate(parse(account_file.data, account_file.path).value)
-    return canonical(written(file.defaults), []), account  # an object need not be whole in defaults
-
-
-def _writable(settings: Settings) -> bool:
-    """False for half a character of UTF-16, which JSON can hold and a file can't."""
-    try:
-        dumps(settings, ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        return False
-    return True

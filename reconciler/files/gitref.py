@@ -9,9 +9,9 @@ import os
 import re
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 from reconciler.files.tree import MAX_FILES, MAX_TOTAL, Tree, is_a_programs, is_read, read_tree, safe_path, was_meant
 from reconciler.model.problems import Location, error, in_order
@@ -28,8 +28,7 @@ class GitError(ValueError):
     """The ref can't be read; the message says why and what to do."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Blob:
+class _Blob(NamedTuple):
     """One entry of a git tree."""
 
     mode: str
@@ -37,19 +36,27 @@ class _Blob:
     size: int
     path: str
 
+    @property
+    def is_link(self) -> bool:
+        return self.mode == _LINK
 
-@dataclass(frozen=True, slots=True)
+    @property
+    def is_read(self) -> bool:
+        return not self.is_link and is_read(self.path.split("/"))
+
+
 class _Git:
-    """The program git, run in a folder with an environment."""
+    """The program git, run in a folder with an environment, which is in no `repr`."""
 
-    place: Path
-    env: Mapping[str, str] = field(repr=False)
+    def __init__(self, place: Path, env: Mapping[str, str]) -> None:
+        self._command = ("git", "-C", str(place))
+        self._env = env
 
     def run(self, *words: str, data: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-        command = ("git", "-C", str(self.place), *words)
+        command = (*self._command, *words)
         try:
             return subprocess.run(  # noqa: S603
-                command, input=data, capture_output=True, timeout=TIMEOUT, check=False, env=self.env
+                command, input=data, capture_output=True, timeout=TIMEOUT, check=False, env=self._env
             )
         except FileNotFoundError:
             raise GitError("the program git is not there. Install it, or leave out --baseline") from None
@@ -91,33 +98,23 @@ def read_tree_at(ref: str, root: Path, env: Mapping[str, str]) -> Tree:
     if git.run("cat-file", "-e", spec).returncode:
         return Tree((), ())
     blobs = _blobs(git, spec)
-    if not blobs:
-        return Tree((), ())
-    return _laid_out(git, blobs, root)
+    return _laid_out(git, blobs, root) if blobs else Tree((), ())
 
 
 def _blobs(git: _Git, spec: str) -> list[_Blob]:
-    """The links and files of a git tree that are read or were meant to be."""
+    """The files of a git tree that the working tree's reader would look at, and the links that might stand for one."""
     listing = git.output("ls-tree", "-r", "-z", "-l", spec, remedy="Check the repository with git fsck")
     out = []
     for entry in listing.split(b"\0")[:-1]:
         facts, _, path = entry.partition(b"\t")
         mode, _, blob, size = facts.decode("ascii").split()
-        name = os.fsdecode(path)
-        if (mode == _LINK or mode in _FILES) and _counts(name.split("/"), link=mode == _LINK):
-            out.append(_Blob(mode, blob, int(size), name))
+        parts = os.fsdecode(path).split("/")
+        meant = was_meant(parts[-1]) or (mode == _LINK and not any(part.startswith(".") for part in parts))
+        if mode in (_LINK, *_FILES) and (is_read(parts) or (meant and not is_a_programs(parts))):
+            out.append(_Blob(mode, blob, int(size), os.fsdecode(path)))
     if len(out) > MAX_FILES or sum(blob.size for blob in out if is_read(blob.path.split("/"))) > MAX_TOTAL:
         raise GitError("the folder is too large at that ref. Is this the right folder?")
     return out
-
-
-def _counts(parts: list[str], *, link: bool) -> bool:
-    """True for a file that the working tree's reader would look at, and for a link that might stand for one."""
-    if is_read(parts):
-        return True
-    if is_a_programs(parts):
-        return False
-    return was_meant(parts[-1]) or (link and not any(part.startswith(".") for part in parts))
 
 
 def _laid_out(git: _Git, blobs: list[_Blob], root: Path) -> Tree:
@@ -126,28 +123,21 @@ def _laid_out(git: _Git, blobs: list[_Blob], root: Path) -> Tree:
     links = [
         error("linked-file", "a symbolic link in git", detail, Location(safe_path(root / blob.path)))
         for blob in blobs
-        if blob.mode == _LINK
+        if blob.is_link
     ]
-    files = [blob for blob in blobs if blob.mode != _LINK]
-    read = [blob for blob in files if is_read(blob.path.split("/"))]
-    contents = dict(zip(read, _contents(git, read), strict=True))
-    with TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        for blob in files:
-            path = folder / blob.path
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(contents.get(blob, b""))
-        tree = read_tree(folder, shown_root=root)
-    return tree._replace(diagnostics=in_order([*tree.diagnostics, *links]))
-
-
-def _contents(git: _Git, files: list[_Blob]) -> list[bytes]:
-    """The contents of blobs, from one call."""
-    ids = "".join(f"{blob.id}\n" for blob in files).encode()
+    ids = "".join(f"{blob.id}\n" for blob in blobs if blob.is_read).encode()
     stream = git.output("cat-file", "--batch", remedy="Check the repository with git fsck", data=ids)
-    out, at = [], 0
-    for blob in files:
-        at = stream.index(b"\n", at) + 1  # before each stands a line with its id, type and size
-        out.append(stream[at : at + blob.size])
-        at += blob.size + 1  # git writes a line end behind each
-    return out
+    at = 0
+    with TemporaryDirectory() as temporary:
+        for blob in blobs:
+            content = b""
+            if blob.is_read:
+                at = stream.index(b"\n", at) + 1  # before each stands a line with its id, type and size
+                content = stream[at : at + blob.size]
+                at += blob.size + 1  # git writes a line end behind each
+            if not blob.is_link:
+                path = Path(temporary, blob.path)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+        tree = read_tree(Path(temporary), shown_root=root)
+    return tree._replace(diagnostics=in_order([*tree.diagnostics, *links]))

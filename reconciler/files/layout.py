@@ -12,7 +12,7 @@ psk: external
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import count
 from textwrap import indent
 from typing import Any, NamedTuple
@@ -58,13 +58,14 @@ def lay_out(tunnels: Mapping[str, Settings], under: Settings, layout: Layout) ->
     """
     files: dict[str, str] = {}
     used = set(layout.taken)
-    for site, names in (_by_site(tunnels) if layout.by_site else {_REST: [*tunnels]}).items():
-        shared = nested(typical([tunnels[name] for name in names], under))
+    for site, members in (_by_site(tunnels) if layout.by_site else {_REST: [*tunnels]}).items():
+        shared = nested(typical([tunnels[name] for name in members], under))
         own = laid_over(nested(under), shared)
         begin = _HEAD + layout.head + (f"{section('defaults', own)}\n" if own else "")
-        texts = (item_text(tunnels[name], shared) for name in names)
+        texts = (item_text(tunnels[name], shared) for name in members)
         for items in _chunks(texts, len(begin.encode())):
-            file = next(name for name in _file_names(site) if name not in used)
+            names = (f"{site}{f'-{n}' if n > 1 else ''}.yaml" for n in count(1))
+            file = next(name for name in names if name not in used)
             used.add(file)
             files[file] = begin + ("tunnels:\n" + "\n".join(items) if items else "tunnels: []\n")
     return files
@@ -123,12 +124,6 @@ def _by_site(names: Iterable[str]) -> dict[str, list[str]]:
         good = number[site] > 1 and site.isascii() and site.isalnum() and len(site) <= _MAX_SITE and site != "account"
         out.setdefault(site if good else _REST, []).append(name)
     return out or {_REST: []}
-
-
-def _file_names(site: str) -> Iterator[str]:
-    """Names for files of one site, the best first."""
-    yield f"{site}.yaml"
-    yield from (f"{site}-{number}.yaml" for number in count(2))
 
 
 def _chunks(items: Iterable[str], begin: int) -> list[list[str]]:

@@ -50,14 +50,14 @@ class _Part(NamedTuple):
     """What accepting one change asks of a file.
 
     Attributes:
-        index: Of the tunnel's item in the file; None for a new one.
+        place: Index of the tunnel's item in the file; None for a new one.
         item: The item as `edit` takes it, or `GONE`.
         settings: What the file must declare afterwards; None for a tunnel that goes.
         keeps_key: Whether a live MD5 key differs that the patch leaves out.
     """
 
     change: Change
-    index: int | None
+    place: int | None
     item: Any
     settings: Settings | None
     keeps_key: bool = False
@@ -224,10 +224,10 @@ def _items(old: Any, value: tuple[str, ...]) -> list[Any]:
 
 
 def _draft(file: EditableFile, parts: list[_Part]) -> _Draft:
-    tunnels = [*file.tunnels.value, *(p.item for p in parts if p.index is None)]
+    tunnels = [*file.tunnels.value, *(p.item for p in parts if p.place is None)]
     for part in parts:
-        if part.index is not None:
-            tunnels[part.index] = part.item
+        if part.place is not None:
+            tunnels[part.place] = part.item
     edits = file.edits(tunnels)
     return _Draft(file, parts, edits, file.edited(edits))
 
@@ -275,9 +275,9 @@ def _items_of(draft: _Draft) -> tuple[list[int], list[str | None]]:
         places = parse(draft.text.encode(), draft.file.path).item_locations("tunnels")
     except DocumentError:
         return [], []
-    by_index = {part.index: part for part in draft.parts}
+    by_index = {part.place: part for part in draft.parts}
     old = [by_index.get(index) for index in range(len(draft.file.tunnels.value))]
-    new = [part for part in draft.parts if part.index is None]
+    new = [part for part in draft.parts if part.place is None]
     refs = [part.ref if part else None for part in [*old, *new] if part is None or part.item is not GONE]
     return [place.line for place in places], refs
 
@@ -289,7 +289,7 @@ def _shown_keys(drafts: list[_Draft]) -> dict[str, str]:
         secret = draft.file.lines_with(SENSITIVE_NAMES)
         if not secret:
             continue
-        reach = [(part.ref, *draft.file.reach(part.index)) for part in draft.parts]
+        reach = [(part.ref, *draft.file.reach(part.place)) for part in draft.parts]
         for edit, lines in zip(draft.edits, draft.file.lines_shown(draft.edits), strict=True):
             if secret.isdisjoint(lines):
                 continue
