@@ -7,6 +7,7 @@ import pytest
 
 from reconciler import __version__
 from reconciler.cli.arguments import parse
+from reconciler.cli.tokens import token_faults
 from tests.cli.world import ID, OTHER_ID, TOKEN, World, tunnel
 
 COMMANDS = {
@@ -502,6 +503,13 @@ NO_TOKENS = {
 
 
 @pytest.mark.parametrize("token", NO_TOKENS)
+def test_what_can_be_no_token_is_told_without_its_value(token: str) -> None:
+    ((code, summary, remedy),) = token_faults(token.strip(), "CLOUDFLARE_API_TOKEN")
+    assert (code, summary) == ("bad-token", NO_TOKENS[token])
+    assert "secret-token" not in remedy
+
+
+@pytest.mark.parametrize("token", [NOT_TEXT, "'secret-token'", " changeme ", "Bearer secret-token"])
 @pytest.mark.parametrize("command", [["plan"], ["drift"], ["apply", "--auto-approve"], ["psk", "status"]], ids=str)
 def test_a_token_that_can_be_none_is_refused_before_any_call(world: World, command: list[str], token: str) -> None:
     world.declare(tunnel(1))
