@@ -4,10 +4,9 @@ from pathlib import Path
 
 from reconciler.cli.clash import refuse_files
 from reconciler.cli.context import Context, Halt
-from reconciler.cli.options import UsageError
+from reconciler.cli.options import UsageError, near
 from reconciler.files.load import Loaded, load
 from reconciler.files.tree import Tree, read_tree
-from reconciler.model.checks import did_you_mean
 from reconciler.model.desired import Desired
 from reconciler.model.problems import has_errors
 
@@ -50,6 +49,6 @@ def selected(ctx: Context, loaded: Loaded) -> tuple[Desired, ...]:
     known = [d.account.name for d in loaded.desired]
     for name in ctx.options.account:
         if name not in known:
-            hint = did_you_mean(name, tuple(known)) or f"There: {', '.join(known[:_NAMED]) or 'none'}."
-            raise UsageError(f"there is no account {name!r} in {ctx.options.dir}. {hint.strip()}")
+            hint = near(name, tuple(known)) or f". There: {', '.join(known[:_NAMED]) or 'none'}."
+            raise UsageError(f"there is no account {name!r} in {ctx.options.dir}{hint}")
     return tuple(d for d in loaded.desired if not ctx.options.account or d.account.name in ctx.options.account)

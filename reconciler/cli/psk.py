@@ -10,9 +10,8 @@ from reconciler.cli.context import Context, halt
 from reconciler.cli.files import load_files
 from reconciler.cli.keys import fill_ring, key_carrier, report_problems, sinks_of, statuses
 from reconciler.cli.lock import lock_accounts
-from reconciler.cli.options import UsageError
+from reconciler.cli.options import UsageError, near
 from reconciler.cli.planning import live_tunnels, side_by_side
-from reconciler.model.checks import did_you_mean
 from reconciler.model.desired import Declared, Desired
 from reconciler.model.forms import tunnel_name
 from reconciler.model.verdict import APPLIED, Verdict, may_have_written
@@ -37,8 +36,8 @@ def run(ctx: Context) -> Report:
     words = list(dict.fromkeys(map(tunnel_name, ctx.options.names)))
     unknown = [word for word in words if not any(_matching(desired, word) for desired in every)]
     if unknown:
-        near = did_you_mean(unknown[0], tuple(name for d in every for name in d.tunnels))
-        raise UsageError(f"no file declares a tunnel named {', '.join(unknown)}. {near}".rstrip(" ."))
+        hint = near(unknown[0], tuple(name for d in every for name in d.tunnels))
+        raise UsageError(f"no file declares a tunnel named {', '.join(unknown)}{hint}")
     meant = [(d, list({t.name: t for word in words or ["*"] for t in _matching(d, word)}.values())) for d in every]
     if action == "status":
         chosen = [(desired, targets) for desired, targets in meant if targets or not words]
