@@ -547,6 +547,8 @@ def test_an_error_about_the_token_is_a_denial_whatever_the_status(call, status, 
         (UPDATE, 400, ERROR.replace(b"no", b"too many tunnels in request"), (413, "1022")),
         (UPDATE, 400, ERROR.replace(b"no", b"description is too large"), (400, "1022")),
         (DELETE, 404, ERROR.replace(b"1022", b"7003"), (404, "7003")),
+        (DELETE, 404, ERROR.replace(b"1022", b"7000"), (404, "7000")),
+        (DELETE, 404, ERROR.replace(b"1022", b"1012"), (404, "1012")),
     ],
 )
 def test_other_client_errors_are_refusals(call, status, body, seen):
