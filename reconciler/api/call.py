@@ -240,23 +240,19 @@ def problem_of(outcome: CallOutcome, remedy: str | None = None) -> Problem:
     """
     if isinstance(outcome, Answered):
         return Problem("unclear-answer", "the answer doesn't say what was asked", remedy)
-    remedy = _remedy(outcome) or remedy
+    codes = [error.code for error in outcome.errors]
+    known = next((_REMEDIES[code] for code in codes if code in _REMEDIES), None)
+    if known is None and codes and codes[0] in _NOT_THE_API:
+        known = _WHO
+    elif known is None and isinstance(outcome, Denied):
+        known = _TOKEN
+    remedy = known or remedy
     also = tuple(Reason(e.code, e.message, e.documentation_url, e.field) for e in outcome.errors)
-    if isinstance(outcome, NotSent | Ambiguous):
+    if isinstance(outcome, (NotSent, Ambiguous)):
         return Problem(outcome.code, outcome.message, remedy, outcome.ray, also=also)
-    first = outcome.errors[0] if outcome.errors else ApiError(f"http-{outcome.status}", f"HTTP status {outcome.status}")
+    first = outcome.errors[0]
     remedy = remedy or first.remedy
     return Problem(first.code, first.message, remedy, outcome.ray, first.documentation_url, first.field, also=also[1:])
-
-
-def _remedy(outcome: Refused | Denied | NotSent | Ambiguous) -> str | None:
-    codes = [error.code for error in outcome.errors]
-    fitting = [_REMEDIES[code] for code in codes if code in _REMEDIES]
-    if fitting:
-        return fitting[0]
-    if codes and codes[0] in _NOT_THE_API:
-        return _WHO
-    return _TOKEN if isinstance(outcome, Denied) else None
 
 
 def unclear(outcome: CallOutcome) -> bool:

@@ -1,6 +1,7 @@
 """Drives the apply protocol over a simulator, with outcomes put in the place of chosen calls."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from reconciler.api.call import Ambiguous, Call, CallOutcome, Pause, Step, Verb, drive
@@ -34,6 +35,7 @@ class World:
         self.instead: dict[tuple[Verb, int], CallOutcome] = {}
         self.after: dict[tuple[Verb, int], CallOutcome] = {}
         self.keys: Mapping[str, str] = {}
+        self._meddling: dict[int, Callable[[], object]] = {}
 
     def live(self) -> Live:
         return live_from_result({"ipsec_tunnels": self.simulator.tunnels(ACCOUNT_ID)})
@@ -44,6 +46,10 @@ class World:
     def apply(self, desired: Desired, keyed: frozenset[str] = frozenset(), **chosen: Any) -> Applied:
         return drive(apply(self.plan(desired, **chosen), keyed), self.carry)
 
+    def meddle(self, number: int, how: Callable[..., object], *what: Any) -> None:
+        """Lets somebody else do this to the account right before the call of this number, from 0."""
+        self._meddling[number] = partial(how, self.simulator, ACCOUNT_ID, *what)
+
     def carry(self, step: Step) -> tuple[CallOutcome, ...]:
         if isinstance(step, Pause):
             self.pauses.append(step.seconds)
@@ -53,6 +59,8 @@ class World:
         return tuple(self.call(call) for call in step.calls)
 
     def call(self, call: Call) -> CallOutcome:
+        if meddling := self._meddling.pop(len(self.verbs), None):
+            meddling()
         number = self.verbs.count(call.verb.value)
         self.verbs.append(call.verb.value)
         self.calls.append(call)
@@ -67,6 +75,13 @@ class World:
         if (call.verb, number) in self.after:
             return self.after[call.verb, number]
         return found
+
+
+def by_name(world: World, ended: Applied) -> dict[str, tuple[str, str | None]]:
+    """By tunnel, its verdict and the code of its problem."""
+    names = {t["id"]: t["name"] for t in world.simulator.tunnels(ACCOUNT_ID)}
+    found = {names.get(ref, ref.removeprefix("+")): verdict for ref, verdict in ended.verdicts.items()}
+    return {name: (v.result.value, v.problem.code if v.problem else None) for name, v in found.items()}
 
 
 def results(ended: Applied) -> list[str]:

@@ -98,15 +98,7 @@ def test_what_was_not_checked_says_why(answer, reason):
 
 def test_a_move_meanwhile_is_seen():
     world = World("a")
-    real = world.carry
-
-    def carry(step):
-        outcomes = real(step)
-        if world.verbs == ["update"]:
-            foreign_edit(world.simulator, ACCOUNT_ID, "a", {"description": "theirs"})
-        return outcomes
-
-    world.carry = carry
+    world.meddle(1, foreign_edit, "a", {"description": "theirs"})
     assert checked(world, tunnel("a", description="x"))[3].moved
 
 

@@ -68,15 +68,7 @@ def test_a_create_whose_answer_contradicts_itself_failed_when_two_lists_lack_it(
 def test_a_tunnel_of_that_name_that_is_not_ours_is_not_adopted():
     world = World("a")
     world.instead = {(Verb.CREATE, 0): LOST}
-    real = world.carry
-
-    def carry(step):
-        outcomes = real(step)
-        if world.verbs == ["create"]:
-            foreign_create(world.simulator, ACCOUNT_ID, settings("b", interface_address="10.200.0.0/31"))
-        return outcomes
-
-    world.carry = carry
+    world.meddle(1, foreign_create, settings("b", interface_address="10.200.0.0/31"))
     ended = world.apply(desired(*WISH))
     (verdict,) = ended.verdicts.values()
     assert (verdict.result, verdict.problem.code) == ("failed", "name-taken")
@@ -85,14 +77,7 @@ def test_a_tunnel_of_that_name_that_is_not_ours_is_not_adopted():
 def test_a_create_that_is_refused_at_its_second_try_fails_in_the_server_s_words():
     world = World("a")
     world.instead = {(Verb.CREATE, 0): LOST}
-    real = world.carry
-
-    def carry(step):
-        if world.verbs == ["create", "list", "list"]:
-            foreign_create(world.simulator, ACCOUNT_ID, settings("b", interface_address="10.200.0.0/31"))
-        return real(step)
-
-    world.carry = carry
+    world.meddle(3, foreign_create, settings("b", interface_address="10.200.0.0/31"))
     ended = world.apply(desired(*WISH))
     assert world.verbs == ["create", "list", "list", "create", "list", "list"]
     assert outcome(ended) == ("failed", "1022")
@@ -233,14 +218,7 @@ def test_an_adopted_tunnel_keeps_no_good_word_when_the_run_stops_before_its_key_
 )
 def test_a_refused_create_whose_tunnel_is_there_is_not_called_applied(key, result, code, todo, converged):
     world = world_with_key("a")
-    real = world.carry
-
-    def carry(step):
-        if not world.verbs:
-            foreign_create(world.simulator, ACCOUNT_ID, settings("b") | {"psk": "theirs"})
-        return real(step)
-
-    world.carry = carry
+    world.meddle(0, foreign_create, settings("b") | {"psk": "theirs"})
     keyed = KEYED if key in (EnvRef("B_PSK"), LOCAL) else frozenset()
     ended = world.apply(desired(tunnel("a"), tunnel("b", psk=key)), keyed)
 
@@ -254,15 +232,7 @@ def test_a_refused_create_whose_tunnel_is_there_is_not_called_applied(key, resul
 def test_a_tunnel_that_was_there_before_is_not_taken_for_the_one_sent_and_keeps_its_key():
     world = world_with_key("x", x={"interface_address": "10.200.0.0/31"})
     world.instead = {(Verb.CREATE, 0): LOST}
-    real = world.carry
-
-    def carry(step):
-        outcomes = real(step)
-        if world.verbs == ["create"]:
-            foreign_edit(world.simulator, ACCOUNT_ID, "x", {"name": "b"})
-        return outcomes
-
-    world.carry = carry
+    world.meddle(1, foreign_edit, "x", {"name": "b"})
     wanted = tunnel("b", interface_address="10.200.0.0/31", psk=EnvRef("B_PSK"))
     ended = world.apply(desired(wanted, of=account(prune=False)), KEYED)
     assert "set_psks" not in world.verbs
@@ -283,15 +253,7 @@ def test_a_tunnel_that_was_there_before_is_not_taken_for_the_one_sent_and_keeps_
 def test_a_lost_create_that_the_list_holds_with_other_settings_is_neither_ours_nor_somebody_else_s(key, settle, kept):
     world = world_with_key("a")
     world.after = {(Verb.CREATE, 0): LOST}
-    real = world.carry
-
-    def carry(step):
-        outcomes = real(step)
-        if world.verbs == ["create"]:
-            foreign_edit(world.simulator, ACCOUNT_ID, "b", kept)
-        return outcomes
-
-    world.carry = carry
+    world.meddle(1, foreign_edit, "b", kept)
     wanted = tunnel("b", interface_address="10.200.0.1/31", psk=key)
     ended = world.apply(desired(tunnel("a"), wanted), KEYED if key else frozenset())
 
@@ -357,15 +319,7 @@ def test_a_rename_that_the_server_changes_back_is_named():
 def test_a_lost_create_is_not_sent_again_while_somebody_elses_tunnel_is_on_its_network(theirs):
     world = World("a", semantics=MIXED)
     world.instead = {(Verb.CREATE, 0): LOST}
-    real = world.carry
-
-    def carry(step):
-        outcomes = real(step)
-        if world.verbs == ["create"]:
-            foreign_create(world.simulator, ACCOUNT_ID, settings(theirs, interface_address="10.200.0.0/30"))
-        return outcomes
-
-    world.carry = carry
+    world.meddle(1, foreign_create, settings(theirs, interface_address="10.200.0.0/30"))
     ended = world.apply(desired(tunnel("a"), tunnel("b", interface_address="10.200.0.0/31")))
     (verdict,) = ended.verdicts.values()
     assert (verdict.result, verdict.problem.code) == ("unknown", "network-taken")

@@ -106,15 +106,7 @@ def test_a_tunnel_that_somebody_deletes_meanwhile_is_gone_as_was_wanted():
 def test_a_lost_delete_is_not_repeated_when_somebody_edits_the_tunnel():
     world = World("a", "b")
     world.instead = {(Verb.DELETE, 0): LOST}
-    real = world.carry
-
-    def carry(step):
-        outcomes = real(step)
-        if world.verbs == ["delete"]:
-            foreign_edit(world.simulator, ACCOUNT_ID, "b", {"description": "mine"})
-        return outcomes
-
-    world.carry = carry
+    world.meddle(1, foreign_edit, "b", {"description": "mine"})
     ended = world.apply(desired(tunnel("a"), of=account(removed=["b"])))
 
     (verdict,) = ended.verdicts.values()

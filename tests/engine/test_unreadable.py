@@ -3,8 +3,8 @@
 import pytest
 
 from reconciler.api.call import Answered, Verb
-from tests.build import ACCOUNT_ID, account, desired, live, raw, tunnel
-from tests.engine.harness import LOST, World
+from tests.build import account, desired, live, raw, tunnel
+from tests.engine.harness import LOST, World, by_name
 
 WISH = desired(tunnel("a", description="x"), tunnel("b", description="x"))
 GONE = desired("b", of=account(removed=["a"]))
@@ -24,12 +24,6 @@ def world(odd="a"):
 
     one.call = call
     return one
-
-
-def by_name(one, ended):
-    names = {t["id"]: t["name"] for t in one.simulator.tunnels(ACCOUNT_ID)}
-    found = {names.get(key, key): verdict for key, verdict in ended.verdicts.items()}
-    return {name: (v.result.value, v.problem.code if v.problem else None) for name, v in found.items()}
 
 
 def test_a_change_that_no_list_can_prove_is_unknown_and_the_others_are_proved():

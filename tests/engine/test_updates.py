@@ -3,7 +3,7 @@ import pytest
 from reconciler.api.call import ApiError, NotSent, Refused, Verb
 from reconciler.report.make import applied
 from tests.build import ACCOUNT_ID, account, desired, tunnel
-from tests.engine.harness import LOST, World, results
+from tests.engine.harness import LOST, World, by_name, results
 from tests.strangers import foreign_delete, foreign_edit
 
 NAMES = tuple(f"t{i:02d}" for i in range(60))
@@ -113,15 +113,7 @@ def test_only_what_still_differs_is_sent_again():
 def test_a_tunnel_that_somebody_changed_meanwhile_is_left_alone():
     world = World("a")
     world.instead = {(Verb.UPDATE, 0): LOST}
-    real = world.carry
-
-    def carry(step):
-        outcomes = real(step)
-        if world.verbs == ["update"]:
-            foreign_edit(world.simulator, "023e105f4ecef8ad9ca31a8372d0c353", "a", {"description": "theirs"})
-        return outcomes
-
-    world.carry = carry
+    world.meddle(1, foreign_edit, "a", {"description": "theirs"})
     ended = world.apply(changed("a"))
     (verdict,) = ended.verdicts.values()
     assert (verdict.result, verdict.problem.code) == ("failed", "changed-meanwhile")
@@ -217,8 +209,7 @@ def test_a_swap_without_a_free_value_fails_in_the_server_s_words_beside_others(o
     world = World("a", "b", other, semantics="bulk=sequential,coupler_integration=false", **SWAP)
     fields = {"automatic_return_routing": True} if refused else {"description": "x"}
     ended = swap(world, tunnel(other, **fields), of=account(parking="10.0.0.0/30"))
-    names = {t.id: t.name for t in ended.live.tunnels.values()}
-    found = {names[key]: v.problem and v.problem.code for key, v in ended.verdicts.items()}
+    found = {name: code for name, (_, code) in by_name(world, ended).items()}
     assert found == {"a": "1022", "b": "1022", other: "1022" if refused else None}
 
 
@@ -232,17 +223,9 @@ def test_a_refused_swap_is_unknown_when_no_list_can_be_had():
 def meanwhile(world, **fields):
     """Somebody edits b before a bulk update is refused."""
     world.instead = {(Verb.UPDATE, 0): REFUSED}
-    real = world.carry
-
-    def carry(step):
-        if world.verbs == []:
-            foreign_edit(world.simulator, ACCOUNT_ID, "b", fields)
-        return real(step)
-
-    world.carry = carry
+    world.meddle(0, foreign_edit, "b", fields)
     ended = swap(world)
-    names = {t.id: t.name for t in ended.live.tunnels.values()}
-    return {names[key]: (v.result.value, v.problem and v.problem.code) for key, v in ended.verdicts.items()}
+    return by_name(world, ended)
 
 
 def test_half_of_a_swap_that_somebody_did_meanwhile_leaves_the_other_half():
@@ -261,22 +244,12 @@ def test_half_of_a_swap_is_not_sent_when_somebody_changed_the_other_tunnel_meanw
 
 def test_what_needs_a_tunnel_that_fell_out_of_a_lost_call_falls_out_too():
     world = World("a", "b", "c", semantics="addresses_unique=false", **ROUND)
-    real = world.carry
     world.instead = {(Verb.UPDATE, 0): LOST}
-
-    def carry(step):
-        outcomes = real(step)
-        if world.verbs == ["update"]:
-            foreign_edit(world.simulator, ACCOUNT_ID, "c", {"description": "theirs"})
-        return outcomes
-
-    world.carry = carry
+    world.meddle(1, foreign_edit, "c", {"description": "theirs"})
     ended = world.apply(
         desired(tunnel("a", **ROUND["b"]), tunnel("b", **ROUND["c"]), tunnel("c", interface_address="10.0.0.6/31"))
     )
-    names = {t.id: t.name for t in ended.live.tunnels.values()}
-    found = {names[key]: (v.result.value, v.problem.code) for key, v in ended.verdicts.items()}
-    assert found == {
+    assert by_name(world, ended) == {
         "a": ("skipped", "needs-earlier"),
         "b": ("skipped", "needs-earlier"),
         "c": ("failed", "changed-meanwhile"),
@@ -287,15 +260,7 @@ def test_what_needs_a_tunnel_that_fell_out_of_a_lost_call_falls_out_too():
 def test_a_tunnel_that_somebody_deleted_while_its_update_was_lost_is_gone():
     world = World("a")
     world.instead = {(Verb.UPDATE, 0): LOST}
-    real = world.carry
-
-    def carry(step):
-        outcomes = real(step)
-        if world.verbs == ["update"]:
-            foreign_delete(world.simulator, ACCOUNT_ID, "a")
-        return outcomes
-
-    world.carry = carry
+    world.meddle(1, foreign_delete, "a")
     (verdict,) = world.apply(changed("a")).verdicts.values()
     assert (verdict.result, verdict.problem.code) == ("failed", "gone")
     assert verdict.problem.message == "the tunnel was deleted by somebody else meanwhile"
@@ -377,8 +342,7 @@ def test_of_two_parked_tunnels_the_one_that_reached_its_end_stays_applied():
             tunnel("c", **ROUND["a"], custom_remote_identities=before["b"]),
         )
     )
-    names = {t["id"]: t["name"] for t in world.simulator.tunnels(ACCOUNT_ID)}
-    assert {names[key]: v.result.value for key, v in ended.verdicts.items()} == {
+    assert {name: result for name, (result, _) in by_name(world, ended).items()} == {
         "a": "applied",
         "b": "failed",
         "c": "applied",
@@ -427,8 +391,7 @@ def test_what_needs_a_change_of_the_same_call_that_is_skipped_is_skipped_too():
     world = World("old", "b", "a", semantics="addresses_unique=false", **ends)
     world.instead = {(Verb.DELETE, 0): REFUSED}
     ended = world.apply(desired(tunnel("b", **ends["old"]), tunnel("a", **ends["b"])))
-    names = {t["id"]: t["name"] for t in world.simulator.tunnels(ACCOUNT_ID)}
-    assert {names[ref]: (v.result.value, v.problem.code) for ref, v in ended.verdicts.items()} == {
+    assert by_name(world, ended) == {
         "old": ("failed", "1022"),
         "b": ("skipped", "needs-earlier"),
         "a": ("skipped", "needs-earlier"),

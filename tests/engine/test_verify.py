@@ -3,7 +3,7 @@
 import pytest
 
 from reconciler.api.call import Answered, ApiError, Refused, Verb
-from tests.build import ACCOUNT_ID, desired, tunnel
+from tests.build import desired, tunnel
 from tests.engine.harness import World, results
 from tests.strangers import foreign_delete, foreign_edit
 
@@ -42,15 +42,7 @@ def test_the_list_that_is_read_last_is_confirmed_too_when_an_answer_said_somethi
 
 def test_an_updated_tunnel_that_somebody_deletes_before_the_list_has_not_converged():
     world = World("a")
-    real = world.carry
-
-    def carry(step):
-        outcomes = real(step)
-        if world.verbs == ["update"]:
-            foreign_delete(world.simulator, ACCOUNT_ID, "a")
-        return outcomes
-
-    world.carry = carry
+    world.meddle(1, foreign_delete, "a")
     ended = world.apply(desired(tunnel("a", description="x")))
     (verdict,) = ended.verdicts.values()
     assert (verdict.problem.code, verdict.problem.message) == ("not-converged", "the list does not show the tunnel")
@@ -69,15 +61,7 @@ def test_a_changed_md5_key_that_no_list_shows_has_not_converged():
 
 def test_what_somebody_else_changed_after_the_write_is_not_waited_for():
     world = World("a")
-    real = world.carry
-
-    def carry(step):
-        outcomes = real(step)
-        if world.verbs == ["update"]:
-            foreign_edit(world.simulator, ACCOUNT_ID, "a", {"description": "theirs"})
-        return outcomes
-
-    world.carry = carry
+    world.meddle(1, foreign_edit, "a", {"description": "theirs"})
     ended = world.apply(desired(tunnel("a", description="ours")))
     (verdict,) = ended.verdicts.values()
     assert (verdict.result, verdict.problem.code) == ("failed", "not-converged")

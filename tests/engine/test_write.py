@@ -58,15 +58,7 @@ def test_a_success_that_says_not_modified_is_unknown_without_a_second_list():
 def test_an_update_sends_the_unknown_fields_that_the_latest_list_shows():
     world = World("a", "b", semantics="server_fields=true")
     world.after = {(Verb.UPDATE, 0): LOST}
-    real = world.carry
-
-    def carry(step):
-        outcomes = real(step)
-        if world.verbs == ["update"]:
-            foreign_edit(world.simulator, ACCOUNT_ID, "b", {"x_new_field": "theirs"})
-        return outcomes
-
-    world.carry = carry
+    world.meddle(1, foreign_edit, "b", {"x_new_field": "theirs"})
     assert world.apply(desired(tunnel("a", description="x"), tunnel("b", description="x")), batch_size=1).converged
     assert [t["x_new_field"] for t in world.simulator.tunnels(ACCOUNT_ID) if t["name"] == "b"] == ["theirs"]
 
