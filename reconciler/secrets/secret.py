@@ -3,7 +3,7 @@
 Memory is not wiped: CPython offers no way to clear immutable text, so a dump of the process's memory holds it.
 """
 
-from typing import NoReturn, Self, SupportsIndex, final
+from typing import NoReturn, Self, final
 
 
 class NotTextError(ValueError):
@@ -60,26 +60,8 @@ class Secret:
     def _refuse(self, *_: object) -> NoReturn:
         raise TypeError("a secret can't be shown, copied or stored")
 
-    def __setattr__(self, name: str, value: object) -> NoReturn:
-        self._refuse()
-
-    def __str__(self) -> NoReturn:  # noqa: PLE0307 - it never returns
-        self._refuse()
-
-    def __format__(self, spec: str) -> NoReturn:
-        self._refuse()
-
-    def __copy__(self) -> NoReturn:
-        self._refuse()
-
-    def __deepcopy__(self, memo: object) -> NoReturn:
-        self._refuse()
-
-    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
-        self._refuse()
-
-    def __getstate__(self) -> NoReturn:
-        self._refuse()
+    __str__ = __format__ = __setattr__ = _refuse
+    __copy__ = __deepcopy__ = __reduce_ex__ = __getstate__ = _refuse
 
 
 def reveal(secret: Secret) -> str:
