@@ -5,12 +5,9 @@ key does not come up. So all keys are resolved, or made and stored, first; sinks
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from reconciler.api.call import Carry, Step, drive
-from reconciler.cli.clients import Clients
 from reconciler.cli.context import Context, Halt, halt
-from reconciler.engine.apply import Applied
 from reconciler.model.desired import Account, Declared, Desired, Generated
 from reconciler.model.live import Live
 from reconciler.model.problems import Diagnostic, Problem, has_errors
@@ -18,17 +15,21 @@ from reconciler.model.psk import Held, KeyStatus
 from reconciler.model.verdict import Verdict
 from reconciler.plan.build import Plan
 from reconciler.plan.diff import Action
-from reconciler.secrets.deliver import deliver, prepare
 from reconciler.secrets.program import child_environment
-from reconciler.secrets.resolve import resolve
 from reconciler.secrets.secret import Secret
 from reconciler.secrets.sinks import carry_out, open_sinks
-from reconciler.secrets.status import key_status
 from reconciler.secrets.steps import Sink, SinkStep
+
+if TYPE_CHECKING:  # a plan looks at sinks, and neither reads nor makes a key
+    from reconciler.api.call import Carry, Step
+    from reconciler.cli.clients import Clients
+    from reconciler.engine.apply import Applied
 
 
 def fill_ring(ctx: Context, ring: dict[str, Secret], targets: Iterable[Declared]) -> tuple[Diagnostic, ...]:
     """Put the keys that references hold into the ring; returns what is wrong with them."""
+    from reconciler.secrets.resolve import resolve
+
     refs = {t.name: (t.psk, t.place_of("psk")) for t in targets if t.psk}
     found, problems = resolve(
         refs, ctx.env, child_environment(ctx.env, ctx.every), allow_commands=ctx.options.allow_commands
@@ -71,15 +72,17 @@ def keys_in_sinks(ctx: Context, desired: Desired) -> dict[str, Held]:
 
 def statuses(ctx: Context, desired: Desired, live: Live) -> tuple[KeyStatus, ...]:
     """What is known of each declared tunnel's key; no key is read."""
+    from reconciler.secrets.status import key_status
+
     return key_status(desired, live, keys_in_sinks(ctx, desired), ctx.now())
 
 
 def key_carrier(
-    ctx: Context, ring: dict[str, Secret], sinks: dict[str, Sink], carry: Carry
-) -> Callable[[Step | SinkStep], Any]:
+    ctx: Context, ring: dict[str, Secret], sinks: dict[str, Sink], carry: "Carry"
+) -> Callable[["Step | SinkStep"], Any]:
     """Carries out steps of both kinds: calls and sink operations."""
 
-    def both(step: Step | SinkStep) -> Any:
+    def both(step: "Step | SinkStep") -> Any:
         if isinstance(step, SinkStep):
             return carry_out(step, sinks, ring, ctx.output.hide)
         return carry(step)
@@ -94,7 +97,7 @@ class Keys:
         Halt: `invalid` when one is missing, `error` when a sink fails; nothing was written.
     """
 
-    def __init__(self, ctx: Context, clients: Clients, plans: Sequence[Plan]) -> None:
+    def __init__(self, ctx: Context, clients: "Clients", plans: Sequence[Plan]) -> None:
         self._ctx = ctx
         self._clients = clients
         self._sinks: dict[str, dict[str, Sink]] = {}
@@ -111,6 +114,9 @@ class Keys:
             self._prepare(plan)
 
     def _prepare(self, plan: Plan) -> None:
+        from reconciler.api.call import drive
+        from reconciler.secrets.deliver import prepare
+
         generated = {t.name: t.psk.by for t in _created(plan) if isinstance(t.psk, Generated)}
         if not generated:
             return
@@ -120,7 +126,7 @@ class Keys:
             detail = f"{why.message}. Nothing was written."
             raise halt("error", why.code, f"the key of {name} can't be stored", detail)
 
-    def _carrier(self, plan: Plan) -> Callable[[Step | SinkStep], Any]:
+    def _carrier(self, plan: Plan) -> Callable[["Step | SinkStep"], Any]:
         account, clients = plan.desired.account, self._clients
         return key_carrier(self._ctx, clients.ring(account), self._sinks[account.account_id], clients.carry(account))
 
@@ -129,8 +135,11 @@ class Keys:
         ring = self._clients.ring(plan.desired.account)
         return frozenset(t.name for t in _created(plan) if t.name in ring)
 
-    def deliver(self, plan: Plan, ended: Applied) -> dict[str, Verdict]:
+    def deliver(self, plan: Plan, ended: "Applied") -> dict[str, Verdict]:
         """After the changes: a verdict for each generated key that something had to be done about."""
+        from reconciler.api.call import drive
+        from reconciler.secrets.deliver import deliver
+
         return drive(deliver(plan, ended), self._carrier(plan))
 
 

@@ -13,15 +13,16 @@ key that the run has under the name. The sequences, each of one step or a few:
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from enum import StrEnum
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
-from reconciler.api.call import Step, problem_of
-from reconciler.engine.listing import read_list
 from reconciler.model.live import Live, LiveTunnel
 from reconciler.model.problems import Problem
 from reconciler.model.psk import Held, psk_command
 from reconciler.model.verdict import APPLIED, Result, Verdict
 from reconciler.secrets.secret import Secret
+
+if TYPE_CHECKING:  # a plan looks at sinks and calls nobody
+    from reconciler.api.call import Step
 
 
 class SinkError(Exception):
@@ -96,7 +97,7 @@ SinkOutcome = bool | Problem
 only reading can tell."""
 
 T = TypeVar("T")
-KeyConversation = Generator[Step | SinkStep, Any, T]
+KeyConversation = Generator["Step | SinkStep", Any, T]
 """Yields steps; is sent outcomes for `Send`, anything for `Pause`, a `SinkOutcome` for `SinkStep`."""
 
 KeySteps = KeyConversation[dict[str, Verdict]]
@@ -125,6 +126,9 @@ def probe(names: Iterable[str]) -> KeyConversation[dict[str, Problem]]:
 
 def listed(names: Sequence[str]) -> KeyConversation[tuple[Mapping[str, LiveTunnel], dict[str, Problem]]]:
     """Live tunnels by name; and what is wrong with those that are not there, or with all of them without a list."""
+    from reconciler.api.call import problem_of
+    from reconciler.engine.listing import read_list
+
     found = yield from read_list()
     if not isinstance(found, Live):
         return {}, dict.fromkeys(names, problem_of(found))

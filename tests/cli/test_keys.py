@@ -411,6 +411,18 @@ def test_a_sandbox_refuses_what_the_real_run_would_refuse(world: World) -> None:
     assert world.bare("apply", "--sandbox=box.json", "--auto-approve").code == 3
 
 
+def test_a_plan_looks_at_sinks_and_loads_nothing_that_calls_or_makes_keys(world: World) -> None:
+    world.declare(tunnel(1, psk=GENERATED))
+    world.write("live.json", '{"success": true, "errors": [], "messages": [], "result": {"ipsec_tunnels": []}}')
+    code = "import sys; from reconciler.cli.main import main; main(sys.argv[1:]); print(*sys.modules)"
+    argv = [sys.executable, "-c", code, "plan", "--live", "live.json"]
+    ran = subprocess.run(argv, cwd=world.root, env=world.child(), capture_output=True, text=True, check=True)  # noqa: S603
+    assert "Plan: 1 to create" in ran.stdout
+    loaded = ran.stdout.splitlines()[-1].split()
+    assert {"httpx", "reconciler.api.call", "reconciler.secrets.made"}.isdisjoint(loaded)
+    assert "reconciler.secrets.file_sink" in loaded
+
+
 def test_the_status_of_named_tunnels(world: World) -> None:
     world.live(tunnel(1), tunnel(2))
     world.declare(tunnel(1), tunnel(2))
