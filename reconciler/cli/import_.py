@@ -95,23 +95,18 @@ def _known_accounts(ctx: Context, tree: Tree) -> list[tuple[Desired, AccountFile
         Halt: Files are wrong.
         UsageError: An output is one of the files.
     """
-    loaded = load(_without_imported(tree) if ctx.options.force else tree, ctx.now().date())
+    read = tree
+    if ctx.options.force:  # what is wrong in files that are about to be written anew is in nobody's way
+        old = {str(path) for account in tree.accounts for path in _imported(account)}
+        rest = (a._replace(files=tuple(f for f in a.files if f.path not in old)) for a in tree.accounts)
+        read = tree._replace(accounts=tuple(rest))
+    loaded = load(read, ctx.now().date())
     refuse_files(ctx.options, tree, loaded.desired)
     wrong = tuple(d for d in loaded.diagnostics if d.code not in _ONLY_WHEN_EMPTY)
     if has_errors(wrong) or not loaded.accounts:
         raise Halt("invalid", wrong or loaded.diagnostics)
     files = {a.name: a for a in tree.accounts}
     return [(d, files[d.account.name]) for d in selected(ctx, loaded)]
-
-
-def _without_imported(tree: Tree) -> Tree:
-    """The tree without the files that are about to be overwritten, so that what is wrong in them is in nobody's way."""
-
-    def rest(files: AccountFiles) -> AccountFiles:
-        old = {str(path) for path in _imported(files)}
-        return files._replace(files=tuple(f for f in files.files if f.path not in old))
-
-    return tree._replace(accounts=tuple(rest(a) for a in tree.accounts))
 
 
 def _imported(files: AccountFiles) -> list[Path]:

@@ -1,3 +1,4 @@
+import json
 from itertools import permutations
 
 import pytest
@@ -169,7 +170,9 @@ def test_ignored_tunnels_and_fields_are_left_alone(world: World) -> None:
     assert world.shown("t001")["health_check"]["rate"] == "low"
     assert world.shown("t001")["description"] == "x"
     assert "appliance-1" in world.names()
-    assert world.run("drift").code == 0
+    ran = world.run("drift", "-o", "json=d.json", "-o", "text")
+    assert (ran.code, json.loads(world.read("d.json"))["summary"]["ignored"]) == (0, 1)
+    assert "  Left alone: 1 ignored, 1 ignored in part.\n" in ran.out
 
 
 def test_a_tunnel_can_not_be_ignored_and_declared(world: World) -> None:
