@@ -1,6 +1,5 @@
 """The drift report: how live differs from git, in classes, with severity, age and both ways out."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from shlex import quote
 
@@ -12,11 +11,11 @@ from reconciler.model.tunnel import Severity, severity_of
 from reconciler.plan.build import Plan, removal_notes
 from reconciler.plan.diff import Action, Change
 from reconciler.plan.scope import LeftAlone
-from reconciler.report.make import change_report, planned
-from reconciler.report.values import AccountReport, ChangeReport, DriftClass, Report, Resolved, WaysOut
+from reconciler.report.make import planned
+from reconciler.report.values import AccountReport, DriftClass, Report, Resolved, WaysOut
 
 _CLASSES: dict[Action, DriftClass] = {Action.UPDATE: "changed", Action.CREATE: "missing", Action.DELETE: "unmanaged"}
-_RANK = {severity: rank for rank, severity in enumerate(Severity)}  # declared gravest first
+_GRAVEST_FIRST = list(Severity)
 
 
 def _severity(change: Change) -> Severity:
@@ -28,7 +27,7 @@ def _severity(change: Change) -> Severity:
         return Severity.SECURITY
     if change.action is Action.CREATE:
         return Severity.TRAFFIC
-    return min((severity_of(f.path) for f in change.fields), key=_RANK.__getitem__, default=Severity.COSMETIC)
+    return min((severity_of(f.path) for f in change.fields), key=_GRAVEST_FIRST.index, default=Severity.COSMETIC)
 
 
 def drift_of(plan: Plan) -> tuple[Change, ...]:
@@ -66,7 +65,8 @@ def drift_report(
         guards=(),
         api_calls={"list": 1},
         changes=tuple(
-            replace(change_report(c), drift_class=_CLASSES[c.action], severity=_severity(c)) for c in plan.changes
+            replace(told, drift_class=_CLASSES[change.action], severity=_severity(change))
+            for change, told in zip(plan.changes, report.changes, strict=True)
         ),
         notes=(*removal_notes(drifted), *left_out),
         drifted=len(drifted),
@@ -93,17 +93,11 @@ def with_history(report: Report, previous: Report | None, now: str) -> Report:
 def _aged(account: AccountReport, before: AccountReport | None, began: str | None, now: str) -> AccountReport:
     if before is None or account.error is not None:
         return account
-    seen: Mapping[tuple[str, DriftClass | None], ChangeReport] = {(c.name, c.drift_class): c for c in before.changes}
-
-    def aged(change: ChangeReport) -> ChangeReport:
-        old = seen.get((change.name, change.drift_class))
+    seen = {(c.name, c.drift_class): c for c in before.changes if c.drift_class}
+    changes = []
+    for change in account.changes:
+        old = seen.pop((change.name, change.drift_class), None) if change.drift_class else None
         first = (old.first_seen or began or now) if old else now
-        return replace(change, age="persisting" if old else "new", first_seen=first)
-
-    here = {(c.name, c.drift_class) for c in account.changes}
-    gone = sorted(key for key in seen if key not in here)
-    resolved = tuple(
-        Resolved(name=name, drift_class=kind or "changed", first_seen=seen[name, kind].first_seen)
-        for name, kind in gone
-    )
-    return replace(account, changes=tuple(aged(c) for c in account.changes), resolved=resolved)
+        changes.append(replace(change, age="persisting" if old else "new", first_seen=first))
+    gone = (Resolved(name=n, drift_class=kind, first_seen=seen[n, kind].first_seen) for n, kind in sorted(seen))
+    return replace(account, changes=tuple(changes), resolved=tuple(gone))

@@ -8,7 +8,7 @@ from reconciler.plan.scope import LeftAlone
 from reconciler.render.headline import headline
 from reconciler.report.drift import drift_report, with_history
 from reconciler.report.make import planned, report_of
-from reconciler.report.values import AccountReport, ChangeReport, Report
+from reconciler.report.values import AccountReport, ChangeReport, DriftClass, Report
 from tests.build import account, desired, live, plan, raw, tunnel
 
 MONDAY, TUESDAY, FRIDAY = "2026-05-04T00:00:00Z", "2026-05-05T00:00:00Z", "2026-05-08T00:00:00Z"
@@ -114,24 +114,21 @@ def test_differences_age_from_report_to_report():
     assert [(r.name, r.first_seen) for r in third.accounts[0].resolved] == [("b", MONDAY)]
 
 
+def previous(*kinds: DriftClass | None) -> Report:
+    """A report that holds one tunnel several times, as a report of somebody else may."""
+    changes = [
+        ChangeReport(action="update", name="a", id=None, impact="none", fields=(), source=None, drift_class=kind)
+        for kind in kinds
+    ]
+    account_id = report("a").accounts[0].account_id
+    told = AccountReport(account="prod", account_id=account_id, outcome="changes", changes=tuple(changes))
+    return report_of("drift", [told])
+
+
 def test_a_report_without_a_generated_time_ages_from_now():
-    change = ChangeReport(
-        action="update",
-        name="a",
-        previous_name=None,
-        id=None,
-        impact="none",
-        cause=None,
-        fields=(),
-        source=None,
-        drift_class="changed",
-    )
-    before = report_of(
-        "drift",
-        [
-            AccountReport(
-                account="prod", account_id=report("a").accounts[0].account_id, outcome="changes", changes=(change,)
-            )
-        ],
-    )
-    assert aged(with_history(report("a"), before, MONDAY)) == {"a": ("persisting", MONDAY)}
+    assert aged(with_history(report("a"), previous("changed"), MONDAY)) == {"a": ("persisting", MONDAY)}
+
+
+def test_only_what_the_previous_report_calls_drift_is_resolved():
+    found = with_history(report("b"), previous(None, "missing", "changed"), MONDAY).accounts[0].resolved
+    assert [(r.name, r.drift_class) for r in found] == [("a", "changed"), ("a", "missing")]
