@@ -21,7 +21,6 @@ from reconciler.cli.options import Options, UsageError
 MAX_INPUT = 128 << 20
 """Bytes of one file: far above the report of the largest account."""
 
-_CHUNK = 1 << 20
 _LOOK = 0.1
 """Seconds between looks at whether a wait that the system would not interrupt is to end."""
 
@@ -42,12 +41,9 @@ def read_file(ctx: Context, option: str, path: str) -> bytes:
 
     def read() -> None:
         nonlocal found
-        data = bytearray()
         try:
-            with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - as the user wrote it
-                while len(data) <= MAX_INPUT and (chunk := file.read(_CHUNK)):
-                    data += chunk
-            found = bytes(data)
+            with open(path, "rb") as file:  # noqa: PTH123 - as the user wrote it
+                found = file.read(MAX_INPUT + 1)
         except (OSError, ValueError, MemoryError) as wrong:
             found = wrong
 
