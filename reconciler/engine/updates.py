@@ -13,13 +13,14 @@ from itertools import chain
 from reconciler.api.call import ApiError, Call, Conversation, Refused, Verb, problem_of
 from reconciler.engine.run import Run
 from reconciler.engine.write import look, write
-from reconciler.model.live import LiveTunnel
+from reconciler.model.live import Live, LiveTunnel
 from reconciler.model.problems import Problem
 from reconciler.model.settings import Settings, update_body
 from reconciler.model.verdict import APPLIED, Result, Verdict
-from reconciler.plan.detour import Leg
+from reconciler.plan.claims import conflicts
+from reconciler.plan.detour import Detour, Leg
 from reconciler.plan.diff import Change
-from reconciler.plan.order import Group, take
+from reconciler.plan.order import Group, order, take
 
 _TOO_LARGE = 413
 _NO_BULK = Refused(0, (ApiError("no-bulk", "they exchange values in one bulk update, and the server takes none"),))
@@ -170,14 +171,13 @@ def _detour(run: Run, group: Group, refusal: Refused) -> Conversation[None]:
     """
     # Whoever else applies may have done it meanwhile: then parking a member would be harm.
     waiting = yield from look(run, partial(judge, run), [(change, refusal) for change in group])
-    if len(waiting) < len(group):
-        for change in run.ready([change for change, _ in waiting], together=True):
-            yield from _put(run, change)
+    left = run.ready([change for change, _ in waiting], together=True)
+    if not left:
         return
-    detour = run.plan.detours.get(group[0].ref)
+    detour = run.plan.detours.get(group[0].ref) if len(left) == len(group) else _rest(left)
     if detour is None:
         remedy = "There is no free value to borrow for it: change one of the tunnels by hand, then run apply again."
-        run.decide(group, Verdict(Result.FAILED, problem_of(refusal, remedy)))
+        run.decide(left, Verdict(Result.FAILED, problem_of(refusal, remedy)))
         return
     parked: dict[str, Change] = {}
     for i, leg in enumerate(detour.legs):
@@ -190,8 +190,18 @@ def _detour(run: Run, group: Group, refusal: Refused) -> Conversation[None]:
         if leg.parked:
             run.passing[leg.change.ref] = leg.settings
             parked[leg.change.ref] = leg.change
-    names = ", ".join(sorted(c.name for c in parked.values()))
-    run.notes.append(f"{names} went through {', '.join(detour.through)} for a moment, to break a cycle.")
+    if parked:
+        names = ", ".join(sorted(c.name for c in parked.values()))
+        run.notes.append(f"{names} went through {', '.join(detour.through)} for a moment, to break a cycle.")
+
+
+def _rest(left: Sequence[Change]) -> Detour | None:
+    """The way of what others left of a cycle: one after the other. None where that is a cycle still.
+
+    It might be parked on values that the plan did not show, and nobody approved that.
+    """
+    parts = order(left, conflicts(left, Live({c.ref: c.live for c in left if c.live}))).updates
+    return Detour(tuple(Leg(c, c.target) for (c, *_) in parts), ()) if len(parts) == len(left) else None
 
 
 def _back_out(run: Run, legs: Sequence[Leg], failed: int) -> Conversation[None]:

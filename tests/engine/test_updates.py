@@ -242,6 +242,39 @@ def test_half_of_a_swap_is_not_sent_when_somebody_changed_the_other_tunnel_meanw
     assert world.verbs == ["update", "list", "list"]
 
 
+def rest_of_a_round(refused=()):
+    """Somebody did c's part of a round of three whose bulk update is refused; PUTs of these numbers are refused too."""
+    world = World("a", "b", "c", semantics="addresses_unique=false", **ROUND)
+    world.instead = {(Verb.UPDATE, 0): REFUSED} | {(Verb.UPDATE_ONE, i): REFUSED for i in refused}
+    world.meddle(0, foreign_edit, "c", ROUND["a"])
+    ended = world.apply(desired(tunnel("a", **ROUND["b"]), tunnel("b", **ROUND["c"]), tunnel("c", **ROUND["a"])))
+    return [call.body["name"] for call in world.calls if call.verb is Verb.UPDATE_ONE], by_name(world, ended)
+
+
+def test_what_somebody_left_of_a_round_goes_in_turn():
+    sent, found = rest_of_a_round()
+    assert sent == ["b", "a"]
+    assert found == dict.fromkeys("abc", ("applied", None))
+
+
+def test_what_takes_the_place_of_a_tunnel_that_could_not_go_on_stays():
+    sent, found = rest_of_a_round(refused=[0])
+    assert sent == ["b"]
+    assert found == {"a": ("skipped", "cycle-broken"), "b": ("failed", "1022"), "c": ("applied", None)}
+
+
+def test_what_somebody_left_of_a_round_and_is_one_still_is_not_parked_on_values_that_nobody_saw():
+    six = {"a": {"interface_address6": "fd00::/127"}, "c": {"interface_address6": "fd00::2/127"}}
+    world = World("a", "b", "c", semantics="addresses_unique=false", a=SWAP["a"] | six["a"], b=SWAP["b"], c=six["c"])
+    world.instead = {(Verb.UPDATE, 0): REFUSED}
+    world.meddle(0, foreign_edit, "c", six["a"])
+    ended = world.apply(
+        desired(tunnel("a", **SWAP["b"], **six["c"]), tunnel("b", **SWAP["a"]), tunnel("c", **six["a"]))
+    )
+    assert by_name(world, ended) == {"a": ("failed", "1022"), "b": ("failed", "1022"), "c": ("applied", None)}
+    assert world.verbs == ["update", "list", "list"]
+
+
 def test_what_needs_a_tunnel_that_fell_out_of_a_lost_call_falls_out_too():
     world = World("a", "b", "c", semantics="addresses_unique=false", **ROUND)
     world.instead = {(Verb.UPDATE, 0): LOST}
