@@ -67,7 +67,7 @@ def sinks_of(
 def keys_in_sinks(ctx: Context, desired: Desired) -> dict[str, Held]:
     """What the sinks of generated keys show of themselves: no key is read and no command runs."""
     sinks, _ = sinks_of(ctx, desired.account, desired.tunnels.values())
-    return {name: sink.held(name) for name, sink in sinks.items()}
+    return {name: sink.held() for name, sink in sinks.items()}
 
 
 def statuses(ctx: Context, desired: Desired, live: Live) -> tuple[KeyStatus, ...]:

@@ -13,8 +13,8 @@ to an old or to a new file that is whole.
 import json
 import os
 import secrets
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -33,116 +33,103 @@ class FileSink:
 
     Args:
         path: The key's file. Its folder must exist.
+        tunnel: Whose key it is.
         clock: Gives the time with its zone, for the record.
         make_folder: The folder is made when there is none, as the sandbox does with its own.
     """
 
-    def __init__(self, path: str, clock: Callable[[], datetime], *, make_folder: bool = False) -> None:
+    def __init__(self, path: str, tunnel: str, clock: Callable[[], datetime], *, make_folder: bool = False) -> None:
         self._path = Path(path)
         self._pending = Path(f"{path}.pending")
         self._record = Path(f"{path}.json")
+        self._tunnel = tunnel
         self._clock = clock
         self._make_folder = make_folder
         self._reserved: dict[Path, Path] = {}
 
-    def probe(self, tunnel: str) -> None:
+    def probe(self) -> None:
         """Do with trial files what a key will need, and look at what is there.
 
         They are as long as a key and its record, since a full disk takes an empty file.
         """
+        folder = self._path.parent
         if self._make_folder:
-            try:
-                self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            except OSError as failed:
-                raise SinkError(f"{self._path.parent}: {failed.strerror}") from None
-        if not self._path.parent.is_dir():
-            raise SinkError(f"the folder {self._path.parent} does not exist: create it with mode 0700")
-        owner = self._read_record().get("tunnel", tunnel)
-        if owner != tunnel:
+            with _telling(folder):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not folder.is_dir():
+            raise SinkError(f"the folder {folder} does not exist: create it with mode 0700")
+        owner = self._read_record().get("tunnel", self._tunnel)
+        if owner != self._tunnel:
             raise SinkError(f"{self._path} holds the key of {owner!r}: give each tunnel its own file")
         for path in (self._path, self._record):
             if path.is_dir():
                 raise SinkError(f"{path} is a folder")
         try:
-            self._reserve()
-            trial = Path(f"{self._reserved[self._pending]}.link")  # some file systems know no links
-            trial.hardlink_to(self._reserved[self._pending])
-            trial.unlink()
-        except OSError as failed:
-            raise SinkError(f"{self._path.parent}: {failed.strerror}") from None
+            with _telling(folder):
+                self._reserve()
+                trial = Path(f"{self._reserved[self._pending]}.link")  # some file systems know no links
+                trial.hardlink_to(self._reserved[self._pending])
+                trial.unlink()
         finally:
-            self.release(tunnel)
+            self.release()
         # A pending key that can't be read must be reported now, before Cloudflare is asked for another.
-        self.get(tunnel)
+        self.get()
 
-    def put(self, tunnel: str, secret: Secret) -> None:
+    def put(self, secret: Secret) -> None:
         """Write a new file and link it as pending, which fails when there is one already."""
-        try:
+        with _telling(self._pending):
             made = self._temporary(self._pending, reveal(secret).encode())
             try:
                 # Not a rename, which would replace a pending key that Cloudflare may have already.
                 self._pending.hardlink_to(made)
+            except FileExistsError:  # the same key is well: an earlier try may have stored it and failed afterwards
+                if self.get() != secret:
+                    raise SinkError(f"{self._pending} already holds another key") from None
             finally:
                 made.unlink()
             self._sync()
-        except FileExistsError:  # the same key is well: an earlier try may have stored it and failed afterwards
-            if self.get(tunnel) != secret:
-                raise SinkError(f"{self._pending} already holds another key") from None
-        except OSError as failed:
-            raise SinkError(f"{self._pending}: {failed.strerror}") from None
 
-    def get(self, tunnel: str) -> Secret | None:  # noqa: ARG002 - one file, one tunnel
+    def get(self) -> Secret | None:
         """The bytes of the pending file."""
-        return self._key(self._pending)
+        return _key(self._pending)
 
-    def _key(self, path: Path) -> Secret | None:
-        try:
-            return Secret.from_bytes(read_private(str(path)))
-        except FileNotFoundError:
-            return None
-        except OSError as failed:
-            raise SinkError(f"{path} {failed.strerror}") from None
-        except ValueError:
-            raise SinkError(f"{path} holds no key: remove it if it is empty") from None
-
-    def promote(self, tunnel: str, secret: Secret, made_on: str = "") -> None:
+    def promote(self, secret: Secret, made_on: str = "") -> None:
         """Rename the pending file over the current one and note the time; done if another run has made it current."""
-        if self.get(tunnel) != secret:
-            if self._key(self._path) != secret:
+        if self.get() != secret:
+            if _key(self._path) != secret:
                 raise SinkError(f"{self._pending} no longer holds the key that was put there")
             return
-        try:
+        with _telling(self._pending):
             self._pending.replace(self._path)
             self._sync()
             made = {"made_on": made_on} if made_on else {}
-            self._write_record({"tunnel": tunnel, "set_on": self._clock().isoformat(), **made})
-        except OSError as failed:
-            raise SinkError(f"{self._pending}: {failed.strerror}") from None
+            self._write_record({"tunnel": self._tunnel, "set_on": self._clock().isoformat(), **made})
 
-    def note(self, tunnel: str, before: str) -> None:
+    def note(self, before: str) -> None:
         """Put it into the record, which the promotion writes anew without it, and reserve the space of both files.
 
         An older note stays: a key made since then was never delivered, whatever comes of the next.
         """
         try:
-            self._write_record({"asked_after": before, **self._read_record(), "tunnel": tunnel})
-            self._reserve()
-        except OSError as failed:
-            self.release(tunnel)
-            raise SinkError(f"{self._record}: {failed.strerror}") from None
+            with _telling(self._record):
+                self._write_record({"asked_after": before, **self._read_record(), "tunnel": self._tunnel})
+                self._reserve()
+        except SinkError:
+            self.release()
+            raise
 
-    def release(self, tunnel: str) -> None:  # noqa: ARG002 - one file, one tunnel
+    def release(self) -> None:
         """Remove the reserved files that became neither key nor record."""
         for path in self._reserved.values():
             with suppress(OSError):  # a file too many does no harm
                 path.unlink()
         self._reserved.clear()
 
-    def held(self, tunnel: str) -> Held:
+    def held(self) -> Held:
         """Which files are there, and what stands in the record."""
         current = _is_there(self._path)
         record = self._read_record()
-        record = record if record.get("tunnel") == tunnel else {}  # after a tunnel was renamed, say
+        record = record if record.get("tunnel") == self._tunnel else {}  # after a tunnel was renamed, say
         times = record if current else {}  # the times of a key that somebody has removed say nothing
         return Held(
             current=current,
@@ -193,6 +180,26 @@ class FileSink:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+@contextmanager
+def _telling(place: Path) -> Iterator[None]:
+    """What the file system refuses is the sink's failure at this place."""
+    try:
+        yield
+    except OSError as failed:
+        raise SinkError(f"{place}: {failed.strerror}") from None
+
+
+def _key(path: Path) -> Secret | None:
+    try:
+        return Secret.from_bytes(read_private(str(path)))
+    except FileNotFoundError:
+        return None
+    except OSError as failed:
+        raise SinkError(f"{path} {failed.strerror}") from None
+    except ValueError:
+        raise SinkError(f"{path} holds no key: remove it if it is empty") from None
 
 
 def _is_there(path: Path) -> bool | None:

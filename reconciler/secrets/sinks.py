@@ -40,44 +40,44 @@ class CommandSink:
     30 seconds.
     """
 
-    def __init__(self, ref: CommandRef, env: Mapping[str, str]) -> None:
+    def __init__(self, ref: CommandRef, tunnel: str, env: Mapping[str, str]) -> None:
         self._ref = ref
-        self._env = env
+        self._env = {**env, "RECONCILER_TUNNEL": tunnel}
 
-    def probe(self, tunnel: str) -> None:
+    def probe(self) -> None:
         """Run `probe`."""
-        self._run("probe", tunnel)
+        self._run("probe")
 
-    def put(self, tunnel: str, secret: Secret) -> None:
+    def put(self, secret: Secret) -> None:
         """Run `put` with the key on standard input."""
-        self._run("put", tunnel, reveal(secret).encode())
+        self._run("put", reveal(secret).encode())
 
-    def get(self, tunnel: str) -> Secret | None:
+    def get(self) -> Secret | None:
         """Run `get`; one line end after the key is not part of it."""
-        data = strip_line_end(self._run("get", tunnel))
+        data = strip_line_end(self._run("get"))
         try:
             return Secret.from_bytes(data) if data else None
         except ValueError:
             raise SinkError(f"{self._ref.argv[0]} get printed something that is not UTF-8 text") from None
 
-    def promote(self, tunnel: str, secret: Secret, made_on: str = "") -> None:  # noqa: ARG002 - the store keeps keys only
+    def promote(self, secret: Secret, made_on: str = "") -> None:  # noqa: ARG002 - the store keeps keys only
         """Run `promote`, if `get` still gives the key."""
-        if self.get(tunnel) != secret:
+        if self.get() != secret:
             raise SinkError(f"the sink command {self._ref.argv[0]!r} (get) no longer gives the key that was put there")
-        self._run("promote", tunnel)
+        self._run("promote")
 
-    def note(self, tunnel: str, before: str) -> None:
+    def note(self, before: str) -> None:
         """Nothing: the store keeps keys only."""
 
-    def release(self, tunnel: str) -> None:
+    def release(self) -> None:
         """Nothing was set aside."""
 
-    def held(self, tunnel: str) -> Held:  # noqa: ARG002 - only the command could tell
+    def held(self) -> Held:
         """Nothing is known."""
         return Held()
 
-    def _run(self, op: str, tunnel: str, send: bytes = b"") -> bytes:
-        env = {**self._env, "RECONCILER_KEY_OP": op, "RECONCILER_TUNNEL": tunnel}
+    def _run(self, op: str, send: bytes = b"") -> bytes:
+        env = {**self._env, "RECONCILER_KEY_OP": op}
         try:
             return run(self._ref, env, send=send)
         except CommandError as failed:
@@ -114,16 +114,16 @@ def open_sinks(
                 if other != name:
                     summary = f"the key of {name!r} goes to the same file as that of {other!r}"
                     problems.append(error("shared-sink", summary, "Give each tunnel its own file.", location))
-                sinks[name] = FileSink(path, clock)
+                sinks[name] = FileSink(path, name, clock)
             case CommandRef(argv):
                 if allow_commands:
-                    sinks[name] = CommandSink(ref.deliver_to, env)
+                    sinks[name] = CommandSink(ref.deliver_to, name, env)
                 else:
                     summary = f"the key is delivered by the command {argv[0]!r}, which may not run"
                     detail = f"Tunnel {name!r} needs it; nothing was written. {_ALLOW}"
                     problems.append(error("commands-not-allowed", summary, detail, location))
         if sandbox is not None:
-            sinks[name] = FileSink(f"{sandbox}/{sha256(name.encode()).hexdigest()[:16]}", clock, make_folder=True)
+            sinks[name] = FileSink(f"{sandbox}/{sha256(name.encode()).hexdigest()[:16]}", name, clock, make_folder=True)
     if sandbox is not None and refs:
         summary = "in the sandbox no generated key is delivered to its sink"
         problems.append(warning("sandbox-key", summary, f"They stay beside the sandbox's state, in {sandbox}."))
@@ -152,22 +152,22 @@ def carry_out(
     try:
         match step.op:
             case SinkOp.PROBE:
-                sink.probe(name)
+                sink.probe()
             case SinkOp.NOTE:
-                sink.note(name, step.before)
+                sink.note(step.before)
             case SinkOp.RELEASE:
-                sink.release(name)
+                sink.release()
             case SinkOp.PENDING:
-                return take(sink.get(name))
+                return take(sink.get())
             case SinkOp.MAKE:
                 take(Secret("".join(secrets.choice(_ALPHABET) for _ in range(KEY_LENGTH))))
             case SinkOp.PUT:
                 take(step.secret)
-                sink.put(name, ring[name])
+                sink.put(ring[name])
             case SinkOp.CHECK:
-                return sink.get(name) == ring[name]
+                return sink.get() == ring[name]
             case SinkOp.PROMOTE:
-                sink.promote(name, ring[name], step.made_on)
+                sink.promote(ring[name], step.made_on)
     except SinkError as failed:
         return Problem("sink-failed", str(failed))
     return True

@@ -35,31 +35,31 @@ class Sink(Protocol):
     Every method raises `SinkError`; a failed `put` or `promote` may have worked.
     """
 
-    def probe(self, tunnel: str) -> None:
+    def probe(self) -> None:
         """See whether a key could be stored and given back."""
 
-    def put(self, tunnel: str, secret: Secret) -> None:
+    def put(self, secret: Secret) -> None:
         """Store as pending, durably. Refused while another key is pending."""
 
-    def get(self, tunnel: str) -> Secret | None:
+    def get(self) -> Secret | None:
         """The pending key, or None."""
 
-    def promote(self, tunnel: str, secret: Secret, made_on: str = "") -> None:
+    def promote(self, secret: Secret, made_on: str = "") -> None:
         """Make the pending key the current one; refused unless it is this one: another run may have put its own.
 
         Notes, if it can, when that was, and when Cloudflare made the key if it did.
         """
 
-    def note(self, tunnel: str, before: str) -> None:
+    def note(self, before: str) -> None:
         """Note, durably if it can, that Cloudflare is asked for a key, and when it made one before.
 
         Sets aside, if it can, what the key will need: Cloudflare gives it once, and a full disk must not lose it.
         """
 
-    def release(self, tunnel: str) -> None:
+    def release(self) -> None:
         """Give back what `note` set aside and nothing used."""
 
-    def held(self, tunnel: str) -> Held:
+    def held(self) -> Held:
         """What can be seen without reading a key or running anything; never fails."""
 
 

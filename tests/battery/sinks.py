@@ -51,18 +51,18 @@ class Store:
         self.shows = shows
         self._record: dict[str, str] = {}
 
-    def probe(self, _tunnel: str) -> None:
+    def probe(self) -> None:
         """Nothing is wrong with it."""
 
-    def put(self, _tunnel: str, secret: Secret) -> None:
+    def put(self, secret: Secret) -> None:
         if self.pending not in (None, secret):
             raise SinkError("another key is pending")
         self.pending = secret
 
-    def get(self, _tunnel: str) -> Secret | None:
+    def get(self) -> Secret | None:
         return self.pending
 
-    def promote(self, _tunnel: str, secret: Secret, made_on: str = "") -> None:
+    def promote(self, secret: Secret, made_on: str = "") -> None:
         if self.pending != secret:
             if self.shows and self.current == secret:
                 return
@@ -71,13 +71,13 @@ class Store:
         now = datetime.fromtimestamp(self._clock.server(), UTC).isoformat()
         self._record = {"set_on": now, **({"made_on": made_on} if made_on else {})}
 
-    def note(self, _tunnel: str, before: str) -> None:
+    def note(self, before: str) -> None:
         self._record.setdefault("noted", before)
 
-    def release(self, _tunnel: str) -> None:
+    def release(self) -> None:
         """Nothing was set aside."""
 
-    def held(self, _tunnel: str) -> Held:
+    def held(self) -> Held:
         pending = self.pending is not None
         return Held(self.current is not None, pending, **self._record) if self.shows else Held()
 
@@ -98,7 +98,7 @@ class _Broken(Store):
 
     probe = put = get = promote = note = _fail
 
-    def release(self, _tunnel: str) -> None:
+    def release(self) -> None:
         """Nothing was set aside."""
 
 
@@ -128,7 +128,7 @@ def tool(story: "Keeping", world: World, guarded: Guarded) -> Conversation:
         return Ending("auth")
     if not isinstance(found, Live):
         return Ending("error")
-    held = {name: store.held(name) for name, store in story.stores.items()}
+    held = {name: store.held() for name, store in story.stores.items()}
     plan = core.build_plan(world.desired, found, world.options, held)
     if plan.guards:
         return Ending("blocked", plan)

@@ -95,16 +95,16 @@ def test_every_recipe_is_found() -> None:
 
 @pytest.mark.parametrize("recipe", CURRENT)
 def test_a_recipe_keeps_the_contract_twice_over(recipe: str, env: dict[str, str], tmp_path: Path) -> None:
-    sink = CommandSink(CommandRef((f"./{recipe}",), str(tmp_path)), env)
+    sink = CommandSink(CommandRef((f"./{recipe}",), str(tmp_path)), "lon-a", env)
     for text in ("first-K3y", "q\"'$x %s {0}"):
-        sink.probe("lon-a")
-        assert sink.get("lon-a") is None
-        sink.put("lon-a", Secret(text))
-        assert sink.get("lon-a") == Secret(text)
-        sink.probe("lon-a")
-        assert sink.get("lon-a") == Secret(text)
-        sink.promote("lon-a", Secret(text))
-        assert sink.get("lon-a") is None
+        sink.probe()
+        assert sink.get() is None
+        sink.put(Secret(text))
+        assert sink.get() == Secret(text)
+        sink.probe()
+        assert sink.get() == Secret(text)
+        sink.promote(Secret(text))
+        assert sink.get() is None
         shown = subprocess.run(  # noqa: S603 - the table above
             ["/bin/sh", "-c", CURRENT[recipe]], cwd=tmp_path, env=env, capture_output=True, check=True
         )
@@ -113,11 +113,11 @@ def test_a_recipe_keeps_the_contract_twice_over(recipe: str, env: dict[str, str]
 
 @pytest.mark.parametrize("recipe", CURRENT)
 def test_a_store_that_fails_is_never_taken_for_an_empty_one(recipe: str, env: dict[str, str], tmp_path: Path) -> None:
-    sink = CommandSink(CommandRef((f"./{recipe}",), str(tmp_path)), env)
-    sink.probe("lon-a")
-    sink.put("lon-a", Secret("k3y"))
+    sink = CommandSink(CommandRef((f"./{recipe}",), str(tmp_path)), "lon-a", env)
+    sink.probe()
+    sink.put(Secret("k3y"))
     for name in STANDINS:
         (tmp_path / "bin" / name).write_text("#!/bin/sh\nexit 1\n")
     for use in (sink.probe, sink.get):
         with pytest.raises(SinkError):
-            use("lon-a")
+            use()

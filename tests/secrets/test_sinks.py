@@ -30,25 +30,25 @@ esac
 
 
 def file_sink(tmp_path: Path) -> FileSink:
-    return FileSink(str(tmp_path / "lon-a.key"), lambda: NOW)
+    return FileSink(str(tmp_path / "lon-a.key"), "lon-a", lambda: NOW)
 
 
-def command_sink(tmp_path: Path) -> CommandSink:
+def command_sink(tmp_path: Path, tunnel: str = "lon-a") -> CommandSink:
     script = tmp_path / "store"
     script.write_text(STORE)
     script.chmod(0o700)
-    return CommandSink(CommandRef(("./store",), str(tmp_path)), os.environ)
+    return CommandSink(CommandRef(("./store",), str(tmp_path)), tunnel, os.environ)
 
 
 @pytest.mark.parametrize("make", [file_sink, command_sink])
 def test_a_key_is_pending_then_current(make: type[Sink], tmp_path: Path) -> None:
     sink = make(tmp_path)  # type: ignore[call-arg]
-    sink.probe("lon-a")
-    assert sink.get("lon-a") is None
-    sink.put("lon-a", Secret("q\"'$x ä"))
-    assert sink.get("lon-a") == Secret("q\"'$x ä")
-    sink.promote("lon-a", Secret("q\"'$x ä"))
-    assert sink.get("lon-a") is None
+    sink.probe()
+    assert sink.get() is None
+    sink.put(Secret("q\"'$x ä"))
+    assert sink.get() == Secret("q\"'$x ä")
+    sink.promote(Secret("q\"'$x ä"))
+    assert sink.get() is None
     [current] = [p for p in tmp_path.iterdir() if p.name in {"current", "lon-a.key"}]
     assert current.read_bytes() == "q\"'$x ä".encode()
 
@@ -57,25 +57,25 @@ def test_a_key_is_pending_then_current(make: type[Sink], tmp_path: Path) -> None
 def test_only_the_key_that_was_put_there_becomes_current(make: type[Sink], tmp_path: Path) -> None:
     sink = make(tmp_path)  # type: ignore[call-arg]
     with pytest.raises(SinkError, match="no longer"):
-        sink.promote("lon-a", Secret("ours"))
-    sink.put("lon-a", Secret("theirs"))
+        sink.promote(Secret("ours"))
+    sink.put(Secret("theirs"))
     with pytest.raises(SinkError, match="no longer"):
-        sink.promote("lon-a", Secret("ours"))
-    assert sink.get("lon-a") == Secret("theirs")
+        sink.promote(Secret("ours"))
+    assert sink.get() == Secret("theirs")
 
 
 def test_a_command_is_told_what_to_do_and_never_the_key_in_its_arguments(tmp_path: Path) -> None:
-    sink = command_sink(tmp_path)
-    sink.probe("a b")
-    sink.put("a b", Secret("k"))
+    sink = command_sink(tmp_path, "a b")
+    sink.probe()
+    sink.put(Secret("k"))
     assert (tmp_path / "calls").read_text() == "probe a b 0\nput a b 0\n"
-    assert sink.held("a b") == Held()
+    assert sink.held() == Held()
     (tmp_path / "broken").touch()
     with pytest.raises(SinkError, match=r"'./store' \(probe\) ended with status 1"):
-        sink.probe("a b")
+        sink.probe()
     (tmp_path / "pending").write_bytes(b"\xff")
     with pytest.raises(SinkError, match="not UTF-8"):
-        sink.get("a b")
+        sink.get()
 
 
 def test_generated_keys_are_long_plain_and_never_the_same(tmp_path: Path) -> None:
