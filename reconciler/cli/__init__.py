@@ -5,7 +5,7 @@
     arguments   from the words of the command line to the options, the help, or what is wrong; `about` is `--version`
     context     what a command gets from its surroundings, and `Halt`, the way to end it early
     output      the standard streams, behind the fence that hides secrets
-    named       files that options name: tried out first, read, written; `clash` keeps an output from being an input
+    named       files that options name: tried out first, read, written; no output may be an input
     files       what the YAML of the selected accounts declares
     clients     the way to Cloudflare or the sandbox; `tokens` for it, `log` on it
     planning    lists and plans accounts side by side

@@ -1,14 +1,14 @@
-"""The files of the selected accounts, as desired state."""
+"""The YAML files as desired state: of the selected accounts now, and of all at `--baseline`."""
 
 from pathlib import Path
 
-from reconciler.cli.clash import refuse_files
-from reconciler.cli.context import Context, Halt
+from reconciler.cli.context import Context, Halt, halt
+from reconciler.cli.named import refuse_files
 from reconciler.cli.options import UsageError, near
 from reconciler.files.load import Loaded, load
 from reconciler.files.tree import Tree, read_tree
 from reconciler.model.desired import Desired
-from reconciler.model.problems import has_errors
+from reconciler.model.problems import has_errors, warning
 
 _NAMED = 10
 
@@ -52,3 +52,32 @@ def selected(ctx: Context, loaded: Loaded) -> tuple[Desired, ...]:
             hint = near(name, tuple(known)) or f". There: {', '.join(known[:_NAMED]) or 'none'}."
             raise UsageError(f"there is no account {name!r} in {ctx.options.dir}{hint}")
     return tuple(d for d in loaded.desired if not ctx.options.account or d.account.name in ctx.options.account)
+
+
+def baseline_of(ctx: Context) -> dict[str, Desired] | None:
+    """Desired state at `--baseline REF` by account id; a root that was not there yet declared nothing.
+
+    None when it was not asked for. None with a warning when the files there are wrong: a change that repairs them must
+    still get its plan.
+
+    Raises:
+        Halt: The ref or the repository can't be read.
+    """
+    ref = ctx.options.baseline
+    if ref is None:
+        return None
+    from reconciler.files.gitref import read_tree_at
+    from reconciler.files.load import load
+    from reconciler.secrets.program import child_environment
+
+    try:
+        tree = read_tree_at(ref, Path(ctx.options.dir), child_environment(ctx.env, ctx.every))
+    except ValueError as wrong:
+        raise halt("error", "baseline", f"the baseline {ref} can't be read", f"{wrong}.") from None
+    loaded = load(tree, ctx.now().date())
+    if tree.accounts and has_errors(loaded.diagnostics):
+        first = next(d for d in loaded.diagnostics if d.severity == "error")
+        detail = f"No cause is given for any change. The first problem there: {first}"
+        ctx.diagnostics += (warning("baseline-invalid", f"the files at {ref} are wrong", detail),)
+        return None
+    return {d.account.account_id: d for d in loaded.desired}

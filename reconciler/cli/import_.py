@@ -12,11 +12,10 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from reconciler.cli.clash import refuse_files
 from reconciler.cli.clients import Clients
 from reconciler.cli.context import Context, Halt, halt
 from reconciler.cli.files import selected
-from reconciler.cli.named import replace_file
+from reconciler.cli.named import refuse_files, replace_file
 from reconciler.cli.options import UsageError
 from reconciler.cli.planning import live_tunnels, side_by_side
 from reconciler.files.dump import Dumped, account_text, add_ignores, dump

@@ -4,25 +4,33 @@ Such a name may stand for a regular file, a link, a pipe, a device or an open de
 file is replaced as a whole, so that nobody ever finds half a report. Into anything else the text is written, and it
 stays what it is. Whether that will work is tried before anything is read or sent: a run must not find out after its
 last write that nobody will learn of it.
+
+No output may be a file that this run reads, or that the next one would read: a report in the place of a tunnel file
+deletes tunnels with the next apply, and one in the place of a key loses it.
 """
 
 import os
 import re
 import stat
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from errno import ENXIO
 from pathlib import Path
 from threading import Event, Thread
 
-from reconciler.cli.clash import outputs, refuse_inputs
 from reconciler.cli.context import Context, Halt, halt
-from reconciler.cli.options import Options, UsageError
+from reconciler.cli.options import TABLE, Options, UsageError
+from reconciler.files.tree import ACCOUNT_FILES, Tree, would_be_read
+from reconciler.model.desired import CommandRef, Desired, FileRef, Generated
 
 MAX_INPUT = 128 << 20
 """Bytes of one file: far above the report of the largest account."""
 
 _LOOK = 0.1
 """Seconds between looks at whether a wait that the system would not interrupt is to end."""
+
+_BESIDE = ("", ".pending", ".json")
+"""What a sink keeps beside a key ends so."""
 
 _DESCRIPTOR = re.compile(r"(?:/dev|/proc/self)/fd/(\d{1,6})|/dev/std(out|err)", re.ASCII)
 
@@ -65,25 +73,67 @@ def read_file(ctx: Context, option: str, path: str) -> bytes:
 
 
 def probe(options: Options) -> None:
-    """Make sure, before anything is read or sent, that what the command line names can be written.
+    """Make sure, before anything is read or sent, that what the command line names can be written, and may be.
 
     Raises:
-        UsageError: Something can't be, or must not be since it is read.
+        UsageError: Something can't be, or must not be, since it is read or would be taken for a file of tunnels.
     """
-    refuse_inputs(options)
+    states = [*_named(options, "sandbox", "state")]
+    read = [*_named(options, "plan", "live", "previous", "report"), *((name, f"{path}.lock") for name, path in states)]
+    taken = {_identity(path): option for option, path in read}
+    sinks = tuple(f"{os.path.realpath(path)}.keys/" for _, path in states)
     seen: dict[str, str] = {}
-    for option, name in outputs(options):
-        path, private = Path(name), option.startswith("--save-live")
+    for option, name in (*states, *_outputs(options)):
+        path, target, private = Path(name), os.path.realpath(name), option.startswith("--save-live")
+        other = taken.get(_identity(name))
+        if other is not None:
+            raise UsageError(f"{other} and {option} are the same file. Give each a file of its own.")
+        if target.startswith(sinks):
+            raise UsageError(f"{option} would stand among the keys of the sandbox. Choose another file.")
+        if _in_tree(Path(options.dir), target):
+            raise UsageError(
+                f"{option} would stand among the files of tunnels in {options.dir}, and be taken for one. "
+                "Choose a file outside."
+            )
+        if (option, name) in states:  # these make their folder, and say themselves what they can't write
+            taken[_identity(name)] = option
+            continue
         if private and _descriptor(path) in (1, 2):
             raise UsageError(f"{option}: the list may hold BGP MD5 keys, which belong in no log. Give a file.")
         try:
             regular = _try(path, private=private)
         except OSError as wrong:
             raise UsageError(f"{option} can't be written: {_why(wrong)}. Choose another file.") from None
-        target = os.path.realpath(path)
         if regular and target in seen:
             raise UsageError(f"{seen[target]} and {option} are the same file. Give each a file of its own.")
         seen[target] = option
+
+
+def refuse_files(options: Options, tree: Tree, desired: Iterable[Desired]) -> None:
+    """Look again at what is to be written, when the files of tunnels are read and before anything is sent.
+
+    Raises:
+        UsageError: An output is a file that a link among them leads to, or that belongs to a key.
+    """
+    named = [*_outputs(options), *_named(options, "sandbox", "state")]
+    if not named:
+        return
+    read: dict[object, str] = {}
+    for declared in (t for d in desired for t in d.tunnels.values()):
+        place = declared.psk.deliver_to if isinstance(declared.psk, Generated) else declared.psk
+        paths: list[str] = []
+        if isinstance(place, FileRef):  # whether it is there yet or not, with what a sink keeps beside it
+            paths = [place.path + end for end in _BESIDE]
+        elif isinstance(place, CommandRef):  # any word may be one
+            paths = [os.path.join(place.folder, word) for word in place.argv]  # noqa: PTH118
+        for path in paths:
+            read.setdefault(_identity(path), f"the key of {declared.name!r}")
+    for account in tree.accounts:
+        for file in account.files:
+            read.setdefault(_identity(file.path), file.path)
+    for option, path in named:
+        if (other := read.get(_identity(path))) is not None:
+            raise UsageError(f"{option} is a file that the run reads: {other}. Choose another file.")
 
 
 def write_file(path: Path, text: str, stop: Event, *, private: bool = False) -> bool:
@@ -125,6 +175,42 @@ def replace_file(path: Path, text: str, *, private: bool = False) -> None:
         _replace(path, text, private=private)
     except OSError as wrong:
         raise _unwritable(path, wrong) from None
+
+
+def _outputs(options: Options) -> Iterator[tuple[str, str]]:
+    """Options with the files that they name for writing."""
+    for form, path in options.output:
+        if path is not None:
+            yield f"-o {form}={path}", path
+    yield from _named(options, "out", "save_live", "patch")
+
+
+def _named(options: Options, *names: str) -> Iterator[tuple[str, str]]:
+    for name in names:
+        if path := getattr(options, name, None):
+            yield f"{' '.join(TABLE[name].flags) or 'the report'} {path}", path
+
+
+def _identity(path: str) -> object:
+    """What two names of one file have in common. A device or a socket is like no other: nothing is lost there."""
+    try:
+        found = os.stat(path)  # noqa: PTH116 - thousands of keys and files
+    except (OSError, ValueError):
+        return os.path.realpath(path)
+    if stat.S_ISREG(found.st_mode) or stat.S_ISFIFO(found.st_mode):
+        return found.st_dev, found.st_ino
+    return object()
+
+
+def _in_tree(root: Path, target: str) -> bool:
+    """Whether a file would be read as one of tunnels, or be refused as one that was meant to be."""
+    top, name = Path(os.path.realpath(root)), Path(target)
+    if top not in name.parents:
+        return False
+    parts = name.relative_to(top).parts
+    above = [top.joinpath(*parts[:n]) for n in range(len(parts))]
+    account = any((folder / file).exists() for folder in above for file in ACCOUNT_FILES)
+    return would_be_read(parts, in_account=account)
 
 
 def _try(path: Path, *, private: bool) -> bool:

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.cli.context import Context, Halt, halt
-from reconciler.cli.files import load_files
+from reconciler.cli.files import baseline_of, load_files
 from reconciler.cli.named import read_file, write_file
 from reconciler.cli.planning import (
     Found,
     Planned,
     attributed,
-    baseline_of,
     make_plan,
     plan_all,
     plans_of,

@@ -5,14 +5,13 @@ What only a call to Cloudflare needs is imported where it is called: a plan agai
 
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from reconciler.cli.context import Context, halt
+from reconciler.cli.context import Context
 from reconciler.model.desired import Account, Declared, Desired, Generated
 from reconciler.model.forms import tunnel_name
 from reconciler.model.live import Live, LiveTunnel
-from reconciler.model.problems import Diagnostic, has_errors, warning
+from reconciler.model.problems import Diagnostic
 from reconciler.model.psk import Held
 from reconciler.plan.build import Plan, build_plan
 from reconciler.plan.scope import PlanOptions
@@ -41,35 +40,6 @@ class Planned(NamedTuple):
 
 Found = Planned | AccountReport
 """An account with its plan, or the report of one that the run leaves as it is, since it could not be read."""
-
-
-def baseline_of(ctx: Context) -> dict[str, Desired] | None:
-    """Desired state at `--baseline REF` by account id; a root that was not there yet declared nothing.
-
-    None when it was not asked for. None with a warning when the files there are wrong: a change that repairs them must
-    still get its plan.
-
-    Raises:
-        Halt: The ref or the repository can't be read.
-    """
-    ref = ctx.options.baseline
-    if ref is None:
-        return None
-    from reconciler.files.gitref import read_tree_at
-    from reconciler.files.load import load
-    from reconciler.secrets.program import child_environment
-
-    try:
-        tree = read_tree_at(ref, Path(ctx.options.dir), child_environment(ctx.env, ctx.every))
-    except ValueError as wrong:
-        raise halt("error", "baseline", f"the baseline {ref} can't be read", f"{wrong}.") from None
-    loaded = load(tree, ctx.now().date())
-    if tree.accounts and has_errors(loaded.diagnostics):
-        first = next(d for d in loaded.diagnostics if d.severity == "error")
-        detail = f"No cause is given for any change. The first problem there: {first}"
-        ctx.diagnostics += (warning("baseline-invalid", f"the files at {ref} are wrong", detail),)
-        return None
-    return {d.account.account_id: d for d in loaded.desired}
 
 
 def attributed(plan: Plan, baseline: Mapping[str, Desired] | None) -> Plan:
