@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import subprocess
+from collections.abc import Mapping
 from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
@@ -29,7 +30,7 @@ def version(*, libraries: bool) -> str:
     return "\n".join(lines)
 
 
-def commit_of(root: Path) -> str | None:
+def commit_of(root: Path, env: Mapping[str, str] = os.environ) -> str | None:
     """The commit of a checkout, marked when its files were changed since; None where `root` is not one.
 
     A folder of installed packages may lie in somebody's repository, whose commit says nothing of this program.
@@ -39,7 +40,7 @@ def commit_of(root: Path) -> str | None:
     command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
     with suppress(OSError, subprocess.SubprocessError):
         # In a hook git's own variables name the repository that the hook is about.
-        env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+        env = {name: value for name, value in env.items() if not name.startswith("GIT_")}
         ran = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE, check=True, env=env)  # noqa: S603
         return ran.stdout.strip()
     return None

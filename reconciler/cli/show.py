@@ -111,7 +111,7 @@ def _context(ctx: Context, *, ours: bool) -> dict[str, str]:
     found |= {"made_at": f"{ctx.now():%Y-%m-%dT%H:%M:%SZ}"} if ours else {}
     if ctx.env.get("GITHUB_ACTIONS") != "true":
         pages = {"html", "markdown"} & {name for name, _ in ctx.options.output or ()}
-        return found | (_own_commit(Path(ctx.options.dir)) if ours and pages else {})
+        return found | (_own_commit(ctx) if ours and pages else {})
     commit = ctx.env.get("GITHUB_SHA", "")
     home = f"{ctx.env.get('GITHUB_SERVER_URL', '')}/{ctx.env.get('GITHUB_REPOSITORY', '')}"
     kind, number = [*ctx.env.get("GITHUB_REF", "").split("/"), "", "", ""][1:3]
@@ -123,12 +123,13 @@ def _context(ctx: Context, *, ours: bool) -> dict[str, str]:
     }
 
 
-def _own_commit(root: Path) -> dict[str, str]:
+def _own_commit(ctx: Context) -> dict[str, str]:
     """The commit of the files, marked when they were changed since, where they stand in a repository."""
     from reconciler.cli.about import commit_of
+    from reconciler.secrets.program import child_environment
 
-    place = root.absolute()
-    commit = next(filter(None, map(commit_of, (place, *place.parents))), None)
+    place, env = Path(ctx.options.dir).absolute(), child_environment(ctx.env, ctx.every)
+    commit = next(filter(None, (commit_of(folder, env) for folder in (place, *place.parents))), None)
     return {"commit": commit} if commit else {}
 
 

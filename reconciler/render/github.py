@@ -97,10 +97,9 @@ def _changes(account: AccountReport, command: str) -> Iterator[_Note]:
 def _deletes(report: Report) -> Iterator[_Note]:
     """One that names all, since they have no line; as the first, since no warning may hide it."""
     found: dict[tuple[str, str], list[str]] = {}
-    for account in report.accounts:
-        for change in account.changes:
-            if change.action == "delete" and not _failed(change):
-                found.setdefault((_rank(change, report.command), _what(change)), []).append(change.name)
+    for change in report.changes:
+        if change.action == "delete" and not _failed(change):
+            found.setdefault((_rank(change, report.command), _what(change)), []).append(change.name)
     for (rank, what), names in found.items():
         yield _Note(rank, f"{what} {words.count(len(names), 'tunnel')}", ", ".join(names)[:_NAMES])
 

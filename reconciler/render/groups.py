@@ -44,7 +44,7 @@ class Group(NamedTuple):
 
 def is_long(report: Report) -> bool:
     """Whether nobody reads all of its changes one by one."""
-    return sum(len(account.changes) for account in report.accounts) > _LONG
+    return len(report.changes) > _LONG
 
 
 def groups(accounts: Iterable[AccountReport], command: str, *, by_kind: bool = False) -> list[Group]:

@@ -36,6 +36,7 @@ def html(report: Report) -> str:
     """The page: headline, counts, problems, then one card per account. What is cut off, the page says."""
     style = files("reconciler.render").joinpath("page.css").read_text(encoding="utf-8")
     drift = report.command == "drift"
+    made_at = "" if report.generated_at else report.context.get("made_at", "")
     titles = {"before": "Live", "after": "Declared"} if drift else {"before": "Before", "after": "After"}
 
     def columns(change: ChangeReport) -> dict[str, str]:
@@ -60,7 +61,9 @@ def html(report: Report) -> str:
         style=style,
         style_hash=b64encode(sha256(style.encode()).digest()).decode(),
         tone=tone(report),
-        facts=list(_facts(report)),
+        # Of a plan the page alone says when it was made: a comment is the same as long as its plan is.
+        facts=[*([(words.moment(made_at), "")] if made_at else []), *words.facts(report)],
+        calls=words.calls_told(report),
         run=safe.https(report.context.get("run_url")),
         dangers=list(_dangers(report)),
         numbers=_numbers(report),
@@ -99,15 +102,6 @@ def _environment() -> Environment:
     return environment
 
 
-def _facts(report: Report) -> Iterator[tuple[str, str]]:
-    """What the run was about, each with a value to be set as code or with none."""
-    if made_at := report.context.get("made_at"):
-        yield words.moment(made_at), ""
-    yield from words.facts(report)
-    if calls := words.calls_told(report):
-        yield calls.removesuffix("."), ""
-
-
 def _dangers(report: Report) -> Iterator[tuple[str, list[str], int]]:
     """What nobody may miss, with the names it is about and how many are not named: deletes always are."""
     yield from ((line, [], 0) for line in stops(report))
@@ -135,7 +129,7 @@ def _kinds(change: ChangeReport) -> list[str]:
 
 def _kinds_of(report: Report) -> dict[str, int]:
     """How many changes there are of each kind, where showing one kind alone makes the page shorter."""
-    changes = [_kinds(change) for account in report.accounts for change in account.changes]
+    changes = [_kinds(change) for change in report.changes]
     counts = {kind: sum(kind in found for found in changes) for kind in KINDS}
     found = {kind: number for kind, number in counts.items() if 0 < number < len(changes)}
     return {"all": len(changes)} | found if found else {}

@@ -56,6 +56,11 @@ class Paint:
         for number, line in enumerate(lines):
             yield (begin if begin and number == 0 else " " * indent) + self(line, style)
 
+    def said(self, label: str, text: str, indent: int, style: str | None = None) -> Iterator[str]:
+        """`note: …`; what does not fit stands under the beginning of the text."""
+        begin = f"{' ' * indent}{self(label, style)} "
+        return self.below(text, indent + columns(label) + 1, begin=begin)
+
 
 def columns(text: str) -> int:
     """How many columns of a terminal the text fills."""

@@ -119,12 +119,11 @@ def _dangers(report: Report) -> Iterator[str]:
         where = f" (declared at {place(source, link)})" if source else ""
         return f"{tunnel(change)} {change.outcome or 'refused'}{where}: {trouble(change.error) if change.error else ''}"
 
-    every = [change for account in report.accounts for change in account.changes]
-    refused = [c for c in every if c.outcome is None and c.check == "refused"]
-    wrong = [c for c in every if c.outcome in {"failed", "unknown"}] + refused
+    refused = [c for c in report.changes if c.outcome is None and c.check == "refused"]
+    wrong = [c for c in report.changes if c.outcome in {"failed", "unknown"}] + refused
     yield from few(wrong, failure, _BOX)
     if report.command == "apply":
-        keys = [(key.name, key.error) for account in report.accounts for key in account.keys if key.error]
+        keys = [(key.name, key.error) for key in report.keys if key.error]
         yield from few(keys, lambda k: f"Key of {clipped(k[0], safe.markdown_code, 100)}: {trouble(k[1])}", _BOX)
     for what, found in words.dangers(report).items():
         told = names(found, tunnel) if what == "Deletes" else ", ".join(few(found, tunnel, _BOX))
@@ -149,7 +148,7 @@ def _diagnostics(report: Report) -> str:
 
 def _server_check(report: Report) -> str:
     """What Cloudflare said of the changes, when it was asked."""
-    checks = [c.check for account in report.accounts for c in account.changes if c.check]
+    checks = [change.check for change in report.changes if change.check]
     if not checks:
         return ""
     if set(checks) == {"accepted"}:
@@ -180,7 +179,7 @@ def _notes(report: Report) -> str:
 
 def _footer(report: Report) -> str:
     """Calls, what apply will do, the next step and the digest."""
-    ahead = report.command == "plan" and any(account.changes for account in report.accounts)
+    ahead = report.command == "plan" and bool(report.changes)
     pulled = bool(report.context.get("pull_request"))
     lines = []
     if calls := words.calls_told(report):

@@ -31,7 +31,7 @@ class Shape:
     def __init__(self, report: Report) -> None:
         self.several = len(report.accounts) > 1
         self.drift = report.command == "drift"
-        self.done = any(change.outcome for account in report.accounts for change in account.changes)
+        self.done = any(change.outcome for change in report.changes)
         self.link = safe.https(report.context.get("source_url"))
 
 

@@ -50,21 +50,19 @@ def text(
     """
     paint = Paint(color, width)
     drift = report.command == "drift"
+    verdict = paint(terminal(headline(report)), "bold" if report.outcome in {"ok", "changes"} else "red")
     blocks = [[paint(words.SANDBOX, "yellow")]] if report.sandbox and shown is None else []
-    blocks += [_headline(report, paint)] if drift else []
-    blocks += [list(_diagnostics(report.diagnostics, line_of, paint))]
+    blocks += [[verdict]] if drift else []
+    blocks.append(list(_diagnostics(report.diagnostics, line_of, paint)))
     if report.command == "accounts":
         blocks.append(_account_rows(report))
     else:
-        accounts = _untold(report.accounts, shown.accounts) if shown else report.accounts
-        blocks += [_account(account, report.command, paint) for account in accounts]
-    blocks += [] if drift else [_ending(report, paint, shown=shown is not None)]
+        for account in _untold(report.accounts, shown.accounts) if shown else report.accounts:
+            if lines := _account(account, report.command, paint):
+                blocks.append([paint(f"Account {terminal(account.account)}", "bold"), "", *lines])
+    if not drift:
+        blocks.append([*_ending(report, paint, shown=shown is not None), verdict])
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
-
-
-def _account(account: AccountReport, command: str, paint: Paint) -> list[str]:
-    lines = section(account, command, paint)
-    return [paint(f"Account {terminal(account.account)}", "bold"), "", *lines] if lines else []
 
 
 def _untold(accounts: Iterable[AccountReport], shown: Iterable[AccountReport]) -> Iterator[AccountReport]:
@@ -94,25 +92,16 @@ def _account_rows(report: Report) -> list[str]:
     return ["  ".join(map(padded, cells, widths)).rstrip() for cells in rows]
 
 
-def _headline(report: Report, paint: Paint) -> list[str]:
-    good = report.outcome in {"ok", "changes"}
-    return [paint(terminal(headline(report)), "bold" if good else "red")]
-
-
-def _ending(report: Report, paint: Paint, *, shown: bool) -> list[str]:
-    """What stops it, the calls, then the headline."""
-    found = [] if shown else [*_deletes(report, paint), *stops(report)]
-    calls = words.calls_told(report)
-    found += [calls] if calls and (not shown or report.seconds is not None) else []
-    return [*found, *_headline(report, paint)]
-
-
-def _deletes(report: Report, paint: Paint) -> Iterator[str]:
-    """The deletes of a long plan once more, by name: of such a plan one sees the end."""
+def _ending(report: Report, paint: Paint, *, shown: bool) -> Iterator[str]:
+    """What stops it, and the calls. Of a long plan one sees the end, so that its deletes are named there once more."""
     deletes = words.dangers(report).get("Deletes")
-    if deletes and is_long(report):
+    if deletes and is_long(report) and not shown:
         yield paint(f"Deletes {words.count(len(deletes), 'tunnel')}:", "red")
         yield from paint.below(", ".join(terminal(change.name) for change in deletes), 2)
+    if not shown:
+        yield from stops(report)
+    if (calls := words.calls_told(report)) and (not shown or report.seconds is not None):
+        yield calls
 
 
 def _diagnostics(found: Sequence[DiagnosticReport], line_of: LineOf | None, paint: Paint) -> Iterator[str]:
@@ -124,12 +113,16 @@ def _diagnostics(found: Sequence[DiagnosticReport], line_of: LineOf | None, pain
     quoted = words.errors_first(found)[:_WHOLE]
     for one in found:
         place = f"{terminal(str(one.location))}: " if one.location else ""
-        severity = paint(f"{one.severity}:", WEIGHT_COLOR[one.severity])
+        start = f"{paint(place, 'bold')}{paint(f'{one.severity}:', WEIGHT_COLOR[one.severity])}"
         whole = one in quoted
-        detail = f". {one.detail}" if whole or one.detail not in told else ""
+        detail = one.detail if whole or one.detail not in told else ""
         told.add(one.detail)
-        said = f"{one.summary}{detail} [{one.code}]"
-        yield f"{paint(place, 'bold')}{severity} {terminal(said)}"
+        said = f"{one.summary}{f'. {detail}' if detail else ''} [{one.code}]"
+        if paint.fits(terminal(said), columns(f"{place}{one.severity}: ")):
+            yield f"{start} {terminal(said)}"
+        else:
+            yield f"{start} {terminal(f'{one.summary} [{one.code}]')}"
+            yield from paint.below(terminal(detail), 4)
         if whole and line_of and one.location:
             yield from _source(one.location, line_of, said, paint)
     if len(found) > _WHOLE:
@@ -164,7 +157,7 @@ def _source(place: Location, line_of: LineOf, said: str, paint: Paint) -> list[s
     return [paint(number, "blue") + line[:_LONGEST], paint(" " * 5 + " | ", "blue") + " " * at + paint("^", "red")]
 
 
-def section(account: AccountReport, command: str, paint: Paint) -> list[str]:
+def _account(account: AccountReport, command: str, paint: Paint) -> list[str]:
     """The account's lines without a heading; none when there is nothing to say."""
     parts = [
         _trouble(account, paint),
@@ -183,65 +176,63 @@ def section(account: AccountReport, command: str, paint: Paint) -> list[str]:
 def _trouble(account: AccountReport, paint: Paint) -> Iterator[str]:
     """What has to be read first: why it failed, what blocks it, what to know before approving."""
     if account.error:
-        yield from _problem(account.error, paint, "  ")
+        yield from _problem(account.error, paint, 2)
     if account.paused is not None:
-        yield f"  {paint('paused:', 'yellow')} {terminal(account.paused)}; apply is refused until its lines go"
+        reason = f"{terminal(account.paused)}; apply is refused until its lines go"
+        yield from paint.said("paused:", reason, 2, "yellow")
     for guard in account.guards:
-        yield f"  {paint('blocked:', 'red')} {terminal(guard.message)} [{terminal(guard.code)}]"
-        yield f"           to go on: {terminal(guard.remedy)}"
+        yield from paint.said("blocked:", f"{terminal(guard.message)} [{terminal(guard.code)}]", 2, "red")
+        yield from paint.said("to go on:", terminal(guard.remedy), 11)
     for note in account.notes:
-        yield f"  {paint('note:', 'cyan')} {terminal(note)}"
+        yield from paint.said("note:", terminal(note), 2, "cyan")
 
 
-def _problem(error: Problem, paint: Paint, indent: str, why: str = "error") -> Iterator[str]:
+def _problem(error: Problem, paint: Paint, indent: int, why: str = "error") -> Iterator[str]:
     ray = f" (ray {terminal(error.ray)})" if error.ray else ""
-    yield f"{indent}{paint(f'{why}:', 'red')} {terminal(error.message)} [{terminal(error.code)}]{ray}"
+    yield from paint.said(f"{why}:", f"{terminal(error.message)} [{terminal(error.code)}]{ray}", indent, "red")
     for text, link in words.more(error):
-        yield f"{indent}  {terminal(f'{text} {link}' if link else text)}"
+        yield from paint.below(terminal(f"{text} {link}" if link else text), indent + 2)
     if error.remedy:
-        yield f"{indent}  to do: {terminal(error.remedy)}"
+        yield from paint.said("to do:", terminal(error.remedy), indent + 2)
 
 
 def _changes(account: AccountReport, command: str, paint: Paint) -> Iterator[str]:
     drift = command == "drift"
     told = groups([account], command)
-    name_width = widest([_label(group) for group in told], _NAME_LIMIT)
+    labels = [terminal(words.label(group.first)) for group in told]
     for number, group in enumerate(told):
+        if group.several:
+            labels[number] = words.count(len(group.changes), "tunnel")
+    width = widest(labels, _NAME_LIMIT)
+    for number, (group, label) in enumerate(zip(told, labels, strict=True)):
+        change = group.first
         # A change of one line stands close to its like, one of several lines apart.
         if number and any(one.first.fields or one.first.error for one in (group, told[number - 1])):
             yield ""
-        yield from _head(group, name_width, paint)
-        if notes := words.history(group.first) if drift else words.cause(group.first):
+        yield from _head(change, padded(label, width), "" if group.several else words.place(change), paint)
+        if notes := words.history(change) if drift else words.cause(change):
             yield " " * _INDENT + paint(terminal(notes), "dim")
-        yield from (_each(group, paint) if group.share == "field" else _fields(group.first, paint, drift=drift))
+        yield from (_each(group, paint) if group.share == "field" else _fields(change, paint, drift=drift))
         if group.several and group.share == "all":
-            names = ", ".join(terminal(change.name) for change in group.changes)
-            yield from paint.below(names, _INDENT)
-        if group.first.error:
-            why = "error" if group.first.outcome in {None, "failed"} else str(group.first.outcome)
-            yield from _problem(group.first.error, paint, " " * _INDENT, why)
+            yield from paint.below(", ".join(terminal(one.name) for one in group.changes), _INDENT)
+        if change.error:
+            why = "error" if change.outcome in {None, "failed"} else str(change.outcome)
+            yield from _problem(change.error, paint, _INDENT, why)
 
 
-def _label(group: Group) -> str:
-    return words.count(len(group.changes), "tunnel") if group.several else terminal(words.label(group.first))
-
-
-def _head(group: Group, name_width: int, paint: Paint) -> Iterator[str]:
+def _head(change: ChangeReport, label: str, place: str, paint: Paint) -> Iterator[str]:
     """`  ~ lon-a  traffic  tunnels/prod/london.yaml:4`, with the outcome when there is one."""
-    change = group.first
-    color = ACTION_COLOR[change.action]
     weight = words.weight(change)
-    label = f"{words.SIGNS[change.action]} {padded(_label(group), name_width)}"
-    cells = [(label, color), (f"{weight:<8}", WEIGHT_COLOR.get(weight))]
+    cells: list[tuple[str, str | None]] = [(f"{words.SIGNS[change.action]} {label}", ACTION_COLOR[change.action])]
+    cells += [(f"{weight:<8}", WEIGHT_COLOR.get(weight))]
     cells += [(f"{change.drift_class:<9}", None)] if change.drift_class else []
     cells += [(f"{change.outcome:<7}", OUTCOME_COLOR[change.outcome])] if change.outcome else []
     cells += [(f"{change.check:<11}", WEIGHT_COLOR.get(change.check))] if change.check else []
-    place = "" if group.several else terminal(words.place(change))
-    if not place or paint.fits(place, columns("    ".join(cell for cell, _ in cells)) + 2):
-        yield "  " + paint.row(*cells, (place, "dim"))
+    if not place or paint.fits(terminal(place), columns("    ".join(cell for cell, _ in cells)) + 2):
+        yield "  " + paint.row(*cells, (terminal(place), "dim"))
     else:
         yield "  " + paint.row(*cells)
-        yield " " * _INDENT + paint(place, "dim")
+        yield " " * _INDENT + paint(terminal(place), "dim")
 
 
 def _fields(change: ChangeReport, paint: Paint, *, drift: bool) -> Iterator[str]:
@@ -249,37 +240,42 @@ def _fields(change: ChangeReport, paint: Paint, *, drift: bool) -> Iterator[str]
     fields = [field for field in change.fields if field.path != "name" or change.action == "update"]
     key = words.key_source(change)
     width = widest([terminal(field.path) for field in fields] + ["psk"] * bool(key), _NAME_LIMIT)
+    sign = f"{paint(words.SIGNS[change.action], ACTION_COLOR[change.action])} "
     for field in fields:
         path = padded(terminal(field.path), width)
         if items := words.items(field):
-            yield f"{_signed(path, change, paint)}  {words.kept(field)}".rstrip()
+            yield f"{' ' * _INDENT}{sign}{path}  {words.kept(field)}".rstrip()
             yield from _sides(items, ("  live only", "  declared only") if drift else ("", ""), paint)
             continue
-        if drift and change.drift_class == "changed":
-            value, sides = words.drift_difference(field), ("  live", "  declared")
-        else:
-            value, sides = words.difference(field, change.action), ("", "")
+        value = terminal(words.difference(change, field))
         whole = change.action != "update" or field.sensitive
-        if whole or paint.fits(terminal(value), _INDENT + 4 + columns(path)):
-            yield from _entry(path, terminal(value), change, paint)
-        else:
-            yield _signed(path, change, paint).rstrip()
-            yield from _sides([("-", field.before), ("+", field.after)], sides, paint)
+        sides = ("  live", "  declared") if change.drift_class == "changed" else ("", "")
+        both = _sides([("-", field.before), ("+", field.after)], sides, paint)
+        yield from _line(_INDENT, sign, path, value, paint.below(value, _DEEPER) if whole else both, paint)
     if key:
-        yield from _entry(padded("psk", width), terminal(key), change, paint)
+        yield from _line(_INDENT, sign, padded("psk", width), terminal(key), paint.below(terminal(key), _DEEPER), paint)
 
 
-def _signed(text: str, change: ChangeReport, paint: Paint) -> str:
-    return f"{' ' * _INDENT}{paint(words.SIGNS[change.action], ACTION_COLOR[change.action])} {text}"
+def _each(group: Group, paint: Paint) -> Iterator[str]:
+    """The one field of many tunnels: its path, then each tunnel with its own values."""
+    action = group.first.action
+    yield f"{' ' * _INDENT}{paint(words.SIGNS[action], ACTION_COLOR[action])} {terminal(group.first.fields[0].path)}"
+    width = widest([terminal(change.name) for change in group.changes], _NAME_LIMIT)
+    for change in group.changes:
+        (field,) = change.fields
+        both = _sides([("-", field.before), ("+", field.after)], ("", ""), paint)
+        value = terminal(words.difference(change, field))
+        yield from _line(_DEEPER, "", padded(terminal(change.name), width), value, both, paint)
 
 
-def _entry(path: str, value: str, change: ChangeReport, paint: Paint) -> Iterator[str]:
-    """A path and its value, which stands below where the line has no room for it."""
-    if paint.fits(value, _INDENT + 4 + columns(path)):
-        yield f"{_signed(path, change, paint)}  {value}"
+def _line(indent: int, sign: str, name: str, value: str, below: Iterable[str], paint: Paint) -> Iterator[str]:
+    """A name and its value; where the line has no room for it, the name and what stands below it then."""
+    start = f"{' ' * indent}{sign}{name}"
+    if paint.fits(value, indent + 2 * bool(sign) + columns(name) + 2):
+        yield f"{start}  {value}"
     else:
-        yield _signed(path, change, paint).rstrip()
-        yield from paint.below(value, _DEEPER)
+        yield start.rstrip()
+        yield from below
 
 
 def _sides(items: Iterable[tuple[str, Any]], said: tuple[str, str], paint: Paint) -> Iterator[str]:
@@ -289,20 +285,6 @@ def _sides(items: Iterable[tuple[str, Any]], said: tuple[str, str], paint: Paint
         if item is not None:
             begin = f"{' ' * _DEEPER}{paint(sign, color)} "
             yield from paint.below(terminal(words.value(item)) + about, _DEEPER + 2, color, begin)
-
-
-def _each(group: Group, paint: Paint) -> Iterator[str]:
-    """The one field of many tunnels: its path, then each tunnel with its own values."""
-    yield _signed(terminal(group.first.fields[0].path), group.first, paint)
-    width = widest([terminal(change.name) for change in group.changes], _NAME_LIMIT)
-    for change in group.changes:
-        name, field = padded(terminal(change.name), width), change.fields[0]
-        value = terminal(words.difference(field, change.action))
-        if paint.fits(value, _DEEPER + 2 + columns(name)):
-            yield f"{' ' * _DEEPER}{name}  {value}"
-        else:
-            yield " " * _DEEPER + name.rstrip()
-            yield from _sides([("-", field.before), ("+", field.after)], ("", ""), paint)
 
 
 def _ways_out(account: AccountReport, paint: Paint) -> Iterator[str]:
@@ -328,7 +310,7 @@ def _keys(keys: tuple[KeyStatus, ...], paint: Paint) -> Iterator[str]:
             (due, None),
         )
         if key.error:
-            yield from _problem(key.error, paint, " " * _INDENT)
+            yield from _problem(key.error, paint, _INDENT)
 
 
 def _left(account: AccountReport, command: str, paint: Paint) -> Iterator[str]:
@@ -336,14 +318,14 @@ def _left(account: AccountReport, command: str, paint: Paint) -> Iterator[str]:
     for told, names in words.held_back([account]).items():
         yield f"  {paint(f'{told}:', 'yellow')}"
         yield from paint.below(", ".join(map(terminal, names)), 4)
-    counts = words.left_counts(account)
-    if counts:
+    if counts := words.left_counts(account):
         yield f"  Left alone: {counts}."
     if account.unmanaged and command != "drift":
-        unmanaged = words.named([terminal(item.name) for item in account.unmanaged], _NAMED)
-        yield from paint.below(f"no file declares {unmanaged}", 4)
-    indent = " " * (4 if counts else 2)
+        names = [terminal(item.name) for item in account.unmanaged]
+        more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+        yield from paint.below(f"no file declares {', '.join(names[:_NAMED])}{more}", 4)
     for kind, lines in words.left(account).items():
         if command == "drift" or kind == "not checked":
             style = "green" if kind == "resolved" else "dim"
-            yield from (f"{indent}{paint(f'{kind:<11}', style)}  {terminal(line)}" for line in lines)
+            for line in lines:
+                yield from paint.said(f"{kind:<11} ", terminal(line), 4 if counts else 2, style)

@@ -6,7 +6,7 @@ function of `safe` for the place where it puts a text.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from reconciler.model.problems import Problem, Reason
@@ -39,18 +39,6 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def named(names: Sequence[str], most: int) -> str:
-    """`lon-a, lon-b and 7 more`."""
-    return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")
-
-
-def _calls(api_calls: Mapping[str, int]) -> str:
-    """`2 lists, 1 bulk update, 2 creates, 1 delete`; kinds without a call are left out."""
-    kinds = [*_CALLS, *sorted(set(api_calls) - set(_CALLS))]
-    found = [count(api_calls[kind], _CALLS.get(kind, kind)) for kind in kinds if api_calls.get(kind)]
-    return ", ".join(found) or "none"
-
-
 def calls_told(report: Report) -> str:
     """`Apply makes: 2 lists, 1 create` of a plan; of an apply `Calls made: 2 lists, in 3 s; verified by a new list`."""
     changed = [account for account in report.accounts if account.changes]
@@ -64,15 +52,20 @@ def calls_told(report: Report) -> str:
     return f"{'Apply makes' if report.command == 'plan' else 'Planned calls'}: {_calls(planned)}"
 
 
+def _calls(number_of: Mapping[str, int]) -> str:
+    kinds = [*_CALLS, *sorted(set(number_of) - set(_CALLS))]
+    return ", ".join(count(number_of[kind], _CALLS.get(kind, kind)) for kind in kinds if number_of.get(kind)) or "none"
+
+
 def facts(report: Report) -> Iterator[tuple[str, str]]:
     """What a run was about, each fact with a value to be set as code or with none."""
+    if report.generated_at:
+        yield moment(report.generated_at), ""
     if total := sum(account.total or 0 for account in report.accounts):
         yield count(total, "live tunnel"), ""
     for name in ("commit", "base"):
         if report.context.get(name):
             yield name, report.context[name]
-    if report.generated_at:
-        yield moment(report.generated_at), ""
 
 
 def is_drift(change: ChangeReport) -> bool:
@@ -119,11 +112,8 @@ def danger(change: ChangeReport) -> str | None:
 
 def dangers(report: Report) -> dict[str, list[ChangeReport]]:
     """The tunnels that a plan deletes, and those that it can interrupt."""
-    found: dict[str, list[ChangeReport]] = {"Deletes": [], "Can interrupt": []}
-    for account in report.accounts if report.command == "plan" else ():
-        for change in account.changes:
-            if what := danger(change):
-                found[what].append(change)
+    planned = report.changes if report.command == "plan" else []
+    found = {what: [c for c in planned if danger(c) == what] for what in ("Deletes", "Can interrupt")}
     return {what: changes for what, changes in found.items() if changes}
 
 
@@ -175,13 +165,15 @@ def kept(field: FieldChange) -> str:
     return f"{number:,} unchanged" if number > 0 else ""
 
 
-def difference(field: FieldChange, action: str) -> str:
-    """What happens to one field: `mid -> high`, or the one value of what comes or goes."""
+def difference(change: ChangeReport, field: FieldChange) -> str:
+    """One field of a change: `mid -> high`, of drift `declared high, live mid`; one value of what comes or goes."""
     if field.sensitive:
         return SENSITIVE
-    if action == "create":
-        return value(field.after)
-    return value(field.before) if action == "delete" else f"{value(field.before)} -> {value(field.after)}"
+    if change.drift_class == "changed":
+        return f"declared {value(field.after)}, live {value(field.before)}"
+    if change.action == "update":
+        return f"{value(field.before)} -> {value(field.after)}"
+    return value(field.after if change.action == "create" else field.before)
 
 
 def key_source(change: ChangeReport) -> str | None:
@@ -191,13 +183,6 @@ def key_source(change: ChangeReport) -> str | None:
     if change.psk == "none":
         return "none: the tunnel won't come up without one"
     return change.psk
-
-
-def drift_difference(field: FieldChange) -> str:
-    """How one field differs: `declared mid, live high`."""
-    if field.sensitive:
-        return SENSITIVE
-    return f"declared {value(field.after)}, live {value(field.before)}"
 
 
 def weight(change: ChangeReport) -> str:

@@ -279,3 +279,13 @@ class Report:
     __pydantic_config__: ClassVar = ConfigDict(
         extra="forbid", validate_by_name=True, serialize_by_alias=True, hide_input_in_errors=True
     )
+
+    @property
+    def changes(self) -> list[ChangeReport]:
+        """Of all accounts."""
+        return [change for account in self.accounts for change in account.changes]
+
+    @property
+    def keys(self) -> list[KeyStatus]:
+        """Of all accounts."""
+        return [key for account in self.accounts for key in account.keys]

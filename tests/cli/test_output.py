@@ -92,7 +92,8 @@ def test_what_was_not_done_is_told_at_the_end(world: World) -> None:
         "\n"
         "Account prod\n\n"
         "  - t002  traffic   skipped\n"
-        "      skipped: an earlier change of the account was not applied [earlier-not-applied]\n"
+        "      skipped: an earlier change of the account was not applied\n"
+        "               [earlier-not-applied]\n"
         "        to do: Run apply again once that is done.\n\n"
         "  + t003            failed   tunnels/prod/a.yaml:3\n"
         "      error: no more tunnels [1022]\n\n"
@@ -101,13 +102,16 @@ def test_what_was_not_done_is_told_at_the_end(world: World) -> None:
     )
 
 
+NOT_APPROVED = "error: the changes were not approved; nothing was written [not-approved]\n    Run it again"
+
+
 @pytest.mark.parametrize(
     ("answers", "code", "end"),
     [
-        (["no"], 5, "no\nerror: the changes were not approved; nothing was written. "),
-        ([""], 5, "\nerror: the changes were not approved; nothing was written. "),
-        (["y"], 5, "y\nerror: the changes were not approved; nothing was written. Run it again, and type yes: "),
-        (["Yes"], 5, "Yes\nerror: the changes were not approved; nothing was written. Run it again, and type yes"),
+        (["no"], 5, f"no\n{NOT_APPROVED}, and answer yes"),
+        ([""], 5, f"\n{NOT_APPROVED}, and answer yes"),
+        (["y"], 5, f"y\n{NOT_APPROVED}, and type yes: "),
+        (["Yes"], 5, f"Yes\n{NOT_APPROVED}, and type yes: "),
         (
             ["^C"],
             8,
@@ -196,6 +200,15 @@ def test_a_page_says_when_it_was_made_and_of_which_commit_of_the_files(world: Wo
     assert re.search(rf'<p class="dim">\d\d\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC · commit <code>{commit}</code>', page)
     world.declare(tunnel(1, description="changed"))
     assert f"<code>{commit}-dirty</code>" in world.run("plan", "-o", "html").out
+
+
+def test_git_gets_no_token_when_it_is_asked_for_the_commit_of_a_page(world: World) -> None:
+    world.declare(tunnel(1))
+    world.write(".git/HEAD", "")
+    world.write("bin/git", f"#!/bin/sh\nenv >>{world.root}/env\n", 0o755)
+    world.run("plan", "-o", "html", env={"PATH": f"{world.root / 'bin'}:{os.environ['PATH']}"})
+    assert "PATH=" in world.read("env")
+    assert "TOKEN" not in world.read("env")
 
 
 def test_a_report_that_is_drawn_again_has_no_date_of_its_own(world: World) -> None:

@@ -95,7 +95,7 @@ def many(number: int, description: int) -> Report:
         (replace(NO_CHANGES, command="apply"), "## ✅ Tunnel apply: no changes. Live tunnels match the files"),
         (INVALID, "## ❌ Tunnel plan: invalid, 2 errors, 1 warning"),
         (PSK, "## ❌ Pre-shared keys: 3 keys, 1 applied, 1 failed, 1 overdue, 1 of unknown age"),
-        (replace(PLAN, command="show"), "## 🔴 Saved tunnel plan: 1 to create, 2 to update, 1 to delete"),
+        (replace(PLAN, command="show"), "## 🔴 Tunnel saved plan: 1 to create, 2 to update, 1 to delete"),
         (replace(PLAN, outcome="error"), "## ❌ Tunnel plan failed: nothing was written, for the reasons above"),
     ],
 )

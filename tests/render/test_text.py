@@ -7,6 +7,7 @@ import pytest
 from reconciler.cli.main import main
 from reconciler.model.problems import Location, Part, error, warning
 from reconciler.plan.diff import FieldChange
+from reconciler.plan.guard import Guard
 from reconciler.render import Format, render, words
 from reconciler.render.json import report_from_json
 from reconciler.render.words import moment
@@ -481,3 +482,24 @@ def test_of_many_changed_items_a_comment_has_the_first_and_the_text_all(format_:
     shown = render(replace(PLAN, accounts=(account(changes=(replace(LON_A, fields=(field,)),)),)), format_)
     assert [prefix in shown for prefix in PREFIXES] == [True] * told + [False] * (200 - told)
     assert ("    and 180 more\n" in shown) == (told == 20)
+
+
+def test_on_a_terminal_long_messages_wrap_between_words_below_their_beginning() -> None:
+    guard = Guard("max-deletes", "too many tunnels would go", (), "say which ones are meant")
+    one = account(notes=("routes through lon-a are not checked",), guards=(guard,))
+    found = (error("unknown-key", "unknown key", "Did you mean another one?", Location("a.yaml", 4, 5)),)
+    shown = render(replace(PLAN, accounts=(one,), diagnostics=found), "text", width=40)
+    assert shown.splitlines()[:12] == [
+        "a.yaml:4:5: error: unknown key [unknown-key]",
+        "    Did you mean another one?",
+        "",
+        "Account prod",
+        "",
+        "  blocked: too many tunnels would go",
+        "           [max-deletes]",
+        "           to go on: say which ones are",
+        "                     meant",
+        "  note: routes through lon-a are not",
+        "        checked",
+        "",
+    ]
