@@ -1,7 +1,7 @@
 """The way to Cloudflare, or to the sandbox: tokens, sessions, one client per account."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,6 @@ from reconciler.api.exchange import Client, KeyAccess, Session
 from reconciler.api.http import BadProxyError, HttpPort
 from reconciler.api.proxy import proxy_passwords
 from reconciler.cli.context import SANDBOX, Context, Halt, halt
-from reconciler.cli.log import LoggedPort, logged
 from reconciler.cli.progress import Progress
 from reconciler.cli.tokens import token_faults, tokens
 from reconciler.model.desired import Account
@@ -72,7 +71,12 @@ class Clients:
                 self._clients[account.name] = client
                 self._stack.callback(client.close)
                 client.watch = partial(self.progress.ended, account.name)
-        return self.progress.telling(account.name, logged(self._ctx, account.name, client.run))
+        carry: Carry = client.run
+        if self._ctx.options.verbose:
+            from reconciler.cli.log import logged
+
+            carry = logged(self._ctx, account.name, carry)
+        return self.progress.telling(account.name, carry)
 
     def ring(self, account: Account) -> dict[str, Secret]:
         """The keys that the account's calls may carry, by tunnel name."""
@@ -106,9 +110,13 @@ class Clients:
         if token not in self._sessions:
             options = self._ctx.options
             base = CLOUDFLARE if self._ctx.sandbox else self._ctx.base
-            arguments = (base, token, options.parallelism, self._ctx.stop.is_set, self._transport)
+            make: Callable[..., HttpPort] = HttpPort
+            if options.verbose > 1:
+                from reconciler.cli.log import LoggedPort
+
+                make = partial(LoggedPort, self._ctx)
             try:
-                port = LoggedPort(self._ctx, *arguments) if options.verbose > 1 else HttpPort(*arguments)
+                port = make(base, token, options.parallelism, self._ctx.stop.is_set, self._transport)
             except BadProxyError as bad:
                 raise halt("error", "bad-proxy", f"the proxy in {bad.variable} can't be used", bad.why) from None
             except ValueError as refused:

@@ -1,7 +1,7 @@
 """Logs on standard error: with `-v` a line for each call, with `-vv` one for each HTTP request too.
 
-structlog writes them; it is imported only when a line is really written. Neither bodies nor their sizes are logged,
-since they may hold keys.
+structlog writes them; it and this module are imported only when logs are asked for. Neither bodies nor their sizes are
+logged, since they may hold keys.
 """
 
 import re
@@ -9,24 +9,22 @@ import time
 from functools import partial
 from typing import Any, TextIO, cast
 
+import structlog
+from structlog.typing import EventDict, WrappedLogger
+
 from reconciler.api.call import Answered, CallOutcome, Carry, Pause, Step, problem_of
 from reconciler.api.exchange import AmbiguousError, NotSentError
 from reconciler.api.http import HttpPort
 from reconciler.api.wire import Reply, Request, ray_of
 from reconciler.cli.context import Context
+from reconciler.render.safe import log as inert
 
 _WAIT = re.compile(r"[\w ,:+-]{1,80}", re.ASCII)
 """What a `retry-after` may be: seconds or a date, or several."""
 
 
 def log(ctx: Context, event: str, **fields: object) -> None:
-    """One line, when `-v` was given. The stream it goes to hides keys and tokens."""
-    if not ctx.options.verbose:
-        return
-    import structlog
-    from structlog.typing import EventDict, WrappedLogger
-
-    from reconciler.render.safe import log as inert
+    """One line. The stream it goes to hides keys and tokens."""
 
     def make_inert(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
         # Before anything is escaped: that would hide a key from the stream, which looks for it once more.
@@ -49,9 +47,7 @@ def log(ctx: Context, event: str, **fields: object) -> None:
 
 
 def logged(ctx: Context, account: str, carry: Carry) -> Carry:
-    """The same carrier, with a line for each step when `-v` was given."""
-    if not ctx.options.verbose:
-        return carry
+    """The same carrier, with a line for each call, or pause."""
 
     def carry_and_log(step: Step) -> tuple[CallOutcome, ...]:
         began = time.monotonic()
