@@ -272,6 +272,14 @@ def test_a_patch_that_cannot_be_written_is_an_error_and_the_drift_is_told(world:
     assert (ran.code, "/dev/full can't be written" in ran.out, "by hand" in ran.out) == (1, True, True)
 
 
+def test_a_patch_shows_no_token_that_somebody_put_into_a_description(world: World) -> None:
+    world.live(tunnel(1, description=f"token {TOKEN}"))
+    world.declare(tunnel(1))
+    assert world.run("drift", "--patch", "p.patch").code == 2
+    patch = world.read("p.patch")
+    assert ("+  description: token " in patch, TOKEN in patch) == (True, False)
+
+
 def test_a_strangers_tunnel_stays_unmanaged_when_git_turns_prune_on(world: World) -> None:
     world.account(prune=False)
     world.live(tunnel(1), tunnel(9))
