@@ -152,17 +152,21 @@ def done_counts(report: Report) -> dict[str, int]:
 
 
 def _other(report: Report) -> str:
-    """`3 keys: 2 applied, 1 failed, 1 overdue, 1 of unknown age`, and what is said of all other commands."""
+    """`3 keys: 1 in doubt, none overdue, 1 of unknown age`, and what is said of all other commands."""
     if report.command == "accounts":
         return count(len(report.accounts), "account")
     if not report.keys or report.outcome not in {"ok", "partial"}:
         why = _WHY.get(report.outcome, "not everything was carried out")
         return f"{_name(report)}{': done' if report.outcome == 'ok' else f' stopped ({report.outcome}): {why}'}"
-    found = {result.value: sum(key.outcome == result for key in report.keys) for result in Result}
-    found["overdue"] = sum(key.overdue for key in report.keys)
-    told = [f"{number:,} {word}" for word, number in found.items() if number] or ["none overdue"]
-    if of_unknown_age := sum(key.age_days is None and key.outcome is None for key in report.keys):
-        told.append(f"{of_unknown_age:,} of unknown age")
+    counts = {result.value: sum(key.outcome == result for key in report.keys) for result in Result}
+    counts["in doubt"] = counts.pop(Result.UNKNOWN)
+    told = [f"{number:,} {word}" for word, number in counts.items() if number]
+    looked_at = [key for key in report.keys if key.outcome is None]
+    overdue = sum(key.overdue for key in report.keys)
+    if overdue or looked_at:
+        told.append(f"{overdue or 'none'} overdue")
+    if unknown := sum(key.age_days is None for key in looked_at):
+        told.append(f"{unknown:,} of unknown age")
     return f"{count(len(report.keys), 'key')}: {', '.join(told)}"
 
 

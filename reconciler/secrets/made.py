@@ -112,7 +112,12 @@ def overtaken(keys: Sequence[tuple[LiveTunnel, str]]) -> KeySteps:
     verdicts = {}
     for tunnel, made_on in keys:
         # A later time, not just another one: an answer and a list spell one time differently.
-        if tunnel.id not in live or is_later(live[tunnel.id].key_generated_on, made_on):
+        if tunnel.id not in live:
+            gone = Problem(
+                "not-live", "Cloudflare made a key, and then the tunnel was gone", "Run plan: others write too."
+            )
+            verdicts[tunnel.name] = Verdict(Result.UNKNOWN, gone)
+        elif is_later(live[tunnel.id].key_generated_on, made_on):
             message = "Cloudflare made a key, and another one for somebody else right after it"
             remedy = f"Once no other run is at work: {psk_command('rotate', tunnel.name)}"
             verdicts[tunnel.name] = Verdict(Result.UNKNOWN, Problem("key-not-in-sink", message, remedy))

@@ -334,6 +334,8 @@ def test_the_sum_says_how_many_keys_are_of_unknown_age(world: World) -> None:
     assert world.run("psk", "rotate", "t003", "--auto-approve").code == 0
     assert world.run("psk", "status").out.splitlines()[-1] == "3 keys: none overdue, 2 of unknown age."
     assert world.run("psk", "status", "t003").out.splitlines()[-1] == "1 key: none overdue."
+    world.write("tunnels/prod/sink/t001.pending", "of a run that stopped", mode=0o600)
+    assert world.run("psk", "status").out.splitlines()[-1] == "3 keys: 1 in doubt, none overdue, 2 of unknown age."
 
 
 @pytest.mark.parametrize("maker", [True, "cloudflare"])

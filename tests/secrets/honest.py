@@ -186,7 +186,17 @@ CALL_FAULTS: dict[str, Callable[[World, Call], CallOutcome]] = {
     "one refused": lambda w, c: _partly(w, c, silent=False),
     "one not mentioned": lambda w, c: _partly(w, c, silent=True),
 }
-AFTER_A_KEY_WAS_MADE = {"overtaken": _another_was_made, "lags": _list_from_before}
+
+
+def _tunnel_is_gone(world: World, call: Call) -> CallOutcome:
+    """Somebody has deleted it meanwhile."""
+    listed = world.call(call)
+    assert isinstance(listed, Answered)
+    assert listed.live
+    return Answered(Live({i: t for i, t in listed.live.tunnels.items() if t.name != "par-a"}))
+
+
+AFTER_A_KEY_WAS_MADE = {"overtaken": _another_was_made, "lags": _list_from_before, "gone": _tunnel_is_gone}
 """What may come of a list of a world in which Cloudflare has made the key of `par-a`."""
 
 

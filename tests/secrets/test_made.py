@@ -32,6 +32,7 @@ def test_a_key_made_by_cloudflare_is_asked_for_once_and_its_loss_is_loud(
     [
         ({9: "overtaken"}, ("unknown", "key-not-in-sink")),
         ({9: "denied"}, ("unknown", "key-not-checked")),
+        ({9: "gone"}, ("unknown", "not-live")),
         ({}, ("applied", None)),
         ({9: "lags"}, ("applied", None)),
         (dict.fromkeys(range(9, 14), "lags"), ("applied", None)),
