@@ -34,12 +34,15 @@ def lock_accounts(ctx: Context, accounts: Iterable[Account]) -> ExitStack:
     Raises:
         Halt: Another run still holds one at the deadline, or this run is stopped meanwhile.
     """
+    # As the XDG base directories are commonly found: a relative one does not count.
+    named = Path(ctx.env.get("XDG_STATE_HOME", ""))
     with ExitStack() as stack:
         # Everybody takes them in the same order, so that no two runs wait for each other.
         for account in sorted(accounts, key=lambda a: a.account_id) if not ctx.sandbox else ():
             try:
                 server = hashlib.sha256(ctx.base.encode()).hexdigest()[:12]  # a URL is no file name
-                path = _folder(ctx) / f"{account.account_id}-{server}.lock"
+                folder = (named if named.is_absolute() else Path.home() / ".local/state") / "reconciler"
+                path = folder / f"{account.account_id}-{server}.lock"
                 stack.enter_context(lock(ctx, path, f"of account {account.name}"))
             except (OSError, RuntimeError) as wrong:
                 summary = "another apply on this machine is not kept waiting while this one writes"
@@ -92,9 +95,3 @@ def _holder(path: Path, of: str) -> str:
         text = path.read_text(encoding="ascii")
     named = _HOLDER.fullmatch(text)
     return f"another {named[1]} {of}, process {named[2]}" if named else f"another run {of}"
-
-
-def _folder(ctx: Context) -> Path:
-    """The user's folder for state, as the XDG base directories are commonly found: a relative one does not count."""
-    named = Path(ctx.env.get("XDG_STATE_HOME", ""))
-    return (named if named.is_absolute() else Path.home() / ".local/state") / "reconciler"

@@ -106,8 +106,14 @@ def _checked(good: Callable[[str], object], what: str, words: tuple[str, ...] = 
 _COUNT = _checked(lambda text: n if (n := int(text)) > 0 else None, "a whole number above 0")
 _PORT = _checked(lambda text: n if 0 <= (n := int(text)) <= _LAST_PORT else None, "a port number")
 _SECONDS = _checked(lambda text: n if 0 < (n := float(text)) < inf else None, "a number of seconds above 0")
-_FILLED = {"FILE": "a file name", "REPORT.json": "a file name", "DIR": "a folder name", "REF": "a commit"}
-_FILLED |= {"GLOB": "a pattern", "NAME": "a name"}
+_FILLED = {
+    "FILE": "a file name",
+    "REPORT.json": "a file name",
+    "DIR": "a folder name",
+    "REF": "a commit",
+    "GLOB": "a pattern",
+    "NAME": "a name",
+}
 """What must not be empty: an empty text is a variable that a script did not set, never the wish to go without."""
 
 
