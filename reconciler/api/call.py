@@ -101,8 +101,8 @@ class Answered(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class _Said:
-    """What a plain refusal has.
+class _Refusal:
+    """What an answer that says no has.
 
     Attributes:
         status: HTTP status.
@@ -115,13 +115,13 @@ class _Said:
     ray: str | None = None
 
 
-class Refused(_Said):
+class Refused(_Refusal):
     """The server understood it and did not do it (4xx other than those below), or the list can't be trusted."""
 
     __slots__ = ()
 
 
-class Denied(_Said):
+class Denied(_Refusal):
     """401, 403 (but with a code that speaks of what was asked for), or an error about the token.
 
     The token is wrong or may not do this: all accounts of the token stop.
@@ -138,12 +138,12 @@ class Denied(_Said):
 
 
 @dataclass(frozen=True, slots=True)
-class _Missed:
-    """What a call has that got no answer to go by.
+class _Unanswered:
+    """What a call has to which there is no answer to go by.
 
     Attributes:
         code: What happened, in a word or two.
-        message: Fixed text of ours.
+        message: The same in a sentence, which quotes no secret.
         ray: Header `cf-ray` of the last answer, or None.
         errors: What the last answer said, if there was one.
     """
@@ -154,7 +154,7 @@ class _Missed:
     errors: tuple[ApiError, ...] = ()
 
 
-class NotSent(_Missed):
+class NotSent(_Unanswered):
     """It surely was not carried out: connection refused, budget or deadline used up, 429 to the end, interrupted.
 
     Its code is `unreachable`, `rate-limited`, `deadline`, `interrupted`, `budget`, `auth-stopped` or `stopped`.
@@ -163,7 +163,7 @@ class NotSent(_Missed):
     __slots__ = ()
 
 
-class Ambiguous(_Missed):
+class Ambiguous(_Unanswered):
     """It may or may not have been carried out: time-out, reset, 5xx, an unreadable answer."""
 
     __slots__ = ()

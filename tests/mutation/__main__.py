@@ -6,8 +6,8 @@ it plants: what it has of its own, without changes of words that people read, an
     python -m tests.mutation                                    # the modules named in pyproject.toml
     python -m tests.mutation 'reconciler/engine/*.py'           # these
     mutmut results                                              # the survivors
-    mutmut show reconciler.engine.apply.x_delete__mutmut_34   # one of them as a diff
-    python -m tests.mutation 'reconciler.engine.apply.*_34'   # try it again
+    mutmut show reconciler.engine.deletes.x_delete__mutmut_4    # one of them as a diff
+    python -m tests.mutation 'reconciler.engine.deletes.*_4'    # try it again
 """
 
 import argparse
