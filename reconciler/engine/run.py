@@ -118,21 +118,20 @@ class Run:
         self.verdicts.update((ref, verdict) for ref, verdict in found.items() if verdict is not None)
         return [change for change in pending if found[change.ref] is None]
 
-    def ready(self, changes: Iterable[Change], *, together: bool = False) -> list[Change]:
-        """Those that may be sent now; the others are skipped with the reason.
+    def ready(self, changes: Iterable[Change]) -> list[Change]:
+        """Those of one call that may be sent now; the others are skipped with the reason.
 
-        Args:
-            changes: In order.
-            together: Whether they go in one call, in which one may free what another takes. One that is left out of it
-                can leave another without what it needs, and so on: hence the loop.
+        What one of them frees another may take, since they go together. So one that is left out can leave another
+        without what it needs, and so on: hence the loop. (Deletes and creates, which go side by side, never need each
+        other: a delete takes nothing, and what is yet to be made holds nothing.)
         """
         sendable = list(changes)
         while True:
-            beside = {change.ref for change in sendable} if together else set()
+            beside = {change.ref for change in sendable}
             why = {change.ref: self._why_not(change, beside) for change in sendable}
             self.verdicts.update((ref, Verdict(Result.SKIPPED, problem)) for ref, problem in why.items() if problem)
             left = [change for change in sendable if not why[change.ref]]
-            if not together or len(left) == len(sendable):
+            if len(left) == len(sendable):
                 return left
             sendable = left
 

@@ -49,7 +49,7 @@ def update(run: Run, groups: Sequence[Group]) -> Conversation[None]:
 def _bulk(run: Run, groups: Sequence[Group]) -> Conversation[Refused | None]:
     """Send these groups in one call. None when every change in it is decided."""
     pending = undecided(run, chain.from_iterable(groups))
-    changes = run.ready(pending, together=True)
+    changes = run.ready(pending)
     if not changes:
         return None
     if not run.size:
@@ -140,7 +140,7 @@ def _lone(run: Run, group: Group, refusal: Refused) -> Conversation[bool]:
         True when the PUT was taken.
     """
     pending = undecided(run, group)
-    if not run.ready(pending, together=True):
+    if not run.ready(pending):
         return False
     if len(group) > 1:
         yield from _detour(run, group, refusal)
@@ -171,7 +171,7 @@ def _detour(run: Run, group: Group, refusal: Refused) -> Conversation[None]:
     """
     # Whoever else applies may have done it meanwhile: then parking a member would be harm.
     waiting = yield from look(run, partial(judge, run), [(change, refusal) for change in group])
-    left = run.ready([change for change, _ in waiting], together=True)
+    left = run.ready([change for change, _ in waiting])
     if not left:
         return
     detour = run.plan.detours.get(group[0].ref) if len(left) == len(group) else _rest(left)

@@ -48,7 +48,7 @@ def write(
             still = yield from agreed(partial(look, run, judge), still, why)
         else:
             still = yield from look(run, judge, still)
-        pending = run.ready([change for change, _ in still], together=True)
+        pending = run.ready([change for change, _ in still])
         if not pending:
             return None
         if isinstance(outcome, Refused):
