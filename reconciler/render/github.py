@@ -114,5 +114,5 @@ def _what(change: ChangeReport) -> str:
 
 def _rank(change: ChangeReport, command: str) -> str:
     """A warning for what is still ahead and dangerous, and for drift."""
-    grave = words.is_drift(change) if command == "drift" else command == "plan" and words.danger(change)
+    grave = words.is_drift(change) if command == "drift" else command in words.PLANNED and words.danger(change)
     return "warning" if grave else "notice"

@@ -41,6 +41,11 @@ class Group(NamedTuple):
         """Whether it is more than one change."""
         return len(self.changes) > 1
 
+    @property
+    def label(self) -> str:
+        """The tunnel's name, or `75 tunnels`."""
+        return words.count(len(self.changes), "tunnel") if self.several else words.label(self.first)
+
 
 def is_long(report: Report) -> bool:
     """Whether nobody reads all of its changes one by one."""

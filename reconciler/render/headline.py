@@ -13,7 +13,7 @@ from typing import Literal
 
 from reconciler.model.problems import MORE, NO_KEY, Severity
 from reconciler.model.verdict import Result
-from reconciler.render.words import count, held_back, is_drift
+from reconciler.render.words import PLANNED, count, held_back, is_drift
 from reconciler.report.values import Report
 
 DONE = {"create": "created", "update": "updated", "delete": "deleted"}
@@ -61,7 +61,7 @@ def tone(report: Report) -> Literal["failed", "grave", "changes", "good"]:
     """How it is to be taken at first sight: it failed, is blocked or deletes, changes something, or is well."""
     if report.outcome not in {"ok", "changes", "blocked"}:
         return "failed"
-    planned = report.command in {"plan", "show"}
+    planned = report.command in PLANNED
     if report.outcome == "blocked" or (planned and report.summary.delete):
         return "grave"
     changed = any(account.changes or account.keys or account.held_back for account in report.accounts)

@@ -105,6 +105,9 @@ def _environment() -> Environment:
 def _dangers(report: Report) -> Iterator[tuple[str, list[str], int]]:
     """What nobody may miss, with the names it is about and how many are not named: deletes always are."""
     yield from ((line, [], 0) for line in stops(report))
+    for outcome in ("failed", "unknown"):
+        if names := [change.name for change in report.changes if change.outcome == outcome]:
+            yield f"{outcome.capitalize()}:", names[: _LIMITS.names], max(len(names) - _LIMITS.names, 0)
     for what, changes in words.dangers(report).items():
         names = [change.name for change in changes]
         shown = names if what == "Deletes" else names[: _LIMITS.names]

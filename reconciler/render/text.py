@@ -199,17 +199,15 @@ def _problem(error: Problem, paint: Paint, indent: int, why: str = "error") -> I
 def _changes(account: AccountReport, command: str, paint: Paint) -> Iterator[str]:
     drift = command == "drift"
     told = groups([account], command)
-    labels = [terminal(words.label(group.first)) for group in told]
+    width = widest([terminal(group.label) for group in told], _NAME_LIMIT)
     for number, group in enumerate(told):
-        if group.several:
-            labels[number] = words.count(len(group.changes), "tunnel")
-    width = widest(labels, _NAME_LIMIT)
-    for number, (group, label) in enumerate(zip(told, labels, strict=True)):
         change = group.first
         # A change of one line stands close to its like, one of several lines apart.
         if number and any(one.first.fields or one.first.error for one in (group, told[number - 1])):
             yield ""
-        yield from _head(change, padded(label, width), "" if group.several else words.place(change), paint)
+        yield from _head(
+            change, padded(terminal(group.label), width), "" if group.several else words.place(change), paint
+        )
         if notes := words.history(change) if drift else words.cause(change):
             yield " " * _INDENT + paint(terminal(notes), "dim")
         yield from (_each(group, paint) if group.share == "field" else _fields(change, paint, drift=drift))

@@ -20,6 +20,9 @@ SIGNS = {"create": "+", "update": "~", "delete": "-"}
 SENSITIVE = "(sensitive)"
 SANDBOX = "SANDBOX: the built-in simulator stood in for Cloudflare."
 
+PLANNED = ("plan", "show")
+"""Commands whose reports tell what would be done."""
+
 _SEVERITIES = tuple(Severity)
 _CALLS = {
     "list": "list",
@@ -112,7 +115,7 @@ def danger(change: ChangeReport) -> str | None:
 
 def dangers(report: Report) -> dict[str, list[ChangeReport]]:
     """The tunnels that a plan deletes, and those that it can interrupt."""
-    planned = report.changes if report.command == "plan" else []
+    planned = report.changes if report.command in PLANNED else []
     found = {what: [c for c in planned if danger(c) == what] for what in ("Deletes", "Can interrupt")}
     return {what: changes for what, changes in found.items() if changes}
 

@@ -274,3 +274,10 @@ def test_the_same_slip_in_many_places_is_told_once_on_the_page_too() -> None:
     assert " ".join(parsed(item).text.split()) == (
         "warning a.yaml:1:1 tunnel 1 has no key. Add one. no-psk Likewise at a.yaml:2:1, a.yaml:3:1"
     )
+
+
+def test_the_page_of_an_apply_names_what_failed() -> None:
+    (box,) = re.findall(r"<b>Caution</b>(.*?)</div>", render(PARTIAL, "html"))
+    assert box == (
+        'Failed: <span class="name"><code>lon-b</code></span><br>Unknown: <span class="name"><code>par-a</code></span>'
+    )

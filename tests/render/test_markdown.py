@@ -407,3 +407,20 @@ def test_a_comment_says_where_the_key_of_a_new_tunnel_comes_from() -> None:
     create = replace(PAR_A, psk="none")
     shown = render(replace(PLAN, accounts=(account(changes=(create,)),)), "markdown")
     assert "\n+ psk: none: the tunnel won't come up without one\n" in shown
+
+
+@pytest.mark.parametrize("format_", ["markdown", "html"])
+def test_a_saved_plan_names_its_deletes_too(format_: str) -> None:
+    shown = render(replace(PLAN, command="show"), format_)
+    assert re.search("Deletes 1 tunnel.*old-site", shown)
+
+
+def test_no_kind_takes_all_the_room() -> None:
+    def field(value: str) -> tuple[FieldChange, ...]:
+        return (FieldChange("bgp.customer_asn", 1, 2), FieldChange("description", value * 500, None))
+
+    changes = [replace(LON_A, name=f"first-{n}", impact="traffic", fields=field(f"{n}")) for n in range(200)]
+    changes += [replace(LON_A, name=f"second-{n}", fields=field(f"{n}")) for n in range(200)]
+    shown = render(replace(PLAN, accounts=(account(changes=tuple(changes)),)), "markdown")
+    assert "@@ second-0 @@" in shown
+    assert len(re.findall("^  and [0-9]+ more$", shown, re.MULTILINE)) == 2
