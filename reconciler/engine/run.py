@@ -1,7 +1,6 @@
 """What one account's apply knows while it goes on: the latest list, a verdict per change, and why it stopped."""
 
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 
 from reconciler.api.call import (
     Answered,
@@ -22,7 +21,7 @@ from reconciler.model.desired import External, Generated
 from reconciler.model.live import Live, LiveTunnel
 from reconciler.model.problems import Problem
 from reconciler.model.psk import psk_command
-from reconciler.model.settings import Malformed, Settings, canonical
+from reconciler.model.settings import Settings, readable
 from reconciler.model.verdict import APPLIED, THERE, Result, Verdict
 from reconciler.plan.build import Plan
 from reconciler.plan.claims import NETWORKS, claims, clash
@@ -158,8 +157,9 @@ class Run:
             if isinstance(outcome, Answered):
                 self.wrote = True
                 for tunnel_id, tunnel in outcome.tunnels.items():
-                    with suppress(Malformed):
-                        self.answered[tunnel_id] = canonical(tunnel)
+                    settings, wrong = readable(tunnel)
+                    if not wrong:
+                        self.answered[tunnel_id] = settings
         return outcomes
 
     def send_each(self, calls: Sequence[tuple[Change, Call]], *, resent: bool = False) -> Conversation[Open]:

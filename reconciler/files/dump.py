@@ -79,7 +79,7 @@ def dump(
     found = {t.name: t for t in live.tunnels.values() if t.name not in declared}
     if account_file:
         written_there = AccountFile.model_validate(parse(account_file.data, account_file.path).value).defaults
-        defaults = canonical(written(written_there), [])  # an object need not be whole in defaults
+        defaults = canonical(written(written_there))  # an object need not be whole in defaults
         account = load(Tree((AccountFiles("", "", account_file, ()),), ()), _DAY).accounts[0]
         globs = [rule.name for rule in account.ignore if not rule.fields]
         found = {

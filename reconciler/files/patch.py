@@ -167,7 +167,7 @@ def _part(file: EditableFile, change: Change, inherited: Mapping[str, Any]) -> _
         NotEditable: The tunnel's item can't be edited.
     """
     index, item = None, {}
-    here: Settings = canonical(inherited, [])  # of a new tunnel: what it would have with an empty item
+    here: Settings = canonical(inherited)  # of a new tunnel: what it would have with an empty item
     target = here
     if change.declared:
         index = file.find(change.declared.location.line, change.declared.location.column)

@@ -19,39 +19,22 @@ Settings = Mapping[str, Value]
 _JSON_TYPES = {type(None): "null", bool: "a boolean", str: "a string", list: "a list", dict: "an object"}
 
 
-class Malformed(ValueError):
-    """A known setting of a live tunnel has a JSON type that it can't have.
+def canonical(tunnel: Mapping[str, Any]) -> dict[str, Value]:
+    """The canonical settings of a tunnel in the API's nested form; what can't be read in it counts as unset."""
+    return readable(tunnel)[0]
 
-    Attributes:
-        path: The setting, or the object that it stands in.
+
+def readable(tunnel: Mapping[str, Any]) -> tuple[dict[str, Value], dict[str, str]]:
+    """The canonical settings of a tunnel in the API's nested form, and what can't be read, by path: `bgp is a list`.
+
+    A setting can't be read when it has an impossible JSON type, an object when it lacks what it can't be without. What
+    is in no table is passed over.
     """
-
-    def __init__(self, path: str, value: object) -> None:
-        # The value itself may be a secret.
-        super().__init__(f"{path} is {_JSON_TYPES.get(type(value), 'a number')}")
-        self.path = path
+    wrong: dict[str, str] = {}
+    return DEFAULTS | _read(tunnel, TUNNEL, wrong), wrong
 
 
-def canonical(tunnel: Mapping[str, Any], wrong: list[Malformed] | None = None) -> dict[str, Value]:
-    """The canonical settings of a tunnel in the API's nested form: JSON as listed, or what files say.
-
-    Args:
-        tunnel: Not changed. What is in no table is passed over.
-        wrong: Collects what can't be read, which then counts as unset; None to raise the first.
-
-    Raises:
-        Malformed: A setting has an impossible JSON type, or an object lacks what it can't be without.
-    """
-    found: list[Malformed] = []
-    out = DEFAULTS | _read(tunnel, TUNNEL, found)
-    if wrong is None and found:
-        raise found[0]
-    if wrong is not None:
-        wrong += found
-    return out
-
-
-def _read(written: Mapping[str, Any], section: Section, wrong: list[Malformed]) -> dict[str, Value]:
+def _read(written: Mapping[str, Any], section: Section, wrong: dict[str, str]) -> dict[str, Value]:
     """The settings of one object and of the objects in it; what can't be read goes to `wrong`."""
     out: dict[str, Value] = {}
     settings, sections = section.settings, section.sections
@@ -62,32 +45,29 @@ def _read(written: Mapping[str, Any], section: Section, wrong: list[Malformed]) 
             try:
                 read = setting.read(value)
             except WrongType as refused:
-                wrong.append(Malformed(setting.path, refused.value))
+                wrong[setting.path] = _wrong(setting.path, refused.value)
                 continue
             if read is not None:
                 out[setting.path] = read
         elif inner := sections.get(key):
-            below = {inner.short: value} if inner.short and isinstance(value, str) else value
-            if isinstance(below, dict):
-                out |= _read(below, inner, wrong)
+            value = {inner.short: value} if inner.short and isinstance(value, str) else value  # noqa: PLW2901
+            if isinstance(value, dict):
+                out |= _read(value, inner, wrong)
             else:
-                wrong.append(Malformed(inner.path, value))
+                wrong[inner.path] = _wrong(inner.path, value)
     # Servers written in Go list an object that is unset with zeros in it. (AS 0 is reserved, RFC 7607, so no session
     # can have it: a zero with nothing beside it says that there is no BGP.)
     if section.whole and not any(out.values()):
         return {}
     if section.whole:
-        unreadable = {malformed.path for malformed in wrong}
-        lacking = (s.path for s in settings.values() if s.required and s.path not in out and s.path not in unreadable)
-        wrong += [Malformed(path, None) for path in lacking]
+        lacking = [s.path for s in settings.values() if s.required and s.path not in out and s.path not in wrong]
+        wrong |= {path: _wrong(path, None) for path in lacking}
     return out
 
 
-def readable(tunnel: Mapping[str, Any]) -> tuple[dict[str, Value], dict[str, str]]:
-    """The settings of a live tunnel as far as they can be read, and what can't, by path: `bgp is a list`."""
-    wrong: list[Malformed] = []
-    settings = canonical(tunnel, wrong)
-    return settings, {malformed.path: str(malformed) for malformed in wrong}
+def _wrong(path: str, value: object) -> str:
+    """What is wrong with a setting; the value itself may be a secret."""
+    return f"{path} is {_JSON_TYPES.get(type(value), 'a number')}"
 
 
 def below(paths: Iterable[str]) -> frozenset[str]:

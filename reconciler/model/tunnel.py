@@ -52,7 +52,6 @@ class Setting(NamedTuple):
 
     Attributes:
         about: What it is, for editors.
-        why: The reason for its impact and severity.
         impact: Whether changing it can interrupt traffic.
         severity: How bad it is when it differs from git.
         default: What the API takes when nothing is sent; None is unset.
@@ -65,7 +64,6 @@ class Setting(NamedTuple):
     """
 
     about: str
-    why: str
     impact: Impact = Impact.TRAFFIC
     severity: Severity = Severity.TRAFFIC
     default: Value | None = None
@@ -123,9 +121,7 @@ class Target(Written):
 
     short = "saved"  # (API: the older form of the answer has the address alone)
 
-    saved: Annotated[
-        OptionalEndpoint | None, Setting("The address; empty for Cloudflare's own choice.", "health can flap")
-    ] = None
+    saved: Annotated[OptionalEndpoint | None, Setting("The address; empty for Cloudflare's own choice.")] = None
 
     @model_validator(mode="before")
     @classmethod
@@ -136,20 +132,17 @@ class Target(Written):
 class HealthCheck(Written):
     """How Cloudflare checks the tunnel's health."""
 
-    enabled: Annotated[Flag | None, Setting("Whether probes are sent.", "steering depends on health", default=True)] = (
+    enabled: Annotated[Flag | None, Setting("Whether probes are sent.", default=True)] = None
+    rate: Annotated[
+        Rate | None, Setting("How often probes are sent.", impact=_NONE, severity=_COSMETIC, default="mid")
+    ] = None
+    type: Annotated[Type | None, Setting("Whether a probe is an echo reply or an echo request.", default="reply")] = (
         None
     )
-    rate: Annotated[
-        Rate | None, Setting("How often probes are sent.", "how often it probes", _NONE, _COSMETIC, "mid")
-    ] = None
-    type: Annotated[
-        Type | None, Setting("Whether a probe is an echo reply or an echo request.", "health can flap", default="reply")
-    ] = None
     direction: Annotated[
         Direction | None,
         Setting(
             "Whether answers come back through the tunnel. Left out, it stays as it is.",
-            "health can flap",
             kept=True,  # (API: sources contradict each other on its default)
         ),
     ] = None
@@ -161,41 +154,26 @@ class HealthCheck(Written):
 class Bgp(Written):
     """The BGP session with the customer's device."""
 
-    customer_asn: Annotated[
-        Asn | None, Setting("The customer's AS number.", "the BGP session starts again", required=True)
-    ] = None
-    extra_prefixes: Annotated[
-        Prefixes | None,
-        Setting("Prefixes advertised besides the routing table.", "what is advertised to the customer changes"),
-    ] = None
+    customer_asn: Annotated[Asn | None, Setting("The customer's AS number.", required=True)] = None
+    extra_prefixes: Annotated[Prefixes | None, Setting("Prefixes advertised besides the routing table.")] = None
     md5_key: Annotated[
         Md5Key | None,
         Setting(
             "1 to 80 printable ASCII characters without quotation or question mark.",
-            "the BGP session starts again",
             severity=_SECURITY,
             sensitive=True,  # (API: it is not treated as a secret and listed in clear; here it is one)
             clear=Clear.OMIT,  # (API: if it is set it must not be empty)
         ),
     ] = None
-    import_filter_id: Annotated[
-        Text | None, Setting("Filter profile for routes from the customer.", "which routes are accepted changes")
-    ] = None
-    export_filter_id: Annotated[
-        Text | None, Setting("Filter profile for routes to the customer.", "which routes are advertised changes")
-    ] = None
+    import_filter_id: Annotated[Text | None, Setting("Filter profile for routes from the customer.")] = None
+    export_filter_id: Annotated[Text | None, Setting("Filter profile for routes to the customer.")] = None
 
 
 class Identities(Written):
     """Custom IKE identities of the customer's device."""
 
     fqdn_id: Annotated[
-        Identity | None,
-        Setting(
-            "<label>.<account>.custom.ipsec.cloudflare.com",
-            "the device identifies itself by it in IKE",
-            severity=_SECURITY,
-        ),
+        Identity | None, Setting("<label>.<account>.custom.ipsec.cloudflare.com", severity=_SECURITY)
     ] = None
 
 
@@ -203,30 +181,15 @@ class Defaults(Written):
     """Settings under every tunnel of the account or file; mappings merge key by key, null removes."""
 
     cloudflare_endpoint: Annotated[
-        Endpoint | None,
-        Setting(
-            "Cloudflare's outer address (an anycast IP of the account).",
-            "the outer address moves; IKE starts again",
-            required=True,
-        ),
+        Endpoint | None, Setting("Cloudflare's outer address (an anycast IP of the account).", required=True)
     ] = None
-    customer_endpoint: Annotated[
-        OptionalEndpoint | None,
-        Setting("The customer's outer address.", "the outer address moves; IKE starts again"),
-    ] = None
-    description: Annotated[Text | None, Setting("A comment.", "a comment", _NONE, _COSMETIC)] = None
+    customer_endpoint: Annotated[OptionalEndpoint | None, Setting("The customer's outer address.")] = None
+    description: Annotated[Text | None, Setting("A comment.", impact=_NONE, severity=_COSMETIC)] = None
     replay_protection: Annotated[
-        Flag | None,
-        Setting(
-            "IPsec replay protection.",
-            "packets out of order are dropped when it is on",
-            severity=_SECURITY,
-            default=False,
-        ),
+        Flag | None, Setting("IPsec replay protection.", severity=_SECURITY, default=False)
     ] = None
     automatic_return_routing: Annotated[
-        Flag | None,
-        Setting("Return traffic through the same tunnel.", "return traffic takes another way", default=False),
+        Flag | None, Setting("Return traffic through the same tunnel.", default=False)
     ] = None
     custom_remote_identities: Annotated[Identities | None, Field(description="Custom IKE identities.")] = None
     health_check: Annotated[HealthCheck | None, Field(description="How the tunnel's health is checked.")] = None
@@ -238,20 +201,13 @@ class Tunnel(Defaults):
 
     name: Annotated[
         Name,
-        Setting("Unique in the account.", "a label; the tunnel is found by its id", _NONE, _COSMETIC, required=True),
+        # A new name interrupts nothing: the tunnel is found by its id.
+        Setting("Unique in the account.", impact=_NONE, severity=_COSMETIC, required=True),
     ] = ""
     interface_address: Annotated[
-        Interface,
-        Setting(
-            "Cloudflare's own inner IPv4 address with /31 or /30.",
-            "routes and health checks use the inner address",
-            required=True,
-        ),
+        Interface, Setting("Cloudflare's own inner IPv4 address with /31 or /30.", required=True)
     ] = ""
-    interface_address6: Annotated[
-        Interface6 | None,
-        Setting("Cloudflare's own inner IPv6 address with /127.", "routes and health checks use the inner address"),
-    ] = None
+    interface_address6: Annotated[Interface6 | None, Setting("Cloudflare's own inner IPv6 address with /127.")] = None
     psk: Annotated[Psk | None, Field(description="Where the pre-shared key is; never the key.")] = None
     renamed_from: Annotated[Name | None, Field(description="Former name: the live tunnel is renamed in place.")] = None
     protect: Annotated[Flag | None, Field(description="Never delete this tunnel.")] = None

@@ -9,6 +9,7 @@ from reconciler.api import exchange as edge
 from reconciler.api.call import Answered, Call, NotSent, Refused, Verb
 from reconciler.engine import apply, creates, deletes, run, updates, verify
 from reconciler.model import forms, psk, settings
+from reconciler.model import live as live_list
 from reconciler.model.live import Live
 from reconciler.model.settings import nested
 from reconciler.model.tunnel import WHOLE
@@ -93,14 +94,14 @@ def names_are_compared_as_they_are_written() -> list[Patch]:
 
 @bug
 def bgp_of_zeros_is_bgp() -> list[Patch]:
-    real = settings.canonical
+    real = settings.readable
     zeros = dict.fromkeys(WHOLE["bgp"], 0)
 
-    def canonical(tunnel: Mapping[str, Any], *wrong: Any) -> dict[str, Any]:
-        found = real(tunnel, *wrong)
-        return found if "bgp.customer_asn" in found or not tunnel.get("bgp") else {**zeros, **found}
+    def readable(tunnel: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+        found, wrong = real(tunnel)
+        return found if "bgp.customer_asn" in found or not tunnel.get("bgp") else {**zeros, **found}, wrong
 
-    return [(settings, "canonical", canonical)]
+    return [(settings, "readable", readable), (live_list, "readable", readable)]
 
 
 @bug

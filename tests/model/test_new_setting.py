@@ -16,7 +16,7 @@ from tests.build import raw
 LINE = """\
     mtu: Annotated[
         Annotated[int, *scalar(checks.number(576, 9000), type="integer", minimum=576), Form(forms.number)] | None,
-        Setting("Largest packet.", "packets are cut in another way", clear=Clear.OMIT),
+        Setting("Largest packet.", clear=Clear.OMIT),
     ] = None
 """
 ACCOUNT = "account_id: 023e105f4ecef8ad9ca31a8372d0c353\nprune: true\n"
