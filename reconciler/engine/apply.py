@@ -71,7 +71,7 @@ def apply(plan: Plan, keyed: frozenset[str] = frozenset()) -> Conversation[Appli
         A verdict per change and what the last list says.
     """
     run = Run(plan, keyed)
-    yield from delete(run, plan.phases.freeing)
+    yield from delete(run, plan.phases.first_deletes)
     yield from update(run, plan.phases.updates)
     yield from create(run, plan.phases.creates)
     yield from last_deletes(run)

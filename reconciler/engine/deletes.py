@@ -24,7 +24,7 @@ _EDITED = Problem(
 
 def last_deletes(run: Run) -> Conversation[None]:
     """Delete what frees nothing, if all else was applied."""
-    last = run.plan.phases.deletes
+    last = run.plan.phases.last_deletes
     if run.stop is None and any(verdict != APPLIED for verdict in run.verdicts.values()):
         run.decide(last, Verdict(Result.SKIPPED, _EARLIER))
         return

@@ -20,7 +20,7 @@ from reconciler.model.verdict import APPLIED, Result, Verdict
 from reconciler.plan.claims import conflicts
 from reconciler.plan.detour import Detour, Leg
 from reconciler.plan.diff import Change
-from reconciler.plan.order import Group, order, take
+from reconciler.plan.order import Group, next_batch, order
 
 _TOO_LARGE = 413
 _NO_BULK = Refused(0, (ApiError("no-bulk", "they exchange values in one bulk update, and the server takes none"),))
@@ -35,7 +35,7 @@ def update(run: Run, groups: Sequence[Group]) -> Conversation[None]:
     """
     queue = deque(groups)
     while queue:
-        batch = take(queue, run.size)
+        batch = next_batch(queue, run.size)
         refusal = yield from _bulk(run, batch)
         if refusal is None:
             continue

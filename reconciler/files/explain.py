@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from reconciler.files.rules import Gone
 from reconciler.model.account import AccountFile, TunnelFile
 from reconciler.model.checks import did_you_mean, literal_key, nearest
 from reconciler.model.problems import MAX_LISTED, Diagnostic, Severity, error, shown, unlisted
@@ -155,33 +156,47 @@ def explain(document: Document, errors: Sequence[Error], root: type[Written]) ->
     return out
 
 
-def without(value: Any, errors: Iterable[Error], file: type[Written]) -> tuple[Any, dict[int | str, set[str]]]:
-    """The value without what is wrong, and the keys that were taken away.
+def without(value: Any, errors: Iterable[Error], model: type[Written]) -> tuple[Any, Gone]:
+    """A file's value, not changed, without each top-level key that an error is about, and these keys.
 
     Args:
-        value: The file's value; not changed.
+        value: The file's value.
         errors: As `ValidationError.errors()` gives them.
-        file: The model of the whole file.
-
-    Returns:
-        A value in which a whole top-level key of the file, of `defaults` or of a tunnel is missing for each
-        error, and these keys by index of tunnel, by `defaults`, and by `""` for the file.
+        model: The model of the whole file.
     """
-    gone: dict[int | str, set[str]] = {}
+    file: set[str] = set()
+    defaults: set[str] = set()
+    tunnels: dict[int, set[str]] = {}
+    lost: set[int] = set()
     for found in errors:
-        scope, key = _cut(found["loc"])
-        gone.setdefault(scope, set()).add(key)
-        meant = _meant(found, file) if found["loc"] and found["loc"][-1] == key else ""
-        if meant and meant not in _mapping(value, found["loc"]):  # misspelt, not missing
-            gone[scope].add(meant)
+        loc: Loc = found["loc"]
+        match loc:
+            case ():
+                return {}, Gone({*model.model_fields})
+            case ("tunnels", int(index)):
+                lost.add(index)
+                continue
+            case ("tunnels", int(index), str(key), *_):
+                gone = tunnels.setdefault(index, set())
+            case ("defaults", str(key), *_):
+                gone = defaults
+            case _:
+                gone, key = file, str(loc[0])
+        gone.add(key)
+        meant = _meant(found, model) if loc[-1] == key else ""
+        if meant and meant not in _mapping(value, loc):  # misspelt, not missing
+            gone.add(meant)
         if _SECRET.search(key):  # a key under a wrong name: do not say as well that the tunnel has none
-            gone[scope].add("psk")
-    root = {k: v for k, v in value.items() if k not in gone.get("", ())} if isinstance(value, dict) else {}
+            gone.add("psk")
+    root = {k: v for k, v in value.items() if k not in file}
     if isinstance(root.get("defaults"), dict):
-        root["defaults"] = {k: v for k, v in root["defaults"].items() if k not in gone.get("defaults", ())}
+        root["defaults"] = {k: v for k, v in root["defaults"].items() if k not in defaults}
     if isinstance(root.get("tunnels"), list):
-        root["tunnels"] = [_rest(item, gone.get(i, set())) for i, item in enumerate(root["tunnels"])]
-    return root, gone
+        root["tunnels"] = [
+            {} if i in lost else {k: v for k, v in item.items() if k not in tunnels.get(i, ())}
+            for i, item in enumerate(root["tunnels"])
+        ]
+    return root, Gone(file, defaults, {**tunnels, **dict.fromkeys(lost)})
 
 
 def _mapping(value: Any, loc: Loc) -> Any:
@@ -189,17 +204,3 @@ def _mapping(value: Any, loc: Loc) -> Any:
     for part in loc[:-1]:
         value = value[part]
     return value
-
-
-def _rest(item: Any, gone: set[str]) -> Any:
-    return {k: v for k, v in item.items() if k not in gone} if isinstance(item, dict) else {}
-
-
-def _cut(loc: Loc) -> tuple[int | str, str]:
-    """Which mapping loses which key for an error at a place; `*` for a tunnel of which nothing is left."""
-    scope = loc[1] if len(loc) > 1 and loc[0] == "tunnels" else loc[0] if len(loc) > 1 and loc[0] == "defaults" else ""
-    if scope == "":
-        return "", str(loc[0]) if loc else ""
-    if scope == "defaults":
-        return scope, str(loc[1])
-    return scope, str(loc[2]) if len(loc) > 2 else "*"  # noqa: PLR2004 - tunnels, index, key

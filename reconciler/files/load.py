@@ -1,16 +1,17 @@
 """The texts of all files to desired state: parsed, typed, defaults merged, canonical, checked.
 
 One run reports all that is wrong, in every file. So what is wrong in a file is cut out, and the rest is checked; a
-problem that only comes from a cut is not reported. What was cut is called `gone` here:
+problem that only comes from a cut is not reported. What was cut is `gone`:
 
-    defaults: {bgp: 5}        gone["defaults"] = {"bgp"}      no tunnel is blamed for a missing bgp.customer_asn
+    defaults: {bgp: 5}        gone.defaults = {"bgp"}             no tunnel is blamed for a missing bgp.customer_asn
     tunnels:
-      - {name: [], psk: x}    gone[0] = {"name", "psk"}       nor this one for a missing name or key
+      - {name: [], psk: x}    gone.tunnels[0] = {"name", "psk"}   nor this one for a missing name or key
 """
 
 import posixpath
 import re
 from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from datetime import date
 from functools import partial
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -18,7 +19,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from pydantic import ValidationError
 
 from reconciler.files.guides import glued_comments, warnings
-from reconciler.files.rules import Entry, EntryGroup, check
+from reconciler.files.rules import Entry, EntryGroup, Gone, check
 from reconciler.files.tree import AccountFiles, SourceFile, Tree
 from reconciler.model.account import AccountFile, TunnelFile
 from reconciler.model.checks import ACCOUNT_ID
@@ -42,7 +43,7 @@ from reconciler.model.plain import Plain
 from reconciler.model.problems import Diagnostic, Location, error, limited, shown
 from reconciler.model.reference import Psk, Sink
 from reconciler.model.settings import canonical
-from reconciler.model.tunnel import REQUIRED, REQUIRED_OF_ALL, Defaults
+from reconciler.model.tunnel import REQUIRED, Defaults
 from reconciler.yaml.read import Document, DocumentError, Parsed, parse
 
 _NOTHING: frozenset[str] = frozenset()
@@ -77,7 +78,7 @@ class _Read(NamedTuple, Generic[File]):
 
     parsed: Parsed
     value: File
-    gone: Mapping[int | str, set[str]] = {}
+    gone: Gone = Gone()
 
 
 def load(tree: Tree, today: date) -> Loaded:
@@ -135,20 +136,24 @@ def _is_key(path: str, keys: Collection[str]) -> bool:
 def _group(files: AccountFiles, problems: list[Diagnostic]) -> EntryGroup:
     """One account with its tunnels; what is wrong is added to `problems`."""
     read = _read(files.account_file, AccountFile, problems)
-    defaults: Mapping[str, Any] = {}
-    gone = set(REQUIRED_OF_ALL)  # without its account file nobody knows what a tunnel inherits
-    if read:
-        defaults = written(read.value.defaults)
-        gone = read.gone.get("defaults", set()) | read.gone.get("", set())
+    defaults = written(read.value.defaults) if read else {}
+    unknown = _unknown(read)
     entries: list[Entry] = []
     whole = True
     for source in files.files:
         tunnels = _read(source, TunnelFile, problems)
         if tunnels:
-            entries += _entries(tunnels, defaults, gone, problems)
-        whole = whole and tunnels is not None and not any({"psk", "*", "tunnels"} & g for g in tunnels.gone.values())
+            entries += _entries(tunnels, defaults, unknown, problems)
+        whole = whole and tunnels is not None and tunnels.gone.all_psks_are_left
     account = _account(files, read)
     return EntryGroup(account, tuple(entries), _id(read), read.parsed.document if read else None, whole)
+
+
+def _unknown(read: _Read[Any] | None) -> AbstractSet[str]:
+    """The settings of which nobody knows what a tunnel inherits from a file's defaults."""
+    if read is None or "defaults" in read.gone.file:
+        return Defaults.model_fields.keys()
+    return read.gone.defaults
 
 
 def _id(read: _Read[AccountFile] | None) -> str:
@@ -187,7 +192,7 @@ def _account(files: AccountFiles, read: _Read[AccountFile] | None) -> Account:
     rules = zip(file.ignore or (), parsed.item_locations("ignore"), strict=False)
     return Account(
         name=files.name,
-        account_id="" if read.gone.get("", set()) & {"", "account_id"} else file.account_id,
+        account_id="" if "account_id" in read.gone.file else file.account_id,
         prune=file.prune,
         location=parsed.document.location(("account_id",)),
         token_env=file.token.env if file.token else TOKEN_ENV,
@@ -228,24 +233,24 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _entries(
-    read: _Read[TunnelFile], defaults: Mapping[str, Any], gone: set[str], problems: list[Diagnostic]
+    read: _Read[TunnelFile], defaults: Mapping[str, Any], unknown: AbstractSet[str], problems: list[Diagnostic]
 ) -> Iterator[Entry]:
-    """The tunnels of one file, over the account's defaults."""
+    """The tunnels of one file, over the account's defaults, of which some may be unknown."""
     document, places = read.parsed.document, read.parsed.item_locations("tunnels")
     folder = posixpath.dirname(document.file)
     defaults = merge(defaults, written(read.value.defaults))
-    gone = gone | read.gone.get("defaults", set()) | read.gone.get("", set()) & {"defaults"}
+    unknown = unknown | _unknown(read)
     for index, own in enumerate(read.value.tunnels):
-        # Most files have nothing wrong: then one empty set serves all tunnels.
-        wrong = frozenset(gone | read.gone.get(index, set())) if gone or read.gone else _NOTHING
-        if "*" in wrong:  # it is not even a mapping
+        gone = read.gone.tunnels.get(index, _NOTHING)
+        if gone is None:
             continue
+        wrong = unknown | gone if gone else unknown  # mostly nothing is wrong, and one empty set serves all tunnels
         tunnel = merge(defaults, written(own)) if defaults else written(own)
         for path in _lacking(tunnel):
             first, *below = path.split(".")
             if below:  # without it the object says nothing
                 tunnel[first] = None
-            if first not in wrong and "defaults" not in wrong:
+            if first not in wrong:
                 problems.append(_missing(document, index, path))
         declared = Declared(
             name=tunnel_name(tunnel.get("name", "")),

@@ -5,6 +5,7 @@ circle. Cloudflare would refuse some of these in the middle of an apply, and tak
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from fnmatch import fnmatchcase
 from socket import AF_INET, AF_INET6, inet_pton
 from typing import NamedTuple
@@ -16,6 +17,27 @@ from reconciler.yaml.read import Document
 
 _RESTS = {"127": 1, "31": 1, "30": 3}
 """Host bits of an interface address by its length."""
+
+
+class Gone(NamedTuple):
+    """The keys that were cut out of a file because something is wrong in them, so that the rest can be checked.
+
+    Attributes:
+        file: Of the file itself; all that it can have when it is not a mapping.
+        defaults: Of its `defaults`.
+        tunnels: Of its tunnels, by index; None for one of which nothing is left.
+    """
+
+    file: AbstractSet[str] = frozenset()
+    defaults: AbstractSet[str] = frozenset()
+    tunnels: Mapping[int, AbstractSet[str] | None] = {}
+
+    @property
+    def all_psks_are_left(self) -> bool:
+        """Whether every reference of a tunnel in the file can be seen."""
+        return "tunnels" not in self.file and all(
+            gone is not None and "psk" not in gone for gone in self.tunnels.values()
+        )
 
 
 class Entry(NamedTuple):
@@ -32,7 +54,7 @@ class Entry(NamedTuple):
     declared: Declared
     document: Document
     item: int
-    wrong: frozenset[str] = frozenset()
+    wrong: AbstractSet[str] = frozenset()
     asn: int | None = None
 
     def at(self, *path: str) -> Location:

@@ -25,7 +25,6 @@ from reconciler.model.plain import Plain
 from reconciler.model.problems import shown
 
 MAX_ASN = 0xFFFFFFFF
-MAX_PERCENT = 100
 _LONGEST = 60
 _SHORTEST = 3
 CLOUDFLARE = "cloudflare"

@@ -12,6 +12,7 @@ from itertools import islice
 from typing import Any, Literal, NamedTuple
 
 from reconciler.model.kind import IPSEC_TUNNEL
+from reconciler.model.problems import shown
 from reconciler.model.settings import Settings, below, readable
 from reconciler.model.tunnel import REQUIRED_OF_ALL
 
@@ -113,14 +114,9 @@ class Live(NamedTuple):
 # (API: 32 hexadecimal digits in every example; the schema of redundancy groups also allows hyphens and 36 characters.)
 _ID_LENGTH = 36
 _ID = re.compile("-*[0-9A-Za-z][0-9A-Za-z-]*").fullmatch
-_SHOWN = 60
 _LISTED = 5
 _REPORT = "Look at it in Cloudflare's dashboard. If it looks well there, report this message to Cloudflare."
 _RENAME = "Rename or delete all but one of them by hand, for example in Cloudflare's dashboard, then run it again."
-
-
-def _quoted(text: str) -> str:
-    return repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "...")
 
 
 def _check_id(item: Mapping[str, Any]) -> str:
@@ -128,7 +124,7 @@ def _check_id(item: Mapping[str, Any]) -> str:
     if isinstance(value, str) and len(value) <= _ID_LENGTH and _ID(value):
         return value
     name = item.get("name")
-    which = f"the tunnel {_quoted(name)}" if isinstance(name, str) and name else "a tunnel"
+    which = f"the tunnel {shown(name)}" if isinstance(name, str) and name else "a tunnel"
     raise ListUntrusted(f"{which} has no usable id", _REPORT)
 
 
@@ -143,7 +139,7 @@ def live_tunnel(item: object) -> LiveTunnel:
     tunnel_id = _check_id(item)
     settings, wrong_types = readable(item)
     name = str(settings.get("name", ""))
-    which = f"{_quoted(name)} (id {tunnel_id})" if name else f"with the id {tunnel_id}"
+    which = f"{shown(name)} (id {tunnel_id})" if name else f"with the id {tunnel_id}"
     if "name" in wrong_types:
         raise ListUntrusted(f"the tunnel {which} has no name that can be read: {wrong_types['name']}", _REPORT)
     for path in REQUIRED_OF_ALL:
@@ -176,12 +172,12 @@ def _doubles(tunnels: Iterable[LiveTunnel], key: Literal["id", "name"]) -> str:
     """Which tunnels share what must be unique."""
     found: dict[str, list[str]] = {}
     for tunnel in tunnels:
-        shared, other = (tunnel.id, _quoted(tunnel.name)) if key == "id" else (tunnel.name, tunnel.id)
+        shared, other = (tunnel.id, shown(tunnel.name)) if key == "id" else (tunnel.name, tunnel.id)
         found.setdefault(shared, []).append(other)
     others = "names" if key == "id" else "ids"
     doubled = {shared: several for shared, several in found.items() if len(several) > 1}
     listed = [
-        f"{len(several)} tunnels have the {key} {_quoted(shared)} ({others} {', '.join(several[:_LISTED])})"
+        f"{len(several)} tunnels have the {key} {shown(shared)} ({others} {', '.join(several[:_LISTED])})"
         for shared, several in islice(doubled.items(), _LISTED)
     ]
     more = [f"and {len(doubled) - _LISTED} more like that"] if len(doubled) > _LISTED else []

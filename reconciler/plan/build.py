@@ -20,7 +20,7 @@ from reconciler.plan.claims import conflicts
 from reconciler.plan.detour import Detour, detours
 from reconciler.plan.diff import Action, Change, diff, left_fields
 from reconciler.plan.guard import Draft, Guard, guards
-from reconciler.plan.order import Phases, order, pack
+from reconciler.plan.order import Phases, all_batches, order
 from reconciler.plan.scope import LeftAlone, Pair, PlanOptions, Scope, matches, scope
 
 
@@ -63,7 +63,7 @@ class Plan(NamedTuple):
     @property
     def keyless(self) -> tuple[str, ...]:
         """Tunnels that have no key yet although Cloudflare was to make one: apply has it made."""
-        return tuple(name for name, why in self.doubts.items() if why.code == NO_KEY)
+        return _keyless(self.doubts)
 
     @property
     def empty(self) -> bool:
@@ -88,7 +88,6 @@ def build_plan(
     """
     owned = scope(desired, live, options)
     doubts = _doubts(owned, held)
-    keyless = [name for name, why in doubts.items() if why.code == NO_KEY]
     found = diff(owned.pairs, owned.surplus)
     held_back = tuple(c for c in found if options.no_delete and c.action is Action.DELETE)
     changes = tuple(c for c in found if not (options.no_delete and c.action is Action.DELETE))
@@ -102,12 +101,12 @@ def build_plan(
         changes=changes,
         phases=phases,
         guards=guards(Draft(desired, live, options, owned, changes, held_back, blocked)),
-        digest=plan_digest(desired.account.account_id, options.base, changes, keyless),
+        digest=plan_digest(desired.account.account_id, options.base, changes, _keyless(doubts)),
         api_calls=_api_calls(phases, options.batch_size, live.lists),
         unmanaged=owned.unmanaged,
         ignored=_ignored(owned),
         held_back=held_back,
-        notes=(*removal_notes(changes), *_cycle_notes(phases, around), *_route_notes(changes)),
+        notes=(*clearing_notes(changes), *_cycle_notes(phases, around), *_route_notes(changes)),
         unchanged=len(owned.pairs) - sum(c.action is not Action.DELETE for c in changes),
         detours=around,
         unreadable=owned.unreadable,
@@ -123,6 +122,10 @@ def _doubts(owned: Scope, held: Mapping[str, Held]) -> dict[str, Problem]:
         if why is not None:
             doubts[name] = why
     return doubts
+
+
+def _keyless(doubts: Mapping[str, Problem]) -> tuple[str, ...]:
+    return tuple(name for name, why in doubts.items() if why.code == NO_KEY)
 
 
 def remaining(plan: Plan, live_now: Live) -> tuple[Change, ...]:
@@ -158,8 +161,8 @@ def _api_calls(phases: Phases, batch_size: int, lists: int) -> dict[str, int]:
         batch_size: Items of one bulk update.
         lists: How many lists it took to trust the account's; a last one follows the changes and proves them.
     """
-    deletes = len(phases.freeing) + len(phases.deletes)
-    updates = len(pack(phases.updates, batch_size))
+    deletes = len(phases.first_deletes) + len(phases.last_deletes)
+    updates = len(all_batches(phases.updates, batch_size))
     lists += 1 if updates or phases.creates or deletes else 0
     return {"list": lists, "update": updates, "create": len(phases.creates), "delete": deletes}
 
@@ -182,7 +185,7 @@ def _listed(names: Iterable[str]) -> str:
     return ", ".join(every[:_SHOWN]) + more
 
 
-def removal_notes(changes: Iterable[Change]) -> list[str]:
+def clearing_notes(changes: Iterable[Change]) -> list[str]:
     """Notes on what these changes take away by leaving it out of the update, which a server that merges would keep.
 
     (API: no way to remove it is documented, so only the list afterwards tells.)

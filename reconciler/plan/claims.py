@@ -168,11 +168,11 @@ class Conflicts(NamedTuple):
 
     Attributes:
         waits: Ref of a change to the refs of those that must free something first, with the kinds of what they free.
-        held: Those over a claim that is never freed.
+        unsolvable: Those over a claim that is never freed.
     """
 
     waits: Mapping[str, Mapping[str, frozenset[ClaimKind]]] = {}
-    held: tuple[Conflict, ...] = ()
+    unsolvable: tuple[Conflict, ...] = ()
 
 
 def acquired(change: Change) -> tuple[Claim, ...]:
@@ -188,7 +188,7 @@ def acquired(change: Change) -> tuple[Claim, ...]:
     return tuple(claim for claim in claims(change.target, kinds) if claim not in has)
 
 
-def kept(change: Change) -> tuple[Claim, ...]:
+def held_afterwards(change: Change) -> tuple[Claim, ...]:
     """What the change's tunnel holds when the change is applied."""
     return () if change.action is Action.DELETE else tuple(claims(change.target))
 
@@ -206,15 +206,15 @@ def conflicts(changes: Iterable[Change], live: Live) -> Conflicts:
         frozenset(kind for own in wants.values() for kind, _ in own),
     )
     waits: dict[str, dict[str, frozenset[ClaimKind]]] = {}
-    held: list[Conflict] = []
+    unsolvable: list[Conflict] = []
     for ref, claim in ((ref, claim) for ref, own in wants.items() for claim in own):
         for holder in sorted(set(index.of(claim)) - {ref}):
             other = by_ref.get(holder)
             if other is not None and holder not in keeps:
-                keeps[holder] = kept(other)
+                keeps[holder] = held_afterwards(other)
             if other is None or any(clash(claim, own) for own in keeps[holder]):
-                held.append(Conflict(by_ref[ref], claim, holder))
+                unsolvable.append(Conflict(by_ref[ref], claim, holder))
             else:
                 mine = waits.setdefault(ref, {})
                 mine[holder] = mine.get(holder, frozenset()) | {claim[0]}
-    return Conflicts(waits, tuple(held))
+    return Conflicts(waits, tuple(unsolvable))

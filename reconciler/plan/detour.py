@@ -24,7 +24,7 @@ from reconciler.model.live import Live
 from reconciler.model.settings import Settings
 from reconciler.plan.claims import ClaimKind, conflicts, holders, interface_network
 from reconciler.plan.diff import Change
-from reconciler.plan.order import in_turn
+from reconciler.plan.order import Group, topological
 
 
 class Leg(NamedTuple):
@@ -60,7 +60,7 @@ Blocked = dict[str, dict[str, frozenset[ClaimKind]]]
 """Ref of a change to the refs of the changes that hold what it needs, each with the kinds of that."""
 
 
-def detours(groups: Iterable[tuple[Change, ...]], desired: Desired, live: Live) -> dict[str, Detour | None]:
+def detours(groups: Iterable[Group], desired: Desired, live: Live) -> dict[str, Detour | None]:
     """A detour for each cycle, by the ref of its first member; None where there is no free value.
 
     A network to borrow is a /31 of the account's `parking` network that overlaps nothing live or declared.
@@ -93,7 +93,7 @@ def _free_networks(desired: Desired, live: Live) -> Iterator[IPv4Network]:
             yield network
 
 
-def _detour(group: tuple[Change, ...], free: Iterator[IPv4Network]) -> Detour | None:
+def _detour(group: Group, free: Iterator[IPv4Network]) -> Detour | None:
     """Send all members that wait for nobody; park one when there is none left; and so on until all are sent."""
     by_ref = {c.ref: c for c in group}
     # Who waits for whom within the cycle alone: what the members need from others was applied before.
@@ -102,7 +102,7 @@ def _detour(group: tuple[Change, ...], free: Iterator[IPv4Network]) -> Detour | 
     legs: list[Leg] = []
     through: list[str] = []
     while True:
-        ready = list(in_turn(blocked, lambda ref: by_ref[ref].name))
+        ready = list(topological(blocked, lambda ref: by_ref[ref].name))
         legs.extend(Leg(by_ref[ref], by_ref[ref].target) for ref in ready)
         done = frozenset(ready)
         blocked = {

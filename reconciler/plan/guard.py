@@ -159,7 +159,7 @@ def _name_swaps(draft: Draft) -> Iterator[Guard]:
 def _held(draft: Draft) -> Iterator[Guard]:
     """Changes that want what a live tunnel keeps; of each pair the first claim only."""
     seen: set[tuple[str, str]] = set()
-    for conflict in draft.conflicts.held:
+    for conflict in draft.conflicts.unsolvable:
         pair = conflict.change.ref, conflict.holder
         if pair in seen:
             continue

@@ -14,23 +14,26 @@ from typing import NamedTuple, TypeVar
 from reconciler.plan.claims import Conflicts
 from reconciler.plan.diff import Action, Change
 
+Group = tuple[Change, ...]
+"""Updates that no two calls may split: a single one, or a cycle."""
+
 
 class Phases(NamedTuple):
     """The order of a plan: each phase begins when the one before has ended.
 
     Attributes:
-        freeing: Deletes that free a name, network or identity that another change needs.
+        first_deletes: Those that free a name, network or identity that another change needs.
         updates: Groups in an order in which what frees comes before what needs it; a group of more than one
             change is a cycle, sent in one call and never split.
         creates: After the updates.
-        deletes: Deletes that free nothing, skipped when any earlier change was not applied.
+        last_deletes: Those that free nothing, skipped when any earlier change was not applied.
         needs: Ref of a change to the refs of those that must have been applied before it.
     """
 
-    freeing: tuple[Change, ...] = ()
-    updates: tuple[tuple[Change, ...], ...] = ()
+    first_deletes: tuple[Change, ...] = ()
+    updates: tuple[Group, ...] = ()
     creates: tuple[Change, ...] = ()
-    deletes: tuple[Change, ...] = ()
+    last_deletes: tuple[Change, ...] = ()
     needs: Mapping[str, frozenset[str]] = {}
 
 
@@ -74,7 +77,7 @@ def components(edges: Mapping[str, Iterable[str]]) -> list[list[str]]:
     return [_reach(root, reversed_edges, seen) for root in reversed(finished) if root not in seen]
 
 
-def in_turn(waits: Mapping[K, Iterable[K]], name: Callable[[K], str]) -> Iterator[K]:
+def topological(waits: Mapping[K, Iterable[K]], name: Callable[[K], str]) -> Iterator[K]:
     """Yields each node after all that it waits for; among those that are free, by name.
 
     Args:
@@ -95,13 +98,13 @@ def in_turn(waits: Mapping[K, Iterable[K]], name: Callable[[K], str]) -> Iterato
         sorter.done(done)
 
 
-def _sorted_groups(updates: Mapping[str, Change], waits: Mapping[str, Iterable[str]]) -> list[tuple[Change, ...]]:
+def _sorted_groups(updates: Mapping[str, Change], waits: Mapping[str, Iterable[str]]) -> list[Group]:
     """Groups of updates, each after those it waits for; among those that are free, by name of their first member."""
     edges = {ref: tuple(n for n in waits.get(ref, ()) if n in updates) for ref in updates}
     members = [sorted(group, key=lambda ref: updates[ref].name) for group in components(edges)]
     number = {ref: i for i, group in enumerate(members) for ref in group}
     after = {i: {number[n] for ref in group for n in edges[ref]} - {i} for i, group in enumerate(members)}
-    sequence = in_turn(after, lambda i: updates[members[i][0]].name)
+    sequence = topological(after, lambda i: updates[members[i][0]].name)
     return [tuple(updates[ref] for ref in members[i]) for i in sequence]
 
 
@@ -122,18 +125,15 @@ def order(changes: Iterable[Change], conflicts: Conflicts) -> Phases:
     freeing = {n for own in waits.values() for n in own if by_ref[n].action is Action.DELETE}
     deletes = [c for c in by_ref.values() if c.action is Action.DELETE]
     return Phases(
-        freeing=tuple(c for c in deletes if c.ref in freeing),
+        first_deletes=tuple(c for c in deletes if c.ref in freeing),
         updates=tuple(groups),
         creates=tuple(c for c in by_ref.values() if c.action is Action.CREATE),
-        deletes=tuple(c for c in deletes if c.ref not in freeing),
+        last_deletes=tuple(c for c in deletes if c.ref not in freeing),
         needs={ref: own for ref, own in sorted(needs.items()) if own},
     )
 
 
-Group = tuple[Change, ...]
-
-
-def take(queue: deque[Group], size: int) -> list[Group]:
+def next_batch(queue: deque[Group], size: int) -> list[Group]:
     """Takes the next batch off a queue: as many whole groups as fit, in order, and always one.
 
     Args:
@@ -148,10 +148,10 @@ def take(queue: deque[Group], size: int) -> list[Group]:
     return batch
 
 
-def pack(groups: Iterable[Group], size: int) -> list[list[Group]]:
-    """All batches of these groups, as `take` takes them while nothing changes the size."""
+def all_batches(groups: Iterable[Group], size: int) -> list[list[Group]]:
+    """All batches of these groups, as `next_batch` takes them while nothing changes the size."""
     queue = deque(groups)
     batches = []
     while queue:
-        batches.append(take(queue, size))
+        batches.append(next_batch(queue, size))
     return batches

@@ -8,7 +8,7 @@ from reconciler.files.patch import Accepted
 from reconciler.model.desired import External
 from reconciler.model.psk import KeyStatus
 from reconciler.model.tunnel import Severity, severity_of
-from reconciler.plan.build import Plan, removal_notes
+from reconciler.plan.build import Plan, clearing_notes
 from reconciler.plan.diff import Action, Change
 from reconciler.plan.scope import LeftAlone
 from reconciler.report.make import planned
@@ -68,7 +68,7 @@ def drift_report(
             replace(told, drift_class=_CLASSES[change.action], severity=_severity(change))
             for change, told in zip(plan.changes, report.changes, strict=True)
         ),
-        notes=(*removal_notes(drifted), *left_out),
+        notes=(*clearing_notes(drifted), *left_out),
         drifted=len(drifted),
         not_checked=(*report.not_checked, unread) if with_key else report.not_checked,
         ways_out=ways_out if drifted else None,

@@ -24,15 +24,13 @@ from yaml import (
 )
 
 from reconciler.model.plain import Plain
-from reconciler.model.problems import Diagnostic, Location, error, shown
+from reconciler.model.problems import MAX_LISTED, Diagnostic, Location, error, shown
 from reconciler.yaml.screen import has_control, split_lines
 
 MAX_DEPTH = 32
 """Levels of nesting; the deepest thing anybody can declare has 6."""
 MAX_EXPANSION = 10_000
 """Nodes that all aliases and merge keys of a file may stand for."""
-MAX_PROBLEMS = 100
-"""Problems shown for one file; a file with more is not worth reading further."""
 KEY_FIELDS = ("psk", "md5_key", "token")
 """Fields whose value is a key, or says where one is: none of them is null by mistake."""
 
@@ -348,7 +346,7 @@ class Reader:
     def _problem(self, event: Any, code: str, summary: str, detail: str) -> None:
         mark = event.start_mark
         self.problems.append(error(code, summary, detail, Location(self._file, mark.line + 1, mark.column + 1)))
-        if len(self.problems) >= MAX_PROBLEMS:
+        if len(self.problems) >= MAX_LISTED:  # what is not listed is not worth reading for
             raise Stop
 
 

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 import yaml
 
-from reconciler.model.problems import Diagnostic, Location, error, in_order
-from reconciler.yaml.events import BAD_ESCAPE, MAX_PROBLEMS, TAB, Data, Reader, Spot, Stop, place
+from reconciler.model.problems import MAX_LISTED, MORE, Diagnostic, Location, error, in_order
+from reconciler.yaml.events import BAD_ESCAPE, TAB, Data, Reader, Spot, Stop, place
 from reconciler.yaml.screen import decode, screen, split_lines
 
 KeyPath: TypeAlias = tuple[str | int, ...]
@@ -133,11 +133,11 @@ def parse(data: bytes, file: str, loader: Any = LOADER) -> Parsed:
 
 def _capped(problems: Sequence[Diagnostic]) -> tuple[Diagnostic, ...]:
     """The problems of a file that can't be read; after so many of them its rest is not looked at."""
-    first = tuple(problems[:MAX_PROBLEMS])
-    if len(first) < MAX_PROBLEMS:
+    first = tuple(problems[:MAX_LISTED])
+    if len(first) < MAX_LISTED:
         return first
     detail = "After so many problems the rest is not looked at. Correct these, then look again."
-    return (*first, error("more-problems", "there may be more problems in this file", detail, first[-1].location))
+    return (*first, error(MORE, "there may be more problems in this file", detail, first[-1].location))
 
 
 def _before(broken: Exception, text: str, file: str, loader: Any) -> list[Diagnostic]:

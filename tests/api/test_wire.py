@@ -282,7 +282,7 @@ def test_an_empty_list_may_be_counted():
 def test_doubles_are_told_with_what_to_do_unless_a_name_is_a_secret():
     body = listed(TUNNEL, {**TUNNEL, "id": OTHER})
     (told,) = decode(LIST, Reply(200, {}, body)).errors
-    assert told.message == f"2 tunnels have the name '{TUNNEL['name']}' (ids {ID}, {OTHER})"
+    assert told.message == '2 tunnels have the name "' + TUNNEL["name"] + f'" (ids {ID}, {OTHER})'
     assert told.remedy.startswith("Rename or delete all but one of them by hand")
     (told,) = decode(LIST, Reply(200, {}, body), quotes=lambda text: OTHER in text).errors
     assert OTHER not in told.message

@@ -223,7 +223,9 @@ def creates_are_tried_before_updates_free_anything() -> list[Patch]:
     real = stories.engine.apply
 
     def early(plan: Any, keyed: Any) -> Any:
-        return real(plan._replace(phases=plan.phases._replace(freeing=(), deletes=plan.phases.freeing)), keyed)
+        return real(
+            plan._replace(phases=plan.phases._replace(first_deletes=(), last_deletes=plan.phases.first_deletes)), keyed
+        )
 
     return [(stories.engine, "apply", early)]
 
@@ -236,7 +238,7 @@ def all_deletes_go_first() -> list[Patch]:
 def _deleting_first(real: Any) -> Any:
     def first(plan: Any, keyed: Any) -> Any:
         one = run.Run(plan, keyed)
-        yield from deletes.delete(one, plan.phases.deletes)
+        yield from deletes.delete(one, plan.phases.last_deletes)
         return (yield from real(plan, keyed))
 
     return first
@@ -245,7 +247,7 @@ def _deleting_first(real: Any) -> Any:
 @bug
 def last_deletes_are_not_skipped() -> list[Patch]:
     def always(one: run.Run) -> Any:
-        yield from deletes.delete(one, one.plan.phases.deletes)
+        yield from deletes.delete(one, one.plan.phases.last_deletes)
 
     return [(apply, "last_deletes", always)]
 

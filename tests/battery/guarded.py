@@ -99,7 +99,7 @@ class Guarded:
             updates = {c.id for c in changes if c.declared is not None and c.live is not None}
             items = body["ipsec_tunnels"] if kind == "bulk" else [{"id": request.path.rpartition("/")[2]}]
             self._only([i["id"] for i in items], deletes if kind == "delete" else updates, kind)
-            if kind == "delete" and items[0]["id"] in {c.id for c in self.plan.phases.deletes}:
+            if kind == "delete" and items[0]["id"] in {c.id for c in self.plan.phases.last_deletes}:
                 self._last_delete()
 
     def _keyed(self, spoken: list[str]) -> None:

@@ -192,7 +192,7 @@ def test_doubles_are_named_with_what_to_do(world: World) -> None:
     world.declare(tunnel(1))
     ran = world.run("plan", "-o", "json")
     assert (ran.code, ran.account["error"]["code"]) == (1, "list-untrusted")
-    assert ran.account["error"]["message"] == f"2 tunnels have the name 't001' (ids {ids[0]}, {ids[1]})"
+    assert ran.account["error"]["message"] == f'2 tunnels have the name "t001" (ids {ids[0]}, {ids[1]})'
     assert ran.account["error"]["remedy"].startswith("Rename or delete all but one of them by hand")
 
 

@@ -188,6 +188,12 @@ def test_an_account_that_could_not_be_read_still_has_its_files_checked():
     assert "unknown-key" in {d.code for d in loaded.diagnostics}
 
 
+def test_without_the_accounts_file_a_tunnel_is_blamed_only_for_what_it_can_inherit_from_nobody():
+    own = AccountFiles("p", "tunnels/p", None, (SourceFile("t.yaml", b"tunnels: [{bgp: {}, psk: external}]\n"),))
+    found = load(Tree((own,), ()), TODAY).diagnostics
+    assert [d.summary for d in found] == ['"interface_address" is missing', '"name" is missing']
+
+
 def test_an_alias_counts_where_it_is_used():
     text = f"tunnels:\n  - &a {{{BASE}}}\n  - {{<<: *a, name: b, interface_address: 10.0.0.2/31, "
     text += "bgp: {customer_asn: x}}\n"

@@ -84,15 +84,15 @@ def test_an_id_of_up_to_36_letters_digits_and_hyphens_is_taken(value):
 
 @pytest.mark.parametrize("value", [None, "", 5, "../x", "é" * 32, "a" * 37])
 def test_a_list_with_an_unusable_id_is_not_trusted(value):
-    assert refusal(raw("a") | {"id": value}) == ("the tunnel 'a' has no usable id", LOOK)
+    assert refusal(raw("a") | {"id": value}) == ('the tunnel "a" has no usable id', LOOK)
 
 
 @pytest.mark.parametrize(
     ("name", "shown"),
     [
-        ("lon-a", "the tunnel 'lon-a'"),
-        ("n" * 60, f"the tunnel '{'n' * 60}'"),
-        ("n" * 61, f"the tunnel '{'n' * 60}...'"),
+        ("lon-a", 'the tunnel "lon-a"'),
+        ("n" * 60, 'the tunnel "' + "n" * 60 + '"'),
+        ("n" * 61, 'the tunnel "' + "n" * 57 + '..."'),
         ("", "a tunnel"),
         (5, "a tunnel"),
         (None, "a tunnel"),
@@ -104,9 +104,9 @@ def test_an_unusable_id_is_told_with_the_name(name, shown):
 
 def test_doubles_are_named():
     one, two = "1" * 32, "2" * 32
-    assert refusal(raw("a", id=one), raw("b", id=one)) == (f"2 tunnels have the id '{one}' (names 'a', 'b')", LOOK)
+    assert refusal(raw("a", id=one), raw("b", id=one)) == (f'2 tunnels have the id "{one}" (names "a", "b")', LOOK)
     message, remedy = refusal(raw("a", id=one), raw("a", id=two), raw("b"))
-    assert message == f"2 tunnels have the name 'a' (ids {one}, {two})"
+    assert message == f'2 tunnels have the name "a" (ids {one}, {two})'
     assert remedy == (
         "Rename or delete all but one of them by hand, for example in Cloudflare's dashboard, then run it again."
     )
@@ -114,7 +114,7 @@ def test_doubles_are_named():
 
 def test_names_that_mean_the_same_are_doubles():
     message, _ = refusal(raw("cafe\u0301", id="1" * 32), raw("caf\xe9 ", id="2" * 32))
-    assert message.startswith("2 tunnels have the name 'caf\xe9'")
+    assert message.startswith('2 tunnels have the name "caf\xe9"')
 
 
 def test_many_doubles_are_counted():

@@ -186,7 +186,7 @@ def test_a_name_that_comes_back_in_other_letters_is_told_how_to_be_written():
 def test_named_delete_is_no_probable_rename():
     found = plan(desired(tunnel("new", **NET), of=account(removed=["old"])), live(raw("old", **NET)))
     assert found.guards == ()
-    assert [c.name for c in found.phases.freeing] == ["old"]
+    assert [c.name for c in found.phases.first_deletes] == ["old"]
 
 
 def test_declared_rename_is_no_probable_rename():

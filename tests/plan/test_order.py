@@ -2,7 +2,7 @@ from itertools import permutations
 
 import pytest
 
-from reconciler.plan.order import components, pack
+from reconciler.plan.order import all_batches, components
 from tests.build import account, desired, live, plan, raw, tunnel
 
 IDS = "{}.12345.custom.ipsec.cloudflare.com"
@@ -74,7 +74,7 @@ def test_members_of_a_cycle_share_what_they_need_from_outside():
 def test_only_deletes_that_free_something_come_first():
     found = of_addresses({"n": 1}, {"x": 1, "y": 2})
     phases = found.phases
-    assert [[c.name for c in part] for part in (phases.freeing, phases.creates, phases.deletes)] == [
+    assert [[c.name for c in part] for part in (phases.first_deletes, phases.creates, phases.last_deletes)] == [
         ["x"],
         ["n"],
         ["y"],
@@ -296,5 +296,5 @@ def test_components_join_cycles_that_share_a_node():
 )
 def test_batches_are_filled_in_order_and_never_split_a_group(sizes, size, expected):
     change = of_addresses({"a": 2}, {"a": 1}).changes[0]
-    batches = pack([(change,) * n for n in sizes], size)
+    batches = all_batches([(change,) * n for n in sizes], size)
     assert [[len(g) for g in batch] for batch in batches] == expected

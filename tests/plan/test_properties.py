@@ -83,7 +83,7 @@ class Server:
 
 def carry_out(found):
     server = Server(found.live)
-    for change in found.phases.freeing:
+    for change in found.phases.first_deletes:
         del server.held[change.ref]
     for group in found.phases.updates:
         if len(group) == 1:
@@ -93,7 +93,7 @@ def carry_out(found):
             server.put(leg.change.ref, leg.settings)
     for change in found.phases.creates:
         server.put(change.ref, change.target)
-    for change in found.phases.deletes:
+    for change in found.phases.last_deletes:
         del server.held[change.ref]
     return server.listed()
 
@@ -150,7 +150,7 @@ def test_order_of_inputs_never_changes_the_plan(estate, random):
 def test_phases_hold_every_change_once_and_needs_point_backwards(estate):
     found = planned(estate)
     phases = found.phases
-    flat = [*phases.freeing, *(c for g in phases.updates for c in g), *phases.creates, *phases.deletes]
+    flat = [*phases.first_deletes, *(c for g in phases.updates for c in g), *phases.creates, *phases.last_deletes]
     assert sorted(c.ref for c in flat) == sorted(c.ref for c in found.changes)
     place = {c.ref: i for i, c in enumerate(flat)}
     assert all(place[n] < place[key] for key, needs in phases.needs.items() for n in needs)
