@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.cli.context import Context, Halt, halt
 from reconciler.model.desired import Account, Declared, Desired, Generated
 from reconciler.model.live import Live
-from reconciler.model.problems import Diagnostic, Problem, has_errors
+from reconciler.model.problems import Diagnostic, Problem, has_errors, in_order
 from reconciler.model.psk import Held, KeyStatus
 from reconciler.model.verdict import Verdict
 from reconciler.plan.build import Plan
@@ -45,7 +45,7 @@ def report_problems(ctx: Context, problems: Sequence[Diagnostic]) -> None:
     Raises:
         Halt: `invalid`; nothing was written.
     """
-    ctx.diagnostics += tuple(problems)
+    ctx.diagnostics += in_order(problems)
     if has_errors(problems):
         raise Halt("invalid")
 

@@ -41,7 +41,7 @@ def resolve(
     keys: dict[str, Secret] = {}
     problems: list[Diagnostic] = []
     read: dict[PskRef, Secret | Problem] = {}
-    for name, (ref, location) in sorted(refs.items(), key=lambda item: item[1][1]):
+    for name, (ref, location) in refs.items():
         if ref not in read:
             match ref:
                 case EnvRef():

@@ -71,6 +71,16 @@ def test_a_missing_key_points_at_its_psk_line_in_the_order_of_the_lines(world: W
     ]
 
 
+def test_what_is_wrong_with_keys_and_sinks_is_told_in_the_order_of_the_lines(world: World) -> None:
+    sink = {"generate": True, "deliver_to": {"command": ["put"]}}
+    world.declare(
+        tunnel(1, psk=sink), tunnel(2, psk={"env": "KEY_B"}), tunnel(3, psk=sink), tunnel(4, psk={"file": "n"})
+    )
+    ran = world.run("apply", "--auto-approve", "-o", "json")
+    assert [d["line"] for d in ran.json["diagnostics"]] == [2, 3, 4, 5]
+    assert ran.out.count("nothing was written") == 4
+
+
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o604])
 def test_a_key_file_that_others_may_read_is_refused(world: World, mode: int) -> None:
     world.declare(tunnel(1, psk={"file": "key"}))
