@@ -282,6 +282,10 @@ class HttpPort:
         BadProxyError: The environment names a proxy that can't be used.
     """
 
+    now = staticmethod(time.monotonic)
+    epoch = staticmethod(time.time)
+    random = staticmethod(random.random)
+
     def __init__(
         self,
         base_url: str,
@@ -302,7 +306,7 @@ class HttpPort:
         elif transport is None:
             transport = _Transport(httpx.create_ssl_context(), parallelism, _proxy(base_url))
         self._base_url = base_url
-        self._stopping = stopping
+        self.stopping = stopping
         self._client = httpx.Client(
             headers={
                 "authorization": f"Bearer {token}",
@@ -337,27 +341,11 @@ class HttpPort:
         except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError, UnicodeError, zlib.error) as problem:
             raise AmbiguousError(f"no whole answer from Cloudflare ({_reason(problem)})") from None
 
-    def now(self) -> float:
-        """Seconds of the monotonic clock."""
-        return time.monotonic()
-
-    def epoch(self) -> float:
-        """Seconds since 1970."""
-        return time.time()
-
     def sleep(self, seconds: float) -> None:
         """Wait, in slices, so that a request to stop ends it."""
         end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0 and not self._stopping():
+        while (left := end - time.monotonic()) > 0 and not self.stopping():
             time.sleep(min(left, _SLICE))
-
-    def random(self) -> float:
-        """A random number in [0, 1)."""
-        return random.random()  # noqa: S311
-
-    def stopping(self) -> bool:
-        """Whether nothing more may be sent."""
-        return self._stopping()
 
     def close(self) -> None:
         """Close the connections."""

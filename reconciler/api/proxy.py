@@ -37,19 +37,15 @@ def check_proxy(text: str) -> str:
         raise ValueError(f"It is a SOCKS proxy, which is not supported. {_GIVE}")
     if scheme not in ("http", "https"):
         raise ValueError(f"Its scheme is neither http nor https. {_GIVE}")
-    if not _is_address(url):
-        raise ValueError(f"It is not the URL of a proxy; a password may need percent-encoding. {_GIVE}")
-    return url
-
-
-def _is_address(url: str) -> bool:
     try:
         parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port
+        more = parts.path.strip("/") or parts.query or parts.fragment
+        place = parts.port != 0 and not more and _HOST.fullmatch(parts.hostname or "")
     except ValueError:
-        return False
-    more = parts.path.strip("/") or parts.query or parts.fragment
-    return url.isprintable() and " " not in url and port != 0 and not more and bool(_HOST.fullmatch(host))
+        place = None
+    if not place or not url.isprintable() or " " in url:
+        raise ValueError(f"It is not the URL of a proxy; a password may need percent-encoding. {_GIVE}")
+    return url
 
 
 def proxy_passwords(env: Mapping[str, str]) -> Iterator[str]:

@@ -41,16 +41,12 @@ def delete(run: Run, changes: Iterable[Change]) -> Conversation[None]:
         if not pending:
             return
         still = yield from run.send_each([(c, Call(Verb.DELETE, tunnel_id=c.id)) for c in pending])
-        still = yield from look(run, _judge, still)
+        still = yield from look(run, lambda c, now: edited_meanwhile(c, now) if now else APPLIED, still)
         pending = [change for change, _ in still]
         if wait is None:
             run.unknown(still)
         elif pending:
             yield Pause(wait, "before an uncertain delete is sent again")
-
-
-def _judge(change: Change, now: LiveTunnel | None) -> Verdict | None:
-    return APPLIED if now is None else edited_meanwhile(change, now)
 
 
 def edited_meanwhile(change: Change, now: LiveTunnel | None) -> Verdict | None:

@@ -97,15 +97,11 @@ def _correct(run: Run, live: Live, differing: Mapping[str, Change]) -> None:
                 run.unproved(change, "a list shows the tunnel, but no answer said that this run made it")
             else:
                 run.verdicts[change.ref] = APPLIED
-        elif _undecided(run.verdicts.get(change.ref), one):
-            run.verdicts[change.ref] = Verdict(Result.FAILED, _why(run, live, one))
-
-
-def _undecided(verdict: Verdict | None, left: Change) -> bool:
-    """True when the list knows better than the answer why something still differs."""
-    if verdict == APPLIED:
-        return True
-    return verdict is not None and verdict.problem is not None and verdict.problem.code in _GUESSED and _kept(left)
+        else:
+            verdict = run.verdicts.get(change.ref)
+            guessed = verdict and verdict.problem and verdict.problem.code in _GUESSED and _kept(one)
+            if verdict == APPLIED or guessed:  # the list knows better than the answer why something still differs
+                run.verdicts[change.ref] = Verdict(Result.FAILED, _why(run, live, one))
 
 
 def _kept(left: Change) -> bool:
