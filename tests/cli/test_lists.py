@@ -5,16 +5,10 @@ import json
 import pytest
 
 from reconciler.cli import apply
-from reconciler.engine import listing
 from reconciler.simulator.message import Reply, Request
 from reconciler.simulator.semantics import Semantics
 from reconciler.simulator.server import Simulator
 from tests.cli.world import World, tunnel
-
-
-@pytest.fixture(autouse=True)
-def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listing, "AGREEMENT_SECONDS", 0.0)
 
 
 def listed_with(world: World, **fields: dict[str, object]) -> None:
