@@ -1,6 +1,7 @@
 """The simulated server: requests in, replies out, no I/O and no clock of its own."""
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from email.utils import formatdate
@@ -56,7 +57,7 @@ class Simulator:
     def __init__(self, semantics: Semantics = DEFAULT, now: Callable[[], float] = _stopped_clock) -> None:
         self.semantics = semantics
         self.stamps = Stamps(semantics.seed, now)
-        self.accounts: dict[str, Account] = {}
+        self.accounts: dict[str, Account] = defaultdict(Account)
         self.log: list[LogEntry] = []
         self._windows: dict[str, _Window] = {}
 
@@ -131,8 +132,8 @@ class Simulator:
         self.log.append(LogEntry(request.method, request.path, request.query, status, touched))
 
     def account(self, account_id: str) -> Account:
-        """The account, made empty when it was never spoken of."""
-        return self.accounts.setdefault(account_id, Account())
+        """The account; each exists, and is empty when it was never spoken of."""
+        return self.accounts[account_id]
 
     def tunnels(self, account_id: str) -> list[Json]:
         """The tunnels as an answer with object targets would give them, in order of creation."""
@@ -161,7 +162,7 @@ class Simulator:
         """An independent copy, log and counters included; cheap, since kept tunnels are shared."""
         twin = Simulator(self.semantics)
         twin.stamps = replace(self.stamps)
-        twin.accounts = {account_id: account.copy() for account_id, account in self.accounts.items()}
+        twin.accounts.update((account_id, account.copy()) for account_id, account in self.accounts.items())
         twin.log = list(self.log)
         twin._windows = dict(self._windows)
         return twin
@@ -191,7 +192,7 @@ class Simulator:
         simulator = cls(semantics, now)
         try:
             simulator.stamps.ids, simulator.stamps.micros = int(state["ids"]), int(state["micros"])
-            simulator.accounts = {name: Account.restore(value) for name, value in state["accounts"].items()}
+            simulator.accounts.update((name, Account.restore(value)) for name, value in state["accounts"].items())
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise ValueError(f"not a state of the simulator: {error!r}") from None
         return simulator
