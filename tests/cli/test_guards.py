@@ -17,12 +17,10 @@ def refused(count: int, deletes: int) -> bool:
 def test_delete_guards_hold_at_every_size(world: World, count: int) -> None:
     ids = world.live(*(tunnel(n) for n in range(count)))
     before = world.sim.clone()
-    for deletes in range(count + 1):
+    for deletes in sorted({*range(min(count, 12) + 1), max(count - 1, 0), count}):
         world.declare(*(tunnel(n) for n in range(deletes, count)))
         expected = 5 if refused(count, deletes) else 0
         assert world.run("plan").code == expected, deletes
-        if deletes > 12:
-            continue
         assert world.run("apply", "--auto-approve").code == expected, deletes
         assert len(world.names()) == (count if expected else count - deletes)
         if expected:

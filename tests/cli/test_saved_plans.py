@@ -283,7 +283,8 @@ def test_a_plan_is_the_same_bytes_whatever_surrounds_it(world: World) -> None:
 def test_a_plan_is_the_same_bytes_twice(world: World) -> None:
     world.live(*(tunnel(n) for n in range(8)))
     world.declare(*(tunnel(n, description="é", bgp={"customer_asn": 65000 + n}) for n in range(6)), tunnel(20))
-    command = [sys.executable, "-m", "reconciler", "plan", "--base-url", world.base_url]
+    command = [sys.executable, "-m", "reconciler", "plan", "--base-url", world.base_url, "-o", "text"]
+    command += [part for form in ("json", "markdown", "html", "github") for part in ("-o", f"{form}={form}")]
     seen = set()
     around = [("UTC", "C", "reverse"), ("Asia/Tokyo", "C.UTF-8", "shuffled")]
     for i, (zone, locale, listing) in enumerate(around):
@@ -291,12 +292,12 @@ def test_a_plan_is_the_same_bytes_twice(world: World) -> None:
         os.utime(world.root / "tunnels/prod/a.yaml", (i, i))
         env = world.child() | {"PYTHONHASHSEED": str(i), "TZ": zone, "LANG": locale, "LC_ALL": locale}
         env |= {"PYTHONIOENCODING": "latin-1"} if i else {}
-        for form in ("text", "json", "markdown", "html", "github"):
-            ran = subprocess.run([*command, "-o", form], cwd=world.root, env=env, capture_output=True, check=False)  # noqa: S603
-            assert ran.returncode == 0, ran.stderr
-            # A page says when it was made.
-            seen.add((form, re.sub(rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", b"", ran.stdout)))
-    assert len(seen) == 5
+        ran = subprocess.run(command, cwd=world.root, env=env, capture_output=True, check=False)  # noqa: S603
+        assert ran.returncode == 0, ran.stderr
+        files = [(world.root / form).read_text() for form in ("json", "markdown", "github", "html")]
+        files[-1] = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC · ", "", files[-1])  # the page says when it was made
+        seen.add((ran.stdout, *files))
+    assert len(seen) == 1
 
 
 def test_a_plan_that_is_carried_out_already_is_told_so_once(world: World) -> None:

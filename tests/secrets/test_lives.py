@@ -41,9 +41,9 @@ def test_no_single_fault_at_any_step_loses_a_key() -> None:
             live_through([{step: fault}, {step: fault}])
 
 
-def test_twenty_thousand_lives_with_crashes_and_faults_lose_no_key() -> None:
+def test_thousands_of_lives_with_crashes_and_faults_lose_no_key() -> None:
     rng = random.Random(5)
-    for _ in range(20_000):
+    for _ in range(6_000):
         live_through(
             [
                 {rng.randrange(STEPS): rng.choice(FAULTS) for _ in range(rng.randint(1, 4))}
