@@ -4,8 +4,7 @@ Where a terminal's width is not known, as in a pipe or a log, each line is as lo
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from textwrap import wrap
+from typing import NamedTuple
 from unicodedata import combining, east_asian_width
 
 _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36"}
@@ -14,8 +13,7 @@ _NARROWEST = 20
 """Columns for a text, also where the line has less left."""
 
 
-@dataclass(frozen=True, slots=True)
-class Paint:
+class Paint(NamedTuple):
     """How a terminal is written to.
 
     Attributes:
@@ -51,8 +49,11 @@ class Paint:
             style: Of the text.
             begin: What stands before the first line in place of blanks.
         """
-        room = None if self.width is None else max(self.width - indent, _NARROWEST)
-        lines = wrap(text, room, break_long_words=False, break_on_hyphens=False) if room else [text]
+        lines = [text]
+        if self.width is not None:
+            from textwrap import wrap
+
+            lines = wrap(text, max(self.width - indent, _NARROWEST), break_long_words=False, break_on_hyphens=False)
         for number, line in enumerate(lines):
             yield (begin if begin and number == 0 else " " * indent) + self(line, style)
 

@@ -358,9 +358,7 @@ def _listed(report: Report) -> Iterator[str]:
     """A line for each account of a list, each key, and in a drift report for each tunnel that is left alone."""
     for account in report.accounts:
         if report.command == "accounts":
-            token = f", token from {account.token.env}" if account.token else ""
-            paused = f", paused: {account.paused}" if account.paused is not None else ""
-            about = f"{words.count(account.managed, 'tunnel')}{token}{paused}"
+            about = ", ".join(filter(None, words.account(account)))
             yield f"- {_account(account)}: {clipped(about, safe.markdown, 250)}"
         for key in account.keys:
             name = clipped(key.name, safe.markdown_code, 100)

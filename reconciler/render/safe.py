@@ -9,7 +9,6 @@ was made inert: `clipped`, `few`, `first`.
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from html import escape
 from itertools import islice
 from typing import TypeVar
 
@@ -27,18 +26,15 @@ _ZERO = "&#8203;"  # a zero-width space, which is drawn as nothing and parts wha
 _LEGACY_COMMAND = re.compile(r"##\[")
 _COMMAND = re.compile(r"\A(\s*):(?=:)")
 _BARE = re.compile(r"[\w./:@+-]+\Z", re.ASCII)
-_PLAIN_CODE = re.compile(r"[\w./:@,()\[\]{}+=>-]+(?: [\w./:@,()\[\]{}+=>-]+)*\Z", re.ASCII)
 
-_MARKDOWN_SIGNS = re.compile(r"[\\`*_\[\]|~]")
-_LINE_START = re.compile(r"\A( *)([-+=]|\d+(?=[.)])|)")
-_RUN = re.compile(r"`+")
-_CODE = re.compile(r"(?<!`)`([^`]+)`(?!`)")
-_DOCUMENTATION = re.compile(r"https://(?:[a-z0-9-]+\.)*cloudflare\.com(?:/[A-Za-z0-9._~/#-]*)?\Z")
-_URL = re.compile(r"https://[A-Za-z0-9.-]+(?::\d+)?(?:/[A-Za-z0-9._~-]+)*/?\Z")
-_REFERENCE = re.compile(
-    r"[@#]|(?<![A-Za-z0-9])(?:GH|GHSA|CVE)-|:(?=//)|(?<=www)(?=\.)|[0-9a-f]{6}(?=[0-9a-f])",
-    re.IGNORECASE,
-)
+# Of comments and pages; compiled when they are first needed, since most runs print text alone.
+_PLAIN_CODE = r"(?a)[\w./:@,()\[\]{}+=>-]+(?: [\w./:@,()\[\]{}+=>-]+)*"
+_MARKDOWN_SIGNS = r"[\\`*_\[\]|~]"
+_LINE_START = r"\A( *)([-+=]|\d+(?=[.)])|)"
+_CODE = r"(?<!`)`([^`]+)`(?!`)"
+_DOCUMENTATION = r"https://(?:[a-z0-9-]+\.)*cloudflare\.com(?:/[A-Za-z0-9._~/#-]*)?"
+_URL = r"https://[A-Za-z0-9.-]+(?::\d+)?(?:/[A-Za-z0-9._~-]+)*/?"
+_REFERENCE = r"(?i)[@#]|(?<![A-Za-z0-9])(?:GH|GHSA|CVE)-|:(?=//)|(?<=www)(?=\.)|[0-9a-f]{6}(?=[0-9a-f])"
 
 
 def visible(text: str) -> str:
@@ -68,6 +64,8 @@ def log(text: str) -> str:
 
 def html(text: str) -> str:
     """For HTML text and quoted attributes."""
+    from html import escape
+
     return escape(visible(text), quote=True)
 
 
@@ -78,24 +76,26 @@ def prose(text: str) -> str:
 
 def markdown_prose(text: str) -> str:
     """The same for running Markdown text."""
-    return _LINE_START.sub(_begun, _with_code(text, _inline, markdown_code))
+    return re.sub(_LINE_START, _begun, _with_code(text, _inline, markdown_code))
 
 
 def _with_code(text: str, plain: Callable[[str], str], code: Callable[[str], str]) -> str:
     """Whoever has a name with back-ticks in it can at most move what is set as code."""
-    return "".join(code(part) if number % 2 else plain(part) for number, part in enumerate(_CODE.split(text)))
+    return "".join(code(part) if number % 2 else plain(part) for number, part in enumerate(re.split(_CODE, text)))
 
 
 def markdown(text: str) -> str:
     """For running Markdown text and table cells: no markup, HTML, link, mention, reference or formula."""
-    return _LINE_START.sub(_begun, _inline(text))
+    return re.sub(_LINE_START, _begun, _inline(text))
 
 
 def _inline(text: str) -> str:
+    from html import escape
+
     # GitHub seeks mentions and references in the rendered text, where an escaped `@` is an `@` again: a zero-width
     # space behind it is what stops them. NUL marks its place meanwhile, as `visible` lets none through.
-    line = _REFERENCE.sub(lambda m: m[0] + "\0", visible(text))
-    line = _MARKDOWN_SIGNS.sub(r"\\\g<0>", escape(line, quote=False))
+    line = re.sub(_REFERENCE, lambda m: m[0] + "\0", visible(text))
+    line = re.sub(_MARKDOWN_SIGNS, r"\\\g<0>", escape(line, quote=False))
     return line.replace("#", "\\#").replace("$", "&#36;" + _ZERO).replace("\0", _ZERO)
 
 
@@ -108,7 +108,7 @@ def _begun(found: re.Match[str]) -> str:
 def markdown_code(text: str) -> str:
     """A whole Markdown code span, right in and outside tables; GitHub seeks no mention in code."""
     line = visible(text)
-    if _PLAIN_CODE.match(line):
+    if re.fullmatch(_PLAIN_CODE, line):
         return f"`{line}`"
     spelled = "".join(c if c.isalnum() or not c.isascii() else f"&#{ord(c)};" for c in line)
     return f"<code>{spelled}</code>"
@@ -150,7 +150,7 @@ def fence(lines: list[str], language: str) -> str:
     Hidden markers are sought line by line, fences or not, so no line of a block may look like one.
     """
     lines = [f"\\u{{3c}}{line[1:]}" if line.startswith("<!--") else line for line in lines]
-    longest = max((len(run) for line in lines for run in _RUN.findall(line)), default=0)
+    longest = max((len(run) for line in lines for run in re.findall("`+", line)), default=0)
     ticks = "`" * max(3, longest + 1)
     return "\n".join([f"{ticks}{language}", *lines, ticks])
 
@@ -169,9 +169,9 @@ def first(lines: Iterator[str], total: int, limit: int, indent: str = "") -> Ite
 
 def documentation(url: str) -> str | None:
     """The URL if it leads to a page of Cloudflare's, else None: a link from an answer may be anybody's."""
-    return url if _DOCUMENTATION.match(url) else None
+    return url if re.fullmatch(_DOCUMENTATION, url) else None
 
 
 def https(url: str | None) -> str | None:
     """The URL without a closing slash if it is plain https, else None: it may be anybody's."""
-    return url.rstrip("/") if url and _URL.match(url) else None
+    return url.rstrip("/") if url and re.fullmatch(_URL, url) else None

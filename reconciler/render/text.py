@@ -82,12 +82,8 @@ def _untold(accounts: Iterable[AccountReport], shown: Iterable[AccountReport]) -
 
 
 def _account_rows(report: Report) -> list[str]:
-    rows = []
-    for account in report.accounts:
-        token = f"token from {account.token.env}" if account.token else ""
-        paused = f"paused: {account.paused}" if account.paused is not None else ""
-        cells = (account.account, account.account_id, words.count(account.managed, "tunnel"), token, paused)
-        rows.append([terminal(cell) for cell in cells])
+    every = ((account.account, account.account_id, *words.account(account)) for account in report.accounts)
+    rows = [[terminal(cell) for cell in cells] for cells in every]
     widths = [max(map(columns, cells)) for cells in zip(*rows, strict=True)]
     return ["  ".join(map(padded, cells, widths)).rstrip() for cells in rows]
 

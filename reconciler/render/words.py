@@ -71,6 +71,12 @@ def facts(report: Report) -> Iterator[tuple[str, str]]:
             yield name, report.context[name]
 
 
+def account(found: AccountReport) -> tuple[str, str, str]:
+    """What is declared of an account: how many tunnels, the token's variable, and why it is paused."""
+    token = f"token from {found.token.env}" if found.token else ""
+    return count(found.managed, "tunnel"), token, f"paused: {found.paused}" if found.paused is not None else ""
+
+
 def is_drift(change: ChangeReport) -> bool:
     """False for a difference that only git made: it waits for apply."""
     return change.cause != "git"
