@@ -251,8 +251,10 @@ def left(account: AccountReport) -> dict[str, list[str]]:
 
 
 def age(key: KeyStatus) -> str:
-    """How old a key is."""
-    return "age unknown" if key.age_days is None else f"{count(key.age_days, 'day')} old"
+    """How old a key is; nothing where a run tells what it did with one whose age it does not know."""
+    if key.age_days is None:
+        return "" if key.outcome else "age unknown"
+    return f"{count(key.age_days, 'day')} old"
 
 
 def held_back(accounts: Iterable[AccountReport]) -> dict[str, list[str]]:

@@ -360,6 +360,15 @@ def test_a_key_that_was_just_made_is_new(world: World, maker: object) -> None:
     assert (key["outcome"], key["age_days"], key["overdue"]) == ("applied", 0, False)
 
 
+@pytest.mark.parametrize("form", ["text", "markdown", "html"])
+def test_of_a_key_that_was_sent_no_age_is_told(world: World, form: str) -> None:
+    world.live(tunnel(1))
+    world.declare(tunnel(1, psk={"env": "KEY"}))
+    assert "age unknown" in world.run("psk", "status", "-o", form).out
+    ran = world.run("psk", "set", "t001", "--auto-approve", "-o", form, env={"KEY": "the key of all"})
+    assert (ran.code, "applied" in ran.out, "age unknown" in ran.out) == (0, True, False)
+
+
 def test_the_age_of_a_key_that_was_not_changed_is_not_given_as_new(world: World) -> None:
     world.live(tunnel(1))
     world.declare(tunnel(1, psk=GENERATED), tunnel(2, psk={"env": "KEY_B"}))
