@@ -15,9 +15,9 @@ A tunnel has five forms on its way, and one table (model.tunnel) says how each s
 
     written     model.tunnel.Tunnel    typed as a file has it; only what was written is set
     canonical   model.settings         flat, defaults filled in, a missing path is unset: equality of meaning is ==
-    raw         model.live.LiveTunnel  the JSON object as listed, with the fields that this program does not know
+    raw         LiveTunnel.raw         the JSON object as listed, with the fields that this program does not know
     difference  plan.diff.Change       the fields that differ, and the target that the change leads to
-    body        model.settings         what a create or an update sends: the target, over what was listed
+    body        model.settings         what a create sends: the target; and an update: the target over what was listed
 
 Words, each with one meaning:
 

@@ -112,7 +112,7 @@ def _recognise(run: Run, change: Change, outcome: CallOutcome, live: Live, found
 def is_ours(run: Run, change: Change, tunnel: LiveTunnel) -> bool:
     """Whether a listed tunnel is the one that was sent: by the settings that identify it, under a new id."""
     settings = change.target
-    same = all(tunnel.settings.get(path) == settings.get(path) for path in IPSEC_TUNNEL.identity)
+    same = all(tunnel.settings.get(path) == settings.get(path) for path in IPSEC_TUNNEL.recognised_by)
     return same and tunnel.id not in run.plan.live.tunnels
 
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from reconciler.files.rules import Gone
+from reconciler.files.consistency import Gone
 from reconciler.model.account import AccountFile, TunnelFile
 from reconciler.model.checks import did_you_mean, literal_key, nearest
 from reconciler.model.problems import MAX_LISTED, Diagnostic, Severity, error, shown, unlisted

@@ -18,9 +18,9 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from pydantic import ValidationError
 
-from reconciler.files.guides import glued_comments, warnings
-from reconciler.files.rules import Entry, EntryGroup, Gone, check
+from reconciler.files.consistency import Entry, EntryGroup, Gone, check
 from reconciler.files.tree import AccountFiles, SourceFile, Tree
+from reconciler.files.warnings import glued_comments, warnings_of
 from reconciler.model.account import AccountFile, TunnelFile
 from reconciler.model.checks import ACCOUNT_ID
 from reconciler.model.desired import (
@@ -92,7 +92,7 @@ def load(tree: Tree, today: date) -> Loaded:
     groups = [_group(files, problems) for files in tree.accounts]
     problems += _unread(tree, groups)
     problems += check(groups)
-    problems += warnings(groups, today)
+    problems += warnings_of(groups, today)
     desired = tuple(
         Desired(g.account, {e.declared.name: e.declared for e in sorted(g.entries, key=lambda e: e.declared.name)})
         for g in groups
@@ -295,13 +295,13 @@ def _psk(psk: Psk, folder: str) -> PskRef:
     if psk.env:
         return EnvRef(psk.env)
     if psk.generate and psk.deliver_to:
-        return Generated(psk.generate, _place(psk.deliver_to, folder))
+        return Generated(psk.generate, _reference(psk.deliver_to, folder))
     if psk.file or psk.command:
-        return _place(psk, folder)
+        return _reference(psk, folder)
     return External()
 
 
-def _place(where: Psk | Sink, folder: str) -> FileRef | CommandRef:
+def _reference(where: Psk | Sink, folder: str) -> FileRef | CommandRef:
     if where.file:
         return FileRef(posixpath.normpath(posixpath.join(folder, where.file)))
     return CommandRef(tuple(where.command or ()), folder)

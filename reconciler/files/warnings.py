@@ -11,7 +11,7 @@ from ipaddress import ip_address, ip_interface, ip_network
 
 from pydantic import BeforeValidator
 
-from reconciler.files.rules import Entry, EntryGroup
+from reconciler.files.consistency import Entry, EntryGroup
 from reconciler.model.account import AccountFile, TunnelFile
 from reconciler.model.checks import ANY_TEXT
 from reconciler.model.desired import Account, FileRef, Generated, PskRef
@@ -34,7 +34,7 @@ _RESERVED_ASNS = (range(1), range(23456, 23457), range(65535, 65536), range(6555
 """What IANA's registry reserves, but for the numbers of examples: those stand for real ones, as addresses do."""
 
 
-def warnings(groups: Iterable[EntryGroup], today: date) -> Iterator[Diagnostic]:
+def warnings_of(groups: Iterable[EntryGroup], today: date) -> Iterator[Diagnostic]:
     """All warnings about the accounts, account by account.
 
     Args:

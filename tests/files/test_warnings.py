@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.files.test_rules import (
+from tests.files.test_consistency import (
     ACCOUNT,
     ACCOUNT_CASES,
     FILE_CASES,
