@@ -82,7 +82,7 @@ def _annotation(rank: str, title: str, text: str, error: Problem, source: Source
 
 def _changes(account: AccountReport, command: str) -> Iterator[_Note]:
     """One for each change, on its line."""
-    for change in words.gravest_first(account.changes, command):
+    for change in sorted(account.changes, key=words.gravity):
         if _failed(change) and change.error:
             text = f"{words.label(change)}: {change.error.message} ({change.error.code})."
             yield _annotation("error", change.outcome or "refused", text, change.error, change.source)

@@ -52,33 +52,27 @@ def is_long(report: Report) -> bool:
     return len(report.changes) > _LONG
 
 
-def groups(accounts: Iterable[AccountReport], command: str, *, by_kind: bool = False) -> list[Group]:
+def groups(accounts: Iterable[AccountReport], *, by_kind: bool = False) -> list[Group]:
     """The changes of accounts, the gravest first; those that are alike stand where the first of them does."""
-    found = [group for account in accounts for group in _of_account(account, command, by_kind=by_kind)]
-    return sorted(found, key=lambda group: words.gravity(group.first, command))
-
-
-def _of_account(account: AccountReport, command: str, *, by_kind: bool) -> Iterable[Group]:
-    # In a drift report each difference has a history of its own.
-    ways: dict[Literal["all", "field", "kind"], Callable[[ChangeReport], Hashable]]
-    ways = {} if command == "drift" else {"all": _all, "field": _field}
-    rest = dict(enumerate(account.changes))
-    found: dict[int, Group] = {}
-    for share, likeness in (ways | ({"kind": _kind} if by_kind else {})).items():
-        by_likeness: dict[Hashable, list[int]] = {}
-        for number, change in rest.items():
-            if likeness(change) is not None:
-                by_likeness.setdefault(likeness(change), []).append(number)
-        for numbers in by_likeness.values():
-            if len(numbers) >= _MANY:
-                found[numbers[0]] = Group(account.account, tuple(map(rest.pop, numbers)), share)
-    found |= {number: Group(account.account, (change,)) for number, change in rest.items()}
-    return (found[number] for number in sorted(found))
+    found: list[Group] = []
+    for account in accounts:
+        rest, told = dict(enumerate(account.changes)), {}
+        for share, likeness in _LIKENESS[: 3 if by_kind else 2]:
+            together: dict[Hashable, list[int]] = {}
+            for number, change in rest.items():
+                if (alike := likeness(change)) is not None:
+                    together.setdefault(alike, []).append(number)
+            for numbers in together.values():
+                if len(numbers) >= _MANY:
+                    told[numbers[0]] = Group(account.account, tuple(map(rest.pop, numbers)), share)
+        told |= {number: Group(account.account, (change,)) for number, change in rest.items()}
+        found += [told[number] for number in sorted(told)]
+    return sorted(found, key=lambda group: words.gravity(group.first))
 
 
 def _all(change: ChangeReport) -> Hashable:
-    """What equal updates have in common; None where a change is told alone."""
-    if change.action != "update" or change.previous_name or change.error:
+    """What equal updates have in common; None where a change is told alone. Of drift each has a history of its own."""
+    if change.action != "update" or change.previous_name or change.error or change.drift_class:
         return None
     return (*_kind(change), repr(change.fields))  # a value may be a list
 
@@ -93,3 +87,10 @@ def _field(change: ChangeReport) -> Hashable:
 def _kind(change: ChangeReport) -> tuple[str | None, ...]:
     weight = (change.impact, change.severity, change.drift_class)
     return (change.action, *weight, change.cause, change.outcome, change.check)
+
+
+_LIKENESS: tuple[tuple[Literal["all", "field", "kind"], Callable[[ChangeReport], Hashable]], ...] = (
+    ("all", _all),
+    ("field", _field),
+    ("kind", _kind),
+)

@@ -47,7 +47,7 @@ def html(report: Report) -> str:
     def drawn(account: AccountReport) -> Iterator[tuple[Group, int]]:
         """Groups of changes as far as a page can hold them, each with the number that it is of."""
         room = _LIMITS.changes
-        for group in groups([account], report.command, by_kind=is_long(report)):
+        for group in groups([account], by_kind=is_long(report)):
             if kept := group.changes[:room]:
                 yield group._replace(changes=kept), len(group.changes)
             room -= len(kept)
@@ -97,7 +97,7 @@ def _environment() -> Environment:
         "setting": _setting,
         "short": lambda value: _setting(value, _SHORT),
     }
-    environment.globals |= {"safe": safe, "words": words, "tags": _tags, "kinds_of": _kinds, "LIMITS": _LIMITS}
+    environment.globals |= {"safe": safe, "words": words, "kinds_of": _kinds, "LIMITS": _LIMITS}
     environment.globals |= {"version": reconciler.__version__}
     return environment
 
@@ -136,11 +136,6 @@ def _kinds_of(report: Report) -> dict[str, int]:
     counts = {kind: sum(kind in found for found in changes) for kind in KINDS}
     found = {kind: number for kind, number in counts.items() if 0 < number < len(changes)}
     return {"all": len(changes)} | found if found else {}
-
-
-def _tags(change: ChangeReport) -> list[str]:
-    about = words.cause(change) if change.drift_class is None else change.age
-    return [tag for tag in (words.weight(change), change.outcome, change.check, about) if tag]
 
 
 def _setting(value: Any, most: int = _VALUE) -> str:

@@ -236,7 +236,7 @@ class _Body:
         self.room = room
         self.missing: list[str] = []
         self._shape = changes.Shape(report)
-        self._groups = groups(report.accounts, report.command, by_kind=is_long(report))
+        self._groups = groups(report.accounts, by_kind=is_long(report))
 
     def most_needed_first(self) -> Iterator[str]:
         """The parts as far as there is room: who asks first gets it, so the last is dropped first."""

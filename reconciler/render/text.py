@@ -157,7 +157,7 @@ def _account(account: AccountReport, command: str, paint: Paint) -> list[str]:
     """The account's lines without a heading; none when there is nothing to say."""
     parts = [
         _trouble(account, paint),
-        _changes(account, command, paint),
+        _changes(account, paint),
         _ways_out(account, paint),
         _keys(account.keys, paint),
         _left(account, command, paint),
@@ -192,9 +192,8 @@ def _problem(error: Problem, paint: Paint, indent: int, why: str = "error") -> I
         yield from paint.said("to do:", terminal(error.remedy), indent + 2)
 
 
-def _changes(account: AccountReport, command: str, paint: Paint) -> Iterator[str]:
-    drift = command == "drift"
-    told = groups([account], command)
+def _changes(account: AccountReport, paint: Paint) -> Iterator[str]:
+    told = groups([account])
     width = widest([terminal(group.label) for group in told], _NAME_LIMIT)
     for number, group in enumerate(told):
         change = group.first
@@ -204,9 +203,9 @@ def _changes(account: AccountReport, command: str, paint: Paint) -> Iterator[str
         yield from _head(
             change, padded(terminal(group.label), width), "" if group.several else words.place(change), paint
         )
-        if notes := words.history(change) if drift else words.cause(change):
-            yield " " * _INDENT + paint(terminal(notes), "dim")
-        yield from (_each(group, paint) if group.share == "field" else _fields(change, paint, drift=drift))
+        if history := words.history(change):
+            yield " " * _INDENT + paint(terminal(history), "dim")
+        yield from (_each(group, paint) if group.share == "field" else _fields(change, paint))
         if group.several and group.share == "all":
             yield from paint.below(", ".join(terminal(one.name) for one in group.changes), _INDENT)
         if change.error:
@@ -229,7 +228,7 @@ def _head(change: ChangeReport, label: str, place: str, paint: Paint) -> Iterato
         yield " " * _INDENT + paint(terminal(place), "dim")
 
 
-def _fields(change: ChangeReport, paint: Paint, *, drift: bool) -> Iterator[str]:
+def _fields(change: ChangeReport, paint: Paint) -> Iterator[str]:
     """Each field with its sign, and of a create where its key comes from; the name stands in the head."""
     fields = [field for field in change.fields if field.path != "name" or change.action == "update"]
     key = words.key_source(change)
@@ -239,7 +238,7 @@ def _fields(change: ChangeReport, paint: Paint, *, drift: bool) -> Iterator[str]
         path = padded(terminal(field.path), width)
         if items := words.items(field):
             yield f"{' ' * _INDENT}{sign}{path}  {words.kept(field)}".rstrip()
-            yield from _sides(items, ("  live only", "  declared only") if drift else ("", ""), paint)
+            yield from _sides(items, ("  live only", "  declared only") if change.drift_class else ("", ""), paint)
             continue
         value = terminal(words.difference(change, field))
         whole = change.action != "update" or field.sensitive

@@ -100,14 +100,9 @@ def label(change: ChangeReport) -> str:
     return f"{change.previous_name} -> {change.name}" if change.previous_name else change.name
 
 
-def gravest_first(changes: Iterable[ChangeReport], command: str) -> list[ChangeReport]:
-    """The changes with what nobody may miss first, otherwise in the report's order."""
-    return sorted(changes, key=lambda change: gravity(change, command))
-
-
-def gravity(change: ChangeReport, command: str) -> tuple[int, int]:
+def gravity(change: ChangeReport) -> tuple[int, int]:
     """The smaller, the graver: a delete, then what can interrupt traffic; of drift its severity, git's own last."""
-    if command == "drift":
+    if change.drift_class:
         return not is_drift(change), _SEVERITIES.index(change.severity) if change.severity else len(_SEVERITIES)
     return change.action != "delete", change.impact != "traffic"
 
@@ -210,12 +205,14 @@ def cause(change: ChangeReport) -> str:
 
 
 def history(change: ChangeReport) -> str:
-    """What is known of a difference's past: who made it, when, and since when it is reported."""
+    """What is known of a difference's past: who made it, and of drift when, and since when it is reported."""
     return ", ".join(filter(None, [cause(change), seen(change)]))
 
 
 def seen(change: ChangeReport) -> str:
-    """The same without who made it, where that is clear already."""
+    """Of drift the same without who made it, where that is clear already."""
+    if not change.drift_class:
+        return ""
     changed = f"changed live {moment(change.modified_on)}" if change.modified_on else ""
     since = f"since {moment(change.first_seen)}" if change.first_seen and change.age != "new" else ""
     return ", ".join(filter(None, [changed, change.age, since]))

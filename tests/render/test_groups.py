@@ -62,8 +62,8 @@ def test_updates_that_are_alike_are_told_together(changes: list[ChangeReport], t
     assert shared(changes) == told
 
 
-def shared(changes: Sequence[ChangeReport], command: str = "plan", *, by_kind: bool = False) -> list[tuple[str, str]]:
-    found = groups([account(changes=tuple(changes))], command, by_kind=by_kind)
+def shared(changes: Sequence[ChangeReport], *, by_kind: bool = False) -> list[tuple[str, str]]:
+    found = groups([account(changes=tuple(changes))], by_kind=by_kind)
     return [("".join(change.name for change in group.changes), group.share) for group in found]
 
 
@@ -99,11 +99,11 @@ def test_where_a_plan_is_long_what_is_left_goes_together_by_kind(
 
 def test_of_drift_each_difference_has_a_history_of_its_own() -> None:
     found = [update(n, drift_class="changed", severity="cosmetic") for n in "abc"]
-    assert shared(found, "drift") == [("a", "all"), ("b", "all"), ("c", "all")]
-    assert shared(found, "drift", by_kind=True) == [("abc", "kind")]
+    assert shared(found) == [("a", "all"), ("b", "all"), ("c", "all")]
+    assert shared(found, by_kind=True) == [("abc", "kind")]
 
 
 def test_groups_never_span_accounts_and_the_gravest_of_all_come_first() -> None:
     changes = tuple(update(n) for n in "abc")
-    found = groups([account("lab", changes=changes), account(changes=(OLD_SITE, *changes))], "plan", by_kind=True)
+    found = groups([account("lab", changes=changes), account(changes=(OLD_SITE, *changes))], by_kind=True)
     assert [(group.account, len(group.changes)) for group in found] == [("prod", 1), ("lab", 3), ("prod", 3)]

@@ -111,7 +111,7 @@ def test_nothing_changes_is_one_line() -> None:
 
 
 def test_deletes_come_first_then_impact_on_traffic() -> None:
-    changes = words.gravest_first(PLAN.accounts[0].changes, "plan")
+    changes = sorted(PLAN.accounts[0].changes, key=words.gravity)
     assert [change.name for change in changes] == ["old-site", "lon-b", "par-a", "lon-a"]
 
 
@@ -440,7 +440,6 @@ def test_what_stops_a_plan_stands_right_above_its_counts(accounts: int, lines: l
 PREFIXES = [f"10.{i}.0.0/16" for i in range(200)]
 MANY = replace(
     LON_A,
-    drift_class="changed",
     fields=(
         FieldChange(
             "bgp.extra_prefixes",
@@ -471,7 +470,8 @@ MANY = replace(
     ],
 )
 def test_of_a_long_list_only_what_changed_is_shown(report: Report, format_: Format, said: str) -> None:
-    shown = render(replace(report, accounts=(account(changes=(MANY,)),)), format_)
+    change = replace(MANY, drift_class="changed" if report is DRIFT else None)
+    shown = render(replace(report, accounts=(account(changes=(change,)),)), format_)
     assert said in shown
     assert "10.1.0.0/16" not in shown
 
