@@ -291,7 +291,7 @@ class _Body:
 
     def _folds(self) -> Iterator[str]:
         """Folded diffs in the table's order; of what many tunnels share as many as there is room for."""
-        lines = (line for group in self._groups for _, block in changes.blocks(group, self._shape) for line in block)
+        lines = (line for group in self._groups for _, block in changes.blocks(group) for line in block)
         opening = "<details>" if len(list(islice(lines, _FOLD_FREE_LINES))) == _FOLD_FREE_LINES else "<details open>"
         groups = [group for group in self._groups if any(change.fields or change.error for change in group.changes)]
         shown = 0
@@ -302,7 +302,7 @@ class _Body:
                 continue
             left = self.room // 2 if number < len(groups) else 0  # for the others, however long this one is
             kept = []
-            for part in changes.blocks(group, self._shape):
+            for part in changes.blocks(group):
                 if self.room <= left or not self._take(fence(part[1], "diff")):
                     break
                 kept.append(part)

@@ -52,37 +52,35 @@ def cells(group: Group, shape: Shape) -> dict[str, str]:
     else:
         found["Impact"] = "⚠️ traffic" if change.impact == "traffic" else "none"
         found["Impact"] += f" ({words.cause(change)})" if change.cause == "both" else ""
-    found["Fields"] = (
-        clipped(_paths(group), safe.markdown, _FIELDS) if change.action == "update" else _number_of_fields(group)
-    )
+    found["Fields"] = _fields(group, safe.markdown)
     found["Declared at"] = "" if group.several else place(change.source, shape.link)
     return found
 
 
-def _paths(group: Group) -> str:
-    return ", ".join(dict.fromkeys(field.path for change in group.changes for field in change.fields))
-
-
-def _number_of_fields(group: Group) -> str:
-    fields = len(group.first.fields)
-    return "" if group.several or not fields else words.count(fields, "field")
+def _fields(group: Group, inert: Callable[[str], str]) -> str:
+    """The fields that updates are about; of one that comes or goes how many it has."""
+    if group.first.action == "update":
+        paths = dict.fromkeys(field.path for change in group.changes for field in change.fields)
+        return clipped(", ".join(paths), inert, _FIELDS)
+    return words.count(len(group.first.fields), "field") if group.first.fields and not group.several else ""
 
 
 def summary(group: Group, shape: Shape) -> str:
     """The line of a fold: `- old-site (2 fields, traffic)`, `~ 75 updates: customer_endpoint (traffic)`."""
     change = group.first
-    what = f"<code>{clipped(words.label(change).replace(' -> ', ' → '), safe.html, _NAME)}</code>"
-    fields = _number_of_fields(group)
+    facts = [clipped(group.account, safe.html, _NAME)] if shape.several else []
     if group.several:
-        what = f"<b>{words.count(len(group.changes), change.action)}</b>"
-        what += f": {clipped(_paths(group), safe.html, _FIELDS)}" if change.action == "update" else ""
-    kind = [change.drift_class, change.outcome] if group.several else []
-    account = clipped(group.account, safe.html, _NAME) if shape.several else ""
-    facts = ", ".join(filter(None, [account, fields, *kind, words.weight(change)]))
-    return f"<summary>{words.SIGNS[change.action]} {what}{f' ({facts})' if facts else ''}</summary>"
+        fields = _fields(group, safe.html)
+        what = f"<b>{words.count(len(group.changes), change.action)}</b>{fields and f': {fields}'}"
+        facts += [change.drift_class or "", change.outcome or ""]
+    else:
+        what = f"<code>{clipped(words.label(change).replace(' -> ', ' → '), safe.html, _NAME)}</code>"
+        facts += [words.count(len(change.fields), "field")] if change.fields else []
+    told = ", ".join(filter(None, [*facts, words.weight(change)]))
+    return f"<summary>{words.SIGNS[change.action]} {what}{told and f' ({told})'}</summary>"
 
 
-def blocks(group: Group, shape: Shape) -> Iterator[tuple[int, list[str]]]:
+def blocks(group: Group) -> Iterator[tuple[int, list[str]]]:
     """The lines of a fold's diff in parts, each with the number of changes that it tells of."""
     if not group.several or group.share == "all":
         if group.first.fields:
@@ -95,7 +93,7 @@ def blocks(group: Group, shape: Shape) -> Iterator[tuple[int, list[str]]]:
             value = words.SENSITIVE if field.sensitive else f"{_value(field.before)} -> {_value(field.after)}"
             yield 1, [f"! {name}: {value}"]
         elif change.fields:
-            seen = safe.visible(words.seen(change))[:_FIELDS] if shape.drift else ""
+            seen = safe.visible(words.seen(change))[:_FIELDS]
             yield 1, [f"@@ {name} @@ {seen}".rstrip(), *_diff(change)]
 
 
