@@ -37,15 +37,14 @@ def github(report: Report) -> str:
             rest = len(found) - room + 1
             found[room - 1 :] = [_Note(rank, "More", f"… and {rest:,} more; the job summary has them.")]
         shown += found
-    return "".join(f"{_command(note)}\n" for note in (*shown, verdict))
-
-
-def _command(note: _Note) -> str:
-    properties = {"file": note.place.file, "line": str(note.place.line)} if note.place else {}
-    properties |= {"col": str(note.place.column)} if isinstance(note.place, Location) else {}
-    properties["title"] = note.title[:_TITLE]
-    told = ",".join(f"{name}={workflow_property(value)}" for name, value in properties.items())
-    return f"::{note.rank} {told}::{workflow(note.message)}"
+    lines = []
+    for note in (*shown, verdict):
+        properties = {"file": note.place.file, "line": str(note.place.line)} if note.place else {}
+        properties |= {"col": str(note.place.column)} if isinstance(note.place, Location) else {}
+        properties["title"] = note.title[:_TITLE]
+        told = ",".join(f"{name}={workflow_property(value)}" for name, value in properties.items())
+        lines.append(f"::{note.rank} {told}::{workflow(note.message)}\n")
+    return "".join(lines)
 
 
 def _notes(report: Report) -> Iterator[_Note]:

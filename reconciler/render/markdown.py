@@ -38,7 +38,7 @@ _MARKS = {"failed": "❌", "grave": "🔴", "changes": "🟡", "good": "✅"}
 def markdown(report: Report, *, budget: int = BUDGET) -> str:
     """The report in GitHub's Markdown; it says what there was no room for."""
     head = [f"## {_MARKS[tone(report)]} {safe.markdown(title(report))}", _context(report), _caution(report)]
-    head += [_diagnostics(report), _server_check(report), _held_back(report), _notes(report)]
+    head += [_diagnostics(report), *_remarks(report)]
     footer = _footer(report)
     body = _Body(report, budget - _RESERVE - sum(size(part) + 2 for part in (*head, footer)))
     text = "\n\n".join(filter(None, [*head, *body.most_needed_first(), footer]))
@@ -146,35 +146,24 @@ def _diagnostics(report: Report) -> str:
     return "\n".join(few(words.alike(report.diagnostics), line, _PROBLEMS))
 
 
-def _server_check(report: Report) -> str:
-    """What Cloudflare said of the changes, when it was asked."""
-    checks = [change.check for change in report.changes if change.check]
-    if not checks:
-        return ""
-    if set(checks) == {"accepted"}:
-        return f"**Server check:** Cloudflare accepted all {words.count(len(checks), 'change')} (`validate_only`)."
-    kinds = ("accepted", "refused", "not checked")
-    counts = ", ".join(f"{checks.count(kind):,} {kind}" for kind in kinds if kind in checks)
-    return f"**Server check:** {counts}."
-
-
-def _held_back(report: Report) -> str:
-    """What this run leaves out."""
-
-    def line(told: str, tunnels: list[str]) -> str:
-        return f"- **{told}**: {names(tunnels, lambda name: clipped(name, safe.markdown_code, 100))}"
-
-    return "\n".join(line(told, tunnels) for told, tunnels in words.held_back(report.accounts).items())
-
-
-def _notes(report: Report) -> str:
-    """What to know before approving."""
-    found = [(account, note) for account in report.accounts for note in account.notes]
+def _remarks(report: Report) -> Iterator[str]:
+    """What to know before approving: what Cloudflare said when it was asked, what this run leaves out, and notes."""
+    if checks := [change.check for change in report.changes if change.check]:
+        kinds = ("accepted", "refused", "not checked")
+        counts = ", ".join(f"{checks.count(kind):,} {kind}" for kind in kinds if kind in checks)
+        if set(checks) == {"accepted"}:
+            counts = f"Cloudflare accepted all {words.count(len(checks), 'change')} (`validate_only`)"
+        yield f"**Server check:** {counts}."
+    lines = []
+    for told, tunnels in words.held_back(report.accounts).items():
+        lines.append(f"- **{told}**: {names(tunnels, lambda name: clipped(name, safe.markdown_code, 100))}")
+    yield "\n".join(lines)
+    notes = [(account, note) for account in report.accounts for note in account.notes]
 
     def line(item: tuple[AccountReport, str]) -> str:
         return f"- **Note**{_where(item[0], report)}: {clipped(item[1], safe.markdown_prose, 250)}"
 
-    return "\n".join(few(found, line, _BOX))
+    yield "\n".join(few(notes, line, _BOX))
 
 
 def _footer(report: Report) -> str:

@@ -9,7 +9,6 @@ from urllib.parse import quote
 
 from reconciler.model.problems import Location, Problem, Source
 from reconciler.model.tunnel import SETTINGS, WHOLE
-from reconciler.plan.diff import FieldChange
 from reconciler.render import safe, words
 from reconciler.render.groups import Group
 from reconciler.render.safe import clipped, few, first, size
@@ -178,20 +177,15 @@ def _diff(change: ChangeReport) -> Iterator[str]:
             yield f"  {path}{f' ({unchanged})' if unchanged else ''}:"
             yield from first((f"{sign}   {_value(item)}" for sign, item in items), len(items), _ITEMS, "    ")
         else:
-            yield from (f"{sign} {path}: {_value(value)}" for sign, value in _sides(field, change.action))
+            if change.action == "update" or (change.action == "delete" and field.before is not None):
+                yield f"- {path}: {_value(field.before)}"
+            if change.action != "delete":
+                yield f"+ {path}: {_value(field.after)}"
     if key := words.key_source(change):
         yield f"+ psk: {safe.visible(key)[:_VALUE]}"
     if change.action == "update":
         seen = sum(len(WHOLE.get(field.path, (field.path,))) for field in change.fields)
         yield f"  (unchanged: {max(len(SETTINGS) - seen, 0)})"
-
-
-def _sides(field: FieldChange, action: str) -> Iterator[tuple[str, object]]:
-    """The old value and the new one; what is created has no old one, what is deleted no new one."""
-    if action != "create" and not (field.before is None and action == "delete"):
-        yield "-", field.before
-    if action != "delete":
-        yield "+", field.after
 
 
 def _value(item: object) -> str:

@@ -41,11 +41,9 @@ def visible(text: str) -> str:
     """The text on one line, all that can't be seen spelled out: controls, bidi, surrogates, unassigned."""
     if text.isascii() and text.isprintable():
         return text
-    return "".join(c if c.isprintable() and ord(c) not in _BLANK else _spelled(c) for c in text)
-
-
-def _spelled(character: str) -> str:
-    return _NAMED.get(character) or f"\\u{{{ord(character):x}}}"
+    return "".join(
+        c if c.isprintable() and ord(c) not in _BLANK else _NAMED.get(c) or f"\\u{{{ord(c):x}}}" for c in text
+    )
 
 
 def terminal(text: str) -> str:
