@@ -17,13 +17,12 @@ from typing import Any
 
 from reconciler.api.call import UNKNOWN, Answered, ApiError, Call, Verb
 from reconciler.model.kind import IPSEC_TUNNEL
-from reconciler.model.live import ListIsNull, ListUntrusted, live_from_result
+from reconciler.model.live import ListUntrusted, is_null_list, live_from_result
 from reconciler.model.tunnel import PATHS
 
 UNTRUSTED = "list-untrusted"
 """Code of the error for a list that is readable and not whole."""
 
-NULL_LIST = "list-null"
 """Code of the error for a list that is null: untrusted too, until a second one says the same (`engine.listing`)."""
 
 MAX_BODY = 32 * 1024 * 1024
@@ -250,12 +249,8 @@ def result_of(call: Call, envelope: Envelope, headers: Mapping[str, str], wrap: 
     result = envelope.get("result")
     if call.verb is Verb.LIST:
         require_no_pages(headers)
-        try:
-            live = live_from_result(result)
-        except ListIsNull:  # null too says nothing beside a next page
-            require_whole(envelope, 0)
-            raise
-        require_whole(envelope, len(live.tunnels))
+        live = None if is_null_list(result) else live_from_result(result)
+        require_whole(envelope, len(live.tunnels) if live else 0)  # null too says nothing beside a next page
         return Answered(live=live)
     # (API: what a check answers is not documented.) Of a create success is all that is needed: a list has the new id.
     if call.validate_only or call.verb is Verb.CREATE:

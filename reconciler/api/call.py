@@ -86,7 +86,7 @@ class Answered(NamedTuple):
     """The server did it. What its answer says beside that stands in the fields of the call's verb.
 
     Attributes:
-        live: LIST: the trusted tunnels.
+        live: LIST: the trusted tunnels; None when the list is null.
         tunnels: UPDATE, UPDATE_ONE: tunnels as answered, by id.
         taken: SET_PSKS: by id, whether the tunnel has its key now. An id of which nothing is said is missing.
         psk: GENERATE_PSK: the key, as the secret that the edge makes of it.

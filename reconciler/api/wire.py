@@ -16,7 +16,6 @@ from typing import Any
 from urllib.parse import quote
 
 from reconciler.api.answers import (
-    NULL_LIST,
     UNTRUSTED,
     Quotes,
     UnreadableError,
@@ -28,7 +27,7 @@ from reconciler.api.answers import (
 )
 from reconciler.api.call import Ambiguous, Answered, ApiError, Call, CallOutcome, Denied, NotSent, Refused, Verb
 from reconciler.model.kind import IPSEC_TUNNEL
-from reconciler.model.live import ListIsNull, ListUntrusted
+from reconciler.model.live import ListUntrusted
 
 _HIDDEN = "the list is not whole, and what it says is withheld, since it may hold a secret"
 _MAYBE_DONE = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY}  # 4xx, and yet no refusal
@@ -198,6 +197,5 @@ def _succeeded(call: Call, reply: Reply, wrap: Wrap, quotes: Quotes) -> CallOutc
     except UnreadableError as problem:
         return Ambiguous("unreadable", f"{problem} (HTTP {status})", ray)
     except ListUntrusted as problem:
-        code = NULL_LIST if isinstance(problem, ListIsNull) else UNTRUSTED
         message = _HIDDEN if quotes(str(problem)) else str(problem)
-        return Refused(status, (ApiError(code, message, problem.remedy),), ray)
+        return Refused(status, (ApiError(UNTRUSTED, message, problem.remedy),), ray)

@@ -9,7 +9,7 @@ Taken for empty by mistake, an account would get all its tunnels a second time.
 
 from collections.abc import Collection
 
-from reconciler.api.answers import NULL_LIST, UNTRUSTED
+from reconciler.api.answers import UNTRUSTED
 from reconciler.api.call import Answered, ApiError, Call, Conversation, Failure, Pause, Refused, Send, Verb
 from reconciler.model.live import Live
 
@@ -33,7 +33,7 @@ def read_list(seen: Collection[str] = ()) -> Conversation[Live | Failure]:
         seen: Ids of tunnels that an earlier list of this run showed and that this run did not delete.
     """
     found = yield from _list()
-    if not _is_null(found):
+    if found is not None:
         return found
     if seen:
         some = ", ".join(sorted(seen)[:_SHOWN])
@@ -41,16 +41,10 @@ def read_list(seen: Collection[str] = ()) -> Conversation[Live | Failure]:
         return Refused(200, (ApiError(UNTRUSTED, f"{message} (ids {some})"),))
     yield Pause(AGREEMENT_SECONDS, "before a second list must agree that the account is empty")
     found = yield from _list()
-    return Live({}, lists=2) if _is_null(found) else found
+    return Live({}, lists=2) if found is None else found
 
 
-def _list() -> Conversation[Live | Failure]:
+def _list() -> Conversation[Live | Failure | None]:
+    """One list; None when it is null."""
     (outcome,) = yield Send((Call(Verb.LIST),))
-    if not isinstance(outcome, Answered):
-        return outcome
-    assert outcome.live is not None  # noqa: S101 - a list that was answered holds live tunnels
-    return outcome.live
-
-
-def _is_null(found: Live | Failure) -> bool:
-    return isinstance(found, Refused) and found.errors[0].code == NULL_LIST
+    return outcome.live if isinstance(outcome, Answered) else outcome

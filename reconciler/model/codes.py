@@ -173,7 +173,6 @@ CODES: dict[str, dict[str, Code]] = {
         "gone": Code("the tunnel is not live any more", _LOOK),
         "http-403": Code("a proxy or firewall answered, not the API", "Let this machine reach the API."),
         "http-404": Code("a delete was answered with an unknown path", _AGAIN),
-        "list-null": Code("the list is null, and no second one agreed", "Run it again."),
         "list-untrusted": Code(
             "the list may not be whole, so nothing is written on its strength", "Run again; look at the dashboard."
         ),

@@ -29,16 +29,6 @@ class ListUntrusted(Exception):
         self.remedy = remedy
 
 
-class ListIsNull(ListUntrusted):
-    """The answer says null where the list belongs: no tunnels, if a second list some seconds later says so too.
-
-    Servers written in Go answer so for an account without tunnels. One such answer alone could as well be a failure.
-    """
-
-    def __init__(self) -> None:
-        super().__init__("the answer holds null where the list of tunnels belongs")
-
-
 class LiveTunnel(NamedTuple):
     """One live tunnel.
 
@@ -148,17 +138,25 @@ def live_tunnel(item: object) -> LiveTunnel:
     return LiveTunnel(tunnel_id, name, settings, item, wrong_types)
 
 
+def is_null_list(result: object) -> bool:
+    """True for a list answer's `result` that says null where the list belongs.
+
+    Servers written in Go answer so for an account without tunnels. One such answer alone could as well be a failure:
+    `engine.listing` judges it.
+    """
+    return isinstance(result, dict) and result.get(IPSEC_TUNNEL.collection, ...) is None
+
+
 def live_from_result(result: object) -> Live:
     """The live tunnels in a list answer's `result`.
 
     Raises:
         ListUntrusted: It is not a whole list of tunnels with unique ids and names.
     """
-    items = result.get(IPSEC_TUNNEL.collection, ...) if isinstance(result, dict) else ...
-    if items is None:
-        raise ListIsNull
+    items = result.get(IPSEC_TUNNEL.collection) if isinstance(result, dict) else None
     if not isinstance(items, list):
-        raise ListUntrusted("the answer holds no list of tunnels")
+        found = "null where the list of tunnels belongs" if is_null_list(result) else "no list of tunnels"
+        raise ListUntrusted(f"the answer holds {found}")
     tunnels = sorted((live_tunnel(item) for item in items), key=lambda t: t.name)
     by_id = {t.id: t for t in tunnels}
     if len(by_id) != len(tunnels):

@@ -8,7 +8,7 @@ from reconciler.model.live import Live
 from tests.build import ACCOUNT_ID, account, desired, live, plan, tunnel
 from tests.engine.harness import LOST, World
 
-NULL = Refused(200, (ApiError("list-null", "null"),))
+NULL = Answered()
 WHOLE = live("a")
 EMPTY = Live({})
 FAILED = NotSent("unreachable", "x")
