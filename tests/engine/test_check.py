@@ -130,7 +130,8 @@ def test_a_check_whose_last_list_can_t_be_had_says_why(answer):
 def test_a_check_that_could_not_be_sent_stops():
     world = World("a")
     world.instead = {(Verb.UPDATE, 0): NotSent("unreachable", "no")}
-    assert checked(world, tunnel("a", description="x"), tunnel("b"))[3].stop == NotSent("unreachable", "no")
+    found = checked(world, tunnel("a", description="x"), tunnel("b"))[3]
+    assert (found.stop, found.moved) == (NotSent("unreachable", "no"), False)
     assert world.verbs == ["update"]
 
 

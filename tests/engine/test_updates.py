@@ -143,6 +143,13 @@ def test_a_swap_goes_in_one_call_where_the_server_judges_the_whole():
     assert world.verbs == ["update", "list"]
 
 
+def test_a_lost_swap_that_was_not_done_goes_again_in_one_call():
+    world = World("a", "b", **SWAP)
+    world.instead = {(Verb.UPDATE, 0): LOST}
+    assert swap(world).converged
+    assert world.verbs == ["update", "list", "update", "list"]
+
+
 def test_a_swap_goes_through_parking_where_the_server_judges_item_by_item():
     world = World("a", "b", semantics="bulk=sequential", **SWAP)
     ended = swap(world)
