@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterator, Mapping
 from urllib.parse import unquote, urlsplit
 
-_HOST = re.compile(r"(?:[\w-]{1,63}\.)*[\w-]{1,63}\.?|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*")
-_PASSWORD = re.compile(r"\s*(?:[A-Za-z0-9+.-]*:/+|(?![A-Za-z0-9+.-]*:/))[^:@]*:(.+)@[^@]*", re.DOTALL)
+_HOST = r"(?:[\w-]{1,63}\.)*[\w-]{1,63}\.?|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*"
+_LOGIN = r"(?s)\s*(?:[A-Za-z0-9+.-]*:/+|(?![A-Za-z0-9+.-]*:/))[^:@]*:(.+)@[^@]*"
 _GIVE = "Give an HTTP proxy, such as http://proxy.example:3128, or unset it."
 
 
@@ -40,7 +40,7 @@ def check_proxy(text: str) -> str:
     try:
         parts = urlsplit(url)
         more = parts.path.strip("/") or parts.query or parts.fragment
-        place = parts.port != 0 and not more and _HOST.fullmatch(parts.hostname or "")
+        place = parts.port != 0 and not more and re.fullmatch(_HOST, parts.hostname or "")
     except ValueError:
         place = None
     if not place or not url.isprintable() or " " in url:
@@ -51,5 +51,5 @@ def check_proxy(text: str) -> str:
 def proxy_passwords(env: Mapping[str, str]) -> Iterator[str]:
     """The passwords in the URLs of proxies, as they stand there and decoded, also of URLs that can't be used."""
     for name, value in env.items():
-        if name.lower().endswith("_proxy") and (found := _PASSWORD.fullmatch(value)):
+        if name.lower().endswith("_proxy") and (found := re.fullmatch(_LOGIN, value)):
             yield from dict.fromkeys((found[1], unquote(found[1])))
