@@ -187,6 +187,12 @@ def test_a_stale_list_shows_the_state_before_the_last_write_once(world):
     assert world.names() == ["a", "b", "c", "d"]
 
 
+def test_a_write_that_changes_nothing_is_no_last_write(world):
+    tunnel_id = world.create("d", 3)
+    world.call("PUT", f"/{tunnel_id}", {"name": "d"})
+    assert len(listed(FaultKind.STALE_LIST, world)["result"]["ipsec_tunnels"]) == 3
+
+
 def test_a_settled_world_has_no_past_to_show(world):
     assert len(listed(FaultKind.STALE_LIST, world)["result"]["ipsec_tunnels"]) == 3
 
