@@ -1,16 +1,22 @@
 """Requests, replies, routes and the envelope of the API."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 Json = dict[str, Any]
 
 PREFIX = "/client/v4"
-_HEX = frozenset("0123456789abcdef")
+_ID = "([0-9a-f]{32})"
+_COLLECTION = f"(?:{PREFIX})?/accounts/{_ID}/magic/ipsec_tunnels"
+_ROUTES: Mapping[str, Mapping[str, str]] = {
+    _COLLECTION: {"GET": "list", "POST": "create", "PUT": "bulk"},
+    f"{_COLLECTION}/psk": {"POST": "psk_set"},
+    f"{_COLLECTION}/{_ID}": {"GET": "get", "PUT": "update", "DELETE": "delete"},
+    f"{_COLLECTION}/{_ID}/psk_generate": {"POST": "psk_generate"},
+}
 _JSON_HEADERS = {"content-type": "application/json"}
-_COLLECTION = {"GET": "list", "POST": "create", "PUT": "bulk"}
-_ITEM = {"GET": "get", "PUT": "update", "DELETE": "delete"}
 _encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, check_circular=False).encode
 
 
@@ -64,40 +70,17 @@ def failure(status: int, code: int, message: str) -> Reply:
 
 
 def route(method: str, path: str) -> Route:
-    """Find the operation of a request.
-
-    Args:
-        method: HTTP method in upper case.
-        path: Path with or without the `/client/v4` prefix.
-
-    Returns:
-        The route.
+    """The operation of a request, whose path may lack the prefix.
 
     Raises:
         RefusedError: 404 with code 7003 for an unknown path, 405 for a method that the path does not take.
     """
-    parts = path.removeprefix(PREFIX).split("/")
-    if parts[:2] != ["", "accounts"] or parts[3:5] != ["magic", "ipsec_tunnels"] or not is_id(parts[2]):
-        raise _no_route(path)
-    account_id, rest = parts[2], parts[5:]
-    if not rest:
-        methods, tunnel_id = _COLLECTION, ""
-    elif rest == ["psk"]:  # the literal wins over the tunnel id on the same level
-        methods, tunnel_id = {"POST": "psk_set"}, ""
-    elif rest[1:] == ["psk_generate"] and is_id(rest[0]):
-        methods, tunnel_id = {"POST": "psk_generate"}, rest[0]
-    elif len(rest) == 1 and is_id(rest[0]):
-        methods, tunnel_id = _ITEM, rest[0]
-    else:
-        raise _no_route(path)
-    if method not in methods:
-        raise RefusedError(f"method {method} is not allowed here", code=7001, status=405)
-    return Route(methods[method], account_id, tunnel_id)
-
-
-def is_id(text: str) -> bool:
-    """Whether `text` is an identifier: 32 lower-case hexadecimal digits."""
-    return len(text) == 32 and _HEX.issuperset(text)  # noqa: PLR2004
+    for pattern, methods in _ROUTES.items():
+        if found := re.fullmatch(pattern, path):
+            if method not in methods:
+                raise RefusedError(f"method {method} is not allowed here", code=7001, status=405)
+            return Route(methods[method], *found.groups())
+    raise RefusedError(f"Could not route to {path}: no route for the URI", code=7003, status=404)
 
 
 def decode(body: bytes) -> Any:
@@ -117,7 +100,3 @@ def decode(body: bytes) -> Any:
 
 def _no_constant(text: str) -> None:
     raise ValueError(text)
-
-
-def _no_route(path: str) -> RefusedError:
-    return RefusedError(f"Could not route to {path}: no route for the URI", code=7003, status=404)
