@@ -76,9 +76,9 @@ def test_of_a_changed_list_each_side_shows_the_items_that_it_alone_has() -> None
 
 @cache
 def shape(text: str, command: str) -> list[str]:
-    """The tags, but for `code`: in our own messages it stands for back-ticks."""
-    tags = [tag.split()[0] for tag in parsed(render(hostile(text, command), "html")).found]
-    return [tag for tag in tags if tag != "code"]
+    """The tags, but for those that stand in our own messages for back-ticks, and around a name with a hyphen."""
+    found = parsed(render(hostile(text, command), "html")).found
+    return [tag.split()[0] for tag in found if not tag.startswith("code") and tag != "span [('class', 'word')]"]
 
 
 @pytest.mark.parametrize("command", ["plan", "apply", "drift"])
@@ -281,3 +281,8 @@ def test_the_page_of_an_apply_names_what_failed() -> None:
     assert box == (
         'Failed: <span class="name"><code>lon-b</code></span><br>Unknown: <span class="name"><code>par-a</code></span>'
     )
+
+
+def test_a_name_in_a_message_is_not_parted_at_its_hyphen() -> None:
+    page = render(replace(PLAN, accounts=(account(notes=("routes through lon-a and a.b-c are not checked",)),)), "html")
+    assert 'through <span class="word">lon-a</span> and <span class="word">a.b-c</span> are' in page

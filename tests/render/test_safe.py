@@ -113,7 +113,7 @@ def markdown_code(payload: str) -> None:
 def prose(payload: str) -> None:
     shown = safe.prose(payload)
     seen(shown)
-    assert set(parsed(f"<p>{shown}</p>").found) <= {"p []", "code []"}
+    assert set(parsed(f"<p>{shown}</p>").found) <= {"p []", "code []", "span [('class', 'word')]"}
     assert parsed(f"<p>{shown}</p>").text.replace("`", "") == safe.visible(payload).replace("`", "")
 
 
