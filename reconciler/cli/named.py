@@ -180,7 +180,7 @@ def replace_file(path: Path, text: str, *, private: bool = False) -> None:
 def _outputs(options: Options) -> Iterator[tuple[str, str]]:
     """Options with the files that they name for writing."""
     for form, path in options.output:
-        if path is not None:
+        if path is not None and options.command in TABLE["output"].on:
             yield f"-o {form}={path}", path
     yield from _named(options, "out", "save_live", "patch")
 

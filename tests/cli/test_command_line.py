@@ -308,6 +308,11 @@ def test_completion(world: World, shell: str, line: str, offered: set[str]):
     assert completed(world, shell, line) == offered
 
 
+def test_an_output_of_the_environment_is_no_matter_where_none_is_written(world: World):
+    ran = world.bare("completion", "bash", env={"RECONCILER_OUTPUT": "html=no/folder/plan.html"})
+    assert (ran.code, ran.err) == (0, "")
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_a_completion_script_names_every_command_and_option_and_is_one_the_shell_takes(world: World, shell: str):
     script = world.run("completion", shell).out
