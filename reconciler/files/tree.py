@@ -44,6 +44,10 @@ _NO_FOLDER = (
 _ALL = "Every file has to be read: one that is missing would look like tunnels to delete."
 
 
+Parts = tuple[str, ...]
+"""A path below the root, name by name; of the root itself it is empty."""
+
+
 @dataclass(frozen=True, slots=True)
 class SourceFile:
     """One file: its path as messages show it, and its bytes."""
@@ -90,21 +94,27 @@ class _TooManyBytesError(Exception):
 
 @dataclass(slots=True)
 class _Walk:
-    """What a walk over the tree has found; `crowded` holds the accounts that have another one inside."""
+    """What a walk over the tree has found so far.
+
+    Attributes:
+        paths: Of the files that are read or were meant to be.
+        with_account_inside: Folders of accounts that have another account inside.
+        total: Bytes read.
+    """
 
     root: Path
     shown_root: Path
     real_root: str
     diagnostics: list[Diagnostic] = field(default_factory=list)
-    names: list[tuple[str, ...]] = field(default_factory=list)
-    crowded: set[tuple[str, ...]] = field(default_factory=set)
+    paths: list[Parts] = field(default_factory=list)
+    with_account_inside: set[Parts] = field(default_factory=set)
     total: int = 0
 
-    def problem(self, parts: tuple[str, ...], code: str, summary: str, detail: str = _ALL) -> None:
+    def problem(self, parts: Parts, code: str, summary: str, detail: str = _ALL) -> None:
         """Notes an error at a path below the root."""
         self.diagnostics.append(error(code, summary, detail, Location(self.shown(parts))))
 
-    def shown(self, parts: tuple[str, ...]) -> str:
+    def shown(self, parts: Parts) -> str:
         """A path below the root as messages show it."""
         return safe_path(self.shown_root.joinpath(*parts))
 
@@ -127,12 +137,12 @@ def read_tree(root: Path, shown_root: Path | None = None) -> Tree:
         what = "is not a folder" if os.path.lexists(root) else "does not exist"
         return Tree((), (_no_root(f"the folder {safe_path(shown_root)} {what}"),))
     walk = _Walk(root, shown_root, os.path.realpath(root))
-    walk.names.extend(islice(_names(walk, (), inside=False), MAX_FILES + 1))
-    if len(walk.names) > MAX_FILES:
+    walk.paths.extend(islice(_paths(walk, (), inside=False), MAX_FILES + 1))
+    if len(walk.paths) > MAX_FILES:
         walk.problem((), "too-many-files", f"more than {MAX_FILES:,} files", "Is this the right folder?")
         return Tree((), in_order(walk.diagnostics))
     try:
-        found = [_account(walk, home, names) for home, names in _homes(walk).items()]
+        found = [_account(walk, folder, names) for folder, names in _by_account(walk).items()]
         accounts = tuple(sorted(found, key=lambda account: account.name))
     except _TooManyBytesError:
         accounts = ()
@@ -145,7 +155,7 @@ def _no_root(summary: str) -> Diagnostic:
     return error("no-account", summary, _NO_FOLDER)
 
 
-def _names(walk: _Walk, folder: tuple[str, ...], *, inside: bool) -> Iterator[tuple[str, ...]]:
+def _paths(walk: _Walk, folder: Parts, *, inside: bool) -> Iterator[Parts]:
     """The files below a folder that are read or were meant to be, as parts of their paths below the root.
 
     Args:
@@ -171,7 +181,7 @@ def _names(walk: _Walk, folder: tuple[str, ...], *, inside: bool) -> Iterator[tu
         if is_read(parts) or (inside and not folder_here and was_meant(entry.name)):
             yield parts
         elif folder_here:
-            yield from _names(walk, parts, inside=inside)
+            yield from _paths(walk, parts, inside=inside)
         elif entry.is_symlink() and os.path.isdir(entry.path):  # noqa: PTH112 - a loop of links is not a folder
             walk.problem(
                 parts,
@@ -222,23 +232,23 @@ def _one_edit(one: str, other: str) -> bool:
     return short[1:] == long[1:] or (short[:2] == long[1::-1] and short[2:] == long[2:])
 
 
-def _homes(walk: _Walk) -> dict[tuple[str, ...], list[tuple[str, ...]]]:
+def _by_account(walk: _Walk) -> dict[Parts, list[Parts]]:
     """The folders of accounts, each with its files; problems for files and folders that fit nowhere."""
-    accounts = {parts[:-1] for parts in walk.names if _is_account(parts)}
-    homes: dict[tuple[str, ...], list[tuple[str, ...]]] = {}
-    for parts in walk.names:
+    accounts = {parts[:-1] for parts in walk.paths if _is_account_file(parts)}
+    found: dict[Parts, list[Parts]] = {}
+    for parts in walk.paths:
         folder = parts[:-1]
         above = [folder[:n] for n in range(len(folder) + 1) if folder[:n] in accounts]  # the outermost first
         if not above:  # never a file that is not read: it was found below an account
             walk.problem(parts, "no-account", "this file belongs to no account", _WHERE_ACCOUNT)
         elif len(above) == 1 or not is_read(parts):
-            homes.setdefault(above[0], []).append(parts)
-        elif _is_account(parts):
+            found.setdefault(above[0], []).append(parts)
+        elif _is_account_file(parts):
             detail = f"{walk.shown((*above[0], ACCOUNT_FILES[0]))} claims this folder. {_MOVE}"
             walk.problem(parts, "nested-account", "an account inside another account", detail)
-            walk.crowded.add(above[0])
+            walk.with_account_inside.add(above[0])
         # Other files of a nested account are left out: read as the outer one's, they would bring errors that are none.
-    return homes
+    return found
 
 
 _WHERE_ACCOUNT = "Put an account.yaml into its folder, or move the file into the folder of an account."
@@ -246,30 +256,30 @@ _MOVE = "Move one of the two folders out of the other."
 _NO_TUNNELS = "Without a tunnel file it would declare nothing. Write 'tunnels: []' into one if that is meant."
 
 
-def _account(walk: _Walk, home: tuple[str, ...], names: list[tuple[str, ...]]) -> AccountFiles:
+def _account(walk: _Walk, folder: Parts, names: list[Parts]) -> AccountFiles:
     """Reads the files of one account."""
-    own = [parts for parts in names if _is_account(parts)]
-    tunnels = [parts for parts in names if is_read(parts) and not _is_account(parts)]
+    own = [parts for parts in names if _is_account_file(parts)]
+    tunnels = [parts for parts in names if is_read(parts) and not _is_account_file(parts)]
     unread = [parts for parts in names if not is_read(parts)]
     if len(own) > 1:
         walk.problem(own[1], "two-account-files", "account.yaml and account.yml in one folder", "Keep one of them.")
-    if not tunnels and home not in walk.crowded:  # what is inside another account may be its only files
+    if not tunnels and folder not in walk.with_account_inside:  # what is inside another account may be its only files
         walk.problem(own[0], "no-tunnel-file", "the account has no tunnel file", _NO_TUNNELS)
     read = [file for parts in tunnels if (file := _read(walk, parts)) is not None]
     return AccountFiles(
-        safe_path(Path(*home)) if home else DEFAULT_ACCOUNT,
-        walk.shown(home),
+        safe_path(Path(*folder)) if folder else DEFAULT_ACCOUNT,
+        walk.shown(folder),
         _read(walk, own[0]),
         tuple(read),
         tuple(Unread(walk.shown(parts), os.path.abspath(walk.shown_root.joinpath(*parts))) for parts in unread),  # noqa: PTH100 - links stay
     )
 
 
-def _is_account(parts: Sequence[str]) -> bool:
+def _is_account_file(parts: Sequence[str]) -> bool:
     return parts[-1] in ACCOUNT_FILES and is_read(parts)
 
 
-def _read(walk: _Walk, parts: tuple[str, ...]) -> SourceFile | None:
+def _read(walk: _Walk, parts: Parts) -> SourceFile | None:
     """One file's bytes, or None and a problem."""
     path = walk.root.joinpath(*parts)
     try:
