@@ -172,17 +172,20 @@ def _as_httpx() -> Iterator[None]:
         raise getattr(httpx, type(problem).__name__)(str(problem)) from problem
 
 
-class _Answer(httpx.SyncByteStream):
-    def __init__(self, response: httpcore.Response) -> None:
-        self._response = response
-
-    def __iter__(self) -> Iterator[bytes]:
-        with _as_httpx():
-            yield from self._response.iter_stream()
-
-    def close(self) -> None:
-        with _as_httpx():
-            self._response.close()
+def _read(response: httpcore.Response) -> bytes:
+    """The body, decoded, stopped at the limit: what unpacks to gigabytes is never unpacked."""
+    encodings = [value.strip().lower() for name, value in response.headers if name.lower() == b"content-encoding"]
+    if encodings not in ([], [b"identity"], [b"gzip"]):
+        raise AmbiguousError("the answer has an unknown content encoding")
+    decoder = zlib.decompressobj(_GZIP) if encodings == [b"gzip"] else None
+    body = bytearray()
+    for chunk in response.iter_stream():
+        body += decoder.decompress(chunk, MAX_BODY + 1 - len(body)) if decoder else chunk
+        if len(body) > MAX_BODY:
+            raise AmbiguousError("the answer is too long")
+    if decoder and (not decoder.eof or decoder.unused_data):
+        raise AmbiguousError("the answer's compression is broken")
+    return bytes(body)
 
 
 class _Transport(httpx.BaseTransport):
@@ -215,7 +218,12 @@ class _Transport(httpx.BaseTransport):
         )
         with _as_httpx():
             response = self._pool.handle_request(sent)
-        return httpx.Response(response.status, headers=response.headers, stream=_Answer(response))
+            try:
+                body = _read(response)
+            finally:
+                response.close()
+        headers = [(name, value) for name, value in response.headers if name.lower() != b"content-encoding"]
+        return httpx.Response(response.status, headers=headers, content=body)
 
     def close(self) -> None:
         self._pool.close()
@@ -247,24 +255,6 @@ def _variable(scheme: str) -> str:
     # The lower-case spelling is preferred by getproxies too.
     names = sorted((name for name in os.environ if name.lower() == f"{scheme}_proxy"), reverse=True)
     return next((name for name in names if os.environ[name]), "the system's settings")
-
-
-def _read(response: httpx.Response) -> bytes:
-    """The body, decoded, stopped at the limit: what unpacks to gigabytes is never unpacked."""
-    if response.is_stream_consumed:  # made in process, whole
-        return response.content
-    encoding = response.headers.get("content-encoding", "identity").strip().lower()
-    if encoding not in ("identity", "gzip"):
-        raise AmbiguousError("the answer has an unknown content encoding")
-    decoder = zlib.decompressobj(_GZIP) if encoding == "gzip" else None
-    body = bytearray()
-    for chunk in response.iter_raw():
-        body += decoder.decompress(chunk, MAX_BODY + 1 - len(body)) if decoder else chunk
-        if len(body) > MAX_BODY:
-            raise AmbiguousError("the answer is too long")
-    if decoder and (not decoder.eof or decoder.unused_data):
-        raise AmbiguousError("the answer's compression is broken")
-    return bytes(body)
 
 
 class HttpPort:
@@ -327,15 +317,15 @@ class HttpPort:
             AmbiguousError: No whole answer came.
         """
         try:
-            with self._client.stream(
+            response = self._client.request(
                 request.method,
                 self._base_url + request.path,
                 params=dict(request.query) or None,
                 headers=dict(request.headers),
                 content=request.body or None,
                 timeout=httpx.Timeout(timeout, connect=min(timeout, _CONNECT_TIMEOUT)),
-            ) as response:
-                return Reply(response.status_code, dict(response.headers), _read(response))
+            )
+            return Reply(response.status_code, dict(response.headers), response.content)
         except _NOT_SENT as problem:
             raise NotSentError(f"no connection to Cloudflare ({_reason(problem)})") from None
         except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError, UnicodeError, zlib.error) as problem:
