@@ -201,7 +201,7 @@ def _changes(account: AccountReport, paint: Paint) -> Iterator[str]:
         if number and any(one.first.fields or one.first.error for one in (group, told[number - 1])):
             yield ""
         yield from _head(
-            change, padded(terminal(group.label), width), "" if group.several else words.place(change), paint
+            change, padded(terminal(group.label), width), "" if group.several else words.place(change.source), paint
         )
         if history := words.history(change):
             yield " " * _INDENT + paint(terminal(history), "dim")

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from reconciler.model.problems import Problem, Reason
+from reconciler.model.problems import Problem, Reason, Source
 from reconciler.model.psk import KeyStatus
 from reconciler.model.tunnel import SENSITIVE_NAMES, Severity
 from reconciler.plan.diff import FieldChange
@@ -121,26 +121,24 @@ def dangers(report: Report) -> dict[str, list[ChangeReport]]:
     return {what: changes for what, changes in found.items() if changes}
 
 
-def place(change: ChangeReport) -> str:
-    """`file:line` of the declaration, or nothing."""
-    return f"{change.source.file}:{change.source.line}" if change.source else ""
-
-
-def _where(said: Problem | Reason) -> str:
-    """`tunnels/prod/london.yaml:7: bgp.customer_asn`, as far as a problem says what it is about."""
-    place = f"{said.source.file}:{said.source.line}" if said.source else ""
-    return ": ".join(part for part in (place, said.field) if part)
+def place(source: Source | None) -> str:
+    """`tunnels/prod/london.yaml:7`, or nothing."""
+    return f"{source.file}:{source.line}" if source else ""
 
 
 def more(problem: Problem) -> Iterator[tuple[str, str | None]]:
     """What is said of a problem besides its message, line by line, each with a link or None."""
-    if _where(problem):
-        yield f"at {_where(problem)}", None
+
+    def where(said: Problem | Reason) -> str:
+        found = ": ".join(filter(None, [place(said.source), said.field]))
+        return f"at {found}" if found else ""
+
+    if where(problem):
+        yield where(problem), None
     if problem.documentation_url:
         yield "see", problem.documentation_url
     for reason in problem.also:
-        where = f" at {_where(reason)}" if _where(reason) else ""
-        yield f"also: {reason.message} [{reason.code}]{where}", reason.documentation_url
+        yield f"also: {reason.message} [{reason.code}] {where(reason)}".rstrip(), reason.documentation_url
 
 
 def value(item: Any) -> str:
