@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from reconciler.model.problems import Problem, Reason, Source
+from reconciler.model.problems import MORE, Problem, Reason, Source
 from reconciler.model.psk import KeyStatus
 from reconciler.model.tunnel import SENSITIVE_NAMES, Severity
 from reconciler.plan.diff import FieldChange
@@ -88,10 +88,11 @@ def errors_first(found: Iterable[DiagnosticReport]) -> list[DiagnosticReport]:
 
 
 def alike(found: Iterable[DiagnosticReport]) -> list[list[DiagnosticReport]]:
-    """The same, those together that are the same slip in several places: they have the same advice."""
-    together: dict[tuple[str, str, str], list[DiagnosticReport]] = {}
+    """The same, those together that differ in their place alone, and warnings that give the same advice."""
+    together: dict[tuple[str, ...], list[DiagnosticReport]] = {}
     for one in errors_first(found):
-        together.setdefault((one.severity, one.code, one.detail), []).append(one)
+        own = one.summary if one.severity == "error" or one.code == MORE else ""
+        together.setdefault((one.severity, one.code, one.detail, own), []).append(one)
     return list(together.values())
 
 

@@ -175,12 +175,18 @@ def test_what_went_wrong_with_many_is_told_once_with_their_names() -> None:
 
 def test_the_same_slip_in_many_places_is_told_once_with_its_places() -> None:
     slips = [warning("no-psk", f"the tunnel {n} has no key", "Add one.", Location("a.yaml", n)) for n in range(1, 15)]
-    found = (*slips, error("syntax", "broken", "Mend it.", Location("b.yaml", 3)))
+    found = (*slips, *(error("syntax", "broken", "Mend it.", Location("b.yaml", line)) for line in (3, 4)))
+    # What an error says is never left out, nor how many warnings are not listed.
+    found += (error("syntax", "torn", "Mend it.", Location("b.yaml", 5)),)
+    found += tuple(warning("more-problems", f"{n} more", "Look again.", Location("b.yaml", n)) for n in (6, 7))
     lines = render(replace(INVALID, diagnostics=found, context={}), "markdown").splitlines()
     places = ", ".join(f"`a.yaml:{n}`" for n in range(2, 12))
     assert [line for line in lines if line.startswith("- ")] == [
-        "- ❌ `b.yaml:3`: broken. Mend it. (`syntax`)",
+        "- ❌ `b.yaml:3`: broken. Mend it. (`syntax`) Likewise at `b.yaml:4`.",
+        "- ❌ `b.yaml:5`: torn. Mend it. (`syntax`)",
         f"- ⚠️ `a.yaml:1`: the tunnel 1 has no key. Add one. (`no-psk`) Likewise at {places}, and 3 more.",
+        "- ⚠️ `b.yaml:6`: 6 more. Look again. (`more-problems`)",
+        "- ⚠️ `b.yaml:7`: 7 more. Look again. (`more-problems`)",
     ]
 
 
