@@ -8,7 +8,7 @@ from zlib import crc32
 from reconciler.model.desired import Account, Declared, Desired, IgnoreRule, Limits
 from reconciler.model.live import Live, live_from_result
 from reconciler.model.problems import Location
-from reconciler.model.psk import Held
+from reconciler.model.psk import SinkState
 from reconciler.model.settings import canonical
 from reconciler.plan.build import Plan
 from reconciler.plan.scope import PlanOptions
@@ -87,8 +87,8 @@ def options(**fields: Any) -> PlanOptions:
     return PlanOptions(**({"today": TODAY} | fields))
 
 
-def plan(declared: Desired, now: Live, held: Mapping[str, Held] | None = None, **fields: Any) -> Plan:
+def plan(declared: Desired, now: Live, sinks: Mapping[str, SinkState] | None = None, **fields: Any) -> Plan:
     """The plan for the two states; `fields` are options."""
     from reconciler.plan.build import build_plan
 
-    return build_plan(declared, now, options(**fields), held or {})
+    return build_plan(declared, now, options(**fields), sinks or {})

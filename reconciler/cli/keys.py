@@ -11,7 +11,7 @@ from reconciler.cli.context import Context, Halt, halt
 from reconciler.model.desired import Account, Declared, Desired, Generated
 from reconciler.model.live import Live
 from reconciler.model.problems import Diagnostic, Problem, has_errors, in_order
-from reconciler.model.psk import Held, KeyStatus
+from reconciler.model.psk import KeyStatus, SinkState
 from reconciler.model.verdict import Verdict
 from reconciler.plan.build import Plan
 from reconciler.plan.diff import Action
@@ -64,17 +64,17 @@ def sinks_of(
     )
 
 
-def keys_in_sinks(ctx: Context, desired: Desired) -> dict[str, Held]:
+def sink_states(ctx: Context, desired: Desired) -> dict[str, SinkState]:
     """What the sinks of generated keys show of themselves: no key is read and no command runs."""
     sinks, _ = sinks_of(ctx, desired.account, desired.tunnels.values())
-    return {name: sink.held() for name, sink in sinks.items()}
+    return {name: sink.state() for name, sink in sinks.items()}
 
 
 def statuses(ctx: Context, desired: Desired, live: Live) -> tuple[KeyStatus, ...]:
     """What is known of each declared tunnel's key; no key is read."""
     from reconciler.secrets.status import key_status
 
-    return key_status(desired, live, keys_in_sinks(ctx, desired), ctx.now())
+    return key_status(desired, live, sink_states(ctx, desired), ctx.now())
 
 
 def key_carrier(

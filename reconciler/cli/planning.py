@@ -12,7 +12,7 @@ from reconciler.model.desired import Account, Declared, Desired, Generated
 from reconciler.model.forms import tunnel_name
 from reconciler.model.live import Live, LiveTunnel
 from reconciler.model.problems import Diagnostic
-from reconciler.model.psk import Held
+from reconciler.model.psk import SinkState
 from reconciler.plan.build import Plan, build_plan
 from reconciler.plan.scope import PlanOptions
 from reconciler.plan.stale import stale_names
@@ -76,11 +76,11 @@ def _watch_md5_keys(ctx: Context, tunnels: Iterable[Declared | LiveTunnel]) -> N
 def make_plan(ctx: Context, desired: Desired, live: Live) -> Plan:
     """The plan of one account under the command line's options."""
     options = ctx.options
-    held: dict[str, Held] = {}
+    sinks: dict[str, SinkState] = {}
     if any(isinstance(t.psk, Generated) for t in desired.tunnels.values()):
-        from reconciler.cli.keys import keys_in_sinks
+        from reconciler.cli.keys import sink_states
 
-        held = keys_in_sinks(ctx, desired)
+        sinks = sink_states(ctx, desired)
     scope = PlanOptions(
         today=ctx.now().date(),
         target=options.target and tunnel_name(options.target),
@@ -89,7 +89,7 @@ def make_plan(ctx: Context, desired: Desired, live: Live) -> Plan:
         batch_size=options.batch_size,
         base=ctx.base,
     )
-    return build_plan(desired, live, scope, held)
+    return build_plan(desired, live, scope, sinks)
 
 
 def live_tunnels(clients: "Clients", account: Account, seen: Collection[str] = ()) -> Live | AccountReport:

@@ -24,7 +24,7 @@ _ROUNDING = timedelta(milliseconds=1)
 """How far two spellings of one time may differ. (API: an answer has nanoseconds, a later list rounds them.)"""
 
 
-class Held(NamedTuple):
+class SinkState(NamedTuple):
     """What a sink shows of itself without giving a key away. A command shows nothing.
 
     Attributes:
@@ -68,39 +68,39 @@ def psk_command(action: Literal["rotate", "set"], name: str) -> str:
     return f"reconciler psk {action} {'-- ' if name.startswith('-') else ''}{quote(name)}"
 
 
-def doubt(target: Declared, live: LiveTunnel, held: Held) -> Problem | None:
+def doubt(target: Declared, live: LiveTunnel, sink: SinkState) -> Problem | None:
     """Why it is not sure that a tunnel has the key that its sink holds as current; None without a sign of trouble."""
     key = target.psk
     if not isinstance(key, Generated):
         return None
     made = live.key_generated_on
     rotate = psk_command("rotate", target.name)
-    if held.pending:
+    if sink.pending:
         message = "A run stopped with a key pending in the sink, and the tunnel may have that one or another"
         return Problem("key-not-in-sink", message, f"Set the pending key and make it current: {rotate}")
-    if held.noted is not None and held.noted != (made or ""):
+    if sink.noted is not None and sink.noted != (made or ""):
         message = "Cloudflare made a key that never became the sink's current one"
         return Problem("key-not-in-sink", message, f"For a new key: {rotate}")
-    if held.made_on is not None:
-        other = is_later(made, held.made_on)
+    if sink.made_on is not None:
+        other = is_later(made, sink.made_on)
     else:
-        other = held.noted is None and _is_after(made, held.set_on, _SKEW)
+        other = sink.noted is None and _is_after(made, sink.set_on, _SKEW)
     if other:
         message = "Its key was changed after the sink's current one was set"
         return Problem("key-not-in-sink", message, f"For a new key: {rotate}")
-    return never_made(live, held, rotate) if key.by == "cloudflare" and made is None else None
+    return never_made(live, sink, rotate) if key.by == "cloudflare" and made is None else None
 
 
-def never_made(live: LiveTunnel, held: Held, rotate: str) -> Problem | None:
+def never_made(live: LiveTunnel, sink: SinkState, rotate: str) -> Problem | None:
     """Why a tunnel may have no key at all. Only what surely replaces no key is done without being asked for."""
     never = "Cloudflare never made a key for it"
-    if held.current is None:
+    if sink.current is None:
         message = f"{never}; a command can't tell whether it holds another"
         return Problem("key-not-checked", message, f"If it holds none: {rotate}")
-    if not held.current:
+    if not sink.current:
         remedy = "Run apply: it has the key made and delivers it. The device needs it then."
         return Problem(NO_KEY, f"{never}, and its sink holds none", remedy)
-    if _is_after(live.created_on, held.set_on, _SKEW):
+    if _is_after(live.created_on, sink.set_on, _SKEW):
         message = f"{never}, and the key in its sink is older than the tunnel"
         return Problem("key-not-in-sink", message, f"For a new key: {rotate}")
     return None

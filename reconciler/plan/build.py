@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from reconciler.model.desired import CommandRef, Desired, EnvRef, FileRef, Generated, PskRef
 from reconciler.model.live import Live
 from reconciler.model.problems import NO_KEY, Problem
-from reconciler.model.psk import Held, doubt
+from reconciler.model.psk import SinkState, doubt
 from reconciler.model.settings import Settings
 from reconciler.model.tunnel import SENSITIVE_PATHS, SETTINGS, WHOLE, Clear
 from reconciler.plan.claims import conflicts
@@ -76,7 +76,7 @@ _SHOWN = 10
 
 
 def build_plan(
-    desired: Desired, live: Live, options: PlanOptions, held: Mapping[str, Held] = MappingProxyType({})
+    desired: Desired, live: Live, options: PlanOptions, sinks: Mapping[str, SinkState] = MappingProxyType({})
 ) -> Plan:
     """The plan that makes the live tunnels what the files declare. The same values give the same plan.
 
@@ -84,10 +84,10 @@ def build_plan(
         desired: What the files declare.
         live: What the account has.
         options: What the caller chose.
-        held: What the sinks of generated keys show of themselves, by tunnel name.
+        sinks: What the sinks of generated keys show of themselves, by tunnel name.
     """
     owned = scope(desired, live, options)
-    doubts = _doubts(owned, held)
+    doubts = _doubts(owned, sinks)
     found = diff(owned.pairs, owned.surplus)
     held_back = tuple(c for c in found if options.no_delete and c.action is Action.DELETE)
     changes = tuple(c for c in found if not (options.no_delete and c.action is Action.DELETE))
@@ -114,11 +114,11 @@ def build_plan(
     )
 
 
-def _doubts(owned: Scope, held: Mapping[str, Held]) -> dict[str, Problem]:
+def _doubts(owned: Scope, sinks: Mapping[str, SinkState]) -> dict[str, Problem]:
     doubts = {}
     for pair in owned.pairs:
         name = pair.declared.name
-        why = doubt(pair.declared, pair.live, held.get(name, Held())) if pair.live else None
+        why = doubt(pair.declared, pair.live, sinks.get(name, SinkState())) if pair.live else None
         if why is not None:
             doubts[name] = why
     return doubts

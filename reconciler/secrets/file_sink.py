@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
-from reconciler.model.psk import Held
+from reconciler.model.psk import SinkState
 from reconciler.secrets.resolve import read_private
 from reconciler.secrets.secret import Secret, reveal
 from reconciler.secrets.steps import SinkError
@@ -125,13 +125,13 @@ class FileSink:
                 path.unlink()
         self._reserved.clear()
 
-    def held(self) -> Held:
+    def state(self) -> SinkState:
         """Which files are there, and what stands in the record."""
         current = _is_there(self._path)
         record = self._read_record()
         record = record if record.get("tunnel") == self._tunnel else {}  # after a tunnel was renamed, say
         times = record if current else {}  # the times of a key that somebody has removed say nothing
-        return Held(
+        return SinkState(
             current=current,
             pending=bool(_is_there(self._pending)),
             noted=record.get("asked_after"),

@@ -18,7 +18,7 @@ from hashlib import sha256
 
 from reconciler.model.desired import CommandRef, FileRef, Generated
 from reconciler.model.problems import Diagnostic, Location, Problem, error, warning
-from reconciler.model.psk import Held
+from reconciler.model.psk import SinkState
 from reconciler.secrets.file_sink import FileSink
 from reconciler.secrets.program import CommandError, run
 from reconciler.secrets.resolve import strip_line_end
@@ -72,9 +72,9 @@ class CommandSink:
     def release(self) -> None:
         """Nothing was set aside."""
 
-    def held(self) -> Held:
+    def state(self) -> SinkState:
         """Nothing is known."""
-        return Held()
+        return SinkState()
 
     def _run(self, op: str, send: bytes = b"") -> bytes:
         env = {**self._env, "RECONCILER_KEY_OP": op}

@@ -7,11 +7,11 @@ from typing import Literal
 from reconciler.model.desired import Desired, Generated
 from reconciler.model.live import Live
 from reconciler.model.problems import Problem
-from reconciler.model.psk import Held, KeyStatus, describe, doubt, instant, psk_command
+from reconciler.model.psk import KeyStatus, SinkState, describe, doubt, instant, psk_command
 from reconciler.model.verdict import Result
 
 
-def key_status(desired: Desired, live: Live, held: Mapping[str, Held], now: datetime) -> tuple[KeyStatus, ...]:
+def key_status(desired: Desired, live: Live, sinks: Mapping[str, SinkState], now: datetime) -> tuple[KeyStatus, ...]:
     """One entry per declared tunnel, in order of name.
 
     The age is that of the sink's record, or for keys that Cloudflare makes the time when it last made one.
@@ -21,12 +21,12 @@ def key_status(desired: Desired, live: Live, held: Mapping[str, Held], now: date
     Args:
         desired: What the files declare.
         live: What the account has.
-        held: What the sinks show of themselves, by tunnel name.
+        sinks: What the sinks show of themselves, by tunnel name.
         now: The time, with its zone.
     """
     by_name, found = live.by_name(), []
     for name, target in sorted(desired.tunnels.items()):
-        there, shown = by_name.get(name), held.get(name, Held())
+        there, shown = by_name.get(name), sinks.get(name, SinkState())
         generated = target.psk if isinstance(target.psk, Generated) else None
         made = _days_since(there.key_generated_on if there else None, now)
         stored = _days_since(shown.set_on, now)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from reconciler.model.live import Live, LiveTunnel
 from reconciler.model.problems import Problem
-from reconciler.model.psk import Held, psk_command
+from reconciler.model.psk import SinkState, psk_command
 from reconciler.model.verdict import APPLIED, Result, Verdict
 from reconciler.secrets.secret import Secret
 
@@ -59,7 +59,7 @@ class Sink(Protocol):
     def release(self) -> None:
         """Give back what `note` set aside and nothing used."""
 
-    def held(self) -> Held:
+    def state(self) -> SinkState:
         """What can be seen without reading a key or running anything; never fails."""
 
 

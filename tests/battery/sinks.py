@@ -19,7 +19,7 @@ from reconciler.engine.listing import read_list
 from reconciler.model.desired import CommandRef, Declared, FileRef, Generated
 from reconciler.model.live import Live
 from reconciler.model.problems import Problem
-from reconciler.model.psk import Held
+from reconciler.model.psk import SinkState
 from reconciler.plan import build as core
 from reconciler.plan.diff import Action
 from reconciler.report.make import applied, with_keys
@@ -77,9 +77,9 @@ class Store:
     def release(self) -> None:
         """Nothing was set aside."""
 
-    def held(self) -> Held:
+    def state(self) -> SinkState:
         pending = self.pending is not None
-        return Held(self.current is not None, pending, **self._record) if self.shows else Held()
+        return SinkState(self.current is not None, pending, **self._record) if self.shows else SinkState()
 
     def holds(self, key: str | None) -> bool:
         """Whether it has the key where it belongs; of a command's store nobody can see whether it is only pending."""
@@ -128,7 +128,7 @@ def tool(story: "Keeping", world: World, guarded: Guarded) -> Conversation:
         return Ending("auth")
     if not isinstance(found, Live):
         return Ending("error")
-    held = {name: store.held() for name, store in story.stores.items()}
+    held = {name: store.state() for name, store in story.stores.items()}
     plan = core.build_plan(world.desired, found, world.options, held)
     if plan.guards:
         return Ending("blocked", plan)

@@ -5,7 +5,7 @@ import pytest
 
 from reconciler.model.desired import CommandRef, EnvRef, External, FileRef, Generated
 from reconciler.model.document import schema_of
-from reconciler.model.psk import Held
+from reconciler.model.psk import SinkState
 from reconciler.plan.saved import SavedPlan, carried_out, check_saved, saved_plan
 from tests.build import account, desired, live, plan, raw, tunnel
 
@@ -93,7 +93,7 @@ def test_a_plan_that_an_earlier_version_saved_has_the_same_digest():
     now = live(raw("a", bgp=BGP | {"md5_key": "old-key"}), "gone", "keyless")
     made = [tunnel(name, psk=key) for name, key in KEYS.items()]
     declared = desired(tunnel("a", bgp=BGP), tunnel("keyless", psk=KEYS["cloudflare"]), *made)
-    held = {"keyless": Held(current=False)}
+    held = {"keyless": SinkState(current=False)}
     assert (
         plan(declared, now, held, base="sandbox").digest
         == "sha256:c8ac7f8255484c154049c7e5a432714c17aa1db851a472bef6fcc65b08cc1a95"

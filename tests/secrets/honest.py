@@ -28,7 +28,7 @@ from reconciler.model.desired import (
 )
 from reconciler.model.live import Live, LiveTunnel
 from reconciler.model.problems import Location, Problem
-from reconciler.model.psk import Held
+from reconciler.model.psk import SinkState
 from reconciler.model.verdict import Verdict
 from reconciler.secrets.secret import Secret, reveal
 from reconciler.secrets.status import key_status
@@ -138,7 +138,7 @@ class World:
     def seen_by_status(self, name: str) -> bool:
         now = EPOCH + timedelta(seconds=self.clock)
         held = {
-            n: Held(current=True, pending=n in self.pending, noted=self.notes.get(n), set_on=self.time(at))
+            n: SinkState(current=True, pending=n in self.pending, noted=self.notes.get(n), set_on=self.time(at))
             for n, at in self.promoted.items()
         }
         desired = Desired(Account("x", "0", prune=True, location=HERE), {t.name: t for t in ALL})

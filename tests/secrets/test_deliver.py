@@ -2,7 +2,7 @@ import pytest
 
 from reconciler.api.call import ApiError, NotSent, Refused
 from reconciler.engine.apply import Applied
-from reconciler.model.psk import Held
+from reconciler.model.psk import SinkState
 from reconciler.plan.build import Plan
 from reconciler.secrets.deliver import deliver, prepare
 from reconciler.secrets.steps import KeySteps, promote
@@ -68,7 +68,7 @@ def test_after_a_stop_only_keys_that_are_in_force_are_delivered(stop: NotSent | 
 
 def test_a_key_is_made_for_a_tunnel_that_an_earlier_run_left_without_one() -> None:
     wish = build.desired(build.tunnel("par-a", psk=THERE.psk))
-    left = build.plan(wish, build.live("par-a"), held={"par-a": Held(current=False)})
+    left = build.plan(wish, build.live("par-a"), sinks={"par-a": SinkState(current=False)})
     now = World()
     found = drive(deliver(left, ended("par-a", made=frozenset())), now, {})
     assert outcomes(found) == {"par-a": ("applied", None)}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.model.psk import Held
+from reconciler.model.psk import SinkState
 from reconciler.secrets.file_sink import FileSink
 from reconciler.secrets.secret import Secret
 from reconciler.secrets.steps import SinkError
@@ -46,30 +46,30 @@ def test_the_record_tells_tunnel_and_time_and_nothing_of_the_key(tmp_path: Path)
     sink.promote(Secret("k1"))
     record = (tmp_path / "lon-a.key.json").read_text()
     assert record == '{"tunnel": "lon-a", "set_on": "2026-05-01T12:00:00+00:00"}'
-    assert sink.held() == Held(current=True, set_on=NOW.isoformat())
-    assert file_sink(tmp_path, "other").held() == Held(current=True)
+    assert sink.state() == SinkState(current=True, set_on=NOW.isoformat())
+    assert file_sink(tmp_path, "other").state() == SinkState(current=True)
     sink.note("before")
     sink.release()
     sink.note("later")
-    assert sink.held() == Held(current=True, noted="before", set_on=NOW.isoformat())
-    assert file_sink(tmp_path, "other").held() == Held(current=True)
+    assert sink.state() == SinkState(current=True, noted="before", set_on=NOW.isoformat())
+    assert file_sink(tmp_path, "other").state() == SinkState(current=True)
     sink.put(Secret("k2"))
-    assert sink.held().pending
+    assert sink.state().pending
     sink.promote(Secret("k2"))
-    assert sink.held() == Held(current=True, set_on=NOW.isoformat())
+    assert sink.state() == SinkState(current=True, set_on=NOW.isoformat())
     (tmp_path / "lon-a.key.json").write_text("[")
-    assert sink.held() == Held(current=True)
+    assert sink.state() == SinkState(current=True)
     (tmp_path / "lon-a.key").unlink()
-    assert sink.held() == Held(current=False)
+    assert sink.state() == SinkState(current=False)
 
 
 def test_the_record_says_when_cloudflare_made_the_key_as_long_as_there_is_one(tmp_path: Path) -> None:
     sink = file_sink(tmp_path)
     sink.put(Secret("k1"))
     sink.promote(Secret("k1"), "2026-05-01T11:59:59Z")
-    assert sink.held() == Held(current=True, set_on=NOW.isoformat(), made_on="2026-05-01T11:59:59Z")
+    assert sink.state() == SinkState(current=True, set_on=NOW.isoformat(), made_on="2026-05-01T11:59:59Z")
     (tmp_path / "lon-a.key").unlink()
-    assert sink.held() == Held(current=False)
+    assert sink.state() == SinkState(current=False)
 
 
 def test_a_pending_key_is_never_overwritten_by_another(tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ def test_the_key_and_the_record_go_into_the_space_that_the_note_reserved(tmp_pat
     sink.promote(Secret("their key"))
     assert (tmp_path / "lon-a.key.json").stat().st_ino == reserved["lon-a.key.json"].st_ino
     assert {p.name for p in tmp_path.iterdir()} == {"lon-a.key", "lon-a.key.json"}
-    assert sink.held() == Held(current=True, set_on=NOW.isoformat())
+    assert sink.state() == SinkState(current=True, set_on=NOW.isoformat())
 
 
 FILL_THE_DISK = """
@@ -162,7 +162,7 @@ except OSError as full:
     print(full.strerror)
 sink.put(Secret("their key"))
 sink.promote(Secret("their key"))
-print(pathlib.Path(sys.argv[1]).read_text(), sink.held().noted)
+print(pathlib.Path(sys.argv[1]).read_text(), sink.state().noted)
 try:
     FileSink(sys.argv[1], "lon-a", lambda: datetime.now(UTC)).probe()
 except SinkError as refused:

@@ -6,7 +6,7 @@ import pytest
 
 from reconciler.model.desired import CommandRef, FileRef, Generated
 from reconciler.model.problems import Location, Problem
-from reconciler.model.psk import Held
+from reconciler.model.psk import SinkState
 from reconciler.secrets.file_sink import FileSink
 from reconciler.secrets.secret import Secret, reveal
 from reconciler.secrets.sinks import KEY_LENGTH, CommandSink, carry_out, open_sinks
@@ -69,7 +69,7 @@ def test_a_command_is_told_what_to_do_and_never_the_key_in_its_arguments(tmp_pat
     sink.probe()
     sink.put(Secret("k"))
     assert (tmp_path / "calls").read_text() == "probe a b 0\nput a b 0\n"
-    assert sink.held() == Held()
+    assert sink.state() == SinkState()
     (tmp_path / "broken").touch()
     with pytest.raises(SinkError, match=r"'./store' \(probe\) ended with status 1"):
         sink.probe()

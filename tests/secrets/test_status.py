@@ -15,7 +15,7 @@ from reconciler.model.desired import (
 )
 from reconciler.model.live import Live, LiveTunnel
 from reconciler.model.problems import Location
-from reconciler.model.psk import Held, KeyStatus, describe
+from reconciler.model.psk import KeyStatus, SinkState, describe
 from reconciler.secrets.status import key_status
 
 HERE = Location("t.yaml", 3)
@@ -28,12 +28,18 @@ def ago(days: float) -> str:
     return (NOW - timedelta(days=days)).isoformat()
 
 
-def status(key: PskRef | None, held: Held = Held(), *, made: str | None = None, limit: int | None = None) -> KeyStatus:  # noqa: B008 - a plain value
+def status(
+    key: PskRef | None,
+    sink: SinkState = SinkState(),  # noqa: B008 - it never changes
+    *,
+    made: str | None = None,
+    limit: int | None = None,
+) -> KeyStatus:
     tunnel = Declared("lon-a", {}, HERE, key, rotate_after_days=limit)
     desired = Desired(Account("x", "0", prune=True, location=HERE), {"lon-a": tunnel})
     raw = {"psk_metadata": {"last_generated_on": made} if made else {}}
     live = Live({"1": LiveTunnel("1", "lon-a", {}, raw)})
-    return key_status(desired, live, {"lon-a": held}, NOW)[0]
+    return key_status(desired, live, {"lon-a": sink}, NOW)[0]
 
 
 @pytest.mark.parametrize(
@@ -54,7 +60,7 @@ def status(key: PskRef | None, held: Held = Held(), *, made: str | None = None, 
 def test_the_age_is_only_what_can_be_trusted(
     key: PskRef, stored: float | None, made: str | None, age: int | None, source: str | None
 ) -> None:
-    held = Held() if stored is None else Held(current=True, set_on=ago(stored))
+    held = SinkState() if stored is None else SinkState(current=True, set_on=ago(stored))
     report = status(key, held, made=made)
     assert (report.age_days, report.source) == (age, source)
 
@@ -67,7 +73,7 @@ def test_a_key_is_overdue_after_its_time(
     limit: int | None,
     overdue: bool,  # noqa: FBT001
 ) -> None:
-    held = Held() if stored is None else Held(current=True, set_on=ago(stored))
+    held = SinkState() if stored is None else SinkState(current=True, set_on=ago(stored))
     assert status(LOCAL, held, limit=limit).overdue is overdue
 
 
@@ -78,16 +84,16 @@ def code(report: KeyStatus) -> tuple[str | None, str | None]:
 @pytest.mark.parametrize("key", [LOCAL, THERE])
 def test_a_key_in_force_that_the_sink_does_not_hold_is_unknown(key: PskRef) -> None:
     made = "2026-06-25T00:00:00Z"
-    assert code(status(key, Held(current=False), made=made)) == ("unknown", "key-not-in-sink")
-    assert code(status(key, Held(current=True, set_on=ago(5)), made=made)) == (None, None)
-    assert code(status(key, Held(current=True, pending=True, set_on=ago(5)), made=made)) == (
+    assert code(status(key, SinkState(current=False), made=made)) == ("unknown", "key-not-in-sink")
+    assert code(status(key, SinkState(current=True, set_on=ago(5)), made=made)) == (None, None)
+    assert code(status(key, SinkState(current=True, pending=True, set_on=ago(5)), made=made)) == (
         "unknown",
         "key-not-in-sink",
     )
 
 
 def test_a_tunnel_without_the_key_that_cloudflare_was_to_make_is_unknown() -> None:
-    assert code(status(THERE, Held(current=False))) == ("unknown", "no-key")
+    assert code(status(THERE, SinkState(current=False))) == ("unknown", "no-key")
 
 
 def test_a_tunnel_without_a_key_and_one_that_is_not_live_say_so() -> None:
