@@ -98,6 +98,8 @@ def probe(options: Options) -> None:
         if (option, name) in states:  # these make their folder, and say themselves what they can't write
             taken[_identity(name)] = option
             continue
+        if options.command not in TABLE["output"].on:  # it writes no report, so an -o of the environment is no matter
+            continue
         if private and _descriptor(path) in (1, 2):
             raise UsageError(f"{option}: the list may hold BGP MD5 keys, which belong in no log. Give a file.")
         try:
@@ -180,7 +182,7 @@ def replace_file(path: Path, text: str, *, private: bool = False) -> None:
 def _outputs(options: Options) -> Iterator[tuple[str, str]]:
     """Options with the files that they name for writing."""
     for form, path in options.output:
-        if path is not None and options.command in TABLE["output"].on:
+        if path is not None:
             yield f"-o {form}={path}", path
     yield from _named(options, "out", "save_live", "patch")
 
