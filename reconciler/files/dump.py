@@ -19,7 +19,7 @@ from reconciler.files.tree import AccountFiles, SourceFile, Tree
 from reconciler.model.account import AccountFile
 from reconciler.model.desired import TOKEN_ENV, Limits
 from reconciler.model.live import Live, LiveTunnel
-from reconciler.model.problems import MORE, Diagnostic, Severity, error
+from reconciler.model.problems import MORE, Diagnostic, Level, error
 from reconciler.model.settings import Settings, canonical, nested
 from reconciler.yaml.read import DocumentError, parse
 from reconciler.yaml.screen import has_control
@@ -112,7 +112,7 @@ def _refused(
         wrong: dict[str, str] = {}
         for problem in proof.diagnostics:
             name = names.get(problem.location.file) if problem.location else None
-            if name and problem.severity is Severity.ERROR and problem.code != MORE:
+            if name and problem.severity is Level.ERROR and problem.code != MORE:
                 wrong.setdefault(name, problem.summary)
         if not wrong:
             read = proof.desired[0].tunnels

@@ -11,7 +11,7 @@ from typing import Any
 from reconciler.files.consistency import Gone
 from reconciler.model.account import AccountFile, TunnelFile
 from reconciler.model.checks import did_you_mean, literal_key, nearest
-from reconciler.model.problems import MAX_LISTED, Diagnostic, Severity, error, shown, unlisted
+from reconciler.model.problems import MAX_LISTED, Diagnostic, Level, error, shown, unlisted
 from reconciler.model.reference import EXTERNAL
 from reconciler.model.tunnel import Defaults, Tunnel
 from reconciler.model.written import Written, model_of
@@ -152,7 +152,7 @@ def explain(document: Document, errors: Sequence[Error], root: type[Written]) ->
         key = code in ("unknown-key", "not-in-defaults", "nothing-declared")
         out.append(error(code, summary, detail, document.location(found["loc"], key=key)))
     if rest := errors[MAX_LISTED:]:
-        out.append(unlisted(len(rest), Severity.ERROR, document.location(rest[0]["loc"])))
+        out.append(unlisted(len(rest), Level.ERROR, document.location(rest[0]["loc"])))
     return out
 
 

@@ -20,7 +20,7 @@ from reconciler.files.tree import AccountFiles, SourceFile, Tree
 from reconciler.model.account import AccountFile, TunnelFile
 from reconciler.model.desired import Desired
 from reconciler.model.forms import Value
-from reconciler.model.problems import Severity
+from reconciler.model.problems import Level
 from reconciler.model.reference import EXTERNAL
 from reconciler.model.settings import Settings, canonical
 from reconciler.model.tunnel import SENSITIVE_NAMES, SENSITIVE_PATHS, SETTINGS
@@ -245,7 +245,7 @@ def _prove(files: AccountFiles, desired: Desired, today: date, drafts: list[_Dra
     # By file: where its tunnels begin and which change each is of. Made when there is an error, which is rare.
     items: dict[str, tuple[list[int], list[str | None]]] = {}
     for problem in loaded.diagnostics:
-        if problem.severity is Severity.ERROR:
+        if problem.severity is Level.ERROR:
             items = items or {draft.file.path: _items_of(draft) for draft in drafts}
             place = problem.location
             lines, refs = items.get(place.file, ([], [])) if place else ([], [])

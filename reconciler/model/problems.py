@@ -37,7 +37,7 @@ class Part(NamedTuple):
     name: str | None = None
 
 
-class Severity(StrEnum):
+class Level(StrEnum):
     """How much a problem weighs: an error stops the run, a warning only with `--strict`."""
 
     ERROR = "error"
@@ -68,7 +68,7 @@ class Diagnostic:
         count: How many problems it stands for.
     """
 
-    severity: Severity
+    severity: Level
     code: str
     summary: str
     detail: str
@@ -82,12 +82,12 @@ class Diagnostic:
 
 def error(code: str, summary: str, detail: str, location: Location | None = None) -> Diagnostic:
     """An error: the run stops before any call."""
-    return Diagnostic(Severity.ERROR, code, summary, detail, location)
+    return Diagnostic(Level.ERROR, code, summary, detail, location)
 
 
 def warning(code: str, summary: str, detail: str, location: Location | None = None) -> Diagnostic:
     """A warning: shown, and fatal only with `--strict`."""
-    return Diagnostic(Severity.WARNING, code, summary, detail, location)
+    return Diagnostic(Level.WARNING, code, summary, detail, location)
 
 
 MAX_LISTED = 100
@@ -97,9 +97,9 @@ MAX_LISTED_IN_ALL = 1_000
 MORE = "more-problems"
 
 
-def unlisted(number: int, severity: Severity, location: Location | None) -> Diagnostic:
+def unlisted(number: int, severity: Level, location: Location | None) -> Diagnostic:
     """Stands for problems that are not listed one by one, in the file of a location or in other files."""
-    what = "problem" if severity is Severity.ERROR else "warning"
+    what = "problem" if severity is Level.ERROR else "warning"
     summary = f"{number:,} more {what if number == 1 else what + 's'} in {'this file' if location else 'other files'}"
     return Diagnostic(
         severity, MORE, summary, "Only the first are shown. Correct them, then look again.", location, number
@@ -109,9 +109,9 @@ def unlisted(number: int, severity: Severity, location: Location | None) -> Diag
 def limited(problems: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     """In order, the first errors and the first warnings of each file, and how many there are besides."""
     listed: list[Diagnostic] = []
-    of_file: Counter[tuple[Severity, str]] = Counter()
-    in_all: Counter[Severity] = Counter()
-    rest: dict[tuple[Severity, str], list[Diagnostic]] = {}
+    of_file: Counter[tuple[Level, str]] = Counter()
+    in_all: Counter[Level] = Counter()
+    rest: dict[tuple[Level, str], list[Diagnostic]] = {}
     for problem in in_order(problems):
         severity, file = problem.severity, problem.location.file if problem.location else ""
         if problem.count == 1 and of_file[severity, file] < MAX_LISTED and in_all[severity] < MAX_LISTED_IN_ALL:
@@ -127,7 +127,7 @@ def limited(problems: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
 
 def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:
     """True when at least one of them is an error."""
-    return any(d.severity is Severity.ERROR for d in diagnostics)
+    return any(d.severity is Level.ERROR for d in diagnostics)
 
 
 def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:

@@ -11,7 +11,7 @@ else, so it never sounds better than the run was:
 from collections.abc import Iterator
 from typing import Literal
 
-from reconciler.model.problems import MORE, NO_KEY, Severity
+from reconciler.model.problems import MORE, NO_KEY, Level
 from reconciler.model.verdict import Result
 from reconciler.render.words import PLANNED, count, held_back, is_drift
 from reconciler.report.values import Report
@@ -86,7 +86,7 @@ def _why(report: Report) -> str:
 def _validity(report: Report) -> str:
     """`Valid: 2 accounts, 30 tunnels, 1 warning`; beyond the limit of problems it says `more than`."""
     found = []
-    for severity in Severity:
+    for severity in Level:
         told = [d.code != MORE for d in report.diagnostics if d.severity is severity]
         if told:
             found.append(f"{'' if all(told) else 'more than '}{count(sum(told), severity.value)}")

@@ -221,7 +221,7 @@ class Summary:
 class DiagnosticReport:
     """What is wrong with the files, or with a run as a whole."""
 
-    severity: Annotated[problems.Severity, _about("A warning fails the run only with `--strict`")]
+    severity: Annotated[problems.Level, _about("A warning fails the run only with `--strict`")]
     code: Annotated[str, _about("Stable name of the rule")]
     summary: Annotated[str, _about("What is wrong")]
     detail: Annotated[str, _about("Why, and what to do")]
