@@ -21,8 +21,8 @@ from reconciler.model.desired import TOKEN_ENV, Limits
 from reconciler.model.live import Live, LiveTunnel
 from reconciler.model.problems import MORE, Diagnostic, Level, error
 from reconciler.model.settings import Settings, canonical, nested
+from reconciler.plan.scope import glob_of
 from reconciler.yaml.read import DocumentError, parse
-from reconciler.yaml.screen import has_control
 from reconciler.yaml.write import yaml_text
 
 _NO_ID = "0" * 32  # stands for an account's id, and the day for today, where what was written is only read back
@@ -30,8 +30,6 @@ _DAY = date(1, 1, 1)
 _HALF = re.compile("[\ud800-\udfff]")  # half a character of UTF-16, which JSON can hold and a file can't
 _UNWRITABLE = "its text holds characters that no file can hold"
 _UNEQUAL = "what was written for it does not read back equal"
-_UNHELD = "[!\t\n\r -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
-"""A glob for one character that no file can hold, and for no other: the tunnels beside it may well be declared."""
 
 
 class Ignored(NamedTuple):
@@ -184,8 +182,3 @@ def add_ignores(source: SourceFile, ignored: Collection[Ignored]) -> str | Diagn
 
 def _rules(ignored: Collection[Ignored]) -> list[dict[str, str]]:
     return [{"name": entry.name, "reason": f"can't be declared: {entry.reason}"} for entry in ignored]
-
-
-def glob_of(name: str) -> str:
-    """A glob that matches a name literally; a character that no file can hold is matched by its like."""
-    return "".join(f"[{c}]" if c in "*?[" else _UNHELD if has_control(c) else c for c in name)

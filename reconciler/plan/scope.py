@@ -18,6 +18,9 @@ from reconciler.model.desired import Declared, Desired, IgnoreRule
 from reconciler.model.document import says_nothing
 from reconciler.model.live import Live, LiveTunnel
 
+_UNHELD = "[!\t\n\r -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+"""A glob for one character that no file can hold, and for no other: the tunnels beside it may well be declared."""
+
 
 class PlanOptions(NamedTuple):
     """What the caller of plan and apply may choose.
@@ -90,6 +93,11 @@ class Scope(NamedTuple):
     ignored: tuple[LeftAlone, ...]
     counted: int
     unreadable: tuple[LeftAlone, ...] = ()
+
+
+def glob_of(name: str) -> str:
+    """A glob that matches a name literally; a character that no file can hold is matched by its like."""
+    return "".join(f"[{c}]" if c in "*?[" else _UNHELD if fnmatchcase(c, _UNHELD) else c for c in name)
 
 
 def matches(target: str | None, *names: str | None) -> bool:

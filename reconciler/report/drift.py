@@ -3,14 +3,13 @@
 from dataclasses import replace
 from shlex import quote
 
-from reconciler.files.dump import glob_of
 from reconciler.files.patch import Accepted
 from reconciler.model.desired import External
 from reconciler.model.psk import KeyStatus
 from reconciler.model.tunnel import Severity, severity_of
 from reconciler.plan.build import Plan, clearing_notes
 from reconciler.plan.diff import Action, Change
-from reconciler.plan.scope import LeftAlone
+from reconciler.plan.scope import LeftAlone, glob_of
 from reconciler.report.make import planned
 from reconciler.report.values import AccountReport, DriftClass, Report, Resolved, WaysOut
 

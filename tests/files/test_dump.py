@@ -5,13 +5,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.files.dump import Dumped, Ignored, account_text, add_ignores, dump, glob_of
+from reconciler.files.dump import Dumped, Ignored, account_text, add_ignores, dump
 from reconciler.files.layout import Layout
 from reconciler.files.load import Loaded, load
 from reconciler.files.tree import AccountFiles, SourceFile, Tree
 from reconciler.model.checks import visible
 from reconciler.model.live import Live, live_from_result
 from reconciler.model.problems import Diagnostic
+from reconciler.plan.scope import glob_of
+from reconciler.yaml.screen import has_control
 from tests.build import ACCOUNT_ID, TODAY, live, raw
 
 ODD = [
@@ -253,6 +255,18 @@ def test_rules_are_shown_where_they_must_be_added_by_hand(text: str):
 
 def test_globs_match_names_literally():
     assert glob_of("a*?[b]\t") == "a[*][?][[]b]\t"
+
+
+@pytest.mark.parametrize(
+    "codes",
+    [range(0x100), range(0x2020, 0x2030), range(0xD7F0, 0xE010), range(0xFFF0, 0x10010), range(0x10FFF0, 0x110000)],
+)
+def test_a_glob_matches_by_its_like_just_what_no_file_can_hold(codes: range):
+    names = [chr(code) for code in codes]
+    assert [name for name in names if not fnmatchcase(name, glob_of(name))] == []
+    assert [name for name in names if fnmatchcase("\x01", glob_of(name))] == [
+        name for name in names if has_control(name)
+    ]
 
 
 TEXT = st.one_of(
