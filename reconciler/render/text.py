@@ -58,8 +58,10 @@ def text(
         blocks.append(_account_rows(report))
     else:
         for account in _untold(report.accounts, shown.accounts) if shown else report.accounts:
-            if lines := _account(account, report.command, paint):
-                blocks.append([paint(f"Account {terminal(account.account)}", "bold"), "", *lines])
+            parts = [_trouble(account, paint), _changes(account, paint), _ways_out(account, paint)]
+            parts += [_keys(account.keys, paint), _left(account, report.command, paint)]
+            if told := [lines for part in parts if (lines := list(part))]:
+                blocks += [[paint(f"Account {terminal(account.account)}", "bold")], *told]
     if not drift:
         blocks.append([*_ending(report, paint, shown=shown is not None), verdict])
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
@@ -151,22 +153,6 @@ def _source(place: Location, line_of: LineOf, said: str, paint: Paint) -> list[s
     at = columns(line) if caret is None else caret
     number = f"{place.line:>5} | "
     return [paint(number, "blue") + line[:_LONGEST], paint(" " * 5 + " | ", "blue") + " " * at + paint("^", "red")]
-
-
-def _account(account: AccountReport, command: str, paint: Paint) -> list[str]:
-    """The account's lines without a heading; none when there is nothing to say."""
-    parts = [
-        _trouble(account, paint),
-        _changes(account, paint),
-        _ways_out(account, paint),
-        _keys(account.keys, paint),
-        _left(account, command, paint),
-    ]
-    found: list[str] = []
-    for part in parts:
-        lines = list(part)
-        found += ["", *lines] if found and lines else lines
-    return found
 
 
 def _trouble(account: AccountReport, paint: Paint) -> Iterator[str]:
