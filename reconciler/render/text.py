@@ -190,7 +190,7 @@ def _changes(account: AccountReport, paint: Paint) -> Iterator[str]:
             change, padded(terminal(group.label), width), "" if group.several else words.place(change.source), paint
         )
         if history := words.history(change):
-            yield " " * _INDENT + paint(terminal(history), "dim")
+            yield from paint.below(terminal(history), _INDENT, "dim")
         yield from (_each(group, paint) if group.share == "field" else _fields(change, paint))
         if group.several and group.share == "all":
             yield from paint.below(", ".join(terminal(one.name) for one in group.changes), _INDENT)
