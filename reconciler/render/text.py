@@ -151,6 +151,10 @@ def _source(place: Location, line_of: LineOf, said: str, paint: Paint) -> list[s
     if not line or (_MASK in line and not any(c.isalnum() for c in line)):
         return []
     at = columns(line) if caret is None else caret
+    if paint.width is not None and line.isascii():  # a line that the terminal breaks would have its caret elsewhere
+        room = max(paint.width - 8, 20)
+        begin = min(max(at - room // 2, 0), max(len(line) - room, 0))
+        line, at = line[begin : begin + room], at - begin
     number = f"{place.line:>5} | "
     return [paint(number, "blue") + line[:_LONGEST], paint(" " * 5 + " | ", "blue") + " " * at + paint("^", "red")]
 

@@ -484,6 +484,24 @@ def test_of_many_changed_items_a_comment_has_the_first_and_the_text_all(format_:
     assert ("    and 180 more\n" in shown) == (told == 20)
 
 
+@pytest.mark.parametrize(
+    ("width", "column", "shown"),
+    [
+        (None, 30, ["    4 | name: a, rate: midd, type: request", "      |" + " " * 30 + "^"]),
+        (40, 30, ["    4 | me: a, rate: midd, type: request", "      |" + " " * 28 + "^"]),
+        (28, 16, ["    4 |  a, rate: midd, type", "      |" + " " * 11 + "^"]),
+        (28, 2, ["    4 | name: a, rate: midd,", "      |" + " " * 2 + "^"]),
+    ],
+)
+def test_of_a_long_line_a_terminal_shows_what_is_around_the_caret(
+    width: int | None, column: int, shown: list[str]
+) -> None:
+    found = (error("c", "S", "D.", Location("a.yaml", 4, column)),)
+    parts = (Part("name: a, rate: midd, type: request"),)
+    drawn = render(replace(INVALID, diagnostics=found), "text", width=width, line_of=lambda *_: parts)
+    assert [line.rstrip() for line in drawn.splitlines() if "|" in line] == shown
+
+
 def test_on_a_terminal_long_messages_wrap_between_words_below_their_beginning() -> None:
     guard = Guard("max-deletes", "too many tunnels would go", (), "say which ones are meant")
     one = account(notes=("routes through lon-a are not checked",), guards=(guard,))
