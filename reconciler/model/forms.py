@@ -78,7 +78,7 @@ def same_letters(name: str, other: str) -> bool:
 def word(value: Any) -> str | None:
     """A word of a fixed list, in lower case (API: the official provider compares them without regard to case)."""
     found = text(value)
-    return found and found.lower()
+    return found.lower() if found else None
 
 
 def address(value: Any) -> str | None:

@@ -129,12 +129,12 @@ def live_tunnel(item: object) -> LiveTunnel:
     tunnel_id = _check_id(item)
     settings, wrong_types = readable(item)
     name = str(settings.get("name", ""))
-    which = f"{shown(name)} (id {tunnel_id})" if name else f"with the id {tunnel_id}"
-    if "name" in wrong_types:
-        raise ListUntrusted(f"the tunnel {which} has no name that can be read: {wrong_types['name']}", _REPORT)
-    for path in REQUIRED_OF_ALL:
-        if item.get(path) in (None, "") or not name:
-            raise ListUntrusted(f"the tunnel {which} lacks the required field {path}", _REPORT)
+    lacking = [path for path in REQUIRED_OF_ALL if item.get(path) in (None, "") or not name]
+    if "name" in wrong_types or lacking:
+        which = f"the tunnel {shown(name)} (id {tunnel_id})" if name else f"the tunnel with the id {tunnel_id}"
+        if "name" in wrong_types:
+            raise ListUntrusted(f"{which} has no name that can be read: {wrong_types['name']}", _REPORT)
+        raise ListUntrusted(f"{which} lacks the required field {lacking[0]}", _REPORT)
     return LiveTunnel(tunnel_id, name, settings, item, wrong_types)
 
 
