@@ -117,9 +117,11 @@ def results(*names):
 
 
 def test_calls_go_side_by_side_and_outcomes_keep_their_order():
+    before = threading.active_count()
     one = client(Port(together=4))
     assert one.run(creates("d", "c", "b", "a")) == results("d", "c", "b", "a")
     one.close()
+    assert threading.active_count() == before
 
 
 def test_one_call_or_one_thread_needs_no_pool():
