@@ -84,6 +84,19 @@ def test_an_id_that_would_change_the_path_is_refused(tunnel_id):
         encode(Call(Verb.DELETE, {}, tunnel_id), ACCOUNT, reveal)
 
 
+def test_a_number_that_json_does_not_allow_is_not_sent():
+    with pytest.raises(ValueError, match="JSON"):
+        encode(Call(Verb.CREATE, {"mtu": float("nan")}), ACCOUNT, reveal)
+
+
+@pytest.mark.parametrize(
+    ("body", "what"),
+    [(b"\n<html>", "with a web page in place of the API's answer"), (b"no", "without an error in it")],
+)
+def test_a_refusal_without_an_error_of_the_api_says_what_came_instead(body, what):
+    assert decode(CREATE, Reply(400, {}, body)).errors == (ApiError("http-400", f"HTTP 400 {what}"),)
+
+
 def test_requests_and_replies_do_not_show_their_bodies():
     request = encode(Call(Verb.CREATE, psks={"": "k"}), ACCOUNT, reveal)
     assert "key of k" not in repr(request)
