@@ -184,7 +184,7 @@ def _from_environment(general: _Parser, found: argparse.Namespace, env: Mapping[
     None of what approves, allows or limits a write has a variable: it must stand where the run is started.
     """
     given = set(vars(found))
-    if given & {"sandbox", "base_url"}:
+    if "base_url" in given or getattr(found, "sandbox", None):
         given |= {"sandbox", "base_url"}  # one on the command line is meant instead of the other in the environment
     for name, option in TABLE.items():
         text = env.get(option.variable, "").strip() if option.variable else ""

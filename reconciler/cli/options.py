@@ -133,6 +133,18 @@ def _base_url(text: str) -> str:
         raise argparse.ArgumentTypeError(f"{refused}") from None
 
 
+def _sandbox(text: str) -> str | None:
+    """The sandbox's file. `1` is no file's name: a new one would be an empty account, and all of it planned anew."""
+    if text.lower() in ("1", "true", "yes", "on"):
+        return SANDBOX_FILE
+    if text.lower() in ("0", "false", "no", "off"):
+        return None
+    if "/" not in text and not text.endswith(".json"):
+        remedy = "write a path with a / in it, or one that ends in .json"
+        raise argparse.ArgumentTypeError(f"{text!r} is neither yes, no nor a file: {remedy}")
+    return text
+
+
 class Option:
     """How one field of `Options` is given on the command line.
 
@@ -170,7 +182,7 @@ class Option:
         elif get_origin(kind) is tuple:
             argument |= {"nargs": "*"} if self.positional else {"action": "append"}
         if what := _FILLED.get(argument.get("metavar", "")):
-            argument["type"] = _checked(lambda text: text or None, what)
+            argument.setdefault("type", _checked(lambda text: text or None, what))
         if default and (self.flags or "nargs" in argument):
             argument["help"] += f" (default: {default:g})" if isinstance(default, float) else f" (default: {default})"
         if self.general and self.takes_value:
@@ -214,6 +226,7 @@ class Options(NamedTuple):
             "FILE",
             nargs="?",
             const=SANDBOX_FILE,
+            type=_sandbox,
         ),
     ] = None
     output: Annotated[

@@ -25,7 +25,7 @@ def full(world: World) -> World:
     world.live(tunnel(1))
     world.declare(tunnel(1))
     assert world.run("plan", "--out", "plan", "--save-live", "live", "-o", "json=report").code == 0
-    assert world.bare("apply", "--auto-approve", "--sandbox=box").code == 0
+    assert world.bare("apply", "--auto-approve", "--sandbox=./box").code == 0
     (world.root / "link").symlink_to("live")
     (world.root / "hard").hardlink_to(world.root / "live")
     (world.root / "other").symlink_to("tunnels")
@@ -42,11 +42,11 @@ SAME = [
     "apply --plan plan -o json=plan",
     "drift --previous report -o json=report",
     "render report -o html=report",
-    "plan --sandbox=box -o json=box",
-    "plan --sandbox=box --out box",
-    "plan --sandbox=box --save-live box",
-    "plan --sandbox=box -o json=box.lock",
-    "plan --sandbox=plan --live plan",
+    "plan --sandbox=./box -o json=box",
+    "plan --sandbox=./box --out box",
+    "plan --sandbox=./box --save-live box",
+    "plan --sandbox=./box -o json=box.lock",
+    "plan --sandbox=./plan --live plan",
     "simulate --state box -o json=box",
 ]
 TREE = [
@@ -84,7 +84,7 @@ def test_an_output_that_is_read_is_refused_before_anything_is(full: World, line:
 
 
 def test_the_sandbox_keeps_its_keys(full: World) -> None:
-    ran = full.bare("plan", "--sandbox=box", "-o", "json=box.keys/a/t001.json")
+    ran = full.bare("plan", "--sandbox=./box", "-o", "json=box.keys/a/t001.json")
     assert ran.code == 64
     assert "-o json=box.keys/a/t001.json would stand among the keys of the sandbox" in ran.err
 

@@ -13,7 +13,7 @@ import pytest
 from reconciler import __version__
 from reconciler.cli import about
 from reconciler.cli.arguments import parse
-from reconciler.cli.options import COMMANDS, TABLE, Options, UsageError
+from reconciler.cli.options import COMMANDS, SANDBOX_FILE, TABLE, Options, UsageError
 from tests.cli.world import World, tunnel
 
 CALLING = ("plan", "apply", "drift", "import", "psk")
@@ -197,6 +197,33 @@ def test_these_are_all_options_that_have_a_variable():
 )
 def test_the_command_line_wins_over_the_environment(argv, variable):
     assert parse(argv.split(), {variable: ENVIRONMENT[variable][0]}) == parse(argv.split())
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        *((word, SANDBOX_FILE) for word in ("1", "true", "Yes", "on")),
+        *((word, None) for word in ("0", "false", "NO", "off")),
+        ("box.json", "box.json"),
+        ("./1", "./1"),
+    ],
+)
+def test_the_sandbox_is_switched_by_a_word_and_kept_in_a_path(text, expected):
+    assert parse(["plan"], {"RECONCILER_SANDBOX": text}).sandbox == expected
+    assert parse(["plan", f"--sandbox={text}"], {"RECONCILER_SANDBOX": "other.json"}).sandbox == expected
+
+
+@pytest.mark.parametrize("text", ["2", "yess", "box", "box.yaml"])
+def test_any_other_word_is_not_taken_for_the_sandbox_s_file(text):
+    said = f"--sandbox: {text!r} is neither yes, no nor a file: write a path with a / in it, or one that ends in .json"
+    assert wrong(f"plan --sandbox={text}").startswith(f"{said}\n")
+    assert wrong("plan", RECONCILER_SANDBOX=text).startswith(f"RECONCILER_SANDBOX in the environment: {said}\n")
+
+
+def test_without_the_sandbox_the_api_is_the_one_that_the_environment_says():
+    env = {"RECONCILER_BASE_URL": "http://127.0.0.1:1"}
+    for argv, more in ((["plan"], {"RECONCILER_SANDBOX": "0"}), (["plan", "--sandbox=no"], {})):
+        assert parse(argv, env | more) == Options("plan", base_url="http://127.0.0.1:1")
 
 
 def test_a_wrong_variable_is_named():
