@@ -60,7 +60,8 @@ def _lists_as_empty(when: Callable[[wire.Reply], bool]) -> list[Patch]:
 
     def decode(call: Call, reply: wire.Reply, *rest: Any) -> Any:
         found = real(call, reply, *rest)
-        if call.verb is Verb.LIST and not isinstance(found, Answered) and when(reply):
+        listed = isinstance(found, Answered) and found.live is not None
+        if call.verb is Verb.LIST and not listed and when(reply):
             return Answered(live=Live({}))
         return found
 
