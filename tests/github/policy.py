@@ -158,6 +158,21 @@ def one_at_a_time(file: File) -> Iterator[str]:
             yield name
 
 
+def gate_of_its_own(file: File) -> Iterator[str]:
+    """Digests come from an output, which the runner may drop: whether they are wanted must come from something else."""
+    for node in [*file.steps, *file.jobs.values()]:
+        given = node.get("with", {})
+        if "digests" in given and ".outputs." in str(given.get("reviewed", ".outputs.")):
+            yield str(given["digests"])
+
+
+def named_accounts(file: File) -> Iterator[str]:
+    for step in file.steps:
+        given = step.get("with", {})
+        if given.get("command") in {"apply", "previous", "issue"} and not given.get("account"):
+            yield str(given)
+
+
 def no_cache(file: File) -> Iterator[str]:
     for step in file.steps:
         if "/cache" in step.get("uses", "") or "cache" in step.get("with", {}):
@@ -183,6 +198,8 @@ RULES: dict[str, Callable[[File], Iterator[str]]] = {
     "forks": forks,
     "cancelled": cancelled_only_when_harmless,
     "one-at-a-time": one_at_a_time,
+    "gate": gate_of_its_own,
+    "named-accounts": named_accounts,
     "cache": no_cache,
 }
 

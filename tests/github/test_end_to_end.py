@@ -160,11 +160,21 @@ def test_only_the_reviewed_plan_is_applied(estate: Estate, github: GitHub) -> No
     github.pull(5, HEAD, merged=SHA)
     digests = estate.step("reviewed").outputs["digests"]
     estate.commit("a", "b", "c", "d", "e", "f", "g")
-    assert estate.step("apply", account="prod", digests=digests, success_codes="0").code == 6
+    gate = {"account": "prod", "reviewed": "true", "success_codes": "0"}
+    assert estate.step("apply", **gate, digests=digests).code == 6
     estate.plan()
     assert estate.step("reviewed").code == 6
     estate.commit("a", "b", "c", "d", "e", "f")
-    assert estate.step("apply", account="prod", digests=digests, success_codes="0").code == 0
+    assert estate.step("apply", **gate, digests="").code == 6
+    assert estate.plan().outputs["to_create"] == "1"
+    assert estate.step("apply", **gate, digests=digests).code == 0
+
+
+@pytest.mark.parametrize("lost", ["account", "directory"])
+def test_an_input_that_was_lost_applies_nothing(estate: Estate, lost: str) -> None:
+    estate.commit("a", "b", "c", "d", "e", "f")
+    assert estate.step("apply", **{"account": "prod", lost: ""}).code == 64
+    assert estate.plan().outputs["to_create"] == "1"
 
 
 def test_drift_is_tracked_from_opening_to_reopening(estate: Estate, github: GitHub) -> None:

@@ -41,6 +41,12 @@ jobs:
       - uses: actions/checkout@{SHA} # v7.0.1
         with:
           persist-credentials: false
+      - uses: $/.github/actions/reconciler
+        with:
+          command: apply
+          account: ${{{{ matrix.account }}}}
+          reviewed: ${{{{ needs.reviewed.result != 'skipped' }}}}
+          digests: ${{{{ needs.reviewed.outputs.digests }}}}
       - run: echo "$TITLE"
         env:
           TITLE: ${{{{ github.event.pull_request.title }}}}
@@ -128,6 +134,9 @@ BAD = [
         "g, cancel-in-progress: true",
     ),
     ("two applies with one token", "one-at-a-time", "max-parallel: 1", "max-parallel: 9"),
+    ("a gate that lost digests open", "gate", "          reviewed: ${{ needs.reviewed.result != 'skipped' }}\n", ""),
+    ("a gate that a lost output opens", "gate", "reviewed.result != 'skipped'", "reviewed.outputs.wanted"),
+    ("an apply to any account", "named-accounts", "          account: ${{ matrix.account }}\n", ""),
     (
         "a cache that a pull request fills",
         "cache",

@@ -54,7 +54,7 @@ def test_a_key_that_is_to_be_made_is_a_change(step: Step) -> None:
 )
 def test_exit_code_is_the_verdict(step: Step, command: str, code: int, outcome: str, verdict: int) -> None:
     step.answers(**{command: {"code": code, "report": report(command, outcome)}})
-    done = step(command)
+    done = step(command, account="prod")
     assert (done.code, done.outputs["exitcode"], done.outputs["outcome"]) == (verdict, str(code), outcome)
 
 
@@ -146,27 +146,69 @@ def test_drift_takes_the_previous_report_when_there_is_one(step: Step) -> None:
 
 
 @pytest.mark.parametrize(
-    ("digests", "code", "commands"),
+    ("reviewed", "digests", "code", "commands"),
     [
-        ('{"prod": "sha256:aa"}', 0, ["plan", "apply"]),
-        ('{"prod": "sha256:bb"}', 6, ["plan"]),
-        ("{}", 6, ["plan"]),
+        ("true", '{"prod": "sha256:aa"}', 0, ["plan", "apply"]),
+        ("true", '{"prod": "sha256:bb"}', 6, ["plan"]),
+        ("false", '{"prod": "sha256:aa"}', 0, ["plan", "apply"]),
+        ("false", '{"prod": "sha256:bb"}', 6, ["plan"]),
+        ("false", "", 0, ["apply"]),
     ],
 )
-def test_only_the_reviewed_digest_is_applied(step: Step, digests: str, code: int, commands: list[str]) -> None:
+def test_only_the_reviewed_digest_is_applied(
+    step: Step, reviewed: str, digests: str, code: int, commands: list[str]
+) -> None:
     step.answers(
         plan={"code": 0, "report": report("plan", "ok", "a")},
         apply={"code": 0, "report": report("apply", "ok", "a")},
     )
-    done = step("apply", digests=digests, success_codes="0")
+    done = step("apply", account="prod", reviewed=reviewed, digests=digests, success_codes="0")
     assert (done.code, [call[0] for call in step.calls()]) == (code, commands)
     assert (done.outputs["outcome"] == "plan_changed") == (code == 6)
+
+
+@pytest.mark.parametrize("reviewed", ["true", "", "yes"])
+@pytest.mark.parametrize("digests", ["", " ", "***", "null", "[]", '"sha256:aa"', "{}", '{"lab": "sha256:aa"}'])
+def test_a_gate_without_the_digest_of_the_account_refuses(step: Step, reviewed: str, digests: str) -> None:
+    step.answers(
+        plan={"code": 0, "report": report("plan", "ok", "a")},
+        apply={"code": 0, "report": report("apply", "ok", "a")},
+    )
+    done = step("apply", account="prod", reviewed=reviewed, digests=digests, success_codes="0")
+    assert (done.code, done.outputs["outcome"]) == (6, "plan_changed")
+    assert [call[0] for call in step.calls()] == ["plan"]
+    assert "::error title=No reviewed digest::" in done.log
+    assert "Traceback" not in done.log
+
+
+def test_a_plan_without_a_digest_never_passes_the_gate(step: Step) -> None:
+    plan = report("plan", "ok", "a")
+    plan["accounts"][0]["digest"] = None
+    step.answers(plan={"code": 0, "report": plan}, apply={"code": 0, "report": report("apply", "ok", "a")})
+    assert step("apply", account="prod", reviewed="true", digests='{"prod": null}').code == 6
+    assert [call[0] for call in step.calls()] == ["plan"]
+
+
+@pytest.mark.parametrize("account", ["", "\n", " \n"])
+def test_apply_without_an_account_is_not_apply_of_all(step: Step, account: str) -> None:
+    step.answers(apply={"code": 0, "report": report("apply", "ok")})
+    done = step("apply", account=account)
+    assert done.code == 64
+    assert "::error title=No account::" in done.log
+    assert not step.stub.with_suffix(".log").exists()
+
+
+@pytest.mark.parametrize("command", ["previous", "issue"])
+def test_an_issue_belongs_to_an_account(step: Step, command: str) -> None:
+    done = step(command, account="")
+    assert done.code == 64
+    assert "::error title=No account::" in done.log
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_cancelled_job_reaches_the_tool_which_ends_in_order(step: Step, number: signal.Signals) -> None:
     step.answers(apply={"code": 8, "report": report("apply", "interrupted"), "hang": True})
-    with step.start("apply", success_codes="0") as job:
+    with step.start("apply", account="prod", success_codes="0") as job:
         while not step.stub.with_suffix(".ready").exists():
             time.sleep(0.01)
         job.send_signal(number)

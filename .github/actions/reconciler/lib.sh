@@ -18,6 +18,7 @@ summarize() { printf '%s\n' "$@" >>"$GITHUB_STEP_SUMMARY"; }
 
 # query EXPRESSION ARGUMENT…: prints a Python expression over `data`, the JSON on stdin, and `args`; text as it is,
 # anything else as JSON. marker(text, kind) is the JSON of a hidden line: the tool's stands first, ours last.
+# mapping(text) is the JSON object in a text, empty if there is none.
 # keyless(account) counts the tunnels that apply has a key made for, doubtful(account) names all keys that are not well.
 query() {
   python3 -I -c '
@@ -33,10 +34,18 @@ def marker(text, kind="reconciler"):
 def keyless(account):
     return sum((key.get("error") or {}).get("code") == "no-key" for key in account.get("keys", []))
 
+def mapping(text):
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
 def doubtful(account):
     return [["key", key["name"], key["error"]["code"]] for key in account.get("keys", []) if key.get("error")]
 
-names = {"hashlib": hashlib, "json": json, "re": re, "marker": marker, "keyless": keyless, "doubtful": doubtful}
+names = {"hashlib": hashlib, "json": json, "re": re, "marker": marker, "mapping": mapping, "keyless": keyless}
+names["doubtful"] = doubtful
 value = eval(sys.argv[1], {**names, "data": json.load(sys.stdin), "args": sys.argv[2:]})
 print(value if isinstance(value, str) else json.dumps(value))' "$@"
 }

@@ -47,15 +47,27 @@ reconcile() {
   return "$status"
 }
 
-# Saves the plan, if it has the digest that was reviewed; apply --plan then holds it to that.
+# Saves the plan, if every account of it has the digest that was reviewed; apply --plan then holds it to that.
 reviewed_plan() {
+  local verdict
   reconcile plan "${common[@]}" -o json="$report/report.json" --out "$report/plan.json" || return
-  if [[ $(query 'all(json.loads(args[0]).get(a["account"]) == (a["digest"] or "none") for a in data["accounts"])' \
-    "$RECONCILER_DIGESTS" <"$report/report.json") != true ]]; then
-    echo "::error title=Plan changed::The plan is no longer the one that was reviewed; nothing was written."
-    return 6
-  fi
+  verdict=$(query '("missing" if not data["accounts"] or not all(mapping(args[0]).get(a["account"]) for a in data["accounts"])
+    else "same" if all(mapping(args[0])[a["account"]] == a["digest"] for a in data["accounts"]) else "changed")' \
+    "${RECONCILER_DIGESTS:-}" <"$report/report.json") || true
+  case $verdict in
+    same) return 0 ;;
+    changed) echo "::error title=Plan changed::The plan is no longer the one that was reviewed; nothing was written." ;;
+    *)
+      echo "::error title=No reviewed digest::Only a reviewed plan may be applied, and no digest came for it; nothing was" \
+        "written. GitHub drops an output that holds a masked value: look for 'Skip output' in the job Reviewed plan."
+      ;;
+  esac
+  return 6
 }
+
+# The gate is a value of its own: digests that were lost on the way must not switch it off. Only `false` does.
+gate=""
+if [[ $command == apply && (${RECONCILER_REVIEWED:-} != false || ${RECONCILER_DIGESTS:-}) ]]; then gate=yes; fi
 
 case $command in
   plan)
@@ -72,7 +84,7 @@ case $command in
       options+=(--detailed-exitcode --out "$report/plan.json")
     fi
     ;;
-  apply) if [[ ${RECONCILER_DIGESTS:-} ]]; then options+=(--plan "$report/plan.json"); else options+=(--auto-approve); fi ;;
+  apply) if [[ $gate ]]; then options+=(--plan "$report/plan.json"); else options+=(--auto-approve); fi ;;
   drift) if [[ -f $previous ]]; then options+=(--previous "$previous"); fi ;;
 esac
 if [[ $command == "$RECONCILER_COMMAND" ]]; then
@@ -85,7 +97,7 @@ rm -rf "$report"
 mkdir -p "$report"
 
 code=0
-if [[ $command == apply && ${RECONCILER_DIGESTS:-} ]]; then reviewed_plan || code=$?; fi
+if [[ $gate ]]; then reviewed_plan || code=$?; fi
 if ((code == 0)); then
   reconcile "$command" "${common[@]}" "${options[@]}" -o text -o json="$report/report.json" \
     -o markdown="$report/report.md" -o html="$report/report.html" -o github="$report/annotations" || code=$?

@@ -4,6 +4,14 @@ set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 case $RECONCILER_COMMAND in
+  apply | previous | issue)
+    if [[ ! ${RECONCILER_ACCOUNT:-} =~ [^[:space:]] ]]; then # a name that was lost on the way must not become all accounts
+      echo "::error title=No account::$RECONCILER_COMMAND got no account to work on; give the names as the input account."
+      exit 64
+    fi
+    ;;
+esac
+case $RECONCILER_COMMAND in
   validate | plan | apply | drift) exec bash "$here/run.sh" ;;
   accounts | reviewed) exec bash "$here/$RECONCILER_COMMAND.sh" ;;
   comment | planning | applied) exec bash "$here/comment.sh" "$RECONCILER_COMMAND" ;;
