@@ -1,8 +1,9 @@
 """What a message may quote of the line that it is about: all but what may be a key.
 
-Keys stand below `psk`, `md5_key` and `token`, below a name that no file holds, or where a mapping belongs. The parser's
-events say where these are, so it does not matter how a file is written. What stands on or behind the line that stops
-the parser is quoted only where it can't be a key: names of fields, and addresses, numbers and fixed words beside them.
+Keys stand below `psk`, `md5_key` and `token`, below a name that no file holds, or in a text where a mapping belongs
+that holds keys (`bgp: md5_key s3cret`). The parser's events say where these are, so it does not matter how a file is
+written. What stands on or behind the line that stops the parser is quoted only where it can't be a key: names of
+fields, and addresses, numbers and fixed words beside them.
 """
 
 from collections.abc import Callable, Iterator
@@ -26,18 +27,18 @@ class _EitherFile(AccountFile, TunnelFile):
     """All that either kind of file can hold."""
 
 
-def _names(model: type[Written], beyond: tuple[str, ...] = ()) -> Iterator[str]:
-    """The names of a model's fields at every level, but not of what stands below some of them."""
+def _types(model: type[Written], beyond: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
+    """Names and types of a model's fields at every level, but not of what stands below some of them."""
     for name, field in model.model_fields.items():
-        yield name
+        yield name, type_of(field.annotation)
         inside = model_of(field.annotation)
         if inside and name not in beyond:
-            yield from _names(inside, beyond)
+            yield from _types(inside, beyond)
 
 
-_KNOWN = frozenset(_names(_EitherFile))
+_KNOWN = frozenset(dict(_types(_EitherFile)))
 """These say nothing, wherever they stand."""
-_OUTSIDE_KEYS = frozenset(_names(_EitherFile, KEY_FIELDS))
+_OUTSIDE_KEYS = dict(_types(_EitherFile, KEY_FIELDS))
 _FLAGS = ("~", "null", "true", "false", "on", "off", "yes", "no")
 _WORDS = frozenset((*_FLAGS, "low", "mid", "high", "request", "reply", "unidirectional", "bidirectional"))
 _MAX_NUMBER = 10  # digits of the longest number that a field takes, and of a day
@@ -65,6 +66,11 @@ def lines_of_files() -> Callable[[str, int], tuple[Part, ...] | None]:
         return found.line(line) if found else None
 
     return line_of
+
+
+@lru_cache
+def _holds_keys(model: type[Written] | None) -> bool:
+    return model is not None and any(name in KEY_FIELDS for name, _ in _types(model))
 
 
 class Excerpts:
@@ -110,9 +116,9 @@ class Excerpts:
         """Go through one node, of which the type is known or None; where it is hidden, every value in it is."""
         if depth > 2 * MAX_DEPTH:
             raise _TooDeepError
-        is_list, is_model = get_origin(kind) is list, isinstance(kind, type) and issubclass(kind, Written)
         if isinstance(event, yaml.ScalarEvent | yaml.AliasEvent):
-            if hidden or kind is None or is_list or (is_model and not kind.short):
+            written = event.value if isinstance(event, yaml.ScalarEvent) and not (event.anchor or event.tag) else ""
+            if hidden or kind is None or (_holds_keys(model_of(kind)) and not _is_harmless(written)):
                 self._hide(event.start_mark, event.end_mark)
             return
         if hidden and (event.anchor or event.tag):  # `psk: &s3cret {…}`: a key may begin with such a sign
@@ -120,9 +126,9 @@ class Excerpts:
         is_mapping = isinstance(event, yaml.MappingStartEvent)
         while not isinstance(event := get(), yaml.MappingEndEvent | yaml.SequenceEndEvent):
             if is_mapping:
-                self._entry(event, get, kind if is_model else None, hidden=hidden, depth=depth + 1)
+                self._entry(event, get, model_of(kind), hidden=hidden, depth=depth + 1)
             else:
-                item = type_of(get_args(kind)[0]) if is_list else kind
+                item = type_of(get_args(kind)[0]) if get_origin(kind) is list else kind
                 self._node(event, get, item, hidden=hidden, depth=depth + 1)
 
     def _entry(
@@ -133,6 +139,8 @@ class Excerpts:
         below: Any = model if name == "<<" else None
         if model and name in model.model_fields:
             below = type_of(model.model_fields[name].annotation)
+        elif model is None:  # where a text belongs: a field is as harmless as in its own place
+            below = _OUTSIDE_KEYS.get(name)
         if not isinstance(event, yaml.ScalarEvent):
             self._node(event, get, None, hidden=True, depth=depth)
         elif name not in _KNOWN and name != "<<":
