@@ -152,7 +152,7 @@ def _gate(session: Session, port: Port, last: NotSent | Ambiguous | None) -> Not
             return NotSent("interrupted", "not sent, since the run is being stopped")
         left = session.left(port.now())
         if left <= 0:
-            return NotSent("deadline", f"not sent, since the time of the run is used up{because}", errors=errors)
+            return NotSent(_used_up(last), f"not sent, since the time of the run is used up{because}", errors=errors)
         wait = session.reserve(port.now())
         if wait <= 0:
             return None
@@ -160,6 +160,11 @@ def _gate(session: Session, port: Port, last: NotSent | Ambiguous | None) -> Not
             asked = f"the rate limit asks for {wait:.0f} s of silence and the run has {left:.0f} s left"
             return NotSent("rate-limited", f"not sent: {asked}{because}", errors=errors)
         port.sleep(wait)
+
+
+def _used_up(last: NotSent | Ambiguous | None) -> str:
+    """The code of a call that the run has no time left for. Where nothing could be reached, more time won't help."""
+    return "unreachable" if last is not None and last.code == "unreachable" else "deadline"
 
 
 def _try(call: Call, request: Request, session: Session, port: Port) -> CallOutcome:
@@ -211,7 +216,7 @@ def exchange(call: Call, account_id: str, session: Session, port: Port) -> CallO
         if last.code == "rate-limited":
             session.silence(delay, now)  # a longer one that was asked for stays; the gate waits
         elif delay >= session.left(now):
-            return NotSent("deadline", f"{last.message}; the time of the run is used up", last.ray, last.errors)
+            return NotSent(_used_up(last), f"{last.message}; the time of the run is used up", last.ray, last.errors)
         else:
             port.sleep(delay)
 

@@ -67,7 +67,11 @@ def run(ctx: Context) -> Report:
         keys = Keys(ctx, clients, ready)
         _require_strict(ctx, found)  # keys and their sinks may have brought warnings
         ended = side_by_side(ctx, found, lambda one: _safely(ctx, clients, keys, one))
-    report = ctx.report([report for report, _ in ended], written=any(written for _, written in ended))
+    told = [report for report, _ in ended]
+    if not all(plan.empty for plan in ready):  # else nothing was done that is worth a count
+        calls = clients.progress.calls
+        told = [replace(one, calls_made=dict(calls[one.account])) if one.account in calls else one for one in told]
+    report = ctx.report(told, written=any(written for _, written in ended))
     seconds = round(time.monotonic() - ctx.started - clients.waited, 1)
     return replace(report, seconds=seconds)
 
@@ -151,8 +155,6 @@ def _carry_out(ctx: Context, clients: Clients, keys: Keys, one: Planned) -> tupl
     verdicts = keys.deliver(plan, ended)
     report = with_keys(applied(plan, ended), plan, verdicts)
     clients.progress.told(report.account, report.changes)
-    if not plan.empty:
-        report = replace(report, calls_made=dict(clients.progress.calls[report.account]))
     return report, ended.written or may_have_written(verdicts.values())
 
 

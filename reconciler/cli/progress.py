@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable
 from threading import Lock
 
-from reconciler.api.call import Answered, Call, CallOutcome, Carry, Pause, Step, Verb
+from reconciler.api.call import Answered, Call, CallOutcome, Carry, NotSent, Pause, Step, Verb
 from reconciler.cli.context import Context
 from reconciler.model.verdict import Result
 from reconciler.render.headline import DONE
@@ -39,7 +39,7 @@ class Progress:
     """Of all accounts of a run, whose calls end in threads of their own.
 
     Attributes:
-        calls: Calls that have ended, by account, then by kind.
+        calls: Calls that were sent and have ended, by account, then by kind.
     """
 
     def __init__(self, ctx: Context) -> None:
@@ -74,7 +74,8 @@ class Progress:
     def ended(self, account: str, call: Call, outcome: CallOutcome) -> None:
         """A call has ended, says the thread that made it."""
         with self._lock:
-            self.calls.setdefault(account, Counter())[call.verb.value] += 1
+            if not isinstance(outcome, NotSent):
+                self.calls.setdefault(account, Counter())[call.verb.value] += 1
             done, total = self._step.get(account, (0, 1))
             self._step[account] = done + 1, total
             if not isinstance(outcome, Answered) or call.validate_only:

@@ -64,6 +64,7 @@ def html(report: Report) -> str:
         # Of a plan the page alone says when it was made: a comment is the same as long as its plan is.
         facts=[*([(words.moment(made_at), "")] if made_at else []), *words.facts(report)],
         calls=words.calls_told(report),
+        then=words.to_go_on(report),
         run=safe.https(report.context.get("run_url")),
         dangers=list(_dangers(report)),
         numbers=_numbers(report),

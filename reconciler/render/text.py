@@ -100,6 +100,8 @@ def _ending(report: Report, paint: Paint, *, shown: bool) -> Iterator[str]:
         yield from stops(report)
     if (calls := words.calls_told(report)) and (not shown or report.seconds is not None):
         yield calls
+    if then := words.to_go_on(report):
+        yield then
 
 
 def _diagnostics(found: Sequence[DiagnosticReport], line_of: LineOf | None, paint: Paint) -> Iterator[str]:

@@ -47,12 +47,39 @@ def calls_told(report: Report) -> str:
     changed = [account for account in report.accounts if account.changes]
     made = sum((Counter(account.calls_made or {}) for account in report.accounts), Counter[str]())
     if made and report.seconds is not None:
-        proved = "; verified by a new list" if changed and all(one.outcome == "ok" for one in changed) else ""
+        if any(one.error and one.outcome not in {"blocked", "plan_changed", "rejected"} for one in changed):
+            proved = "; not verified by a new list"
+        else:
+            proved = "; verified by a new list" if changed and all(one.outcome == "ok" for one in changed) else ""
         return f"Calls made: {_calls(made)}, in {report.seconds:,.1f} s{proved}."
-    if not changed or report.command not in {"plan", "apply"}:
+    if all(map(_obstructed, changed)) or report.command not in {"plan", "apply"}:
         return ""
-    planned = sum((Counter(account.api_calls) for account in report.accounts), Counter[str]())
+    lists_only = {"list": 1}
+    planned = sum(
+        (Counter(lists_only if _obstructed(one) else one.api_calls) for one in report.accounts), Counter[str]()
+    )
     return f"{'Apply makes' if report.command == 'plan' else 'Planned calls'}: {_calls(planned)}"
+
+
+def to_go_on(report: Report) -> str:
+    """What to do after an apply that began and did not come to its end; nothing after any other run."""
+    if report.command != "apply" or not any(account.calls_made for account in report.accounts):
+        return ""
+    first = {
+        "interrupted": "",
+        "partial": "see to what is said above, then ",
+        "error": "see to what is said above, then ",
+        "internal": "see to what is said above, then ",
+        "auth": "give the token, or the permission that it lacks, then ",
+    }
+    if report.outcome not in first:
+        return ""
+    return f"To go on: {first[report.outcome]}run apply again. It goes on from what is live."
+
+
+def _obstructed(account: AccountReport) -> bool:
+    """Whether apply writes nothing in the account, whatever its plan."""
+    return bool(account.guards) or account.paused is not None
 
 
 def _calls(number_of: Mapping[str, int]) -> str:

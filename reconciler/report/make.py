@@ -38,7 +38,7 @@ _UNTRUSTED = (
 _REMEDIES = {
     "list-untrusted": _UNTRUSTED,
     "unreadable": _UNTRUSTED,
-    "unreachable": "Check the network, proxies and --base-url, then run it again.",
+    "unreachable": "Check the network, the proxies and whether something listens at the address (--base-url).",
     "deadline": "Raise --timeout, or run it again later.",
     "rate-limited": "Run it again later, or raise --timeout so that it can wait.",
 }

@@ -134,7 +134,14 @@ def test_a_wait_beyond_the_deadline_is_not_begun():
 def test_a_backoff_beyond_the_deadline_is_not_begun():
     port = Port([OFFLINE])
     outcome = exchange(CREATE, "acc", session(deadline=0.2), port)
-    assert (outcome.code, port.clock) == ("deadline", 0)
+    assert (outcome.code, port.clock) == ("unreachable", 0)
+
+
+@pytest.mark.parametrize(("answer", "code"), [(OFFLINE, "unreachable"), (WRONG, "deadline")])
+def test_where_nothing_listens_more_time_would_not_help(answer, code):
+    # Each try after a wait that the deadline still allowed; at the end the gate or the wait gives up.
+    for deadline in (0.1, 0.3, 0.6, 1.0, 2.0):
+        assert exchange(LIST, "acc", session(deadline), Port([answer] * 9)).code == code
 
 
 def test_nothing_is_sent_after_the_deadline():

@@ -71,6 +71,20 @@ def test_accounts_fail_independently(world: World) -> None:
     assert set(world.names()) == {"t001"}
 
 
+def test_the_calls_of_all_accounts_count_before_and_after(world: World) -> None:
+    two(world)
+    world.live(tunnel(2), account=OTHER_ID)
+    assert "\nApply makes: 3 lists, 1 create\n" in world.run("plan").out
+    assert "\nCalls made: 3 lists, 1 create, in " in world.run("apply", "--auto-approve").out
+    assert "Calls made" not in world.run("apply", "--auto-approve").out
+
+
+def test_the_lists_of_an_account_that_apply_leaves_alone_count_and_not_its_writes(world: World) -> None:
+    two(world, paused={"reason": "freeze"})
+    assert "\nApply makes: 3 lists, 1 create\n" in world.run("plan").out
+    assert "\nCalls made: 3 lists, 1 create, in " in world.run("apply", "--auto-approve").out
+
+
 def test_a_blocked_account_does_not_stop_the_others(world: World) -> None:
     two(world, paused={"reason": "freeze"})
     ran = world.run("apply", "--auto-approve", "-o", "json")

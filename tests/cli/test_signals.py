@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -76,6 +77,18 @@ def test_creates_that_wait_are_not_sent(world: World) -> None:
     assert world.calls == ["GET", "POST"]
     outcomes = [c["outcome"] for c in json.loads(out)["accounts"][0]["changes"]]
     assert sorted(outcomes) == ["applied", "skipped", "skipped", "skipped", "skipped"]
+
+
+def test_the_end_of_a_stopped_apply_counts_what_was_sent_and_says_how_to_go_on(world: World) -> None:
+    world.declare(*(tunnel(n) for n in range(5)))
+    code, out, _ = stopped(world, Gate("POST"), signal.SIGINT, "apply", "--auto-approve", "--parallelism", "1")
+    assert (code, world.calls) == (8, ["GET", "POST"])
+    calls, then, told = out.splitlines()[-3:]
+    assert (
+        re.sub(r"in [\d.]+ s", "in _ s", calls) == "Calls made: 1 list, 1 create, in _ s; not verified by a new list."
+    )
+    assert then == "To go on: run apply again. It goes on from what is live."
+    assert told == "Apply interrupted: 1 created, 0 updated, 0 deleted, 4 skipped."
 
 
 @pytest.mark.parametrize("command", [["plan"], ["drift"], ["apply", "--auto-approve"]], ids=lambda c: c[0])

@@ -5,12 +5,13 @@ from pathlib import Path
 import pytest
 
 from reconciler.cli.main import main
-from reconciler.model.problems import Location, Part, error, warning
+from reconciler.model.problems import Location, Part, Problem, error, warning
 from reconciler.plan.diff import FieldChange
 from reconciler.plan.guard import Guard
 from reconciler.render import Format, render, words
 from reconciler.render.json import report_from_json
 from reconciler.render.words import moment
+from reconciler.report.outcome import Outcome
 from reconciler.report.values import ChangeReport, Report
 from tests.benchmarks.data import account_id, write_account
 from tests.render.payloads import PAYLOADS
@@ -332,6 +333,14 @@ MADE = replace(
             replace(MADE, outcome="partial", accounts=(replace(MADE.accounts[0], outcome="partial"), account())),
             "Calls made: 3 lists, 1 bulk update, 2 single updates, in 1,234.5 s.",
         ),
+        (
+            replace(
+                MADE,
+                outcome="partial",
+                accounts=(replace(MADE.accounts[0], outcome="partial", error=Problem("9", "no")),),
+            ),
+            "Calls made: 3 lists, 1 bulk update, 2 single updates, in 1,234.5 s; not verified by a new list.",
+        ),
         (replace(MADE, accounts=(replace(MADE.accounts[0], calls_made=None),)), "Planned calls: "),
     ],
 )
@@ -339,6 +348,33 @@ MADE = replace(
 def test_the_calls_made_and_the_proof_are_told(report: Report, said: str, format_: Format) -> None:
     shown = render(report, format_).replace("**", "").replace("&#8203;", "").replace("</", "<")
     assert said.rstrip(".") + ("." if format_ == "text" and said.endswith(".") else "") in shown
+
+
+@pytest.mark.parametrize(
+    ("outcome", "said"),
+    [
+        ("interrupted", "To go on: run apply again. It goes on from what is live."),
+        ("partial", "To go on: see to what is said above, then run apply again. It goes on from what is live."),
+        (
+            "auth",
+            "To go on: give the token, or the permission that it lacks, then run apply again. It goes on from what is",
+        ),
+    ],
+)
+@pytest.mark.parametrize("format_", ["text", "html"])
+def test_an_apply_that_stopped_half_way_says_how_to_go_on(outcome: Outcome, said: str, format_: Format) -> None:
+    report = replace(MADE, outcome=outcome, accounts=(replace(MADE.accounts[0], outcome=outcome),))
+    assert said in render(report, format_)
+    for other in (MADE, PLAN, replace(report, command="drift")):
+        assert "To go on: " not in render(other, format_)
+
+
+@pytest.mark.parametrize("format_", ["text", "markdown", "html"])
+def test_a_plan_that_is_blocked_as_a_whole_makes_no_calls(format_: Format) -> None:
+    assert "Apply makes" not in render(BLOCKED, format_)
+    half = replace(BLOCKED, accounts=(*BLOCKED.accounts, account("lab", changes=(LON_A,), api_calls={"list": 2})))
+    assert "3 lists" in render(half, format_)
+    assert "delete" not in next(line for line in render(half, format_).splitlines() if "Apply makes" in line)
 
 
 @pytest.mark.parametrize("width", [60, 80, 160])
@@ -434,7 +470,7 @@ def test_the_json_keeps_times_as_they_came() -> None:
 )
 def test_what_stops_a_plan_stands_right_above_its_counts(accounts: int, lines: list[str]) -> None:
     shown = render(replace(BLOCKED, accounts=BLOCKED.accounts * accounts), "text").splitlines()
-    assert shown[-2 - len(lines) : -2] == lines
+    assert shown[-1 - len(lines) : -1] == lines
 
 
 PREFIXES = [f"10.{i}.0.0/16" for i in range(200)]
