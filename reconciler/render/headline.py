@@ -182,21 +182,25 @@ def _key_counts(report: Report) -> list[str]:
 
 
 def _drift(report: Report) -> str:
-    """`3 of 412 tunnels drifted (99.3 % in sync), 2 unmanaged, 0 missing, 1 not checked, 1 key in doubt`, or none."""
+    """`3 of 412 tunnels drifted (99.3 % in sync), 2 unmanaged, 0 missing, 1 not checked, 1 key in doubt`, or none.
+
+    A tunnel that no file declares is drift where it is pruned, and so one of the tunnels that are counted.
+    """
     counts, keys = drift_counts(report), _key_counts(report)
     rest = [f"{counts[kind]:,} {kind}" for kind in ("unmanaged", "missing", "not checked")]
     waiting = [change for change in report.changes if not is_drift(change)]
     rest += [f"{len(waiting):,} waiting for apply"] if waiting else []
-    managed, drifted = sum(account.managed for account in report.accounts), counts["changed"] + counts["missing"]
-    in_sync = managed - drifted - sum(change.drift_class != "unmanaged" for change in waiting)
-    if len(waiting) == len(report.changes):
+    drifted = len(report.changes) - len(waiting)
+    pruned = sum(change.drift_class == "unmanaged" and is_drift(change) for change in report.changes)
+    total = sum(account.managed for account in report.accounts) + pruned
+    in_sync = total - drifted - sum(change.drift_class != "unmanaged" for change in waiting)
+    if not drifted:
         none = f"No drift of settings, but {', '.join(keys)}" if keys else "No drift"
         return f"{none}: {', '.join([count(in_sync, 'tunnel') + ' in sync', *rest])}"
-    percent = 100 * in_sync / managed if managed else 0
-    if in_sync < managed:  # never rounded up to all of it
+    percent = 100 * in_sync / total
+    if in_sync < total:  # never rounded up to all of it
         percent = min(percent, 99.9)
-    share = f" ({percent:.1f} % in sync)" if managed else ""
-    return f"{drifted:,} of {count(managed, 'tunnel')} drifted{share}, {', '.join([*rest, *keys])}"
+    return f"{drifted:,} of {count(total, 'tunnel')} drifted ({percent:.1f} % in sync), {', '.join([*rest, *keys])}"
 
 
 def drift_counts(report: Report) -> dict[str, int]:

@@ -84,7 +84,7 @@ def many(number: int, description: int) -> Report:
         (
             DRIFT,
             (
-                "## 🟡 Tunnel drift: 2 of 412 tunnels drifted (99.3 % in sync), 2 unmanaged, 1 missing, 0 not checked, "
+                "## 🟡 Tunnel drift: 3 of 413 tunnels drifted (99.0 % in sync), 2 unmanaged, 1 missing, 0 not checked, "
                 "1 waiting for apply"
             ),
         ),

@@ -93,7 +93,7 @@ def test_a_drift_report_begins_with_its_headline() -> None:
     first = render(DRIFT, "text").splitlines()[0]
     assert (
         first
-        == "2 of 412 tunnels drifted (99.3 % in sync), 2 unmanaged, 1 missing, 0 not checked, 1 waiting for apply."
+        == "3 of 413 tunnels drifted (99.0 % in sync), 2 unmanaged, 1 missing, 0 not checked, 1 waiting for apply."
     )
 
 

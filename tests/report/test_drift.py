@@ -69,6 +69,19 @@ def test_a_key_in_doubt_is_drift_and_stands_in_the_title(declared, outcome, expe
     assert (title.startswith(expected), title.count("1 key in doubt")) == (True, 1)
 
 
+@pytest.mark.parametrize(
+    ("prune", "outcome", "expected"),
+    [
+        (True, "changes", "1 of 3 tunnels drifted (66.7 % in sync), 1 unmanaged, 0 missing, 0 not checked."),
+        (False, "ok", "No drift: 2 tunnels in sync, 1 unmanaged, 0 missing, 0 not checked."),
+    ],
+)
+def test_a_tunnel_that_nobody_declares_is_drift_where_it_is_pruned(prune, outcome, expected):
+    declared = desired("a", "b", of=account(prune=prune))
+    found = report_of("drift", [drifted(plan(declared, live("a", "b", "x")))])
+    assert (found.outcome, headline(found)) == (outcome, expected)
+
+
 def test_keys_that_no_list_shows_are_said_once_and_are_no_tunnels_that_were_not_checked():
     own = {"psk": EnvRef("KEY")}
     declared = desired(tunnel("a", **own), tunnel("b", **own), tunnel("c", psk=External()), tunnel("new", **own))
