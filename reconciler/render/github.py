@@ -86,8 +86,9 @@ def _changes(account: AccountReport, command: str) -> Iterator[_Note]:
             text = f"{words.label(change)}: {change.error.message} ({change.error.code})."
             yield _annotation("error", change.outcome or "refused", text, change.error, change.source)
         elif change.action != "delete":
-            paths = ", ".join(field.path for field in change.fields)
-            fields = paths if change.action == "update" else words.count(len(change.fields), "field")
+            told = words.fields(change)
+            paths = ", ".join(field.path for field in told) or "name"
+            fields = paths if change.action == "update" else words.count(len(told), "field")
             impact = ", can interrupt traffic" if change.impact == "traffic" else ""
             rank, what = _rank(change, command), f"{_what(change)} {words.label(change)}"
             yield _Note(rank, what, f"{fields}{impact}"[:_LONGEST], change.source)

@@ -282,7 +282,9 @@ class _Body:
         """Folded diffs in the table's order; of what many tunnels share as many as there is room for."""
         lines = (line for group in self._groups for _, block in changes.blocks(group) for line in block)
         opening = "<details>" if len(list(islice(lines, _FOLD_FREE_LINES))) == _FOLD_FREE_LINES else "<details open>"
-        groups = [group for group in self._groups if any(change.fields or change.error for change in group.changes)]
+        groups = [
+            group for group in self._groups if any(words.fields(change) or change.error for change in group.changes)
+        ]
         shown = 0
         for number, group in enumerate(groups, 1):
             head, after = f"{opening}{changes.summary(group, self._shape)}", changes.after(group)
@@ -295,7 +297,7 @@ class _Body:
                 if self.room <= left or not self._take(fence(part[1], "diff")):
                     break
                 kept.append(part)
-            wanted, told = sum(bool(change.fields) for change in group.changes), sum(count for count, _ in kept)
+            wanted, told = sum(bool(words.fields(change)) for change in group.changes), sum(count for count, _ in kept)
             if wanted and not told:
                 self.room = before
                 continue

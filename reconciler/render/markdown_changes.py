@@ -8,7 +8,6 @@ from typing import TypeVar
 from urllib.parse import quote
 
 from reconciler.model.problems import Location, Problem, Source
-from reconciler.model.tunnel import SETTINGS, WHOLE
 from reconciler.render import safe, words
 from reconciler.render.groups import Group
 from reconciler.render.safe import clipped, few, first, size
@@ -59,9 +58,14 @@ def cells(group: Group, shape: Shape) -> dict[str, str]:
 def _fields(group: Group, inert: Callable[[str], str]) -> str:
     """The fields that updates are about; of one that comes or goes how many it has."""
     if group.first.action == "update":
-        paths = dict.fromkeys(field.path for change in group.changes for field in change.fields)
-        return clipped(", ".join(paths), inert, _FIELDS)
-    return words.count(len(group.first.fields), "field") if group.first.fields and not group.several else ""
+        paths = dict.fromkeys(field.path for change in group.changes for field in words.fields(change))
+        return clipped(", ".join(paths) or "name", inert, _FIELDS)
+    return _number(group.first) if not group.several else ""
+
+
+def _number(change: ChangeReport) -> str:
+    fields = words.fields(change)
+    return words.count(len(fields), "field") if fields else ""
 
 
 def summary(group: Group, shape: Shape) -> str:
@@ -74,7 +78,7 @@ def summary(group: Group, shape: Shape) -> str:
         facts += [change.drift_class or "", change.outcome or ""]
     else:
         what = f"<code>{clipped(words.label(change).replace(' -> ', ' → '), safe.html, _NAME)}</code>"
-        facts += [words.count(len(change.fields), "field")] if change.fields else []
+        facts += [_number(change)]
     told = ", ".join(filter(None, [*facts, words.weight(change)]))
     return f"<summary>{words.SIGNS[change.action]} {what}{told and f' ({told})'}</summary>"
 
@@ -82,16 +86,16 @@ def summary(group: Group, shape: Shape) -> str:
 def blocks(group: Group) -> Iterator[tuple[int, list[str]]]:
     """The lines of a fold's diff in parts, each with the number of changes that it tells of."""
     if not group.several or group.share == "all":
-        if group.first.fields:
+        if words.fields(group.first):
             yield len(group.changes), list(_diff(group.first))
         return
     for change in group.changes:
         name = safe.visible(words.label(change))[:_NAME]
         if group.share == "field":
             (field,) = change.fields
-            value = words.SENSITIVE if field.sensitive else f"{_value(field.before)} -> {_value(field.after)}"
+            value = words.CHANGES if field.sensitive else f"{_value(field.before)} -> {_value(field.after)}"
             yield 1, [f"! {name}: {value}"]
-        elif change.fields:
+        elif words.fields(change):
             seen = safe.visible(words.seen(change))[:_FIELDS]
             yield 1, [f"@@ {name} @@ {seen}".rstrip(), *_diff(change)]
 
@@ -168,10 +172,10 @@ def said(error: Problem, most: int) -> Iterator[str]:
 
 
 def _diff(change: ChangeReport) -> Iterator[str]:
-    for field in change.fields:
+    for field in words.fields(change):
         path, items = safe.visible(field.path)[:_NAME], words.items(field)
         if field.sensitive:
-            yield f"! {path}: (sensitive, changes)"
+            yield f"! {path}: {words.CHANGES if change.action == 'update' else words.SENSITIVE}"
         elif items:
             unchanged = words.kept(field)
             yield f"  {path}{f' ({unchanged})' if unchanged else ''}:"
@@ -183,9 +187,6 @@ def _diff(change: ChangeReport) -> Iterator[str]:
                 yield f"+ {path}: {_value(field.after)}"
     if key := words.key_source(change):
         yield f"+ psk: {safe.visible(key)[:_VALUE]}"
-    if change.action == "update":
-        seen = sum(len(WHOLE.get(field.path, (field.path,))) for field in change.fields)
-        yield f"  (unchanged: {max(len(SETTINGS) - seen, 0)})"
 
 
 def _value(item: object) -> str:

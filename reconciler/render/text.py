@@ -190,7 +190,7 @@ def _changes(account: AccountReport, paint: Paint) -> Iterator[str]:
     for number, group in enumerate(told):
         change = group.first
         # A change of one line stands close to its like, one of several lines apart.
-        if number and any(one.first.fields or one.first.error for one in (group, told[number - 1])):
+        if number and any(words.fields(one.first) or one.first.error for one in (group, told[number - 1])):
             yield ""
         yield from _head(
             change, padded(terminal(group.label), width), "" if group.several else words.place(change.source), paint
@@ -221,8 +221,8 @@ def _head(change: ChangeReport, label: str, place: str, paint: Paint) -> Iterato
 
 
 def _fields(change: ChangeReport, paint: Paint) -> Iterator[str]:
-    """Each field with its sign, and of a create where its key comes from; the name stands in the head."""
-    fields = [field for field in change.fields if field.path != "name" or change.action == "update"]
+    """Each field with its sign, and of a create where its key comes from."""
+    fields = words.fields(change)
     key = words.key_source(change)
     width = widest([terminal(field.path) for field in fields] + ["psk"] * bool(key), _NAME_LIMIT)
     sign = f"{paint(words.SIGNS[change.action], ACTION_COLOR[change.action])} "

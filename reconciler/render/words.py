@@ -18,6 +18,7 @@ from reconciler.report.values import AccountReport, ChangeReport, DiagnosticRepo
 
 SIGNS = {"create": "+", "update": "~", "delete": "-"}
 SENSITIVE = "(sensitive)"
+CHANGES = "(sensitive, changes)"
 SANDBOX = "SANDBOX: the built-in simulator stood in for Cloudflare."
 
 PLANNED = ("plan", "show")
@@ -128,6 +129,11 @@ def label(change: ChangeReport) -> str:
     return f"{change.previous_name} -> {change.name}" if change.previous_name else change.name
 
 
+def fields(change: ChangeReport) -> list[FieldChange]:
+    """What is told of a change below its head, which says the name: of a rename the old one too."""
+    return [field for field in change.fields if field.path != "name"]
+
+
 def gravity(change: ChangeReport) -> tuple[int, int]:
     """The smaller, the graver: a delete, then what can interrupt traffic; of drift its severity, git's own last."""
     if change.drift_class:
@@ -198,7 +204,7 @@ def kept(field: FieldChange) -> str:
 def difference(change: ChangeReport, field: FieldChange) -> str:
     """One field of a change: `mid -> high`, of drift `declared high, live mid`; one value of what comes or goes."""
     if field.sensitive:
-        return SENSITIVE
+        return CHANGES if change.action == "update" else SENSITIVE
     if change.drift_class == "changed":
         return f"declared {value(field.after)}, live {value(field.before)}"
     if change.action == "update":

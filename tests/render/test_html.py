@@ -245,7 +245,7 @@ def test_the_style_sheet_can_show_each_kind_alone(kind: str) -> None:
     [
         (FieldChange("health_check.rate", "mid", "high"), "health_check.rate mid → high"),
         (FieldChange("description", None, "a" * 100), f"description (unset) → {'a' * 80}… (20 more characters)"),
-        (FieldChange("bgp.md5_key", None, None, sensitive=True), "bgp.md5_key (sensitive)"),
+        (FieldChange("bgp.md5_key", None, None, sensitive=True), "bgp.md5_key (sensitive, changes)"),
         (
             FieldChange("bgp.extra_prefixes", list("abcd"), list("efgh"), tuple("ef"), tuple("ab")),
             "bgp.extra_prefixes - a - b + e …",

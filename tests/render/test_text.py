@@ -22,6 +22,7 @@ from tests.render.samples import (
     HELD_BACK,
     INVALID,
     LON_A,
+    LON_B,
     NO_CHANGES,
     OLD_SITE,
     PAR_A,
@@ -218,7 +219,11 @@ FQDN = "lon-00.12345.custom.ipsec.cloudflare.com"
                 "            10.2.0.0/16]",
             ],
         ),
-        (FieldChange("bgp.md5_key", None, None, sensitive=True), 25, ["      ~ bgp.md5_key", "          (sensitive)"]),
+        (
+            FieldChange("bgp.md5_key", None, None, sensitive=True),
+            25,
+            ["      ~ bgp.md5_key", "          (sensitive, changes)"],
+        ),
     ],
 )
 def test_what_is_wider_than_the_terminal_is_told_on_more_lines(
@@ -557,3 +562,30 @@ def test_on_a_terminal_long_messages_wrap_between_words_below_their_beginning() 
         "        checked",
         "",
     ]
+
+
+NAMED = replace(PAR_A, fields=(*PAR_A.fields, FieldChange("name", None, "par-a")), psk=None)
+RENAME = replace(LON_A, previous_name="lon-1", fields=(FieldChange("name", "lon-1", "lon-a"),))
+
+
+@pytest.mark.parametrize(
+    ("format_", "shown"),
+    [("markdown", "5 fields"), ("html", '<td class="path">'), ("github", "5 fields, can interrupt traffic")],
+)
+def test_every_format_counts_the_fields_without_the_name_which_the_head_says(format_: Format, shown: str) -> None:
+    told = render(replace(PLAN, accounts=(account(changes=(NAMED,)),)), format_)
+    assert told.count(shown) == {"markdown": 2, "html": 5, "github": 1}[format_]
+    assert "name:" not in told
+    assert "<code>name</code>" not in told
+
+
+@pytest.mark.parametrize("format_", ["text", "markdown", "html"])
+def test_a_rename_is_told_in_the_head_alone(format_: Format) -> None:
+    told = render(replace(PLAN, accounts=(account(changes=(RENAME,)),)), format_)
+    assert told.count("lon-1") == 1
+    assert "No field is shown" not in told
+
+
+def test_the_text_says_that_a_sensitive_field_changes() -> None:
+    told = render(replace(PLAN, accounts=(account(changes=(LON_B,)),)), "text")
+    assert "      ~ bgp.md5_key         (sensitive, changes)\n" in told
