@@ -36,6 +36,7 @@ from reconciler.report.values import AccountReport, Report
 LIST_LASTS = 30.0
 """Seconds for which a list may be written upon; after that it is read again."""
 
+_NAMED = 10
 _SAVE = "Nothing was written. Look at a new plan and save it: reconciler plan --out FILE"
 
 
@@ -99,8 +100,10 @@ def _require_saved(saved: object, found: Sequence[Found]) -> None:
         raise halt("plan_changed", "already-carried-out", what, why, accounts)
     if differing:
         accounts = [planned(plan, "blocked" if _obstacle(plan) else "plan_changed") for plan in plans]
-        problems = [error("plan-changed", what, _SAVE) for what in differing]
-        raise Halt(worst((*(a.outcome for a in accounts), "plan_changed")), problems, accounts)
+        more = f"; and {len(differing) - _NAMED:,} more" if len(differing) > _NAMED else ""
+        what = f"the saved plan is not what would be done now: {'; '.join(differing[:_NAMED])}{more}"
+        problem = error("plan-changed", what, _SAVE)
+        raise Halt(worst((*(a.outcome for a in accounts), "plan_changed")), [problem], accounts)
 
 
 def _without_refused(ctx: Context, clients: Clients, found: Sequence[Found]) -> tuple[Found, ...]:

@@ -236,11 +236,18 @@ def _by_account(walk: _Walk) -> dict[Parts, list[Parts]]:
     """The folders of accounts, each with its files; problems for files and folders that fit nowhere."""
     accounts = {parts[:-1] for parts in walk.paths if _is_account_file(parts)}
     found: dict[Parts, list[Parts]] = {}
+    misspelt = {parts[:-1]: parts for parts in reversed(walk.paths) if _meant_for_account(parts)}
     for parts in walk.paths:
         folder = parts[:-1]
         above = [folder[:n] for n in range(len(folder) + 1) if folder[:n] in accounts]  # the outermost first
         if not above:  # never a file that is not read: it was found below an account
-            walk.problem(parts, "no-account", "this file belongs to no account", _WHERE_ACCOUNT)
+            slips = [misspelt[parts[:n]] for n in range(len(parts)) if parts[:n] in misspelt]
+            if parts in slips:
+                walk.problem(
+                    parts, "no-account", "this file belongs to no account", f'Did you mean "{ACCOUNT_FILES[0]}"?'
+                )
+            elif not slips:  # one slip of the pen is one error
+                walk.problem(parts, "no-account", "this file belongs to no account", _WHERE_ACCOUNT)
         elif len(above) == 1 or not is_read(parts):
             found.setdefault(above[0], []).append(parts)
         elif _is_account_file(parts):
@@ -277,6 +284,11 @@ def _account(walk: _Walk, folder: Parts, names: list[Parts]) -> AccountFiles:
 
 def _is_account_file(parts: Sequence[str]) -> bool:
     return parts[-1] in ACCOUNT_FILES and is_read(parts)
+
+
+def _meant_for_account(parts: Sequence[str]) -> bool:
+    stem, _, extension = parts[-1].lower().rpartition(".")
+    return f".{extension}" in _SUFFIXES and not _is_account_file(parts) and _one_edit(stem, "account")
 
 
 def _read(walk: _Walk, parts: Parts) -> SourceFile | None:

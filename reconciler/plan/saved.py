@@ -170,7 +170,8 @@ def _differences(then: SavedAccount, now: SavedAccount) -> Iterator[str]:
         if getattr(then, key) != getattr(now, key):
             yield f"{key} of account {now.account} is another one"
     before, after = ({change.ref: change for change in account.changes} for account in (then, now))
-    for ref in sorted(before.keys() | after.keys()):
+    names = {ref: change.name for ref, change in (before | after).items()}
+    for ref in sorted(names, key=lambda ref: (names[ref], ref)):
         old, new = before.get(ref), after.get(ref)
         if old is None and new is not None:
             yield f"{now.account}: {new.name} would be changed now and was not before"

@@ -49,6 +49,15 @@ def test_an_edit_of_the_files(world: World) -> None:
     assert "t001" in refused(world)
 
 
+def test_what_differs_is_one_error_in_order_of_name(world: World) -> None:
+    world.live(*(tunnel(n) for n in range(13)))
+    world.declare(*(tunnel(n, description="x") for n in range(13)))
+    assert world.run("plan", "--out", "plan.json").code == 0
+    world.declare(*(tunnel(n, description="y") for n in range(13)))
+    differing = "; ".join(f"prod: description of t{n:03} is not what it was" for n in range(10))
+    assert refused(world) == f"the saved plan is not what would be done now: {differing}; and 3 more"
+
+
 def test_moved_lines_and_read_only_facts_change_nothing(world: World) -> None:
     saved(world)
     world.write("tunnels/prod/a.yaml", "# a comment\n\n" + world.read("tunnels/prod/a.yaml"))

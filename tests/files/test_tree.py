@@ -57,6 +57,19 @@ def test_paths_are_shown_as_the_root_was_given(tmp_path: Path, monkeypatch: pyte
     assert (account.folder, account.files[0].path) == ("tunnels/p", "tunnels/p/a.yaml")
 
 
+@pytest.mark.parametrize("name", ["acount.yaml", "accounts.yml", "acconut.yaml", "Account.yaml"])
+def test_a_misspelt_account_file_is_one_error(tmp_path: Path, name: str):
+    found = read_tree(plant(tmp_path, f"p/{name}", "p/a.yaml", "p/q/b.yaml"), Path()).diagnostics
+    said = 'error: this file belongs to no account. Did you mean "account.yaml"? [no-account]'
+    assert [str(one) for one in found] == [f"p/{name}:1:1: {said}"]
+
+
+def test_a_file_beside_a_misspelt_account_s_folder_is_an_error_too(tmp_path: Path):
+    plant(tmp_path, "p/acount.yaml", "p/a.yaml", "q/b.yaml", "q/mount.yaml", "r/account.yaml", "r/accounts.yaml")
+    found = read_tree(tmp_path, Path()).diagnostics
+    assert [one.location.file for one in found] == ["p/acount.yaml", "q/b.yaml", "q/mount.yaml"]
+
+
 @pytest.mark.parametrize(
     ("names", "expected"),
     [

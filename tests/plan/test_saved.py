@@ -154,6 +154,13 @@ def test_mismatch_names_what_differs(declared, now, expected):
     assert found == tuple(f"prod: {what}" for what in expected)
 
 
+def test_what_differs_is_told_in_order_of_name_and_not_of_id():
+    now = live(raw("b", id="0" * 32), raw("a", id="f" * 32))
+    wanted = (desired(*(tunnel(name, description=text) for name in "ab")) for text in "xy")
+    then, after = (plan(one, now) for one in wanted)
+    assert check_saved(stored(then), [after]) == tuple(f"prod: description of {n} is not what it was" for n in "ab")
+
+
 def test_other_accounts_are_a_mismatch():
     other = plan(desired("a", of=account(name="lab")), live("a"))
     assert check_saved(stored(plan(*base())), [other]) == (
