@@ -37,6 +37,8 @@ def run(ctx: Context) -> Report:
                 continue
             plan = attributed(one.plan, baseline)
             accepted = accept_patch(tree, plan.desired, drift_of(plan), ctx.now().date(), strip=here)
+            if not ctx.options.patch:  # what is not in a patch that nobody asked for is no news
+                accepted = accepted._replace(left_out=())
             command = _accept_command(ctx, plan.desired.account.name)
             accounts.append(drift_report(plan, accepted, _keys(ctx, plan), ctx.same_place, command))
     if ctx.options.patch:

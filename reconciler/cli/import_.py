@@ -38,8 +38,9 @@ _LISTED = 3
 def run(ctx: Context) -> Report:
     """Import every selected account, or a new one with `--account-id`."""
     root = Path(ctx.options.dir)
-    tree = read_tree(root) if root.exists() else Tree((), ())
     account_id = ctx.options.account_id
+    # Only a new account needs no folder yet: without one the folder's own problem says how to begin.
+    tree = read_tree(root) if account_id is None or root.exists() else Tree((), ())
     targets = _known_accounts(ctx, tree) if account_id is None else [_new_account(ctx, root, tree, account_id)]
     for _, files in targets:
         existing = _imported(files)
@@ -68,8 +69,9 @@ def _new_account(ctx: Context, root: Path, tree: Tree, account_id: str) -> tuple
     name = ctx.options.account[0]
     if not _NAME.fullmatch(name):
         raise UsageError(f"--account {name!r} can't be a folder name here: use letters, digits, '.', '_' and '-'")
+    account_id = account_id.lower()  # as in account.yaml
     if not ACCOUNT_ID.fullmatch(account_id):
-        raise UsageError("--account-id needs 32 lower-case hexadecimal digits")
+        raise UsageError("--account-id needs 32 hexadecimal digits")
     if any(a.name == name for a in tree.accounts):
         raise UsageError(f"there is an account {name!r} already: import it without --account-id")
     for other in load(tree, ctx.now().date()).accounts:

@@ -29,6 +29,7 @@ from reconciler.plan.scope import Pair
 from reconciler.yaml.read import DocumentError, parse
 
 _SHOWS_KEY = "its lines hold a BGP MD5 key, which no patch may show"
+_SHOWS_OTHER_KEY = "the patch would show a BGP MD5 key that stands in the lines beside it"
 _KEY_LEFT = "bgp.md5_key is sensitive and never written into a patch"
 _REMOVED = "account.yaml says under 'removed' that its deletion is meant"
 _UNEQUAL = "the edited file would not read back as the live tunnel"
@@ -289,11 +290,14 @@ def _shown_keys(drafts: list[_Draft]) -> dict[str, str]:
         secret = draft.file.lines_with(SENSITIVE_NAMES)
         if not secret:
             continue
-        reach = [(part.ref, *draft.file.reach(part.place)) for part in draft.parts]
+        text = draft.file.text
+        reach = [(part.ref, part.place, *draft.file.reach(part.place)) for part in draft.parts]
         for edit, lines in zip(draft.edits, draft.file.lines_shown(draft.edits), strict=True):
             if secret.isdisjoint(lines):
                 continue
-            for ref, start, stop in reach:  # lines that are inserted behind its last one are its own too
+            for ref, place, start, stop in reach:  # lines that are inserted behind its last one are its own too
                 if start < edit.stop and (edit.start < stop or edit.stop == stop):
-                    wrong[ref] = _SHOWS_KEY
+                    own = range(text.count("\n", 0, start), text.count("\n", 0, stop))
+                    # A new tunnel has no lines yet: those at the end of the list are its neighbour's.
+                    wrong[ref] = _SHOWS_OTHER_KEY if place is None or secret.isdisjoint(own) else _SHOWS_KEY
     return wrong

@@ -310,7 +310,7 @@ def _left(account: AccountReport, command: str, paint: Paint) -> Iterator[str]:
         more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
         yield from paint.below(f"no file declares {', '.join(names[:_NAMED])}{more}", 4)
     for kind, lines in words.left(account).items():
-        if command == "drift" or kind == "not checked":
+        if command == "drift" or kind in ("not checked", "not shown"):
             style = "green" if kind == "resolved" else "dim"
             for line in lines:
                 yield from paint.said(f"{kind:<11} ", terminal(line), 4 if counts else 2, style)

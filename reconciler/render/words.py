@@ -274,7 +274,9 @@ def left(account: AccountReport) -> dict[str, list[str]]:
     return {
         "unmanaged": [line(item) for item in account.unmanaged],
         "ignored": [line(item) for item in account.ignored],
-        "not checked": [line(item) for item in account.not_checked],
+        "not checked": [line(item) for item in account.not_checked if not item.fields],
+        # What no list shows of tunnels that were checked. The counts of tunnels leave it out, so it has its own word.
+        "not shown": [line(item) for item in account.not_checked if item.fields],
         "resolved": [f"{gone.name}: was {gone.drift_class}{since(gone)}" for gone in account.resolved],
     }
 

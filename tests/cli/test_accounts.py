@@ -294,6 +294,15 @@ def test_a_patch_shows_no_token_that_somebody_put_into_a_description(world: Worl
     assert ("description: token ***}" in patch, TOKEN in patch) == (True, False)
 
 
+def test_what_a_patch_leaves_out_is_told_where_a_patch_is_asked_for(world: World) -> None:
+    keyed = {"bgp": {"customer_asn": 1, "md5_key": "a key"}}
+    world.live(tunnel(1, **keyed, description="by hand"))
+    world.declare(tunnel(1, **keyed))
+    assert "Not in the patch" not in world.run("drift").out
+    told = "Not in the patch: t001: its lines hold a BGP MD5 key, which no patch may show"
+    assert told in world.run("drift", "--patch", "p.patch").out
+
+
 def test_a_strangers_tunnel_stays_unmanaged_when_git_turns_prune_on(world: World) -> None:
     world.account(prune=False)
     world.live(tunnel(1), tunnel(9))

@@ -99,6 +99,18 @@ def _one(rng: random.Random, number: int, name: str) -> dict[str, Any]:
     return tunnel(number, name=name, **{k: v for k, v in optional.items() if rng.random() < 0.5})
 
 
+def test_an_import_without_a_folder_and_without_an_account_says_how_to_begin(world: World) -> None:
+    ran = world.run("import")
+    assert ran.code == 3
+    assert "reconciler import --account NAME --account-id ID" in ran.out
+    assert "[no-account]" in ran.out
+
+
+def test_an_account_id_in_upper_case_is_taken_in_lower_case(world: World) -> None:
+    assert world.run("import", "--account", "prod", "--account-id", ID.upper()).code == 0
+    assert f"account_id: {ID}\n" in world.read("tunnels/prod/account.yaml")
+
+
 @pytest.mark.parametrize("variant", VARIANTS, ids=lambda v: v.name)
 def test_a_plan_right_after_an_import_is_empty(world: World, variant: Variant) -> None:
     world.sim.semantics = variant.semantics

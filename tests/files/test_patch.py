@@ -394,6 +394,7 @@ KEYED = ONE.replace(
 )
 
 
+BESIDE = "the patch would show a BGP MD5 key that stands in the lines beside it"
 BGP_OF_A = {"customer_asn": 1, "md5_key": "canary"}
 
 
@@ -448,7 +449,14 @@ def test_an_md5_key_behind_an_alias_is_not_shown_where_its_anchor_stands(tmp_pat
             {**others[1], "bgp": BGP_OF_A},
         ),
     )
-    assert done == Accepted("", (("a", "its lines hold a BGP MD5 key, which no patch may show"),))
+    assert done == Accepted("", (("a", BESIDE),))
+
+
+def test_a_key_of_a_neighbour_is_not_said_to_be_the_tunnels_own(tmp_path):
+    write(tmp_path, ONE + "    bgp: {customer_asn: 1, md5_key: canary}\n")
+    new = {"name": "x", "interface_address": "10.0.0.4/31"}
+    done, _ = accept(tmp_path, live(LOW, {**B, "bgp": BGP_OF_A}, new))
+    assert done == Accepted("", (("x", BESIDE),))
 
 
 def test_new_tunnel_comes_without_its_md5_key(tmp_path):
