@@ -11,6 +11,7 @@ from typing import Any
 from reconciler.files.consistency import Gone
 from reconciler.model.account import AccountFile, TunnelFile
 from reconciler.model.checks import did_you_mean, literal_key, nearest
+from reconciler.model.plain import Plain
 from reconciler.model.problems import MAX_LISTED, Diagnostic, Level, error, shown, unlisted
 from reconciler.model.reference import EXTERNAL
 from reconciler.model.tunnel import Defaults, Tunnel
@@ -98,6 +99,8 @@ def _words(found: Error, root: type[Written]) -> tuple[str, str, str]:
         return _LENGTHS[kind]
     if kind in _SHAPES:
         given = {list: "a list", dict: "a mapping", type(None): "nothing"}.get(type(found["input"]), "text")
+        if type(found["input"]) is Plain and found["input"].lower() not in ("true", "false"):
+            given = "a number"
         remedy = f"Write {_SHAPES[kind]} here, as in `{_example(found, root)}`."
         return "wrong-type", f"{given} where {_SHAPES[kind]} belongs", remedy
     return kind, found["ctx"]["summary"], found["ctx"]["detail"]  # an error of our own, from `model.checks`

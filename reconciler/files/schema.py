@@ -41,6 +41,6 @@ def json_schema(kind: str = "files") -> dict[str, Any]:
     return {
         **TypeAdapter(model).json_schema(schema_generator=_ForEditors),
         "$schema": GenerateJsonSchema.schema_dialect,
-        "title": "Files of reconciler",
+        "title": f"reconciler: {description}",
         "description": description,
     }

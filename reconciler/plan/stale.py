@@ -7,7 +7,7 @@ a slip of the pen protects nothing.
 from collections.abc import Iterable, Iterator, Sequence
 
 from reconciler.model.checks import did_you_mean
-from reconciler.model.problems import Diagnostic, warning
+from reconciler.model.problems import Diagnostic, in_order, warning
 from reconciler.plan.build import Plan
 from reconciler.plan.diff import Action
 from reconciler.plan.scope import matches
@@ -22,7 +22,7 @@ def stale_names(plans: Iterable[Plan], *, whole: bool = True) -> tuple[Diagnosti
     """
     every = tuple(plans)
     found = (*(d for plan in every for d in _removed(plan)), *(d for plan in every for d in _protected(plan)))
-    return (*found, *_allowed(every), *_target(every)) if whole else found
+    return (*in_order(found), *_allowed(every), *_target(every)) if whole else in_order(found)
 
 
 def _known(plans: Iterable[Plan]) -> set[str]:

@@ -55,7 +55,7 @@ def test_a_missing_key_is_told_with_what_it_means() -> None:
         (
             "bgp",
             "bgp: 5",
-            "a.yaml:7:10 text where a mapping belongs. Write a mapping here, as in `bgp: {customer_asn: …}`.",
+            "a.yaml:7:10 a number where a mapping belongs. Write a mapping here, as in `bgp: {customer_asn: …}`.",
         ),
         (
             "bgp",
@@ -84,10 +84,14 @@ def test_where_a_mapping_or_a_list_belongs_an_example_stands(old: str, new: str,
     ("line", "expected"),
     [
         ("removed: a", "account.yaml:3:10 text where a list belongs. Write a list here, as in `removed: [a]`."),
+        ("removed: '3'", "account.yaml:3:10 text where a list belongs. Write a list here, as in `removed: [3]`."),
         ("removed: 'a b'", "account.yaml:3:10 text where a list belongs. Write a list here, as in `removed: […]`."),
         (
             "limits: 3",
-            "account.yaml:3:9 text where a mapping belongs. Write a mapping here, as in `limits: {max_deletes: …}`.",
+            (
+                "account.yaml:3:9 a number where a mapping belongs. "
+                "Write a mapping here, as in `limits: {max_deletes: …}`."
+            ),
         ),
     ],
 )

@@ -1,5 +1,6 @@
 import pytest
 
+from reconciler.model.problems import Location
 from reconciler.plan.stale import stale_names
 from tests.build import account, desired, live, plan, rule, tunnel
 
@@ -26,6 +27,12 @@ def test_removing_where_nothing_is_deleted_is_reported():
 
 def test_protecting_what_nobody_knows_is_reported():
     assert [code for code, _ in said(plan(desired(of=account(protect=["typo"])), live("old")))] == ["unknown-protected"]
+
+
+def test_names_are_reported_in_order_of_their_places():
+    place = Location("account.yaml", 6), Location("account.yaml", 5)
+    of = account()._replace(removed={"gone": place[0]}, protect={"typo": place[1]})
+    assert [d.location for d in stale_names([plan(desired(of=of), live("old"))])] == [place[1], place[0]]
 
 
 ALLOWED = frozenset({"old"})
