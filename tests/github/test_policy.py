@@ -134,6 +134,12 @@ BAD = [
         "g, cancel-in-progress: true",
     ),
     ("two applies with one token", "one-at-a-time", "max-parallel: 1", "max-parallel: 9"),
+    (
+        "a pull request that is green without a plan",
+        "green-without-plan",
+        "command: apply",
+        "command: plan\n          without-credentials: skip",
+    ),
     ("a gate that lost digests open", "gate", "          reviewed: ${{ needs.reviewed.result != 'skipped' }}\n", ""),
     ("a gate that a lost output opens", "gate", "reviewed.result != 'skipped'", "reviewed.outputs.wanted"),
     ("an apply to any account", "named-accounts", "          account: ${{ matrix.account }}\n", ""),

@@ -86,7 +86,7 @@ def test_without_credentials_plan_only_validates_green(step: Step) -> None:
     step.answers(validate={"code": 0, "report": report("validate", "ok")})
     done = step("plan", without_credentials="skip", CLOUDFLARE_API_TOKEN="", arguments="--baseline=HEAD^1")
     assert (done.code, done.outputs["outcome"]) == (0, "skipped")
-    assert "Plan skipped: no credentials (CLOUDFLARE_API_TOKEN)." in done.summary
+    assert "Plan skipped: no credentials for prod (CLOUDFLARE_API_TOKEN)." in done.summary
     assert step.calls()[-1][0] == "validate"
     assert "--baseline=HEAD^1" not in step.calls()[-1]
 
@@ -110,6 +110,30 @@ def test_every_token_that_an_account_names_is_looked_for(step: Step) -> None:
     step.answers(accounts={"code": 0, "report": accounts(variable="LAB_TOKEN")}, validate={"code": 0, "report": None})
     assert step("plan", without_credentials="skip").outputs["outcome"] == "skipped"
     assert step.calls()[-1][0] == "validate"
+
+
+@pytest.mark.parametrize(
+    ("mode", "code", "outcome", "kind"), [("skip", 0, "changes", "notice"), ("fail", 9, "auth", "error")]
+)
+def test_accounts_with_a_token_are_planned_and_the_others_listed(
+    step: Step, mode: str, code: int, outcome: str, kind: str
+) -> None:
+    listed = [*accounts("prod", "new lab")["accounts"], *accounts("far", variable="FAR_TOKEN")["accounts"]]
+    step.answers(accounts={"code": 0, "report": {"accounts": listed}}, plan=PLAN)
+    done = step("plan", without_credentials=mode)
+    assert (done.code, done.outputs["outcome"], done.outputs["to_update"]) == (code, outcome, "2")
+    assert step.calls()[-1][:7] == ["plan", "--dir", "tunnels", "--account", "prod", "--account", "new lab"]
+    assert f"::{kind} title=No credentials::Not planned, no credentials: far (FAR_TOKEN)." in done.log
+    assert "far (FAR_TOKEN)" in done.summary
+
+
+def test_a_fault_of_the_accounts_that_are_planned_comes_first(step: Step) -> None:
+    listed = [*accounts("prod")["accounts"], *accounts("far", variable="FAR_TOKEN")["accounts"]]
+    step.answers(
+        accounts={"code": 0, "report": {"accounts": listed}},
+        plan={"code": 5, "report": report("plan", "blocked", "a")},
+    )
+    assert step("plan", without_credentials="fail").code == 5
 
 
 def test_a_token_name_from_a_pull_request_is_never_expanded(step: Step) -> None:

@@ -13,15 +13,20 @@ while IFS= read -r account; do
   if [[ $account ]]; then common+=(--account "$account"); fi
 done <<<"${RECONCILER_ACCOUNT:-}"
 
-# Names of the token variables that the selected accounts need and that are not set. The names come from the files of
-# a pull request: only plain ones are looked at, and no shell expansion is.
-missing_tokens() {
-  local name
-  reconciler accounts "${common[@]}" -o json 2>/dev/null |
-    query '"\n".join(sorted({n for a in data["accounts"] if re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", n := a["token"]["env"])}))' |
-    while IFS= read -r name; do
-      if [[ -z $(printenv "$name") ]]; then printf '%s ' "$name"; fi
-    done || true
+# Splits the selected accounts: `ready` are those whose token is set, `without` is a text of the others. The names come
+# from the files of a pull request: only plain ones are looked at, and no shell expansion is.
+ready=()
+without=""
+look_for_tokens() {
+  local name account
+  while IFS=$'\t' read -r name account; do
+    if [[ $name =~ ^[A-Za-z_][A-Za-z0-9_]*$ && $(printenv "$name") ]]; then
+      ready+=("$account")
+    else
+      without+="${without:+, }$account ($name)"
+    fi
+  done < <(reconciler accounts "${common[@]}" -o json 2>/dev/null |
+    query '"\n".join("\t".join(" ".join(text.split()) for text in (a["token"]["env"], a["account"])) for a in data["accounts"])')
 }
 
 # Runs the tool, its log folded into a group. Names and messages of others stand in it: no line of it may be taken for
@@ -71,17 +76,20 @@ if [[ $command == apply && (${RECONCILER_REVIEWED:-} != false || ${RECONCILER_DI
 
 case $command in
   plan)
-    missing=$(missing_tokens)
-    if [[ $missing && $RECONCILER_WITHOUT_CREDENTIALS == skip ]]; then
-      skipped="Plan skipped: no credentials (${missing% })."
-      if [[ ${RECONCILER_LIVE:-} && -f $RECONCILER_LIVE ]]; then
-        skipped="Planned offline against a saved list: no credentials (${missing% })."
-        options+=(--detailed-exitcode --live "$RECONCILER_LIVE")
-      else
-        command=validate
-      fi
-    else
+    look_for_tokens
+    if [[ ! $without || (${#ready[@]} == 0 && $RECONCILER_WITHOUT_CREDENTIALS != skip) ]]; then
+      options+=(--detailed-exitcode --out "$report/plan.json") # without any token the tool itself refuses
+    elif ((${#ready[@]} > 0)); then
+      skipped="Not planned, no credentials: $without."
+      common=(--dir "$RECONCILER_DIRECTORY")
+      for account in "${ready[@]}"; do common+=(--account "$account"); done
       options+=(--detailed-exitcode --out "$report/plan.json")
+    elif [[ ${RECONCILER_LIVE:-} && -f $RECONCILER_LIVE ]]; then
+      skipped="Planned offline against a saved list: no credentials for $without."
+      options+=(--detailed-exitcode --live "$RECONCILER_LIVE")
+    else
+      skipped="Plan skipped: no credentials for $without."
+      command=validate
     fi
     ;;
   apply) if [[ $gate ]]; then options+=(--plan "$report/plan.json"); else options+=(--auto-approve); fi ;;
@@ -105,7 +113,12 @@ fi
 if [[ -f $report/annotations ]]; then cat "$report/annotations"; fi
 
 if [[ $skipped ]]; then
-  echo "::notice title=No credentials::$skipped"
+  if [[ $RECONCILER_WITHOUT_CREDENTIALS == skip ]]; then
+    echo "::notice title=No credentials::$skipped"
+  else # a plan of some accounts must not pass for a plan of all
+    echo "::error title=No credentials::$skipped"
+    if ((code == 0 || code == 2)); then code=9; fi
+  fi
   summarize "> [!NOTE]" "> $skipped" ""
 fi
 if [[ -s $report/report.md ]]; then
