@@ -35,7 +35,10 @@ def require_approval(ctx: Context, clients: Clients, shown: Report, what: str) -
     _show(ctx, shown)
     stderr.write(f"\nDo you want to {what}? Only 'yes' is taken: ")
     stderr.flush()
-    answer = ctx.read_line().strip()
+    line = ctx.read_line()
+    if not line.endswith("\n") and not ctx.stop.is_set():
+        stderr.write("\n")  # Ctrl-D leaves the cursor behind the question
+    answer = line.strip()
     if ctx.stop.is_set():
         raise halt("interrupted", "interrupted", "stopped before anything was written", "Run it again.", shown.accounts)
     if answer != "yes":

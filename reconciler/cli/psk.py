@@ -36,8 +36,12 @@ def run(ctx: Context) -> Report:
     words = list(dict.fromkeys(map(tunnel_name, ctx.options.names)))
     unknown = [word for word in words if not any(_matching(desired, word) for desired in every)]
     if unknown:
-        hint = near(unknown[0], tuple(name for d in every for name in d.tunnels))
-        raise UsageError(f"no file declares a tunnel named {', '.join(unknown)}{hint}")
+        patterns = [word for word in unknown if any(sign in word for sign in "*?[")]
+        names = [word for word in unknown if word not in patterns]
+        said = [f"no file declares a tunnel named {', '.join(names)}"] if names else []
+        said += [f"no declared tunnel matches {', '.join(map(repr, patterns))}"] if patterns else []
+        hint = near((names or patterns)[0].strip("*?"), tuple(name for d in every for name in d.tunnels))
+        raise UsageError(f"{'; '.join(said)}{hint}")
     meant = [(d, list({t.name: t for word in words or ["*"] for t in _matching(d, word)}.values())) for d in every]
     if action == "status":
         chosen = [(desired, targets) for desired, targets in meant if targets or not words]

@@ -65,7 +65,8 @@ def tone(report: Report) -> Literal["failed", "grave", "changes", "good"]:
     if report.outcome == "blocked" or (planned and report.summary.delete):
         return "grave"
     changed = any(account.changes or account.keys or account.held_back for account in report.accounts)
-    return "changes" if report.outcome == "changes" or (planned and changed) else "good"
+    warned = any(key.overdue or key.error for key in report.keys)
+    return "changes" if report.outcome == "changes" or (planned and changed) or warned else "good"
 
 
 def _name(report: Report) -> str:
@@ -173,8 +174,9 @@ def _other(report: Report) -> str:
 def _key_counts(report: Report) -> list[str]:
     """`1 key made and delivered`, `1 key to make`, `2 keys in doubt`: of keys that need, or needed, something."""
     missing = sum(key.error is not None and key.error.code == NO_KEY for key in report.keys)
+    kept = "kept in the sandbox" if report.sandbox else "delivered"
     counts = {
-        "made and delivered": sum(key.outcome == Result.APPLIED for key in report.keys),
+        f"made and {kept}": sum(key.outcome == Result.APPLIED for key in report.keys),
         "to make": missing,
         "in doubt": sum(key.error is not None for key in report.keys) - missing,
     }

@@ -353,7 +353,13 @@ def _listed(report: Report) -> Iterator[str]:
             yield f"- {_account(account)}: {clipped(about, safe.markdown, 250)}"
         for key in account.keys:
             name = clipped(key.name, safe.markdown_code, 100)
-            facts = [key.outcome, "overdue" if key.overdue else "", words.age(key), key.reference or "no psk"]
+            facts = [
+                key.outcome,
+                "overdue" if key.overdue else "",
+                words.age(key),
+                key.reference or "no psk",
+                words.due(key),
+            ]
             line = f"- {name}: {clipped(', '.join(filter(None, facts)), safe.markdown, 250)}"
             yield " ".join([f"{line}.", trouble(key.error), *said(key.error, _FACTS)]) if key.error else line
         for kind, lines in words.left(account).items() if report.command == "drift" else ():

@@ -285,14 +285,13 @@ def _ways_out(account: AccountReport, paint: Paint) -> Iterator[str]:
 def _keys(keys: tuple[KeyStatus, ...], paint: Paint) -> Iterator[str]:
     width = widest([terminal(key.name) for key in keys], _NAME_LIMIT)
     for key in keys:
-        due = f"rotate after {words.count(key.rotate_after_days, 'day')}" if key.rotate_after_days else ""
         yield "  " + paint.row(
             (padded(terminal(key.name), width), None),
             (f"{key.outcome or '':<7}", OUTCOME_COLOR.get(key.outcome or "")),
             ("overdue" if key.overdue else " " * 7, "red"),
             (f"{words.age(key):<12}", None),
             (terminal(key.reference or "no psk"), None),
-            (due, None),
+            (words.due(key), None),
         )
         if key.error:
             yield from _problem(key.error, paint, _INDENT)

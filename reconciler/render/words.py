@@ -288,6 +288,11 @@ def age(key: KeyStatus) -> str:
     return f"{count(key.age_days, 'day')} old"
 
 
+def due(key: KeyStatus) -> str:
+    """After how many days a key is to be rotated, or nothing."""
+    return f"rotate after {count(key.rotate_after_days, 'day')}" if key.rotate_after_days else ""
+
+
 def held_back(accounts: Iterable[AccountReport]) -> dict[str, list[str]]:
     """`3 deletes held back (--no-delete)`, of each action and reason, to the names of the tunnels."""
     found: dict[tuple[str, str], list[str]] = {}

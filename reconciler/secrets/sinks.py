@@ -125,7 +125,7 @@ def open_sinks(
         if sandbox is not None:
             sinks[name] = FileSink(f"{sandbox}/{sha256(name.encode()).hexdigest()[:16]}", name, clock, make_folder=True)
     if sandbox is not None and refs:
-        summary = "in the sandbox no generated key is delivered to its sink"
+        summary = "in the sandbox generated keys are kept among its own and not delivered to their sinks"
         problems.append(warning("sandbox-key", summary, f"They stay beside the sandbox's state, in {sandbox}."))
     return sinks, tuple(problems)
 

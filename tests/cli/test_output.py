@@ -32,7 +32,7 @@ def on_a_terminal(world: World, *argv: str, answers: Sequence[str] = (), piped: 
     Args:
         world: Where it runs.
         argv: The command.
-        answers: What the person types at each question; the last one may be `^C`.
+        answers: What the person types at each question; the last one may be `^C` or `^D`.
         piped: Whether standard output goes elsewhere.
     """
     command = [sys.executable, "-m", "reconciler", *argv, "--base-url", world.base_url]
@@ -47,7 +47,8 @@ def on_a_terminal(world: World, *argv: str, answers: Sequence[str] = (), piped: 
                 seen += found
                 if left and seen.endswith(b"taken: "):
                     answer = left.pop(0)
-                    child.send_signal(signal.SIGINT) if answer == "^C" else os.write(mine, f"{answer}\n".encode())
+                    typed = b"\x04" if answer == "^D" else f"{answer}\n".encode()
+                    child.send_signal(signal.SIGINT) if answer == "^C" else os.write(mine, typed)
     os.close(mine)
     return child.returncode, seen.decode().replace("\r\n", "\n").replace("\r\x1b[K", "|")
 
@@ -111,6 +112,7 @@ NOT_APPROVED = "error: the changes were not approved; nothing was written [not-a
     [
         (["no"], 5, f"no\n{NOT_APPROVED}, and answer yes"),
         ([""], 5, f"\n{NOT_APPROVED}, and answer yes"),
+        (["^D"], 5, f"\n{NOT_APPROVED}, and answer yes"),
         (["y"], 5, f"y\n{NOT_APPROVED}, and type yes: "),
         (["Yes"], 5, f"Yes\n{NOT_APPROVED}, and type yes: "),
         (

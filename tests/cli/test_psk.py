@@ -80,8 +80,10 @@ def test_a_name_that_looks_like_a_pattern_is_a_name_first(world: World) -> None:
     ("argv", "said"),
     [
         ("rotate lom-a", 'no file declares a tunnel named lom-a. Did you mean "lon-a"?'),
-        ("status lon-a nyc-*", "no file declares a tunnel named nyc-*"),
-        ("rotate nyc-* lon-a", "no file declares a tunnel named nyc-*"),
+        ("status lon-a nyc-*", "no declared tunnel matches 'nyc-*'"),
+        ("rotate nyc-* lon-a", "no declared tunnel matches 'nyc-*'"),
+        ("rotate lom-a*", "no declared tunnel matches 'lom-a*'. Did you mean \"lon-a\"?"),
+        ("rotate zzz* nobody", "no file declares a tunnel named nobody; no declared tunnel matches 'zzz*'"),
         ("rotate *-b", "none of these keys is generated, so psk rotate can't make one"),
         ("set ext*", "none of these keys comes from a variable, a file or a command, so psk set has none to send"),
     ],

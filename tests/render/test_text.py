@@ -1,14 +1,17 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from reconciler.cli.main import main
 from reconciler.model.problems import Location, Part, Problem, error, warning
+from reconciler.model.psk import KeyStatus
 from reconciler.plan.diff import FieldChange
 from reconciler.plan.guard import Guard
 from reconciler.render import Format, render, words
+from reconciler.render.headline import tone
 from reconciler.render.json import report_from_json
 from reconciler.render.words import moment
 from reconciler.report.outcome import Outcome
@@ -28,6 +31,7 @@ from tests.render.samples import (
     PAR_A,
     PARTIAL,
     PLAN,
+    PSK,
     SAMPLES,
     account,
     counted,
@@ -353,6 +357,30 @@ MADE = replace(
 def test_the_calls_made_and_the_proof_are_told(report: Report, said: str, format_: Format) -> None:
     shown = render(report, format_).replace("**", "").replace("&#8203;", "").replace("</", "<")
     assert said.rstrip(".") + ("." if format_ == "text" and said.endswith(".") else "") in shown
+
+
+@pytest.mark.parametrize("format_", ["text", "markdown", "html"])
+def test_each_key_says_when_it_is_to_be_rotated(format_: Format) -> None:
+    assert render(PSK, format_).count("rotate after 365 days") == 2
+
+
+@pytest.mark.parametrize(
+    ("found", "tone_"),
+    [
+        ({"overdue": True}, "changes"),
+        ({"error": Problem("key-not-in-sink", "no")}, "changes"),
+        ({}, "good"),
+    ],
+)
+def test_keys_overdue_or_in_doubt_are_a_warning(found: dict[str, Any], tone_: str) -> None:
+    fields = {"overdue": False, "rotate_after_days": 30, "source": None} | found
+    assert tone(replace(PSK, outcome="ok", accounts=(account(keys=(KeyStatus("a", "env A", 3, **fields),)),))) == tone_
+
+
+@pytest.mark.parametrize(("sandbox", "said"), [(True, "kept in the sandbox"), (False, "delivered")])
+def test_a_key_made_in_the_sandbox_was_not_delivered(*, sandbox: bool, said: str) -> None:
+    report = replace(MADE, sandbox=sandbox, accounts=(replace(MADE.accounts[0], keys=PSK.keys[:1]),))
+    assert render(report, "text").endswith(f", 1 key made and {said}.\n")
 
 
 @pytest.mark.parametrize(
