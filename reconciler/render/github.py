@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from reconciler.model.problems import Location, Problem, Source
 from reconciler.render import words
-from reconciler.render.headline import headline
+from reconciler.render.headline import verdict
 from reconciler.render.safe import workflow, workflow_property
 from reconciler.report.values import AccountReport, ChangeReport, Report
 
@@ -28,17 +28,17 @@ class _Note(NamedTuple):
 def github(report: Report) -> str:
     """Workflow commands, the gravest first and the headline last; of too many of a rank the last counts the rest."""
     notes = list(_notes(report))
-    verdict = _Note("notice" if report.outcome in {"ok", "changes"} else "error", "Verdict", headline(report))
+    last = _Note("notice" if report.outcome in {"ok", "changes"} else "error", "Verdict", verdict(report))
     shown: list[_Note] = []
     for rank in ("error", "warning", "notice"):
         found = [note for note in notes if note.rank == rank]
-        room = _SHOWN - (rank == verdict.rank)
+        room = _SHOWN - (rank == last.rank)
         if len(found) > room:
             rest = len(found) - room + 1
             found[room - 1 :] = [_Note(rank, "More", f"… and {rest:,} more; the job summary has them.")]
         shown += found
     lines = []
-    for note in (*shown, verdict):
+    for note in (*shown, last):
         properties = {"file": note.place.file, "line": str(note.place.line)} if note.place else {}
         properties |= {"col": str(note.place.column)} if isinstance(note.place, Location) else {}
         properties["title"] = note.title[:_TITLE]

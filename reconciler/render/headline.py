@@ -47,14 +47,19 @@ def subject(report: Report) -> str:
     return _SUBJECTS.get(report.command, f"Tunnel {report.command}")
 
 
+def verdict(report: Report) -> str:
+    """The sentence where it stands alone: of a plan also that it is stopped, which a text says right above it."""
+    stopped = {"blocked": ", blocked", "rejected": ", refused by Cloudflare"} if report.command == "plan" else {}
+    return f"{headline(report).rstrip('.')}{stopped.get(report.outcome, '')}."
+
+
 def title(report: Report) -> str:
     """The sentence as the subject of an e-mail or a page: `Tunnel plan: 2 to create, 3 to update, 1 to delete`."""
-    about, sentence = subject(report), headline(report).rstrip(".")
-    stopped = {"blocked": ", blocked", "rejected": ", refused by Cloudflare"} if report.command == "plan" else {}
+    about, sentence = subject(report), verdict(report).rstrip(".")
     for own in (_name(report), "Saved plan"):  # "Plan: 2 to create" and "Plan failed" name the command already
         if sentence.startswith(own):
-            return about + sentence.removeprefix(own) + stopped.get(report.outcome, "")
-    return f"{about}: {sentence[0].lower()}{sentence[1:].replace(': ', ', ', 1)}{stopped.get(report.outcome, '')}"
+            return about + sentence.removeprefix(own)
+    return f"{about}: {sentence[0].lower()}{sentence[1:].replace(': ', ', ', 1)}"
 
 
 def tone(report: Report) -> Literal["failed", "grave", "changes", "good"]:

@@ -19,7 +19,7 @@ from markupsafe import Markup
 import reconciler
 from reconciler.render import safe, words
 from reconciler.render.groups import Group, groups, is_long
-from reconciler.render.headline import done_counts, drift_counts, headline, stops, subject, title, tone
+from reconciler.render.headline import done_counts, drift_counts, stops, subject, title, tone, verdict
 from reconciler.report.values import AccountReport, ChangeReport, Report
 
 # How much of each kind is drawn; of the changes so many stand open. Browsers get slow on much larger pages.
@@ -55,7 +55,7 @@ def html(report: Report) -> str:
     page = _environment().get_template("page.html.jinja")
     return page.render(
         report=report,
-        headline=headline(report),
+        verdict=verdict(report),
         subject=subject(report),
         title=title(report),
         style=style,

@@ -617,3 +617,9 @@ def test_a_rename_is_told_in_the_head_alone(format_: Format) -> None:
 def test_the_text_says_that_a_sensitive_field_changes() -> None:
     told = render(replace(PLAN, accounts=(account(changes=(LON_B,)),)), "text")
     assert "      ~ bgp.md5_key         (sensitive, changes)\n" in told
+
+
+@pytest.mark.parametrize("format_", ["html", "github"])
+def test_whoever_reads_the_verdict_alone_sees_that_the_plan_is_blocked(format_: Format) -> None:
+    begin = {"html": "<h1>", "github": "::error title=Verdict::"}[format_]
+    assert f"{begin}Plan: 0 to create, 0 to update, 2 to delete, blocked." in render(BLOCKED, format_)
