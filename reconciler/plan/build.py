@@ -74,6 +74,9 @@ class Plan(NamedTuple):
 _SHOWN = 10
 """Names of one note. A plan can have thousands of changes, and its changes name them all."""
 
+_FEW = 5
+"""Names in the note on routes; more tunnels are only counted there."""
+
 
 def build_plan(
     desired: Desired, live: Live, options: PlanOptions, sinks: Mapping[str, SinkState] = MappingProxyType({})
@@ -222,13 +225,17 @@ def _cycle_notes(phases: Phases, around: Mapping[str, Detour | None]) -> list[st
 
 
 def _route_notes(changes: Iterable[Change]) -> list[str]:
+    changes = list(changes)
+    gone = [c.name for c in changes if c.action is Action.DELETE]
     moved = [
         c.name
         for c in changes
-        if c.action is Action.DELETE
-        or (c.action is Action.UPDATE and any(f.path.startswith("interface_address") for f in c.fields))
+        if c.action is Action.UPDATE and any(f.path.startswith("interface_address") for f in c.fields)
     ]
-    return [f"Static routes through {_listed(moved)} are not checked."] if moved else []
+    through = [f"the {len(gone):,} tunnels to delete"] if len(gone) > _FEW else gone
+    through += [f"the {len(moved):,} tunnels with a new interface_address"] if len(moved) > _FEW else moved
+    unread = "are not checked: this version does not read routes"
+    return [f"Static routes through {_listed(through)} {unread}."] if through else []
 
 
 def plan_digest(account_id: str, base: str, changes: Iterable[Change], keyless: Iterable[str] = ()) -> str:
