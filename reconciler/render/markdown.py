@@ -202,7 +202,11 @@ def _next_step(report: Report, *, ahead: bool, pulled: bool) -> str:
         "plan_changed": "plan again and have the new plan reviewed.",
         "auth": "give the token, or the permission it lacks.",
     }
-    planned = "merge, and approve the apply job if it asks." if pulled else "`reconciler apply`"
+    planned = (
+        "merge, and approve the apply job if it asks."
+        if pulled
+        else f"`reconciler apply{' --sandbox' if report.sandbox else ''}`"
+    )
     return steps.get(report.outcome, planned if ahead else "")
 
 

@@ -430,3 +430,9 @@ def test_no_kind_takes_all_the_room() -> None:
     shown = render(replace(PLAN, accounts=(account(changes=tuple(changes)),)), "markdown")
     assert "@@ second-0 @@" in shown
     assert len(re.findall("^  and [0-9]+ more$", shown, re.MULTILINE)) == 2
+
+
+@pytest.mark.parametrize("sandbox", [True, False])
+def test_the_next_step_of_a_sandbox_stays_in_it(sandbox: bool) -> None:  # noqa: FBT001 - a case
+    step = "**Next:** `reconciler apply --sandbox`" if sandbox else "**Next:** `reconciler apply`"
+    assert step in render(replace(PLAN, sandbox=sandbox, context={}), "markdown").splitlines()
