@@ -55,7 +55,8 @@ class Progress:
         self._names: dict[str | None, str] = {}  # of tunnels that were listed, by id
         self._wrote: set[str] = set()  # accounts
         self._told: set[tuple[str, str, str]] = set()
-        self._step: dict[str, tuple[int, int]] = {}  # how many of how many calls of an account's step have ended
+        self._open: dict[str, list[Call]] = {}  # calls of an account's step that have not ended
+        self._calls: dict[str, int] = {}  # how many there are in all
 
     def telling(self, account: str, carry: Carry) -> Carry:
         """The same carrier, which says first what each step does."""
@@ -65,7 +66,7 @@ class Progress:
                 if isinstance(step, Pause):
                     self._show(account, f"Waiting {step.seconds:g} s {step.why}")
                 elif step.calls:
-                    self._step[account] = 0, len(step.calls)
+                    self._open[account], self._calls[account] = list(step.calls), len(step.calls)
                     self._show(account, self._doing(account, step.calls[0]))
             return carry(step)
 
@@ -76,8 +77,9 @@ class Progress:
         with self._lock:
             if not isinstance(outcome, NotSent):
                 self.calls.setdefault(account, Counter())[call.verb.value] += 1
-            done, total = self._step.get(account, (0, 1))
-            self._step[account] = done + 1, total
+            still = self._open.get(account, [])
+            if call in still:
+                still.remove(call)
             if not isinstance(outcome, Answered) or call.validate_only:
                 return
             if outcome.live:
@@ -86,8 +88,8 @@ class Progress:
             self._wrote.add(account)
             for name in self._tunnels(call) if call.verb in _ACTIONS else ():
                 self._tell(account, _ACTIONS[call.verb], name)
-            if total > 1:
-                self._show(account, self._doing(account, call))
+            if still:
+                self._show(account, self._doing(account, still[0]))
 
     def told(self, account: str, changes: Iterable[ChangeReport]) -> None:
         """The account has ended: a line for what was done though no answer said so."""
@@ -120,7 +122,8 @@ class Progress:
         names = self._tunnels(call)
         more = f" and {count(len(names) - 1, 'other')}" if len(names) > 1 else ""
         doing = "Having Cloudflare check" if call.validate_only else _DOING[call.verb]
-        done, total = self._step[account]
+        total = self._calls[account]
+        done = total - len(self._open[account])
         filled = _BAR * done // total
         bar = f" [{'#' * filled}{' ' * (_BAR - filled)}] {done}/{total}" if total >= _LONG else ""
         return f"{doing} {names[0] if names else 'nothing'}{more}{bar}"

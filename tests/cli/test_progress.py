@@ -72,3 +72,14 @@ def test_a_list_after_a_write_is_the_proof() -> None:
     told.end()
     assert lines(terminal) == ["prod: Listing again, to prove what was written…", "lab: Listing the tunnels…", ""]
     assert told.calls == {"prod": {"create": 1}}
+
+
+def test_after_a_call_the_line_names_one_that_is_still_under_way() -> None:
+    terminal = Terminal()
+    told = progress(terminal)
+    calls = tuple(Call(Verb.CREATE, body={"name": name}) for name in "abc")
+    told.telling("prod", lambda _: ())(Send(calls))
+    told.ended("prod", calls[1], Answered())
+    told.ended("prod", calls[0], Answered())
+    told.ended("prod", calls[2], Answered())
+    assert lines(terminal) == ["prod: Creating a…", "prod: Creating a…", "prod: Creating c…"]
