@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from reconciler.cli.clients import Clients
 from reconciler.cli.context import Context, Halt, halt
+from reconciler.cli.show import to_copy
 from reconciler.render import render
 from reconciler.report.outcome import worst
 from reconciler.report.values import Report
@@ -58,10 +59,10 @@ def show_plan(ctx: Context, clients: Clients, shown: Report) -> None:
 
 def _show(ctx: Context, shown: Report) -> None:
     stderr = ctx.output.stderr
-    report = replace(shown, outcome="ok")
+    ctx.shown = to_copy(ctx, shown)
+    report = replace(ctx.shown, outcome="ok")
     stderr.write(render(report, "text", color=ctx.color(stderr), width=ctx.width(stderr)))
     stderr.flush()
-    ctx.shown = shown
 
 
 def _refused(shown: Report, why: str, remedy: str) -> Halt:

@@ -1,6 +1,7 @@
 """What a command gets from its surroundings: options, environment, streams, clock, the wish to stop."""
 
 import os
+import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -9,7 +10,7 @@ from threading import Event
 from typing import TextIO
 
 from reconciler.api.baseurl import CLOUDFLARE
-from reconciler.cli.options import SANDBOX_FILE, Options
+from reconciler.cli.options import Options, same_again
 from reconciler.cli.output import Output, Stream
 from reconciler.model.desired import Desired
 from reconciler.model.problems import Diagnostic, error
@@ -19,6 +20,9 @@ from reconciler.report.values import AccountReport, Report
 
 SANDBOX = "sandbox"
 """Stands for the base URL, and for the token, where the built-in simulator stands in for Cloudflare."""
+
+_TOLD = re.compile(r"(?<![\w./'\"-])reconciler (psk (?:set|rotate|status)|validate|plan|apply|drift|import)\b")
+"""A command that a message tells to run, without the options that most of its words could do with."""
 
 
 class Halt(Exception):
@@ -81,18 +85,22 @@ class Context:
         """The API's base URL, or `sandbox`."""
         return SANDBOX if self.sandbox else self.options.base_url or CLOUDFLARE
 
-    @property
-    def same_place(self) -> str:
-        """The options that make another command speak of the same files and the same API, each with a space before."""
-        from shlex import quote
+    def to_copy(self, text: str, account: str | None = None) -> str:
+        """The text with the options of this run in each command that it tells to run, so that it can be copied.
 
-        found = [f"--dir {quote(self.options.dir)}"] if self.options.dir != "tunnels" else []
-        if self.sandbox:
-            default = self.options.sandbox == SANDBOX_FILE
-            found.append("--sandbox" if default else f"--sandbox={quote(self.options.sandbox or '')}")
-        if self.options.base_url:
-            found.append(f"--base-url {quote(self.options.base_url)}")
-        return " ".join(["", *found])
+        Args:
+            text: Such as `Set its key: reconciler psk set lon-a`.
+            account: The one that it is about, which the command is told where there are others; None for all of them.
+        """
+        options = self.options
+        if account and (options.account or len(self.every) > 1):
+            options = options._replace(account=(account,))
+
+        def with_options(told: re.Match[str]) -> str:
+            said = text[told.end() :].partition("`")[0]
+            return "".join([told[0], *(f" {word}" for word in same_again(options, *told[1].split(), said=said))])
+
+        return _TOLD.sub(with_options, text)
 
     def report(
         self,

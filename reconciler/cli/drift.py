@@ -40,7 +40,7 @@ def run(ctx: Context) -> Report:
             if not ctx.options.patch:  # what is not in a patch that nobody asked for is no news
                 accepted = accepted._replace(left_out=())
             command = _accept_command(ctx, plan.desired.account.name)
-            accounts.append(drift_report(plan, accepted, _keys(ctx, plan), ctx.same_place, command))
+            accounts.append(drift_report(plan, accepted, _keys(ctx, plan), command))
     if ctx.options.patch:
         patch = "".join(a.ways_out.accept for a in accounts if a.ways_out)
         try:
@@ -56,8 +56,8 @@ def _accept_command(ctx: Context, account: str) -> str:
     if ctx.options.patch:
         return f"git apply {quote(ctx.options.patch)}"
     since = f" --baseline {quote(ctx.options.baseline)}" if ctx.options.baseline else ""
-    again = f"reconciler drift --account {quote(account)}{since}{ctx.same_place}"
-    return f"{again} --patch drift.patch; git apply drift.patch"
+    again = f"reconciler drift --account {quote(account)}{since} --patch drift.patch"
+    return f"{again}; git apply drift.patch"
 
 
 def _keys(ctx: Context, plan: Plan) -> tuple[KeyStatus, ...]:

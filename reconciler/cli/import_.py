@@ -60,7 +60,7 @@ def run(ctx: Context) -> Report:
         except Halt as stopped:  # what was written before is said all the same
             raise Halt(stopped.outcome, stopped.diagnostics, accounts) from None
     if accounts and all(account.outcome == "ok" for account in accounts):
-        notes = (*accounts[-1].notes, f"Next: reconciler plan{ctx.same_place}")  # no full stop: people copy it
+        notes = (*accounts[-1].notes, "Next: reconciler plan")  # no full stop: people copy it
         accounts[-1] = replace(accounts[-1], notes=notes)
     return ctx.report(accounts)
 

@@ -338,6 +338,29 @@ TABLE: dict[str, Option] = {
 }
 
 
+_SAME = ("dir", "account", "base_url", "sandbox", "target", "allow_delete", "no_delete", "allow_commands")
+"""Options that say which files, which API and which tunnels a run is about, and what it may do there."""
+
+
+def same_again(options: Options, command: str, action: str = "", *, said: str = "") -> list[str]:
+    """Those options that make another command speak of the same, as words of a shell; without what it says itself."""
+    from shlex import quote
+
+    words: list[str] = []
+    for name in _SAME:
+        value, option, flag = getattr(options, name), TABLE[name], TABLE[name].flags[-1]
+        taken = command in option.on and (not action or action in option.actions)
+        if not taken or value == Options._field_defaults[name] or f"{flag} " in said:
+            continue
+        if name == "sandbox":
+            words.append(flag if value == SANDBOX_FILE else f"{flag}={quote(value)}")
+        elif value is True:
+            words.append(flag)
+        else:
+            words += [f"{flag} {quote(one)}" for one in (value if isinstance(value, tuple) else (value,))]
+    return words
+
+
 def taken_by(command: str, action: str = "") -> list[Option]:
     """The options that do something in a command, its own first; the general ones without a command."""
     found = [option for option in TABLE.values() if (command in option.on if command else option.general)]

@@ -7,12 +7,12 @@ from typing import Any
 
 from reconciler.cli.context import Context, Halt, halt
 from reconciler.cli.named import write_file
-from reconciler.model.problems import Diagnostic, error
+from reconciler.model.problems import Diagnostic, Problem, error
 from reconciler.model.verdict import Result
 from reconciler.render import Format, render
 from reconciler.report.make import with_diagnostics
 from reconciler.report.outcome import EXIT_CODES, worst
-from reconciler.report.values import FIXED, Report
+from reconciler.report.values import FIXED, AccountReport, Report
 
 
 def write_report(ctx: Context, report: Report) -> int:
@@ -33,7 +33,8 @@ def show(ctx: Context, report: Report, *, ours: bool = True) -> tuple[Diagnostic
         ours: Whether it is this run's, so that it tells, where it still can, what could not be written.
     """
     output = ctx.output
-    report = output.redactor.clean_value(replace(report, context=_context(ctx, ours=ours)), FIXED)
+    report = replace(to_copy(ctx, report) if ours else report, context=_context(ctx, ours=ours))
+    report = output.redactor.clean_value(report, FIXED)
     wanted = ctx.options.output or (("text", None),)
     files = [(name, Path(path)) for name, path in wanted if path is not None]
     shown = [name for name, path in wanted if path is None]
@@ -56,6 +57,40 @@ def show(ctx: Context, report: Report, *, ours: bool = True) -> tuple[Diagnostic
         output.stderr.write(_whole_lines(_text(report)))
         output.stderr.flush()
     return lost
+
+
+def to_copy(ctx: Context, report: Report) -> Report:
+    """The report with this run's options in the commands that it tells to run: what plans and applies knows no options.
+
+    Only in texts of ours: what files and Cloudflare hold stays as it is.
+    """
+
+    def of_account(account: AccountReport) -> AccountReport:
+        def text(said: str) -> str:
+            return ctx.to_copy(said, account.account)
+
+        def problem(found: Problem | None) -> Problem | None:
+            return found and replace(found, message=text(found.message), remedy=found.remedy and text(found.remedy))
+
+        ways = account.ways_out
+        if ways:
+            accept = ways.accept_command and text(ways.accept_command)
+            ways = replace(ways, revert=text(ways.revert), accept_command=accept)
+        return replace(
+            account,
+            changes=tuple(replace(one, error=problem(one.error)) if one.error else one for one in account.changes),
+            keys=tuple(replace(one, error=problem(one.error)) if one.error else one for one in account.keys),
+            guards=tuple(replace(one, remedy=text(one.remedy)) for one in account.guards),
+            notes=tuple(map(text, account.notes)),
+            error=problem(account.error),
+            ways_out=ways,
+        )
+
+    return replace(
+        report,
+        accounts=tuple(map(of_account, report.accounts)),
+        diagnostics=tuple(replace(one, detail=ctx.to_copy(one.detail)) for one in report.diagnostics),
+    )
 
 
 def _write_files(
@@ -108,7 +143,9 @@ def _whole_lines(text: str) -> str:
 def _context(ctx: Context, *, ours: bool) -> dict[str, str]:
     """What the run was about: when, commit, base, and on GitHub pull request, address of the run and of the files."""
     found = {"base": ctx.options.baseline} if ctx.options.baseline else {}
-    found |= {"made_at": f"{ctx.now():%Y-%m-%dT%H:%M:%SZ}"} if ours else {}
+    if ours:
+        again = {command: ctx.to_copy(f"reconciler {command}") for command in ("validate", "apply")}
+        found |= {"made_at": f"{ctx.now():%Y-%m-%dT%H:%M:%SZ}", **again}
     if ctx.env.get("GITHUB_ACTIONS") != "true":
         pages = {"html", "markdown"} & {name for name, _ in ctx.options.output or ()}
         return found | (_own_commit(ctx) if ours and pages else {})

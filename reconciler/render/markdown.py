@@ -196,18 +196,20 @@ def _next_step(report: Report, *, ahead: bool, pulled: bool) -> str:
         "internal": f"look at what failed, then {again}.",
         "partial": f"look at what failed, then {again}.",
         "interrupted": f"{again}.",
-        "invalid": "fix the files: `reconciler validate`.",
+        "invalid": f"fix the files: {_command(report, 'validate')}.",
         "blocked": f"lift what blocks it, as said above, and {then}.",
         "rejected": f"fix what Cloudflare refuses, and {then}.",
         "plan_changed": "plan again and have the new plan reviewed.",
         "auth": "give the token, or the permission it lacks.",
     }
-    planned = (
-        "merge, and approve the apply job if it asks."
-        if pulled
-        else f"`reconciler apply{' --sandbox' if report.sandbox else ''}`"
-    )
+    planned = "merge, and approve the apply job if it asks." if pulled else _command(report, "apply")
     return steps.get(report.outcome, planned if ahead else "")
+
+
+def _command(report: Report, command: str) -> str:
+    """A command to copy: as the run gives it, or of a report that was saved without its options."""
+    place = " --sandbox" if report.sandbox and command == "apply" else ""
+    return safe.markdown_code(report.context.get(command, f"reconciler {command}{place}"))
 
 
 def _digest(report: Report) -> str | None:

@@ -34,9 +34,7 @@ def drift_of(plan: Plan) -> tuple[Change, ...]:
     return tuple(c for c in plan.changes if c.cause != "git")
 
 
-def drift_report(
-    plan: Plan, accepted: Accepted, keys: tuple[KeyStatus, ...], options: str, accept_command: str
-) -> AccountReport:
+def drift_report(plan: Plan, accepted: Accepted, keys: tuple[KeyStatus, ...], accept_command: str) -> AccountReport:
     """One account's drift.
 
     Differences that only git made are listed too. A key in doubt is drift: it may be why a tunnel is down, and plan and
@@ -46,13 +44,12 @@ def drift_report(
         plan: With causes when there is a baseline.
         accepted: The patch that accepts the drift.
         keys: Pre-shared keys that are overdue or in doubt.
-        options: Of the command that reverts, each with a space before it.
         accept_command: What makes this patch and applies it.
     """
     drifted = drift_of(plan)
     report = planned(plan, "changes" if drifted or plan.doubts else "ok")
     target = f" --target {quote(glob_of(drifted[0].name))}" if len(drifted) == 1 else ""
-    revert = f"reconciler apply --account {quote(report.account)}{target}{options}"
+    revert = f"reconciler apply --account {quote(report.account)}{target}"
     ways_out = WaysOut(revert=revert, accept=accepted.patch, accept_command=accept_command if accepted.patch else None)
     live, ours = plan.live.by_name(), plan.desired.tunnels.values()
     with_key = sum(t.name in live and not isinstance(t.psk, External | None) for t in ours)

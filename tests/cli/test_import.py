@@ -102,7 +102,7 @@ def _one(rng: random.Random, number: int, name: str) -> dict[str, Any]:
 def test_an_import_without_a_folder_and_without_an_account_says_how_to_begin(world: World) -> None:
     ran = world.run("import")
     assert ran.code == 3
-    assert "reconciler import --account NAME --account-id ID" in ran.out
+    assert f"reconciler import --base-url {world.base_url} --account NAME --account-id ID" in ran.out
     assert "[no-account]" in ran.out
 
 

@@ -113,7 +113,7 @@ def test_a_key_stays_pending_while_there_may_be_two_tunnels_of_its_name(world: W
     (change,), (key,) = ran.account["changes"], ran.account["keys"]
     assert (ran.code, change["outcome"], key["outcome"]) == (7, "applied", "unknown")
     assert key["error"]["code"] == "key-not-in-sink"
-    assert key["error"]["remedy"].endswith(": reconciler psk rotate t001")
+    assert key["error"]["remedy"].endswith(f": reconciler psk rotate --base-url {world.base_url} t001")
     assert not (world.root / SINK).exists()
     assert world.read(f"{SINK}.pending") in world.sim.keys(ID).values()
 
@@ -126,7 +126,7 @@ def test_a_pending_key_is_no_reason_to_say_that_all_is_well_until_it_is_current(
     ran = world.run("apply", "-o", "json")
     (key,) = ran.account["keys"]
     assert (ran.code, key["outcome"], key["error"]["code"]) == (7, "unknown", "key-not-in-sink")
-    assert key["error"]["remedy"].endswith(": reconciler psk rotate t001")
+    assert key["error"]["remedy"].endswith(f": reconciler psk rotate --base-url {world.base_url} t001")
     assert world.calls == ["GET"]
     assert (
         world.run("apply").out.splitlines()[-1] == "Apply incomplete: 0 created, 0 updated, 0 deleted, 1 key in doubt."

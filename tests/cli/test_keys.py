@@ -259,7 +259,7 @@ def test_a_key_that_cloudflare_has_and_no_sink_made_current_is_a_partial_end(wor
     assert world.read("tunnels/prod/pending") == world.key("t001")
     (key,) = ran.account["keys"]
     assert (key["outcome"], key["error"]["code"]) == ("failed", "sink-failed")
-    assert "psk rotate t001" in key["error"]["remedy"]
+    assert key["error"]["remedy"].endswith(f"psk rotate --base-url {world.base_url} --allow-commands t001")
 
 
 @pytest.mark.parametrize("action", ["set", "rotate"])

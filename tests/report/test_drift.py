@@ -14,8 +14,8 @@ from tests.build import account, desired, live, plan, raw, tunnel
 MONDAY, TUESDAY, FRIDAY = "2026-05-04T00:00:00Z", "2026-05-05T00:00:00Z", "2026-05-08T00:00:00Z"
 
 
-def drifted(found: Plan, options: str = "") -> AccountReport:
-    return drift_report(found, Accepted("", ()), planned(found, "ok").keys, options, "")
+def drifted(found: Plan) -> AccountReport:
+    return drift_report(found, Accepted("", ()), planned(found, "ok").keys, "")
 
 
 @pytest.mark.parametrize(
@@ -36,14 +36,14 @@ def test_class_and_severity_of_a_difference(declared, observed, expected):
 @pytest.mark.parametrize(
     ("names", "expected"),
     [
-        (["a"], "reconciler apply --account prod --target a --sandbox"),
-        (["a", "b"], "reconciler apply --account prod --sandbox"),
-        (["it's 1"], "reconciler apply --account prod --target 'it'\"'\"'s 1' --sandbox"),
-        (["lon-[a]*"], "reconciler apply --account prod --target 'lon-[[]a][*]' --sandbox"),
+        (["a"], "reconciler apply --account prod --target a"),
+        (["a", "b"], "reconciler apply --account prod"),
+        (["it's 1"], "reconciler apply --account prod --target 'it'\"'\"'s 1'"),
+        (["lon-[a]*"], "reconciler apply --account prod --target 'lon-[[]a][*]'"),
     ],
 )
 def test_the_command_that_reverts_names_a_single_tunnel_and_no_other(names, expected):
-    found = drifted(plan(desired(*(tunnel(n, description="x") for n in names)), live(*names)), " --sandbox")
+    found = drifted(plan(desired(*(tunnel(n, description="x") for n in names)), live(*names)))
     assert found.ways_out is not None
     assert found.ways_out.revert == expected
 
