@@ -21,7 +21,16 @@ from reconciler.model.verdict import APPLIED, Result, Verdict
 from reconciler.plan.diff import Action
 from reconciler.plan.scope import LeftAlone
 from reconciler.report.outcome import Outcome, worst
-from reconciler.report.values import AccountReport, ChangeReport, Check, HeldBack, Report, Summary, diagnostic_report
+from reconciler.report.values import (
+    AccountReport,
+    ChangeReport,
+    Check,
+    DiagnosticReport,
+    HeldBack,
+    Report,
+    Summary,
+    diagnostic_report,
+)
 
 if TYPE_CHECKING:  # validate plans nothing, and a plan needs no engine
     from reconciler.api.call import Failure
@@ -252,8 +261,17 @@ def report_of(
             ignored=sum(not i.fields for a in shown for i in a.ignored),
         ),
         accounts=shown,
-        diagnostics=tuple(map(diagnostic_report, diagnostics)),
+        diagnostics=_in_order(map(diagnostic_report, diagnostics)),
     )
+
+
+def _in_order(found: Iterable[DiagnosticReport]) -> tuple[DiagnosticReport, ...]:
+    """By place whenever they were found, those without one first: what was read after the files has its line too."""
+
+    def key(one: DiagnosticReport) -> tuple[object, ...]:
+        return one.file or "", one.line or 0, one.column or 0, one.severity, one.code, one.summary, one.detail
+
+    return tuple(sorted(set(found), key=key))
 
 
 def saved(account: "SavedAccount") -> AccountReport:
@@ -284,8 +302,9 @@ def saved(account: "SavedAccount") -> AccountReport:
 
 def with_diagnostics(report: Report, found: Iterable[Diagnostic], outcome: Outcome) -> Report:
     """The report with more diagnostics, each once, and the outcome that it has then."""
-    every = dict.fromkeys((*report.diagnostics, *map(diagnostic_report, found)))
-    return replace(report, diagnostics=tuple(every), outcome=outcome)
+    return replace(
+        report, diagnostics=_in_order((*report.diagnostics, *map(diagnostic_report, found))), outcome=outcome
+    )
 
 
 def change_report(change: "Change", verdict: Verdict | None = None) -> ChangeReport:

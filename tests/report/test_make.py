@@ -3,9 +3,9 @@ import pytest
 from reconciler.api.call import Ambiguous, ApiError, Denied, NotSent, Refused
 from reconciler.engine.apply import Applied
 from reconciler.engine.check import Checked
-from reconciler.model.problems import Problem
+from reconciler.model.problems import Location, Problem, error, warning
 from reconciler.model.verdict import APPLIED, Result, Verdict
-from reconciler.report.make import applied, checked, report_of, unread
+from reconciler.report.make import applied, checked, report_of, unread, with_diagnostics
 from reconciler.report.values import AccountReport
 from tests.build import account, desired, live, plan, raw, tunnel
 
@@ -114,3 +114,14 @@ def test_anything_written_and_anything_wrong_is_partial():
     ]
     assert report_of("apply", accounts).outcome == "auth"
     assert report_of("apply", accounts, written=True).outcome == "partial"
+
+
+def test_warnings_stand_in_the_order_of_their_places_whenever_they_were_found():
+    early = warning("unknown-key", "of a file", "x", Location("t/prod/lon.yaml", 7, 3))
+    later = warning("removed-gone", "of the list", "x", Location("t/prod/account.yaml", 12, 3))
+    nowhere = warning("no-lock", "of the machine", "x")
+    last = error("unwritable", "of the end", "x", Location("t/prod/lon.yaml", 2, 1))
+    report = report_of("plan", (), [early, later, early, nowhere])
+    assert [d.summary for d in report.diagnostics] == ["of the machine", "of the list", "of a file"]
+    amended = with_diagnostics(report, [last, later], "error")
+    assert [d.summary for d in amended.diagnostics] == ["of the machine", "of the list", "of the end", "of a file"]
