@@ -29,6 +29,7 @@ def run(ctx: Context) -> Report:
     previous = saved_report(path, before) if path and before is not None else None
     # `git apply` takes paths below the working directory only.
     here = f"{Path.cwd()}/" if Path(ctx.options.dir).is_absolute() else ""
+    shows_patch = ctx.options.patch or any(form not in ("text", "github") for form, _ in ctx.options.output or ())
     accounts: list[AccountReport] = []
     with Clients(ctx, [d.account for d in every]) as clients:
         for one in plan_all(ctx, clients, every):
@@ -37,7 +38,7 @@ def run(ctx: Context) -> Report:
                 continue
             plan = attributed(one.plan, baseline)
             accepted = accept_patch(tree, plan.desired, drift_of(plan), ctx.now().date(), strip=here)
-            if not ctx.options.patch:  # what is not in a patch that nobody asked for is no news
+            if not shows_patch:  # what is not in a patch that nobody sees is no news
                 accepted = accepted._replace(left_out=())
             command = _accept_command(ctx, plan.desired.account.name)
             accounts.append(drift_report(plan, accepted, _keys(ctx, plan), command))

@@ -265,7 +265,13 @@ class Options(NamedTuple):
         None
     )
     baseline: Annotated[
-        str | None, Option("tell what git changed since REF from what changed at Cloudflare", "plan drift", "REF")
+        str | None,
+        Option(
+            "tell what git changed since REF (a pull request's base, the commit applied last) from what changed at "
+            "Cloudflare",
+            "plan drift",
+            "REF",
+        ),
     ] = None
     previous: Annotated[
         str | None, Option("say what is new, persisting and resolved since that report", "drift", "REPORT.json")

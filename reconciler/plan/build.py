@@ -182,7 +182,8 @@ def _ignored(owned: Scope) -> tuple[LeftAlone, ...]:
     return (*owned.ignored, *partly)
 
 
-def _listed(names: Iterable[str]) -> str:
+def listed(names: Iterable[str]) -> str:
+    """The first names of a note, and how many more there are."""
     every = sorted(names)
     more = f" and {len(every) - _SHOWN} more" if len(every) > _SHOWN else ""
     return ", ".join(every[:_SHOWN]) + more
@@ -203,7 +204,7 @@ def clearing_notes(changes: Iterable[Change]) -> list[str]:
                 names.setdefault(path, []).append(change.name)
     return [
         f"Removing {path} may not be possible, as the API documents no way to: if it is still there afterwards, apply "
-        f"says so (not-cleared) and ends as partial. Concerns {_listed(who)}."
+        f"says so (not-cleared) and ends as partial. Concerns {listed(who)}."
         for path, who in sorted(names.items())
     ]
 
@@ -214,12 +215,12 @@ def _cycle_notes(phases: Phases, around: Mapping[str, Detour | None]) -> list[st
         if group[0].ref not in around:
             continue
         detour = around[group[0].ref]
-        note = f"{_listed(c.name for c in group)} exchange addresses or identities and go in one call. "
+        note = f"{listed(c.name for c in group)} exchange addresses or identities and go in one call. "
         if detour is None:
             note += "If Cloudflare refuses that, they fail: there is no free value to pass through."
         else:
-            moved = _listed(leg.change.name for leg in detour.legs if leg.parked)
-            note += f"If Cloudflare refuses that, {moved} goes through {_listed(detour.through)} for a moment."
+            moved = listed(leg.change.name for leg in detour.legs if leg.parked)
+            note += f"If Cloudflare refuses that, {moved} goes through {listed(detour.through)} for a moment."
         notes.append(note)
     return notes
 
@@ -235,7 +236,7 @@ def _route_notes(changes: Iterable[Change]) -> list[str]:
     through = [f"the {len(gone):,} tunnels to delete"] if len(gone) > _FEW else gone
     through += [f"the {len(moved):,} tunnels with a new interface_address"] if len(moved) > _FEW else moved
     unread = "are not checked: this version does not read routes"
-    return [f"Static routes through {_listed(through)} {unread}."] if through else []
+    return [f"Static routes through {listed(through)} {unread}."] if through else []
 
 
 def plan_digest(account_id: str, base: str, changes: Iterable[Change], keyless: Iterable[str] = ()) -> str:

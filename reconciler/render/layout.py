@@ -3,7 +3,7 @@
 Where a terminal's width is not known, as in a pipe or a log, each line is as long as it is.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 from unicodedata import combining, east_asian_width
 
@@ -36,11 +36,30 @@ class Paint(NamedTuple):
         kept = [*cells[:last], (cells[last][0].rstrip(), cells[last][1])] if last >= 0 else []
         return "  ".join(self(text, style) for text, style in kept)
 
+    def flow(self, cells: Iterable[tuple[str, str | None]], begin: int, indent: int) -> Iterator[str]:
+        """Cells in a row; one that has no room in its line begins the next.
+
+        Args:
+            cells: As for `row`.
+            begin: Columns before the first line.
+            indent: Columns before each other line.
+        """
+        margin, used, line = begin, begin, list[tuple[str, str | None]]()
+        for text, style in cells:
+            if line and text.strip() and not self.fits(text.rstrip(), used):
+                yield " " * margin + self.row(*line)
+                margin, used, line = indent, indent, []
+            line.append((text, style))
+            used += columns(text) + 2
+        yield " " * margin + self.row(*line)
+
     def fits(self, text: str, used: int) -> bool:
         """Whether the text has room in a line of which so many columns are used."""
         return self.width is None or used + columns(text) <= self.width
 
-    def below(self, text: str, indent: int, style: str | None = None, begin: str | None = None) -> Iterator[str]:
+    def below(
+        self, text: str, indent: int, style: str | None = None, begin: str | None = None, used: int | None = None
+    ) -> Iterator[str]:
         """The text on lines of its own, parted at blanks only, so that an address can still be copied.
 
         Args:
@@ -48,12 +67,15 @@ class Paint(NamedTuple):
             indent: Columns before each line.
             style: Of the text.
             begin: What stands before the first line in place of blanks.
+            used: Columns that `begin` fills, where they are more than `indent`.
         """
         lines = [text]
         if self.width is not None:
             from textwrap import wrap
 
-            lines = wrap(text, max(self.width - indent, _NARROWEST), break_long_words=False, break_on_hyphens=False)
+            room, ahead = max(self.width - indent, _NARROWEST), " " * ((used or indent) - indent)
+            lines = wrap(text, room, initial_indent=ahead, break_long_words=False, break_on_hyphens=False)
+            lines[:1] = [line.removeprefix(ahead) for line in lines[:1]]
         for number, line in enumerate(lines):
             yield (begin if begin and number == 0 else " " * indent) + self(line, style)
 

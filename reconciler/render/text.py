@@ -49,21 +49,22 @@ def text(
         shown: The plan that the reader has just seen, with a line for each change as it was done: not told again.
     """
     paint = Paint(color, width)
-    drift = report.command == "drift"
-    verdict = paint(terminal(headline(report)), "bold" if report.outcome in {"ok", "changes"} else "red")
+    well = report.outcome in {"ok", "changes"}
+    verdict = list(paint.below(terminal(headline(report)), 0, "bold" if well else "red"))
+    first = report.command == "drift" and well  # "failed" would stand before the error that it is about
     blocks = [[paint(words.SANDBOX, "yellow")]] if report.sandbox and shown is None else []
-    blocks += [[verdict]] if drift else []
+    blocks += [verdict] if first else []
     blocks.append(list(_diagnostics(report.diagnostics, line_of, paint)))
     if report.command == "accounts":
-        blocks.append(_account_rows(report))
+        blocks.append(list(_account_rows(report, paint)))
     else:
         for account in _untold(report.accounts, shown.accounts) if shown else report.accounts:
             parts = [_trouble(account, paint), _changes(account, paint), _ways_out(account, paint)]
             parts += [_keys(account.keys, paint), _left(account, report.command, paint)]
             if told := [lines for part in parts if (lines := list(part))]:
                 blocks += [[paint(f"Account {terminal(account.account)}", "bold")], *told]
-    if not drift:
-        blocks.append([*_ending(report, paint, shown=shown is not None), verdict])
+    if not first:
+        blocks.append([*_ending(report, paint, shown=shown is not None), *verdict])
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
 
 
@@ -83,11 +84,12 @@ def _untold(accounts: Iterable[AccountReport], shown: Iterable[AccountReport]) -
         yield replace(now, **{**nothing, "changes": changes, "notes": notes, "paused": None})
 
 
-def _account_rows(report: Report) -> list[str]:
+def _account_rows(report: Report, paint: Paint) -> Iterator[str]:
     every = ((account.account, account.account_id, *words.account(account)) for account in report.accounts)
     rows = [[terminal(cell) for cell in cells] for cells in every]
     widths = [max(map(columns, cells)) for cells in zip(*rows, strict=True)]
-    return ["  ".join(map(padded, cells, widths)).rstrip() for cells in rows]
+    for cells in rows:
+        yield from paint.flow(((padded(*cell), None) for cell in zip(cells, widths, strict=True)), 0, 2)
 
 
 def _ending(report: Report, paint: Paint, *, shown: bool) -> Iterator[str]:
@@ -96,12 +98,11 @@ def _ending(report: Report, paint: Paint, *, shown: bool) -> Iterator[str]:
     if deletes and is_long(report) and not shown:
         yield paint(f"Deletes {words.count(len(deletes), 'tunnel')}:", "red")
         yield from paint.below(", ".join(terminal(change.name) for change in deletes), 2)
-    if not shown:
-        yield from stops(report)
-    if (calls := words.calls_told(report)) and (not shown or report.seconds is not None):
-        yield calls
-    if then := words.to_go_on(report):
-        yield then
+    said = [] if shown else [*stops(report)]
+    if not shown or report.seconds is not None:
+        said.append(words.calls_told(report))
+    for line in filter(None, [*said, words.to_go_on(report)]):
+        yield from paint.below(line, 0)
 
 
 def _diagnostics(found: Sequence[DiagnosticReport], line_of: LineOf | None, paint: Paint) -> Iterator[str]:
@@ -121,13 +122,15 @@ def _diagnostics(found: Sequence[DiagnosticReport], line_of: LineOf | None, pain
         if paint.fits(terminal(said), columns(f"{place}{one.severity}: ")):
             yield f"{start} {terminal(said)}"
         else:
-            yield f"{start} {terminal(f'{one.summary} [{one.code}]')}"
+            used = columns(f"{place}{one.severity}: ")
+            yield from paint.below(terminal(f"{one.summary} [{one.code}]"), 4, begin=f"{start} ", used=used)
             yield from paint.below(terminal(detail), 4)
         if whole and line_of and one.location:
             yield from _source(one.location, line_of, said, paint)
     if len(found) > _WHOLE:
         yield ""
-        yield f"Lines are quoted for {_WHOLE} problems, errors first; advice is not repeated. -o json has it all."
+        said = f"Lines are quoted for {_WHOLE} problems, errors first; advice is not repeated. -o json has it all."
+        yield from paint.below(said, 0)
 
 
 def _source(place: Location, line_of: LineOf, said: str, paint: Paint) -> list[str]:
@@ -213,11 +216,7 @@ def _head(change: ChangeReport, label: str, place: str, paint: Paint) -> Iterato
     cells += [(f"{change.drift_class:<9}", None)] if change.drift_class else []
     cells += [(f"{change.outcome:<7}", OUTCOME_COLOR[change.outcome])] if change.outcome else []
     cells += [(f"{change.check:<11}", WEIGHT_COLOR.get(change.check))] if change.check else []
-    if not place or paint.fits(terminal(place), columns("    ".join(cell for cell, _ in cells)) + 2):
-        yield "  " + paint.row(*cells, (terminal(place), "dim"))
-    else:
-        yield "  " + paint.row(*cells)
-        yield " " * _INDENT + paint(terminal(place), "dim")
+    yield from paint.flow([*cells, (terminal(place), "dim")], 2, _INDENT)
 
 
 def _fields(change: ChangeReport, paint: Paint) -> Iterator[str]:
@@ -285,14 +284,15 @@ def _ways_out(account: AccountReport, paint: Paint) -> Iterator[str]:
 def _keys(keys: tuple[KeyStatus, ...], paint: Paint) -> Iterator[str]:
     width = widest([terminal(key.name) for key in keys], _NAME_LIMIT)
     for key in keys:
-        yield "  " + paint.row(
+        cells: list[tuple[str, str | None]] = [
             (padded(terminal(key.name), width), None),
             (f"{key.outcome or '':<7}", OUTCOME_COLOR.get(key.outcome or "")),
             ("overdue" if key.overdue else " " * 7, "red"),
             (f"{words.age(key):<12}", None),
             (terminal(key.reference or "no psk"), None),
             (words.due(key), None),
-        )
+        ]
+        yield from paint.flow(cells, 2, _INDENT)
         if key.error:
             yield from _problem(key.error, paint, _INDENT)
 
@@ -303,7 +303,7 @@ def _left(account: AccountReport, command: str, paint: Paint) -> Iterator[str]:
         yield f"  {paint(f'{told}:', 'yellow')}"
         yield from paint.below(", ".join(map(terminal, names)), 4)
     if counts := words.left_counts(account):
-        yield f"  Left alone: {counts}."
+        yield from paint.said("Left alone:", f"{counts}.", 2)
     if account.unmanaged and command != "drift":
         names = [terminal(item.name) for item in account.unmanaged]
         more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""

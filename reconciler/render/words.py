@@ -245,7 +245,8 @@ def seen(change: ChangeReport) -> str:
     """Of drift the same without who made it, where that is clear already."""
     if not change.drift_class:
         return ""
-    changed = f"changed live {moment(change.modified_on)}" if change.modified_on else ""
+    # Of what only git changed the time would be that of an older, wanted change.
+    changed = f"changed live {moment(change.modified_on)}" if change.modified_on and is_drift(change) else ""
     since = f"since {moment(change.first_seen)}" if change.first_seen and change.age != "new" else ""
     return ", ".join(filter(None, [changed, change.age, since]))
 

@@ -7,7 +7,7 @@ from reconciler.files.patch import Accepted
 from reconciler.model.desired import External
 from reconciler.model.psk import KeyStatus
 from reconciler.model.tunnel import Severity, severity_of
-from reconciler.plan.build import Plan, clearing_notes
+from reconciler.plan.build import Plan, clearing_notes, listed
 from reconciler.plan.diff import Action, Change
 from reconciler.plan.scope import LeftAlone, glob_of
 from reconciler.report.make import planned
@@ -55,7 +55,9 @@ def drift_report(plan: Plan, accepted: Accepted, keys: tuple[KeyStatus, ...], ac
     with_key = sum(t.name in live and not isinstance(t.psk, External | None) for t in ours)
     tunnels = "1 tunnel" if with_key == 1 else f"{with_key:,} tunnels"
     unread = LeftAlone("*", f"pre-shared keys can't be read back ({tunnels})", fields=("psk",))
-    left_out = [f"Not in the patch: {name}: {why}" for name, why in accepted.left_out]
+    left_out: dict[str, list[str]] = {}
+    for name, why in accepted.left_out:
+        left_out.setdefault(why, []).append(name)
     return replace(
         report,
         guards=(),
@@ -64,7 +66,10 @@ def drift_report(plan: Plan, accepted: Accepted, keys: tuple[KeyStatus, ...], ac
             replace(told, drift_class=_CLASSES[change.action], severity=_severity(change))
             for change, told in zip(plan.changes, report.changes, strict=True)
         ),
-        notes=(*clearing_notes(drifted), *left_out),
+        notes=(
+            *clearing_notes(drifted),
+            *(f"Not in the patch: {listed(names)}: {why}" for why, names in left_out.items()),
+        ),
         drifted=len(drifted),
         not_checked=(*report.not_checked, unread) if with_key else report.not_checked,
         ways_out=ways_out if drifted else None,

@@ -222,6 +222,39 @@ def test_differences_that_only_git_made_are_no_drift(world: World) -> None:
     assert world.run("drift").code == 2
 
 
+def test_what_git_changed_since_the_last_apply_waits_and_what_a_hand_changed_is_drift(world: World) -> None:
+    world.live(tunnel(1), tunnel(2, description="by hand"), tunnel(3, description="by hand"))
+    world.declare(tunnel(1), tunnel(2), tunnel(3))
+    git(world, "applied")
+    world.declare(tunnel(1, description="in git"), tunnel(2), tunnel(3, description="in git"))
+    git(world, "not applied yet")
+    ran = world.run("drift", "--baseline", "HEAD~1", "-o", "json")
+    told = {c["name"]: (c["cause"], c["class"]) for c in ran.account["changes"]}
+    assert told == {"t001": ("git", "changed"), "t002": ("drift", "changed"), "t003": ("both", "changed")}
+    assert (ran.code, ran.account["drifted"], ran.json["summary"]["unchanged"]) == (2, 2, 0)
+    head, *blocks = world.run("drift", "--baseline", "HEAD~1").out.split("\n\n")
+    assert head == (
+        "2 of 3 tunnels drifted (0.0 % in sync), 0 unmanaged, 0 missing, 0 not checked, 1 waiting for apply."
+    )
+    # Not since when it is live: nobody touched it there.
+    assert "\n      only git changed it: waits for apply\n" in blocks[3]
+    assert "\n      changed live 20" in blocks[1]
+    assert "\n      changed in git and on Cloudflare, changed live 20" in blocks[2]
+
+
+def test_a_commit_that_waits_for_apply_alone_is_no_drift(world: World) -> None:
+    world.live(tunnel(1))
+    world.declare(tunnel(1))
+    git(world, "applied")
+    world.declare(tunnel(1, description="in git"))
+    git(world, "not applied yet")
+    ran = world.run("drift", "--baseline", "HEAD~1")
+    told = "No drift: 0 tunnels in sync, 0 unmanaged, 0 missing, 0 not checked, 1 waiting for apply.\n"
+    assert (ran.code, ran.out.startswith(told), "To revert" in ran.out) == (0, True, False)
+    # Seen from the commit itself git changed nothing: live is not what it said.
+    assert world.run("drift", "--baseline", "HEAD").code == 2
+
+
 @pytest.mark.parametrize("ref", ["nope", "--help", "HEAD:x"])
 def test_a_baseline_that_can_not_be_read_is_an_error(world: World, ref: str) -> None:
     world.declare(tunnel(1))
@@ -294,13 +327,14 @@ def test_a_patch_shows_no_token_that_somebody_put_into_a_description(world: Worl
     assert ("description: token ***}" in patch, TOKEN in patch) == (True, False)
 
 
-def test_what_a_patch_leaves_out_is_told_where_a_patch_is_asked_for(world: World) -> None:
+def test_what_a_patch_leaves_out_is_told_where_a_patch_is_shown(world: World) -> None:
     keyed = {"bgp": {"customer_asn": 1, "md5_key": "a key"}}
-    world.live(tunnel(1, **keyed, description="by hand"))
-    world.declare(tunnel(1, **keyed))
+    world.live(*(tunnel(n, **keyed, description="by hand") for n in (1, 2)))
+    world.declare(tunnel(1, **keyed), tunnel(2, **keyed))
     assert "Not in the patch" not in world.run("drift").out
-    told = "Not in the patch: t001: its lines hold a BGP MD5 key, which no patch may show"
+    told = "Not in the patch: t001, t002: its lines hold a BGP MD5 key, which no patch may show"
     assert told in world.run("drift", "--patch", "p.patch").out
+    assert told in world.run("drift", "-o", "json").account["notes"]  # which holds the patch
 
 
 def test_a_strangers_tunnel_stays_unmanaged_when_git_turns_prune_on(world: World) -> None:
