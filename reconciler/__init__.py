@@ -28,7 +28,9 @@ Words, each with one meaning:
     group       updates that no two calls may split: a single one, or a cycle, whose members wait for each other
     detour      how a cycle is carried out when it is refused as a whole: one tunnel is parked on a borrowed value
     kind        the kind of resource at the API (one today: IPsec tunnels), with its words
-    psk         a tunnel's pre-shared key; PskRef says where it is. md5_key is BGP's
+    psk         a tunnel's pre-shared key; PskRef says where it is. Users read "key", and so the report has `keys`, each
+                a KeyStatus; no other name in the code says key for it: that is a mapping's. md5_key is BGP's
+    secret      what no output may show: a psk, an md5_key, a token
     sink        where a generated psk is delivered: it holds the current one, and a pending one during a rotation
     impact      whether a change can interrupt traffic; severity, how bad drift is
     verdict     how a change ended; an outcome is how a run ended, a CallOutcome how a call ended

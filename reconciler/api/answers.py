@@ -172,7 +172,7 @@ _CODE = re.compile(r"\d{1,6}", re.ASCII)
 
 def may_be_shown(call: Call, errors: Iterable[ApiError], quotes: Quotes) -> tuple[ApiError, ...]:
     """What the server said of a call, without the words that may quote a key, and no longer than anybody reads."""
-    if carries_key(call):
+    if carries_psk(call):
         ask = call.verb is Verb.CREATE and not _has_md5_key(call.body)
         return tuple(_silenced(error, _ASK if ask else WITHHELD) for error in errors)
     shown = []
@@ -186,7 +186,7 @@ def may_be_shown(call: Call, errors: Iterable[ApiError], quotes: Quotes) -> tupl
     return tuple(shown)
 
 
-def carries_key(call: Call) -> bool:
+def carries_psk(call: Call) -> bool:
     """Whether a call or its answer holds a key: a pre-shared key, a generated one, or a BGP key of any tunnel in it.
 
     (Of a bulk update that is refused, the one tunnel at fault is found by sending parts of it: what is said of that
@@ -263,9 +263,9 @@ def result_of(call: Call, envelope: Envelope, headers: Mapping[str, str], wrap: 
         case Verb.UPDATE_ONE | Verb.DELETE:
             return _single(call, result)
         case Verb.SET_PSKS:
-            return _keys_set(call, result)
+            return _psks_set(call, result)
         case Verb.GENERATE_PSK:
-            return _key_made(call, result, wrap)
+            return _psk_made(call, result, wrap)
 
 
 def _updated(result: dict[str, Any]) -> Answered:
@@ -303,7 +303,7 @@ def _id_of(tunnel: object) -> str | None:
     return None
 
 
-def _keys_set(call: Call, result: dict[str, Any]) -> Answered:
+def _psks_set(call: Call, result: dict[str, Any]) -> Answered:
     """Which keys were set: `{"successfully_applied_psks": {id: {...}}, "unapplied_psks": {id: "the reason"}}`.
 
     (API: a 200 may hold both. It repeats the keys, so nothing of it but ids is kept.)
@@ -325,16 +325,16 @@ def _is_about(entry: object, tunnel_id: str | None) -> bool:
     return named is None or named == tunnel_id
 
 
-def _key_made(call: Call, result: dict[str, Any], wrap: Wrap) -> Answered:
+def _psk_made(call: Call, result: dict[str, Any], wrap: Wrap) -> Answered:
     """The generated key: `{"ipsec_tunnel_id": id, "psk": "the key", "psk_metadata": {"last_generated_on": time}}`."""
-    key = result.get("psk")
-    if not isinstance(key, str) or not key:
+    psk = result.get("psk")
+    if not isinstance(psk, str) or not psk:
         raise UnreadableError("the answer holds no key")
     if not _is_about(result, call.tunnel_id):
         raise UnreadableError("the answer is about another tunnel")
     metadata = result.get("psk_metadata")
     made_on = metadata.get("last_generated_on") if isinstance(metadata, dict) else None
-    return Answered(psk=wrap(key), made_on=made_on if isinstance(made_on, str) else "")
+    return Answered(psk=wrap(psk), made_on=made_on if isinstance(made_on, str) else "")
 
 
 # Whether a list is whole. (API: the list has no pages.) Should it get some one day, a first page must not look like the

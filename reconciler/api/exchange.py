@@ -57,7 +57,7 @@ class Port(Protocol):
         """Whether nothing more may be sent."""
 
 
-class KeyAccess(NamedTuple):
+class SecretAccess(NamedTuple):
     """How the edge gets at secrets.
 
     Attributes:
@@ -76,15 +76,15 @@ class Session:
 
     Args:
         deadline: In seconds of the port's monotonic clock.
-        keys: How to get at secrets.
+        secrets: How to get at secrets.
         budget: Retries in the whole run.
 
     Attributes:
         denied: What refused the token, or everything; then no further call goes.
     """
 
-    def __init__(self, deadline: float, keys: KeyAccess, budget: int = _BUDGET) -> None:
-        self.keys = keys
+    def __init__(self, deadline: float, secrets: SecretAccess, budget: int = _BUDGET) -> None:
+        self.secrets = secrets
         self.denied: Denied | None = None
         self._deadline = deadline
         self._budget = budget
@@ -169,7 +169,7 @@ def _used_up(last: NotSent | Ambiguous | None) -> str:
 
 def _try(call: Call, request: Request, session: Session, port: Port) -> CallOutcome:
     """Send it once."""
-    quotes = session.keys.quotes
+    quotes = session.secrets.quotes
     timeout = min(READ_TIMEOUT, max(0.001, session.left(port.now())))  # above zero, should the time just be used up
     try:
         reply = port.send(request, timeout)
@@ -179,7 +179,7 @@ def _try(call: Call, request: Request, session: Session, port: Port) -> CallOutc
         unsent = isinstance(problem, NotSentError)
         return NotSent("unreachable", message) if unsent else Ambiguous("no-answer", message)
     session.note(reply, port.now(), port.epoch())
-    return decode(call, reply, session.keys.wrap, quotes)
+    return decode(call, reply, session.secrets.wrap, quotes)
 
 
 def exchange(call: Call, account_id: str, session: Session, port: Port) -> CallOutcome:
@@ -191,7 +191,7 @@ def exchange(call: Call, account_id: str, session: Session, port: Port) -> CallO
         session: Shared by all calls of the token.
         port: Carries requests out and keeps the time.
     """
-    request = encode(call, account_id, partial(session.keys.reveal, account_id))
+    request = encode(call, account_id, partial(session.secrets.reveal, account_id))
     last: NotSent | Ambiguous | None = None
     attempt = 0
     while True:

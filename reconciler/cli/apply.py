@@ -10,7 +10,6 @@ from reconciler.cli.approval import require_approval, show_plan
 from reconciler.cli.clients import Clients
 from reconciler.cli.context import Context, Halt, halt
 from reconciler.cli.files import load_files
-from reconciler.cli.keys import Keys
 from reconciler.cli.lock import lock_accounts
 from reconciler.cli.named import read_file
 from reconciler.cli.planning import (
@@ -24,12 +23,13 @@ from reconciler.cli.planning import (
     stale,
     too_strict,
 )
+from reconciler.cli.psk_supply import PskSupply
 from reconciler.engine.apply import apply
 from reconciler.model.problems import Problem, error
 from reconciler.model.verdict import may_have_written
 from reconciler.plan.build import Plan
 from reconciler.plan.saved import carried_out, check_saved
-from reconciler.report.make import applied, checked, planned, with_keys
+from reconciler.report.make import applied, checked, planned, with_psks
 from reconciler.report.outcome import Outcome, worst
 from reconciler.report.values import AccountReport, Report
 
@@ -65,9 +65,9 @@ def run(ctx: Context) -> Report:
                 show_plan(ctx, clients, report)
             else:
                 require_approval(ctx, clients, report, "apply these changes")
-        keys = Keys(ctx, clients, ready)
+        psks = PskSupply(ctx, clients, ready)
         _require_strict(ctx, found)  # keys and their sinks may have brought warnings
-        ended = side_by_side(ctx, found, lambda one: _safely(ctx, clients, keys, one))
+        ended = side_by_side(ctx, found, lambda one: _safely(ctx, clients, psks, one))
     told = [report for report, _ in ended]
     if not all(plan.empty for plan in ready):  # else nothing was done that is worth a count
         calls = clients.progress.calls
@@ -124,14 +124,14 @@ def _obstacle(plan: Plan) -> bool:
     return bool(plan.guards) or plan.desired.account.paused is not None
 
 
-def _safely(ctx: Context, clients: Clients, keys: Keys, one: Found) -> tuple[AccountReport, bool]:
+def _safely(ctx: Context, clients: Clients, psks: PskSupply, one: Found) -> tuple[AccountReport, bool]:
     """A bug in one account must not take the others' results away."""
     if isinstance(one, AccountReport):
         return one, False
     if _obstacle(one.plan):
         return _waiting(one, "blocked"), False
     try:
-        return _carry_out(ctx, clients, keys, one)
+        return _carry_out(ctx, clients, psks, one)
     except Exception as bug:  # noqa: BLE001 - whatever it is, it has its exit code
         ctx.output.show_bug(bug, f"account {one.plan.desired.account.name}")
         problem = Problem("internal", "internal error; what was done here is not known", "Run plan to see.")
@@ -139,7 +139,7 @@ def _safely(ctx: Context, clients: Clients, keys: Keys, one: Found) -> tuple[Acc
         return replace(planned(one.plan, "internal"), error=problem), True
 
 
-def _carry_out(ctx: Context, clients: Clients, keys: Keys, one: Planned) -> tuple[AccountReport, bool]:
+def _carry_out(ctx: Context, clients: Clients, psks: PskSupply, one: Planned) -> tuple[AccountReport, bool]:
     """The account's report, and whether anything was written."""
     plan = one.plan
     if time.monotonic() - one.listed_at > LIST_LASTS and not plan.empty:
@@ -154,9 +154,9 @@ def _carry_out(ctx: Context, clients: Clients, keys: Keys, one: Planned) -> tupl
             )
             return replace(planned(again.plan, "plan_changed"), error=problem), False
         plan = again.plan
-    ended = drive(apply(plan, keys.of(plan)), clients.carry(plan.desired.account))
-    verdicts = keys.deliver(plan, ended)
-    report = with_keys(applied(plan, ended), plan, verdicts)
+    ended = drive(apply(plan, psks.of(plan)), clients.carry(plan.desired.account))
+    verdicts = psks.deliver(plan, ended)
+    report = with_psks(applied(plan, ended), plan, verdicts)
     clients.progress.told(report.account, report.changes)
     return report, ended.written or may_have_written(verdicts.values())
 

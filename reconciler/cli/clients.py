@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 from reconciler.api.baseurl import CLOUDFLARE
 from reconciler.api.call import Carry
-from reconciler.api.exchange import Client, KeyAccess, Session
+from reconciler.api.exchange import Client, SecretAccess, Session
 from reconciler.api.http import BadProxyError, HttpPort
 from reconciler.api.proxy import proxy_passwords
 from reconciler.cli.context import SANDBOX, Context, Halt, halt
@@ -125,8 +125,8 @@ class Clients:
                 detail = f"{wrong}. Correct SSL_CERT_FILE or SSL_CERT_DIR, or unset it."
                 raise halt("error", "no-certificates", "the TLS certificates can't be read", detail) from None
             self._stack.callback(port.close)
-            keys = KeyAccess(self._reveal, self._wrap, self._ctx.output.redactor.quotes)
-            self._sessions[token] = port, Session(port.now() + self._ctx.left(), keys)
+            access = SecretAccess(self._reveal, self._wrap, self._ctx.output.redactor.quotes)
+            self._sessions[token] = port, Session(port.now() + self._ctx.left(), access)
         return self._sessions[token]
 
     def _reveal(self, account_id: str, name: str) -> str:

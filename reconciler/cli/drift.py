@@ -7,9 +7,9 @@ from shlex import quote
 from reconciler.cli.clients import Clients
 from reconciler.cli.context import Context, Halt
 from reconciler.cli.files import baseline_of, load_files
-from reconciler.cli.keys import statuses
 from reconciler.cli.named import read_file, write_file
 from reconciler.cli.planning import attributed, plan_all
+from reconciler.cli.psk_supply import statuses
 from reconciler.cli.show import saved_report
 from reconciler.files.patch import accept_patch
 from reconciler.files.tree import read_tree

@@ -78,7 +78,7 @@ def make_plan(ctx: Context, desired: Desired, live: Live) -> Plan:
     options = ctx.options
     sinks: dict[str, SinkState] = {}
     if any(isinstance(t.psk, Generated) for t in desired.tunnels.values()):
-        from reconciler.cli.keys import sink_states
+        from reconciler.cli.psk_supply import sink_states
 
         sinks = sink_states(ctx, desired)
     scope = PlanOptions(

@@ -8,17 +8,17 @@ from reconciler.cli.approval import require_approval
 from reconciler.cli.clients import Clients
 from reconciler.cli.context import Context, halt
 from reconciler.cli.files import load_files
-from reconciler.cli.keys import fill_ring, key_carrier, report_problems, sinks_of, statuses
 from reconciler.cli.lock import lock_accounts
 from reconciler.cli.options import UsageError, near
 from reconciler.cli.planning import live_tunnels, side_by_side
+from reconciler.cli.psk_supply import fill_ring, psk_carrier, report_problems, sinks_of, statuses
 from reconciler.model.desired import Declared, Desired
 from reconciler.model.forms import tunnel_name
 from reconciler.model.verdict import APPLIED, Verdict, may_have_written
-from reconciler.report.make import key_report
+from reconciler.report.make import psk_report
 from reconciler.report.outcome import Outcome
 from reconciler.report.values import AccountReport, Report
-from reconciler.secrets.rotate import all_or_nothing, rotate, set_keys, unfit
+from reconciler.secrets.rotate import all_or_nothing, rotate, send_psks, unfit
 
 _NONE_FITS = {
     "set": "none of these keys comes from a variable, a file or a command, so psk set has none to send",
@@ -75,7 +75,7 @@ def _change(ctx: Context, desired: Desired, targets: list[Declared]) -> Report:
     with Clients(ctx, [account]) as clients, lock_accounts(ctx, [account]):
         if ctx.options.overdue:
             found = _status(ctx, clients, desired, targets)
-            due = {key.name for key in found.keys if key.overdue}
+            due = {status.name for status in found.keys if status.overdue}
             if not due:  # or there is no list
                 return ctx.report([found])
             targets = [t for t in targets if t.name in due]
@@ -101,8 +101,8 @@ def _change(ctx: Context, desired: Desired, targets: list[Declared]) -> Report:
             seen.extend(outcomes)
             return outcomes
 
-        protocol = set_keys(targets) if action == "set" else rotate(targets)
-        verdicts = drive(protocol, key_carrier(ctx, ring, sinks, noting))
+        protocol = send_psks(targets) if action == "set" else rotate(targets)
+        verdicts = drive(protocol, psk_carrier(ctx, ring, sinks, noting))
     # Where a sink fails after Cloudflare took the key, the verdict is `failed`; only the answer tells of the write.
     taken = any(isinstance(o, Answered) and (any(o.taken.values()) or o.psk) for o in seen)
     written = taken or may_have_written(verdicts.values())
@@ -130,7 +130,7 @@ def _account(
         account=desired.account.name,
         account_id=desired.account.account_id,
         outcome=outcome,
-        keys=tuple(key_report(target, verdicts.get(target.name)) for target in targets),
+        keys=tuple(psk_report(target, verdicts.get(target.name)) for target in targets),
     )
 
 
@@ -144,7 +144,7 @@ def _status(ctx: Context, clients: Clients, desired: Desired, targets: Iterable[
         account=desired.account.name,
         account_id=desired.account.account_id,
         outcome="ok",
-        keys=tuple(key for key in statuses(ctx, desired, found) if key.name in names),
+        keys=tuple(status for status in statuses(ctx, desired, found) if status.name in names),
         total=len(found.tunnels),
         managed=len(desired.tunnels),
     )

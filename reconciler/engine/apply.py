@@ -53,7 +53,7 @@ class Applied:
         return self.left == () and not self.unreadable and done
 
 
-def apply(plan: Plan, keyed: frozenset[str] = frozenset()) -> Conversation[Applied]:
+def apply(plan: Plan, with_psk: frozenset[str] = frozenset()) -> Conversation[Applied]:
     """Carry out a plan, step by step.
 
     The order keeps every moment valid: what frees a name or an address goes before what takes it, so deletes that free
@@ -62,7 +62,7 @@ def apply(plan: Plan, keyed: frozenset[str] = frozenset()) -> Conversation[Appli
 
     Args:
         plan: From a trusted list less than 30 seconds old. Guards are the caller's business.
-        keyed: Names of tunnels to create whose pre-shared key the carrier can put into the call.
+        with_psk: Names of tunnels to create whose pre-shared key the carrier can put into the call.
 
     Yields:
         `Send` (answered by one outcome per call) and `Pause` (answered by an empty tuple).
@@ -70,7 +70,7 @@ def apply(plan: Plan, keyed: frozenset[str] = frozenset()) -> Conversation[Appli
     Returns:
         A verdict per change and what the last list says.
     """
-    run = Run(plan, keyed)
+    run = Run(plan, with_psk)
     yield from delete(run, plan.phases.first_deletes)
     yield from update(run, plan.phases.updates)
     yield from create(run, plan.phases.creates)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from reconciler.api.call import Call, CallOutcome, Conversation, Refused, Verb, problem_of
 from reconciler.engine.psk import set_psks
-from reconciler.engine.run import Open, Run, key_remedy, name_changed
+from reconciler.engine.run import Open, Run, name_changed, psk_remedy
 from reconciler.engine.write import WAITS, agreed
 from reconciler.model.forms import same_letters
 from reconciler.model.kind import IPSEC_TUNNEL
@@ -47,9 +47,9 @@ def create(run: Run, changes: Iterable[Change]) -> Conversation[None]:
 
 
 def _call(run: Run, change: Change) -> Call:
-    key = run.psk_of(change)
+    psk = run.psk_of(change)
     # The empty id: a tunnel that is to be made has none yet, and there is one key in the call.
-    return Call(Verb.CREATE, body=nested(change.target), psks={"": key} if key else {})
+    return Call(Verb.CREATE, body=nested(change.target), psks={"": psk} if psk else {})
 
 
 def taken_meanwhile(run: Run, change: Change) -> Verdict | None:
@@ -124,7 +124,7 @@ def _altered(change: Change, other: LiveTunnel) -> Problem:
     if other.name == change.name:
         look = "Look whether that is the tunnel that was sent or somebody else's, then run plan: it says what differs."
         message = f"{_NO_ANSWER}, and the list now holds {other.name!r} with other settings than were sent"
-        return Problem("not-recognised", message, " ".join(filter(None, (look, key_remedy(change)))))
+        return Problem("not-recognised", message, " ".join(filter(None, (look, psk_remedy(change)))))
     message = f"{_NO_ANSWER}, and the list now holds {other.name!r} on its interface network"
     if same_letters(change.name, other.name):
         return name_changed(change, other.name, message)
@@ -141,13 +141,13 @@ def _set_psks_again(run: Run, found: dict[str, Change]) -> Conversation[None]:
         run: The account's state.
         found: The creates that a list shows as done, by the id of the tunnel.
     """
-    keys = {tunnel_id: key for tunnel_id, c in found.items() if (key := run.psk_of(c))}
+    names = {tunnel_id: name for tunnel_id, c in found.items() if (name := run.psk_of(c))}
     if run.stop is None:
-        verdicts = yield from set_psks(keys, run.send)
+        verdicts = yield from set_psks(names, run.send)
     else:
-        verdicts = dict.fromkeys(keys.values(), Verdict(Result.SKIPPED, problem_of(run.stop)))
-    for tunnel_id, key in sorted(keys.items()):
-        problem = verdicts[key].problem
+        verdicts = dict.fromkeys(names.values(), Verdict(Result.SKIPPED, problem_of(run.stop)))
+    for tunnel_id, name in sorted(names.items()):
+        problem = verdicts[name].problem
         if problem is not None:
             change = found.pop(tunnel_id)
             run.unproved(change, f"{_NO_ANSWER}, and its key was not set again: {problem.message}")

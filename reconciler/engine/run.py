@@ -33,7 +33,7 @@ Judge = Callable[[Change, LiveTunnel | None], Verdict | None]
 Open = list[tuple[Change, CallOutcome]]
 """Changes of which an answer can't tell whether they were made, each with that answer."""
 
-_ABOUT_KEYS = ("key-not-in-sink", "key-not-set")
+_ABOUT_PSKS = ("key-not-in-sink", "key-not-set")
 
 
 def name_changed(change: Change, kept: str, message: str) -> Problem:
@@ -42,7 +42,7 @@ def name_changed(change: Change, kept: str, message: str) -> Problem:
     return Problem("name-changed", message, remedy)
 
 
-def key_remedy(change: Change) -> str | None:
+def psk_remedy(change: Change) -> str | None:
     """How a tunnel that somebody else may have made gets the key that is meant for it; None where no key is known."""
     match change.declared.psk if change.declared else None:
         case None | External():
@@ -64,7 +64,7 @@ class Run:
 
     Attributes:
         plan: What is carried out.
-        keyed: Names of tunnels to create whose pre-shared key is sent with the create.
+        with_psk: Names of tunnels to create whose pre-shared key is sent with the create.
         live: The latest trusted list.
         verdicts: Change ref to verdict, for the changes that are decided.
         stop: What became of the call after which nothing more is sent, or None.
@@ -77,9 +77,9 @@ class Run:
         notes: What the report should say about how it went.
     """
 
-    def __init__(self, plan: Plan, keyed: frozenset[str]) -> None:
+    def __init__(self, plan: Plan, with_psk: frozenset[str]) -> None:
         self.plan = plan
-        self.keyed = keyed
+        self.with_psk = with_psk
         self.live = plan.live
         self.verdicts: dict[str, Verdict] = {}
         self.stop: Failure | None = None
@@ -100,7 +100,7 @@ class Run:
 
     def psk_of(self, change: Change) -> str | None:
         """The name of the pre-shared key of a tunnel to create, or None when none is sent with it."""
-        return change.name if change.name in self.keyed else None
+        return change.name if change.name in self.with_psk else None
 
     # What may be sent.
 
@@ -235,10 +235,10 @@ class Run:
             why: What is known of it, without a full stop.
         """
         said = self.verdicts.get(change.ref)
-        remedy = key_remedy(change)
+        remedy = psk_remedy(change)
         if remedy is None:
             self.verdicts[change.ref] = THERE
-        elif not (said and said.problem and said.problem.code in _ABOUT_KEYS):
+        elif not (said and said.problem and said.problem.code in _ABOUT_PSKS):
             if change.declared and isinstance(change.declared.psk, Generated):
                 code, so = "key-not-in-sink", "its key may be in no sink"
             else:

@@ -18,7 +18,7 @@ from reconciler.files.tree import read_regular
 from reconciler.model.account import AccountFile, TunnelFile
 from reconciler.model.problems import Part
 from reconciler.model.written import Written, model_of, type_of
-from reconciler.yaml.events import KEY_FIELDS, MAX_DEPTH
+from reconciler.yaml.events import MAX_DEPTH, SECRET_FIELDS
 from reconciler.yaml.read import LOADER
 from reconciler.yaml.screen import MAX_BYTES, screen, split_lines
 
@@ -38,7 +38,7 @@ def _types(model: type[Written], beyond: tuple[str, ...] = ()) -> Iterator[tuple
 
 _KNOWN = frozenset(dict(_types(_EitherFile)))
 """These say nothing, wherever they stand."""
-_OUTSIDE_KEYS = dict(_types(_EitherFile, KEY_FIELDS))
+_OUTSIDE_KEYS = dict(_types(_EitherFile, SECRET_FIELDS))
 _FLAGS = ("~", "null", "true", "false", "on", "off", "yes", "no")
 _WORDS = frozenset((*_FLAGS, "low", "mid", "high", "request", "reply", "unidirectional", "bidirectional"))
 _MAX_NUMBER = 10  # digits of the longest number that a field takes, and of a day
@@ -69,8 +69,8 @@ def lines_of_files() -> Callable[[str, int], tuple[Part, ...] | None]:
 
 
 @lru_cache
-def _holds_keys(model: type[Written] | None) -> bool:
-    return model is not None and any(name in KEY_FIELDS for name, _ in _types(model))
+def _holds_secrets(model: type[Written] | None) -> bool:
+    return model is not None and any(name in SECRET_FIELDS for name, _ in _types(model))
 
 
 class Excerpts:
@@ -118,7 +118,7 @@ class Excerpts:
             raise _TooDeepError
         if isinstance(event, yaml.ScalarEvent | yaml.AliasEvent):
             written = event.value if isinstance(event, yaml.ScalarEvent) and not (event.anchor or event.tag) else ""
-            if hidden or kind is None or (_holds_keys(model_of(kind)) and not _is_harmless(written)):
+            if hidden or kind is None or (_holds_secrets(model_of(kind)) and not _is_harmless(written)):
                 self._hide(event.start_mark, event.end_mark)
             return
         if hidden and (event.anchor or event.tag):  # `psk: &s3cret {…}`: a key may begin with such a sign
@@ -145,7 +145,7 @@ class Excerpts:
             self._node(event, get, None, hidden=True, depth=depth)
         elif name not in _KNOWN and name != "<<":
             self._hide(event.start_mark, event.end_mark, name)
-        secret = hidden or below is None or name in KEY_FIELDS
+        secret = hidden or below is None or name in SECRET_FIELDS
         if secret:  # hides nothing here, but lets `line` hide a comment behind it: `psk: #s3cret`
             self._hide(event.end_mark, event.end_mark)
         self._node(get(), get, below, hidden=secret, depth=depth)
@@ -185,7 +185,7 @@ def _doubtful(text: str) -> Iterator[_Span]:
         if bare.endswith(":") and name in _OUTSIDE_KEYS:
             field, harmless = name, True
         else:
-            harmless = not bare or (field not in ("", *KEY_FIELDS) and _is_harmless(bare.strip("'\"")))
+            harmless = not bare or (field not in ("", *SECRET_FIELDS) and _is_harmless(bare.strip("'\"")))
             field = field if harmless and (not bare or word.endswith(",")) else ""
         if harmless and bare and hidden >= 0:
             yield hidden, start + word.index(bare), None

@@ -10,7 +10,7 @@ from typing import Any
 
 from reconciler.files.consistency import Gone
 from reconciler.model.account import AccountFile, TunnelFile
-from reconciler.model.checks import did_you_mean, literal_key, nearest
+from reconciler.model.checks import did_you_mean, literal_psk, nearest
 from reconciler.model.plain import Plain
 from reconciler.model.problems import MAX_LISTED, Diagnostic, Level, error, shown, unlisted
 from reconciler.model.reference import EXTERNAL
@@ -67,7 +67,7 @@ def _unknown(found: Error, root: type[Written]) -> tuple[str, str, str]:
     # `pre_shared_key: s3cret` is somebody's key in the repository, which weighs more than its name.
     of_tunnel = where in ("tunnels", "defaults") or (root is TunnelFile and not parent)
     if of_tunnel and near in ("", _MEANT_PSK) and _secret_like(name, found["input"]):
-        problem = literal_key().context or {}
+        problem = literal_psk().context or {}
         return "literal-psk", problem["summary"], problem["detail"]
     if where == "defaults" and name in _OWN_KEYS:
         return "not-in-defaults", f"{shown(name)} can't stand in defaults", "Write it in each tunnel."

@@ -108,11 +108,11 @@ def _unread(tree: Tree, groups: list[EntryGroup]) -> Iterator[Diagnostic]:
     found = [unread for files in tree.accounts for unread in files.unread]
     if not found:
         return
-    keys = {path for group in groups for entry in group.entries if (path := _key_file(entry.declared.psk))}
+    psk_files = {path for group in groups for entry in group.entries if (path := _psk_file(entry.declared.psk))}
     sure = not tree.diagnostics and all(group.whole for group in groups)
     for unread in found:
-        is_key = any(_is_key(path, keys) for path in (posixpath.normpath(unread.path), unread.absolute))
-        if not is_key and (sure or not _TEMPORARY.sub("", unread.path).endswith(".json")):
+        is_psk_file = any(_is_psk_file(path, psk_files) for path in (posixpath.normpath(unread.path), unread.absolute))
+        if not is_psk_file and (sure or not _TEMPORARY.sub("", unread.path).endswith(".json")):
             yield error(
                 "unread-file",
                 f"{shown(posixpath.basename(unread.path))} is not read, but has a name like a file of tunnels",
@@ -122,15 +122,15 @@ def _unread(tree: Tree, groups: list[EntryGroup]) -> Iterator[Diagnostic]:
             )
 
 
-def _key_file(key: PskRef | None) -> str | None:
-    place = key.deliver_to if isinstance(key, Generated) else key
+def _psk_file(psk: PskRef | None) -> str | None:
+    place = psk.deliver_to if isinstance(psk, Generated) else psk
     return place.path if isinstance(place, FileRef) else None
 
 
-def _is_key(path: str, keys: Collection[str]) -> bool:
+def _is_psk_file(path: str, psk_files: Collection[str]) -> bool:
     """True for a key's file, and for what a sink keeps beside it: a pending key, a record, a file not yet renamed."""
     path = _TEMPORARY.sub("", path)
-    return any(name in keys for name in (path, path.removesuffix(".json"), path.removesuffix(".pending")))
+    return any(name in psk_files for name in (path, path.removesuffix(".json"), path.removesuffix(".pending")))
 
 
 def _group(files: AccountFiles, problems: list[Diagnostic]) -> EntryGroup:

@@ -28,9 +28,9 @@ from reconciler.plan.diff import Action, Change, intended
 from reconciler.plan.scope import Pair
 from reconciler.yaml.read import DocumentError, parse
 
-_SHOWS_KEY = "its lines hold a BGP MD5 key, which no patch may show"
-_SHOWS_OTHER_KEY = "the patch would show a BGP MD5 key that stands in the lines beside it"
-_KEY_LEFT = "bgp.md5_key is sensitive and never written into a patch"
+_SHOWS_MD5_KEY = "its lines hold a BGP MD5 key, which no patch may show"
+_SHOWS_OTHER_MD5_KEY = "the patch would show a BGP MD5 key that stands in the lines beside it"
+_MD5_KEY_LEFT = "bgp.md5_key is sensitive and never written into a patch"
 _REMOVED = "account.yaml says under 'removed' that its deletion is meant"
 _UNEQUAL = "the edited file would not read back as the live tunnel"
 
@@ -54,14 +54,14 @@ class _Part(NamedTuple):
         place: Index of the tunnel's item in the file; None for a new one.
         item: The item as `edit` takes it, or `GONE`.
         settings: What the file must declare afterwards; None for a tunnel that goes.
-        keeps_key: Whether a live MD5 key differs that the patch leaves out.
+        keeps_md5_key: Whether a live MD5 key differs that the patch leaves out.
     """
 
     change: Change
     place: int | None
     item: Any
     settings: Settings | None
-    keeps_key: bool = False
+    keeps_md5_key: bool = False
 
     @property
     def ref(self) -> str:
@@ -100,11 +100,11 @@ def accept_patch(
     while True:
         tried = [(file, [p for p in mine if p.ref not in left]) for file, mine in parts]
         drafts = [_draft(file, mine) for file, mine in tried if mine]
-        wrong = _prove(files, desired, today, drafts) or _shown_keys(drafts)
+        wrong = _prove(files, desired, today, drafts) or _shown_md5_keys(drafts)
         if not wrong:
             break
         left |= wrong
-    kept = [(p.change.name, _KEY_LEFT) for draft in drafts for p in draft.parts if p.keeps_key]
+    kept = [(p.change.name, _MD5_KEY_LEFT) for draft in drafts for p in draft.parts if p.keeps_md5_key]
     left_out = [(c.name, left[c.ref]) for c in changes if c.ref in left]
     patch = "".join(d.file.diff(d.edits, d.file.path.removeprefix(strip)) for d in drafts if d.edits)
     return Accepted(patch, tuple(sorted(left_out + kept)))
@@ -283,7 +283,7 @@ def _items_of(draft: _Draft) -> tuple[list[int], list[str | None]]:
     return [place.line for place in places], refs
 
 
-def _shown_keys(drafts: list[_Draft]) -> dict[str, str]:
+def _shown_md5_keys(drafts: list[_Draft]) -> dict[str, str]:
     """The changes whose lines in a patch would show an MD5 key, as a change or as context."""
     wrong: dict[str, str] = {}
     for draft in drafts:
@@ -299,5 +299,5 @@ def _shown_keys(drafts: list[_Draft]) -> dict[str, str]:
                 if start < edit.stop and (edit.start < stop or edit.stop == stop):
                     own = range(text.count("\n", 0, start), text.count("\n", 0, stop))
                     # A new tunnel has no lines yet: those at the end of the list are its neighbour's.
-                    wrong[ref] = _SHOWS_OTHER_KEY if place is None or secret.isdisjoint(own) else _SHOWS_KEY
+                    wrong[ref] = _SHOWS_OTHER_MD5_KEY if place is None or secret.isdisjoint(own) else _SHOWS_MD5_KEY
     return wrong

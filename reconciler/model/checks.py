@@ -213,7 +213,7 @@ def generate(value: Any) -> str:
     raise wrong("unknown-value", "nobody of that name can make a key", f"Write true or {CLOUDFLARE}.")
 
 
-def literal_key(hint: str = "") -> PydanticCustomError:
+def literal_psk(hint: str = "") -> PydanticCustomError:
     """The error of a key that stands in the file; it never holds the key."""
     return wrong(
         "literal-psk",

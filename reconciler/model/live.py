@@ -78,7 +78,7 @@ class LiveTunnel(NamedTuple):
         return value if isinstance(value, str) else None
 
     @property
-    def key_generated_on(self) -> str | None:
+    def psk_generated_on(self) -> str | None:
         """When Cloudflare last generated a key for it (not when one was set), or None."""
         metadata = self.raw.get("psk_metadata")
         value = metadata.get("last_generated_on") if isinstance(metadata, dict) else None

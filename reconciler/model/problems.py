@@ -140,7 +140,7 @@ def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     return tuple(sorted(set(diagnostics), key=key))
 
 
-NO_KEY = "no-key"
+NO_PSK = "no-key"
 """Code of a tunnel that Cloudflare never made a key for and whose sink holds none: apply has it made."""
 
 

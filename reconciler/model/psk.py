@@ -14,7 +14,7 @@ from pydantic import Field, StrictBool, StrictInt
 
 from reconciler.model.desired import CommandRef, Declared, EnvRef, External, FileRef, Generated, PskRef
 from reconciler.model.live import LiveTunnel
-from reconciler.model.problems import NO_KEY, Problem
+from reconciler.model.problems import NO_PSK, Problem
 from reconciler.model.verdict import Result
 
 _SKEW = timedelta(minutes=5)
@@ -70,10 +70,10 @@ def psk_command(action: Literal["rotate", "set"], name: str) -> str:
 
 def doubt(target: Declared, live: LiveTunnel, sink: SinkState) -> Problem | None:
     """Why it is not sure that a tunnel has the key that its sink holds as current; None without a sign of trouble."""
-    key = target.psk
-    if not isinstance(key, Generated):
+    psk = target.psk
+    if not isinstance(psk, Generated):
         return None
-    made = live.key_generated_on
+    made = live.psk_generated_on
     rotate = psk_command("rotate", target.name)
     if sink.pending:
         message = "A run stopped with a key pending in the sink, and the tunnel may have that one or another"
@@ -88,7 +88,7 @@ def doubt(target: Declared, live: LiveTunnel, sink: SinkState) -> Problem | None
     if other:
         message = "Its key was changed after the sink's current one was set"
         return Problem("key-not-in-sink", message, f"For a new key: {rotate}")
-    return never_made(live, sink, rotate) if key.by == "cloudflare" and made is None else None
+    return never_made(live, sink, rotate) if psk.by == "cloudflare" and made is None else None
 
 
 def never_made(live: LiveTunnel, sink: SinkState, rotate: str) -> Problem | None:
@@ -99,7 +99,7 @@ def never_made(live: LiveTunnel, sink: SinkState, rotate: str) -> Problem | None
         return Problem("key-not-checked", message, f"If it holds none: {rotate}")
     if not sink.current:
         remedy = "Run apply: it has the key made and delivers it. The device needs it then."
-        return Problem(NO_KEY, f"{never}, and its sink holds none", remedy)
+        return Problem(NO_PSK, f"{never}, and its sink holds none", remedy)
     if _is_after(live.created_on, sink.set_on, _SKEW):
         message = f"{never}, and the key in its sink is older than the tunnel"
         return Problem("key-not-in-sink", message, f"For a new key: {rotate}")

@@ -63,7 +63,7 @@ class Psk(Written):
         if value == EXTERNAL:
             return handler({})
         if isinstance(value, str):
-            raise checks.literal_key(checks.did_you_mean(value, (EXTERNAL,)))
+            raise checks.literal_psk(checks.did_you_mean(value, (EXTERNAL,)))
         found = handler(value)
         _one_of(found, "env", "file", "command", "generate")
         if (found.generate is None) != (found.deliver_to is None):

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from reconciler.model.desired import CommandRef, Desired, EnvRef, FileRef, Generated, PskRef
 from reconciler.model.live import Live
-from reconciler.model.problems import NO_KEY, Problem
+from reconciler.model.problems import NO_PSK, Problem
 from reconciler.model.psk import SinkState, doubt
 from reconciler.model.settings import Settings
 from reconciler.model.tunnel import SENSITIVE_PATHS, SETTINGS, WHOLE, Clear
@@ -61,14 +61,14 @@ class Plan(NamedTuple):
     doubts: Mapping[str, Problem] = {}
 
     @property
-    def keyless(self) -> tuple[str, ...]:
+    def without_psk(self) -> tuple[str, ...]:
         """Tunnels that have no key yet although Cloudflare was to make one: apply has it made."""
-        return _keyless(self.doubts)
+        return _without_psk(self.doubts)
 
     @property
     def empty(self) -> bool:
         """True when apply has nothing to do."""
-        return not self.changes and not self.keyless
+        return not self.changes and not self.without_psk
 
 
 _SHOWN = 10
@@ -104,7 +104,7 @@ def build_plan(
         changes=changes,
         phases=phases,
         guards=guards(Draft(desired, live, options, owned, changes, held_back, blocked)),
-        digest=plan_digest(desired.account.account_id, options.base, changes, _keyless(doubts)),
+        digest=plan_digest(desired.account.account_id, options.base, changes, _without_psk(doubts)),
         api_calls=_api_calls(phases, options.batch_size, live.lists),
         unmanaged=owned.unmanaged,
         ignored=_ignored(owned),
@@ -127,8 +127,8 @@ def _doubts(owned: Scope, sinks: Mapping[str, SinkState]) -> dict[str, Problem]:
     return doubts
 
 
-def _keyless(doubts: Mapping[str, Problem]) -> tuple[str, ...]:
-    return tuple(name for name, why in doubts.items() if why.code == NO_KEY)
+def _without_psk(doubts: Mapping[str, Problem]) -> tuple[str, ...]:
+    return tuple(name for name, why in doubts.items() if why.code == NO_PSK)
 
 
 def remaining(plan: Plan, live_now: Live) -> tuple[Change, ...]:
@@ -239,7 +239,7 @@ def _route_notes(changes: Iterable[Change]) -> list[str]:
     return [f"Static routes through {listed(through)} {unread}."] if through else []
 
 
-def plan_digest(account_id: str, base: str, changes: Iterable[Change], keyless: Iterable[str] = ()) -> str:
+def plan_digest(account_id: str, base: str, changes: Iterable[Change], without_psk: Iterable[str] = ()) -> str:
     """`sha256:` and the hash of everything that decides what apply does.
 
     It covers the account, the API's base URL (or `sandbox`), the changes and the observed settings of the
@@ -249,14 +249,14 @@ def plan_digest(account_id: str, base: str, changes: Iterable[Change], keyless: 
         account_id: Cloudflare's account id.
         base: The base URL, or `sandbox`.
         changes: In any order.
-        keyless: Names of tunnels that have no key yet and get one from Cloudflare.
+        without_psk: Names of tunnels that have no key yet and get one from Cloudflare.
     """
     content: dict[str, Any] = {
         "account_id": account_id,
         "base": base,
         "changes": [_content(c) for c in sorted(changes, key=lambda c: (c.name, c.ref))],
     }
-    if names := sorted(keyless):
+    if names := sorted(without_psk):
         content["keyless"] = names
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return f"sha256:{sha256(text.encode()).hexdigest()}"
@@ -281,9 +281,9 @@ def _values(settings: Settings) -> Mapping[str, Any]:
     return {**settings, **hashes}
 
 
-def _reference(key: PskRef) -> list[str]:
+def _reference(psk: PskRef) -> list[str]:
     """What a create's key reference says, without folders, which differ from checkout to checkout."""
-    match key:
+    match psk:
         case EnvRef(name):
             return ["env", name]
         case FileRef(path):

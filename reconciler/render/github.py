@@ -61,11 +61,11 @@ def _notes(report: Report) -> Iterator[_Note]:
             text = f"{account.account} is blocked: {guard.message}. To go on: {guard.remedy}"
             yield _Note("error", guard.code, text[:_LONGEST])
         sources = {change.name: change.source for change in account.changes}
-        for key in account.keys:
-            if key.error:
+        for psk in account.keys:
+            if psk.error:
                 rank = "error" if report.command == "apply" else "warning"
-                text = f"{key.name}: {key.error.message} ({key.error.code})."
-                yield _annotation(rank, key.error.code, text, key.error, sources.get(key.name))
+                text = f"{psk.name}: {psk.error.message} ({psk.error.code})."
+                yield _annotation(rank, psk.error.code, text, psk.error, sources.get(psk.name))
         yield from _changes(account, report.command)
 
 

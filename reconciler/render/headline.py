@@ -11,7 +11,7 @@ else, so it never sounds better than the run was:
 from collections.abc import Iterator
 from typing import Literal
 
-from reconciler.model.problems import MORE, NO_KEY, Level
+from reconciler.model.problems import MORE, NO_PSK, Level
 from reconciler.model.verdict import Result
 from reconciler.render.words import PLANNED, count, held_back, is_drift
 from reconciler.report.values import Report
@@ -70,7 +70,7 @@ def tone(report: Report) -> Literal["failed", "grave", "changes", "good"]:
     if report.outcome == "blocked" or (planned and report.summary.delete):
         return "grave"
     changed = any(account.changes or account.keys or account.held_back for account in report.accounts)
-    warned = any(key.overdue or key.error for key in report.keys)
+    warned = any(psk.overdue or psk.error for psk in report.keys)
     return "changes" if report.outcome == "changes" or (planned and changed) or warned else "good"
 
 
@@ -106,12 +106,12 @@ def _validity(report: Report) -> str:
 
 def _plan(report: Report) -> str:
     """`Plan: 2 to create, 3 to update, 1 to delete`, or that there is nothing to do."""
-    keys = _key_counts(report)
+    psks = _psk_counts(report)
     if planned := _to_do(report):
-        return f"Plan: {_and_held_back(report, [planned, *keys])}"
+        return f"Plan: {_and_held_back(report, [planned, *psks])}"
     if any(found.code == "unmatched-target" for found in report.diagnostics):
         return "No changes: --target matches no tunnel"
-    nothing = _and_held_back(report, [f"No changes, but {', '.join(keys)}" if keys else "No changes"])
+    nothing = _and_held_back(report, [f"No changes, but {', '.join(psks)}" if psks else "No changes"])
     return "No changes. Live tunnels match the files" if nothing == "No changes" else nothing
 
 
@@ -139,7 +139,7 @@ def _applied(report: Report) -> str:
     if report.outcome == "ok" and not (report.changes or report.keys):
         return _plan(report)
     counts = [f"{number:,} {word}" for word, number in done_counts(report).items()]
-    done = _and_held_back(report, [*counts, *_key_counts(report)])
+    done = _and_held_back(report, [*counts, *_psk_counts(report)])
     if report.outcome == "ok":
         return f"Apply complete: {done}"
     good, total = sum(account.outcome == "ok" for account in report.accounts), len(report.accounts)
@@ -164,26 +164,26 @@ def _other(report: Report) -> str:
     if not report.keys or report.outcome not in {"ok", "partial"}:
         why = _WHY.get(report.outcome, "not everything was carried out")
         return f"{_name(report)}{': done' if report.outcome == 'ok' else f' stopped ({report.outcome}): {why}'}"
-    counts = {result.value: sum(key.outcome == result for key in report.keys) for result in Result}
+    counts = {result.value: sum(psk.outcome == result for psk in report.keys) for result in Result}
     counts["in doubt"] = counts.pop(Result.UNKNOWN)
     told = [f"{number:,} {word}" for word, number in counts.items() if number]
-    looked_at = [key for key in report.keys if key.outcome is None]
-    overdue = sum(key.overdue for key in report.keys)
+    looked_at = [psk for psk in report.keys if psk.outcome is None]
+    overdue = sum(psk.overdue for psk in report.keys)
     if overdue or looked_at:
         told.append(f"{overdue or 'none'} overdue")
-    if unknown := sum(key.age_days is None for key in looked_at):
+    if unknown := sum(psk.age_days is None for psk in looked_at):
         told.append(f"{unknown:,} of unknown age")
     return f"{count(len(report.keys), 'key')}: {', '.join(told)}"
 
 
-def _key_counts(report: Report) -> list[str]:
+def _psk_counts(report: Report) -> list[str]:
     """`1 key made and delivered`, `1 key to make`, `2 keys in doubt`: of keys that need, or needed, something."""
-    missing = sum(key.error is not None and key.error.code == NO_KEY for key in report.keys)
+    missing = sum(psk.error is not None and psk.error.code == NO_PSK for psk in report.keys)
     kept = "kept in the sandbox" if report.sandbox else "delivered"
     counts = {
-        f"made and {kept}": sum(key.outcome == Result.APPLIED for key in report.keys),
+        f"made and {kept}": sum(psk.outcome == Result.APPLIED for psk in report.keys),
         "to make": missing,
-        "in doubt": sum(key.error is not None for key in report.keys) - missing,
+        "in doubt": sum(psk.error is not None for psk in report.keys) - missing,
     }
     return [f"{count(number, 'key')} {word}" for word, number in counts.items() if number]
 
@@ -193,7 +193,7 @@ def _drift(report: Report) -> str:
 
     A tunnel that no file declares is drift where it is pruned, and so one of the tunnels that are counted.
     """
-    counts, keys = drift_counts(report), _key_counts(report)
+    counts, psks = drift_counts(report), _psk_counts(report)
     rest = [f"{counts[kind]:,} {kind}" for kind in ("unmanaged", "missing", "not checked")]
     waiting = [change for change in report.changes if not is_drift(change)]
     rest += [f"{len(waiting):,} waiting for apply"] if waiting else []
@@ -202,12 +202,12 @@ def _drift(report: Report) -> str:
     total = sum(account.managed for account in report.accounts) + pruned
     in_sync = total - drifted - sum(change.drift_class != "unmanaged" for change in waiting)
     if not drifted:
-        none = f"No drift of settings, but {', '.join(keys)}" if keys else "No drift"
+        none = f"No drift of settings, but {', '.join(psks)}" if psks else "No drift"
         return f"{none}: {', '.join([count(in_sync, 'tunnel') + ' in sync', *rest])}"
     percent = 100 * in_sync / total
     if in_sync < total:  # never rounded up to all of it
         percent = min(percent, 99.9)
-    return f"{drifted:,} of {count(total, 'tunnel')} drifted ({percent:.1f} % in sync), {', '.join([*rest, *keys])}"
+    return f"{drifted:,} of {count(total, 'tunnel')} drifted ({percent:.1f} % in sync), {', '.join([*rest, *psks])}"
 
 
 def drift_counts(report: Report) -> dict[str, int]:

@@ -123,8 +123,8 @@ def _dangers(report: Report) -> Iterator[str]:
     wrong = [c for c in report.changes if c.outcome in {"failed", "unknown"}] + refused
     yield from few(wrong, failure, _BOX)
     if report.command == "apply":
-        keys = [(key.name, key.error) for key in report.keys if key.error]
-        yield from few(keys, lambda k: f"Key of {clipped(k[0], safe.markdown_code, 100)}: {trouble(k[1])}", _BOX)
+        psks = [(psk.name, psk.error) for psk in report.keys if psk.error]
+        yield from few(psks, lambda k: f"Key of {clipped(k[0], safe.markdown_code, 100)}: {trouble(k[1])}", _BOX)
     for what, found in words.dangers(report).items():
         told = names(found, tunnel) if what == "Deletes" else ", ".join(few(found, tunnel, _BOX))
         yield f"**{what} {words.count(len(found), 'tunnel')}**: {told}"
@@ -357,16 +357,16 @@ def _listed(report: Report) -> Iterator[str]:
         if report.command == "accounts":
             about = ", ".join(filter(None, words.account(account)))
             yield f"- {_account(account)}: {clipped(about, safe.markdown, 250)}"
-        for key in account.keys:
-            name = clipped(key.name, safe.markdown_code, 100)
+        for psk in account.keys:
+            name = clipped(psk.name, safe.markdown_code, 100)
             facts = [
-                key.outcome,
-                "overdue" if key.overdue else "",
-                words.age(key),
-                key.reference or "no psk",
-                words.due(key),
+                psk.outcome,
+                "overdue" if psk.overdue else "",
+                words.age(psk),
+                psk.reference or "no psk",
+                words.due(psk),
             ]
             line = f"- {name}: {clipped(', '.join(filter(None, facts)), safe.markdown, 250)}"
-            yield " ".join([f"{line}.", trouble(key.error), *said(key.error, _FACTS)]) if key.error else line
+            yield " ".join([f"{line}.", trouble(psk.error), *said(psk.error, _FACTS)]) if psk.error else line
         for kind, lines in words.left(account).items() if report.command == "drift" else ():
             yield from (f"- {kind}{_where(account, report)}: {clipped(line, safe.markdown, 250)}" for line in lines)

@@ -185,8 +185,8 @@ def _diff(change: ChangeReport) -> Iterator[str]:
                 yield f"- {path}: {_value(field.before)}"
             if change.action != "delete":
                 yield f"+ {path}: {_value(field.after)}"
-    if key := words.key_source(change):
-        yield f"+ psk: {safe.visible(key)[:_VALUE]}"
+    if psk := words.psk_source(change):
+        yield f"+ psk: {safe.visible(psk)[:_VALUE]}"
 
 
 def _value(item: object) -> str:

@@ -60,7 +60,7 @@ def text(
     else:
         for account in _untold(report.accounts, shown.accounts) if shown else report.accounts:
             parts = [_trouble(account, paint), _changes(account, paint), _ways_out(account, paint)]
-            parts += [_keys(account.keys, paint), _left(account, report.command, paint)]
+            parts += [_psks(account.keys, paint), _left(account, report.command, paint)]
             if told := [lines for part in parts if (lines := list(part))]:
                 blocks += [[paint(f"Account {terminal(account.account)}", "bold")], *told]
     if not first:
@@ -222,8 +222,8 @@ def _head(change: ChangeReport, label: str, place: str, paint: Paint) -> Iterato
 def _fields(change: ChangeReport, paint: Paint) -> Iterator[str]:
     """Each field with its sign, and of a create where its key comes from."""
     fields = words.fields(change)
-    key = words.key_source(change)
-    width = widest([terminal(field.path) for field in fields] + ["psk"] * bool(key), _NAME_LIMIT)
+    psk = words.psk_source(change)
+    width = widest([terminal(field.path) for field in fields] + ["psk"] * bool(psk), _NAME_LIMIT)
     sign = f"{paint(words.SIGNS[change.action], ACTION_COLOR[change.action])} "
     for field in fields:
         path = padded(terminal(field.path), width)
@@ -236,8 +236,8 @@ def _fields(change: ChangeReport, paint: Paint) -> Iterator[str]:
         sides = ("  live", "  declared") if change.drift_class == "changed" else ("", "")
         both = _sides([("-", field.before), ("+", field.after)], sides, paint)
         yield from _line(_INDENT, sign, path, value, paint.below(value, _DEEPER) if whole else both, paint)
-    if key:
-        yield from _line(_INDENT, sign, padded("psk", width), terminal(key), paint.below(terminal(key), _DEEPER), paint)
+    if psk:
+        yield from _line(_INDENT, sign, padded("psk", width), terminal(psk), paint.below(terminal(psk), _DEEPER), paint)
 
 
 def _each(group: Group, paint: Paint) -> Iterator[str]:
@@ -281,20 +281,20 @@ def _ways_out(account: AccountReport, paint: Paint) -> Iterator[str]:
         yield f"    {terminal(account.ways_out.accept_command)}"
 
 
-def _keys(keys: tuple[KeyStatus, ...], paint: Paint) -> Iterator[str]:
-    width = widest([terminal(key.name) for key in keys], _NAME_LIMIT)
-    for key in keys:
+def _psks(psks: tuple[KeyStatus, ...], paint: Paint) -> Iterator[str]:
+    width = widest([terminal(psk.name) for psk in psks], _NAME_LIMIT)
+    for psk in psks:
         cells: list[tuple[str, str | None]] = [
-            (padded(terminal(key.name), width), None),
-            (f"{key.outcome or '':<7}", OUTCOME_COLOR.get(key.outcome or "")),
-            ("overdue" if key.overdue else " " * 7, "red"),
-            (f"{words.age(key):<12}", None),
-            (terminal(key.reference or "no psk"), None),
-            (words.due(key), None),
+            (padded(terminal(psk.name), width), None),
+            (f"{psk.outcome or '':<7}", OUTCOME_COLOR.get(psk.outcome or "")),
+            ("overdue" if psk.overdue else " " * 7, "red"),
+            (f"{words.age(psk):<12}", None),
+            (terminal(psk.reference or "no psk"), None),
+            (words.due(psk), None),
         ]
         yield from paint.flow(cells, 2, _INDENT)
-        if key.error:
-            yield from _problem(key.error, paint, _INDENT)
+        if psk.error:
+            yield from _problem(psk.error, paint, _INDENT)
 
 
 def _left(account: AccountReport, command: str, paint: Paint) -> Iterator[str]:

@@ -212,7 +212,7 @@ def difference(change: ChangeReport, field: FieldChange) -> str:
     return value(field.after if change.action == "create" else field.before)
 
 
-def key_source(change: ChangeReport) -> str | None:
+def psk_source(change: ChangeReport) -> str | None:
     """Where the pre-shared key of a new tunnel comes from, or that the tunnel won't come up without one."""
     if change.psk == "external":
         return "external: the tunnel won't come up until somebody sets one"
@@ -282,16 +282,16 @@ def left(account: AccountReport) -> dict[str, list[str]]:
     }
 
 
-def age(key: KeyStatus) -> str:
+def age(psk: KeyStatus) -> str:
     """How old a key is; nothing where a run tells what it did with one whose age it does not know."""
-    if key.age_days is None:
-        return "" if key.outcome else "age unknown"
-    return f"{count(key.age_days, 'day')} old"
+    if psk.age_days is None:
+        return "" if psk.outcome else "age unknown"
+    return f"{count(psk.age_days, 'day')} old"
 
 
-def due(key: KeyStatus) -> str:
+def due(psk: KeyStatus) -> str:
     """After how many days a key is to be rotated, or nothing."""
-    return f"rotate after {count(key.rotate_after_days, 'day')}" if key.rotate_after_days else ""
+    return f"rotate after {count(psk.rotate_after_days, 'day')}" if psk.rotate_after_days else ""
 
 
 def held_back(accounts: Iterable[AccountReport]) -> dict[str, list[str]]:

@@ -34,7 +34,7 @@ def drift_of(plan: Plan) -> tuple[Change, ...]:
     return tuple(c for c in plan.changes if c.cause != "git")
 
 
-def drift_report(plan: Plan, accepted: Accepted, keys: tuple[KeyStatus, ...], accept_command: str) -> AccountReport:
+def drift_report(plan: Plan, accepted: Accepted, psks: tuple[KeyStatus, ...], accept_command: str) -> AccountReport:
     """One account's drift.
 
     Differences that only git made are listed too. A key in doubt is drift: it may be why a tunnel is down, and plan and
@@ -43,7 +43,7 @@ def drift_report(plan: Plan, accepted: Accepted, keys: tuple[KeyStatus, ...], ac
     Args:
         plan: With causes when there is a baseline.
         accepted: The patch that accepts the drift.
-        keys: Pre-shared keys that are overdue or in doubt.
+        psks: Pre-shared keys that are overdue or in doubt.
         accept_command: What makes this patch and applies it.
     """
     drifted = drift_of(plan)
@@ -52,8 +52,8 @@ def drift_report(plan: Plan, accepted: Accepted, keys: tuple[KeyStatus, ...], ac
     revert = f"reconciler apply --account {quote(report.account)}{target}"
     ways_out = WaysOut(revert=revert, accept=accepted.patch, accept_command=accept_command if accepted.patch else None)
     live, ours = plan.live.by_name(), plan.desired.tunnels.values()
-    with_key = sum(t.name in live and not isinstance(t.psk, External | None) for t in ours)
-    tunnels = "1 tunnel" if with_key == 1 else f"{with_key:,} tunnels"
+    with_psk = sum(t.name in live and not isinstance(t.psk, External | None) for t in ours)
+    tunnels = "1 tunnel" if with_psk == 1 else f"{with_psk:,} tunnels"
     unread = LeftAlone("*", f"pre-shared keys can't be read back ({tunnels})", fields=("psk",))
     left_out: dict[str, list[str]] = {}
     for name, why in accepted.left_out:
@@ -71,9 +71,9 @@ def drift_report(plan: Plan, accepted: Accepted, keys: tuple[KeyStatus, ...], ac
             *(f"Not in the patch: {listed(names)}: {why}" for why, names in left_out.items()),
         ),
         drifted=len(drifted),
-        not_checked=(*report.not_checked, unread) if with_key else report.not_checked,
+        not_checked=(*report.not_checked, unread) if with_psk else report.not_checked,
         ways_out=ways_out if drifted else None,
-        keys=keys,
+        keys=psks,
     )
 
 

@@ -5,7 +5,7 @@ Each command tells its accounts with one of these, and `report_of` puts them tog
     unread                   there is no plan, for the list could not be had
     planned, checked         a plan, and what the server said of it when it was asked
     saved                    a plan that was saved
-    applied, with_keys       how each change ended, then how each generated key was delivered
+    applied, with_psks       how each change ended, then how each generated key was delivered
 """
 
 from collections import Counter
@@ -111,7 +111,7 @@ def planned(plan: "Plan", outcome: Outcome, unreadable: tuple[LeftAlone, ...] | 
         unmanaged=plan.unmanaged,
         ignored=plan.ignored,
         not_checked=unreadable,
-        keys=tuple(key_report(tunnels[name], Verdict(Result.UNKNOWN, why)) for name, why in plan.doubts.items()),
+        keys=tuple(psk_report(tunnels[name], Verdict(Result.UNKNOWN, why)) for name, why in plan.doubts.items()),
         notes=plan.notes,
         error=_unreadable(unreadable),
         paused=account.paused,
@@ -135,7 +135,7 @@ _ODD_FIELD = (
 )
 
 
-def key_report(target: Declared, verdict: Verdict | None = None) -> KeyStatus:
+def psk_report(target: Declared, verdict: Verdict | None = None) -> KeyStatus:
     """What is to be said of a key that something was, or is to be, done about.
 
     Of its age only that a generated one which was just set is new: what made it and the sink may not tell before long.
@@ -205,7 +205,7 @@ def applied(plan: "Plan", ended: "Applied") -> AccountReport:
     )
 
 
-def with_keys(report: AccountReport, plan: "Plan", verdicts: Mapping[str, Verdict]) -> AccountReport:
+def with_psks(report: AccountReport, plan: "Plan", verdicts: Mapping[str, Verdict]) -> AccountReport:
     """An account's report after its keys were delivered.
 
     What a run made stays `applied` and is counted, whatever became of its key: that is told beside it.
@@ -220,7 +220,7 @@ def with_keys(report: AccountReport, plan: "Plan", verdicts: Mapping[str, Verdic
     return replace(
         report,
         outcome=report.outcome if well or report.outcome != "ok" else "partial",
-        keys=tuple(key_report(plan.desired.tunnels[name], verdict) for name, verdict in sorted(found.items())),
+        keys=tuple(psk_report(plan.desired.tunnels[name], verdict) for name, verdict in sorted(found.items())),
     )
 
 
@@ -310,9 +310,9 @@ def with_diagnostics(report: Report, found: Iterable[Diagnostic], outcome: Outco
 def change_report(change: "Change", verdict: Verdict | None = None) -> ChangeReport:
     """A change and, after apply, how it ended."""
     place = change.location
-    key = None
+    psk = None
     if change.action is Action.CREATE and change.declared:
-        key = describe(change.declared.psk) if change.declared.psk else "none"
+        psk = describe(change.declared.psk) if change.declared.psk else "none"
     return ChangeReport(
         action=change.action,
         name=change.name,
@@ -324,7 +324,7 @@ def change_report(change: "Change", verdict: Verdict | None = None) -> ChangeRep
         source=Source(place.file, place.line) if place else None,
         outcome=verdict.result if verdict else None,
         error=placed(verdict.problem, change) if verdict and verdict.problem else None,
-        psk=key,
+        psk=psk,
         modified_on=change.live.modified_on if change.live else None,
     )
 

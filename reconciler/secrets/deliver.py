@@ -10,15 +10,15 @@ from collections.abc import Iterable, Sequence
 from reconciler.api.call import problem_of
 from reconciler.engine.apply import Applied
 from reconciler.model.desired import Declared, Generated
-from reconciler.model.problems import NO_KEY, Problem
+from reconciler.model.problems import NO_PSK, Problem
 from reconciler.model.psk import psk_command
 from reconciler.model.verdict import Result, Verdict
 from reconciler.plan.build import Plan
-from reconciler.secrets.made import make_keys
-from reconciler.secrets.steps import KeyConversation, KeySteps, hold, listed, probe, promote
+from reconciler.secrets.made import make_psks
+from reconciler.secrets.steps import PskConversation, PskSteps, hold, listed, probe, promote
 
 
-def prepare(local: Iterable[str], later: Iterable[str] = ()) -> KeyConversation[dict[str, Problem]]:
+def prepare(local: Iterable[str], later: Iterable[str] = ()) -> PskConversation[dict[str, Problem]]:
     """Before tunnels with a generated key are created: probe the sinks, and make, store and read back each key.
 
     The run then has the keys by tunnel name. After the create, `deliver` makes them current.
@@ -39,7 +39,7 @@ def prepare(local: Iterable[str], later: Iterable[str] = ()) -> KeyConversation[
     return wrong
 
 
-def deliver(plan: Plan, ended: Applied) -> KeySteps:
+def deliver(plan: Plan, ended: Applied) -> PskSteps:
     """Settle the generated keys of the tunnels that were made, and of those that the plan found without a key.
 
     Args:
@@ -57,15 +57,15 @@ def deliver(plan: Plan, ended: Applied) -> KeySteps:
     stop = problem_of(ended.stop) if ended.stop else None
     if stop is None:
         verdicts = yield from promote(local)
-        for group in (by_cloudflare, [plan.desired.tunnels[name] for name in plan.keyless]):
+        for group in (by_cloudflare, [plan.desired.tunnels[name] for name in plan.without_psk]):
             for name, verdict in (yield from _make_missing(group)).items():
                 why = verdict.problem
                 # Where there may be a key, or the sink failed when one was asked for, that says more than "none".
                 failed = verdict.result is Result.FAILED and why is not None and why.code == "sink-failed"
                 says_more = verdict.result is Result.UNKNOWN or failed
-                verdicts[name] = verdict if why is None or says_more else _keyless(why)
+                verdicts[name] = verdict if why is None or says_more else _without_psk(why)
         return verdicts
-    without = {t.name: _keyless(stop) for t in by_cloudflare}
+    without = {t.name: _without_psk(stop) for t in by_cloudflare}
     if stop.code != "list-untrusted":
         return (yield from promote(local)) | without
     # In such a list there may be two tunnels of one name. Nobody can say which of them will stay: both keys are kept.
@@ -76,7 +76,7 @@ def deliver(plan: Plan, ended: Applied) -> KeySteps:
     return without
 
 
-def _make_missing(targets: Sequence[Declared]) -> KeySteps:
+def _make_missing(targets: Sequence[Declared]) -> PskSteps:
     """Have Cloudflare make the keys of tunnels that have none yet, each for itself: probe → list → ask → store.
 
     Returns:
@@ -95,15 +95,15 @@ def _make_missing(targets: Sequence[Declared]) -> KeySteps:
         pending = yield from hold(name, make=False)
         if isinstance(pending, Problem):
             verdicts[name] = Verdict(Result.SKIPPED, pending)
-        elif pending or live[name].key_generated_on is not None:
+        elif pending or live[name].psk_generated_on is not None:
             message = "Somebody else has had Cloudflare make a key for it, or has one pending in its sink"
             remedy = f"If its sink does not get it: {psk_command('rotate', name)}"
             verdicts[name] = Verdict(Result.UNKNOWN, Problem("key-not-in-sink", message, remedy))
         else:
             ready.append(live[name])
-    return verdicts | (yield from make_keys(ready))
+    return verdicts | (yield from make_psks(ready))
 
 
-def _keyless(why: Problem) -> Verdict:
+def _without_psk(why: Problem) -> Verdict:
     message = f"The tunnel is there and Cloudflare has made no key for it: {why.message}"
-    return Verdict(Result.FAILED, Problem(NO_KEY, message, "Run apply again: it has the key made and delivers it."))
+    return Verdict(Result.FAILED, Problem(NO_PSK, message, "Run apply again: it has the key made and delivers it."))

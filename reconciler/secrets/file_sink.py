@@ -91,12 +91,12 @@ class FileSink:
 
     def get(self) -> Secret | None:
         """The bytes of the pending file."""
-        return _key(self._pending)
+        return _psk(self._pending)
 
     def promote(self, secret: Secret, made_on: str = "") -> None:
         """Rename the pending file over the current one and note the time; done if another run has made it current."""
         if self.get() != secret:
-            if _key(self._path) != secret:
+            if _psk(self._path) != secret:
                 raise SinkError(f"{self._pending} no longer holds the key that was put there")
             return
         with _telling(self._pending):
@@ -191,7 +191,7 @@ def _telling(place: Path) -> Iterator[None]:
         raise SinkError(f"{place}: {failed.strerror}") from None
 
 
-def _key(path: Path) -> Secret | None:
+def _psk(path: Path) -> Secret | None:
     try:
         return Secret.from_bytes(read_private(str(path)))
     except FileNotFoundError:

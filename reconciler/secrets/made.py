@@ -24,22 +24,22 @@ from reconciler.model.problems import Problem
 from reconciler.model.psk import is_later, psk_command
 from reconciler.model.verdict import APPLIED, Result, Verdict
 from reconciler.secrets.secret import Secret
-from reconciler.secrets.steps import DIFFERS, KeyConversation, KeySteps, SinkOp, SinkOutcome, SinkStep, promote
+from reconciler.secrets.steps import DIFFERS, PskConversation, PskSteps, SinkOp, SinkOutcome, SinkStep, promote
 
 _PUTS = 3
 """How often a sink is asked to store a key that is in force already, 1 and 2 seconds apart."""
 
 
-def make_keys(tunnels: Iterable[LiveTunnel]) -> KeySteps:
+def make_psks(tunnels: Iterable[LiveTunnel]) -> PskSteps:
     """Let Cloudflare make each key and store it at once; then see that nobody had another one made since.
 
     Args:
         tunnels: As listed just before.
     """
     verdicts: dict[str, Verdict] = {}
-    keys: list[tuple[LiveTunnel, str]] = []
+    kept: list[tuple[LiveTunnel, str]] = []
     for tunnel in tunnels:
-        noted: SinkOutcome = yield SinkStep(SinkOp.NOTE, tunnel.name, before=tunnel.key_generated_on or "")
+        noted: SinkOutcome = yield SinkStep(SinkOp.NOTE, tunnel.name, before=tunnel.psk_generated_on or "")
         if isinstance(noted, Problem):
             verdicts[tunnel.name] = Verdict(Result.FAILED, noted)
             continue
@@ -47,8 +47,8 @@ def make_keys(tunnels: Iterable[LiveTunnel]) -> KeySteps:
         verdicts[tunnel.name] = made if isinstance(made, Verdict) else (yield from keep_made(tunnel.name, made))
         yield SinkStep(SinkOp.RELEASE, tunnel.name)
         if isinstance(made, Answered) and verdicts[tunnel.name] == APPLIED:
-            keys.append((tunnel, made.made_on))
-    return verdicts | ((yield from overtaken(keys)) if keys else {})
+            kept.append((tunnel, made.made_on))
+    return verdicts | ((yield from overtaken(kept)) if kept else {})
 
 
 def generate_psk(before: LiveTunnel) -> Conversation[Answered | Verdict]:
@@ -74,7 +74,7 @@ def generate_psk(before: LiveTunnel) -> Conversation[Answered | Verdict]:
         (listed,) = yield Send((Call(Verb.LIST),))
         if not isinstance(listed, Answered) or listed.live is None or before.id not in listed.live.tunnels:
             return _lost(before.name, outcome, "and the tunnel could not be read again")
-        if listed.live.tunnels[before.id].key_generated_on != before.key_generated_on:
+        if listed.live.tunnels[before.id].psk_generated_on != before.psk_generated_on:
             return _lost(before.name, outcome, "and Cloudflare did make a new key, which nobody has")
         if wait:
             yield Pause(AGREEMENT_SECONDS, "to see whether a key was made")
@@ -88,14 +88,14 @@ def _lost(name: str, outcome: CallOutcome, what: str) -> Verdict:
     return Verdict(Result.UNKNOWN, Problem("key-lost", message, remedy, seen.ray))
 
 
-def overtaken(keys: Sequence[tuple[LiveTunnel, str]]) -> KeySteps:
+def overtaken(kept: Sequence[tuple[LiveTunnel, str]]) -> PskSteps:
     """The keys that no list proves to be in force: another run may have had a later one made.
 
     A list that still shows the time before our own key lags behind, and could hide a later key as well. So it is read
     again, and what no list has shown is not called settled: a later run would see the old list and doubt the key.
 
     Args:
-        keys: Each tunnel as listed before, and when Cloudflare made its key.
+        kept: Each tunnel as listed before, and when Cloudflare made its key.
     """
     live: Mapping[str, LiveTunnel] = {}
     lagging: set[str] = set()
@@ -103,21 +103,21 @@ def overtaken(keys: Sequence[tuple[LiveTunnel, str]]) -> KeySteps:
         found = yield from read_list()
         if not isinstance(found, Live):
             why = problem_of(found)
-            return {tunnel.name: _unchecked(why.message, why.ray) for tunnel, _ in keys}
+            return {tunnel.name: _unchecked(why.message, why.ray) for tunnel, _ in kept}
         live = found.tunnels
-        lagging = {t.id for t, _ in keys if t.id in live and live[t.id].key_generated_on == t.key_generated_on}
+        lagging = {t.id for t, _ in kept if t.id in live and live[t.id].psk_generated_on == t.psk_generated_on}
         if not lagging or wait is None:
             break
         yield Pause(wait, "until the list shows the keys that were made")
     verdicts = {}
-    for tunnel, made_on in keys:
+    for tunnel, made_on in kept:
         # A later time, not just another one: an answer and a list spell one time differently.
         if tunnel.id not in live:
             gone = Problem(
                 "not-live", "Cloudflare made a key, and then the tunnel was gone", "Run plan: others write too."
             )
             verdicts[tunnel.name] = Verdict(Result.UNKNOWN, gone)
-        elif is_later(live[tunnel.id].key_generated_on, made_on):
+        elif is_later(live[tunnel.id].psk_generated_on, made_on):
             message = "Cloudflare made a key, and another one for somebody else right after it"
             remedy = f"Once no other run is at work: {psk_command('rotate', tunnel.name)}"
             verdicts[tunnel.name] = Verdict(Result.UNKNOWN, Problem("key-not-in-sink", message, remedy))
@@ -131,7 +131,7 @@ def _unchecked(why: str, ray: str | None = None) -> Verdict:
     return Verdict(Result.UNKNOWN, Problem("key-not-checked", message, "See `reconciler psk status`.", ray))
 
 
-def keep_made(name: str, made: Answered) -> KeyConversation[Verdict]:
+def keep_made(name: str, made: Answered) -> PskConversation[Verdict]:
     """Store a key that is in force already; a failed write may have worked, so reading decides."""
     why = DIFFERS
     for attempt in range(_PUTS):

@@ -38,7 +38,7 @@ def resolve(
         The keys that were found, by tunnel name; an error per tunnel whose key was not, and a warning per key that the
         redactor can't find. A reference that several tunnels share is read once.
     """
-    keys: dict[str, Secret] = {}
+    psks: dict[str, Secret] = {}
     problems: list[Diagnostic] = []
     read: dict[PskRef, Secret | Problem] = {}
     for name, (ref, location) in refs.items():
@@ -57,10 +57,10 @@ def resolve(
             detail = f"Tunnel {name!r} needs it; nothing was written. {found.remedy}"
             problems.append(error(found.code, found.message, detail, location))
             continue
-        keys[name] = found
+        psks[name] = found
         if not can_hide(found):
             problems.append(warning("short-key", f"the key of {name!r} can't be hidden in outputs", _SHORT, location))
-    return keys, tuple(problems)
+    return psks, tuple(problems)
 
 
 # No error, since keys are opaque: what was written must arrive. (API: no least length is documented.)

@@ -20,8 +20,8 @@ from reconciler.model.live import LiveTunnel
 from reconciler.model.problems import Problem
 from reconciler.model.psk import psk_command
 from reconciler.model.verdict import APPLIED, Result, Verdict
-from reconciler.secrets.made import make_keys
-from reconciler.secrets.steps import KeySteps, hold, listed, probe, promote
+from reconciler.secrets.made import make_psks
+from reconciler.secrets.steps import PskSteps, hold, listed, probe, promote
 
 _GENERATE = "To have keys made here, declare `psk: {generate: true, deliver_to: …}`."
 
@@ -44,7 +44,7 @@ def unfit(action: str, target: Declared) -> Problem | None:
             return None
 
 
-def set_keys(targets: Sequence[Declared]) -> KeySteps:
+def send_psks(targets: Sequence[Declared]) -> PskSteps:
     """Send the keys that references hold: list → one bulk call → check each tunnel in the answer.
 
     The run must have the keys by tunnel name. If a tunnel is not there, no key is sent at all.
@@ -59,7 +59,7 @@ def set_keys(targets: Sequence[Declared]) -> KeySteps:
     return (yield from set_psks({live[name].id: name for name in names}))
 
 
-def rotate(targets: Sequence[Declared]) -> KeySteps:
+def rotate(targets: Sequence[Declared]) -> PskSteps:
     """Give tunnels new keys: probe the sinks → list → make, store and read back → set → promote.
 
     If a sink's probe or the list is wrong, nothing is written at all. A tunnel whose sink holds a pending key gets that
@@ -90,7 +90,7 @@ def rotate(targets: Sequence[Declared]) -> KeySteps:
     sent = yield from set_psks(send)
     verdicts |= sent
     verdicts |= yield from promote(name for name, verdict in sent.items() if verdict == APPLIED)
-    verdicts |= yield from make_keys(generate)
+    verdicts |= yield from make_psks(generate)
     return verdicts
 
 

@@ -25,7 +25,7 @@ from reconciler.secrets.resolve import strip_line_end
 from reconciler.secrets.secret import Secret, reveal
 from reconciler.secrets.steps import Sink, SinkError, SinkOp, SinkOutcome, SinkStep
 
-KEY_LENGTH = 40
+PSK_LENGTH = 40
 """Letters and digits of a key made here: 238 bits. (API: keys that Cloudflare makes have 32 of them.)"""
 
 _ALLOW = "Add --allow-commands if you trust the files."
@@ -143,11 +143,11 @@ def carry_out(
     """
     sink, name = sinks[step.tunnel], step.tunnel
 
-    def take(key: Secret | None) -> bool:
-        if key is not None:
-            learn(key)
-            ring[name] = key
-        return key is not None
+    def take(psk: Secret | None) -> bool:
+        if psk is not None:
+            learn(psk)
+            ring[name] = psk
+        return psk is not None
 
     try:
         match step.op:
@@ -160,7 +160,7 @@ def carry_out(
             case SinkOp.PENDING:
                 return take(sink.get())
             case SinkOp.MAKE:
-                take(Secret("".join(secrets.choice(_ALPHABET) for _ in range(KEY_LENGTH))))
+                take(Secret("".join(secrets.choice(_ALPHABET) for _ in range(PSK_LENGTH))))
             case SinkOp.PUT:
                 take(step.secret)
                 sink.put(ring[name])

@@ -11,7 +11,7 @@ from reconciler.model.psk import KeyStatus, SinkState, describe, doubt, instant,
 from reconciler.model.verdict import Result
 
 
-def key_status(desired: Desired, live: Live, sinks: Mapping[str, SinkState], now: datetime) -> tuple[KeyStatus, ...]:
+def psk_statuses(desired: Desired, live: Live, sinks: Mapping[str, SinkState], now: datetime) -> tuple[KeyStatus, ...]:
     """One entry per declared tunnel, in order of name.
 
     The age is that of the sink's record, or for keys that Cloudflare makes the time when it last made one.
@@ -28,7 +28,7 @@ def key_status(desired: Desired, live: Live, sinks: Mapping[str, SinkState], now
     for name, target in sorted(desired.tunnels.items()):
         there, shown = by_name.get(name), sinks.get(name, SinkState())
         generated = target.psk if isinstance(target.psk, Generated) else None
-        made = _days_since(there.key_generated_on if there else None, now)
+        made = _days_since(there.psk_generated_on if there else None, now)
         stored = _days_since(shown.set_on, now)
         age: float | None = None
         source: Literal["sink", "cloudflare"] | None = None

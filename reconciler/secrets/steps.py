@@ -97,10 +97,10 @@ SinkOutcome = bool | Problem
 only reading can tell."""
 
 T = TypeVar("T")
-KeyConversation = Generator["Step | SinkStep", Any, T]
+PskConversation = Generator["Step | SinkStep", Any, T]
 """Yields steps; is sent outcomes for `Send`, anything for `Pause`, a `SinkOutcome` for `SinkStep`."""
 
-KeySteps = KeyConversation[dict[str, Verdict]]
+PskSteps = PskConversation[dict[str, Verdict]]
 """Ends with a verdict per tunnel name.
 
 `applied`: Cloudflare has the key, and a generated one is the sink's current key. `failed`: Cloudflare's key is held
@@ -114,7 +114,7 @@ DIFFERS = Problem(
 )
 
 
-def probe(names: Iterable[str]) -> KeyConversation[dict[str, Problem]]:
+def probe(names: Iterable[str]) -> PskConversation[dict[str, Problem]]:
     """Probe the sinks of tunnels; gives what is wrong, by name."""
     wrong: dict[str, Problem] = {}
     for name in names:
@@ -124,7 +124,7 @@ def probe(names: Iterable[str]) -> KeyConversation[dict[str, Problem]]:
     return wrong
 
 
-def listed(names: Sequence[str]) -> KeyConversation[tuple[Mapping[str, LiveTunnel], dict[str, Problem]]]:
+def listed(names: Sequence[str]) -> PskConversation[tuple[Mapping[str, LiveTunnel], dict[str, Problem]]]:
     """Live tunnels by name; and what is wrong with those that are not there, or with all of them without a list."""
     from reconciler.api.call import problem_of
     from reconciler.engine.listing import read_list
@@ -137,7 +137,7 @@ def listed(names: Sequence[str]) -> KeyConversation[tuple[Mapping[str, LiveTunne
     return live, {name: missing for name in names if name not in live}
 
 
-def hold(name: str, *, make: bool) -> KeyConversation[bool | Problem]:
+def hold(name: str, *, make: bool) -> PskConversation[bool | Problem]:
     """Have the run and, as pending, the sink have one key: the pending one, or a new one if it is to `make` one.
 
     Returns:
@@ -153,7 +153,7 @@ def hold(name: str, *, make: bool) -> KeyConversation[bool | Problem]:
     return True
 
 
-def promote(names: Iterable[str], made_on: str = "") -> KeySteps:
+def promote(names: Iterable[str], made_on: str = "") -> PskSteps:
     """Make the pending keys of tunnels current: Cloudflare has them now, or has made them at this time."""
     verdicts = {}
     for name in names:
@@ -162,7 +162,7 @@ def promote(names: Iterable[str], made_on: str = "") -> KeySteps:
     return verdicts
 
 
-def _stored_again(name: str, why: Problem) -> KeyConversation[Verdict]:
+def _stored_again(name: str, why: Problem) -> PskConversation[Verdict]:
     """What becomes of a key that is in force and could not be made current: it is stored as pending once more.
 
     Somebody may have taken the pending key away, and this run is then the only other place where the key is. A key that

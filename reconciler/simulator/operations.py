@@ -19,7 +19,7 @@ from reconciler.simulator.message import Json, RefusedError
 from reconciler.simulator.semantics import Semantics
 from reconciler.simulator.tunnels import created, shown, updated
 
-_KEY_LETTERS = string.ascii_letters + string.digits
+_PSK_LETTERS = string.ascii_letters + string.digits
 
 
 @dataclass(slots=True)
@@ -155,7 +155,7 @@ def _put(call: Call, tunnel_id: str, body: Any, *, bulk: bool) -> tuple[Json, bo
     """The tunnel after a PUT, and whether anything changed; it is the old one itself when only its key did."""
     account, semantics = call.account, call.semantics
     merge = (semantics.bulk_put if bulk else semantics.single_put) == "merge"
-    old, key = account.find(tunnel_id), account.keys.get(tunnel_id)
+    old, psk = account.find(tunnel_id), account.keys.get(tunnel_id)
     patch = patch_of(body, semantics, object_form=call.object_form, bulk=bulk)
     tunnel = updated(old, patch, semantics, merge=merge)
     tunnel = old if tunnel == old else {**tunnel, "modified_on": call.stamps.moment()}
@@ -165,7 +165,7 @@ def _put(call: Call, tunnel_id: str, body: Any, *, bulk: bool) -> tuple[Json, bo
         account.keys[tunnel_id] = patch["psk"]
     elif not merge and semantics.replaced_psk == "cleared":
         account.keys.pop(tunnel_id, None)
-    return tunnel, tunnel is not old or account.keys.get(tunnel_id) != key
+    return tunnel, tunnel is not old or account.keys.get(tunnel_id) != psk
 
 
 def delete_tunnel(call: Call) -> Json:
@@ -177,20 +177,20 @@ def delete_tunnel(call: Call) -> Json:
     return {"deleted": call.flag(changed=True), "deleted_ipsec_tunnel": call.view(tunnel)}
 
 
-def generate_key(call: Call) -> Json:
+def generate_psk(call: Call) -> Json:
     """POST of psk_generate: makes a new key at every call and shows it once (API: in nanosecond time)."""
     tunnel = call.account.find(call.tunnel_id)
     moment = call.stamps.moment(nanoseconds=True)
     digest = blake2b(f"{call.stamps.seed}:{tunnel['id']}:{moment}".encode(), digest_size=32).digest()
-    key = "".join(_KEY_LETTERS[byte % len(_KEY_LETTERS)] for byte in digest)
+    psk = "".join(_PSK_LETTERS[byte % len(_PSK_LETTERS)] for byte in digest)
     stored = f"{moment[:-4]}Z"  # lists have it in microseconds
-    return _set_key(call, tunnel, key, stored) | {"psk_metadata": {"last_generated_on": moment}}
+    return _set_psk(call, tunnel, psk, stored) | {"psk_metadata": {"last_generated_on": moment}}
 
 
-def set_keys(call: Call) -> Json:
+def set_psks(call: Call) -> Json:
     """POST of psk: sets several keys, each of which may succeed or not, and echoes them."""
     entries = call.body.get("psks") if isinstance(call.body, dict) else None
-    if not isinstance(entries, list) or not all(_is_key_entry(entry) for entry in entries):
+    if not isinstance(entries, list) or not all(_is_psk_entry(entry) for entry in entries):
         raise RefusedError('Invalid Request: "psks" must be a list of objects with "id" and "psk"')
     applied: Json = {}
     unapplied: dict[str, str] = {}
@@ -201,21 +201,21 @@ def set_keys(call: Call) -> Json:
         elif call.semantics.psk_refusals & {tunnel["id"], tunnel["name"]}:
             unapplied[entry["id"]] = "the key could not be applied"
         else:
-            applied[entry["id"]] = _set_key(call, tunnel, entry["psk"], call.stamps.moment())
+            applied[entry["id"]] = _set_psk(call, tunnel, entry["psk"], call.stamps.moment())
     return {"successfully_applied_psks": applied, "unapplied_psks": unapplied}
 
 
-def _is_key_entry(entry: object) -> bool:
+def _is_psk_entry(entry: object) -> bool:
     if not isinstance(entry, dict):
         return False
     return all(isinstance(entry.get(name), str) and entry[name] for name in ("id", "psk"))
 
 
-def _set_key(call: Call, tunnel: Json, key: str, moment: str) -> Json:
+def _set_psk(call: Call, tunnel: Json, psk: str, moment: str) -> Json:
     metadata = {"last_generated_on": moment}
     call.account.keep({**tunnel, "psk_metadata": metadata})
-    call.account.keys[tunnel["id"]] = key
-    return {"ipsec_id": tunnel["id"], "ipsec_tunnel_id": tunnel["id"], "psk": key, "psk_metadata": metadata}
+    call.account.keys[tunnel["id"]] = psk
+    return {"ipsec_id": tunnel["id"], "ipsec_tunnel_id": tunnel["id"], "psk": psk, "psk_metadata": metadata}
 
 
 HANDLERS: Mapping[str, Callable[[Call], Json]] = {
@@ -225,6 +225,6 @@ HANDLERS: Mapping[str, Callable[[Call], Json]] = {
     "get": get_tunnel,
     "update": update_tunnel,
     "delete": delete_tunnel,
-    "psk_generate": generate_key,
-    "psk_set": set_keys,
+    "psk_generate": generate_psk,
+    "psk_set": set_psks,
 }

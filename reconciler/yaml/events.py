@@ -31,7 +31,7 @@ MAX_DEPTH = 32
 """Levels of nesting; the deepest thing anybody can declare has 6."""
 MAX_EXPANSION = 10_000
 """Nodes that all aliases and merge keys of a file may stand for."""
-KEY_FIELDS = ("psk", "md5_key", "token")
+SECRET_FIELDS = ("psk", "md5_key", "token")
 """Fields whose value is a key, or says where one is: none of them is null by mistake."""
 
 Data: TypeAlias = "str | list[Data] | dict[str, Data] | None"
@@ -193,7 +193,7 @@ class Reader:
             if name == "<<" and key.implicit[0]:  # in quotes it is a key like any other
                 merge = event
             # `psk: #x7…` is a key that begins with a #, pasted without quotes: YAML reads nothing.
-            if value is None and name in KEY_FIELDS and self._comment(key.end_mark, colon=True):
+            if value is None and name in SECRET_FIELDS and self._comment(key.end_mark, colon=True):
                 self._problem(event, "comment-value", "a comment where a value belongs", _NO_COMMENT)
         self._open.pop()
         # Only now are all own keys known, which win over merged ones wherever they stand.

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from reconciler.api.call import Ambiguous, Answered, ApiError, Call, Denied, NotSent, Verb
-from reconciler.api.exchange import AmbiguousError, KeyAccess, NotSentError, Session, exchange
+from reconciler.api.exchange import AmbiguousError, NotSentError, SecretAccess, Session, exchange
 from reconciler.api.wire import Reply
 
 LIST = Call(Verb.LIST)
@@ -69,7 +69,7 @@ class Port:
 def session(deadline=600.0, budget=200):
     return Session(
         deadline,
-        KeyAccess(lambda account, name: f"key-of-{name}-in-{account}", str, lambda text: "t0ken" in text),
+        SecretAccess(lambda account, name: f"key-of-{name}-in-{account}", str, lambda text: "t0ken" in text),
         budget,
     )
 

@@ -42,7 +42,7 @@ def _generate(name: str) -> Generator[Step, Any, Any]:
 def _run(story: Story, protocol: Generator[Step, Any, Any], keying: frozenset[str]) -> Any:
     session, port, guarded = story.session()
     guarded.keying = keying
-    session.keys = session.keys._replace(wrap=Secret)
+    session.secrets = session.secrets._replace(wrap=Secret)
     guarded.plan = _Plan  # type: ignore[assignment]
     taking = turns(_told(protocol), session, port)
     try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.api.call import Denied, Pause
-from reconciler.api.exchange import KeyAccess, Session, exchange
+from reconciler.api.exchange import SecretAccess, Session, exchange
 from reconciler.engine import apply as engine
 from reconciler.engine.listing import read_list
 from reconciler.model.live import Live
@@ -123,7 +123,7 @@ class Story:
         """A fresh process of the tool, with the files of the story's world or of another."""
         clock: Clock = self.world.clock
         guarded = Guarded(self.watch, clock.seconds, world or self.world)
-        keys = KeyAccess(lambda _, name: key_text(name), lambda text: text, lambda text: "token" in text)
+        keys = SecretAccess(lambda _, name: key_text(name), lambda text: text, lambda text: "token" in text)
         return Session(clock.seconds + 600, keys), VirtualPort(self, guarded, self.rng.random), guarded
 
     def start(self, world: World | None = None) -> tuple[Generator[None, None, Ending], Guarded]:

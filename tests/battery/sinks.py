@@ -13,7 +13,7 @@ from itertools import count
 from typing import NoReturn
 
 from reconciler.api.call import Denied
-from reconciler.api.exchange import KeyAccess
+from reconciler.api.exchange import SecretAccess
 from reconciler.engine import apply as engine
 from reconciler.engine.listing import read_list
 from reconciler.model.desired import CommandRef, Declared, FileRef, Generated
@@ -22,7 +22,7 @@ from reconciler.model.problems import Problem
 from reconciler.model.psk import SinkState
 from reconciler.plan import build as core
 from reconciler.plan.diff import Action
-from reconciler.report.make import applied, with_keys
+from reconciler.report.make import applied, with_psks
 from reconciler.secrets.deliver import deliver, prepare
 from reconciler.secrets.rotate import rotate
 from reconciler.secrets.secret import Secret, reveal
@@ -139,7 +139,7 @@ def tool(story: "Keeping", world: World, guarded: Guarded) -> Conversation:
         return Ending("error", plan)
     ended = yield from engine.apply(plan, local)
     verdicts = yield from deliver(plan, ended)
-    report = with_keys(applied(plan, ended), plan, verdicts)
+    report = with_psks(applied(plan, ended), plan, verdicts)
     return Ending(report.outcome, plan, ended, report)
 
 
@@ -181,7 +181,7 @@ class Keeping(Story):
         """A fresh process that applies."""
         session, port, guarded = self.session(world)
         ring: dict[str, Secret] = {}
-        session.keys = KeyAccess(lambda _, name: reveal(ring[name]), Secret, lambda _: False)
+        session.secrets = SecretAccess(lambda _, name: reveal(ring[name]), Secret, lambda _: False)
         protocol = tool(self, guarded.world, guarded)
         return turns(protocol, session, port, lambda step: self._sink(step, ring)), guarded
 
@@ -251,7 +251,7 @@ class Keeping(Story):
         guarded.keying = frozenset(there[t.name] for t in targets)
         guarded.plan = _Approved  # type: ignore[assignment]
         ring: dict[str, Secret] = {}
-        session.keys = KeyAccess(lambda _, name: reveal(ring[name]), Secret, lambda _: False)
+        session.secrets = SecretAccess(lambda _, name: reveal(ring[name]), Secret, lambda _: False)
         for _ in turns(_rotated(targets), session, port, lambda step: self._sink(step, ring)):
             pass
 

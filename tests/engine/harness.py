@@ -43,8 +43,8 @@ class World:
     def plan(self, desired: Desired, **chosen: Any) -> Plan:
         return build_plan(desired, self.live(), options(**chosen))
 
-    def apply(self, desired: Desired, keyed: frozenset[str] = frozenset(), **chosen: Any) -> Applied:
-        return drive(apply(self.plan(desired, **chosen), keyed), self.carry)
+    def apply(self, desired: Desired, with_psk: frozenset[str] = frozenset(), **chosen: Any) -> Applied:
+        return drive(apply(self.plan(desired, **chosen), with_psk), self.carry)
 
     def meddle(self, number: int, how: Callable[..., object], *what: Any) -> None:
         """Lets somebody else do this to the account right before the call of this number, from 0."""

@@ -9,7 +9,7 @@ from tests.build import ACCOUNT_ID, account, desired, live, raw, settings, tunne
 from tests.engine.harness import LOST, World, results
 from tests.strangers import foreign_create, foreign_edit
 
-KEYED = frozenset({"b"})
+WITH_PSK = frozenset({"b"})
 WISH = (tunnel("a"), tunnel("b", psk=EnvRef("B_PSK")))
 LOCAL = Generated("local", FileRef("keys/b"))
 CLOUDFLARE = Generated("cloudflare", FileRef("keys/b"))
@@ -23,7 +23,7 @@ def world_with_key(*names, **options):
 
 def test_a_key_goes_with_the_create():
     world = world_with_key("a")
-    ended = world.apply(desired(*WISH), KEYED)
+    ended = world.apply(desired(*WISH), WITH_PSK)
     assert (ended.converged, ended.made) == (True, {"+b"})
     assert list(world.simulator.keys(ACCOUNT_ID).values()) == ["0123"]
     assert world.verbs == ["create", "list"]
@@ -33,7 +33,7 @@ def test_a_key_goes_with_the_create():
 def test_a_lost_create_is_adopted_and_its_key_set_again():
     world = world_with_key("a")
     world.after = {(Verb.CREATE, 0): LOST}
-    ended = world.apply(desired(*WISH), KEYED)
+    ended = world.apply(desired(*WISH), WITH_PSK)
     assert (ended.converged, ended.made) == (True, {"+b"})
     assert world.verbs == ["create", "list", "set_psks", "list"]
     assert world.simulator.created(ACCOUNT_ID) == {"b": 1}
@@ -52,7 +52,7 @@ CONTRADICTION = Refused(200, (ApiError("1022", "an answer that calls itself a su
 def test_a_create_whose_answer_contradicts_itself_is_looked_for_in_the_list():
     world = world_with_key("a")
     world.after = {(Verb.CREATE, 0): CONTRADICTION}
-    ended = world.apply(desired(*WISH), KEYED)
+    ended = world.apply(desired(*WISH), WITH_PSK)
     assert (ended.converged, ended.made) == (True, {"+b"})
     assert world.verbs == ["create", "list", "set_psks", "list"]
 
@@ -164,7 +164,7 @@ def test_an_adopted_tunnel_whose_key_is_not_surely_set_again_is_unknown(key, cod
     world = world_with_key("a", semantics="psk_refusals=b")
     world.after = {(Verb.CREATE, 0): LOST}
 
-    ended = world.apply(desired(tunnel("a"), tunnel("b", psk=key)), KEYED)
+    ended = world.apply(desired(tunnel("a"), tunnel("b", psk=key)), WITH_PSK)
 
     assert (outcome(ended), ended.made) == (("unknown", code), frozenset())
     assert ended.verdicts["+b"].problem.message == (
@@ -179,7 +179,7 @@ def test_an_adopted_tunnel_was_written_even_when_the_token_is_refused_before_its
     world = world_with_key("a")
     world.after = {(Verb.CREATE, 0): LOST}
     world.instead = {(Verb.SET_PSKS, 0): Denied(403, (ApiError("10000", "no"),))}
-    ended = world.apply(desired(*WISH), KEYED)
+    ended = world.apply(desired(*WISH), WITH_PSK)
     assert (results(ended), ended.written) == (["unknown"], True)
 
 
@@ -188,7 +188,7 @@ def test_an_adopted_tunnel_keeps_no_good_word_when_the_run_stops_before_its_key_
     world.after = {(Verb.CREATE, 0): LOST}
     world.instead = {(Verb.CREATE, 1): LOST, (Verb.LIST, 1): NotSent("interrupted", "stopped by a signal")}
 
-    ended = world.apply(desired(*WISH, tunnel("c")), KEYED)
+    ended = world.apply(desired(*WISH, tunnel("c")), WITH_PSK)
 
     assert world.verbs == ["create", "create", "list", "list"]
     assert outcome(ended) == ("unknown", "key-not-set")
@@ -219,8 +219,8 @@ def test_an_adopted_tunnel_keeps_no_good_word_when_the_run_stops_before_its_key_
 def test_a_refused_create_whose_tunnel_is_there_is_not_called_applied(key, result, code, todo, converged):
     world = world_with_key("a")
     world.meddle(0, foreign_create, settings("b") | {"psk": "theirs"})
-    keyed = KEYED if key in (EnvRef("B_PSK"), LOCAL) else frozenset()
-    ended = world.apply(desired(tunnel("a"), tunnel("b", psk=key)), keyed)
+    with_psk = WITH_PSK if key in (EnvRef("B_PSK"), LOCAL) else frozenset()
+    ended = world.apply(desired(tunnel("a"), tunnel("b", psk=key)), with_psk)
 
     assert (world.verbs, world.pauses) == (["create", "list", "list"], [5.0])
     assert (outcome(ended), ended.made) == ((result, code), frozenset())
@@ -234,7 +234,7 @@ def test_a_tunnel_that_was_there_before_is_not_taken_for_the_one_sent_and_keeps_
     world.instead = {(Verb.CREATE, 0): LOST}
     world.meddle(1, foreign_edit, "x", {"name": "b"})
     wanted = tunnel("b", interface_address="10.200.0.0/31", psk=EnvRef("B_PSK"))
-    ended = world.apply(desired(wanted, of=account(prune=False)), KEYED)
+    ended = world.apply(desired(wanted, of=account(prune=False)), WITH_PSK)
     assert "set_psks" not in world.verbs
     assert world.simulator.keys(ACCOUNT_ID) == {}
     assert outcome(ended) == ("unknown", "key-not-set")
@@ -255,7 +255,7 @@ def test_a_lost_create_that_the_list_holds_with_other_settings_is_neither_ours_n
     world.after = {(Verb.CREATE, 0): LOST}
     world.meddle(1, foreign_edit, "b", kept)
     wanted = tunnel("b", interface_address="10.200.0.1/31", psk=key)
-    ended = world.apply(desired(tunnel("a"), wanted), KEYED if key else frozenset())
+    ended = world.apply(desired(tunnel("a"), wanted), WITH_PSK if key else frozenset())
 
     assert world.verbs == ["create", "list", "list"]
     assert (outcome(ended), ended.made) == (("unknown", "not-recognised"), frozenset())

@@ -113,7 +113,7 @@ def test_a_plan_names_the_keys_in_doubt_and_its_digest_those_that_it_has_made():
     found = plan(wish, now, sinks={"a": EMPTY, "b": SinkState(pending=True), "new": EMPTY})
 
     assert {name: why.code for name, why in found.doubts.items()} == {"a": "no-key", "b": "key-not-in-sink"}
-    assert found.keyless == ("a",)
+    assert found.without_psk == ("a",)
     assert found.digest != plan(wish, now, sinks={"a": FULL, "b": SinkState(pending=True)}).digest
     assert found.digest == plan(wish, now, sinks={"a": EMPTY}).digest
 
@@ -127,10 +127,10 @@ def test_a_plan_without_changes_is_not_empty_while_a_key_is_to_be_made():
 def test_a_renamed_tunnel_s_key_is_judged_by_the_tunnel_that_is_there():
     wish = desired(tunnel("a", psk=THERE, renamed_from="old"))
     made = {"psk_metadata": {"last_generated_on": "2026-05-01T12:00:00Z"}}
-    assert plan(wish, live(raw("old")), sinks={"a": EMPTY}).keyless == ("a",)
-    assert plan(wish, live(raw("old", **made)), sinks={"a": EMPTY}).keyless == ()
+    assert plan(wish, live(raw("old")), sinks={"a": EMPTY}).without_psk == ("a",)
+    assert plan(wish, live(raw("old", **made)), sinks={"a": EMPTY}).without_psk == ()
 
 
 def test_a_target_leaves_the_keys_of_others_out():
     wish = desired(tunnel("a", psk=THERE), tunnel("b", psk=THERE))
-    assert plan(wish, live("a", "b"), sinks={"a": EMPTY, "b": EMPTY}, target="b").keyless == ("b",)
+    assert plan(wish, live("a", "b"), sinks={"a": EMPTY, "b": EMPTY}, target="b").without_psk == ("b",)

@@ -31,8 +31,8 @@ from reconciler.model.problems import Location, Problem
 from reconciler.model.psk import SinkState
 from reconciler.model.verdict import Verdict
 from reconciler.secrets.secret import Secret, reveal
-from reconciler.secrets.status import key_status
-from reconciler.secrets.steps import KeyConversation, SinkOp, SinkOutcome, SinkStep
+from reconciler.secrets.status import psk_statuses
+from reconciler.secrets.steps import PskConversation, SinkOp, SinkOutcome, SinkStep
 
 T = TypeVar("T")
 
@@ -142,7 +142,7 @@ class World:
             for n, at in self.promoted.items()
         }
         desired = Desired(Account("x", "0", prune=True, location=HERE), {t.name: t for t in ALL})
-        reports = key_status(desired, self.live(), held, now)
+        reports = psk_statuses(desired, self.live(), held, now)
         return any(r.name == name and r.outcome == "unknown" for r in reports)
 
 
@@ -221,7 +221,7 @@ CRASHES = ("crash before", "crash after")
 FAULTS = (*CALL_FAULTS, *SINK_FAULTS, *CRASHES)
 
 
-def drive(steps: KeyConversation[T], world: World, faults: dict[int, str]) -> T:
+def drive(steps: PskConversation[T], world: World, faults: dict[int, str]) -> T:
     """Run to the end; the fault stands by the number of its step, and does nothing where it doesn't fit."""
     answer: object = None
     number = 0
@@ -253,11 +253,11 @@ def outcomes(verdicts: dict[str, Verdict]) -> dict[str, tuple[str, str | None]]:
     return {name: (v.result, v.problem.code if v.problem else None) for name, v in verdicts.items()}
 
 
-def trace(steps: KeyConversation[T], world: World, faults: dict[int, str]) -> list[str]:
+def trace(steps: PskConversation[T], world: World, faults: dict[int, str]) -> list[str]:
     """What a run asks for, in order."""
     asked: list[str] = []
 
-    def watched() -> KeyConversation[T]:
+    def watched() -> PskConversation[T]:
         answer: object = None
         while True:
             try:

@@ -5,7 +5,7 @@ from reconciler.engine.apply import Applied
 from reconciler.model.psk import SinkState
 from reconciler.plan.build import Plan
 from reconciler.secrets.deliver import deliver, prepare
-from reconciler.secrets.steps import KeySteps, promote
+from reconciler.secrets.steps import PskSteps, promote
 from tests import build
 from tests.secrets.honest import LOCAL, THERE, World, drive, outcomes, trace
 
@@ -89,7 +89,7 @@ def test_keys_of_new_tunnels_are_stored_before_the_create_and_promoted_after() -
     assert trace(prepare(["lon-b", "lon-a"]), world, {})[-3:] == ["make lon-b", "put lon-b", "check lon-b"]
     assert set(world.pending) == {"lon-a", "lon-b"}
 
-    def after() -> KeySteps:
+    def after() -> PskSteps:
         return (yield from promote(["lon-a"]))
 
     assert outcomes(drive(after(), world, {})) == {"lon-a": ("applied", None)}

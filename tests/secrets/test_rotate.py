@@ -13,8 +13,8 @@ from reconciler.model.desired import (
     Generated,
     PskRef,
 )
-from reconciler.secrets.rotate import rotate, set_keys, unfit
-from reconciler.secrets.steps import KeySteps
+from reconciler.secrets.rotate import rotate, send_psks, unfit
+from reconciler.secrets.steps import PskSteps
 from tests.secrets.honest import ALL, LOCAL, LOCAL_B, NAMES, World, declared, drive, outcomes, trace
 
 
@@ -95,13 +95,13 @@ def test_only_generated_keys_can_be_rotated_and_only_others_set(
 def test_set_sends_the_key_that_a_reference_holds() -> None:
     world = World()
     world.ring["lon-a"] = "mine"
-    assert outcomes(drive(set_keys([declared("lon-a", EnvRef("A"))]), world, {})) == {"lon-a": ("applied", None)}
+    assert outcomes(drive(send_psks([declared("lon-a", EnvRef("A"))]), world, {})) == {"lon-a": ("applied", None)}
     assert world.key["lon-a"] == "mine"
 
 
-@pytest.mark.parametrize("run", [set_keys, rotate])
-def test_a_tunnel_that_is_not_live_stops_all(run: Callable[[list[Declared]], KeySteps]) -> None:
-    key = EnvRef("A") if run is set_keys else Generated("local", FileRef("a"))
+@pytest.mark.parametrize("run", [send_psks, rotate])
+def test_a_tunnel_that_is_not_live_stops_all(run: Callable[[list[Declared]], PskSteps]) -> None:
+    key = EnvRef("A") if run is send_psks else Generated("local", FileRef("a"))
     results = drive(run([declared("lon-a", key), declared("new", key)]), World(), {})
     assert outcomes(results) == {"lon-a": ("skipped", "nothing-done"), "new": ("failed", "not-live")}
 

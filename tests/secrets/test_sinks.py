@@ -9,7 +9,7 @@ from reconciler.model.problems import Location, Problem
 from reconciler.model.psk import SinkState
 from reconciler.secrets.file_sink import FileSink
 from reconciler.secrets.secret import Secret, reveal
-from reconciler.secrets.sinks import KEY_LENGTH, CommandSink, carry_out, open_sinks
+from reconciler.secrets.sinks import PSK_LENGTH, CommandSink, carry_out, open_sinks
 from reconciler.secrets.steps import Sink, SinkError, SinkOp, SinkStep
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -84,7 +84,7 @@ def test_generated_keys_are_long_plain_and_never_the_same(tmp_path: Path) -> Non
         carry_out(SinkStep(SinkOp.MAKE, "a"), sinks, ring, made.append)
     keys = set(map(reveal, made))
     assert len(keys) == 1000
-    assert all(len(k) == KEY_LENGTH and k.isalnum() and k.isascii() for k in keys)
+    assert all(len(k) == PSK_LENGTH and k.isalnum() and k.isascii() for k in keys)
 
 
 def test_sinks_are_opened_by_reference_and_clashes_are_errors(tmp_path: Path) -> None:

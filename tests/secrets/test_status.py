@@ -16,7 +16,7 @@ from reconciler.model.desired import (
 from reconciler.model.live import Live, LiveTunnel
 from reconciler.model.problems import Location
 from reconciler.model.psk import KeyStatus, SinkState, describe
-from reconciler.secrets.status import key_status
+from reconciler.secrets.status import psk_statuses
 
 HERE = Location("t.yaml", 3)
 NOW = datetime(2026, 6, 30, tzinfo=UTC)
@@ -39,7 +39,7 @@ def status(
     desired = Desired(Account("x", "0", prune=True, location=HERE), {"lon-a": tunnel})
     raw = {"psk_metadata": {"last_generated_on": made} if made else {}}
     live = Live({"1": LiveTunnel("1", "lon-a", {}, raw)})
-    return key_status(desired, live, {"lon-a": sink}, NOW)[0]
+    return psk_statuses(desired, live, {"lon-a": sink}, NOW)[0]
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_a_tunnel_without_a_key_and_one_that_is_not_live_say_so() -> None:
     assert (without.reference, without.error and without.error.code) == (None, "no-key")
     tunnel = Declared("new", {}, HERE, LOCAL)
     desired = Desired(Account("x", "0", prune=True, location=HERE), {"new": tunnel})
-    (report,) = key_status(desired, Live({}), {}, NOW)
+    (report,) = psk_statuses(desired, Live({}), {}, NOW)
     assert report.error
     assert report.error.code == "not-live"
 

@@ -1,4 +1,4 @@
-"""Keys of tunnels on their way from files, variables and commands to Cloudflare, and into the sinks of generated ones.
+"""Pre-shared keys on their way from files, variables and commands to Cloudflare, and the sinks of generated ones.
 
 A key that is missing, or a sink that can't be written, must stop an apply before its first write: a tunnel without its
 key does not come up. So all keys are resolved, or made and stored, first; sinks make them current after the changes.
@@ -72,12 +72,12 @@ def sink_states(ctx: Context, desired: Desired) -> dict[str, SinkState]:
 
 def statuses(ctx: Context, desired: Desired, live: Live) -> tuple[KeyStatus, ...]:
     """What is known of each declared tunnel's key; no key is read."""
-    from reconciler.secrets.status import key_status
+    from reconciler.secrets.status import psk_statuses
 
-    return key_status(desired, live, sink_states(ctx, desired), ctx.now())
+    return psk_statuses(desired, live, sink_states(ctx, desired), ctx.now())
 
 
-def key_carrier(
+def psk_carrier(
     ctx: Context, ring: dict[str, Secret], sinks: dict[str, Sink], carry: "Carry"
 ) -> Callable[["Step | SinkStep"], Any]:
     """Carries out steps of both kinds: calls and sink operations."""
@@ -90,7 +90,7 @@ def key_carrier(
     return both
 
 
-class Keys:
+class PskSupply:
     """The keys of one apply, for all its accounts: making it resolves, makes and stores them, before the first write.
 
     Raises:
@@ -105,8 +105,8 @@ class Keys:
         for plan in plans:
             created = _created(plan)
             problems += fill_ring(ctx, clients.ring(plan.desired.account), created)
-            keyless = [plan.desired.tunnels[name] for name in plan.keyless]
-            sinks, wrong = sinks_of(ctx, plan.desired.account, [*created, *keyless])
+            without_psk = [plan.desired.tunnels[name] for name in plan.without_psk]
+            sinks, wrong = sinks_of(ctx, plan.desired.account, [*created, *without_psk])
             problems += wrong
             self._sinks[plan.desired.account.account_id] = sinks
         report_problems(ctx, problems)
@@ -128,7 +128,7 @@ class Keys:
 
     def _carrier(self, plan: Plan) -> Callable[["Step | SinkStep"], Any]:
         account, clients = plan.desired.account, self._clients
-        return key_carrier(self._ctx, clients.ring(account), self._sinks[account.account_id], clients.carry(account))
+        return psk_carrier(self._ctx, clients.ring(account), self._sinks[account.account_id], clients.carry(account))
 
     def of(self, plan: Plan) -> frozenset[str]:
         """Names of the tunnels to create whose key is sent with the create."""
