@@ -1,4 +1,4 @@
-"""A GitHub of three endpoints, issues, comments and pull requests, on loopback, with pages of two entries."""
+"""A GitHub of issues, comments, labels and pull requests, on loopback, with pages of two entries."""
 
 import json
 import threading
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, unquote
 
 BOT = "github-actions[bot]"
 PAGE = 2
@@ -20,9 +20,15 @@ class GitHub:
         self.issues: list[dict[str, Any]] = []
         self.comments: list[dict[str, Any]] = []
         self.pulls: list[dict[str, Any]] = []
+        self.viewer = BOT  # whom the token belongs to
+        self.labels: list[str] | None = None  # which the token may only use, not make; None: it may make any
         self.writes: list[str] = []
 
     def answer(self, method: str, path: str, query: dict[str, list[str]], body: dict[str, str]) -> Any:
+        if path == "graphql":
+            if not self.viewer:
+                raise PermissionError("Resource not accessible by integration")
+            return {"data": {"viewer": {"login": self.viewer}}}
         route = path.removeprefix("repos/acme/estate/").split("/")
         if method == "GET":
             return self.read(route, query)
@@ -49,7 +55,15 @@ class GitHub:
             case "POST", ["issues"]:
                 return self.issue(body)
             case "POST", ["issues", number, "comments"]:
-                return self.comment(int(number), BOT, body["body"])
+                return self.comment(int(number), self.viewer, body["body"])
+            case "POST", ["issues", number, "labels"]:
+                if self.labels is not None and body["labels[]"] not in self.labels:
+                    raise PermissionError("You do not have permission to create labels on this repository.")
+                self.labelled(int(number)).append({"name": body["labels[]"]})
+                return {}
+            case "DELETE", ["issues", number, "labels", label]:
+                self.labelled(int(number)).remove({"name": unquote(label)})
+                return {}
             case "PATCH", ["issues", "comments", comment]:
                 return self._change(self.comments, "id", comment, body)
             case "PATCH", ["issues", number]:
@@ -59,13 +73,22 @@ class GitHub:
 
     def pull(self, number: int, head: str, merged: str | None = None) -> None:
         """Opens a pull request, or moves its head, or merges it."""
+        labels = [label["name"] for p in self.pulls if p["number"] == number for label in p["labels"]]
         self.pulls = [p for p in self.pulls if p["number"] != number]
-        state = {"state": "closed", "merged_at": "2026-05-04"} if merged else {"state": "open", "merged_at": None}
+        state: dict[str, Any] = (
+            {"state": "closed", "merged_at": "2026-05-04"} if merged else {"state": "open", "merged_at": None}
+        )
+        state["labels"] = [{"name": name} for name in labels]
         self.pulls.append({"number": number, "head": {"sha": head}, "merge_commit_sha": merged or "7" * 40, **state})
+
+    def labelled(self, number: int) -> list[dict[str, str]]:
+        """The labels of a pull request."""
+        found: list[dict[str, str]] = next(p["labels"] for p in self.pulls if p["number"] == number)
+        return found
 
     def issue(self, body: dict[str, str]) -> dict[str, Any]:
         number = len(self.issues) + 1
-        self.issues.append({"number": number, "state": "open", "user": {"login": BOT}, **body})
+        self.issues.append({"number": number, "state": "open", "user": {"login": self.viewer}, **body})
         return self.issues[-1]
 
     def comment(self, issue: int, login: str, body: str) -> dict[str, Any]:
@@ -90,7 +113,10 @@ def serving() -> Iterator[GitHub]:
         def handle(self) -> None:
             method, url, body, page = json.loads(self.rfile.readline())
             path, _, query = url.partition("?")
-            result, more = github.answer(method, path, parse_qs(query), body), False
+            try:
+                result, more = github.answer(method, path, parse_qs(query), body), False
+            except PermissionError as error:
+                result, more = {"refused": str(error)}, False
             if isinstance(result, list):
                 end = (page + 1) * PAGE
                 result, more = result[end - PAGE : end], end < len(result)

@@ -262,6 +262,189 @@ def test_an_apply_that_may_not_ask_for_the_pull_request_is_silent(step: Step) ->
     assert applied(step, "success").code == 0
 
 
+@pytest.mark.parametrize("viewer", ["acme-plans[bot]", "Octocat"])
+def test_the_comment_is_found_again_under_the_token_of_an_app_or_a_person(
+    step: Step, github: GitHub, viewer: str
+) -> None:
+    github.viewer = viewer
+    planned(step, github)
+    planned(step, github)
+    github.pull(5, HEAD, merged=SHA)
+    applied(step, "success")
+    assert len(github.bodies(5)) == 1
+    assert "**Applied**" in github.bodies(5)[0]
+
+
+@pytest.mark.parametrize(("author", "code"), [("", 6), ("acme-plans[bot]", 0), ("ACME-Plans[bot]", 0)])
+def test_the_gate_reads_the_comment_of_the_author_that_it_is_told(
+    step: Step, github: GitHub, author: str, code: int
+) -> None:
+    merged(github, login="acme-plans[bot]")
+    reported(step, update=1)
+    assert step("reviewed", author=author).code == code
+
+
+@pytest.mark.parametrize("command", ["comment", "planning"])
+def test_where_nobody_says_whose_comment_it_is_none_is_written(step: Step, github: GitHub, command: str) -> None:
+    shown(github)
+    github.viewer = ""
+    reported(step)
+    done = step(command)
+    assert (done.code, github.writes) == (1, [])
+    assert "give the name as the input author" in done.log
+
+
+@pytest.mark.parametrize(
+    ("mode", "summary", "job", "made"),
+    [
+        ("always", {}, "success", 1),
+        ("changes", {}, "success", 0),
+        ("changes", {"update": 1}, "success", 1),
+        ("changes", {"keyless": 1}, "success", 1),
+        ("changes", {}, "failure", 1),
+        ("never", {"update": 1}, "success", 0),
+    ],
+)
+def test_the_first_comment_is_made_where_it_is_asked_for(
+    step: Step, github: GitHub, mode: str, summary: dict[str, int], job: str, made: int
+) -> None:
+    reported(step, **summary)
+    assert step("comment", comment=mode, PLAN_RESULT=job).code == 0
+    assert len(github.bodies(5)) == made
+
+
+def test_a_change_that_is_held_back_is_worth_a_comment(step: Step, github: GitHub) -> None:
+    reported(step)
+    plan = json.loads((step.report / "report.json").read_text())
+    plan["accounts"][0]["held_back"] = [{"name": "a"}]
+    (step.report / "report.json").write_text(json.dumps(plan))
+    assert step("comment", comment="changes", labels="true").code == 0
+    assert (len(github.bodies(5)), github.labelled(5)) == (1, [{"name": "reconciler: no-changes"}])
+
+
+@pytest.mark.parametrize("mode", ["changes", "never"])
+def test_a_comment_that_is_there_never_tells_an_old_plan(step: Step, github: GitHub, mode: str) -> None:
+    shown(github)
+    push(step, github, NEW)
+    reported(step, digest="sha256:bb")
+    assert step("comment", comment=mode).code == 0
+    assert (len(github.bodies(5)), "sha256:bb" in github.bodies(5)[0]) == (1, True)
+
+
+def test_a_plan_whose_job_failed_says_that_it_is_not_all(step: Step, github: GitHub) -> None:
+    reported(step)
+    assert step("comment", PLAN_RESULT="failure").code == 0
+    assert visible(github.bodies(5)[0]) == [
+        "> [!WARNING]",
+        f"> ⚠️ **Not all was planned**: the {RUN} failed and says why.",
+        "## changes",
+    ]
+    assert step("comment", PLAN_RESULT="success").code == 0
+    assert visible(github.bodies(5)[0]) == ["## changes"]
+
+
+def labels(github: GitHub) -> list[str]:
+    return [label["name"] for label in github.labelled(5)]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "update", "job", "label"),
+    [
+        ("changes", 1, "success", "changes"),
+        ("ok", 0, "success", "no-changes"),
+        ("blocked", 1, "failure", "blocked"),
+        ("error", 0, "failure", "failed"),
+        ("changes", 1, "failure", "failed"),
+    ],
+)
+def test_one_label_says_how_the_plan_ended(
+    step: Step, github: GitHub, outcome: str, update: int, job: str, label: str
+) -> None:
+    github.labelled(5).extend({"name": name} for name in ("reconciler: changes", "Reconciler: Failed", "bug"))
+    reported(step)
+    (step.report / "report.json").write_text(json.dumps(report("plan", outcome, update=update)))
+    assert step("comment", labels="true", PLAN_RESULT=job).code == 0
+    assert [name.lower() for name in labels(github) if name != "bug"] == [f"reconciler: {label}"]
+    assert "bug" in labels(github)
+
+
+def test_a_label_is_gone_while_a_new_plan_is_made_and_stays_as_it_is_otherwise(step: Step, github: GitHub) -> None:
+    reported(step, update=1)
+    step("comment", labels="true")
+    writes = len(github.writes)
+    step("comment", labels="true")
+    assert github.writes[writes:] == ["PATCH repos/acme/estate/issues/comments/100"]
+    step("planning", labels="true")
+    assert labels(github) == []
+
+
+@pytest.mark.parametrize(("job", "found"), [("failure", ["reconciler: failed"]), ("success", [])])
+def test_without_a_plan_the_label_says_so_unless_none_was_meant(
+    step: Step, github: GitHub, job: str, found: list[str]
+) -> None:
+    step.answers()
+    assert step("comment", labels="true", PLAN_RESULT=job).code == 0
+    assert labels(github) == found
+
+
+def test_a_label_that_may_not_be_made_is_named_and_the_comment_is_written(step: Step, github: GitHub) -> None:
+    github.labels = ["reconciler: changes"]
+    reported(step)
+    done = step("comment", labels="true")
+    assert (done.code, len(github.bodies(5)), labels(github)) == (0, 1, [])
+    assert "::warning title=Label not set::The label for 'no-changes' could not be set" in done.log
+    reported(step, update=1)
+    assert step("comment", labels="true").code == 0
+    assert labels(github) == ["reconciler: changes"]
+
+
+def test_nobody_asked_for_labels(step: Step, github: GitHub) -> None:
+    reported(step, update=1)
+    step("comment")
+    assert labels(github) == []
+
+
+def test_two_comments_stand_side_by_side(step: Step, github: GitHub) -> None:
+    github.comment(5, BOT, comment())
+    for name, digest in (("eu", "sha256:e1"), ("us", "sha256:u1"), ("eu", "sha256:e2")):
+        reported(step, digest, update=1)
+        assert step("comment", name=name, labels="true").code == 0
+    texts = github.bodies(5)
+    assert [next(d for d in ("aa", "e1", "e2", "u1") if f"sha256:{d}" in text) for text in texts] == ["aa", "e2", "u1"]
+    assert labels(github) == ["reconciler eu: changes", "reconciler us: changes"]
+    push(step, github, NEW)
+    step("planning", name="eu", labels="true")
+    assert ["Planning" in text for text in github.bodies(5)] == [False, True, False]
+    assert labels(github) == ["reconciler us: changes"]
+    reported(step, "sha256:e3", update=1)
+    step("comment", name="eu")
+    assert [len(github.bodies(5)), "sha256:e3" in github.bodies(5)[1]] == [3, True]
+
+
+def test_the_gate_reads_the_comment_of_its_name(step: Step, github: GitHub) -> None:
+    merged(github, digest="sha256:aa")
+    github.comment(5, BOT, comment("sha256:e1") + '<!-- reconciler-comment {"name": "eu"} -->\n')
+    reported(step, "sha256:e1", update=1)
+    assert [step("reviewed", name=name).code for name in ("eu", "", "us")] == [0, 6, 6]
+
+
+@pytest.mark.parametrize(("name", "told"), [("", [True, True]), ("eu", [False, True]), ("us", [False, False])])
+def test_an_apply_without_a_name_tells_every_comment(step: Step, github: GitHub, name: str, told: list[bool]) -> None:
+    merged(github)
+    github.comment(5, BOT, comment() + '<!-- reconciler-comment {"name": "eu"} -->\n')
+    step.answers()
+    assert step("applied", name=name, APPLY_RESULT="success").code == 0
+    assert ["**Applied**" in text for text in github.bodies(5)] == told
+
+
+@pytest.mark.parametrize("given", [{"name": "a b"}, {"name": "x" * 28}, {"comment": "sometimes"}, {"labels": "yes"}])
+def test_an_input_that_can_not_be_meant_is_refused(step: Step, github: GitHub, given: dict[str, str]) -> None:
+    reported(step)
+    done = step("comment", **given)
+    assert (done.code, github.writes) == (64, [])
+    assert f"The input {next(iter(given))}" in done.log or "the input labels" in done.log
+
+
 def merged(github: GitHub, login: str = BOT, digest: str = "sha256:aa") -> None:
     github.pull(4, HEAD, merged="2" * 40)
     github.pull(5, HEAD, merged=SHA)

@@ -84,6 +84,16 @@ def test_accounts_have_issues_of_their_own(step: Step, github: GitHub) -> None:
     ]
 
 
+@pytest.mark.parametrize("viewer", ["acme-plans[bot]", "Octocat"])
+def test_the_issue_is_found_again_under_the_token_of_an_app_or_a_person(
+    step: Step, github: GitHub, viewer: str
+) -> None:
+    github.viewer = viewer
+    drift(step, "a")
+    drift(step)
+    assert [i["state"] for i in github.issues] == ["closed"]
+
+
 def test_issues_of_others_and_pull_requests_are_not_taken(step: Step, github: GitHub) -> None:
     body = '<!-- reconciler-drift {"account": "prod", "drift": "x"} -->'
     github.issues = [

@@ -5,6 +5,7 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 account=$RECONCILER_ACCOUNT
+find_author
 creator=${author/\[/%5B}
 creator=${creator/\]/%5D}
 issues=repos/$GITHUB_REPOSITORY/issues
@@ -18,7 +19,7 @@ find_issue() {
     query 'next(iter(sorted(
       ({"number": i["number"], "state": i["state"], "drift": marker(i["body"], "reconciler-drift").get("drift"),
         "report": marker(i["body"], "reconciler-report").get("gzip", "")}
-       for page in data for i in page if i["user"]["login"] == args[0] and "pull_request" not in i
+       for page in data for i in page if i["user"]["login"].lower() == args[0].lower() and "pull_request" not in i
        and marker(i["body"], "reconciler-drift").get("account") == args[1]),
       key=lambda i: (i["state"] != "open", -i["number"]))), {})' "$author" "$account"
 }
