@@ -38,7 +38,7 @@ def _keep(simulator: Simulator, account: Account, tunnel: dict[str, Any], fields
     account.remember(0)
     account.keep(tunnel)
     if "psk" in fields:
-        account.keys[tunnel["id"]] = fields["psk"]
+        account.psks[tunnel["id"]] = fields["psk"]
 
 
 def _named(account: Account, name: str) -> dict[str, Any]:

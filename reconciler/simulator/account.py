@@ -46,7 +46,7 @@ class Account:
     """
 
     tunnels: dict[str, Json] = field(default_factory=dict)
-    keys: dict[str, str] = field(default_factory=dict)
+    psks: dict[str, str] = field(default_factory=dict)
     created: dict[str, int] = field(default_factory=dict)
     deleted: dict[str, int] = field(default_factory=dict)
     owners: dict[Claim, str] = field(default_factory=dict)
@@ -57,7 +57,7 @@ class Account:
         """An independent copy; the kept tunnels themselves are shared, since none is ever changed."""
         return Account(
             dict(self.tunnels),
-            dict(self.keys),
+            dict(self.psks),
             dict(self.created),
             dict(self.deleted),
             dict(self.owners),
@@ -67,9 +67,9 @@ class Account:
 
     def become(self, copy: "Account", lag: int) -> None:
         """Take over what a write made of a copy; `lag` list reads to come still show what was before."""
-        if copy.tunnels != self.tunnels or copy.keys != self.keys:
+        if copy.tunnels != self.tunnels or copy.psks != self.psks:
             self.remember(lag)
-        self.tunnels, self.keys, self.owners = copy.tunnels, copy.keys, copy.owners
+        self.tunnels, self.psks, self.owners = copy.tunnels, copy.psks, copy.owners
         self.created, self.deleted = copy.created, copy.deleted
 
     def remember(self, lag: int) -> None:
@@ -128,7 +128,7 @@ class Account:
         """Take a tunnel and its key away."""
         self.release(tunnel_id)
         del self.tunnels[tunnel_id]
-        self.keys.pop(tunnel_id, None)
+        self.psks.pop(tunnel_id, None)
 
     def settle(self) -> None:
         """Forget the past: stale views and counters."""
@@ -141,7 +141,7 @@ class Account:
         """Tunnels, keys and counters as a JSON-able value."""
         return {
             "tunnels": list(self.tunnels.values()),
-            "keys": dict(self.keys),
+            "keys": dict(self.psks),
             "created": dict(self.created),
             "deleted": dict(self.deleted),
         }
@@ -149,7 +149,7 @@ class Account:
     @classmethod
     def restore(cls, state: Any) -> "Account":
         """The account of a snapshot; of anything else, whatever error its wrong shape leads to."""
-        account = cls(keys=dict(state["keys"]), created=dict(state["created"]), deleted=dict(state["deleted"]))
+        account = cls(psks=dict(state["keys"]), created=dict(state["created"]), deleted=dict(state["deleted"]))
         for tunnel in state["tunnels"]:
             if not tunnel.keys() >= _STORED or not tunnel["health_check"].keys() >= _STORED_HEALTH:
                 raise ValueError("a tunnel is not whole")

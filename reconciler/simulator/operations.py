@@ -115,7 +115,7 @@ def create_tunnel(call: Call) -> Json:
     account.keep(tunnel)
     account.created[tunnel["name"]] = account.created.get(tunnel["name"], 0) + 1
     if "psk" in patch:
-        account.keys[tunnel["id"]] = patch["psk"]
+        account.psks[tunnel["id"]] = patch["psk"]
     result = call.view(tunnel)
     return result if call.semantics.create_shape == "object" else {"ipsec_tunnels": [result]}
 
@@ -155,17 +155,17 @@ def _put(call: Call, tunnel_id: str, body: Any, *, bulk: bool) -> tuple[Json, bo
     """The tunnel after a PUT, and whether anything changed; it is the old one itself when only its key did."""
     account, semantics = call.account, call.semantics
     merge = (semantics.bulk_put if bulk else semantics.single_put) == "merge"
-    old, psk = account.find(tunnel_id), account.keys.get(tunnel_id)
+    old, psk = account.find(tunnel_id), account.psks.get(tunnel_id)
     patch = patch_of(body, semantics, object_form=call.object_form, bulk=bulk)
     tunnel = updated(old, patch, semantics, merge=merge)
     tunnel = old if tunnel == old else {**tunnel, "modified_on": call.stamps.moment()}
     account.check_free(tunnel, semantics)
     account.keep(tunnel)
     if "psk" in patch:
-        account.keys[tunnel_id] = patch["psk"]
+        account.psks[tunnel_id] = patch["psk"]
     elif not merge and semantics.replaced_psk == "cleared":
-        account.keys.pop(tunnel_id, None)
-    return tunnel, tunnel is not old or account.keys.get(tunnel_id) != psk
+        account.psks.pop(tunnel_id, None)
+    return tunnel, tunnel is not old or account.psks.get(tunnel_id) != psk
 
 
 def delete_tunnel(call: Call) -> Json:
@@ -214,7 +214,7 @@ def _is_psk_entry(entry: object) -> bool:
 def _set_psk(call: Call, tunnel: Json, psk: str, moment: str) -> Json:
     metadata = {"last_generated_on": moment}
     call.account.keep({**tunnel, "psk_metadata": metadata})
-    call.account.keys[tunnel["id"]] = psk
+    call.account.psks[tunnel["id"]] = psk
     return {"ipsec_id": tunnel["id"], "ipsec_tunnel_id": tunnel["id"], "psk": psk, "psk_metadata": metadata}
 
 

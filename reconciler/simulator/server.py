@@ -140,9 +140,9 @@ class Simulator:
         kept = self.account(account_id).tunnels.values()
         return [shown(tunnel, self.semantics, object_form=True) for tunnel in kept]
 
-    def keys(self, account_id: str) -> dict[str, str]:
+    def psks(self, account_id: str) -> dict[str, str]:
         """Tunnel id to pre-shared key, which no answer of the API ever shows."""
-        return dict(self.account(account_id).keys)
+        return dict(self.account(account_id).psks)
 
     def created(self, account_id: str) -> dict[str, int]:
         """How often a create of each name took effect."""

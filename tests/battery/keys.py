@@ -55,7 +55,7 @@ def _run(story: Story, protocol: Generator[Step, Any, Any], keying: frozenset[st
 
 
 def _judge_generated(story: Story, tunnel_id: str, before: str | None, result: Any) -> None:
-    now = story.simulator.keys(ACCOUNT).get(tunnel_id)
+    now = story.simulator.psks(ACCOUNT).get(tunnel_id)
     asked = sum(entry.path.endswith("/psk_generate") for entry in story.simulator.log)
     met = {kind for kind, _ in story.mishaps.fired}
     if asked > 1 and not met & _NEVER_SENT:
@@ -73,7 +73,7 @@ def _lost() -> Breach:
 
 
 def _judge_set(story: Story, ids: Mapping[str, str], results: Any) -> None:
-    keys = story.simulator.keys(ACCOUNT)
+    keys = story.simulator.psks(ACCOUNT)
     met = {kind for kind, _ in story.mishaps.fired}
     for tunnel_id, name in ids.items():
         found = results.get(name) if results else None
@@ -95,7 +95,7 @@ def run_keys(world: World, faults: Mapping[int, str], seed: int = 0) -> Result:
     names = sorted(world.ids)
     if names and seed % 2:
         tunnel_id = world.ids[names[0]]
-        before = story.simulator.keys(ACCOUNT).get(tunnel_id)
+        before = story.simulator.psks(ACCOUNT).get(tunnel_id)
         _judge_generated(story, tunnel_id, before, _run(story, _generate(names[0]), frozenset()))
     elif names:
         set_keys(story, {world.ids[name]: name for name in names})

@@ -140,7 +140,7 @@ class Life:
         self._expect(faults)
         account, kept = story.simulator.account(ACCOUNT), story.world.kept
         names = {i: t["name"] for i, t in account.tunnels.items() if i in kept}
-        account.keys.update(dict.fromkeys(names, "before"))
+        account.psks.update(dict.fromkeys(names, "before"))
         set_keys(story, names)
         story.mishaps.fired = before + story.mishaps.fired
 

@@ -176,7 +176,7 @@ class Watch:
                 and tunnel_id not in self.strangers
                 and not (self._forgetful and tunnel["modified_on"] != tunnel["created_on"])
                 and name in self.world.keyed
-                and account.keys.get(tunnel_id) != key_of(name)
+                and account.psks.get(tunnel_id) != key_of(name)
             ):
                 self.breach("S5", f"{name} has not the key of its reference")
 

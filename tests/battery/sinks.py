@@ -227,12 +227,12 @@ class Keeping(Story):
         if lost or self.simulator.semantics.replaced_psk == "cleared":
             return {}
         return {
-            t["name"]: account.keys.get(i)
+            t["name"]: account.psks.get(i)
             for i, t in account.tunnels.items()
             if t["name"] in self.stores
             and i not in self.watch.strangers
             and names.count(t["name"]) == 1
-            and not self.stores[t["name"]].holds(account.keys.get(i))
+            and not self.stores[t["name"]].holds(account.psks.get(i))
         }
 
     def invoke(self) -> Ending:

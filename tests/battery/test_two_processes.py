@@ -93,7 +93,7 @@ def meeting(simulator: Simulator, number: int, files: Path, *, before: bool) -> 
 
 
 def in_force(simulator: Simulator) -> str:
-    (key,) = simulator.keys(build.ACCOUNT_ID).values()
+    (key,) = simulator.psks(build.ACCOUNT_ID).values()
     return key
 
 

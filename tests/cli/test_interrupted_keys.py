@@ -115,7 +115,7 @@ def test_a_key_stays_pending_while_there_may_be_two_tunnels_of_its_name(world: W
     assert key["error"]["code"] == "key-not-in-sink"
     assert key["error"]["remedy"].endswith(f": reconciler psk rotate --base-url {world.base_url} t001")
     assert not (world.root / SINK).exists()
-    assert world.read(f"{SINK}.pending") in world.sim.keys(ID).values()
+    assert world.read(f"{SINK}.pending") in world.sim.psks(ID).values()
 
 
 def test_a_pending_key_is_no_reason_to_say_that_all_is_well_until_it_is_current(world: World) -> None:

@@ -28,7 +28,7 @@ def test_a_key_arrives_as_it_was_given(world: World, key: str) -> None:
     ran = world.run("apply", "--auto-approve", env=env)
     assert ran.code == 0, ran.out
     assert (world.key("t001"), world.key("t002")) == (env["KEY_A"], key)
-    world.sim.account(ID).keys.clear()
+    world.sim.account(ID).psks.clear()
     assert world.run("psk", "set", "t001", "t002", "--auto-approve", env=env).code == 0
     assert (world.key("t001"), world.key("t002")) == (env["KEY_A"], key)
     assert [c for c in world.calls if c != "GET"] == ["POST"]

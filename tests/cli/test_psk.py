@@ -101,7 +101,7 @@ def test_the_tunnels_of_one_account_are_meant(estate: World) -> None:
     assert "the keys belong to several accounts (lab, prod); choose one with --account NAME" in ran.err
     assert estate.run("psk", "rotate", "--all", "--auto-approve", "--account", "prod").code == 0
     assert keyed(estate) == ["lon-a", "par-a"]
-    assert estate.sim.account(OTHER_ID).keys == {}
+    assert estate.sim.account(OTHER_ID).psks == {}
 
 
 def made_days_ago(world: World, name: str, days: int) -> None:
@@ -162,7 +162,7 @@ def test_what_will_be_touched_is_shown_with_its_age_before_the_question(estate: 
     made_days_ago(estate, "lon-a", 31)
     code, seen = on_a_terminal(estate, "psk", "rotate", "*-a", answers=["no"])
     shown, _, rest = seen.partition("Do you want to ")
-    assert (code, estate.sim.account(ID).keys) == (5, {})
+    assert (code, estate.sim.account(ID).psks) == (5, {})
     assert rest.startswith("rotate the keys of these 2 tunnels; the customers' devices need them too? Only 'yes'")
     assert [line.split()[:3] for line in shown.splitlines() if line.startswith("  ")] == [
         ["lon-a", "overdue", "31"],

@@ -146,7 +146,7 @@ class World:
         return next(t for t in self.sim.account(account).tunnels.values() if t["name"] == name)
 
     def key(self, name: str) -> str | None:
-        return self.sim.account(ID).keys.get(self.names()[name])
+        return self.sim.account(ID).psks.get(self.names()[name])
 
     @property
     def calls(self) -> list[str]:

@@ -34,7 +34,7 @@ class World:
         self.story: list[str | float] = []
         self.instead: dict[tuple[Verb, int], CallOutcome] = {}
         self.after: dict[tuple[Verb, int], CallOutcome] = {}
-        self.keys: Mapping[str, str] = {}
+        self.psks: Mapping[str, str] = {}
         self._meddling: dict[int, Callable[[], object]] = {}
 
     def live(self) -> Live:
@@ -67,7 +67,7 @@ class World:
         self.story.append(call.verb.value)
         if (call.verb, number) in self.instead:
             return self.instead[call.verb, number]
-        request = encode(call, ACCOUNT_ID, lambda name: self.keys[name])
+        request = encode(call, ACCOUNT_ID, lambda name: self.psks[name])
         query = "&".join(f"{k}={v}" for k, v in request.query.items())
         headers = {"authorization": "Bearer t", **{k.lower(): v for k, v in request.headers.items()}}
         reply = self.simulator.handle(Request(request.method, request.path, query, headers, request.body))

@@ -17,7 +17,7 @@ CLOUDFLARE = Generated("cloudflare", FileRef("keys/b"))
 
 def world_with_key(*names, **options):
     world = World(*names, **options)
-    world.keys = {"b": "0123"}
+    world.psks = {"b": "0123"}
     return world
 
 
@@ -25,7 +25,7 @@ def test_a_key_goes_with_the_create():
     world = world_with_key("a")
     ended = world.apply(desired(*WISH), WITH_PSK)
     assert (ended.converged, ended.made) == (True, {"+b"})
-    assert list(world.simulator.keys(ACCOUNT_ID).values()) == ["0123"]
+    assert list(world.simulator.psks(ACCOUNT_ID).values()) == ["0123"]
     assert world.verbs == ["create", "list"]
     assert world.calls[0].psks == {"": "b"}
 
@@ -226,7 +226,7 @@ def test_a_refused_create_whose_tunnel_is_there_is_not_called_applied(key, resul
     assert (outcome(ended), ended.made) == ((result, code), frozenset())
     assert remedy(ended) == todo
     assert (ended.converged, ended.left) == (converged, ())
-    assert list(world.simulator.keys(ACCOUNT_ID).values()) == ["theirs"]
+    assert list(world.simulator.psks(ACCOUNT_ID).values()) == ["theirs"]
 
 
 def test_a_tunnel_that_was_there_before_is_not_taken_for_the_one_sent_and_keeps_its_key():
@@ -236,7 +236,7 @@ def test_a_tunnel_that_was_there_before_is_not_taken_for_the_one_sent_and_keeps_
     wanted = tunnel("b", interface_address="10.200.0.0/31", psk=EnvRef("B_PSK"))
     ended = world.apply(desired(wanted, of=account(prune=False)), WITH_PSK)
     assert "set_psks" not in world.verbs
-    assert world.simulator.keys(ACCOUNT_ID) == {}
+    assert world.simulator.psks(ACCOUNT_ID) == {}
     assert outcome(ended) == ("unknown", "key-not-set")
     assert remedy(ended) == "Set its key: reconciler psk set b"
 

@@ -84,11 +84,11 @@ def test_the_sdk_generates_and_sets_keys(server, tunnels):
     made = create(tunnels)
     generated = tunnels.psk_generate(made.id, account_id=ACCOUNT)
     assert generated.ipsec_tunnel_id == made.id
-    assert server[1].keys(ACCOUNT) == {made.id: generated.psk}
+    assert server[1].psks(ACCOUNT) == {made.id: generated.psk}
     done = tunnels.psk_set(account_id=ACCOUNT, psks=[{"id": made.id, "psk": "0123"}, {"id": "f" * 32, "psk": "x"}])
     assert done.successfully_applied_psks[made.id].psk == "0123"
     assert done.unapplied_psks.keys() == {"f" * 32}
-    assert server[1].keys(ACCOUNT) == {made.id: "0123"}
+    assert server[1].psks(ACCOUNT) == {made.id: "0123"}
 
 
 def test_the_sdk_sees_refusals(tunnels):

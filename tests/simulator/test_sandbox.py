@@ -34,7 +34,7 @@ def test_what_was_saved_is_loaded(tmp_path, world):
     save(path, world.simulator)
     save(path, world.simulator)
     assert load(path, DEFAULT, clock).snapshot() == world.simulator.snapshot()
-    assert load(path, DEFAULT, clock).keys(world.account) == world.simulator.keys(world.account)
+    assert load(path, DEFAULT, clock).psks(world.account) == world.simulator.psks(world.account)
     assert [file.name for file in path.parent.iterdir()] == ["sandbox.json"]
 
 

@@ -81,7 +81,7 @@ def test_only_a_prefix_bulk_keeps_what_came_before_the_refused_item(api, bulk, n
     ]
     assert world.call("PUT", "", {"ipsec_tunnels": items})[0] == 400
     assert world.names() == [name, "b", "c"]
-    assert world.simulator.keys(world.account) == {a: key}
+    assert world.simulator.psks(world.account) == {a: key}
 
 
 @pytest.mark.parametrize("bulk", ["sequential", "prefix"])
@@ -404,7 +404,7 @@ def test_a_replacing_put_without_a_key_keeps_or_clears_it(api, switch, keys):
             world.call("PUT", f"/{tunnel_id}", world.body())
         else:
             world.call("PUT", "", {"ipsec_tunnels": [{"id": tunnel_id, **world.body()}]})
-        assert list(world.simulator.keys(world.account).values()) == keys
+        assert list(world.simulator.psks(world.account).values()) == keys
 
 
 def test_account_flags_and_the_asn_ceiling_are_switches(api):

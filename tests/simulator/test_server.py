@@ -259,12 +259,12 @@ def test_fields_that_nobody_knows_are_ignored(api):
 def test_keys_are_kept_and_never_shown(api):
     world = api()
     tunnel_id = world.create(psk="0123")
-    assert world.simulator.keys(world.account) == {tunnel_id: "0123"}
+    assert world.simulator.psks(world.account) == {tunnel_id: "0123"}
     world.call("PUT", f"/{tunnel_id}", {"psk": "yes"})
-    assert world.simulator.keys(world.account) == {tunnel_id: "yes"}
+    assert world.simulator.psks(world.account) == {tunnel_id: "yes"}
     assert "yes" not in json.dumps(world.call("GET"))
     world.call("DELETE", f"/{tunnel_id}")
-    assert world.simulator.keys(world.account) == {}
+    assert world.simulator.psks(world.account) == {}
 
 
 def test_psk_generate_makes_a_new_key_each_time(api):
@@ -275,7 +275,7 @@ def test_psk_generate_makes_a_new_key_each_time(api):
     assert first["psk"] != second["psk"]
     assert len(second["psk"]) == 32
     assert second["ipsec_tunnel_id"] == tunnel_id
-    assert world.simulator.keys(world.account) == {tunnel_id: second["psk"]}
+    assert world.simulator.psks(world.account) == {tunnel_id: second["psk"]}
     sent, read = (
         second["psk_metadata"]["last_generated_on"],
         world.get(tunnel_id)["psk_metadata"]["last_generated_on"],
@@ -293,7 +293,7 @@ def test_psk_set_applies_what_it_can(api):
     assert status == 200
     assert answer["result"]["successfully_applied_psks"][a]["psk"] == "k1"
     assert answer["result"]["unapplied_psks"].keys() == {b, ghost}
-    assert world.simulator.keys(world.account) == {a: "k1"}
+    assert world.simulator.psks(world.account) == {a: "k1"}
 
 
 @pytest.mark.parametrize(
@@ -415,10 +415,10 @@ def test_foreign_edits_change_the_world_unseen(api):
     with pytest.raises(RefusedError, match="not found"):
         foreign_edit(world.simulator, world.account, "b", {"description": "nobody"})
     foreign_edit(world.simulator, world.account, "a", {"psk": "other"})
-    assert list(world.simulator.keys(world.account).values()) == ["other"]
+    assert list(world.simulator.psks(world.account).values()) == ["other"]
     foreign_delete(world.simulator, world.account, "a")
     assert world.names() == []
-    assert world.simulator.keys(world.account) == {}
+    assert world.simulator.psks(world.account) == {}
     assert {entry.method for entry in world.simulator.log} == {"GET"}
 
 
@@ -429,7 +429,7 @@ def test_a_clone_lives_its_own_life(api):
     world.call("PUT", f"/{tunnel_id}", {"name": "b", "psk": "other"})
     world.create("c", 1)
     assert [tunnel["name"] for tunnel in twin.tunnels(world.account)] == ["a"]
-    assert twin.keys(world.account) == {tunnel_id: "k"}
+    assert twin.psks(world.account) == {tunnel_id: "k"}
     assert len(twin.log) == 1
 
 
