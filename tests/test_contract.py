@@ -15,7 +15,7 @@ from typing_extensions import get_type_hints, is_typeddict
 from reconciler.api.call import Call, Verb
 from reconciler.api.wire import encode
 from reconciler.files.schema import json_schema
-from reconciler.model import forms
+from reconciler.model import canonical
 from reconciler.model.tunnel import SETTINGS
 
 CREATE = ipsec_tunnel_create_params.IPSECTunnelCreateParams
@@ -25,14 +25,14 @@ ONE_PSK = ipsec_tunnel_psk_set_params.PSK
 NOT_SETTINGS = {"account_id", "x_magic_new_hc_target"}  # part of the URL, and a header
 OURS_ALONE = {"renamed_from", "protect"}
 TYPES = {
-    forms.text: str,
-    forms.opaque: str,
-    forms.name: str,
-    forms.word: str,
-    forms.address: str,
-    forms.flag: bool,
-    forms.number: int,
-    forms.prefixes: list,
+    canonical.text: str,
+    canonical.opaque: str,
+    canonical.name: str,
+    canonical.choice: str,
+    canonical.address: str,
+    canonical.flag: bool,
+    canonical.number: int,
+    canonical.prefixes: list,
 }
 
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from reconciler.cli.context import Context
+from reconciler.model.canonical import tunnel_name
 from reconciler.model.desired import Account, Declared, Desired, Generated
-from reconciler.model.forms import tunnel_name
 from reconciler.model.live import Live, LiveTunnel
 from reconciler.model.problems import Diagnostic
 from reconciler.model.psk import SinkState

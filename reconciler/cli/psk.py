@@ -12,8 +12,8 @@ from reconciler.cli.lock import lock_accounts
 from reconciler.cli.options import UsageError, near
 from reconciler.cli.planning import live_tunnels, side_by_side
 from reconciler.cli.psk_supply import fill_ring, psk_carrier, report_problems, sinks_of, statuses
+from reconciler.model.canonical import tunnel_name
 from reconciler.model.desired import Declared, Desired
-from reconciler.model.forms import tunnel_name
 from reconciler.model.verdict import APPLIED, Verdict, may_have_written
 from reconciler.report.make import psk_report
 from reconciler.report.outcome import Outcome

@@ -6,7 +6,7 @@ from reconciler.api.call import Call, CallOutcome, Conversation, Refused, Verb, 
 from reconciler.engine.psk import set_psks
 from reconciler.engine.run import Open, Run, name_changed, psk_remedy
 from reconciler.engine.write import WAITS, agreed
-from reconciler.model.forms import same_letters
+from reconciler.model.canonical import same_letters
 from reconciler.model.kind import IPSEC_TUNNEL
 from reconciler.model.live import Live, LiveTunnel
 from reconciler.model.problems import Problem

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from reconciler.api.call import Conversation, Pause
 from reconciler.engine.listing import AGREEMENT_SECONDS, PATIENCE
 from reconciler.engine.run import Run, name_changed
-from reconciler.model.forms import same_letters
+from reconciler.model.canonical import same_letters
 from reconciler.model.live import Live, LiveTunnel
 from reconciler.model.problems import Problem
 from reconciler.model.verdict import APPLIED, THERE, Result, Verdict

@@ -22,6 +22,7 @@ from reconciler.files.consistency import Entry, EntryGroup, Gone, check
 from reconciler.files.tree import AccountFiles, SourceFile, Tree
 from reconciler.files.warnings import glued_comments, warnings_of
 from reconciler.model.account import AccountFile, TunnelFile
+from reconciler.model.canonical import tunnel_name
 from reconciler.model.checks import ACCOUNT_ID
 from reconciler.model.desired import (
     PARKING,
@@ -38,7 +39,6 @@ from reconciler.model.desired import (
     Limits,
     PskRef,
 )
-from reconciler.model.forms import tunnel_name
 from reconciler.model.plain import Plain
 from reconciler.model.problems import Diagnostic, Location, error, limited, shown
 from reconciler.model.reference import Psk, Sink

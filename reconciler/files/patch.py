@@ -18,8 +18,8 @@ from reconciler.files.edit import GONE, Edit, EditableFile, NotEditable, entries
 from reconciler.files.load import load, merge, written
 from reconciler.files.tree import AccountFiles, SourceFile, Tree
 from reconciler.model.account import AccountFile, TunnelFile
+from reconciler.model.canonical import Value
 from reconciler.model.desired import Desired
-from reconciler.model.forms import Value
 from reconciler.model.problems import Level
 from reconciler.model.reference import EXTERNAL
 from reconciler.model.settings import Settings, canonical

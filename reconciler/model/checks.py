@@ -1,5 +1,7 @@
 """What one scalar of the files may be: its text becomes a value of the field's type, or an error that says why not.
 
+This is for what people write. What a checked value and one of the API mean alike is `canonical`'s to say.
+
     flag(Plain("true"))        True
     flag("true")               PydanticCustomError: wrong-type, "quoted text where true or false belongs"
     interface("10.20.0.0/31")  "10.20.0.0/31"
@@ -20,7 +22,7 @@ from unicodedata import category, normalize
 
 from pydantic_core import PydanticCustomError
 
-from reconciler.model.forms import is_canonical_prefix4
+from reconciler.model.canonical import is_canonical_prefix4
 from reconciler.model.plain import Plain
 from reconciler.model.problems import shown
 
@@ -197,7 +199,7 @@ def one_of_paths(paths: tuple[str, ...]) -> Callable[[Any], str]:
     return typed
 
 
-def word(value: Any) -> str:
+def argument(value: Any) -> str:
     """One argument of a command; never shown, since people put keys there."""
     if not isinstance(value, str) or "\0" in value:
         raise wrong("wrong-type", "an argument that is not text", "Write the command as a list of words.")
@@ -334,5 +336,5 @@ def fqdn(value: Any) -> str:
     return found
 
 
-ANY_TEXT = (text, filled, md5_key, word)
+ANY_TEXT = (text, filled, md5_key, argument)
 """The checks of fields that take any text, or nearly any."""

@@ -10,7 +10,7 @@ from reconciler.model.written import ANY_SCALAR, Written, scalar
 EXTERNAL = "external"
 
 FilePath = Annotated[str, *scalar(checks.filled, type="string", minLength=1)]
-Argv = Annotated[list[Annotated[str, *scalar(checks.word, type=ANY_SCALAR)]], Field(min_length=1)]
+Argv = Annotated[list[Annotated[str, *scalar(checks.argument, type=ANY_SCALAR)]], Field(min_length=1)]
 Variable = Annotated[str, *scalar(checks.variable, type="string", pattern="^[A-Za-z_][A-Za-z0-9_]*$")]
 Maker = Annotated[str, *scalar(checks.generate, enum=[True, checks.CLOUDFLARE], default=True)]
 Age = Annotated[int, *scalar(checks.age, type=["string", "integer"], pattern="^[1-9][0-9]*[dw]?$", minimum=1)]

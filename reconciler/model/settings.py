@@ -10,7 +10,7 @@ In the canonical form a missing path is unset, and the API's defaults are filled
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from reconciler.model.forms import Value, WrongType
+from reconciler.model.canonical import Value, WrongType
 from reconciler.model.tunnel import DEFAULTS, READ_ONLY, SECTIONS, SETTINGS, TUNNEL, WHOLE, Clear, Section, covers
 
 Settings = Mapping[str, Value]

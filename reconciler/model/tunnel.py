@@ -13,8 +13,8 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import ConfigDict, Field, GetJsonSchemaHandler, model_validator
 from pydantic_core import CoreSchema
 
-from reconciler.model import checks, forms
-from reconciler.model.forms import Value
+from reconciler.model import canonical, checks
+from reconciler.model.canonical import Value
 from reconciler.model.reference import Psk
 from reconciler.model.written import ANY_SCALAR, Written, marks_of, model_of, scalar
 
@@ -72,7 +72,7 @@ class Setting(NamedTuple):
     clear: Clear = Clear.EMPTY
     kept: bool = False
     path: str = ""
-    read: Callable[[Any], Value | None] = forms.text
+    read: Callable[[Any], Value | None] = canonical.text
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         """Tells editors what it is and what holds without it."""
@@ -84,30 +84,30 @@ class Whole:
     """Marks an object that a tunnel has or has not: it comes and goes as a whole, and only omitting it clears it."""
 
 
-Text = Annotated[str, *scalar(checks.text, type=ANY_SCALAR), Form(forms.text)]
-Name = Annotated[str, *scalar(checks.filled, type=ANY_SCALAR), Form(forms.name)]
-Flag = Annotated[bool, *scalar(checks.flag, type="boolean"), Form(forms.flag)]
-Endpoint = Annotated[str, *scalar(checks.endpoint, type="string", minLength=1), Form(forms.address)]
-OptionalEndpoint = Annotated[str, *scalar(checks.optional_endpoint, type="string"), Form(forms.address)]
-Interface = Annotated[str, *scalar(checks.interface, type="string", pattern="/3[01]$"), Form(forms.address)]
-Interface6 = Annotated[str, *scalar(checks.interface6, type="string", pattern="^$|/127$"), Form(forms.address)]
+Text = Annotated[str, *scalar(checks.text, type=ANY_SCALAR), Form(canonical.text)]
+Name = Annotated[str, *scalar(checks.filled, type=ANY_SCALAR), Form(canonical.name)]
+Flag = Annotated[bool, *scalar(checks.flag, type="boolean"), Form(canonical.flag)]
+Endpoint = Annotated[str, *scalar(checks.endpoint, type="string", minLength=1), Form(canonical.address)]
+OptionalEndpoint = Annotated[str, *scalar(checks.optional_endpoint, type="string"), Form(canonical.address)]
+Interface = Annotated[str, *scalar(checks.interface, type="string", pattern="/3[01]$"), Form(canonical.address)]
+Interface6 = Annotated[str, *scalar(checks.interface6, type="string", pattern="^$|/127$"), Form(canonical.address)]
 Identity = Annotated[
-    str, *scalar(checks.fqdn, type="string", pattern=r"^$|\.custom\.ipsec\.cloudflare\.com$"), Form(forms.text)
+    str, *scalar(checks.fqdn, type="string", pattern=r"^$|\.custom\.ipsec\.cloudflare\.com$"), Form(canonical.text)
 ]
 Asn = Annotated[
     int,
     *scalar(checks.number(0, checks.MAX_ASN), type="integer", minimum=0, maximum=checks.MAX_ASN),
-    Form(forms.number),
+    Form(canonical.number),
 ]
-Md5Key = Annotated[str, *scalar(checks.md5_key, type=ANY_SCALAR), Form(forms.opaque)]
+Md5Key = Annotated[str, *scalar(checks.md5_key, type=ANY_SCALAR), Form(canonical.opaque)]
 Prefix = Annotated[str, *scalar(checks.prefix, type="string", pattern="/[0-9]+$")]
-Prefixes = Annotated[list[Prefix], Form(forms.prefixes)]
-Rate = Annotated[str, *scalar(checks.choice("low", "mid", "high"), enum=["low", "mid", "high"]), Form(forms.word)]
-Type = Annotated[str, *scalar(checks.choice("reply", "request"), enum=["reply", "request"]), Form(forms.word)]
+Prefixes = Annotated[list[Prefix], Form(canonical.prefixes)]
+Rate = Annotated[str, *scalar(checks.choice("low", "mid", "high"), enum=["low", "mid", "high"]), Form(canonical.choice)]
+Type = Annotated[str, *scalar(checks.choice("reply", "request"), enum=["reply", "request"]), Form(canonical.choice)]
 Direction = Annotated[
     str,
     *scalar(checks.choice("unidirectional", "bidirectional"), enum=["unidirectional", "bidirectional"]),
-    Form(forms.word),
+    Form(canonical.choice),
 ]
 
 _NONE = Impact.NONE

@@ -11,9 +11,9 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field, StrictBool
 
+from reconciler.model.canonical import Value
 from reconciler.model.desired import Declared
 from reconciler.model.document import says_nothing
-from reconciler.model.forms import Value
 from reconciler.model.live import LiveTunnel
 from reconciler.model.problems import Location
 from reconciler.model.settings import Settings

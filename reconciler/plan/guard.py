@@ -10,8 +10,8 @@ from typing import Annotated, NamedTuple
 
 from pydantic import Field
 
+from reconciler.model.canonical import same_letters
 from reconciler.model.desired import Desired, rename_cycles
-from reconciler.model.forms import same_letters
 from reconciler.model.live import Live
 from reconciler.plan.claims import NETWORKS, Conflicts, claims
 from reconciler.plan.diff import Action, Change

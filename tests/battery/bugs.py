@@ -8,7 +8,7 @@ from reconciler.api import answers, wire
 from reconciler.api import exchange as edge
 from reconciler.api.call import Answered, Call, NotSent, Refused, Verb
 from reconciler.engine import apply, creates, deletes, run, updates, verify
-from reconciler.model import forms, psk, settings
+from reconciler.model import canonical, psk, settings
 from reconciler.model import live as live_list
 from reconciler.model.live import Live
 from reconciler.model.settings import nested
@@ -90,7 +90,7 @@ def a_tunnel_of_another_name_is_not_recognised() -> list[Patch]:
 
 @bug
 def names_are_compared_as_they_are_written() -> list[Patch]:
-    return [(forms, "tunnel_name", str)]
+    return [(canonical, "tunnel_name", str)]
 
 
 @bug

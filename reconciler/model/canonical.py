@@ -75,7 +75,7 @@ def same_letters(name: str, other: str) -> bool:
     return normalize("NFKC", name).casefold() == normalize("NFKC", other).casefold()
 
 
-def word(value: Any) -> str | None:
+def choice(value: Any) -> str | None:
     """A word of a fixed list, in lower case (API: the official provider compares them without regard to case)."""
     found = text(value)
     return found.lower() if found else None
