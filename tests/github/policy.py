@@ -15,6 +15,8 @@ WRITABLE = {"issues", "pull-requests"}
 SECRET = re.compile(r"\bsecrets\b(?!\.GITHUB_TOKEN\b)")
 SAME_REPOSITORY = "github.event.pull_request.head.repo.full_name == github.repository"
 LONGEST = 60
+TOKENS = ("CLOUDFLARE_API_TOKEN", "RECONCILER_ENV")
+RUNS = ("plan", "apply", "drift")
 
 
 class File(NamedTuple):
@@ -36,6 +38,17 @@ class File(NamedTuple):
     def steps(self) -> list[Node]:
         holders = [*self.jobs.values(), self.data.get("runs", {})]
         return [step for holder in holders for step in holder.get("steps", [])]
+
+    @property
+    def nodes(self) -> list[Node]:
+        """All that can have a `with`: steps, and jobs that call a workflow."""
+        return [*self.steps, *self.jobs.values()]
+
+    @property
+    def runs(self) -> list[tuple[Node, Node]]:
+        """Each step that runs the tool against Cloudflare, with its job."""
+        steps = [(job, step) for job in self.jobs.values() for step in job.get("steps", [])]
+        return [(job, step) for job, step in steps if step.get("with", {}).get("command") in RUNS]
 
 
 def own_secrets(node: Any) -> bool:
@@ -98,8 +111,16 @@ def credentials(file: File) -> Iterator[str]:
 
 def timeout(file: File) -> Iterator[str]:
     for name, job in file.jobs.items():
-        if "uses" not in job and not 0 < job.get("timeout-minutes", 0) <= LONGEST:
+        limit = re.fullmatch(r"(?:\$\{\{ inputs\.minutes \|\| )?(\d+)(?: \}\})?", str(job.get("timeout-minutes", 0)))
+        if "uses" not in job and not (limit and 0 < int(limit[1]) <= LONGEST):
             yield name
+
+
+def deadline(file: File) -> Iterator[str]:
+    """The tool must know when the runner will end its job."""
+    for job, step in file.runs:
+        if step["with"].get("minutes") != job.get("timeout-minutes"):
+            yield f"{step['with']['command']}: {job.get('timeout-minutes')}"
 
 
 def runner(file: File) -> Iterator[str]:
@@ -132,10 +153,41 @@ def secrets_in_environment(file: File) -> Iterator[str]:
             yield name
 
 
+def tokens_to_the_tool_alone(file: File) -> Iterator[str]:
+    """What holds a secret runs the tool; another step could run what a pull request brought."""
+    tools = [step for _, step in file.runs if step.get("uses", "").startswith(("$/", TOOL))]
+    yield from (str(step) for step in file.steps if own_secrets(step) and step not in tools)
+
+
+def tokens_alike(file: File) -> Iterator[str]:
+    """A step that gets the one token gets the others too: a caller can't name them here."""
+    for step in file.steps:
+        if len({name in step.get("env", {}) for name in TOKENS}) > 1:
+            yield str(step["env"])
+
+
+def same_arguments(file: File) -> Iterator[str]:
+    """What is planned, reviewed and applied is the same only with the same options; a baseline only tells more."""
+    called = re.compile(r"/workflows/(plan|apply|apply-accounts)\.yml(@|$)")
+    nodes = [step for _, step in file.runs if step["with"]["command"] != "drift"]
+    nodes += [job for job in file.jobs.values() if called.search(job.get("uses", ""))]
+    lines = [str(node.get("with", {}).get("arguments", "")).splitlines() for node in nodes]
+    found = {frozenset(line for line in some if line.strip() and "--baseline" not in line) for some in lines}
+    if len(found) > 1:
+        yield from (str(sorted(some)) for some in found)
+
+
 def inherited(file: File) -> Iterator[str]:
     for name, job in file.jobs.items():
         if job.get("secrets") == "inherit" and not job.get("uses", "").startswith(("$/", TOOL)):
             yield name
+
+
+def drift_undisturbed(file: File) -> Iterator[str]:
+    """An environment of its own: reviewers of the plan's or the apply's would hold up each hourly run."""
+    for job, step in file.runs:
+        if step["with"]["command"] == "drift" and job.get("environment") in {"plan", "apply"}:
+            yield str(job["environment"])
 
 
 def forks(file: File) -> Iterator[str]:
@@ -160,10 +212,36 @@ def one_at_a_time(file: File) -> Iterator[str]:
 
 def gate_of_its_own(file: File) -> Iterator[str]:
     """Digests come from an output, which the runner may drop: whether they are wanted must come from something else."""
-    for node in [*file.steps, *file.jobs.values()]:
+    for node in file.nodes:
         given = node.get("with", {})
         if "digests" in given and ".outputs." in str(given.get("reviewed", ".outputs.")):
             yield str(given["digests"])
+        if ".outputs." in str(given.get("digest", "")) and given.get("reviewed") is not True:
+            yield str(given["digest"])
+
+
+def gate_by_any_variable(file: File) -> Iterator[str]:
+    """A job's `if` does not see the variables of an environment: where it applies, the gate is looked at again."""
+    for _, step in file.runs:
+        given = step["with"]
+        if given["command"] == "apply" and "vars.RECONCILER_REQUIRE_REVIEWED" not in str(given.get("reviewed")):
+            yield str(given)
+
+
+def lost_output(file: File) -> Iterator[str]:
+    """What comes out empty where the runner drops an output must not mean more deletes, other files or a green run."""
+    limits = ("arguments", "directory", "success-codes", "without-credentials", "environment", "minutes")
+    for node in file.nodes:
+        yield from (name for name in limits if ".outputs." in str(node.get("with", {}).get(name)))
+
+
+def lost_job(file: File) -> Iterator[str]:
+    """An apply must not be left out, and the run be green, because an output was dropped. `!= '[]'` lets it go on,
+    into a matrix that can't be read."""
+    for name, job in file.jobs.items():
+        applies = "/apply" in job.get("uses", "") or job.get("environment") == "apply"
+        if applies and re.search(r"\.outputs\.[\w-]+(?! != '\[\]'|[\w-])", str(job.get("if"))):
+            yield name
 
 
 def named_accounts(file: File) -> Iterator[str]:
@@ -196,16 +274,24 @@ RULES: dict[str, Callable[[File], Iterator[str]]] = {
     "comment-alone": comment_alone,
     "credentials": credentials,
     "timeout": timeout,
+    "deadline": deadline,
     "runner": runner,
     "expression-in-run": no_expression_in_run,
     "environment-file": no_environment_file,
     "shell": shell,
     "secrets-in-environment": secrets_in_environment,
+    "tokens-to-the-tool": tokens_to_the_tool_alone,
+    "tokens-alike": tokens_alike,
+    "same-arguments": same_arguments,
     "inherited": inherited,
+    "drift-environment": drift_undisturbed,
     "forks": forks,
     "cancelled": cancelled_only_when_harmless,
     "one-at-a-time": one_at_a_time,
     "gate": gate_of_its_own,
+    "gate-variable": gate_by_any_variable,
+    "lost-output": lost_output,
+    "lost-job": lost_job,
     "named-accounts": named_accounts,
     "green-without-plan": green_without_plan,
     "cache": no_cache,

@@ -74,6 +74,11 @@ class Step:
     def calls(self) -> list[list[str]]:
         return [json.loads(line) for line in self.stub.with_suffix(".log").read_text().splitlines()]
 
+    def got(self) -> dict[str, str | None]:
+        """What the stand-in found in its environment, of the names in its answer's `env`."""
+        found: dict[str, str | None] = json.loads(self.stub.with_suffix(".env").read_text())
+        return found
+
     def start(self, command: str, **env: str) -> subprocess.Popen[str]:
         """The step as a process: lower-case names are inputs of the action, upper-case ones plain variables."""
         for name in FILES:

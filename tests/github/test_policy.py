@@ -29,7 +29,7 @@ permissions: {{}}
 concurrency: {{group: g, cancel-in-progress: false}}
 jobs:
   plan:
-    if: github.event.pull_request.head.repo.full_name == github.repository
+    if: github.event.pull_request.head.repo.full_name == github.repository && needs.a.outputs.tokens != '[]'
     runs-on: ubuntu-24.04
     timeout-minutes: 10
     environment: apply
@@ -43,24 +43,51 @@ jobs:
           persist-credentials: false
       - uses: $/.github/actions/reconciler
         with:
+          command: plan
+          arguments: |
+            --baseline=HEAD^1
+            --no-delete
+          minutes: 10
+      - uses: $/.github/actions/reconciler
+        with:
           command: apply
           account: ${{{{ matrix.account }}}}
-          reviewed: ${{{{ needs.reviewed.result != 'skipped' }}}}
+          arguments: --no-delete
+          minutes: 10
+          reviewed: ${{{{ needs.reviewed.result != 'skipped' || vars.RECONCILER_REQUIRE_REVIEWED }}}}
           digests: ${{{{ needs.reviewed.outputs.digests }}}}
+        env:
+          CLOUDFLARE_API_TOKEN: ${{{{ secrets.CLOUDFLARE_API_TOKEN }}}}
+          RECONCILER_ENV: ${{{{ secrets.RECONCILER_ENV }}}}
       - run: echo "$TITLE"
         env:
           TITLE: ${{{{ github.event.pull_request.title }}}}
-          TOKEN: ${{{{ secrets.TOKEN }}}}
+  drift:
+    if: github.event.pull_request.head.repo.full_name == github.repository
+    runs-on: ubuntu-24.04
+    timeout-minutes: ${{{{ inputs.minutes || 15 }}}}
+    environment: drift
+    permissions:
+      contents: read
+    steps:
+      - uses: $/.github/actions/reconciler
+        with:
+          command: drift
+          account: prod
+          minutes: ${{{{ inputs.minutes || 15 }}}}
   comment:
     runs-on: ubuntu-24.04
-    timeout-minutes: 10
+    timeout-minutes: 5
     permissions:
       pull-requests: write
     steps:
       - uses: $/.github/actions/reconciler
   call:
     permissions: {{}}
-    uses: $/.github/workflows/other.yml
+    uses: $/.github/workflows/apply.yml
+    with:
+      arguments: --no-delete
+      digest: ${{{{ github.sha }}}}
     secrets: inherit
 """
 
@@ -117,7 +144,7 @@ BAD = [
     (
         "all secrets for a stranger",
         "inherited",
-        "$/.github/workflows/other.yml",
+        "$/.github/workflows/apply.yml",
         f"actions/x/y@{SHA} # v1.0.0",
     ),
     ("a secret for forks", "forks", "head.repo.full_name == github.repository", "title != ''"),
@@ -140,8 +167,55 @@ BAD = [
         "command: apply",
         "command: plan\n          without-credentials: skip",
     ),
-    ("a gate that lost digests open", "gate", "          reviewed: ${{ needs.reviewed.result != 'skipped' }}\n", ""),
+    (
+        "a gate that lost digests open",
+        "gate",
+        "          reviewed: ${{ needs.reviewed.result != 'skipped' || vars.RECONCILER_REQUIRE_REVIEWED }}\n",
+        "",
+    ),
     ("a gate that a lost output opens", "gate", "reviewed.result != 'skipped'", "reviewed.outputs.wanted"),
+    ("a gate that a lost digest opens", "gate", "github.sha", "needs.a.outputs.digest"),
+    (
+        "a gate that the environment's variable does not switch on",
+        "gate-variable",
+        " || vars.RECONCILER_REQUIRE_REVIEWED",
+        "",
+    ),
+    (
+        "a lost output that lets an apply delete",
+        "lost-output",
+        "arguments: --no-delete",
+        "arguments: ${{ needs.a.outputs.arguments }}",
+    ),
+    (
+        "a lost output that plans other files",
+        "lost-output",
+        "command: plan",
+        "command: plan\n          directory: ${{ steps.a.outputs.directory }}",
+    ),
+    ("a lost output that is green without an apply", "lost-job", "tokens != '[]'", "tokens != ''"),
+    ("a job that may outlive its tool", "deadline", "          minutes: 10\n", ""),
+    ("a tool that the runner kills", "deadline", "          minutes: 10", "          minutes: 99"),
+    ("a drift report that waits for a reviewer", "drift-environment", "environment: drift", "environment: plan"),
+    (
+        "a token that a caller can't add",
+        "tokens-alike",
+        "          RECONCILER_ENV: ${{ secrets.RECONCILER_ENV }}\n",
+        "",
+    ),
+    (
+        "a token in a step that runs the pull request's code",
+        "tokens-to-the-tool",
+        "  TITLE: ${{ github.event.pull_request.title }}",
+        "  TITLE: ${{ secrets.RECONCILER_ENV }}",
+    ),
+    ("a gate that reviews what is not applied", "same-arguments", "            --no-delete\n", ""),
+    (
+        "an apply of what was not planned",
+        "same-arguments",
+        "      arguments: --no-delete\n",
+        "      arguments: --allow-delete=a\n",
+    ),
     ("an apply to any account", "named-accounts", "          account: ${{ matrix.account }}\n", ""),
     (
         "a cache that a pull request fills",
@@ -160,6 +234,12 @@ def test_every_workflow_and_action_keeps_the_rules(path: Path) -> None:
 def test_every_published_example_keeps_the_rules() -> None:
     assert {name: found for name, text in EXAMPLES if (found := breaches(text))} == {}
     assert EXAMPLES
+
+
+def test_what_builds_the_tool_gets_no_token() -> None:
+    install, run = yaml.safe_load(ACTIONS[0].read_text(encoding="utf-8"))["runs"]["steps"]
+    assert install["env"] == {"CLOUDFLARE_API_TOKEN": "", "RECONCILER_ENV": ""}
+    assert not set(run["env"]) & set(install["env"])
 
 
 def test_the_good_workflow_is_good() -> None:

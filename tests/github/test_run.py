@@ -1,3 +1,5 @@
+import json
+import re
 import signal
 import time
 
@@ -125,6 +127,14 @@ def test_accounts_with_a_token_are_planned_and_the_others_listed(
     assert step.calls()[-1][:7] == ["plan", "--dir", "tunnels", "--account", "prod", "--account", "new lab"]
     assert f"::{kind} title=No credentials::Not planned, no credentials: far (FAR_TOKEN)." in done.log
     assert "far (FAR_TOKEN)" in done.summary
+    assert json.loads((step.report / "report.json").read_text())["diagnostics"] == [
+        {
+            "severity": "warning" if mode == "skip" else "error",
+            "code": "no-token",
+            "summary": "account far was not planned",
+            "detail": "Its token is not there: the environment variable FAR_TOKEN is not set.",
+        }
+    ]
 
 
 def test_a_fault_of_the_accounts_that_are_planned_comes_first(step: Step) -> None:
@@ -159,6 +169,76 @@ def test_accounts_and_arguments_with_spaces_stay_whole(step: Step) -> None:
         "--no-delete",
     ]
     assert call[9] == "--target=a b"
+
+
+@pytest.mark.parametrize("reviewed", ["true", "false"])
+def test_what_is_planned_and_applied_is_told_the_same(step: Step, reviewed: str) -> None:
+    ok = {"code": 0, "report": report("plan", "ok", "a")}
+    step.answers(plan=ok, apply=ok)
+    arguments = "--allow-commands\n--batch-size=5\n--no-delete\n"
+    gate = {"reviewed": reviewed, "digests": '{"prod": "sha256:aa"}'}
+    assert step("plan", account="prod", arguments=arguments).code == 0
+    assert step("apply", account="prod", arguments=arguments, **gate).code == 0
+    given = [[word for word in call if word in arguments.splitlines()] for call in step.calls()]
+    assert given[1:] == [["--no-delete"], ["--no-delete"], arguments.split()]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("apply", "--", "-h", "-vh", "-o", "-ojson", "--No-delete", "=x", "$(touch evil)", "; touch evil", "%0A::x"),
+        *(
+            "--account=lab",
+            "--auto-approve",
+            "--base-url=http://127.0.0.1:1",
+            "--detailed-exitcode",
+            "--dir=/",
+            "--help",
+        ),
+        *("--json", "--live=x", "--out=x", "--output=text", "--plan=x", "--previous=x", "--sandbox", "--timeout=9999"),
+        "--version",
+    ],
+)
+def test_an_argument_that_is_set_here_or_leads_elsewhere_is_refused(step: Step, line: str) -> None:
+    done = step("apply", account="prod", arguments=f"--no-delete\n{line}\n")
+    assert done.code == 64
+    assert re.search(
+        r"^::error title=Bad argument::.*\bline 2 of the arguments", done.log, re.IGNORECASE | re.MULTILINE
+    )
+    assert not step.stub.with_suffix(".log").exists()
+    assert not (step.workspace / "evil").exists()
+
+
+def test_an_argument_is_one_word_and_never_the_shells(step: Step) -> None:
+    step.answers(apply={"code": 0, "report": report("apply", "ok")})
+    lines = ["--target=$(touch evil) * 'x' \"y", "--allow-delete=a;b|c>d&", "-vv"]
+    assert step("apply", account="prod", arguments="\r\n".join([*lines, "", ""])).code == 0
+    assert [line for line in lines if line in step.calls()[-1]] == lines
+    assert not (step.workspace / "evil").exists()
+
+
+@pytest.mark.parametrize(
+    ("minutes", "at_most", "at_least"), [("5", 120, 60), ("30", 1620, 1560), ("360", 21420, 21360)]
+)
+def test_the_tool_ends_before_the_runner_ends_the_job(step: Step, minutes: str, at_most: int, at_least: int) -> None:
+    step.answers(apply={"code": 0, "report": report("apply", "ok")})
+    step("apply", account="prod", minutes=minutes)
+    call = step.calls()[-1]
+    assert at_least <= int(call[call.index("--timeout") + 1]) <= at_most
+
+
+def test_without_a_limit_the_tool_has_its_own(step: Step) -> None:
+    step.answers(apply={"code": 0, "report": report("apply", "ok")})
+    step("apply", account="prod")
+    assert "--timeout" not in step.calls()[-1]
+
+
+@pytest.mark.parametrize("minutes", ["4", "0", "-30", "1.5", "x", "$(touch evil)", "010", "99999"])
+def test_a_limit_that_is_none_is_refused(step: Step, minutes: str) -> None:
+    done = step("apply", account="prod", minutes=minutes)
+    assert done.code == 64
+    assert "::error title=Bad time limit::" in done.log
+    assert not (step.workspace / "evil").exists()
 
 
 def test_drift_takes_the_previous_report_when_there_is_one(step: Step) -> None:

@@ -13,9 +13,42 @@ while IFS= read -r account; do
   if [[ $account ]]; then common+=(--account "$account"); fi
 done <<<"${RECONCILER_ACCOUNT:-}"
 
-# Splits the selected accounts: `ready` are those whose token is set, `without` is a text of the others. The names come
-# from the files of a pull request: only plain ones are looked at, and no shell expansion is.
+# What else the command is to be told: one argument a line, and no word of it is the shell's. Only options, since `--help`
+# or another word would be green without a plan, and none that is set here or leads to another account or server.
+# Plan and apply are given the same: plan leaves out what only apply takes.
+set_here="account auto-approve base-url detailed-exitcode dir help json live out output plan previous sandbox timeout version"
+further=()
+of_plan=()
+number=0
+while read -r argument; do
+  number=$((number + 1))
+  argument=${argument%$'\r'}
+  name=${argument%%=*}
+  if [[ ! $argument ]]; then continue; fi
+  if [[ ! $argument =~ ^(--[a-z][a-z-]*(=.*)?|-q|-v+)$ ]]; then
+    echo "::error title=Bad argument::Line $number of the arguments is not an option; write --name or --name=value, one a line."
+    exit 64
+  fi
+  if [[ " $set_here " == *" ${name#--} "* ]]; then
+    echo "::error title=Bad argument::The action sets $name itself; drop line $number of the arguments."
+    exit 64
+  fi
+  further+=("$argument")
+  if [[ $name != --allow-commands && $name != --batch-size ]]; then of_plan+=("$argument"); fi
+done <<<"${RECONCILER_ARGUMENTS:-}"
+
+# The tool must end before the runner kills it. What the job does besides, before and after, takes its time too.
+beside=180
+if [[ ! ${RECONCILER_MINUTES:=} =~ ^([1-9][0-9]{0,3})?$ ]] || ((${RECONCILER_MINUTES:-5} < 5)); then
+  echo "::error title=Bad time limit::The input minutes is the timeout-minutes of the job, a whole number from 5 on."
+  exit 64
+fi
+
+# Splits the selected accounts: `ready` are those whose token is set, `missing` are variable and name of the others, and
+# `without` says so. The names come from the files of a pull request: only plain ones are looked at, and no shell
+# expansion is.
 ready=()
+missing=()
 without=""
 look_for_tokens() {
   local name account
@@ -23,22 +56,40 @@ look_for_tokens() {
     if [[ $name =~ ^[A-Za-z_][A-Za-z0-9_]*$ && $(printenv "$name") ]]; then
       ready+=("$account")
     else
+      missing+=("$name" "$account")
       without+="${without:+, }$account ($name)"
     fi
   done < <(reconciler accounts "${common[@]}" -o json 2>/dev/null |
     query '"\n".join("\t".join(" ".join(text.split()) for text in (a["token"]["env"], a["account"])) for a in data["accounts"])')
 }
 
+# Writes those accounts into the report, too: the pull request's comment is drawn from it.
+tell_missing() {
+  if [[ $command != plan || ! -s $report/report.json ]]; then return; fi
+  query '{**data, "diagnostics": [*data.get("diagnostics", []), *(
+    {"severity": args[0], "code": "no-token", "summary": f"account {account} was {args[1]}",
+     "detail": f"Its token is not there: the environment variable {name} is not set."}
+    for name, account in zip(args[2::2], args[3::2]))]}' \
+    "$([[ $RECONCILER_WITHOUT_CREDENTIALS == skip ]] && echo warning || echo error)" \
+    "$([[ ${#ready[@]} == 0 ]] && echo "planned against a saved list" || echo "not planned")" \
+    "${missing[@]}" <"$report/report.json" >"$report/report.new"
+  mv "$report/report.new" "$report/report.json"
+}
+
 # Runs the tool, its log folded into a group. Names and messages of others stand in it: no line of it may be taken for
 # a workflow command.
 # The runner signals this shell alone, twice; the tool must hear it once, to finish the call in flight and stop.
 reconcile() {
-  local child="" stopped="" status=0 fence
+  local child="" stopped="" status=0 fence left limit=()
   fence=$(random)
   echo "::group::reconciler $1"
   echo "::stop-commands::$fence"
   trap 'trap "" INT TERM; stopped=yes; [[ -z $child ]] || kill -TERM "$child" 2>/dev/null || true' INT TERM
-  reconciler "$@" &
+  if [[ $RECONCILER_MINUTES ]]; then
+    left=$((RECONCILER_MINUTES * 60 - beside - SECONDS))
+    limit=(--timeout "$((left > 0 ? left : 1))")
+  fi
+  reconciler "$@" "${limit[@]}" &
   child=$!
   if [[ -n $stopped ]]; then kill -TERM "$child" 2>/dev/null || true; fi
   wait "$child" || status=$?
@@ -55,7 +106,7 @@ reconcile() {
 # Saves the plan, if every account of it has the digest that was reviewed; apply --plan then holds it to that.
 reviewed_plan() {
   local verdict
-  reconcile plan "${common[@]}" -o json="$report/report.json" --out "$report/plan.json" || return
+  reconcile plan "${common[@]}" "${of_plan[@]}" -o json="$report/report.json" --out "$report/plan.json" || return
   verdict=$(query '("missing" if not data["accounts"] or not all(mapping(args[0]).get(a["account"]) for a in data["accounts"])
     else "same" if all(mapping(args[0])[a["account"]] == a["digest"] for a in data["accounts"]) else "changed")' \
     "${RECONCILER_DIGESTS:-}" <"$report/report.json") || true
@@ -95,11 +146,11 @@ case $command in
   apply) if [[ $gate ]]; then options+=(--plan "$report/plan.json"); else options+=(--auto-approve); fi ;;
   drift) if [[ -f $previous ]]; then options+=(--previous "$previous"); fi ;;
 esac
-if [[ $command == "$RECONCILER_COMMAND" ]]; then
-  while IFS= read -r argument; do
-    if [[ $argument ]]; then options+=("$argument"); fi
-  done <<<"${RECONCILER_ARGUMENTS:-}"
-fi
+case $RECONCILER_COMMAND/$command in
+  plan/plan) options+=("${of_plan[@]}") ;;
+  plan/*) ;; # without a token the files are only checked
+  *) options+=("${further[@]}") ;;
+esac
 
 rm -rf "$report"
 mkdir -p "$report"
@@ -113,6 +164,7 @@ fi
 if [[ -f $report/annotations ]]; then cat "$report/annotations"; fi
 
 if [[ $skipped ]]; then
+  tell_missing
   if [[ $RECONCILER_WITHOUT_CREDENTIALS == skip ]]; then
     echo "::notice title=No credentials::$skipped"
   else # a plan of some accounts must not pass for a plan of all

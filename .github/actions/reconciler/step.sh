@@ -12,7 +12,8 @@ case $RECONCILER_COMMAND in
     ;;
 esac
 case $RECONCILER_COMMAND in
-  validate | plan | apply | drift) exec bash "$here/run.sh" ;;
+  plan | apply | drift) exec python3 -I "$here/environment.py" bash "$here/run.sh" ;;
+  validate) exec bash "$here/run.sh" ;;
   accounts | reviewed) exec bash "$here/$RECONCILER_COMMAND.sh" ;;
   comment | planning | applied) exec bash "$here/comment.sh" "$RECONCILER_COMMAND" ;;
   previous | issue) exec bash "$here/issue.sh" "$RECONCILER_COMMAND" ;;
