@@ -285,7 +285,7 @@ class HttpPort:
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         if not token or not token.isascii() or not token.isprintable() or " " in token:
-            raise ValueError("the API token holds characters that no token has; was it copied whole?")
+            raise ValueError("the API token holds characters that no token has")
         for name in ("httpx", "httpcore"):
             logger = logging.getLogger(name)
             logger.setLevel(max(logger.level, logging.WARNING))  # their lines hold URLs and headers

@@ -19,6 +19,7 @@ from reconciler.cli.options import (
     Option,
     Options,
     UsageError,
+    listed,
     near,
     taken_by,
 )
@@ -44,8 +45,24 @@ class _Parser(argparse.ArgumentParser):
         return super().format_help().replace("--sandbox [FILE]", "--sandbox[=FILE]")
 
     def error(self, message: str) -> NoReturn:
+        """In our own words what argparse says of an option, or of a word that is told by its place."""
         _, missing, names = message.partition("the following arguments are required: ")
-        raise UsageError(f"{names} is missing" if missing else message.removeprefix("argument "))
+        name, _, why = (names or message.removeprefix("argument ")).partition(", " if missing else ": ")
+        option = next((one for one in TABLE.values() if name in _argparse_names(one)), None)
+        if option is None:
+            raise UsageError(message)
+        if missing:
+            raise UsageError(f"{option.on[0]} needs {_in_usage(option)}: {option.argument['help']}")
+        if why == "expected one argument":
+            raise UsageError(f"{name} needs a value: {option.flags[-1]} {_in_usage(option)}")
+        if why.startswith("ignored explicit argument"):  # nobody is told which: it may be a token or a key
+            raise UsageError(f"{name} takes no value")
+        raise UsageError(f"{option.on[0] if option.positional else name}: {why}")
+
+
+def _argparse_names(option: Option) -> tuple[str, ...]:
+    """What argparse calls it in its messages."""
+    return (option.name, option.argument.get("metavar", "")) if option.positional else ("/".join(option.flags),)
 
 
 def parse(argv: Sequence[str], env: Mapping[str, str] | None = None) -> Options:
@@ -117,7 +134,7 @@ def _unknown_option(word: str, command: str) -> UsageError:
     name = word.partition("=")[0] if word.startswith("--") else word[:2]
     owners = next((option.on for option in TABLE.values() if name in option.flags and not option.general), [])
     if owners and command:
-        return UsageError(f"{name} belongs to {' and '.join(owners)}, not to {command}")
+        return UsageError(f"{name} belongs to {listed(owners)}, not to {command}")
     if owners:
         return UsageError(f"{name} stands after its command: reconciler {owners[0]} {name}")
     if name == "--version":
@@ -220,7 +237,7 @@ def _check_psk(options: Options) -> None:
     action = options.action
     for name, option in TABLE.items():
         if action not in option.actions and getattr(options, name) != Options._field_defaults[name]:
-            owners = " and ".join(f"psk {one}" for one in option.actions)
+            owners = listed([f"psk {one}" for one in option.actions])
             raise UsageError(f"{option.flags[-1]} belongs to {owners}, not to psk {action}")
     if options.all and (options.names or options.overdue):
         raise UsageError(f"--all and {'NAMES' if options.names else '--overdue'} can't go together")

@@ -120,10 +120,11 @@ class Clients:
             except BadProxyError as bad:
                 raise halt("error", "bad-proxy", f"the proxy in {bad.variable} can't be used", bad.why) from None
             except ValueError as refused:
-                raise halt("auth", "bad-token", "the API token can't be used", f"{refused}") from None
+                raise halt("auth", "bad-token", str(refused), "Copy it again, whole.") from None
             except OSError as wrong:
-                detail = f"{wrong}. Correct SSL_CERT_FILE or SSL_CERT_DIR, or unset it."
-                raise halt("error", "no-certificates", "the TLS certificates can't be read", detail) from None
+                summary = f"the TLS certificates can't be read: {wrong.strerror or wrong}"
+                remedy = "Correct SSL_CERT_FILE or SSL_CERT_DIR, or unset it."
+                raise halt("error", "no-certificates", summary, remedy) from None
             self._stack.callback(port.close)
             access = SecretAccess(self._reveal, self._wrap, self._ctx.output.redactor.quotes)
             self._sessions[token] = port, Session(port.now() + self._ctx.left(), access)
@@ -150,7 +151,8 @@ class Clients:
             simulator = sandbox.load(path, DEFAULT, time.time)
         except (ValueError, OSError) as refused:
             self._stack.close()
-            raise halt("error", "sandbox", "the sandbox file can't be used", f"{refused}.") from None
+            summary = f"the sandbox file can't be used: {refused}"
+            raise halt("error", "sandbox", summary, "Give another one with --sandbox=FILE.") from None
         self._stack.callback(self._save_sandbox, path, simulator)
         return SimulatorTransport(simulator)
 
@@ -162,5 +164,5 @@ class Clients:
         try:
             sandbox.save(path, simulator)
         except (ValueError, OSError) as wrong:
-            detail = f"{wrong}. What was written there is lost, so the sandbox is as it was before. Run it again."
-            self._ctx.late += (error("sandbox", "the sandbox file can't be written", detail),)
+            detail = "What was written there is lost, so the sandbox is as it was before. Run it again."
+            self._ctx.late += (error("sandbox", f"the sandbox file can't be written: {wrong}", detail),)

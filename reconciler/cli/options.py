@@ -8,7 +8,7 @@ need not know which command heeds which.
 """
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from math import inf
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
@@ -91,6 +91,12 @@ def near(word: str, known: tuple[str, ...]) -> str:
     return f'. Did you mean "{names[found]}"?' if found else ""
 
 
+def listed(words: Sequence[str], last: str = "and") -> str:
+    """`plan`, `plan and apply`, `validate, plan and apply`."""
+    *first, end = words
+    return f"{', '.join(first)} {last} {end}" if first else end
+
+
 def _checked(good: Callable[[str], object], what: str, words: tuple[str, ...] = ()) -> Callable[[str], Any]:
     """A type of option: what `good` makes of its text; None, or a ValueError, refuses it. One of `words` was meant."""
 
@@ -120,7 +126,8 @@ _FILLED = {
 def _output(text: str) -> tuple[str, str | None]:
     name, separator, path = text.partition("=")
     if name not in FORMATS or (separator and not path):
-        raise argparse.ArgumentTypeError(f"{text!r}: give one of {', '.join(FORMATS)}, with =PATH to write a file")
+        formats = f"one of {', '.join(FORMATS)}, with =PATH to write a file"
+        raise argparse.ArgumentTypeError(f"{text!r} is not {formats}{near(name, tuple(FORMATS))}")
     return name, path or None
 
 

@@ -116,8 +116,8 @@ def _saved_lists(path: str, data: bytes, every: Iterable[Desired]) -> dict[str, 
     """
 
     def refused(why: str) -> Halt:
-        detail = f"{why}. Write it again: plan --save-live."
-        return halt("error", "saved-live", f"the saved list {path} can't be used", detail)
+        summary = f"the saved list {path} can't be used: {why}"
+        return halt("error", "saved-live", summary, "Write it again: plan --save-live FILE.")
 
     try:
         document = json.loads(data)

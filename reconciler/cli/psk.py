@@ -84,7 +84,7 @@ def _change(ctx: Context, desired: Desired, targets: list[Declared]) -> Report:
         sinks, wrong_sinks = sinks_of(ctx, account, targets)
         report_problems(ctx, (*problems, *wrong_sinks))
         if account.paused is not None:
-            raise halt("blocked", "paused", f"account {account.name} is paused", f"{account.paused}.")
+            raise halt("blocked", "paused", f"account {account.name} is paused", f"Reason: {account.paused}")
         if not ctx.options.auto_approve:
             found = _status(ctx, clients, desired, targets)
             if found.error:

@@ -185,5 +185,5 @@ def saved_report(path: str, data: bytes) -> Report:
     try:
         return report_from_json(data.decode())
     except (ValueError, RecursionError) as wrong:
-        detail = f"{wrong}. Give a file that -o json=PATH wrote."
-        raise halt("error", "bad-report", f"the report {path} can't be read", detail) from None
+        summary = f"{path} is not a report of this version: {wrong}"
+        raise halt("error", "bad-report", summary, "Give a file that -o json=PATH wrote.") from None

@@ -43,12 +43,11 @@ def run(ctx: Context) -> int:
                 answer = _with_losses(ctx, sandbox.saving(path, answer))
             server = stack.enter_context(LoopbackServer(simulator, options.port, answer))
         except (OSError, ValueError, OverflowError) as refused:
-            why = f"{refused}."
+            why, remedy = str(refused), "Correct it, and run it again."
             if isinstance(refused, OSError) and refused.errno == errno.EADDRINUSE:
-                why = (
-                    f"Port {options.port} is in use by another program. Choose another with --port; 0 picks a free one."
-                )
-            raise halt("error", "simulate", "the simulator can't be started", why) from None
+                why = f"port {options.port} is in use by another program"
+                remedy = "Choose another with --port; 0 picks a free one."
+            raise halt("error", "simulate", f"the simulator can't be started: {why}", remedy) from None
         ctx.output.stdout.write(
             f"Simulating the API on {server.base_url} (any token may write unless --semantics says so)\n"
         )

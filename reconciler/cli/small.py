@@ -70,8 +70,8 @@ def show_plan(ctx: Context) -> Report:
     try:
         plan = read_saved(json.loads(data))
     except (ValueError, RecursionError) as wrong:
-        detail = f"{wrong}. Give a file that plan --out wrote."
-        raise halt("error", "saved-plan", f"{path} is not a saved plan of this version", detail) from None
+        summary = f"{path} is not a saved plan of this version: {wrong}"
+        raise halt("error", "saved-plan", summary, "Give a file that plan --out wrote.") from None
     bases = {account.base for account in plan.accounts}
     notes = tuple(f"For the API at {base}." for base in sorted(bases - {SANDBOX, CLOUDFLARE}))
     accounts = [replace(saved(account), notes=notes) for account in plan.accounts]

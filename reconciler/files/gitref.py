@@ -59,15 +59,15 @@ class _Git:
                 command, input=data, capture_output=True, timeout=TIMEOUT, check=False, env=self._env
             )
         except FileNotFoundError:
-            raise GitError("the program git is not there. Install it, or leave out --baseline") from None
+            raise GitError("The program git is not there. Install it, or leave out --baseline") from None
         except subprocess.TimeoutExpired:
-            raise GitError(f"git took longer than {TIMEOUT:.0f} seconds. Try again") from None
+            raise GitError(f"Git took longer than {TIMEOUT:.0f} seconds. Try again") from None
 
     def output(self, *words: str, remedy: str, data: bytes = b"") -> bytes:
         done = self.run(*words, data=data)
         if done.returncode:
             said = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["no reason given"]
-            raise GitError(f"git says: {said[0][:_STDERR]}. {remedy}")
+            raise GitError(f"Git says: {said[0][:_STDERR]}. {remedy}")
         return done.stdout
 
     def line(self, *words: str, remedy: str) -> str:
@@ -86,7 +86,7 @@ def read_tree_at(ref: str, root: Path, env: Mapping[str, str]) -> Tree:
         GitError: No git, no repository, no such ref, or too much to read.
     """
     if not _REF.fullmatch(ref):
-        raise GitError("this is not a git ref. Give a branch, tag or commit, such as origin/main")
+        raise GitError("This is not a git ref. Give a branch, tag or commit, such as origin/main")
     real = Path(os.path.realpath(root))
     place = next(path for path in (real, *real.parents) if path.is_dir())
     top = _Git(place, env).line("rev-parse", "--show-toplevel", remedy="--baseline needs a git repository")
@@ -113,7 +113,7 @@ def _blobs(git: _Git, spec: str) -> list[_Blob]:
         if mode in (_LINK, *_FILES) and (is_read(parts) or (meant and not is_a_programs(parts))):
             out.append(_Blob(mode, blob, int(size), os.fsdecode(path)))
     if len(out) > MAX_FILES or sum(blob.size for blob in out if is_read(blob.path.split("/"))) > MAX_TOTAL:
-        raise GitError("the folder is too large at that ref. Is this the right folder?")
+        raise GitError("The folder is too large at that ref. Is this the right folder?")
     return out
 
 

@@ -40,14 +40,14 @@ def load(path: Path, semantics: Semantics, now: Callable[[], float]) -> Simulato
     with os.fdopen(descriptor, "rb") as file:
         facts = os.fstat(descriptor)
         if not stat.S_ISREG(facts.st_mode):
-            raise ValueError(f"sandbox file {path}: not a regular file")
+            raise ValueError(f"{path} is not a regular file")
         if facts.st_size > _MAX_BYTES:
-            raise ValueError(f"sandbox file {path}: too large")
+            raise ValueError(f"{path} is too large")
         text = file.read()
     try:
         return Simulator.restore(json.loads(text), semantics, now)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"sandbox file {path}: {error}; delete it to start anew") from None
+        raise ValueError(f"{path} does not hold what the simulator saved ({error}); delete it to start anew") from None
 
 
 def save(path: Path, simulator: Simulator) -> None:
@@ -111,4 +111,4 @@ def lock_of(path: Path) -> Path:
 
 def _refuse_symlink(path: Path) -> None:
     if path.is_symlink():
-        raise ValueError(f"sandbox file {path}: refused, it is a symbolic link")
+        raise ValueError(f"{path} is a symbolic link")

@@ -103,10 +103,39 @@ def test_an_option_that_does_nothing_in_a_command_is_taken_and_not_in_its_help(c
         ("plan --version", "--version stands alone: reconciler --version", "reconciler plan --help"),
         (
             "psk stat",
-            "action: 'stat' is not one of set, rotate, status. Did you mean \"status\"?",
+            "psk: 'stat' is not one of set, rotate, status. Did you mean \"status\"?",
             "reconciler psk --help",
         ),
-        ("psk", "action is missing", "reconciler psk --help"),
+        (
+            "psk",
+            "psk needs set|rotate|status: send keys, make new ones, or say what is known",
+            "reconciler psk --help",
+        ),
+        ("render", "render needs REPORT.json: a report written by -o json", "reconciler render --help"),
+        ("completion", "completion needs bash|zsh|fish: whose script", "reconciler completion --help"),
+        (
+            "schema tunnel",
+            "schema: 'tunnel' is not one of account, tunnels, files, report, plan. Did you mean \"tunnels\"?",
+            "reconciler schema --help",
+        ),
+        ("plan --out", "--out needs a value: --out FILE", "reconciler plan --help"),
+        ("plan -o", "-o/--output needs a value: --output FORMAT[=PATH]", "reconciler plan --help"),
+        ("plan --log-format", "--log-format needs a value: --log-format console|json", "reconciler plan --help"),
+        ("plan --strict=yes", "--strict takes no value", "reconciler plan --help"),
+        ("plan -qx", "-q/--quiet takes no value", "reconciler plan --help"),
+        (
+            "plan -o jsn=x",
+            (
+                "-o/--output: 'jsn=x' is not one of text, json, markdown, html, github, with =PATH to write a file. "
+                'Did you mean "json"?'
+            ),
+            "reconciler plan --help",
+        ),
+        (
+            "drift --strict",
+            "--strict belongs to validate, plan and apply, not to drift",
+            "reconciler drift --help",
+        ),
         (
             "plan --sandbox box.json",
             "plan takes no further words; a file for the sandbox is given as --sandbox=FILE",

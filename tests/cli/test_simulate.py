@@ -68,6 +68,6 @@ def test_a_state_that_can_not_be_saved_is_told(world: World) -> None:
 def test_a_port_that_is_in_use_is_an_error_that_says_what_to_do(world: World) -> None:
     with LoopbackServer(Simulator()) as running:
         ran = world.bare("simulate", "--port", str(running.port))
-    said = f"Port {running.port} is in use by another program. Choose another with --port; 0 picks a free one."
+    said = f"port {running.port} is in use by another program. Choose another with --port; 0 picks a free one."
     assert ran.code == 1
     assert said in ran.out

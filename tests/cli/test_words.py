@@ -76,3 +76,25 @@ def test_a_remedy_can_be_copied(elsewhere: World) -> None:
 )
 def test_a_command_gets_the_options_that_it_takes_and_does_not_have(argv: str, said: str, told: str) -> None:
     assert Context(parse(argv.split()), {}, None, None).to_copy(said) == told  # type: ignore[arg-type] - it reads no stream
+
+
+HALTS = {
+    "plan --sandbox=./link.json": "the sandbox file can't be used: link.json is a symbolic link. Give another",
+    "plan --sandbox=./other.json": "the sandbox file can't be used: other.json does not hold what the simulator saved",
+    "plan --live other.json": "the saved list other.json can't be used: it is not a file that --save-live wrote. Write",
+    "show --plan other.json": "other.json is not a saved plan of this version: accounts is missing. Give a file",
+    "render other.json": "other.json is not a report of this version: command is missing. Give a file",
+    "plan --baseline main --sandbox": "the baseline main can't be read. Git says: ",
+    "psk set t1 --sandbox": "account prod is paused. Reason: change freeze",
+    "simulate --state link.json": "the simulator can't be started: link.json is a symbolic link. Correct it",
+}
+
+
+@pytest.mark.parametrize("argv", HALTS)
+def test_a_sentence_begins_with_a_capital_letter(world: World, argv: str) -> None:
+    world.account(paused={"reason": "change freeze"})
+    world.declare(tunnel(1, name="t1", psk={"env": "KEY"}))
+    world.write("other.json", "{}")
+    (world.root / "link.json").symlink_to("other.json")
+    ran = world.bare(*argv.split(), env={"KEY": "a key that is long enough"})
+    assert f"error: {HALTS[argv]}" in ran.out + ran.err
