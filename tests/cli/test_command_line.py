@@ -183,8 +183,8 @@ def test_an_unknown_tunnel_gets_a_suggestion(world: World):
     world.account(protect=["londn-a"])
     found = world.run("plan", "--allow-delete", "lndon-a", "-o", "json").json["diagnostics"]
     assert [(d["code"], 'Did you mean "london-a"? ' in d["detail"]) for d in found] == [
-        ("unknown-protected", True),
         ("unknown-allowed", True),
+        ("unknown-protected", True),
     ]
 
 
