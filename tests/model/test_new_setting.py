@@ -1,4 +1,4 @@
-"""A new setting is one line of the table: shown on a copy of the program that has one more."""
+"""A new setting is one line of the table: shown on a copy of the program, whose sandbox knows the setting too."""
 
 import json
 import os
@@ -16,10 +16,14 @@ from tests.build import raw
 LINE = """\
     mtu: Annotated[
         Annotated[int, *scalar(checks.number(576, 9000), type="integer", minimum=576), Form(canonical.number)] | None,
-        Setting("Largest packet.", clear=Clear.OMIT),
+        Setting("Largest packet.", default=1500),
     ] = None
 """
-ACCOUNT = "account_id: 023e105f4ecef8ad9ca31a8372d0c353\nprune: true\n"
+SERVER_LINE = """\
+    "mtu": (lambda value, _: type(value) is int, "must be an integer"),
+"""
+ID = "023e105f4ecef8ad9ca31a8372d0c353"
+ACCOUNT = f"account_id: {ID}\nprune: true\n"
 IGNORE = ACCOUNT + "ignore: [{name: a, fields: [mtu], reason: theirs}]\n"
 TUNNEL = """\
 tunnels:
@@ -31,14 +35,18 @@ tunnels:
 LIVE = raw("a", interface_address="10.0.0.0/31", customer_endpoint=None)
 
 
+def insert(file: Path, line: str, *, before: str) -> None:
+    text = file.read_text()
+    assert text.count(before) == 1
+    file.write_text(text.replace(before, line + before))
+
+
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("copy")
     shutil.copytree(Path(reconciler.__file__).parent, root / "reconciler", ignore=shutil.ignore_patterns("__pycache__"))
-    table = root / "reconciler/model/tunnel.py"
-    before = "    replay_protection: Annotated["
-    assert table.read_text().count(before) == 1
-    table.write_text(table.read_text().replace(before, LINE + before))
+    insert(root / "reconciler/model/tunnel.py", LINE, before="    replay_protection: Annotated[")
+    insert(root / "reconciler/simulator/checks.py", SERVER_LINE, before='    "replay_protection": _FLAG,')
     (root / "tunnels").mkdir()
     return root
 
@@ -83,14 +91,14 @@ def test_an_ignore_rule_can_name_it(copy: Path) -> None:
     assert report["accounts"][0]["ignored"][0]["fields"] == ["mtu"]
 
 
-def test_it_is_sent_and_cleared_as_its_line_says(copy: Path) -> None:
-    script = """
-import json, sys
-from reconciler.model.settings import canonical, nested, update_body
-live, declared = json.loads(sys.argv[1]), json.loads(sys.argv[2])
-bare = {path: value for path, value in canonical(declared).items() if path != "mtu"}
-bodies = nested(canonical(declared)), update_body(live, canonical(declared)), update_body(live, bare)
-print(json.dumps([body.get("mtu") for body in bodies]))
-"""
-    values = json.dumps({**LIVE, "mtu": 1450}), json.dumps({**LIVE, "mtu": 1400})
-    assert python(copy, "-c", script, *values) == (0, [1400, 1400, None])
+def test_it_is_sent_with_a_create_and_an_update_and_cleared_as_its_line_says(copy: Path) -> None:
+    (copy / "tunnels/account.yaml").write_text(ACCOUNT)
+    kept = []
+    for line in ("    mtu: 1400\n", "    mtu: 1450\n", ""):
+        (copy / "tunnels/a.yaml").write_text(TUNNEL + line)
+        apply = "-m", "reconciler", "apply", "--sandbox=sandbox.json", "--auto-approve", "-o", "json"
+        code, report = python(copy, *apply)
+        (change,) = report["accounts"][0]["changes"]
+        (tunnel,) = json.loads((copy / "sandbox.json").read_text())["accounts"][ID]["tunnels"]
+        kept.append((code, change["action"], tunnel.get("mtu")))
+    assert kept == [(0, "create", 1400), (0, "update", 1450), (0, "update", 1500)]
