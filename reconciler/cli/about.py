@@ -3,17 +3,20 @@
 import json
 import os
 import platform
+import re
 import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import reconciler
 
 DISTRIBUTION = "tunnel-reconciler"
 LIBRARIES = ("pydantic", "httpx", "httpcore", "pyyaml", "deepdiff", "jinja2", "structlog", "filelock")
 _PATIENCE = 5
+_REMOTE = re.compile(r"(?:https://|ssh://)?(?:[^@/]*@)?[\w.-]+[:/]([\w-]+/[\w.-]+?)(?:\.git)?/?", re.ASCII)
 
 
 def version(*, libraries: bool) -> str:
@@ -35,20 +38,49 @@ def commit_of(root: Path, env: Mapping[str, str] = os.environ) -> str | None:
 
     A folder of installed packages may lie in somebody's repository, whose commit says nothing of this program.
     """
+    return _git(root, env, "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*")
+
+
+def installed_from() -> str | None:
+    """This program's repository and commit as GitHub's workflows name it, `owner/name@commit`; None where unknown."""
+    root, said = Path(reconciler.__file__).parents[1], _direct_url()
+    with suppress(KeyError, TypeError):
+        return on_github(said["url"], said["vcs_info"]["commit_id"])
+    if not (root / ".git").exists():
+        root = Path(str(said.get("url")).removeprefix("file://"))
+    url, commit = _git(root, os.environ, "config", "remote.origin.url"), _git(root, os.environ, "rev-parse", "HEAD")
+    return on_github(url, commit) if url and commit else None
+
+
+def on_github(url: str, commit: str) -> str | None:
+    """A repository's address and a commit as workflows name them; None for what is not an address of that form."""
+    found = _REMOTE.fullmatch(url)
+    return f"{found[1]}@{commit}" if found else None
+
+
+def _git(root: Path, env: Mapping[str, str], *arguments: str) -> str | None:
+    """What git says of the checkout `root`; None where it is not one."""
     if not (root / ".git").exists():
         return None
-    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
     with suppress(OSError, subprocess.SubprocessError):
         # In a hook git's own variables name the repository that the hook is about.
         env = {name: value for name, value in env.items() if not name.startswith("GIT_")}
+        command = ["git", "-C", str(root), *arguments]
         ran = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE, check=True, env=env)  # noqa: S603
         return ran.stdout.strip()
     return None
 
 
+def _direct_url() -> dict[str, Any]:
+    """What an installer wrote down of where it installed from."""
+    with suppress(metadata.PackageNotFoundError, ValueError):
+        said = json.loads(metadata.distribution(DISTRIBUTION).read_text("direct_url.json") or "{}")
+        return said if isinstance(said, dict) else {}
+    return {}
+
+
 def _installed_commit() -> str | None:
     """The commit that an installer wrote down when it installed from a repository."""
-    with suppress(metadata.PackageNotFoundError, ValueError, KeyError, TypeError):
-        said = metadata.distribution(DISTRIBUTION).read_text("direct_url.json")
-        return str(json.loads(said or "{}")["vcs_info"]["commit_id"])[:12]
+    with suppress(KeyError, TypeError):
+        return str(_direct_url()["vcs_info"]["commit_id"])[:12]
     return None

@@ -5,8 +5,6 @@ those that are no longer needed are removed: they would declare tunnels twice. W
 took the marker from, is theirs, and what it declares is not imported again.
 """
 
-import os
-import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -14,22 +12,19 @@ from pathlib import Path
 
 from reconciler.cli.clients import Clients
 from reconciler.cli.context import Context, Halt, halt
-from reconciler.cli.files import selected
+from reconciler.cli.files import new_account, schema_line, selected
 from reconciler.cli.named import refuse_files, replace_file
-from reconciler.cli.options import UsageError
 from reconciler.cli.planning import live_tunnels, side_by_side
 from reconciler.files.dump import Dumped, account_text, add_ignores, dump
 from reconciler.files.layout import MARKER, Layout
 from reconciler.files.load import load
 from reconciler.files.tree import AccountFiles, SourceFile, Tree, is_read, read_regular, read_tree
-from reconciler.model.checks import ACCOUNT_ID
-from reconciler.model.desired import Account, Desired
+from reconciler.model.desired import Desired
 from reconciler.model.live import Live
-from reconciler.model.problems import Diagnostic, Location, has_errors
+from reconciler.model.problems import Diagnostic, has_errors
 from reconciler.model.settings import Settings
 from reconciler.report.values import AccountReport, Report
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _ONLY_WHEN_EMPTY = frozenset({"no-tunnel-file", "no-account"})
 """Codes of what is wrong with an account only until something is imported."""
 _LISTED = 3
@@ -66,26 +61,13 @@ def run(ctx: Context) -> Report:
 
 
 def _new_account(ctx: Context, root: Path, tree: Tree, account_id: str) -> tuple[Desired, AccountFiles]:
-    name = ctx.options.account[0]
-    if not _NAME.fullmatch(name):
-        raise UsageError(f"--account {name!r} can't be a folder name here: use letters, digits, '.', '_' and '-'")
-    account_id = account_id.lower()  # as in account.yaml
-    if not ACCOUNT_ID.fullmatch(account_id):
-        raise UsageError("--account-id needs 32 hexadecimal digits")
-    if any(a.name == name for a in tree.accounts):
-        raise UsageError(f"there is an account {name!r} already: import it without --account-id")
-    for other in load(tree, ctx.now().date()).accounts:
-        if other.account_id == account_id:
-            raise UsageError(f"account {other.name!r} has this --account-id already: import it with --account alone")
-    if any(Path(a.folder) == root for a in tree.accounts):
-        raise UsageError(f"{root} is the folder of an account, and no account can lie below another")
-    folder = root / name
-    files = AccountFiles(name, str(folder), None, ())
+    account = new_account(ctx, tree, ctx.options.account[0], account_id)
+    folder = root / account.name
+    files = AccountFiles(account.name, str(folder), None, ())
     others = {p for p in folder.rglob("*") if is_read(p.relative_to(root).parts)} - {*_imported(files)}
     if others:
         summary = f"{min(others)} exists already, and would belong to the new account; nothing was written"
         raise halt("error", "file-exists", summary, "Move it away, or give the account another name.")
-    account = Account(name, account_id, prune=False, location=Location(f"{folder}/account.yaml"))
     return Desired(account, {}), files
 
 
@@ -127,11 +109,11 @@ def _write(ctx: Context, desired: Desired, files: AccountFiles, live: Live) -> A
     # A declared rename that was not applied yet: the live tunnel still has its old name, and is declared.
     renamed = {t.renamed_from for t in desired.tunnels.values() if t.renamed_from and t.name not in names}
     taken = {path.name.lower() for path in folder.glob("*") if path not in old}
-    layout = Layout(ctx.options.split == "prefix", taken, _schema_line(ctx, folder, "tunnels"))
+    layout = Layout(ctx.options.split == "prefix", taken, schema_line(ctx, folder, "tunnels"))
     found = dump(live, files.account_file, {*desired.tunnels, *renamed}, beside, layout)
     own = files.account_file
     if own is None:
-        head = _schema_line(ctx, folder, "account")
+        head = schema_line(ctx, folder, "account")
         text = account_text(desired.account.account_id, found.ignored, found.defaults, head)
         own = SourceFile(str(folder / "account.yaml"), text.encode())
     elif found.ignored:
@@ -150,12 +132,6 @@ def _write(ctx: Context, desired: Desired, files: AccountFiles, live: Live) -> A
     if own is not files.account_file:
         replace_file(Path(own.path), own.data.decode())
     return _report(desired, live, found, [*texts], gone)
-
-
-def _schema_line(ctx: Context, folder: Path, kind: str) -> str:
-    """What tells an editor which keys there are, if the schema was saved beside the root of the files."""
-    schema = Path(ctx.options.dir).absolute().parent / f"{kind}.schema.json"
-    return f"# yaml-language-server: $schema={os.path.relpath(schema, folder)}\n" if schema.is_file() else ""
 
 
 def _prove(ctx: Context, files: AccountFiles, texts: Mapping[Path, str], wanted: Mapping[str, Settings]) -> None:

@@ -179,6 +179,23 @@ def replace_file(path: Path, text: str, *, private: bool = False) -> None:
         raise _unwritable(path, wrong) from None
 
 
+def create_file(path: Path, text: str) -> bool:
+    """Make a file, with its folders; False where anything stands in its place already, which stays as it is.
+
+    Raises:
+        Halt: It can't be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as wrong:
+        if os.path.lexists(path):
+            return False
+        raise _unwritable(path, wrong) from None
+    return True
+
+
 def _outputs(options: Options) -> Iterator[tuple[str, str]]:
     """Options with the files that they name for writing."""
     for form, path in options.output:

@@ -8,6 +8,7 @@ need not know which command heeds which.
 """
 
 import argparse
+import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from math import inf
@@ -34,6 +35,11 @@ COMMANDS = {
     "apply": Command("carry the plan out and prove that the account converged", "apply --plan plan.json", "apply"),
     "drift": Command("report how live differs from git; never writes", "drift --patch drift.patch", "drift"),
     "show": Command("show a saved plan", "show --plan plan.json", "small", "show_plan"),
+    "init": Command(
+        "write a new repository into the current folder; overwrites nothing",
+        "init --account prod --account-id 023e105f4ecef8ad9ca31a8372d0c353",
+        "init",
+    ),
     "import": Command(
         "write YAML for what is live",
         "import --account prod --account-id 023e105f4ecef8ad9ca31a8372d0c353",
@@ -121,6 +127,12 @@ _FILLED = {
     "NAME": "a name",
 }
 """What must not be empty: an empty text is a variable that a script did not set, never the wish to go without."""
+
+
+_REPOSITORY = re.compile(r"[\w-]+/[\w.-]+@[0-9a-f]{40}", re.ASCII)
+_repository = _checked(
+    lambda text: text if _REPOSITORY.fullmatch(text) else None, "OWNER/REPO@COMMIT with all 40 digits of the commit"
+)
 
 
 def _output(text: str) -> tuple[str, str | None]:
@@ -220,8 +232,8 @@ class Options(NamedTuple):
 
     command: str
 
-    dir: Annotated[str, General("root of the YAML files", _READING, "DIR")] = "tunnels"
-    account: Annotated[tuple[str, ...], General("only this account; repeatable", _READING, "NAME")] = ()
+    dir: Annotated[str, General("root of the YAML files", f"{_READING} init", "DIR")] = "tunnels"
+    account: Annotated[tuple[str, ...], General("only this account; repeatable", f"{_READING} init", "NAME")] = ()
     base_url: Annotated[
         str | None, General("another API: https, or http on loopback", CALLING, "URL", type=_base_url)
     ] = None
@@ -316,7 +328,16 @@ class Options(NamedTuple):
     no_delete: Annotated[bool, Option("leave deletes out and report them", "plan apply")] = False
     strict: Annotated[bool, Option("warnings in the files are errors", "validate plan apply")] = False
     account_id: Annotated[
-        str | None, Option("make a new account folder (with --account NAME) for this id", "import", "ID")
+        str | None, Option("make a new account folder (with --account NAME) for this id", "init import", "ID")
+    ] = None
+    uses: Annotated[
+        str | None,
+        Option(
+            "the repository that the workflows call (default: where this program was installed from)",
+            "init",
+            "OWNER/REPO@COMMIT",
+            type=_repository,
+        ),
     ] = None
     force: Annotated[bool, Option("write the files of an earlier import anew", "import")] = False
     split: Annotated[

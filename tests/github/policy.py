@@ -10,7 +10,7 @@ Node = dict[str, Any]
 TOOL = "acme/reconciler/"  # the examples' name of this repository
 PIN = re.compile(rf"^(actions/|{TOOL})[\w./-]+@[0-9a-f]{{40}}$")
 VERSIONED = re.compile(r"uses: \S+@[0-9a-f]{40} # v\d+\.\d+\.\d+$")
-TRIGGERS = {"pull_request", "push", "schedule", "workflow_call", "workflow_dispatch"}
+TRIGGERS = {"merge_group", "pull_request", "push", "schedule", "workflow_call", "workflow_dispatch"}
 WRITABLE = {"issues", "pull-requests"}
 SECRET = re.compile(r"\bsecrets\b(?!\.GITHUB_TOKEN\b)")
 SAME_REPOSITORY = "github.event.pull_request.head.repo.full_name == github.repository"
@@ -204,6 +204,23 @@ def cancelled_only_when_harmless(file: File) -> Iterator[str]:
         yield "workflow"
 
 
+def merge_queue(file: File) -> Iterator[str]:
+    """A merge group has no pull request: a name made of its number would be that of all, and they cancel each other."""
+    group = str((file.data.get("concurrency") or {}).get("group", "github.ref"))
+    if "merge_group" in file.on and "github.ref" not in group:
+        yield group
+
+
+def lost_runs(file: File) -> Iterator[str]:
+    """Without a queue the next scheduled run, which never deletes, takes the place of a push that waits."""
+    applying = [
+        job for job in file.jobs.values() if job.get("environment") == "apply" or "/apply" in job.get("uses", "")
+    ]
+    for node in [*applying, *([file.data] if applying else [])]:
+        if (node.get("concurrency") or {"queue": "max"}).get("queue") != "max":
+            yield str(node["concurrency"])
+
+
 def one_at_a_time(file: File) -> Iterator[str]:
     for name, job in file.jobs.items():
         if job.get("environment") == "apply" and job.get("strategy", {"max-parallel": 1}).get("max-parallel") != 1:
@@ -286,6 +303,8 @@ RULES: dict[str, Callable[[File], Iterator[str]]] = {
     "inherited": inherited,
     "drift-environment": drift_undisturbed,
     "forks": forks,
+    "merge-queue": merge_queue,
+    "lost-runs": lost_runs,
     "cancelled": cancelled_only_when_harmless,
     "one-at-a-time": one_at_a_time,
     "gate": gate_of_its_own,

@@ -22,18 +22,19 @@ SHA = "3d3c42e5aac5ba805825da76410c181273ba90b1"
 GOOD = f"""\
 on:
   pull_request:
+  merge_group:
   push:
   schedule:
     - cron: "17 * * * *"
 permissions: {{}}
-concurrency: {{group: g, cancel-in-progress: false}}
+concurrency: {{group: "g-${{{{ github.ref }}}}", queue: max, cancel-in-progress: false}}
 jobs:
   plan:
     if: github.event.pull_request.head.repo.full_name == github.repository && needs.a.outputs.tokens != '[]'
     runs-on: ubuntu-24.04
     timeout-minutes: 10
     environment: apply
-    concurrency: {{group: a, cancel-in-progress: false}}
+    concurrency: {{group: a, queue: max, cancel-in-progress: false}}
     strategy: {{max-parallel: 1}}
     permissions:
       contents: read
@@ -151,15 +152,18 @@ BAD = [
     (
         "an apply that a push cancels",
         "cancelled",
-        "a, cancel-in-progress: false",
-        "a, cancel-in-progress: true",
+        "a, queue: max, cancel-in-progress: false",
+        "a, queue: max, cancel-in-progress: true",
     ),
     (
         "an apply that a schedule cancels",
         "cancelled",
-        "g, cancel-in-progress: false",
-        "g, cancel-in-progress: true",
+        '", queue: max, cancel-in-progress: false',
+        '", queue: max, cancel-in-progress: true',
     ),
+    ("an apply that a schedule pushes out", "lost-runs", "a, queue: max", "a"),
+    ("a push that a schedule pushes out", "lost-runs", '", queue: max', '"'),
+    ("merge groups that cancel each other", "merge-queue", "github.ref", "github.event.number"),
     ("two applies with one token", "one-at-a-time", "max-parallel: 1", "max-parallel: 9"),
     (
         "a pull request that is green without a plan",
