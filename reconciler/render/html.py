@@ -37,7 +37,8 @@ def html(report: Report) -> str:
     style = files("reconciler.render").joinpath("page.css").read_text(encoding="utf-8")
     drift = report.command == "drift"
     made_at = "" if report.generated_at else report.context.get("made_at", "")
-    titles = {"before": "Live", "after": "Declared"} if drift else {"before": "Before", "after": "After"}
+    # A plan leads from what is live to what is declared; drift went the other way, as does the patch that accepts it.
+    titles = {"after": "Declared", "before": "Live"} if drift else {"before": "Before", "after": "After"}
 
     def columns(change: ChangeReport) -> dict[str, str]:
         """The sides that have values: what is created has no before, what is deleted no after."""
@@ -70,7 +71,9 @@ def html(report: Report) -> str:
         numbers=_numbers(report),
         kinds=_kinds_of(report),
         drift=drift,
+        folded_changes=any(_are_folded(account) for account in report.accounts),
         drawn=drawn,
+        are_folded=_are_folded,
         columns=columns,
     )
 
@@ -95,12 +98,18 @@ def _environment() -> Environment:
     environment.filters |= {
         "number": "{:,}".format,
         "prose": lambda text: Markup(safe.prose(text)),  # noqa: S704 - inert by now
+        "whole": lambda text: Markup(safe.whole(text)),  # noqa: S704 - inert by now
         "setting": _setting,
         "short": lambda value: _setting(value, _SHORT),
     }
     environment.globals |= {"safe": safe, "words": words, "kinds_of": _kinds, "LIMITS": _LIMITS}
     environment.globals |= {"version": reconciler.__version__}
     return environment
+
+
+def _are_folded(account: AccountReport) -> bool:
+    """Whether the account has more changes than anybody reads at a glance."""
+    return bool(len(account.changes) > _LIMITS.open)
 
 
 def _dangers(report: Report) -> Iterator[tuple[str, list[str], int]]:

@@ -26,7 +26,7 @@ class Paint(NamedTuple):
 
     def __call__(self, text: str, style: str | None) -> str:
         """The text in a style, or as it is."""
-        if not self.color or style is None or not text:
+        if not self.color or style is None or not text.strip():
             return text
         return f"\x1b[{_CODES[style]}m{text}\x1b[0m"
 
@@ -46,6 +46,8 @@ class Paint(NamedTuple):
         """
         margin, used, line = begin, begin, list[tuple[str, str | None]]()
         for text, style in cells:
+            if not text:  # a column that is empty in all rows
+                continue
             if line and text.strip() and not self.fits(text.rstrip(), used):
                 yield " " * margin + self.row(*line)
                 margin, used, line = indent, indent, []
@@ -95,6 +97,12 @@ def columns(text: str) -> int:
 def padded(text: str, width: int) -> str:
     """The text filled with spaces up to a width in columns."""
     return text + " " * (width - columns(text))
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Rows of cells, each filled up to the width of its column."""
+    widths = [max(map(columns, cells)) for cells in zip(*rows, strict=True)]
+    return [list(map(padded, cells, widths)) for cells in rows]
 
 
 def widest(texts: Sequence[str], limit: int) -> int:

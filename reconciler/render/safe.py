@@ -31,7 +31,7 @@ _BARE = re.compile(r"[\w./:@+-]+\Z", re.ASCII)
 _PLAIN_CODE = r"(?a)[\w./:@,()\[\]{}+=>-]+(?: [\w./:@,()\[\]{}+=>-]+)*"
 _MARKDOWN_SIGNS = r"[\\`*_\[\]|~]"
 _LINE_START = r"\A( *)([-+=]|\d+(?=[.)])|)"
-_HYPHENED = r"(?<![\w.-])[\w.]{1,20}-[\w.-]{1,20}(?![\w.-])"  # longer ones might be wider than the page
+_WHOLE = r"(?<![\w.-])(?=[\w.]+-)[\w.-]{3,36}(?![\w.-])|\d[\d.]* %"  # longer ones might be wider than the page
 _CODE = r"(?<!`)`([^`]+)`(?!`)"
 _DOCUMENTATION = r"https://(?:[a-z0-9-]+\.)*cloudflare\.com(?:/[A-Za-z0-9._~/#-]*)?"
 _URL = r"https://[A-Za-z0-9.-]+(?::\d+)?(?:/[A-Za-z0-9._~-]+)*/?"
@@ -68,13 +68,14 @@ def html(text: str) -> str:
     return escape(visible(text), quote=True)
 
 
+def whole(text: str) -> str:
+    """For HTML text with names, codes, paths and percentages, which no line end parts at a hyphen or blank."""
+    return re.sub(_WHOLE, r'<span class="word">\g<0></span>', html(text))
+
+
 def prose(text: str) -> str:
-    """For HTML text that may hold `code` between back-ticks, as our messages do, and names, which no line end parts."""
-
-    def plain(part: str) -> str:
-        return re.sub(_HYPHENED, r'<span class="word">\g<0></span>', html(part))
-
-    return _with_code(text, plain, lambda code: f"<code>{html(code)}</code>")
+    """The same for text that may hold `code` between back-ticks, as our messages do."""
+    return _with_code(text, whole, lambda code: f"<code>{whole(code)}</code>")
 
 
 def markdown_prose(text: str) -> str:

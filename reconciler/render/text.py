@@ -14,7 +14,7 @@ from reconciler.model.psk import KeyStatus
 from reconciler.render import words
 from reconciler.render.groups import Group, groups, is_long
 from reconciler.render.headline import headline, stops
-from reconciler.render.layout import ACTION_COLOR, Paint, columns, padded, widest
+from reconciler.render.layout import ACTION_COLOR, Paint, aligned, columns, padded, widest
 from reconciler.render.safe import terminal
 from reconciler.report.values import AccountReport, ChangeReport, DiagnosticReport, Report
 
@@ -87,9 +87,8 @@ def _untold(accounts: Iterable[AccountReport], shown: Iterable[AccountReport]) -
 def _account_rows(report: Report, paint: Paint) -> Iterator[str]:
     every = ((account.account, account.account_id, *words.account(account)) for account in report.accounts)
     rows = [[terminal(cell) for cell in cells] for cells in every]
-    widths = [max(map(columns, cells)) for cells in zip(*rows, strict=True)]
-    for cells in rows:
-        yield from paint.flow(((padded(*cell), None) for cell in zip(cells, widths, strict=True)), 0, 2)
+    for cells in aligned(rows):
+        yield from paint.flow(((cell, None) for cell in cells), 0, 2)
 
 
 def _ending(report: Report, paint: Paint, *, shown: bool) -> Iterator[str]:
@@ -282,17 +281,13 @@ def _ways_out(account: AccountReport, paint: Paint) -> Iterator[str]:
 
 
 def _psks(psks: tuple[KeyStatus, ...], paint: Paint) -> Iterator[str]:
-    width = widest([terminal(psk.name) for psk in psks], _NAME_LIMIT)
+    rows = []
     for psk in psks:
-        cells: list[tuple[str, str | None]] = [
-            (padded(terminal(psk.name), width), None),
-            (f"{psk.outcome or '':<7}", OUTCOME_COLOR.get(psk.outcome or "")),
-            ("overdue" if psk.overdue else " " * 7, "red"),
-            (f"{words.age(psk):<12}", None),
-            (terminal(psk.reference or "no psk"), None),
-            (words.due(psk), None),
-        ]
-        yield from paint.flow(cells, 2, _INDENT)
+        facts = ("overdue" if psk.overdue else "", words.age(psk), psk.reference or "no psk", words.due(psk))
+        rows.append([terminal(cell) for cell in (psk.name, psk.outcome or "", *facts)])
+    for psk, cells in zip(psks, aligned(rows), strict=True):
+        styles = (None, OUTCOME_COLOR.get(psk.outcome or ""), "red", None, None, None)
+        yield from paint.flow(zip(cells, styles, strict=True), 2, _INDENT)
         if psk.error:
             yield from _problem(psk.error, paint, _INDENT)
 

@@ -25,6 +25,7 @@ PLANNED = ("plan", "show")
 """Commands whose reports tell what would be done."""
 
 _SEVERITIES = tuple(Severity)
+_WRONG = {"failed": -3, "unknown": -2, "skipped": -1}
 _CALLS = {
     "list": "list",
     "update": "bulk update",
@@ -68,9 +69,9 @@ def to_go_on(report: Report) -> str:
         return ""
     first = {
         "interrupted": "",
-        "partial": "see to what is said above, then ",
-        "error": "see to what is said above, then ",
-        "internal": "see to what is said above, then ",
+        "partial": "look at what failed, then ",
+        "error": "look at what failed, then ",
+        "internal": "look at what failed, then ",
         "auth": "give the token, or the permission that it lacks, then ",
     }
     if report.outcome not in first:
@@ -134,11 +135,16 @@ def fields(change: ChangeReport) -> list[FieldChange]:
     return [field for field in change.fields if field.path != "name"]
 
 
-def gravity(change: ChangeReport) -> tuple[int, int]:
-    """The smaller, the graver: a delete, then what can interrupt traffic; of drift its severity, git's own last."""
+def gravity(change: ChangeReport) -> tuple[int, int, int]:
+    """The smaller, the graver: what went wrong, then a delete, then what can interrupt traffic.
+
+    Of drift its severity, with what only git changed last.
+    """
+    wrong = _WRONG.get(change.outcome or ("failed" if change.check == "refused" else ""), 0)
     if change.drift_class:
-        return not is_drift(change), _SEVERITIES.index(change.severity) if change.severity else len(_SEVERITIES)
-    return change.action != "delete", change.impact != "traffic"
+        severity = _SEVERITIES.index(change.severity) if change.severity else len(_SEVERITIES)
+        return not is_drift(change), severity, 0
+    return wrong, change.action != "delete", change.impact != "traffic"
 
 
 def danger(change: ChangeReport) -> str | None:

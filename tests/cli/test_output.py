@@ -99,7 +99,7 @@ def test_what_was_not_done_is_told_at_the_end(world: World) -> None:
         "  + t003            failed   tunnels/prod/a.yaml:3\n"
         "      error: no more tunnels [1022]\n\n"
         "Calls made: 2 lists, 1 bulk update, 1 create, in _ s.\n"
-        "To go on: see to what is said above, then run apply again. It goes on from what is live.\n"
+        "To go on: look at what failed, then run apply again. It goes on from what is live.\n"
         "Apply incomplete: 0 created, 1 updated, 0 deleted, 1 failed, 1 skipped.\n"
     )
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 import reconciler
-from reconciler.model.problems import Location, warning
+from reconciler.model.problems import Location, Problem, warning
+from reconciler.model.psk import KeyStatus
 from reconciler.plan.diff import FieldChange
 from reconciler.render import render
 from reconciler.render.html import KINDS
@@ -286,3 +287,66 @@ def test_the_page_of_an_apply_names_what_failed() -> None:
 def test_a_name_in_a_message_is_not_parted_at_its_hyphen() -> None:
     page = render(replace(PLAN, accounts=(account(notes=("routes through lon-a and a.b-c are not checked",)),)), "html")
     assert 'through <span class="word">lon-a</span> and <span class="word">a.b-c</span> are' in page
+
+
+def test_the_box_that_opens_all_is_there_only_where_changes_are_folded() -> None:
+    def page(number: int) -> str:
+        changes = tuple(replace(PAR_A, name=f"par-{n}") for n in range(number))
+        return render(replace(PLAN, accounts=(account(changes=changes),)), "html")
+
+    assert (
+        'id="open-all"' in page(12),
+        page(12).count('<details class="create" data-kinds="create traffic" open>'),
+    ) == (
+        False,
+        12,
+    )
+    assert ('id="open-all"' in page(13), " open>" in page(13)) == (True, False)
+
+
+@pytest.mark.parametrize(("report", "said"), [(PLAN, "No changes."), (DRIFT, "No drift.")])
+def test_an_account_without_changes_says_so_in_its_card(report: Report, said: str) -> None:
+    quiet, busy = account("quiet"), account("busy", changes=(PAR_A,))
+    page = render(replace(report, accounts=(quiet, busy)), "html")
+    assert page.count(f'<section><h2>quiet</h2>\n<p class="dim">{said}</p>\n</section>') == 1
+    assert page.count(said) == 1
+
+
+def test_drift_says_what_is_declared_then_what_is_live() -> None:
+    rate = FieldChange("health_check.rate", "omega", "alpha")
+    prefixes = FieldChange("bgp.extra_prefixes", ["b"], ["a"], added=("10.1.0.0/16",), removed=("10.2.0.0/16",))
+
+    def page(*fields: FieldChange) -> str:
+        change = replace(LON_A, fields=fields, drift_class="changed")
+        return parsed(render(replace(DRIFT, accounts=(account(changes=(change,)),)), "html")).text
+
+    assert "health_check.rate declared alpha, live omega" in page(rate)
+    assert "10.1.0.0/16 declared only" in page(prefixes)
+    assert "10.2.0.0/16 live only" in page(prefixes)
+    columns = re.findall(r"Declared|Live|alpha|omega|10\.\d", page(prefixes, rate))
+    assert columns == ["Declared", "Live", "10.1", "10.2", "alpha", "omega"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "lon-a",
+        "a-rather-long-name-of-a-sink-file-0",
+        "99.9 %",
+    ],
+)
+def test_no_line_end_parts_a_name(text: str) -> None:
+    key = KeyStatus(
+        name="a",
+        reference=f"file keys/{text}",
+        age_days=None,
+        overdue=False,
+        rotate_after_days=None,
+        source=None,
+        outcome=None,
+        error=Problem(f"code-of-{text[:3]}", f"about {text} and `{text}`"),
+    )
+    word = f'<span class="word">{text}</span>'
+    page = render(replace(PLAN, accounts=(account(keys=(key,)),)), "html")
+    assert f"<code>file keys/{word}</code>" in page
+    assert f"about {word} and <code>{word}</code>" in page

@@ -8,6 +8,7 @@ import pytest
 from reconciler.cli.main import main
 from reconciler.model.problems import Location, Part, Problem, error, warning
 from reconciler.model.psk import KeyStatus
+from reconciler.model.verdict import Result
 from reconciler.plan.diff import FieldChange
 from reconciler.plan.guard import Guard
 from reconciler.render import Format, render, words
@@ -392,7 +393,7 @@ def test_a_key_made_in_the_sandbox_was_not_delivered(*, sandbox: bool, said: str
     ("outcome", "said"),
     [
         ("interrupted", "To go on: run apply again. It goes on from what is live."),
-        ("partial", "To go on: see to what is said above, then run apply again. It goes on from what is live."),
+        ("partial", "To go on: look at what failed, then run apply again. It goes on from what is live."),
         (
             "auth",
             "To go on: give the token, or the permission that it lacks, then run apply again. It goes on from what is",
@@ -596,6 +597,16 @@ def test_on_a_terminal_long_messages_wrap_between_words_below_their_beginning() 
         "        checked",
         "",
     ]
+
+
+@pytest.mark.parametrize("format_", ["text", "markdown", "html"])
+def test_what_failed_comes_before_what_was_done(format_: Format) -> None:
+    ends = {"t-1": "applied", "t-2": "skipped", "t-3": "unknown", "t-4": "failed"}
+    changes = tuple(replace(OLD_SITE, name=name, outcome=Result(end)) for name, end in ends.items())
+    changes += (replace(LON_A, name="t-5", outcome=Result.FAILED),)
+    told = render(replace(PARTIAL, accounts=(account(changes=changes),)), format_)
+    body = told[told.index("Tunnel |" if format_ == "markdown" else "Account" if format_ == "text" else "<section>") :]
+    assert list(dict.fromkeys(re.findall(r"t-\d", body))) == ["t-4", "t-5", "t-3", "t-2", "t-1"]
 
 
 @pytest.mark.parametrize("width", [60, 80])
