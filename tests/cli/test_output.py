@@ -66,7 +66,7 @@ def test_apply_on_a_terminal_shows_the_plan_once_then_a_line_for_each_change_the
     assert plan.endswith(
         "Apply makes: 2 lists, 1 bulk update, 1 create, 1 delete\nPlan: 1 to create, 1 to update, 1 to delete.\n\n"
     )
-    calls = "Calls made: 2 lists, 1 bulk update, 1 create, 1 delete, in _ s; verified by a new list.\n"
+    calls = "Calls made: 2 lists, 1 bulk update, 1 create, 1 delete, in _ s; verified by a\nnew list.\n"
     assert re.sub(r"in [\d.]+ s", "in _ s", rest) == (
         "yes\n"
         "|prod: Updating t001…|  ~ t001  updated\n"
@@ -92,14 +92,14 @@ def test_what_was_not_done_is_told_at_the_end(world: World) -> None:
     assert told.rpartition("|")[2] == (
         "\n"
         "Account prod\n\n"
+        "  + t003            failed   tunnels/prod/a.yaml:3\n"
+        "      error: no more tunnels [1022]\n\n"
         "  - t002  traffic   skipped\n"
         "      skipped: an earlier change of the account was not applied\n"
         "               [earlier-not-applied]\n"
         "        to do: Run apply again once that is done.\n\n"
-        "  + t003            failed   tunnels/prod/a.yaml:3\n"
-        "      error: no more tunnels [1022]\n\n"
         "Calls made: 2 lists, 1 bulk update, 1 create, in _ s.\n"
-        "To go on: look at what failed, then run apply again. It goes on from what is live.\n"
+        "To go on: look at what failed, then run apply again. It goes on from what is\nlive.\n"
         "Apply incomplete: 0 created, 1 updated, 0 deleted, 1 failed, 1 skipped.\n"
     )
 

@@ -51,7 +51,7 @@ def rate(name: str, before: Any, **other: object) -> ChangeReport:
         ([update("a", impact="traffic"), update("b"), update("c")], [(n, "all") for n in "abc"]),
         ([update("a"), update("b"), update("c", cause="drift")], [(n, "all") for n in "abc"]),
         ([update("a"), update("b"), update("c", outcome="applied")], [(n, "all") for n in "abc"]),
-        ([update("a"), update("b"), update("c", check="refused")], [(n, "all") for n in "abc"]),
+        ([update("a"), update("b"), update("c", check="refused")], [(n, "all") for n in "cab"]),
         # These are never told by their number.
         ([replace(OLD_SITE, name=n) for n in "abc"], [(n, "all") for n in "abc"]),
         ([update("a"), update("b"), update("c", previous_name="d")], [(n, "all") for n in "abc"]),
