@@ -3,10 +3,12 @@
 import os
 import re
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -95,3 +97,29 @@ def test_the_check_fails_when_a_command_does(tmp_path: Path, first: str, second:
 def test_the_readme_s_commands_are_one_line_each():
     found = re.findall(r"^```sh\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
     assert [block.count("\n") for block in found[:2]] == [1, 1]
+
+
+@pytest.mark.parametrize(("endpoint", "code"), [("198.51.100.10", 0), ("nonsense", 3)])
+def test_the_hook_of_pre_commit_checks_the_files(tmp_path: Path, endpoint: str, code: int):
+    (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
+    files = {
+        "tunnels/prod/account.yaml": "account_id: 023e105f4ecef8ad9ca31a8372d0c353\nprune: true\n",
+        "tunnels/prod/a.yaml": "tunnels:\n  - {name: a, cloudflare_endpoint: 203.0.113.1, psk: external, "
+        f"interface_address: 10.0.0.0/31, customer_endpoint: {endpoint}}}\n",
+    }
+    (tmp_path / "tunnels" / "prod").mkdir(parents=True)
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+        assert re.search(hook["files"], name)
+    assert (hook["language"], hook["pass_filenames"]) == ("python", False)
+    command = [Path(sys.executable).parent / hook["entry"].split()[0], *hook["entry"].split()[1:]]
+    assert subprocess.run(command, cwd=tmp_path, check=False).returncode == code  # noqa: S603
+
+
+def test_the_recipe_of_a_container_installs_by_hash_and_runs_as_nobody_in_particular():
+    page = (ROOT / ".github" / "docs" / "other-ci.md").read_text()
+    (recipe,) = re.findall(r"^```dockerfile\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    installs = re.findall(r"pip install .*", recipe)
+    assert [re.search("--require-hashes|--no-deps", line) is not None for line in installs] == [True, True]
+    assert ACTION.relative_to(ROOT).as_posix() in recipe
+    assert re.findall(r"^(?:USER|ENTRYPOINT) .*", recipe, re.MULTILINE)[0] == "USER 10001"
