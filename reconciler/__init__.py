@@ -22,7 +22,8 @@ A tunnel has five forms on its way, and one table (model.tunnel) says how each s
 Words, each with one meaning:
 
     setting     one row of the table of a tunnel; Settings are its values, by path
-    target      the settings that a change leads to
+    target      the settings that a change leads to; what --target takes is a glob, and where a health check is sent the
+                setting health_check.target.saved
     claim       what only one tunnel may hold at a time: a name, an interface network, an identity
     ref         names a change within its plan: a tunnel's id, or +name for one to create
     group       updates that no two calls may split: a single one, or a cycle, whose members wait for each other

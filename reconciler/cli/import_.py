@@ -36,17 +36,17 @@ def run(ctx: Context) -> Report:
     account_id = ctx.options.account_id
     # Only a new account needs no folder yet: without one the folder's own problem says how to begin.
     tree = read_tree(root) if account_id is None or root.exists() else Tree((), ())
-    targets = _known_accounts(ctx, tree) if account_id is None else [_new_account(ctx, root, tree, account_id)]
-    for _, files in targets:
+    selected = _known_accounts(ctx, tree) if account_id is None else [_new_account(ctx, root, tree, account_id)]
+    for _, files in selected:
         existing = _imported(files)
         if existing and not ctx.options.force:
             summary = f"{existing[0]} was written by an earlier import; nothing was written"
             remedy = "Add --force to write the files of that import anew. What was changed in them is lost then."
             raise halt("error", "file-exists", summary, remedy)
-    with Clients(ctx, [desired.account for desired, _ in targets]) as clients:
-        lives = side_by_side(ctx, targets, lambda t: live_tunnels(clients, t[0].account))
+    with Clients(ctx, [desired.account for desired, _ in selected]) as clients:
+        lives = side_by_side(ctx, selected, lambda t: live_tunnels(clients, t[0].account))
     accounts: list[AccountReport] = []
-    for (desired, files), live in zip(targets, lives, strict=True):
+    for (desired, files), live in zip(selected, lives, strict=True):
         if isinstance(live, AccountReport):
             accounts.append(live)
             continue

@@ -84,13 +84,13 @@ def probe(options: Options) -> None:
     sinks = tuple(f"{os.path.realpath(path)}.keys/" for _, path in states)
     seen: dict[str, str] = {}
     for option, name in (*states, *_outputs(options)):
-        path, target, private = Path(name), os.path.realpath(name), option.startswith("--save-live")
+        path, real, private = Path(name), os.path.realpath(name), option.startswith("--save-live")
         other = taken.get(_identity(name))
         if other is not None:
             raise UsageError(f"{other} and {option} are the same file. Give each a file of its own.")
-        if target.startswith(sinks):
+        if real.startswith(sinks):
             raise UsageError(f"{option} would stand among the keys of the sandbox. Choose another file.")
-        if _in_tree(Path(options.dir), target):
+        if _in_tree(Path(options.dir), real):
             raise UsageError(
                 f"{option} would stand among the files of tunnels in {options.dir}, and be taken for one. "
                 "Choose a file outside."
@@ -106,9 +106,9 @@ def probe(options: Options) -> None:
             regular = _try(path, private=private)
         except OSError as wrong:
             raise UsageError(f"{option} can't be written: {_why(wrong)}. Choose another file.") from None
-        if regular and target in seen:
-            raise UsageError(f"{seen[target]} and {option} are the same file. Give each a file of its own.")
-        seen[target] = option
+        if regular and real in seen:
+            raise UsageError(f"{seen[real]} and {option} are the same file. Give each a file of its own.")
+        seen[real] = option
 
 
 def refuse_files(options: Options, tree: Tree, desired: Iterable[Desired]) -> None:
@@ -221,9 +221,9 @@ def _identity(path: str) -> object:
     return object()
 
 
-def _in_tree(root: Path, target: str) -> bool:
+def _in_tree(root: Path, real: str) -> bool:
     """Whether a file would be read as one of tunnels, or be refused as one that was meant to be."""
-    top, name = Path(os.path.realpath(root)), Path(target)
+    top, name = Path(os.path.realpath(root)), Path(real)
     if top not in name.parents:
         return False
     parts = name.relative_to(top).parts

@@ -30,10 +30,10 @@ class Stream(TextIOBase):
             failure.
     """
 
-    def __init__(self, target: TextIO, redactor: Redactor) -> None:
+    def __init__(self, stream: TextIO, redactor: Redactor) -> None:
         super().__init__()
         self.failed: str | None = None
-        self._target = target
+        self._stream = stream
         self._redactor = redactor
         self._tail = ""
         self._lock = RLock()
@@ -48,11 +48,11 @@ class Stream(TextIOBase):
     def write_unchanged(self, text: str) -> None:
         """Write it past the redactor: JSON of clean values, which a key might equal by chance; commands that mask."""
         if text:
-            self._try(lambda: self._target.write(text))
+            self._try(lambda: self._stream.write(text))
 
     def flush(self) -> None:
-        """Flush the target; a held back end stays."""
-        self._try(self._target.flush)
+        """Flush the stream; a held back end stays."""
+        self._try(self._stream.flush)
 
     def finish(self) -> None:
         """Nothing follows for now: write the held back end too, cleaned, and flush."""
@@ -64,20 +64,20 @@ class Stream(TextIOBase):
     def _try(self, act: Callable[[], object]) -> None:
         with self._lock:
             try:
-                if not self._target.closed:
+                if not self._stream.closed:
                     act()
             except OSError as wrong:
                 if not isinstance(wrong, BrokenPipeError):
                     self.failed = wrong.strerror or type(wrong).__name__
-                send_nowhere(self._target)
+                send_nowhere(self._stream)
 
     def isatty(self) -> bool:
-        """Whether the target is a terminal."""
-        return self._target.isatty()
+        """Whether it is a terminal."""
+        return self._stream.isatty()
 
     def fileno(self) -> int:
-        """The target's descriptor, for asking what it is."""
-        return self._target.fileno()
+        """The stream's descriptor, for asking what it is."""
+        return self._stream.fileno()
 
 
 class Output:

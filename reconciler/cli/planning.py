@@ -83,7 +83,7 @@ def make_plan(ctx: Context, desired: Desired, live: Live) -> Plan:
         sinks = sink_states(ctx, desired)
     scope = PlanOptions(
         today=ctx.now().date(),
-        target=options.target and tunnel_name(options.target),
+        glob=options.target and tunnel_name(options.target),
         no_delete=options.no_delete,
         allow_delete=frozenset(map(tunnel_name, options.allow_delete)),
         batch_size=options.batch_size,

@@ -44,12 +44,12 @@ def run(ctx: Context) -> Report:
         raise UsageError(f"{'; '.join(said)}{hint}")
     meant = [(d, list({t.name: t for word in words or ["*"] for t in _matching(d, word)}.values())) for d in every]
     if action == "status":
-        chosen = [(desired, targets) for desired, targets in meant if targets or not words]
+        chosen = [(desired, tunnels) for desired, tunnels in meant if tunnels or not words]
         with Clients(ctx, [desired.account for desired, _ in chosen]) as clients:
             return ctx.report(side_by_side(ctx, chosen, lambda one: _status(ctx, clients, *one)))
     # Whoever names a tunnel in full is told why its key can't be treated; a pattern means those that can be.
-    fits = [(d, [t for t in targets if t.name in words or not unfit(action, t)]) for d, targets in meant]
-    fits = [(desired, targets) for desired, targets in fits if targets]
+    fits = [(d, [t for t in tunnels if t.name in words or not unfit(action, t)]) for d, tunnels in meant]
+    fits = [(desired, tunnels) for desired, tunnels in fits if tunnels]
     if not fits:
         raise UsageError(_NONE_FITS[action])
     if len(fits) > 1:
@@ -65,33 +65,33 @@ def _matching(desired: Desired, word: str) -> list[Declared]:
     return [t for name, t in desired.tunnels.items() if fnmatchcase(name, word)]
 
 
-def _change(ctx: Context, desired: Desired, targets: list[Declared]) -> Report:
+def _change(ctx: Context, desired: Desired, tunnels: list[Declared]) -> Report:
     """Set or rotate the keys of an account's tunnels."""
     action, account = ctx.options.action, desired.account
-    wrong = {t.name: why for t in targets if (why := unfit(action, t))}
+    wrong = {t.name: why for t in tunnels if (why := unfit(action, t))}
     if wrong:
-        verdicts = all_or_nothing([t.name for t in targets], wrong)
-        return ctx.report([_account(desired, targets, "invalid", verdicts)])
+        verdicts = all_or_nothing([t.name for t in tunnels], wrong)
+        return ctx.report([_account(desired, tunnels, "invalid", verdicts)])
     with Clients(ctx, [account]) as clients, lock_accounts(ctx, [account]):
         if ctx.options.overdue:
-            found = _status(ctx, clients, desired, targets)
+            found = _status(ctx, clients, desired, tunnels)
             due = {status.name for status in found.keys if status.overdue}
             if not due:  # or there is no list
                 return ctx.report([found])
-            targets = [t for t in targets if t.name in due]
+            tunnels = [t for t in tunnels if t.name in due]
         ring = clients.ring(account)
-        problems = fill_ring(ctx, ring, targets) if action == "set" else ()
-        sinks, wrong_sinks = sinks_of(ctx, account, targets)
+        problems = fill_ring(ctx, ring, tunnels) if action == "set" else ()
+        sinks, wrong_sinks = sinks_of(ctx, account, tunnels)
         report_problems(ctx, (*problems, *wrong_sinks))
         if account.paused is not None:
             raise halt("blocked", "paused", f"account {account.name} is paused", f"Reason: {account.paused}")
         if not ctx.options.auto_approve:
-            found = _status(ctx, clients, desired, targets)
+            found = _status(ctx, clients, desired, tunnels)
             if found.error:
                 return ctx.report([found])
-            what = f"{action} the key of {targets[0].name}; the customer's device needs it too"
-            if len(targets) > 1:
-                what = f"{action} the keys of these {len(targets):,} tunnels; the customers' devices need them too"
+            what = f"{action} the key of {tunnels[0].name}; the customer's device needs it too"
+            if len(tunnels) > 1:
+                what = f"{action} the keys of these {len(tunnels):,} tunnels; the customers' devices need them too"
             require_approval(ctx, clients, ctx.report([found]), what)
         send = clients.carry(account)
         seen: list[CallOutcome] = []
@@ -101,13 +101,13 @@ def _change(ctx: Context, desired: Desired, targets: list[Declared]) -> Report:
             seen.extend(outcomes)
             return outcomes
 
-        protocol = send_psks(targets) if action == "set" else rotate(targets)
+        protocol = send_psks(tunnels) if action == "set" else rotate(tunnels)
         verdicts = drive(protocol, psk_carrier(ctx, ring, sinks, noting))
     # Where a sink fails after Cloudflare took the key, the verdict is `failed`; only the answer tells of the write.
     taken = any(isinstance(o, Answered) and (any(o.taken.values()) or o.psk) for o in seen)
     written = taken or may_have_written(verdicts.values())
     outcome = _outcome(ctx, verdicts.values(), seen, written=written)
-    return ctx.report([_account(desired, targets, outcome, verdicts)], written=written)
+    return ctx.report([_account(desired, tunnels, outcome, verdicts)], written=written)
 
 
 def _outcome(ctx: Context, verdicts: Collection[Verdict], seen: Sequence[CallOutcome], *, written: bool) -> Outcome:
@@ -124,22 +124,22 @@ def _outcome(ctx: Context, verdicts: Collection[Verdict], seen: Sequence[CallOut
 
 
 def _account(
-    desired: Desired, targets: Iterable[Declared], outcome: Outcome, verdicts: Mapping[str, Verdict]
+    desired: Desired, tunnels: Iterable[Declared], outcome: Outcome, verdicts: Mapping[str, Verdict]
 ) -> AccountReport:
     return AccountReport(
         account=desired.account.name,
         account_id=desired.account.account_id,
         outcome=outcome,
-        keys=tuple(psk_report(target, verdicts.get(target.name)) for target in targets),
+        keys=tuple(psk_report(tunnel, verdicts.get(tunnel.name)) for tunnel in tunnels),
     )
 
 
-def _status(ctx: Context, clients: Clients, desired: Desired, targets: Iterable[Declared]) -> AccountReport:
+def _status(ctx: Context, clients: Clients, desired: Desired, tunnels: Iterable[Declared]) -> AccountReport:
     """What is known of the keys of these tunnels."""
     found = live_tunnels(clients, desired.account)
     if isinstance(found, AccountReport):
         return found
-    names = {target.name for target in targets}
+    names = {tunnel.name for tunnel in tunnels}
     return AccountReport(
         account=desired.account.name,
         account_id=desired.account.account_id,

@@ -26,11 +26,11 @@ if TYPE_CHECKING:  # a plan looks at sinks, and neither reads nor makes a key
     from reconciler.engine.apply import Applied
 
 
-def fill_ring(ctx: Context, ring: dict[str, Secret], targets: Iterable[Declared]) -> tuple[Diagnostic, ...]:
+def fill_ring(ctx: Context, ring: dict[str, Secret], tunnels: Iterable[Declared]) -> tuple[Diagnostic, ...]:
     """Put the keys that references hold into the ring; returns what is wrong with them."""
     from reconciler.secrets.resolve import resolve
 
-    refs = {t.name: (t.psk, t.place_of("psk")) for t in targets if t.psk}
+    refs = {t.name: (t.psk, t.place_of("psk")) for t in tunnels if t.psk}
     found, problems = resolve(
         refs, ctx.env, child_environment(ctx.env, ctx.every), allow_commands=ctx.options.allow_commands
     )
@@ -51,10 +51,10 @@ def report_problems(ctx: Context, problems: Sequence[Diagnostic]) -> None:
 
 
 def sinks_of(
-    ctx: Context, account: Account, targets: Iterable[Declared]
+    ctx: Context, account: Account, tunnels: Iterable[Declared]
 ) -> tuple[dict[str, Sink], tuple[Diagnostic, ...]]:
     """The sinks of an account's tunnels whose key is generated; in the sandbox files of its own in their place."""
-    refs = {t.name: (t.psk, t.place_of("psk")) for t in targets if isinstance(t.psk, Generated)}
+    refs = {t.name: (t.psk, t.place_of("psk")) for t in tunnels if isinstance(t.psk, Generated)}
     return open_sinks(
         refs,
         child_environment(ctx.env, ctx.every),

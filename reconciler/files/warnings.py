@@ -49,7 +49,7 @@ def warnings_of(groups: Iterable[EntryGroup], today: date) -> Iterator[Diagnosti
             yield from _inner(entry)
             yield from _endpoints(group, entry)
             yield from _asn(group, entry)
-            yield from _target(group, entry)
+            yield from _health_check_target(group, entry)
             yield from _psk(entry)
 
 
@@ -199,11 +199,11 @@ def _asn(group: EntryGroup, entry: Entry) -> Iterator[Diagnostic]:
         yield warning("reserved-asn", summary, detail, _origin(group, entry, "bgp", "customer_asn"))
 
 
-def _target(group: EntryGroup, entry: Entry) -> Iterator[Diagnostic]:
+def _health_check_target(group: EntryGroup, entry: Entry) -> Iterator[Diagnostic]:
     """Health-check targets that are not probed, or that prove nothing."""
     settings = entry.declared.settings
-    target = settings.get("health_check.target.saved")
-    if not target:
+    saved = settings.get("health_check.target.saved")
+    if not saved:
         return
     path = ("health_check", "target")
     reply = settings.get("health_check.type") == "reply"
@@ -212,7 +212,7 @@ def _target(group: EntryGroup, entry: Entry) -> Iterator[Diagnostic]:
         detail = "Write type: request and direction: unidirectional beside it, or remove the target."
         yield warning("target-ignored", summary, detail, _origin(group, entry, *path))
     own = {str(settings.get(path, "")).partition("/")[0] for path in ("interface_address", "interface_address6")}
-    if target in own | {settings.get("cloudflare_endpoint")}:
+    if saved in own | {settings.get("cloudflare_endpoint")}:
         detail = "That is Cloudflare's side of it, which proves nothing. Write an address on the device's side."
         summary = "the health check's target is the tunnel's own address"
         yield warning("target-is-own-side", summary, detail, _origin(group, entry, *path))

@@ -68,13 +68,13 @@ def psk_command(action: Literal["rotate", "set"], name: str) -> str:
     return f"reconciler psk {action} {'-- ' if name.startswith('-') else ''}{quote(name)}"
 
 
-def doubt(target: Declared, live: LiveTunnel, sink: SinkState) -> Problem | None:
+def doubt(tunnel: Declared, live: LiveTunnel, sink: SinkState) -> Problem | None:
     """Why it is not sure that a tunnel has the key that its sink holds as current; None without a sign of trouble."""
-    psk = target.psk
+    psk = tunnel.psk
     if not isinstance(psk, Generated):
         return None
     made = live.psk_generated_on
-    rotate = psk_command("rotate", target.name)
+    rotate = psk_command("rotate", tunnel.name)
     if sink.pending:
         message = "A run stopped with a key pending in the sink, and the tunnel may have that one or another"
         return Problem("key-not-in-sink", message, f"Set the pending key and make it current: {rotate}")

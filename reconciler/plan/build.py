@@ -28,7 +28,7 @@ class Plan(NamedTuple):
     """One account's plan, a plain value: same inputs, same plan, whatever the order of files and lists.
 
     Attributes:
-        changes: In order of name; without those that `no_delete` and `target` leave out.
+        changes: In order of name; without those that `no_delete` and `glob` leave out.
         phases: The same changes in the order in which apply sends them.
         guards: What forbids the plan; empty when it may be carried out.
         digest: See `plan_digest`.
@@ -136,16 +136,16 @@ def remaining(plan: Plan, live_now: Live) -> tuple[Change, ...]:
 
     A renamed tunnel still belongs to the plan's target when only its old name matched.
     """
-    owned = scope(plan.desired, live_now, plan.options._replace(target=None))
+    owned = scope(plan.desired, live_now, plan.options._replace(glob=None))
     ids = {c.ref for c in plan.changes}
 
     def selected(pair: Pair) -> bool:
         now = pair.live
         if now is not None and now.id in ids:
             return True
-        return matches(plan.options.target, pair.declared.name, now.name if now else None)
+        return matches(plan.options.glob, pair.declared.name, now.name if now else None)
 
-    surplus = [t for t in owned.surplus if matches(plan.options.target, t.name) and not plan.options.no_delete]
+    surplus = [t for t in owned.surplus if matches(plan.options.glob, t.name) and not plan.options.no_delete]
     return diff((p for p in owned.pairs if selected(p)), surplus)
 
 

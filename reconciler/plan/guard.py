@@ -186,6 +186,6 @@ def _why_kept(draft: Draft, holder: str) -> tuple[str, str]:
         )
     if any(c.ref == holder for c in draft.held_back):
         return "deletes are left out", "run without --no-delete"
-    if draft.options.target is not None and all(c.ref != holder for c in draft.changes):
+    if draft.options.glob is not None and all(c.ref != holder for c in draft.changes):
         return "it is outside the target", "widen --target"
     return "its own settings keep it", "change it first"

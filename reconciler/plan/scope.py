@@ -27,7 +27,7 @@ class PlanOptions(NamedTuple):
 
     Attributes:
         today: Current day (UTC), for rules that end.
-        target: Glob; changes of tunnels whose names (old and new) it does not match are left out.
+        glob: Of --target; changes of tunnels whose names (old and new) it does not match are left out.
         no_delete: Leave deletes out (reported; they count neither for guards nor against convergence).
         allow_delete: Names whose deletion is meant, as `removed` does.
         batch_size: Items of one bulk update.
@@ -35,7 +35,7 @@ class PlanOptions(NamedTuple):
     """
 
     today: date
-    target: str | None = None
+    glob: str | None = None
     no_delete: bool = False
     allow_delete: frozenset[str] = frozenset()
     batch_size: int = 100
@@ -100,9 +100,9 @@ def glob_of(name: str) -> str:
     return "".join(f"[{c}]" if c in "*?[" else _UNHELD if fnmatchcase(c, _UNHELD) else c for c in name)
 
 
-def matches(target: str | None, *names: str | None) -> bool:
-    """True when a change with these names (old and new) belongs to the target; without a target all do."""
-    return target is None or any(name is not None and fnmatchcase(name, target) for name in names)
+def matches(glob: str | None, *names: str | None) -> bool:
+    """True when a change with these names (old and new) is selected; without a glob all are."""
+    return glob is None or any(name is not None and fnmatchcase(name, glob) for name in names)
 
 
 def _expired(rule: IgnoreRule, today: date) -> bool:
@@ -186,9 +186,9 @@ def scope(desired: Desired, live: Live, options: PlanOptions) -> Scope:
     managed = {p.live.id for p in pairs if p.live}
     rest = [t for t in ours.values() if t.id not in managed]
     unmanaged = () if desired.account.prune else tuple(_undeclared(t) for t in rest)
-    surplus = tuple(t for t in rest if matches(options.target, t.name)) if desired.account.prune else ()
-    if options.target is not None:
-        pairs = tuple(p for p in pairs if matches(options.target, p.declared.name, p.live.name if p.live else None))
+    surplus = tuple(t for t in rest if matches(options.glob, t.name)) if desired.account.prune else ()
+    if options.glob is not None:
+        pairs = tuple(p for p in pairs if matches(options.glob, p.declared.name, p.live.name if p.live else None))
     found = Scope(pairs, surplus, unmanaged, tuple(ignored), len(ours))
     return _set_apart(found, options) if any(t.unreadable for t in ours.values()) else found
 

@@ -22,7 +22,7 @@ def stale_names(plans: Iterable[Plan], *, whole: bool = True) -> tuple[Diagnosti
     """
     every = tuple(plans)
     found = (*(d for plan in every for d in _removed(plan)), *(d for plan in every for d in _protected(plan)))
-    return (*in_order(found), *_allowed(every), *_target(every)) if whole else in_order(found)
+    return (*in_order(found), *_allowed(every), *_unmatched(every)) if whole else in_order(found)
 
 
 def _known(plans: Iterable[Plan]) -> set[str]:
@@ -73,9 +73,9 @@ def _why_it_stays(plans: Sequence[Plan], name: str) -> str:
     return "The tunnel is ignored, renamed or outside --target."
 
 
-def _target(plans: Sequence[Plan]) -> Iterator[Diagnostic]:
-    targets = {plan.options.target for plan in plans} - {None}
-    names = _known(plans) if targets else set()
-    for target in targets:
-        if not any(matches(target, name) for name in names):
-            yield warning("unmatched-target", f"--target {target} matches no tunnel", "Correct the pattern.")
+def _unmatched(plans: Sequence[Plan]) -> Iterator[Diagnostic]:
+    globs = {plan.options.glob for plan in plans} - {None}
+    names = _known(plans) if globs else set()
+    for glob in globs:
+        if not any(matches(glob, name) for name in names):
+            yield warning("unmatched-target", f"--target {glob} matches no tunnel", "Correct the pattern.")

@@ -48,8 +48,8 @@ def drift_report(plan: Plan, accepted: Accepted, psks: tuple[KeyStatus, ...], ac
     """
     drifted = drift_of(plan)
     report = planned(plan, "changes" if drifted or plan.doubts else "ok")
-    target = f" --target {quote(glob_of(drifted[0].name))}" if len(drifted) == 1 else ""
-    revert = f"reconciler apply --account {quote(report.account)}{target}"
+    selection = f" --target {quote(glob_of(drifted[0].name))}" if len(drifted) == 1 else ""
+    revert = f"reconciler apply --account {quote(report.account)}{selection}"
     ways_out = WaysOut(revert=revert, accept=accepted.patch, accept_command=accept_command if accepted.patch else None)
     live, ours = plan.live.by_name(), plan.desired.tunnels.values()
     with_psk = sum(t.name in live and not isinstance(t.psk, External | None) for t in ours)

@@ -135,18 +135,18 @@ _ODD_FIELD = (
 )
 
 
-def psk_report(target: Declared, verdict: Verdict | None = None) -> KeyStatus:
+def psk_report(tunnel: Declared, verdict: Verdict | None = None) -> KeyStatus:
     """What is to be said of a key that something was, or is to be, done about.
 
     Of its age only that a generated one which was just set is new: what made it and the sink may not tell before long.
     """
-    new = verdict == APPLIED and isinstance(target.psk, Generated)
+    new = verdict == APPLIED and isinstance(tunnel.psk, Generated)
     return KeyStatus(
-        name=target.name,
-        reference=describe(target.psk) if target.psk else None,
+        name=tunnel.name,
+        reference=describe(tunnel.psk) if tunnel.psk else None,
         age_days=0 if new else None,
         overdue=False,
-        rotate_after_days=target.rotate_after_days,
+        rotate_after_days=tunnel.rotate_after_days,
         source=None,
         outcome=verdict.result if verdict else None,
         error=verdict.problem if verdict else None,

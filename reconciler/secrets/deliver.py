@@ -76,15 +76,15 @@ def deliver(plan: Plan, ended: Applied) -> PskSteps:
     return without
 
 
-def _make_missing(targets: Sequence[Declared]) -> PskSteps:
+def _make_missing(tunnels: Sequence[Declared]) -> PskSteps:
     """Have Cloudflare make the keys of tunnels that have none yet, each for itself: probe → list → ask → store.
 
     Returns:
         A verdict per name: `skipped` where Cloudflare was not asked, `unknown` where it may have a key all the same.
     """
-    if not targets:
+    if not tunnels:
         return {}
-    names = [target.name for target in targets]
+    names = [tunnel.name for tunnel in tunnels]
     wrong = yield from probe(names)
     live, missing = yield from listed(names)
     verdicts = {name: Verdict(Result.SKIPPED, why) for name, why in (wrong | missing).items()}

@@ -26,9 +26,9 @@ from reconciler.secrets.steps import PskSteps, hold, listed, probe, promote
 _GENERATE = "To have keys made here, declare `psk: {generate: true, deliver_to: …}`."
 
 
-def unfit(action: str, target: Declared) -> Problem | None:
+def unfit(action: str, tunnel: Declared) -> Problem | None:
     """Why a key can't be set, or rotated: what the files say of it does not go with that."""
-    match target.psk:
+    match tunnel.psk:
         case None:
             return Problem("no-key", "The files name no key for it", "Add a `psk` reference to the tunnel.")
         case External():
@@ -38,37 +38,37 @@ def unfit(action: str, target: Declared) -> Problem | None:
             return Problem("generated-key", "Its key is generated, so there is none to send", remedy)
         case EnvRef() | FileRef() | CommandRef() if action == "rotate":
             message = "Its key comes from elsewhere, so it can't be made here"
-            remedy = f"{_GENERATE} Else change it where it comes from, then: {psk_command('set', target.name)}"
+            remedy = f"{_GENERATE} Else change it where it comes from, then: {psk_command('set', tunnel.name)}"
             return Problem("not-generated", message, remedy)
         case _:
             return None
 
 
-def send_psks(targets: Sequence[Declared]) -> PskSteps:
+def send_psks(tunnels: Sequence[Declared]) -> PskSteps:
     """Send the keys that references hold: list → one bulk call → check each tunnel in the answer.
 
     The run must have the keys by tunnel name. If a tunnel is not there, no key is sent at all.
 
     Args:
-        targets: Declared tunnels, each once, none of them unfit.
+        tunnels: Declared tunnels, each once, none of them unfit.
     """
-    names = [target.name for target in targets]
+    names = [tunnel.name for tunnel in tunnels]
     live, wrong = yield from listed(names)
     if wrong:
         return all_or_nothing(names, wrong)
     return (yield from set_psks({live[name].id: name for name in names}))
 
 
-def rotate(targets: Sequence[Declared]) -> PskSteps:
+def rotate(tunnels: Sequence[Declared]) -> PskSteps:
     """Give tunnels new keys: probe the sinks → list → make, store and read back → set → promote.
 
     If a sink's probe or the list is wrong, nothing is written at all. A tunnel whose sink holds a pending key gets that
     key: an earlier run was interrupted, and Cloudflare may have it.
 
     Args:
-        targets: Declared tunnels, each once, none of them unfit.
+        tunnels: Declared tunnels, each once, none of them unfit.
     """
-    names = [target.name for target in targets]
+    names = [tunnel.name for tunnel in tunnels]
     live: Mapping[str, LiveTunnel] = {}
     wrong = yield from probe(names)
     if not wrong:
@@ -78,15 +78,15 @@ def rotate(targets: Sequence[Declared]) -> PskSteps:
     verdicts: dict[str, Verdict] = {}
     send: dict[str, str] = {}
     generate: list[LiveTunnel] = []
-    for target in targets:
-        local = isinstance(target.psk, Generated) and target.psk.by == "local"
-        held = yield from hold(target.name, make=local)
+    for tunnel in tunnels:
+        local = isinstance(tunnel.psk, Generated) and tunnel.psk.by == "local"
+        held = yield from hold(tunnel.name, make=local)
         if isinstance(held, Problem):
-            verdicts[target.name] = Verdict(Result.FAILED, held)
+            verdicts[tunnel.name] = Verdict(Result.FAILED, held)
         elif held:
-            send[live[target.name].id] = target.name
+            send[live[tunnel.name].id] = tunnel.name
         else:
-            generate.append(live[target.name])
+            generate.append(live[tunnel.name])
     sent = yield from set_psks(send)
     verdicts |= sent
     verdicts |= yield from promote(name for name, verdict in sent.items() if verdict == APPLIED)

@@ -25,9 +25,9 @@ def psk_statuses(desired: Desired, live: Live, sinks: Mapping[str, SinkState], n
         now: The time, with its zone.
     """
     by_name, found = live.by_name(), []
-    for name, target in sorted(desired.tunnels.items()):
+    for name, tunnel in sorted(desired.tunnels.items()):
         there, shown = by_name.get(name), sinks.get(name, SinkState())
-        generated = target.psk if isinstance(target.psk, Generated) else None
+        generated = tunnel.psk if isinstance(tunnel.psk, Generated) else None
         made = _days_since(there.psk_generated_on if there else None, now)
         stored = _days_since(shown.set_on, now)
         age: float | None = None
@@ -36,18 +36,18 @@ def psk_statuses(desired: Desired, live: Live, sinks: Mapping[str, SinkState], n
             age, source = stored, "sink"
         elif generated and generated.by == "cloudflare" and made is not None:
             age, source = made, "cloudflare"
-        limit = target.rotate_after_days
-        problem = unsure = doubt(target, there, shown) if there else None
+        limit = tunnel.rotate_after_days
+        problem = unsure = doubt(tunnel, there, shown) if there else None
         if generated and there and unsure is None and shown.current is False and made is not None:
             remedy = f"If it is in no other place: {psk_command('rotate', name)}"
             problem = unsure = Problem("key-not-in-sink", "It has a key, and its sink holds none here", remedy)
-        if target.psk is None:
+        if tunnel.psk is None:
             problem = Problem("no-key", "The files name no key for it", "Add a `psk` reference, or `psk: external`.")
         elif there is None:
             problem = Problem("not-live", "Cloudflare has no tunnel of this name", "Run `apply` first.")
         status = KeyStatus(
             name=name,
-            reference=describe(target.psk) if target.psk else None,
+            reference=describe(tunnel.psk) if tunnel.psk else None,
             age_days=None if age is None else max(0, int(age)),
             overdue=age is not None and limit is not None and age > limit,
             rotate_after_days=limit,

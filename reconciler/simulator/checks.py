@@ -59,7 +59,7 @@ def patch_of(body: object, semantics: Semantics, *, object_form: bool, bulk: boo
             if name in READ_ONLY and not (bulk and name == "id"):
                 raise _wrong(name, "is read-only")
     if "target" in patch.get("health_check", {}):
-        patch["health_check"]["target"] = _target(patch["health_check"]["target"], object_form=object_form)
+        patch["health_check"]["target"] = _health_target(patch["health_check"]["target"], object_form=object_form)
     if semantics.null_object == "clears":
         patch |= dict.fromkeys(nulls)
     if semantics.empty_text == "ignored":
@@ -106,7 +106,7 @@ def _checked(body: Json, rules: Rules, semantics: Semantics, path: str = "") -> 
     return known
 
 
-def _target(value: object, *, object_form: bool) -> str:
+def _health_target(value: object, *, object_form: bool) -> str:
     if object_form != isinstance(value, dict):
         wanted = "an object" if object_form else "a string"
         raise _wrong("health_check.target", f"must be {wanted} with this x-magic-new-hc-target")
@@ -189,7 +189,7 @@ _FIELDS: Rules = {
         "rate": _one_of("low", "mid", "high"),
         "type": _one_of("reply", "request"),
         "direction": _one_of("unidirectional", "bidirectional"),
-        "target": (lambda _value, _: True, "is judged by `_target`, since the header decides"),
+        "target": (lambda _value, _: True, "is judged by `_health_target`, since the header decides"),
     },
     "bgp": {
         "customer_asn": (

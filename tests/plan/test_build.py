@@ -29,7 +29,7 @@ def test_unchanged_counts_declared_tunnels_that_match():
 
 
 def test_unchanged_counts_only_the_target():
-    assert plan(*estate(10), target="t000").unchanged == 1
+    assert plan(*estate(10), glob="t000").unchanged == 1
 
 
 def test_ignored_lists_whole_tunnels_and_fields_that_differ():
@@ -107,12 +107,12 @@ def test_left_out_deletes_do_not_remain():
 )
 def test_what_remains_is_within_the_target(now, left):
     declared = desired("lon-1", "lon-2", "par", tunnel("ams", renamed_from="lon-old", description="x"))
-    found = plan(declared, live("lon-1", "lon-2", "par"), target="lon-*")
+    found = plan(declared, live("lon-1", "lon-2", "par"), glob="lon-*")
     assert [(c.action.value, c.name) for c in remaining(found, live(*now))] == left
 
 
 def test_renamed_tunnel_stays_in_the_target_of_its_old_name():
-    found = plan(desired(tunnel("b", renamed_from="a", description="x"), "c"), live("a"), target="a")
+    found = plan(desired(tunnel("b", renamed_from="a", description="x"), "c"), live("a"), glob="a")
     assert [c.name for c in remaining(found, live(raw("b", id=found.changes[0].id)))] == ["b"]
 
 

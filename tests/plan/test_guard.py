@@ -221,7 +221,7 @@ def test_name_swap_is_refused():
             "end the ignore rule in tunnels/prod/account.yaml",
         ),
         (account(), {"no_delete": True}, "deletes are left out", "run without --no-delete"),
-        (account(), {"target": "new"}, "it is outside the target", "widen --target"),
+        (account(), {"glob": "new"}, "it is outside the target", "widen --target"),
     ],
 )
 def test_resource_of_a_tunnel_left_alone_blocks(of, fields, why, remedy):
@@ -268,7 +268,7 @@ def test_identity_kept_by_an_ignored_field_blocks():
 
 def test_rename_out_of_the_target_keeps_its_name():
     declared = desired(tunnel("b", renamed_from="a"), tunnel("c", renamed_from="b"))
-    assert "held" in codes(plan(declared, live("a", "b"), target="a"))
+    assert "held" in codes(plan(declared, live("a", "b"), glob="a"))
 
 
 def test_guards_of_an_empty_account_are_silent():

@@ -133,4 +133,4 @@ def test_a_renamed_tunnel_s_key_is_judged_by_the_tunnel_that_is_there():
 
 def test_a_target_leaves_the_keys_of_others_out():
     wish = desired(tunnel("a", psk=THERE), tunnel("b", psk=THERE))
-    assert plan(wish, live("a", "b"), sinks={"a": EMPTY, "b": EMPTY}, target="b").without_psk == ("b",)
+    assert plan(wish, live("a", "b"), sinks={"a": EMPTY, "b": EMPTY}, glob="b").without_psk == ("b",)

@@ -179,5 +179,5 @@ def test_what_differs_is_what_a_loop_finds(one, two, asn, other):
 @modest
 @given(estates(), st.sampled_from(NAMES))
 def test_target_never_touches_what_it_does_not_match(estate, target):
-    found = planned(estate, target=target)
+    found = planned(estate, glob=target)
     assert all(target in (c.name, c.previous_name) for c in found.changes)

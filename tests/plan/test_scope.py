@@ -116,7 +116,7 @@ def test_globs_are_case_sensitive():
 )
 def test_target_selects_by_old_and_new_name_and_prunes_nothing_else(target, expected):
     declared = desired(tunnel("new", renamed_from="old"), "k")
-    assert owned(declared, live("old", "s", "xx"), target=target) == expected
+    assert owned(declared, live("old", "s", "xx"), glob=target) == expected
 
 
 ODD = {"bgp": "?"}
@@ -128,8 +128,8 @@ ODD = {"bgp": "?"}
         (desired("a"), {}, ["a"]),  # declared
         (desired(tunnel("c", renamed_from="a")), {}, ["a"]),
         (desired(), {}, ["a"]),  # would be deleted
-        (desired("a"), {"target": "b*"}, []),
-        (desired(), {"target": "b*"}, []),
+        (desired("a"), {"glob": "b*"}, []),
+        (desired(), {"glob": "b*"}, []),
         (desired(), {"no_delete": True}, []),
         (desired(of=account(prune=False)), {}, []),
         (desired("a", of=account(prune=False)), {}, ["a"]),

@@ -45,7 +45,7 @@ ALLOWED = frozenset({"old"})
         (desired(of=account(prune=False)), {}, "`prune` is false in its account."),
         (desired(of=account(ignore=[rule("ol*")])), {}, "The tunnel is ignored"),
         (desired(tunnel("new", renamed_from="old")), {}, "renamed"),
-        (desired("x"), {"target": "x"}, "outside --target"),
+        (desired("x"), {"glob": "x"}, "outside --target"),
     ],
 )
 def test_allowing_a_delete_that_is_none_is_reported_with_its_cause(declared, options, detail):
@@ -60,8 +60,8 @@ def test_allowing_a_delete_that_is_wanted_is_silent(options):
 
 
 def test_names_of_options_stand_for_tunnels_of_any_account():
-    one = plan(desired("a"), live("a"), allow_delete=ALLOWED, target="o*")
-    other = plan(desired(of=account(prune=True)), live("old"), allow_delete=ALLOWED, target="o*")
+    one = plan(desired("a"), live("a"), allow_delete=ALLOWED, glob="o*")
+    other = plan(desired(of=account(prune=True)), live("old"), allow_delete=ALLOWED, glob="o*")
     assert said(one, other) == []
     assert [code for code, _ in said(one)] == ["unknown-allowed", "unmatched-target"]
     assert said(one, whole=False) == []
