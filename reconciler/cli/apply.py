@@ -9,7 +9,7 @@ from reconciler.api.call import drive
 from reconciler.cli.approval import require_approval, show_plan
 from reconciler.cli.clients import Clients
 from reconciler.cli.context import Context, Halt, halt
-from reconciler.cli.files import load_files
+from reconciler.cli.files import load_files, with_md5_keys
 from reconciler.cli.lock import lock_accounts
 from reconciler.cli.named import read_file
 from reconciler.cli.planning import (
@@ -23,7 +23,7 @@ from reconciler.cli.planning import (
     stale,
     too_strict,
 )
-from reconciler.cli.psk_supply import PskSupply
+from reconciler.cli.psk_supply import PskSupply, require_md5_keys
 from reconciler.engine.apply import apply
 from reconciler.model.problems import Problem, error
 from reconciler.model.verdict import may_have_written
@@ -44,7 +44,7 @@ def run(ctx: Context) -> Report:
     """Converge every selected account that no guard blocks; accounts fail independently."""
     options = ctx.options
     saved_text = read_file(ctx, "--plan", options.plan) if options.plan else None
-    every = load_files(ctx)
+    every = with_md5_keys(ctx, load_files(ctx))
     try:  # only now: whether the files are right is the more urgent news
         saved = None if saved_text is None else json.loads(saved_text)
     except (ValueError, RecursionError):
@@ -54,6 +54,7 @@ def run(ctx: Context) -> Report:
         found = plan_all(ctx, clients, every)
         ctx.diagnostics += stale(found)
         _require_strict(ctx, found)
+        require_md5_keys(ctx, clients, _ready(found))
         if options.plan:
             _require_saved(saved, found)
         if options.server_check:

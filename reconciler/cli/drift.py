@@ -6,7 +6,7 @@ from shlex import quote
 
 from reconciler.cli.clients import Clients
 from reconciler.cli.context import Context, Halt
-from reconciler.cli.files import baseline_of, load_files
+from reconciler.cli.files import baseline_of, load_files, with_md5_keys
 from reconciler.cli.named import read_file, write_file
 from reconciler.cli.planning import attributed, plan_all
 from reconciler.cli.psk_supply import statuses
@@ -24,7 +24,7 @@ def run(ctx: Context) -> Report:
     path = ctx.options.previous
     before = read_file(ctx, "--previous", path) if path else None
     tree = read_tree(Path(ctx.options.dir))
-    every = load_files(ctx, tree)
+    every = with_md5_keys(ctx, load_files(ctx, tree))
     baseline = baseline_of(ctx)
     previous = saved_report(path, before) if path and before is not None else None
     # `git apply` takes paths below the working directory only.

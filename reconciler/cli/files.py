@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from reconciler.cli.context import Context, Halt, halt
@@ -10,7 +11,8 @@ from reconciler.cli.options import UsageError, near
 from reconciler.files.load import Loaded, load
 from reconciler.files.tree import Tree, read_tree
 from reconciler.model.checks import ACCOUNT_ID
-from reconciler.model.desired import Account, Desired
+from reconciler.model.desired import Account, Declared, Desired
+from reconciler.model.live import LiveTunnel
 from reconciler.model.problems import Location, has_errors, warning
 
 NO_ID = "PUT-YOUR-ACCOUNT-ID-HERE"
@@ -87,6 +89,27 @@ def schema_line(ctx: Context, folder: Path, kind: str) -> str:
     return f"# yaml-language-server: $schema={os.path.relpath(schema, folder)}\n" if schema.is_file() else ""
 
 
+def with_md5_keys(ctx: Context, every: Iterable[Desired]) -> tuple[Desired, ...]:
+    """The accounts with the MD5 keys that references name, as far as they can be read here.
+
+    All of them are watched before anything is sent: an error may quote one.
+    """
+    found = tuple(every)
+    if any(tunnel.refs for desired in found for tunnel in desired.tunnels.values()):
+        from reconciler.secrets.resolve import with_md5_keys
+
+        found = tuple(with_md5_keys(desired, ctx.env) for desired in found)
+    for desired in found:
+        watch_md5_keys(ctx, desired.tunnels.values())
+    return found
+
+
+def watch_md5_keys(ctx: Context, tunnels: Iterable[Declared | LiveTunnel]) -> None:
+    """Have messages that quote an MD5 key of these tunnels withheld."""
+    keys = (tunnel.settings.get("bgp.md5_key") for tunnel in tunnels)
+    ctx.output.redactor.watch(*{key for key in keys if isinstance(key, str)})
+
+
 def baseline_of(ctx: Context) -> dict[str, Desired] | None:
     """Desired state at `--baseline REF` by account id; a root that was not there yet declared nothing.
 
@@ -113,4 +136,4 @@ def baseline_of(ctx: Context) -> dict[str, Desired] | None:
         detail = f"No cause is given for any change. The first problem there: {first}"
         ctx.diagnostics += (warning("baseline-invalid", f"the files at {ref} are wrong", detail),)
         return None
-    return {d.account.account_id: d for d in loaded.desired}
+    return {d.account.account_id: d for d in with_md5_keys(ctx, loaded.desired)}

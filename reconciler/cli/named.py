@@ -123,11 +123,11 @@ def refuse_files(options: Options, tree: Tree, desired: Iterable[Desired]) -> No
     read: dict[object, str] = {}
     for declared in (t for d in desired for t in d.tunnels.values()):
         place = declared.psk.deliver_to if isinstance(declared.psk, Generated) else declared.psk
-        paths: list[str] = []
+        paths = [ref.path for ref in declared.refs.values() if isinstance(ref, FileRef)]
         if isinstance(place, FileRef):  # whether it is there yet or not, with what a sink keeps beside it
-            paths = [place.path + end for end in _BESIDE]
+            paths += [place.path + end for end in _BESIDE]
         elif isinstance(place, CommandRef):  # any word may be one
-            paths = [os.path.join(place.folder, word) for word in place.argv]  # noqa: PTH118
+            paths += [os.path.join(place.folder, word) for word in place.argv]  # noqa: PTH118
         for path in paths:
             read.setdefault(_identity(path), f"the key of {declared.name!r}")
     for account in tree.accounts:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.cli.context import Context, Halt, halt
-from reconciler.cli.files import baseline_of, load_files
+from reconciler.cli.files import baseline_of, load_files, with_md5_keys
 from reconciler.cli.named import read_file, write_file
 from reconciler.cli.planning import (
     Found,
@@ -40,7 +40,7 @@ def run(ctx: Context) -> Report:
     options = ctx.options
     # Files of options come first: one that can't be read is a mistake in the command line, whatever the YAML says.
     saved = read_file(ctx, "--live", options.live) if options.live else None
-    every = load_files(ctx)
+    every = with_md5_keys(ctx, load_files(ctx))
     baseline = baseline_of(ctx)
     checks: dict[str, Checked] = {}
     found: Sequence[Found]

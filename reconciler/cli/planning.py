@@ -8,9 +8,10 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from reconciler.cli.context import Context
+from reconciler.cli.files import watch_md5_keys
 from reconciler.model.canonical import tunnel_name
-from reconciler.model.desired import Account, Declared, Desired, Generated
-from reconciler.model.live import Live, LiveTunnel
+from reconciler.model.desired import Account, Desired, Generated
+from reconciler.model.live import Live
 from reconciler.model.problems import Diagnostic
 from reconciler.model.psk import SinkState
 from reconciler.plan.build import Plan, build_plan
@@ -61,16 +62,11 @@ def plan_all(ctx: Context, clients: "Clients", every: Iterable[Desired]) -> tupl
 def plan_account(ctx: Context, clients: "Clients", desired: Desired, seen: Collection[str] = ()) -> Found:
     """List one account and plan it, or say why that can't be done; `seen` as for `read_list`."""
     listed_at = time.monotonic()
-    _watch_md5_keys(ctx, desired.tunnels.values())  # before anything is sent: an error may quote one
     found = live_tunnels(clients, desired.account, seen)
     if isinstance(found, AccountReport):
         return found
-    _watch_md5_keys(ctx, found.tunnels.values())
+    watch_md5_keys(ctx, found.tunnels.values())
     return Planned(make_plan(ctx, desired, found), listed_at)
-
-
-def _watch_md5_keys(ctx: Context, tunnels: Iterable[Declared | LiveTunnel]) -> None:
-    ctx.output.redactor.watch(*{str(tunnel.settings.get("bgp.md5_key", "")) for tunnel in tunnels})
 
 
 def make_plan(ctx: Context, desired: Desired, live: Live) -> Plan:

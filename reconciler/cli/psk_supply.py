@@ -39,6 +39,24 @@ def fill_ring(ctx: Context, ring: dict[str, Secret], tunnels: Iterable[Declared]
     return problems
 
 
+def require_md5_keys(ctx: Context, clients: "Clients", plans: Sequence[Plan]) -> None:
+    """Stop where an MD5 key could not be read, and name the pre-shared keys that can't be read either.
+
+    Raises:
+        Halt: `invalid`; nothing was written.
+    """
+    problems: list[Diagnostic] = []
+    for plan in plans:
+        for one in plan.unread:
+            tunnel = plan.desired.tunnels[one.name]
+            from reconciler.secrets.resolve import needed
+
+            problems += [needed(one.name, plan.desired.unread[tunnel.refs[p]], tunnel.place_of(p)) for p in one.fields]
+    if problems:
+        problems += [d for plan in plans for d in fill_ring(ctx, clients.ring(plan.desired.account), _created(plan))]
+        report_problems(ctx, problems)
+
+
 def report_problems(ctx: Context, problems: Sequence[Diagnostic]) -> None:
     """Report these problems of keys and sinks, and go on only if there is no error among them.
 

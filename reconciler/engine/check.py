@@ -25,9 +25,10 @@ from reconciler.api.call import (
     problem_of,
 )
 from reconciler.engine.listing import read_list
+from reconciler.model.canonical import Reference
 from reconciler.model.live import Live
 from reconciler.model.problems import Problem
-from reconciler.model.settings import nested, update_body
+from reconciler.model.settings import Settings, nested, update_body
 from reconciler.plan.build import Plan
 from reconciler.plan.diff import Action, Change
 
@@ -58,8 +59,9 @@ class Checked:
 def check(plan: Plan) -> Conversation[Checked]:
     """Ask the server what it thinks of each change, without persisting anything.
 
-    Creates go without their key, deletes are never sent: a server that does not know `validate_only` would carry them
-    out. A change that is only valid after or together with others is not checked.
+    Creates go without their key, all without an MD5 key that was not read, and deletes are never sent: a server that
+    does not know `validate_only` would carry them out. A change that is only valid after or together with others is
+    not checked.
     """
     seen = Checked()
     alone = []
@@ -75,7 +77,7 @@ def check(plan: Plan) -> Conversation[Checked]:
     yield from _updates(seen, updates, plan.options.batch_size)
     creates = [c for c in alone if c.action is Action.CREATE]
     if seen.stop is None and creates:
-        outcomes = yield Send(tuple(Call(Verb.CREATE, nested(c.target), validate_only=True) for c in creates))
+        outcomes = yield Send(tuple(Call(Verb.CREATE, nested(_readable(c)), validate_only=True) for c in creates))
         for change, outcome in zip(creates, outcomes, strict=True):
             _note(seen, [change], outcome)
     if seen.stop is None and alone:
@@ -92,7 +94,7 @@ def _updates(seen: Checked, changes: Sequence[Change], size: int) -> Conversatio
     waiting = deque(changes[start : start + size] for start in range(0, len(changes), size))
     while waiting and seen.stop is None:
         some = waiting.popleft()
-        bodies = [update_body(c.live.raw if c.live else {}, c.target) for c in some]
+        bodies = [update_body(c.live.raw if c.live else {}, _readable(c)) for c in some]
         items = [{"id": c.id, **body} for c, body in zip(some, bodies, strict=True)]
         (outcome,) = yield Send((Call(Verb.UPDATE, {"items": items}, validate_only=True),))
         if isinstance(outcome, Refused) and len(some) > 1:
@@ -102,6 +104,10 @@ def _updates(seen: Checked, changes: Sequence[Change], size: int) -> Conversatio
         if isinstance(outcome, Refused):  # by itself, since the bulk call may have been refused for being one
             (outcome,) = yield Send((Call(Verb.UPDATE_ONE, bodies[0], some[0].id, validate_only=True),))
         _note(seen, some, outcome)
+
+
+def _readable(change: Change) -> Settings:
+    return {path: value for path, value in change.target.items() if not isinstance(value, Reference)}
 
 
 def _note(seen: Checked, changes: Iterable[Change], outcome: CallOutcome) -> None:

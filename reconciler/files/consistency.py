@@ -33,10 +33,11 @@ class Gone(NamedTuple):
     tunnels: Mapping[int, AbstractSet[str] | None] = {}
 
     @property
-    def all_psks_are_left(self) -> bool:
-        """Whether every reference of a tunnel in the file can be seen."""
-        return "tunnels" not in self.file and all(
-            gone is not None and "psk" not in gone for gone in self.tunnels.values()
+    def all_keys_are_left(self) -> bool:
+        """Whether every reference to a key in the file can be seen."""
+        mappings = (self.defaults, *self.tunnels.values())
+        return self.file.isdisjoint(("tunnels", "defaults")) and all(
+            gone is not None and gone.isdisjoint(("psk", "bgp")) for gone in mappings
         )
 
 

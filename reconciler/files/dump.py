@@ -5,6 +5,7 @@ loaded. So first each tunnel is written by itself and read back, beside the file
 back equal is left out and ignored in `account.yaml`, with the reason. The others go to `layout`.
 """
 
+import posixpath
 import re
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
@@ -77,7 +78,8 @@ def dump(
     found = {t.name: t for t in live.tunnels.values() if t.name not in declared}
     if account_file:
         written_there = AccountFile.model_validate(parse(account_file.data, account_file.path).value).defaults
-        defaults = canonical(written(written_there))  # an object need not be whole in defaults
+        folder = posixpath.dirname(account_file.path)
+        defaults = canonical(written(written_there, folder))  # an object need not be whole in defaults
         account = load(Tree((AccountFiles("", "", account_file, ()),), ()), _DAY).accounts[0]
         globs = [rule.name for rule in account.ignore if not rule.fields]
         found = {

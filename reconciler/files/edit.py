@@ -144,7 +144,7 @@ class EditableFile:
         return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in out)
 
     def lines_with(self, names: frozenset[str]) -> set[int]:
-        """The lines, from 0, on which one of these keys or its value stands."""
+        """The lines, from 0, on which one of these keys or its value stands; a mapping only says where a value is."""
         lines: set[int] = set()
         todo, seen = [self.root], set()
         while todo:
@@ -154,7 +154,7 @@ class EditableFile:
             seen.add(id(node))
             todo += entries(node).values()
             for key, value in node.value if isinstance(node, MappingNode) else ():
-                if key.value in names:
+                if key.value in names and not isinstance(value, MappingNode):
                     for part in (key, value):  # the value of an alias stands elsewhere
                         lines.update(range(part.start_mark.line, part.end_mark.line + 1))
         return lines

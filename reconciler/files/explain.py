@@ -13,7 +13,7 @@ from reconciler.model.account import AccountFile, TunnelFile
 from reconciler.model.checks import did_you_mean, literal_psk, nearest
 from reconciler.model.plain import Plain
 from reconciler.model.problems import MAX_LISTED, Diagnostic, Level, error, shown, unlisted
-from reconciler.model.reference import EXTERNAL
+from reconciler.model.reference import EXTERNAL, Psk
 from reconciler.model.tunnel import Defaults, Tunnel
 from reconciler.model.written import Written, model_of
 from reconciler.yaml.read import Document
@@ -62,7 +62,10 @@ def _unknown(found: Error, root: type[Written]) -> tuple[str, str, str]:
     known = _known(tuple(parent), root)
     where = next((part for part in reversed(parent) if isinstance(part, str)), "")
     near = did_you_mean(name, known)
-    if where in ("psk", "deliver_to", "token"):  # the name may be a key
+    if where == "md5_key" and name in Psk.model_fields:
+        detail = "A plan compares MD5 keys, and it runs no command and makes no key. Write {env: NAME} or {file: PATH}."
+        return "unknown-key", f"{shown(name)} can't stand in md5_key", detail
+    if where in ("psk", "md5_key", "deliver_to", "token"):  # the name may be a key
         return "unknown-key", f"an unknown key in {where}", f"{near}It can hold {', '.join(known)}."
     # `pre_shared_key: s3cret` is somebody's key in the repository, which weighs more than its name.
     of_tunnel = where in ("tunnels", "defaults") or (root is TunnelFile and not parent)

@@ -10,7 +10,7 @@ problem that only comes from a cut is not reported. What was cut is `gone`:
 
 import posixpath
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from datetime import date
 from functools import partial
@@ -41,9 +41,9 @@ from reconciler.model.desired import (
 )
 from reconciler.model.plain import Plain
 from reconciler.model.problems import Diagnostic, Location, error, limited, shown
-from reconciler.model.reference import Psk, Sink
-from reconciler.model.settings import canonical
-from reconciler.model.tunnel import REQUIRED, Defaults
+from reconciler.model.reference import Md5Ref, Psk, Sink
+from reconciler.model.settings import Settings, canonical
+from reconciler.model.tunnel import REQUIRED, SENSITIVE_PATHS, Defaults
 from reconciler.yaml.read import Document, DocumentError, Parsed, parse
 
 _NOTHING: frozenset[str] = frozenset()
@@ -108,11 +108,11 @@ def _unread(tree: Tree, groups: list[EntryGroup]) -> Iterator[Diagnostic]:
     found = [unread for files in tree.accounts for unread in files.unread]
     if not found:
         return
-    psk_files = {path for group in groups for entry in group.entries if (path := _psk_file(entry.declared.psk))}
+    key_files = {path for group in groups for entry in group.entries for path in _key_files(entry.declared)}
     sure = not tree.diagnostics and all(group.whole for group in groups)
     for unread in found:
-        is_psk_file = any(_is_psk_file(path, psk_files) for path in (posixpath.normpath(unread.path), unread.absolute))
-        if not is_psk_file and (sure or not _TEMPORARY.sub("", unread.path).endswith(".json")):
+        is_key_file = any(_is_key_file(path, key_files) for path in (posixpath.normpath(unread.path), unread.absolute))
+        if not is_key_file and (sure or not _TEMPORARY.sub("", unread.path).endswith(".json")):
             yield error(
                 "unread-file",
                 f"{shown(posixpath.basename(unread.path))} is not read, but has a name like a file of tunnels",
@@ -122,29 +122,29 @@ def _unread(tree: Tree, groups: list[EntryGroup]) -> Iterator[Diagnostic]:
             )
 
 
-def _psk_file(psk: PskRef | None) -> str | None:
-    place = psk.deliver_to if isinstance(psk, Generated) else psk
-    return place.path if isinstance(place, FileRef) else None
+def _key_files(tunnel: Declared) -> Iterable[str]:
+    places = (tunnel.psk.deliver_to if isinstance(tunnel.psk, Generated) else tunnel.psk, *tunnel.refs.values())
+    return (place.path for place in places if isinstance(place, FileRef))
 
 
-def _is_psk_file(path: str, psk_files: Collection[str]) -> bool:
+def _is_key_file(path: str, key_files: Collection[str]) -> bool:
     """True for a key's file, and for what a sink keeps beside it: a pending key, a record, a file not yet renamed."""
     path = _TEMPORARY.sub("", path)
-    return any(name in psk_files for name in (path, path.removesuffix(".json"), path.removesuffix(".pending")))
+    return any(name in key_files for name in (path, path.removesuffix(".json"), path.removesuffix(".pending")))
 
 
 def _group(files: AccountFiles, problems: list[Diagnostic]) -> EntryGroup:
     """One account with its tunnels; what is wrong is added to `problems`."""
     read = _read(files.account_file, AccountFile, problems)
-    defaults = written(read.value.defaults) if read else {}
+    defaults = written(read.value.defaults, files.folder) if read else {}
     unknown = _unknown(read)
     entries: list[Entry] = []
-    whole = True
+    whole = "bgp" not in unknown
     for source in files.files:
         tunnels = _read(source, TunnelFile, problems)
         if tunnels:
             entries += _entries(tunnels, defaults, unknown, problems)
-        whole = whole and tunnels is not None and tunnels.gone.all_psks_are_left
+        whole = whole and tunnels is not None and tunnels.gone.all_keys_are_left
     account = _account(files, read)
     return EntryGroup(account, tuple(entries), _id(read), read.parsed.document if read else None, whole)
 
@@ -213,9 +213,18 @@ def _names(names: list[str] | None, places: list[Location]) -> dict[str, Locatio
     return {tunnel_name(name): place for name, place in zip(names or (), places, strict=False)}
 
 
-def written(defaults: Defaults | None) -> dict[str, Any]:
-    """What a mapping of settings says, in the API's nested form; None where it says null. Where a key is, is none."""
-    return defaults.model_dump(exclude_unset=True, exclude={"psk"}) if defaults else {}
+def written(defaults: Defaults | None, folder: str) -> dict[str, Any]:
+    """What a mapping of settings says, in the API's nested form; None where it says null.
+
+    Where a pre-shared key is, is no setting. Where an MD5 key is, stands in the key's place.
+    """
+    if defaults is None:
+        return {}
+    out: dict[str, Any] = defaults.model_dump(exclude_unset=True, exclude={"psk"})
+    key = defaults.bgp and defaults.bgp.md5_key
+    if isinstance(key, Md5Ref):
+        out["bgp"]["md5_key"] = _md5_ref(key, folder)
+    return out
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -238,29 +247,31 @@ def _entries(
     """The tunnels of one file, over the account's defaults, of which some may be unknown."""
     document, places = read.parsed.document, read.parsed.item_locations("tunnels")
     folder = posixpath.dirname(document.file)
-    defaults = merge(defaults, written(read.value.defaults))
+    defaults = merge(defaults, written(read.value.defaults, folder))
     unknown = unknown | _unknown(read)
     for index, own in enumerate(read.value.tunnels):
         gone = read.gone.tunnels.get(index, _NOTHING)
         if gone is None:
             continue
         wrong = unknown | gone if gone else unknown  # mostly nothing is wrong, and one empty set serves all tunnels
-        tunnel = merge(defaults, written(own)) if defaults else written(own)
+        tunnel = merge(defaults, written(own, folder)) if defaults else written(own, folder)
         for path in _lacking(tunnel):
             first, *below = path.split(".")
             if below:  # without it the object says nothing
                 tunnel[first] = None
             if first not in wrong:
                 problems.append(_missing(document, index, path))
+        settings = canonical(tunnel)
         declared = Declared(
             name=tunnel_name(tunnel.get("name", "")),
-            settings=canonical(tunnel),
+            settings=settings,
             location=places[index],
             psk=_psk(own.psk, folder) if own.psk else None,
             renamed_from=own.renamed_from and tunnel_name(own.renamed_from),
             protect=own.protect is True,
             rotate_after_days=own.psk.rotate_after if own.psk else None,
             locate=partial(_locate, document, index),
+            refs=_refs(settings),
         )
         bgp = tunnel.get("bgp")
         yield Entry(declared, document, index, wrong, bgp["customer_asn"] if bgp else None)
@@ -301,7 +312,20 @@ def _psk(psk: Psk, folder: str) -> PskRef:
     return External()
 
 
+def _refs(settings: Settings) -> dict[str, EnvRef | FileRef]:
+    found = ((path, settings.get(path)) for path in SENSITIVE_PATHS)
+    return {path: value for path, value in found if isinstance(value, EnvRef | FileRef)}
+
+
+def _md5_ref(key: Md5Ref, folder: str) -> EnvRef | FileRef:
+    return EnvRef(key.env) if key.env else FileRef(_joined(folder, key.file or ""))
+
+
+def _joined(folder: str, path: str) -> str:
+    return posixpath.normpath(posixpath.join(folder, path))
+
+
 def _reference(where: Psk | Sink, folder: str) -> FileRef | CommandRef:
     if where.file:
-        return FileRef(posixpath.normpath(posixpath.join(folder, where.file)))
+        return FileRef(_joined(folder, where.file))
     return CommandRef(tuple(where.command or ()), folder)

@@ -157,8 +157,8 @@ def _inherited(files: AccountFiles, source: SourceFile) -> dict[str, Any]:
     own = TunnelFile.model_validate(parse(source.data, source.path).value)
     above: dict[str, Any] = {}
     if file := files.account_file:
-        above = written(AccountFile.model_validate(parse(file.data, file.path).value).defaults)
-    return merge(above, written(own.defaults))
+        above = written(AccountFile.model_validate(parse(file.data, file.path).value).defaults, files.folder)
+    return merge(above, written(own.defaults, posixpath.dirname(source.path)))
 
 
 def _part(file: EditableFile, change: Change, inherited: Mapping[str, Any]) -> _Part:
@@ -176,7 +176,7 @@ def _part(file: EditableFile, change: Change, inherited: Mapping[str, Any]) -> _
             return _Part(change, index, GONE, None)
         item = entries(file.tunnels.value[index])
         item.pop("renamed_from", None)
-        here = change.declared.settings
+        here = change.declared.written
         # Under another name other rules may ignore fields, so all of them are taken.
         target = intended(Pair(change.declared, change.live)) if change.previous_name else change.target
     assert change.live is not None  # noqa: S101 - what is neither declared nor live is no change
@@ -257,7 +257,7 @@ def _prove(files: AccountFiles, desired: Desired, today: date, drafts: list[_Dra
     if wrong:
         return wrong
     touched = {part.change.declared.name for part in parts.values() if part.change.declared}
-    should: dict[str, Settings] = {n: t.settings for n, t in desired.tunnels.items() if n not in touched}
+    should: dict[str, Settings] = {n: t.written for n, t in desired.tunnels.items() if n not in touched}
     owners: dict[str, str] = {}
     for part in parts.values():
         if part.settings is not None:

@@ -9,7 +9,7 @@ from datetime import date
 from functools import lru_cache
 from ipaddress import ip_address, ip_interface, ip_network
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, WrapValidator
 
 from reconciler.files.consistency import Entry, EntryGroup
 from reconciler.model.account import AccountFile, TunnelFile
@@ -83,7 +83,7 @@ def _free_text(model: type[Written]) -> Iterator[str]:
         inside = model_of(field.annotation)
         if inside:
             yield from _free_text(inside)
-        elif any(isinstance(mark, BeforeValidator) and mark.func in ANY_TEXT for mark in marks_of(field)):
+        if any(isinstance(m, BeforeValidator | WrapValidator) and m.func in ANY_TEXT for m in marks_of(field)):
             yield name
 
 

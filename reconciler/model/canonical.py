@@ -17,7 +17,14 @@ from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 from typing import Any
 from unicodedata import normalize
 
-Value = str | int | bool | tuple[str, ...]
+
+class Reference:
+    """Says where a key is, and stands in its place until it is read; `model.desired` has the kinds of it."""
+
+    __slots__ = ()
+
+
+Value = str | int | bool | tuple[str, ...] | Reference
 """One canonical setting that is set. Prefixes are sorted and unique."""
 
 _DIGITS = re.compile(r"\d{1,10}", re.ASCII)
@@ -44,9 +51,9 @@ def text(value: Any) -> str | None:
     return value.strip() or None
 
 
-def opaque(value: Any) -> str | None:
-    """Text of which every character counts, blanks at its ends too."""
-    if value is None or isinstance(value, str):
+def opaque(value: Any) -> str | Reference | None:
+    """Text of which every character counts, blanks at its ends too, or where it is."""
+    if value is None or isinstance(value, (str, Reference)):
         return value or None
     raise WrongType(value)
 

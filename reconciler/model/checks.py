@@ -140,13 +140,26 @@ def _found(value: Any) -> str:
     return "a list" if isinstance(value, list) else "a mapping" if isinstance(value, dict) else "nothing"
 
 
-def md5_key(value: Any) -> str:
-    """A BGP MD5 key.
+MD5_RULE = 'It needs 1 to 80 printable ASCII characters, and neither " nor ?.'
+
+
+def is_md5_key(text: str) -> bool:
+    """Whether Cloudflare takes it for a BGP MD5 key.
 
     (API: the schema allows printable ASCII without `"` and `?`, and the documentation of BGP 80 characters.)
     """
-    if not isinstance(value, str) or not _MD5.fullmatch(value):
-        remedy = 'It needs 1 to 80 printable ASCII characters, and neither " nor ?.'
+    return bool(_MD5.fullmatch(text))
+
+
+def md5_key(value: Any, reference: Callable[[Any], Any]) -> Any:
+    """A BGP MD5 key, or what `reference` makes of a mapping that says where it is."""
+    if isinstance(value, dict):
+        return reference(value)
+    if value == "external":
+        remedy = "For a key that somebody else sets, put bgp.md5_key under `ignore`, with `fields: [bgp.md5_key]`."
+        raise wrong("bad-reference", "external can't stand here", f"A plan compares MD5 keys. {remedy}")
+    if not isinstance(value, str) or not is_md5_key(value):
+        remedy = f"{MD5_RULE} One that is kept elsewhere: {{env: NAME}} or {{file: PATH}}."
         raise wrong("bad-md5-key", "this is not an MD5 key that Cloudflare takes", remedy)
     return str(value)
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
-from reconciler.model.problems import Location
+from reconciler.model.canonical import Reference
+from reconciler.model.problems import Location, Problem
 from reconciler.model.settings import Settings
 
 TOKEN_ENV = "CLOUDFLARE_API_TOKEN"  # noqa: S105 - the name of a variable
@@ -19,14 +20,14 @@ PARKING = "169.254.240.0/20"
 
 
 @dataclass(frozen=True, slots=True)
-class EnvRef:
+class EnvRef(Reference):
     """The key stands in an environment variable."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
-class FileRef:
+class FileRef(Reference):
     """The key stands in a file; `path` is already resolved against the YAML file's folder."""
 
     path: str
@@ -103,13 +104,15 @@ class Declared(NamedTuple):
 
     Attributes:
         name: Unique in the account, as names are compared (see `tunnel_name`).
-        settings: Canonical; lacks `health_check.direction` when the files leave it out.
+        settings: Canonical; lacks `health_check.direction` when the files leave it out. A key that stands elsewhere is
+            a `Reference` until it is read.
         location: Where its item begins.
         psk: Where its pre-shared key is, or None when the files don't say.
         renamed_from: Its former name: while a live tunnel has that name, it is renamed.
         protect: Whether a plan that deletes it is blocked, under this name or the former one.
         rotate_after_days: Age at which reports call the key overdue.
         locate: Finds the place of one of its fields in the file, for messages; the tunnel's own when it is inherited.
+        refs: The settings that the files say by reference, read or not, by path.
     """
 
     name: str
@@ -120,17 +123,33 @@ class Declared(NamedTuple):
     protect: bool = False
     rotate_after_days: int | None = None
     locate: Callable[[str], Location] | None = None
+    refs: Mapping[str, EnvRef | FileRef] = {}
 
     def place_of(self, path: str) -> Location:
         """Where the field of a dotted path is declared."""
         return self.locate(path) if self.locate else self.location
 
+    @property
+    def written(self) -> Settings:
+        """The settings as the files say them, with no key that was read."""
+        return {**self.settings, **self.refs}
+
+    @property
+    def unread(self) -> frozenset[str]:
+        """The settings of which only a reference is known: the key was not read."""
+        return frozenset(path for path in self.refs if isinstance(self.settings.get(path), Reference))
+
 
 class Desired(NamedTuple):
-    """One account's declared tunnels by name, in sorted order."""
+    """One account's declared tunnels by name, in sorted order.
+
+    Attributes:
+        unread: References of settings whose key could not be read, and why.
+    """
 
     account: Account
     tunnels: Mapping[str, Declared]
+    unread: Mapping[Reference, Problem] = {}
 
 
 def rename_cycles(former: Mapping[str, str]) -> Iterator[tuple[str, ...]]:

@@ -1,4 +1,4 @@
-"""How a file says where a pre-shared key is, and where a new one goes. A key itself is refused, and never shown."""
+"""How a file says where a key is, and where a new one goes. A pre-shared key itself is refused, and never shown."""
 
 from typing import Annotated, Any, Self
 
@@ -70,6 +70,26 @@ class Psk(Written):
             remedy = "A generated key needs both: {generate: true, deliver_to: {file: PATH}}."
             raise checks.wrong("bad-reference", "generate and deliver_to belong together", remedy)
         return found
+
+
+class Md5Ref(Written):
+    """A BGP MD5 key, or where it is."""
+
+    # (A plan compares the key, and a plan runs no command.)
+    model_config = ConfigDict(
+        json_schema_extra={
+            "type": ["object", *ANY_SCALAR],
+            "oneOf": [{"type": [*ANY_SCALAR]}, *_exactly_one("env", "file")],
+        }
+    )
+
+    env: Annotated[Variable | None, Field(description="Name of the environment variable that holds the key.")] = None
+    file: Annotated[FilePath | None, Field(description="File that holds the key, relative to this file.")] = None
+
+    @model_validator(mode="after")
+    def _says_one_place(self) -> Self:
+        _one_of(self, "env", "file")
+        return self
 
 
 def _one_of(found: Written, *names: str) -> None:

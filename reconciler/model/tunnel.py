@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from typing import Annotated, Any, NamedTuple
 
-from pydantic import ConfigDict, Field, GetJsonSchemaHandler, model_validator
+from pydantic import ConfigDict, Field, GetJsonSchemaHandler, SerializeAsAny, WrapValidator, model_validator
 from pydantic_core import CoreSchema
 
 from reconciler.model import canonical, checks
 from reconciler.model.canonical import Value
-from reconciler.model.reference import Psk
+from reconciler.model.reference import Md5Ref, Psk
 from reconciler.model.written import ANY_SCALAR, Written, marks_of, model_of, scalar
 
 
@@ -99,7 +99,7 @@ Asn = Annotated[
     *scalar(checks.number(0, checks.MAX_ASN), type="integer", minimum=0, maximum=checks.MAX_ASN),
     Form(canonical.number),
 ]
-Md5Key = Annotated[str, *scalar(checks.md5_key, type=ANY_SCALAR), Form(canonical.opaque)]
+Md5Key = Annotated[SerializeAsAny[Md5Ref], WrapValidator(checks.md5_key), Form(canonical.opaque)]
 Prefix = Annotated[str, *scalar(checks.prefix, type="string", pattern="/[0-9]+$")]
 Prefixes = Annotated[list[Prefix], Form(canonical.prefixes)]
 Rate = Annotated[str, *scalar(checks.choice("low", "mid", "high"), enum=["low", "mid", "high"]), Form(canonical.choice)]
@@ -159,7 +159,7 @@ class Bgp(Written):
     md5_key: Annotated[
         Md5Key | None,
         Setting(
-            "1 to 80 printable ASCII characters without quotation or question mark.",
+            "1 to 80 printable ASCII characters without quotation or question mark; or a reference to where it is.",
             severity=_SECURITY,
             sensitive=True,  # (API: it is not treated as a secret and listed in clear; here it is one)
             clear=Clear.OMIT,  # (API: if it is set it must not be empty)

@@ -15,10 +15,10 @@ from reconciler.model.live import Live
 from reconciler.model.problems import NO_PSK, Problem
 from reconciler.model.psk import SinkState, doubt
 from reconciler.model.settings import Settings
-from reconciler.model.tunnel import SENSITIVE_PATHS, SETTINGS, WHOLE, Clear
+from reconciler.model.tunnel import SENSITIVE_PATHS, SETTINGS, WHOLE, Clear, covers
 from reconciler.plan.claims import conflicts
 from reconciler.plan.detour import Detour, detours
-from reconciler.plan.diff import Action, Change, diff, left_fields
+from reconciler.plan.diff import Action, Change, diff, left_fields, missing_keys
 from reconciler.plan.guard import Draft, Guard, guards
 from reconciler.plan.order import Phases, all_batches, order
 from reconciler.plan.scope import LeftAlone, Pair, PlanOptions, Scope, matches, scope
@@ -41,6 +41,8 @@ class Plan(NamedTuple):
         unreadable: Tunnels that these files are about and that can't be compared, with the reason: no change is about
             them, and an account with one has not converged.
         doubts: Name of a tunnel that is live and whose generated key may not be the one in its sink, to why; in order.
+        unread: Tunnels with settings that were not compared, since a reference could not be read: these stay as they
+            are live. Apply needs all of them.
     """
 
     desired: Desired
@@ -59,6 +61,7 @@ class Plan(NamedTuple):
     detours: Mapping[str, Detour | None] = {}
     unreadable: tuple[LeftAlone, ...] = ()
     doubts: Mapping[str, Problem] = {}
+    unread: tuple[LeftAlone, ...] = ()
 
     @property
     def without_psk(self) -> tuple[str, ...]:
@@ -114,7 +117,17 @@ def build_plan(
         detours=around,
         unreadable=owned.unreadable,
         doubts=doubts,
+        unread=_unread(owned, desired),
     )
+
+
+def _unread(owned: Scope, desired: Desired) -> tuple[LeftAlone, ...]:
+    found = []
+    for pair in owned.pairs:
+        for path in missing_keys(pair):
+            why = desired.unread[pair.declared.refs[path]].message
+            found.append(LeftAlone(pair.declared.name, why, pair.live.id if pair.live else None, (path,)))
+    return tuple(found)
 
 
 def _doubts(owned: Scope, sinks: Mapping[str, SinkState]) -> dict[str, Problem]:
@@ -268,10 +281,21 @@ def _content(change: Change) -> dict[str, Any]:
     if change.live:
         content["observed"] = _values(change.live.settings)
     if change.declared:
-        content["wanted"] = _values(change.target)
+        content["wanted"] = {**_values(change.target), **_new_references(change)}
     if change.action is Action.CREATE and change.declared and change.declared.psk:
         content["psk"] = _reference(change.declared.psk)
     return content
+
+
+def _new_references(change: Change) -> dict[str, list[str]]:
+    """The references of keys in what only the files have: a tunnel to create, an object to add.
+
+    They stand for the keys, so that a plan is the same where these can be read and where they can't. In all else a key
+    that can't be read is as it is live.
+    """
+    refs = change.declared.refs if change.declared else {}
+    new = [field.path for field in change.fields if field.path in WHOLE and field.before is None]
+    return {path: _reference(ref) for path, ref in refs.items() if any(covers(name, path) for name in new)}
 
 
 def _values(settings: Settings) -> Mapping[str, Any]:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field, StrictBool
 
-from reconciler.model.canonical import Value
+from reconciler.model.canonical import Reference, Value
 from reconciler.model.desired import Declared
 from reconciler.model.document import says_nothing
 from reconciler.model.live import LiveTunnel
@@ -116,16 +116,16 @@ def diff(pairs: Iterable[Pair], surplus: Iterable[LiveTunnel] = ()) -> tuple[Cha
 def intended(pair: Pair) -> Settings:
     """The settings a tunnel should have: declared, overlaid with live where git has no say.
 
-    Git has no say in ignored fields, and in what the files leave out and the table says to keep. When only one side has
-    an object such as `bgp`, a rule for one of its settings has no effect, since half an object can't be left as it is;
-    a rule for the object leaves it as it is, there or not.
+    Git has no say in ignored fields, and in what the files leave out and the table says to keep. A key that could not
+    be read stays as it is live too. When only one side has an object such as `bgp`, a rule for one of its settings has
+    no effect, since half an object can't be left as it is; a rule for the object leaves it as it is, there or not.
     """
     declared = pair.declared.settings
     if pair.live is None:
         return declared
     live = pair.live.settings
-    left = {path for path in KEPT if path not in declared}
-    if pair.rules:
+    left = {path for path in KEPT if path not in declared} | pair.declared.unread
+    if pair.rules or pair.declared.unread:
         left |= {path for path in SETTINGS if any(covers(rule, path) for rule in pair.ignored)}
         for name, paths in WHOLE.items():
             if declared.keys().isdisjoint(paths) != live.keys().isdisjoint(paths):
@@ -140,8 +140,19 @@ def left_fields(pair: Pair) -> tuple[str, ...]:
     if pair.live is None or not pair.rules:
         return ()
     target, declared = intended(pair), pair.declared.settings
-    differing = {p for p in target.keys() | declared.keys() if target.get(p) != declared.get(p)}
+    known = (target.keys() | declared.keys()) - pair.declared.unread
+    differing = {p for p in known if target.get(p) != declared.get(p)}
     return tuple(sorted(p for p in differing if any(covers(rule, p) for rule in pair.ignored)))
+
+
+def missing_keys(pair: Pair) -> tuple[str, ...]:
+    """The settings whose key must be read to know what the tunnel should have, and could not be; sorted."""
+    unread = pair.declared.unread
+    if not unread:
+        return ()
+    target = intended(pair)
+    left = {p for p in unread if not isinstance(target.get(p), Reference)}
+    return tuple(sorted(unread - {p for p in left if any(covers(rule, p) for rule in pair.ignored)}))
 
 
 def _create(declared: Declared) -> Change:

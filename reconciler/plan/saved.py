@@ -10,9 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from reconciler.model.document import first_fault
 from reconciler.model.live import Live
-from reconciler.model.tunnel import SETTINGS
+from reconciler.model.tunnel import SENSITIVE_PATHS, SETTINGS
 from reconciler.plan.build import Plan
 from reconciler.plan.diff import Action, Change, FieldChange, shown_value
+
+_UNREAD = " (its BGP MD5 key differs, which was not so, or could not be read, when the plan was made)"
 
 
 class _Part(BaseModel):
@@ -174,7 +176,8 @@ def _differences(then: SavedAccount, now: SavedAccount) -> Iterator[str]:
     for ref in sorted(names, key=lambda ref: (names[ref], ref)):
         old, new = before.get(ref), after.get(ref)
         if old is None and new is not None:
-            yield f"{now.account}: {new.name} would be changed now and was not before"
+            keys = [field.path for field in new.fields if field.sensitive]
+            yield f"{now.account}: {new.name} would be changed now and was not before" + (_UNREAD if keys else "")
         elif old is not None and new is None:
             yield f"{now.account}: {old.name} would not be changed now"
         elif old is not None and new is not None:
@@ -184,7 +187,8 @@ def _differences(then: SavedAccount, now: SavedAccount) -> Iterator[str]:
             values_then, values_now = _values(old), _values(new)
             for path in sorted(values_then.keys() | values_now.keys()):
                 if values_then.get(path) != values_now.get(path):
-                    yield f"{now.account}: {path} of {new.name} is not what it was"
+                    unread = path in SENSITIVE_PATHS and path not in values_then
+                    yield f"{now.account}: {path} of {new.name} is not what it was{_UNREAD if unread else ''}"
 
 
 def _values(change: SavedChange) -> dict[str, list[object]]:

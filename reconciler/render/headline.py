@@ -13,7 +13,7 @@ from typing import Literal
 
 from reconciler.model.problems import MORE, NO_PSK, Level
 from reconciler.model.verdict import Result
-from reconciler.render.words import PLANNED, count, held_back, is_drift
+from reconciler.render.words import PLANNED, count, held_back, is_drift, unread
 from reconciler.report.values import Report
 
 DONE = {"create": "created", "update": "updated", "delete": "deleted"}
@@ -185,7 +185,9 @@ def _psk_counts(report: Report) -> list[str]:
         "to make": missing,
         "in doubt": sum(psk.error is not None for psk in report.keys) - missing,
     }
-    return [f"{count(number, 'key')} {word}" for word, number in counts.items() if number]
+    told = [f"{count(number, 'key')} {word}" for word, number in counts.items() if number]
+    unchecked = sum(len(unread(account)) for account in report.accounts)
+    return [*told, f"{count(unchecked, 'MD5 key')} not checked"] if unchecked else told
 
 
 def _drift(report: Report) -> str:

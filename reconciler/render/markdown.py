@@ -368,5 +368,7 @@ def _listed(report: Report) -> Iterator[str]:
             ]
             line = f"- {name}: {clipped(', '.join(filter(None, facts)), safe.markdown, 250)}"
             yield " ".join([f"{line}.", trouble(psk.error), *said(psk.error, _FACTS)]) if psk.error else line
-        for kind, lines in words.left(account).items() if report.command == "drift" else ():
+        for kind, lines in words.left(account).items():
+            if report.command != "drift" and (kind != "not checked" or not words.unread(account)):
+                continue
             yield from (f"- {kind}{_where(account, report)}: {clipped(line, safe.markdown, 250)}" for line in lines)

@@ -36,6 +36,7 @@ _CALLS = {
     "generate_psk": "generated key",
 }
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.\d+)?(?:Z|\+00:00)\Z", re.ASCII)
+_UNREAD = 5  # tunnels that are named of those whose keys could not be read
 _PLAIN = re.compile(r"[\w./:@*+-]+\Z", re.ASCII)
 
 
@@ -281,11 +282,24 @@ def left(account: AccountReport) -> dict[str, list[str]]:
     return {
         "unmanaged": [line(item) for item in account.unmanaged],
         "ignored": [line(item) for item in account.ignored],
-        "not checked": [line(item) for item in account.not_checked if not item.fields],
+        "not checked": [
+            *(line(item) for item in account.not_checked if not item.fields),
+            *_first(list(map(line, unread(account)))),
+        ],
         # What no list shows of tunnels that were checked. The counts of tunnels leave it out, so it has its own word.
-        "not shown": [line(item) for item in account.not_checked if item.fields],
+        "not shown": [line(item) for item in account.not_checked if item.fields and item.name == "*"],
         "resolved": [f"{gone.name}: was {gone.drift_class}{since(gone)}" for gone in account.resolved],
     }
+
+
+def unread(account: AccountReport) -> list[LeftAlone]:
+    """The tunnels of which single settings were not checked: MD5 keys whose references could not be read."""
+    return [item for item in account.not_checked if item.fields and item.name != "*"]
+
+
+def _first(lines: list[str]) -> list[str]:
+    more = len(lines) - _UNREAD
+    return lines if more <= 1 else [*lines[:_UNREAD], f"{more:,} more tunnels in the same way; JSON names them"]
 
 
 def age(psk: KeyStatus) -> str:
@@ -317,5 +331,6 @@ def left_counts(*accounts: AccountReport) -> str:
         "ignored": sum(not item.fields for item in ignored),
         "ignored in part": sum(bool(item.fields) for item in ignored),
         "not checked": sum(not item.fields for account in accounts for item in account.not_checked),
+        "not checked in part": sum(len(unread(account)) for account in accounts),
     }
     return ", ".join(f"{number:,} {kind}" for kind, number in kinds.items() if number)

@@ -110,7 +110,7 @@ def planned(plan: "Plan", outcome: Outcome, unreadable: tuple[LeftAlone, ...] | 
         held_back=tuple(HeldBack(action=c.action, name=c.name, reason="--no-delete") for c in plan.held_back),
         unmanaged=plan.unmanaged,
         ignored=plan.ignored,
-        not_checked=unreadable,
+        not_checked=(*unreadable, *plan.unread),
         keys=tuple(psk_report(tunnels[name], Verdict(Result.UNKNOWN, why)) for name, why in plan.doubts.items()),
         notes=plan.notes,
         error=_unreadable(unreadable),
@@ -177,7 +177,7 @@ def checked(plan: "Plan", found: "Checked", outcome: Outcome = "ok") -> AccountR
         report,
         outcome=worst((report.outcome, ended)),
         changes=tuple(changes),
-        not_checked=(*plan.unreadable, *skipped),
+        not_checked=(*plan.unreadable, *plan.unread, *skipped),
         error=problem,
     )
 

@@ -43,11 +43,12 @@ def child_environment(env: Mapping[str, str], every: Collection[Desired]) -> dic
     """
     variables = {TOKEN_ENV, *(desired.account.token_env for desired in every)}
     tokens = {env.get(name, "").strip() for name in variables} - {""}
-    psks = {t.psk.name for desired in every for t in desired.tunnels.values() if isinstance(t.psk, EnvRef)}
+    tunnels = (tunnel for desired in every for tunnel in desired.tunnels.values())
+    keys = {ref.name for t in tunnels for ref in (t.psk, *t.refs.values()) if isinstance(ref, EnvRef)}
     return {
         name: value
         for name, value in env.items()
-        if name not in variables | psks and not _CLOUDFLARE.search(name) and value.strip() not in tokens
+        if name not in variables | keys and not _CLOUDFLARE.search(name) and value.strip() not in tokens
     }
 
 

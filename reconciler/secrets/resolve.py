@@ -6,17 +6,21 @@ hear of all ten at once:
     psk: {env: LON_A_KEY}            the environment
     psk: {file: keys/lon-a}          a file that only its owner may read
     psk: {command: [pass, lon-a]}    what a program prints, where `--allow-commands` allows it
+
+An MD5 key can be listed, so a plan compares it where it can be read, and where it can't leaves it as it is.
 """
 
 import os
 import stat
 from collections.abc import Mapping
 
-from reconciler.model.desired import CommandRef, EnvRef, FileRef, PskRef
+from reconciler.model.canonical import Reference
+from reconciler.model.checks import MD5_RULE, is_md5_key
+from reconciler.model.desired import CommandRef, Declared, Desired, EnvRef, FileRef, PskRef
 from reconciler.model.problems import Diagnostic, Location, Problem, error, warning
 from reconciler.secrets.program import MAX_BYTES, CommandError, run
 from reconciler.secrets.redact import MIN_LENGTH, can_hide
-from reconciler.secrets.secret import NotTextError, Secret
+from reconciler.secrets.secret import NotTextError, Secret, reveal
 
 
 def resolve(
@@ -54,13 +58,46 @@ def resolve(
                     continue
         found = read[ref]
         if isinstance(found, Problem):
-            detail = f"Tunnel {name!r} needs it; nothing was written. {found.remedy}"
-            problems.append(error(found.code, found.message, detail, location))
+            problems.append(needed(name, found, location))
             continue
         psks[name] = found
         if not can_hide(found):
             problems.append(warning("short-key", f"the key of {name!r} can't be hidden in outputs", _SHORT, location))
     return psks, tuple(problems)
+
+
+def needed(name: str, problem: Problem, location: Location) -> Diagnostic:
+    """The error of a key that a tunnel needs and that could not be read."""
+    detail = f"Tunnel {name!r} needs it; nothing was written. {problem.remedy}"
+    return error(problem.code, problem.message, detail, location)
+
+
+def with_md5_keys(desired: Desired, env: Mapping[str, str]) -> Desired:
+    """The account with MD5 keys in place of their references, as far as they can be read, and why others can't be.
+
+    A reference that several tunnels share is read once.
+    """
+    read: dict[Reference, str | Problem] = {}
+    tunnels: dict[str, Declared] = {}
+    for name, tunnel in desired.tunnels.items():
+        for ref in tunnel.refs.values():
+            if ref not in read:
+                read[ref] = _md5_key(ref, env)
+        keys = {path: key for path, ref in tunnel.refs.items() if isinstance(key := read[ref], str)}
+        tunnels[name] = tunnel._replace(settings={**tunnel.settings, **keys}) if keys else tunnel
+    unread = {ref: why for ref, why in read.items() if isinstance(why, Problem)}
+    return desired._replace(tunnels=tunnels, unread=unread)
+
+
+def _md5_key(ref: EnvRef | FileRef, env: Mapping[str, str]) -> str | Problem:
+    found = _from_env(ref, env) if isinstance(ref, EnvRef) else _from_file(ref)
+    if isinstance(found, Problem):
+        return found
+    key = reveal(found)  # from here on it is a setting like those that a list holds in clear
+    if is_md5_key(key):
+        return key
+    place = f"the environment variable {ref.name}" if isinstance(ref, EnvRef) else f"the key file {ref.path}"
+    return Problem("bad-md5-key", f"{place} holds no MD5 key that Cloudflare takes", MD5_RULE)
 
 
 # No error, since keys are opaque: what was written must arrive. (API: no least length is documented.)

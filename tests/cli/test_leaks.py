@@ -20,9 +20,10 @@ KEY = "c4nary-PSK 'q\"<&>%s {0} *_`|~ \\key"
 MD5 = "Md5=Canary&<x>_y"
 TOKEN = "t0ken-C4nary.abcdef/123="  # noqa: S105
 FORMATS = ("text", "json", "markdown", "html", "github")
-ENV = {"CLOUDFLARE_API_TOKEN": TOKEN, "KEY": KEY}
+ENV = {"CLOUDFLARE_API_TOKEN": TOKEN, "KEY": KEY, "MD5": MD5}
 KEYED = {"psk": {"env": "KEY"}}
 BGP = {"bgp": {"customer_asn": 65000, "md5_key": MD5}}
+BGP_REF = {"bgp": {"customer_asn": 65000, "md5_key": {"env": "MD5"}}}
 HOLDERS = ("tunnels/", "sink/", "live.json", "box.json")
 """Files that hold keys on purpose: the user's own, and those of mode 0600."""
 
@@ -243,6 +244,32 @@ def first_list_refused_with_the_md5_key(world: World) -> list[Ran]:
     world.declare(tunnel(1, **BGP))
     echo(world, MD5, "GET", 404)
     return [*each(world, "plan"), *each(world, "apply", "--auto-approve"), *each(world, "drift")]
+
+
+@path()
+def first_list_refused_with_an_md5_key_by_reference(world: World) -> list[Ran]:
+    world.declare(tunnel(1, **BGP_REF))
+    echo(world, MD5, "GET", 404)
+    return [*each(world, "plan"), *each(world, "apply", "--auto-approve"), *each(world, "drift")]
+
+
+@path()
+def update_refused_with_an_md5_key_by_reference(world: World) -> list[Ran]:
+    world.live(tunnel(1), tunnel(2))
+    world.declare(tunnel(1, **BGP_REF), tunnel(2, description="x"))
+    echo(world, f"as {MD5} says", "PUT")
+    return [*each(world, "apply", "--auto-approve"), *each(world, "plan", "--server-check")]
+
+
+@path()
+def plan_apply_and_drift_of_an_md5_key_by_reference(world: World) -> list[Ran]:
+    world.become(bulk_put="replace")
+    world.live(tunnel(1), tunnel(2, bgp={"customer_asn": 1, "md5_key": MD5[::2]}), tunnel(3, **BGP))
+    world.declare(tunnel(1, **BGP_REF), tunnel(2, **BGP_REF), tunnel(3), tunnel(4, **BGP_REF))
+    runs = [*each(world, "plan", "--out", "p.json"), *each(world, "drift", "--patch", "p.patch")]
+    git(world)
+    runs += [*each(world, "plan", "--baseline", "HEAD"), *each(world, "apply", "--auto-approve", env={"MD5": MD5 * 9})]
+    return [*runs, world.run("apply", "--auto-approve", "--plan", "p.json")]
 
 
 @path(redacted=True)

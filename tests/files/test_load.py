@@ -53,6 +53,8 @@ def test_a_tunnel_alone_has_the_apis_defaults():
         ("replay_protection: TRUE", "replay_protection", True),
         ("bgp: {customer_asn: 4294967294}", "bgp.customer_asn", 4294967294),
         ("bgp: {customer_asn: 1, md5_key: 0123}", "bgp.md5_key", "0123"),
+        ("bgp: {customer_asn: 1, md5_key: {env: LON_MD5}}", "bgp.md5_key", EnvRef("LON_MD5")),
+        ("bgp: {customer_asn: 1, md5_key: {file: ../keys/a}}", "bgp.md5_key", FileRef("t/prod/keys/a")),
         ("bgp: {customer_asn: 1, export_filter_id: 12}", "bgp.export_filter_id", "12"),
         ("bgp: {customer_asn: 1, extra_prefixes: [10.1.0.0/16, 10.0.0.0/16]}", "bgp.extra_prefixes",
          ("10.0.0.0/16", "10.1.0.0/16")),
@@ -123,6 +125,43 @@ def test_null_removes_what_is_inherited(more: str, path: str, value: Any):
 )
 def test_null_is_nothing_where_nothing_is_inherited(more: str):
     assert one(more)._replace(locate=None) == one("")._replace(locate=None)
+
+
+@pytest.mark.parametrize(
+    ("own", "key"),
+    [
+        ("", FileRef("t/prod/keys/a")),
+        ("bgp: {customer_asn: 2}", FileRef("t/prod/keys/a")),
+        ("bgp: {md5_key: {env: LON_MD5}}", EnvRef("LON_MD5")),
+        ("bgp: {md5_key: {file: a}}", FileRef("t/prod/eu/a")),
+        ("bgp: {md5_key: the key}", "the key"),
+        ("bgp: {md5_key: null}", None),
+    ],
+)
+def test_a_tunnels_own_md5_key_replaces_an_inherited_one_as_a_whole(own: str, key: Any):
+    account = ACCOUNT + "defaults: {bgp: {customer_asn: 1, md5_key: {file: keys/a}}}\n"
+    tunnel = one(own, "", account)
+    assert tunnel.settings.get("bgp.md5_key") == key
+    assert dict(tunnel.refs) == ({} if key is None or isinstance(key, str) else {"bgp.md5_key": key})
+
+
+@pytest.mark.parametrize(
+    ("key", "code", "summary"),
+    [
+        ("{command: [pass, a]}", "unknown-key", '"command" can\'t stand in md5_key'),
+        ("{generate: true}", "unknown-key", '"generate" can\'t stand in md5_key'),
+        ("{evn: LON_MD5}", "unknown-key", "an unknown key in md5_key"),
+        ("{env: lon-md5}", "bad-variable", "this is not the name of an environment variable"),
+        ("{env: A, file: b}", "bad-reference", "a reference that does not say one place"),
+        ("{}", "bad-reference", "a reference that does not say one place"),
+        ("external", "bad-reference", "external can't stand here"),
+        ("[a]", "bad-md5-key", "this is not an MD5 key that Cloudflare takes"),
+        ("why?", "bad-md5-key", "this is not an MD5 key that Cloudflare takes"),
+    ],
+)
+def test_what_an_md5_key_can_not_be(key: str, code: str, summary: str):
+    (problem,) = texts(f"tunnels:\n  - {{{BASE}, bgp: {{customer_asn: 1, md5_key: {key}}}}}\n").diagnostics
+    assert (problem.code, problem.summary) == (code, summary)
 
 
 def test_null_gives_no_required_field():
