@@ -208,6 +208,7 @@ def _from_environment(general: _Parser, found: argparse.Namespace, env: Mapping[
         if not text or name in given:
             continue
         several = re.split(r"[,\n]", text) if option.argument.get("action") == "append" else [text]
+        found.variables = [*getattr(found, "variables", ()), name]
         try:
             general.parse_args([f"{option.flags[-1]}={one.strip()}" for one in several if one.strip()], found)
         except UsageError as wrong:

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from reconciler.simulator.transport import SimulatorTransport
 
 
+_OTHER_SANDBOX = "Give another one with --sandbox=FILE; a sandbox that is damaged can be deleted, to start anew."
+
+
 class Clients:
     """Clients for accounts; accounts with the same token share its session and connections.
 
@@ -151,8 +154,8 @@ class Clients:
             simulator = sandbox.load(path, DEFAULT, time.time)
         except (ValueError, OSError) as refused:
             self._stack.close()
-            summary = f"the sandbox file can't be used: {refused}"
-            raise halt("error", "sandbox", summary, "Give another one with --sandbox=FILE.") from None
+            summary = f"the sandbox file{self._ctx.options.origin('sandbox')} can't be used: {refused}"
+            raise halt("error", "sandbox", summary, _OTHER_SANDBOX) from None
         self._stack.callback(self._save_sandbox, path, simulator)
         return SimulatorTransport(simulator)
 

@@ -10,7 +10,7 @@ from threading import Event
 from typing import TextIO
 
 from reconciler.api.baseurl import CLOUDFLARE
-from reconciler.cli.options import Options, same_again
+from reconciler.cli.options import TABLE, Options, same_again
 from reconciler.cli.output import Output, Stream
 from reconciler.model.desired import Desired
 from reconciler.model.problems import Diagnostic, error
@@ -100,6 +100,8 @@ class Context:
             said = text[told.end() :].partition("`")[0]
             return "".join([told[0], *(f" {word}" for word in same_again(options, *told[1].split(), said=said))])
 
+        for name in options.variables:  # `Raise --timeout (from RECONCILER_TIMEOUT), or …`
+            text = re.sub(rf"(?<!with )({TABLE[name].flags[-1]})(?=[,;.)])", rf"\1{options.origin(name)}", text)
         return _TOLD.sub(with_options, text)
 
     def report(

@@ -2,18 +2,19 @@
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from reconciler.cli.context import Context, Halt, halt
 from reconciler.cli.named import refuse_files
-from reconciler.cli.options import UsageError, near
+from reconciler.cli.options import UsageError, near, unheard
 from reconciler.files.load import Loaded, load
 from reconciler.files.tree import Tree, read_tree
 from reconciler.model.checks import ACCOUNT_ID
-from reconciler.model.desired import Account, Declared, Desired
+from reconciler.model.desired import Account, Declared, Desired, EnvRef
 from reconciler.model.live import LiveTunnel
-from reconciler.model.problems import Location, has_errors, warning
+from reconciler.model.problems import Diagnostic, Location, has_errors, warning
 
 NO_ID = "PUT-YOUR-ACCOUNT-ID-HERE"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -41,10 +42,24 @@ def load_files(ctx: Context, tree: Tree | None = None) -> tuple[Desired, ...]:
         if ctx.options.account and account.name not in ctx.options.account
         for file in (*account.files, *account.unread, *((account.account_file,) if account.account_file else ()))
     }
-    ctx.diagnostics = tuple(d for d in loaded.diagnostics if d.location is None or d.location.file not in others)
+    found = [d for d in loaded.diagnostics if d.location is None or d.location.file not in others]
+    if where := ctx.options.origin("dir"):  # a problem without a place is about the folder as a whole
+        found = [d if d.location else replace(d, summary=d.summary + where) for d in found]
+    ctx.diagnostics = (*_unheard(ctx), *found)
     if has_errors(ctx.diagnostics) or (ctx.options.strict and ctx.diagnostics):
         raise Halt("invalid")
     return selected(ctx, loaded)
+
+
+def _unheard(ctx: Context) -> Iterator[Diagnostic]:
+    """Warnings about variables that somebody meant for this program; what a file names is somebody's own."""
+    found = {name: remedy for name in ctx.env if (remedy := unheard(name))}
+    if not found:
+        return
+    tokens = {desired.account.token_env for desired in ctx.every}
+    keys = {t.psk.name for desired in ctx.every for t in desired.tunnels.values() if isinstance(t.psk, EnvRef)}
+    for name in sorted(found.keys() - tokens - keys):
+        yield warning("unknown-variable", f"the environment variable {name} does nothing", found[name])
 
 
 def selected(ctx: Context, loaded: Loaded) -> tuple[Desired, ...]:
@@ -57,7 +72,8 @@ def selected(ctx: Context, loaded: Loaded) -> tuple[Desired, ...]:
     for name in ctx.options.account:
         if name not in known:
             hint = near(name, tuple(known)) or f". There: {', '.join(known[:_NAMED]) or 'none'}."
-            raise UsageError(f"there is no account {name!r} in {ctx.options.dir}{hint}")
+            told = f"{name!r}{ctx.options.origin('account')} in {ctx.options.dir}{ctx.options.origin('dir')}"
+            raise UsageError(f"there is no account {told}{hint}")
     return tuple(d for d in loaded.desired if not ctx.options.account or d.account.name in ctx.options.account)
 
 

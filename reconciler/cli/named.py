@@ -200,14 +200,14 @@ def _outputs(options: Options) -> Iterator[tuple[str, str]]:
     """Options with the files that they name for writing."""
     for form, path in options.output:
         if path is not None:
-            yield f"-o {form}={path}", path
+            yield f"-o {form}={path}{options.origin('output')}", path
     yield from _named(options, "out", "save_live", "patch")
 
 
 def _named(options: Options, *names: str) -> Iterator[tuple[str, str]]:
     for name in names:
         if path := getattr(options, name, None):
-            yield f"{' '.join(TABLE[name].flags) or 'the report'} {path}", path
+            yield f"{' '.join(TABLE[name].flags) or 'the report'} {path}{options.origin(name)}", path
 
 
 def _identity(path: str) -> object:

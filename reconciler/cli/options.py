@@ -231,6 +231,8 @@ class Options(NamedTuple):
     """What the command line says. An option that the command doesn't take has its default."""
 
     command: str
+    variables: tuple[str, ...] = ()
+    """Names of the options that were taken from the environment."""
 
     dir: Annotated[str, General("root of the YAML files", f"{_READING} init", "DIR")] = "tunnels"
     account: Annotated[tuple[str, ...], General("only this account; repeatable", f"{_READING} init", "NAME")] = ()
@@ -364,12 +366,37 @@ class Options(NamedTuple):
     report: Annotated[str, Positional("a report written by -o json", "render", "REPORT.json")] = ""
     shell: Annotated[Literal["bash", "zsh", "fish"], Positional("whose script", "completion")] = "bash"
 
+    def origin(self, name: str) -> str:
+        """` (from RECONCILER_DIR)` where the environment says it, for messages about its value."""
+        return f" (from {TABLE[name].variable})" if name in self.variables else ""
+
 
 TABLE: dict[str, Option] = {
     name: hint.__metadata__[0].declare(name, hint.__origin__, Options._field_defaults[name])
     for name, hint in Options.__annotations__.items()
-    if name != "command"
+    if name not in ("command", "variables")
 }
+
+
+_OTHER_VARIABLES = (
+    "arguments author command comment commit digests directory expect key_op labels live name report "
+    "require_reviewed reviewed success_codes tunnel without_credentials without_token"
+)
+"""Variables that are ours and hold no option: those of the GitHub action, and what programs that this one runs get."""
+
+
+def unheard(name: str) -> str:
+    """Why an environment variable that looks like one of ours does nothing, and what to do; empty for any other."""
+    from reconciler.model.checks import nearest
+
+    word = name.removeprefix("RECONCILER_").lower()
+    variables = tuple(option.name for option in TABLE.values() if option.variable)
+    if word == name.lower() or word in variables or word in _OTHER_VARIABLES.split():
+        return ""
+    if word in TABLE and TABLE[word].flags:
+        return f"{TABLE[word].flags[-1]} has no variable: it must stand on the command line."
+    meant = nearest(word, variables)
+    return f'Did you mean "{TABLE[meant].variable}"?' if meant else ""
 
 
 _SAME = ("dir", "account", "base_url", "sandbox", "target", "allow_delete", "no_delete", "allow_commands")

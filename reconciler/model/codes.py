@@ -219,6 +219,7 @@ CODES: dict[str, dict[str, Code]] = {
         "saved-plan": Code("the file is not a saved plan of this version", "Make it anew with `plan --out`."),
         "simulate": Code("the simulator can't be started", "Give another `--port`."),
         "state": Code("the simulator's state can't be used", "Correct or remove the file."),
+        "unknown-variable": Code("an environment variable is misspelt, or has no meaning", "Correct or unset it."),
         "unwritable": Code("an output can't be written", "Choose another file."),
     },
 }

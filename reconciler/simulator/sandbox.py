@@ -47,7 +47,7 @@ def load(path: Path, semantics: Semantics, now: Callable[[], float]) -> Simulato
     try:
         return Simulator.restore(json.loads(text), semantics, now)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path} does not hold what the simulator saved ({error}); delete it to start anew") from None
+        raise ValueError(f"{path} does not hold what the simulator saved ({error})") from None
 
 
 def save(path: Path, simulator: Simulator) -> None:

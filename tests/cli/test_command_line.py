@@ -203,7 +203,9 @@ ENVIRONMENT = {
 @pytest.mark.parametrize("variable", ENVIRONMENT)
 def test_a_general_option_can_stand_in_the_environment(variable):
     text, expected = ENVIRONMENT[variable]
-    assert parse(["plan"], {variable: text}) == Options("plan", **expected)
+    found = parse(["plan"], {variable: text})
+    assert found == Options("plan", variables=(*expected,), **expected)
+    assert found.origin(*expected) == f" (from {variable})"
     assert parse(["plan"], {variable: " "}) == Options("plan")
 
 
@@ -252,7 +254,7 @@ def test_any_other_word_is_not_taken_for_the_sandbox_s_file(text):
 def test_without_the_sandbox_the_api_is_the_one_that_the_environment_says():
     env = {"RECONCILER_BASE_URL": "http://127.0.0.1:1"}
     for argv, more in ((["plan"], {"RECONCILER_SANDBOX": "0"}), (["plan", "--sandbox=no"], {})):
-        assert parse(argv, env | more) == Options("plan", base_url="http://127.0.0.1:1")
+        assert parse(argv, env | more)._replace(variables=()) == Options("plan", base_url="http://127.0.0.1:1")
 
 
 def test_a_wrong_variable_is_named():

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from pathlib import Path
 
 import pytest
 
@@ -98,3 +99,79 @@ def test_a_sentence_begins_with_a_capital_letter(world: World, argv: str) -> Non
     (world.root / "link.json").symlink_to("other.json")
     ran = world.bare(*argv.split(), env={"KEY": "a key that is long enough"})
     assert f"error: {HALTS[argv]}" in ran.out + ran.err
+
+
+@pytest.mark.parametrize(
+    ("variable", "told"),
+    [
+        ("RECONCILER_ACOUNT", 'Did you mean "RECONCILER_ACCOUNT"?'),
+        ("RECONCILER_SANDBX", 'Did you mean "RECONCILER_SANDBOX"?'),
+        ("RECONCILER_BASEURL", 'Did you mean "RECONCILER_BASE_URL"?'),
+        ("RECONCILER_AUTO_APPROVE", "--auto-approve has no variable: it must stand on the command line."),
+        ("RECONCILER_QUIET", "--quiet has no variable: it must stand on the command line."),
+        ("RECONCILER_SOMETHING", None),
+        ("RECONCILER_COMMAND", None),
+        ("RECONCILER_TIMEOUT", None),
+        ("MY_RECONCILER_ACOUNT", None),
+    ],
+)
+def test_a_variable_that_does_nothing_is_a_warning(world: World, variable: str, told: str | None) -> None:
+    world.declare(tunnel(1))
+    found = world.bare("validate", "-o", "json", env={variable: "7"}).json["diagnostics"]
+    assert [(d["code"], variable in d["summary"], d["detail"]) for d in found] == (
+        [("unknown-variable", True, told)] if told else []
+    )
+    assert world.bare("validate", "--strict", env={variable: "7"}).code == (3 if told else 0)
+
+
+def test_a_variable_that_a_file_names_is_its_own(world: World) -> None:
+    world.account(token={"env": "RECONCILER_ACCOUNTS"})
+    world.declare(tunnel(1, psk={"env": "RECONCILER_TIMEOUTS"}))
+    env = {"RECONCILER_ACCOUNTS": "7", "RECONCILER_TIMEOUTS": "7"}
+    assert world.bare("validate", "-o", "json", env=env).json["diagnostics"] == []
+
+
+def test_no_variable_of_the_github_action_is_a_warning(world: World) -> None:
+    world.declare(tunnel(1))
+    texts = [path.read_text() for path in Path(".github").rglob("*") if path.is_file()]
+    names = {name for text in texts for name in re.findall(r"RECONCILER_[A-Z_]*[A-Z]", text)}
+    env = dict.fromkeys(names, "")
+    assert "RECONCILER_WITHOUT_TOKEN" in env
+    assert world.bare("validate", "-o", "json", env=env).json["diagnostics"] == []
+
+
+@pytest.mark.parametrize(
+    ("argv", "env", "said"),
+    [
+        ("plan --sandbox", {"ACCOUNT": "prd"}, "there is no account 'prd' (from RECONCILER_ACCOUNT) in tunnels. Did"),
+        ("plan --account prd", {"DIR": "./tunnels"}, "there is no account 'prd' in ./tunnels (from RECONCILER_DIR). "),
+        (
+            "plan --sandbox",
+            {"DIR": "nope"},
+            "the folder nope does not exist (from RECONCILER_DIR). Give",
+        ),
+        (
+            "plan --sandbox",
+            {"OUTPUT": "json=x/y"},
+            "-o json=x/y (from RECONCILER_OUTPUT) can't be written: there",
+        ),
+        ("plan", {"SANDBOX": "./a.json"}, "the sandbox file (from RECONCILER_SANDBOX) can't be used: a.json does not"),
+        ("plan --sandbox", {"TIMEOUT": "1e-9"}, "to do: Raise --timeout (from RECONCILER_TIMEOUT), or run it again"),
+        ("plan --account prd", {"ACCOUNT": "lab"}, "there is no account 'prd' in tunnels. Did you mean"),
+    ],
+)
+def test_an_error_names_the_variable_that_its_value_came_from(
+    world: World, argv: str, env: dict[str, str], said: str
+) -> None:
+    world.declare(tunnel(1))
+    world.write("a.json", "{}")
+    ran = world.bare(*argv.split(), env={f"RECONCILER_{name}": value for name, value in env.items()})
+    assert said in ran.out + ran.err
+
+
+def test_a_remedy_names_the_variable_of_an_option_that_it_speaks_of() -> None:
+    options = parse(["plan"], {"RECONCILER_BASE_URL": "http://127.0.0.1:9", "RECONCILER_TIMEOUT": "5"})
+    told = Context(options, {}, None, None).to_copy  # type: ignore[arg-type] - it reads no stream
+    assert told("the address (--base-url).") == "the address (--base-url (from RECONCILER_BASE_URL))."
+    assert told("Raise --timeout, or") == "Raise --timeout (from RECONCILER_TIMEOUT), or"
+    assert told("wait with --timeout SECONDS.") == "wait with --timeout SECONDS."

@@ -53,7 +53,7 @@ def test_only_the_owner_may_read_it(tmp_path, world):
 def test_a_malformed_file_is_refused_by_name(tmp_path, text):
     path = tmp_path / "sandbox.json"
     path.write_bytes(text.encode("utf-8", "surrogatepass"))
-    with pytest.raises(ValueError, match=r"sandbox\.json does not hold .*delete it to start anew"):
+    with pytest.raises(ValueError, match=r"sandbox\.json does not hold what"):
         load(path, DEFAULT, clock)
 
 
