@@ -43,7 +43,7 @@ def commit_of(root: Path, env: Mapping[str, str] = os.environ) -> str | None:
 
 def installed_from() -> str | None:
     """This program's repository and commit as GitHub's workflows name it, `owner/name@commit`; None where unknown."""
-    root, said = Path(reconciler.__file__).parents[1], _direct_url()
+    root, said = Path(reconciler.__file__).parents[1], direct_url()
     with suppress(KeyError, TypeError):
         return on_github(said["url"], said["vcs_info"]["commit_id"])
     if not (root / ".git").exists():
@@ -71,7 +71,7 @@ def _git(root: Path, env: Mapping[str, str], *arguments: str) -> str | None:
     return None
 
 
-def _direct_url() -> dict[str, Any]:
+def direct_url() -> dict[str, Any]:
     """What an installer wrote down of where it installed from."""
     with suppress(metadata.PackageNotFoundError, ValueError):
         said = json.loads(metadata.distribution(DISTRIBUTION).read_text("direct_url.json") or "{}")
@@ -82,5 +82,5 @@ def _direct_url() -> dict[str, Any]:
 def _installed_commit() -> str | None:
     """The commit that an installer wrote down when it installed from a repository."""
     with suppress(KeyError, TypeError):
-        return str(_direct_url()["vcs_info"]["commit_id"])[:12]
+        return str(direct_url()["vcs_info"]["commit_id"])[:12]
     return None

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
+from posixpath import normpath
 from textwrap import TextWrapper
 
 import reconciler
@@ -33,8 +34,9 @@ _FOLDER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)
 
 def run(ctx: Context) -> int:
     """Write the files, say of each whether it was written or kept, and end with what to do next."""
-    _check_place(ctx.options.dir)
-    root = Path(ctx.options.dir)
+    folder = normpath(ctx.options.dir)
+    _check_place(folder)
+    root = Path(folder)
     tree = read_tree(root) if root.exists() else Tree((), ())
     new = _new_account(ctx, tree)
     for kind in ("account", "tunnels"):  # first: where they are, the files of the account name them
@@ -42,13 +44,13 @@ def run(ctx: Context) -> int:
     for known in tree.accounts:
         ctx.output.stdout.write(f"kept   {known.account_file.path if known.account_file else known.folder}\n")
     if new:
-        folder = root / new.name
-        _write(ctx, folder / "account.yaml", account_text(new.account_id, head=schema_line(ctx, folder, "account")))
-        _write(ctx, folder / "tunnels.yaml", schema_line(ctx, folder, "tunnels") + _template("tunnels.yaml"))
+        own = root / new.name
+        _write(ctx, own / "account.yaml", account_text(new.account_id, head=schema_line(ctx, own, "account")))
+        _write(ctx, own / "tunnels.yaml", schema_line(ctx, own, "tunnels") + _template("tunnels.yaml"))
     tool = ctx.options.uses or installed_from() or _NO_TOOL
     for name in _WORKFLOWS:
-        _write(ctx, Path(f".github/workflows/{name}.yml"), workflow(name, tool, ctx.options.dir))
-    ignored = _template("gitignore").replace("/tunnels/", f"/{ctx.options.dir}/")
+        _write(ctx, Path(f".github/workflows/{name}.yml"), workflow(name, tool, folder))
+    ignored = _template("gitignore").replace("/tunnels/", f"/{folder}/")
     _write(ctx, Path(".gitignore"), ignored)
     ctx.output.stdout.write("\nNext:\n")
     wrap = TextWrapper(ctx.width(ctx.output.stdout) or 80, break_long_words=False, break_on_hyphens=False)
@@ -116,6 +118,8 @@ def _next(ctx: Context, ignored: list[str]) -> Iterator[str]:
     there = _there(Path(".gitignore")).splitlines()
     if lacks := [line for line in ignored if line not in there and not line.startswith("#")]:
         yield f"Add to .gitignore: {' '.join(lacks)}"
+    if not Path(".git").exists():
+        yield "Make a repository of this folder: git init"
     yield "Check the files: reconciler validate"
     yield "Write down what is live: reconciler import"
     yield (

@@ -153,6 +153,8 @@ limits:
 
 # removed: [NAME]  # deletions that a commit means: the limits don't count them
 # protect: [NAME]  # tunnels that are never deleted, even when their lines vanish
+# ignore: [{{name: "GLOB", reason: TEXT}}]  # tunnels that somebody else owns: they are never touched
+# paused: {{reason: TEXT}}  # stops apply; plan and drift go on
 """
     if ignored:
         text += f"\n# Left alone: no file can declare them.\n{section('ignore', _rules(ignored))}"

@@ -38,8 +38,8 @@ _TOOLS = frozenset((".github", ".gitlab", ".circleci", ".vscode", ".idea", ".ven
 """Folders of programs that hold YAML or JSON of their own where an account stands in a repository's root."""
 _OPEN = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 _NO_FOLDER = (
-    "Give the folder that holds the account folders with --dir, or begin one with what is live: "
-    "reconciler import --account NAME --account-id ID."
+    "Give the folder that holds the account folders with --dir, or begin a new repository: reconciler init; or an "
+    "account with what is live: reconciler import --account NAME --account-id ID."
 )
 _ALL = "Every file has to be read: one that is missing would look like tunnels to delete."
 

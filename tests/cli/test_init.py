@@ -3,7 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.cli.about import on_github
+import reconciler
+from reconciler.cli import about
+from reconciler.cli.about import installed_from, on_github
 from tests.cli.world import ID, OTHER_ID, World, tunnel
 
 TOOL = f"acme/tool@{'a1' * 20}"
@@ -20,11 +22,12 @@ def files(world: World) -> dict[str, str]:
 
 
 def test_a_new_repository_is_valid_and_says_what_is_next(world: World) -> None:
+    subprocess.run(["git", "init", "--quiet"], cwd=world.root, check=True)  # noqa: S607
     ran = world.bare(*NEW)
     written = [*SCHEMAS, *ACCOUNT, *WORKFLOWS, ".gitignore"]
     assert (ran.code, ran.err) == (0, "")
     assert ran.out.split("\n\nNext:\n")[0].splitlines() == [f"wrote  {name}" for name in written]
-    assert set(files(world)) == {*written}
+    assert {name for name in files(world) if not name.startswith(".git/")} == {*written}
     assert "1. Check the files: reconciler validate --account prod\n" in ran.out
     assert max(map(len, ran.out.splitlines())) <= 80
     assert world.bare("validate", "--strict").code == 0
@@ -66,7 +69,7 @@ def test_the_example_of_a_tunnel_is_valid_where_its_marks_are_taken_away(world: 
 
 
 def test_the_workflows_call_the_tool_that_is_named_for_the_folder_that_is_named(world: World) -> None:
-    world.bare(*NEW, "--dir", "net/ipsec")
+    world.bare(*NEW, "--dir", "./net/ipsec/")
     plan, apply, _ = (world.read(name) for name in WORKFLOWS)
     assert f"uses: acme/tool/.github/workflows/plan.yml@{'a1' * 20} # v0.1.0\n" in plan
     assert "      directory: net/ipsec\n" in plan
@@ -106,6 +109,37 @@ def test_a_tool_is_named_with_its_whole_commit(world: World, value: str) -> None
 )
 def test_the_address_that_was_installed_from_names_the_repository(url: str, named: str | None) -> None:
     assert on_github(url, "c0ffee") == (named and f"{named}@c0ffee")
+
+
+def git(folder: Path, *arguments: str) -> str:
+    identity = ("-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false")
+    command = ["git", *identity, *arguments]
+    return subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout.strip()  # noqa: S603
+
+
+def test_a_checkout_names_its_origin_and_its_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconciler, "__file__", str(tmp_path / "reconciler/__init__.py"))
+    git(tmp_path, "init", "--quiet")
+    git(tmp_path, "commit", "--quiet", "--allow-empty", "--message", "x")
+    assert installed_from() is None
+    git(tmp_path, "remote", "add", "origin", "git@github.com:acme/tool.git")
+    assert installed_from() == f"acme/tool@{git(tmp_path, 'rev-parse', 'HEAD')}"
+
+
+def test_an_installer_s_record_names_the_repository_or_the_checkout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconciler, "__file__", str(tmp_path / "site-packages/reconciler/__init__.py"))
+    record = {"url": "https://github.com/acme/tool.git", "vcs_info": {"vcs": "git", "commit_id": "c0ffee"}}
+    monkeypatch.setattr(about, "direct_url", lambda: record)
+    assert installed_from() == "acme/tool@c0ffee"
+    git(tmp_path, "init", "--quiet")
+    git(tmp_path, "remote", "add", "origin", "https://github.com/acme/tool")
+    git(tmp_path, "commit", "--quiet", "--allow-empty", "--message", "x")
+    monkeypatch.setattr(about, "direct_url", lambda: {"url": tmp_path.as_uri(), "dir_info": {}})
+    assert installed_from() == f"acme/tool@{git(tmp_path, 'rev-parse', 'HEAD')}"
+    monkeypatch.setattr(about, "direct_url", dict)
+    assert installed_from() is None
 
 
 def test_lines_that_a_kept_gitignore_lacks_are_named(world: World) -> None:

@@ -195,6 +195,8 @@ limits:
 
 # removed: [NAME]  # deletions that a commit means: the limits don't count them
 # protect: [NAME]  # tunnels that are never deleted, even when their lines vanish
+# ignore: [{{name: "GLOB", reason: TEXT}}]  # tunnels that somebody else owns: they are never touched
+# paused: {{reason: TEXT}}  # stops apply; plan and drift go on
 """
     )
     assert "\naccount_id: '1111" in account_text("1" * 32)
