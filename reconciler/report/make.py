@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from reconciler.api.pace import PACE
 from reconciler.model.desired import Account, Declared, Generated
 from reconciler.model.problems import Diagnostic, Problem, Source
 from reconciler.model.psk import KeyStatus, describe
@@ -112,13 +113,23 @@ def planned(plan: "Plan", outcome: Outcome, unreadable: tuple[LeftAlone, ...] | 
         ignored=plan.ignored,
         not_checked=(*unreadable, *plan.unread),
         keys=tuple(psk_report(tunnels[name], Verdict(Result.UNKNOWN, why)) for name, why in plan.doubts.items()),
-        notes=plan.notes,
+        notes=(*plan.notes, *_waiting(plan)),
         error=_unreadable(unreadable),
         paused=account.paused,
         total=len(plan.live.tunnels),
         managed=len(plan.desired.tunnels),
         unchanged=plan.unchanged,
     )
+
+
+def _waiting(plan: "Plan") -> Iterable[str]:
+    """How long apply takes at least, where it makes so many calls that they are held back."""
+    calls = sum(plan.api_calls.values())
+    if minutes := 0 if plan.guards else (calls - 1) // PACE[0] * PACE[1] / 60:
+        yield (
+            f"Apply makes {calls:,} calls, which takes {minutes:g} minutes at least: Cloudflare allows 1,200 in "
+            "5 minutes. Its --timeout must allow for that."
+        )
 
 
 def _unreadable(tunnels: tuple[LeftAlone, ...]) -> Problem | None:

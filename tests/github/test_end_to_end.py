@@ -159,6 +159,77 @@ def test_where_no_token_is_meant_it_is_green_and_says_so(estate: Estate) -> None
     assert "Plan skipped: no credentials" in done.summary
 
 
+SECRETS = "LAB_TOKEN=lab-token-0123456789\n# keys\nA_PSK=key-of-a-0123456789abcdef\n"
+
+
+@pytest.fixture
+def two(estate: Estate) -> Estate:
+    """A second account with a token of its own, and a tunnel in it whose key comes from the environment."""
+    folder = estate.folder.parent / "lab"
+    folder.mkdir()
+    (folder / "account.yaml").write_text(f"account_id: {'1' * 32}\nprune: true\ntoken: {{env: LAB_TOKEN}}\n")
+    (folder / "a.yaml").write_text(json.dumps({"tunnels": [{**settings("a"), "psk": {"env": "A_PSK"}}]}))
+    estate.commit("a", "b", "c", "d", "e", "f")
+    return estate
+
+
+def masked(log: str) -> str:
+    """What GitHub shows of a log: masked from where a mask is added on."""
+    masks: list[str] = []
+    shown = []
+    for line in log.splitlines():
+        if line.startswith("::add-mask::"):
+            masks.append(line.removeprefix("::add-mask::"))
+            continue
+        for mask in masks:
+            line = line.replace(mask, "***")  # noqa: PLW2901
+        shown.append(line)
+    return "\n".join(shown)
+
+
+def test_two_tokens_and_a_key_from_one_secret_plan_and_converge_two_accounts(two: Estate, github: GitHub) -> None:
+    done = two.step("plan", arguments="--baseline=HEAD^1\n--allow-commands", minutes="15", RECONCILER_ENV=SECRETS)
+    assert (done.code, done.outputs["outcome"], done.outputs["to_create"]) == (0, "changes", "2")
+    two.step("comment")
+    assert "`lab`" in github.bodies(5)[0]
+    logs = [done.log]
+    for account in ("lab", "prod"):
+        done = two.step("apply", account=account, minutes="30", success_codes="0", RECONCILER_ENV=SECRETS)
+        assert (done.code, done.outputs["to_create"]) == (0, "1")
+        assert two.step("drift", account=account, RECONCILER_ENV=SECRETS).outputs["outcome"] == "ok"
+        logs.append(done.log)
+    left = [p.read_text(errors="replace") for p in two.step.temp.rglob("*") if p.is_file()]
+    everything = "\n".join([*map(masked, logs), *left, *github.bodies(5)])
+    assert [word for word in ("lab-token", "secret-token", "key-of-a") if word in everything] == []
+
+
+def test_an_account_without_its_token_is_red_and_named_in_the_comment(two: Estate, github: GitHub) -> None:
+    done = two.step("plan", arguments="--baseline=HEAD^1")
+    assert (done.code, done.outputs["outcome"], done.outputs["to_create"]) == (9, "auth", "1")
+    assert two.step("comment").code == 0
+    assert "❌ account lab was not planned. Its token is not there" in github.bodies(5)[0]
+    assert "the environment variable LAB\\_TOKEN is not set" in github.bodies(5)[0]
+
+
+def test_where_no_token_is_meant_the_comment_names_the_account_as_well(two: Estate, github: GitHub) -> None:
+    assert two.plan().code == 0
+    two.step("comment")
+    assert "⚠️ account lab was not planned" in github.bodies(5)[0]
+
+
+def test_the_review_is_of_what_a_schedule_applies(estate: Estate) -> None:
+    estate.commit("a", "b", "c", "d", "f")
+    kept = "--no-delete"
+    plan = estate.step("plan", arguments=kept)
+    assert [plan.outputs[f"to_{k}"] for k in ("create", "delete")] == ["1", "0"]
+    digest = json.loads((estate.step.report / "report.json").read_text())["accounts"][0]["digest"]
+    digests = estate.step("reviewed", expect=digest).outputs["digests"]
+    gate = {"account": "prod", "reviewed": "true", "digests": digests, "success_codes": "0"}
+    assert estate.step("apply", **gate, arguments="").code == 6
+    assert estate.step("apply", **gate, arguments=kept).code == 0
+    assert estate.plan().outputs["to_delete"] == "1"
+
+
 def test_only_the_reviewed_plan_is_applied(estate: Estate, github: GitHub) -> None:
     estate.commit("a", "b", "c", "d", "e", "f")
     estate.plan()

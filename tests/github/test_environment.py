@@ -62,7 +62,8 @@ def test_a_secret_that_holds_nothing_changes_nothing(step: Step, text: str) -> N
         ("LAB_TOKEN=hidden1", "its value has fewer than 8 characters"),
         ("LAB_TOKEN=  hidden1  ", "its value has fewer than 8 characters"),
         ("LAB_TOKEN=", "its value has fewer than 8 characters"),
-        ("#hidden", "the comment is too short"),
+        ("#", "the comment says nothing"),
+        ("### #", "the comment says nothing"),
     ],
 )
 def test_a_wrong_line_is_told_by_its_number_and_never_shown(step: Step, line: str, why: str) -> None:

@@ -5,7 +5,7 @@ from reconciler.engine.apply import Applied
 from reconciler.engine.check import Checked
 from reconciler.model.problems import Location, Problem, error, warning
 from reconciler.model.verdict import APPLIED, Result, Verdict
-from reconciler.report.make import applied, checked, report_of, unread, with_diagnostics
+from reconciler.report.make import applied, checked, planned, report_of, unread, with_diagnostics
 from reconciler.report.values import AccountReport
 from tests.build import account, desired, live, plan, raw, tunnel
 
@@ -36,6 +36,22 @@ def test_why_a_list_could_not_be_read_decides_the_outcome(stop, outcome, remedy)
 
 def update(*names: str):
     return plan(desired(*(tunnel(n, description="x") for n in names)), live(*names))
+
+
+@pytest.mark.parametrize(
+    ("creates", "minutes"), [(1098, None), (1099, 5), (2198, 5), (2199, 10), (13198, 55), (13199, 60)]
+)
+def test_a_plan_that_the_limit_on_calls_holds_up_says_how_long_at_least(creates, minutes):
+    notes = planned(update("a")._replace(api_calls={"list": 2, "create": creates}), "ok").notes
+    assert [note.partition(" minutes at least")[0] for note in notes] == (
+        [f"Apply makes {creates + 2:,} calls, which takes {minutes}"] if minutes else []
+    )
+
+
+def test_a_plan_that_is_blocked_takes_no_time():
+    found = plan(desired(of=account(prune=True)), live("a", "b", "c"))
+    assert found.guards
+    assert planned(found._replace(api_calls={"list": 2, "delete": 9999}), "blocked").notes == found.notes
 
 
 def ended(found, *verdicts, left=(), stop=None) -> Applied:

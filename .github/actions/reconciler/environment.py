@@ -1,6 +1,6 @@
 """Puts the lines of the secret RECONCILER_ENV into the environment, then becomes the command that follows.
 
-    # Cloudflare             comments and blank lines are left out
+    # Cloudflare             comments (not of a bare #) and blank lines are left out
     LAB_TOKEN=token          NAME=value: the value is all that stands behind the first =, to the end of the line
 
 Each value is masked in the log before anybody can print it. GitHub itself masks only the secret as a whole and each of
@@ -35,10 +35,10 @@ def read(text: str, already: Mapping[str, str]) -> tuple[dict[str, str], list[st
         line = ended.removesuffix("\r")
         pair = LINE.fullmatch(line)
         fault = ""
-        if not line.strip() or (line.startswith("#") and len(line) >= SHORTEST):
+        if not line.strip() or (line.startswith("#") and line.strip("# ")):
             continue
         if line.startswith("#"):
-            fault = "the comment is too short, and GitHub masks each line of a secret: drop it, or write more"
+            fault = "the comment says nothing, and GitHub masks each line of a secret, so each # in the log: drop it"
         elif not pair:
             fault = "it is not NAME=value, with a name of capital letters, digits and _"
         elif FORBIDDEN.fullmatch(pair[1]):
