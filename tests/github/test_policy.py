@@ -1,4 +1,6 @@
+import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -287,6 +289,34 @@ def test_zizmor_finds_nothing(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stdout
     assert "No findings to report" in done.stdout
+
+
+def actionlint(*files: Path) -> subprocess.CompletedProcess[str]:
+    """What actionlint says; it is a program in Go, which `go install` puts where the search path may not lead."""
+    places = [os.environ["PATH"], str(Path.home() / "go" / "bin")]
+    found = shutil.which("actionlint", path=os.pathsep.join(places))
+    if not found:
+        pytest.skip("actionlint is not installed")
+    command = [found, "-no-color", "-oneline", "-config-file", ROOT / ".github" / "actionlint.yaml", *files]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
+
+
+def test_actionlint_finds_nothing(tmp_path: Path) -> None:
+    examples = [tmp_path / f"{number}-{name}.yml" for number, (name, _) in enumerate(EXAMPLES)]
+    for file, (_, text) in zip(examples, EXAMPLES, strict=True):
+        file.write_text(text, encoding="utf-8")
+    done = actionlint(*WORKFLOWS, *examples)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_actionlint_is_told_to_overlook_no_more_than_it_must(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.yml"
+    bad.write_text(
+        "on: push\njobs:\n  a:\n    runs-on: ubuntu-24.04\n    steps:\n      - uses: $/.github/actions/other\n"
+        "      - run: echo ${{ nothing.there }}\n",
+        encoding="utf-8",
+    )
+    assert re.findall(r"\[([\w-]+)\]$", actionlint(bad).stdout, re.MULTILINE) == ["action", "expression"]
 
 
 @pytest.mark.parametrize("script", sorted((ROOT / ".github" / "actions").glob("*/*.sh")), ids=lambda p: p.name)
