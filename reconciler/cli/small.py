@@ -73,8 +73,8 @@ def show_plan(ctx: Context) -> Report:
         summary = f"{path} is not a saved plan of this version: {wrong}"
         raise halt("error", "saved-plan", summary, "Give a file that plan --out wrote.") from None
     bases = {account.base for account in plan.accounts}
-    notes = tuple(f"For the API at {base}." for base in sorted(bases - {SANDBOX, CLOUDFLARE}))
-    accounts = [replace(saved(account), notes=notes) for account in plan.accounts]
+    others = tuple(f"For the API at {base}." for base in sorted(bases - {SANDBOX, CLOUDFLARE}))
+    accounts = [replace(told, notes=(*others, *told.notes)) for told in map(saved, plan.accounts)]
     return replace(ctx.report(accounts), sandbox=SANDBOX in bases)
 
 

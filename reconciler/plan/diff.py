@@ -16,6 +16,7 @@ from reconciler.model.desired import Declared
 from reconciler.model.document import says_nothing
 from reconciler.model.live import LiveTunnel
 from reconciler.model.problems import Location
+from reconciler.model.psk import describe
 from reconciler.model.settings import Settings
 from reconciler.model.tunnel import KEPT, SETTINGS, WHOLE, Impact, covers, impact_of
 from reconciler.plan.scope import Pair
@@ -85,6 +86,13 @@ class Change(NamedTuple):
     def ref(self) -> str:
         """Names the change within its plan: the live tunnel's id, or `+name` for a create."""
         return self.live.id if self.live else f"+{self.name}"
+
+    @property
+    def psk(self) -> str | None:
+        """Of a create: where its pre-shared key comes from, `external` or `none`."""
+        if self.action is not Action.CREATE or self.declared is None:
+            return None
+        return describe(self.declared.psk) if self.declared.psk else "none"
 
     @property
     def location(self) -> Location | None:

@@ -1,6 +1,7 @@
 """The saved plan: what was approved, so that apply can tell whether it is still what would be done.
 
-The digests decide. The rest is there to be read, and to name what differs later. It holds no secret.
+The digests decide. The rest is there to be read, and to name what differs later. It holds no secret. What an earlier
+version did not write is optional.
 """
 
 from collections.abc import Iterable, Iterator
@@ -10,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from reconciler.model.document import first_fault
 from reconciler.model.live import Live
+from reconciler.model.problems import Source
 from reconciler.model.tunnel import SENSITIVE_PATHS, SETTINGS
 from reconciler.plan.build import Plan
 from reconciler.plan.diff import Action, Change, FieldChange, shown_value
@@ -30,6 +32,10 @@ class SavedChange(_Part):
     id: Annotated[str | None, Field(description="Cloudflare's id; null for a create")]
     fields: Annotated[tuple[FieldChange, ...], Field(description="What differs, sorted by path")]
     observed: Annotated[dict[str, Any], Field(description="The tunnel as it was, without sensitive settings")]
+    psk: Annotated[
+        str | None, Field(description="Of a create: where its pre-shared key comes from, `external` or `none`")
+    ] = None
+    source: Annotated[Source | None, Field(description="Where the tunnel was declared; may differ later")] = None
 
     @property
     def ref(self) -> str:
@@ -45,6 +51,7 @@ class SavedAccount(_Part):
     base: Annotated[str, Field(description="The API's base URL, or `sandbox`")]
     digest: Annotated[str, Field(description="Digest of the plan", pattern="^sha256:[0-9a-f]{64}$")]
     changes: Annotated[tuple[SavedChange, ...], Field(description="What apply does, in order of name")]
+    notes: Annotated[tuple[str, ...], Field(description="To be read before approving; may differ later")] = ()
 
 
 class SavedPlan(_Part):
@@ -64,6 +71,7 @@ def saved_plan(plans: Iterable[Plan]) -> SavedPlan:
             base=plan.options.base,
             digest=plan.digest,
             changes=tuple(map(_saved_change, plan.changes)),
+            notes=plan.notes,
         )
         for plan in plans
     ]
@@ -71,7 +79,7 @@ def saved_plan(plans: Iterable[Plan]) -> SavedPlan:
 
 
 def _saved_change(change: Change) -> SavedChange:
-    observed = change.live.settings if change.live else {}
+    observed, place = change.live.settings if change.live else {}, change.location
     return SavedChange(
         action=change.action,
         name=change.name,
@@ -83,6 +91,8 @@ def _saved_change(change: Change) -> SavedChange:
             for path, value in sorted(observed.items())
             if not SETTINGS[path].sensitive
         },
+        psk=change.psk,
+        source=Source(place.file, place.line) if place else None,
     )
 
 
@@ -125,13 +135,33 @@ def check_saved(document: object, plans: Iterable[Plan]) -> tuple[str, ...]:
             out.append(f"account {name} is not in the saved plan")
         elif name not in now:
             out.append(f"account {name} is in the saved plan only")
-        elif then[name].digest == now[name].digest and then[name] != now[name]:
+        elif then[name].digest == now[name].digest and not _same(then[name], now[name]):
             out.append(f"the saved plan of account {name} was changed after it was written")
-        elif then[name] != now[name]:
+        elif then[name].digest != now[name].digest:
             # A sensitive value or a key's reference is in the digest and nowhere else.
             hidden = [f"{name}: a value that is not shown, or the file, was changed"]
             out += list(_differences(then[name], now[name])) or hidden
     return tuple(out)
+
+
+def _same(then: SavedAccount, now: SavedAccount) -> bool:
+    """Whether both say the same but for what may differ: places, notes, the folders of key files.
+
+    (An earlier version wrote nothing of keys.)
+    """
+    keys = zip(then.changes, now.changes, strict=False)
+    return _bare(then) == _bare(now) and all(one.psk is None or _key(one) == _key(other) for one, other in keys)
+
+
+def _bare(account: SavedAccount) -> SavedAccount:
+    changes = tuple(change.model_copy(update={"psk": None, "source": None}) for change in account.changes)
+    return account.model_copy(update={"changes": changes, "notes": ()})
+
+
+def _key(change: SavedChange) -> str:
+    """Where its key comes from, without folders, which differ from checkout to checkout."""
+    kind, file, path = (change.psk or "").partition("file ")
+    return kind + file + path.replace("\\", "/").rpartition("/")[2]
 
 
 def carried_out(document: object, plans: Iterable[Plan]) -> bool:

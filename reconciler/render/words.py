@@ -46,7 +46,12 @@ def count(number: int, noun: str) -> str:
 
 
 def calls_told(report: Report) -> str:
-    """`Apply makes: 2 lists, 1 create` of a plan; of an apply `Calls made: 2 lists, in 3 s; verified by a new list`."""
+    """`Apply makes: 2 lists, 1 create` of a plan; of an apply `Calls made: 2 lists, in 3 s; verified by a new list`.
+
+    Of a saved plan what it does not tell.
+    """
+    if report.command == "show":
+        return "Not in a saved plan: guards, warnings and what is left alone. Apply judges them anew."
     changed = [account for account in report.accounts if account.changes]
     made = sum((Counter(account.calls_made or {}) for account in report.accounts), Counter[str]())
     if made and report.seconds is not None:

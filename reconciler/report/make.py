@@ -286,7 +286,7 @@ def _in_order(found: Iterable[DiagnosticReport]) -> tuple[DiagnosticReport, ...]
 
 
 def saved(account: "SavedAccount") -> AccountReport:
-    """An account's part of a saved plan; what was not saved, such as the lines of files, is left out."""
+    """An account's part of a saved plan."""
     changes = []
     for change in account.changes:
         fields = [impact_of(field.path) for field in change.fields]
@@ -299,7 +299,8 @@ def saved(account: "SavedAccount") -> AccountReport:
                 id=change.id,
                 impact=Impact.TRAFFIC if update or change.action is Action.DELETE else Impact.NONE,
                 fields=change.fields,
-                source=None,
+                source=change.source,
+                psk=change.psk,
             )
         )
     return AccountReport(
@@ -308,6 +309,7 @@ def saved(account: "SavedAccount") -> AccountReport:
         outcome="ok",
         digest=account.digest,
         changes=tuple(changes),
+        notes=account.notes,
     )
 
 
@@ -321,9 +323,6 @@ def with_diagnostics(report: Report, found: Iterable[Diagnostic], outcome: Outco
 def change_report(change: "Change", verdict: Verdict | None = None) -> ChangeReport:
     """A change and, after apply, how it ended."""
     place = change.location
-    psk = None
-    if change.action is Action.CREATE and change.declared:
-        psk = describe(change.declared.psk) if change.declared.psk else "none"
     return ChangeReport(
         action=change.action,
         name=change.name,
@@ -335,7 +334,7 @@ def change_report(change: "Change", verdict: Verdict | None = None) -> ChangeRep
         source=Source(place.file, place.line) if place else None,
         outcome=verdict.result if verdict else None,
         error=placed(verdict.problem, change) if verdict and verdict.problem else None,
-        psk=psk,
+        psk=change.psk,
         modified_on=change.live.modified_on if change.live else None,
     )
 

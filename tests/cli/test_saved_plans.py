@@ -355,13 +355,19 @@ def test_a_saved_plan_is_shown(world: World) -> None:
     planned = world.run("plan", "--out", "plan.json", "--allow-delete", "t002", "-o", "json")
     found = world.run("show", "--plan", "plan.json", "-o", "json", env={"CLOUDFLARE_API_TOKEN": None})
     assert (found.code, found.json["command"], found.json["summary"]["delete"], world.calls) == (0, "show", 1, [])
-    keys = ("action", "name", "previous_name", "id", "impact", "fields")
-    assert [[c[k] for k in keys] for c in found.account["changes"]] == [
-        [c[k] for k in keys] for c in planned.account["changes"]
+    keys = ("action", "name", "previous_name", "id", "impact", "fields", "source", "psk")
+    assert [[c.get(k) for k in keys] for c in found.account["changes"]] == [
+        [c.get(k) for k in keys] for c in planned.account["changes"]
     ]
+    assert [c.get("psk") for c in found.account["changes"]] == [None, None, "external", None]
+    assert found.account["notes"] == [f"For the API at {world.base_url}.", *planned.account["notes"]]
+    assert len(planned.account["notes"]) == 1
     assert found.account["digest"] == planned.account["digest"]
     text = world.run("show", "--plan", "plan.json").out
-    assert text.splitlines()[-1] == "Saved plan: 1 to create, 2 to update, 1 to delete."
+    assert text.splitlines()[-2:] == [
+        "Not in a saved plan: guards, warnings and what is left alone. Apply judges them anew.",
+        "Saved plan: 1 to create, 2 to update, 1 to delete.",
+    ]
     assert f"For the API at {world.base_url}." in text
     assert "s3cret" not in text
     assert "🔴 Tunnel saved plan: 1 to create" in world.run("show", "--plan", "plan.json", "-o", "markdown").out

@@ -207,6 +207,32 @@ def test_a_file_that_says_something_else_under_the_right_digest_is_refused():
     assert found == "the saved plan of account prod was changed after it was written"
 
 
+def keyed(psk, line=1, **fields):
+    return plan(desired(tunnel("n", psk=psk, line=line, **fields)), live("gone"))
+
+
+def test_what_is_only_shown_may_differ_and_an_earlier_version_did_not_write_it():
+    then, now = keyed(FileRef("/here/keys/n")), keyed(FileRef("/there/keys/n"), line=40)
+    document = stored(then)
+    (saved,) = document["accounts"]
+    saved["notes"] = ["other words"]
+    assert check_saved(document, [now]) == ()
+    del saved["notes"]
+    for change in saved["changes"]:
+        del change["psk"], change["source"]
+    assert check_saved(document, [now]) == ()
+
+
+@pytest.mark.parametrize("forged", ["external", "env N", "file keys/other", "none", ""])
+def test_what_a_file_says_of_a_key_is_what_is_done(forged):
+    document = stored(keyed(FileRef("keys/n")))
+    (create,) = [change for change in document["accounts"][0]["changes"] if change["name"] == "n"]
+    assert create["psk"] == "file keys/n"
+    create["psk"] = forged
+    (found,) = check_saved(document, [keyed(FileRef("keys/n"))])
+    assert found == "the saved plan of account prod was changed after it was written"
+
+
 def test_an_account_twice_is_refused():
     document = stored(plan(*base()))
     document["accounts"] *= 2
