@@ -55,8 +55,10 @@ def nearest(word: str, known: tuple[str, ...]) -> str:
 
     if len(word) > _LONGEST:
         return ""
-    near = get_close_matches(word.lower(), known, 1, 0.6)
-    return next(iter(near or [k for k in known if len(k) >= _SHORTEST and word.lower().startswith(k)]), "")
+    spelt = {one.lower(): one for one in known}
+    near = get_close_matches(word.lower(), spelt, 1, 0.6)
+    near = near or [one for one in spelt if len(one) >= _SHORTEST and word.lower().startswith(one)]
+    return spelt[near[0]] if near else ""
 
 
 def did_you_mean(word: str, known: tuple[str, ...]) -> str:

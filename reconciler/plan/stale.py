@@ -78,4 +78,5 @@ def _unmatched(plans: Sequence[Plan]) -> Iterator[Diagnostic]:
     names = _known(plans) if globs else set()
     for glob in globs:
         if not any(matches(glob, name) for name in names):
-            yield warning("unmatched-target", f"--target {glob} matches no tunnel", "Correct the pattern.")
+            near = did_you_mean(glob.strip("*?"), tuple(sorted(names)))
+            yield warning("unmatched-target", f"--target {glob} matches no tunnel", f"{near}Correct the pattern.")

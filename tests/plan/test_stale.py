@@ -65,3 +65,20 @@ def test_names_of_options_stand_for_tunnels_of_any_account():
     assert said(one, other) == []
     assert [code for code, _ in said(one)] == ["unknown-allowed", "unmatched-target"]
     assert said(one, whole=False) == []
+
+
+@pytest.mark.parametrize(
+    ("glob", "near"),
+    [
+        ("lno-a", 'Did you mean "lon-a"? '),
+        ("lno-*", 'Did you mean "lon-a"? '),
+        ("par-a", 'Did you mean "PAR-A"? '),
+        ("*zzz*", ""),
+        ("*", None),
+    ],
+)
+def test_a_target_that_matches_nothing_gets_a_suggestion(glob, near):
+    found = stale_names([plan(desired("lon-a"), live("PAR-A"), glob=glob)])
+    assert [(d.code, d.detail) for d in found] == (
+        [] if near is None else [("unmatched-target", f"{near}Correct the pattern.")]
+    )
