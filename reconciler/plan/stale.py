@@ -74,7 +74,7 @@ def _why_it_stays(plans: Sequence[Plan], name: str) -> str:
 
 
 def _unmatched(plans: Sequence[Plan]) -> Iterator[Diagnostic]:
-    globs = {plan.options.glob for plan in plans} - {None}
+    globs = {plan.options.glob for plan in plans if plan.options.glob is not None}
     names = _known(plans) if globs else set()
     for glob in globs:
         if not any(matches(glob, name) for name in names):
