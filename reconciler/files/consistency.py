@@ -133,6 +133,9 @@ def _overlaps(entries: Sequence[Entry], path: str, family: int) -> Iterator[Diag
     """Two networks are nested or apart. So in order of their beginnings one look is enough for each.
 
     If it begins inside any network before it, it begins inside the one that reaches furthest.
+
+    `plan.claims` asks another question, again and again: who holds this network, and do they let go of it? Its index
+    could answer this one too, in 13 times the time (10,000 tunnels: 165 ms of a plan's CPU instead of 12).
     """
     spans = sorted(
         (

@@ -9,7 +9,11 @@ from reconciler.model.account import AccountFile, TunnelFile
 
 
 class _ForEditors(GenerateJsonSchema):
-    """Without what would only be noise to people: titles made from names, and defaults that say nothing."""
+    """Without what would only be noise to people: titles made from names, and defaults that say nothing.
+
+    Not the one of `model.document`, which is for what the program writes: nothing there has a default to a reader, and
+    a key is required unless it may be left out. In a file a key is required that has no default.
+    """
 
     def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 - pydantic calls it so
         return False

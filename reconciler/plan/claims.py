@@ -88,6 +88,7 @@ class Holders(NamedTuple):
 
     To compare each network with each would take minutes for thousands of tunnels. But two networks overlap only if one
     lies in the other. So each holder is entered under its own block, and under the larger blocks that it lies in.
+    (Whether any two of the files' networks overlap takes no index: `files.consistency` sorts them once.)
 
     Attributes:
         exact: Holders by claim, for what is no network.
