@@ -28,7 +28,7 @@ from reconciler.engine.apply import apply
 from reconciler.model.problems import Problem, error
 from reconciler.model.verdict import may_have_written
 from reconciler.plan.build import Plan
-from reconciler.plan.saved import carried_out, check_saved
+from reconciler.plan.saved import carried_out, differences, read_saved
 from reconciler.report.make import applied, checked, planned, with_psks
 from reconciler.report.outcome import Outcome, worst
 from reconciler.report.values import AccountReport, Report
@@ -84,8 +84,8 @@ def _require_strict(ctx: Context, found: Sequence[Found]) -> None:
         raise Halt("invalid", accounts=[_waiting(one, "blocked") for one in found])
 
 
-def _require_saved(saved: object, found: Sequence[Found]) -> None:
-    """Refuse to go on unless the saved plan is what would be done now.
+def _require_saved(document: object, found: Sequence[Found]) -> None:
+    """Refuse to go on unless the document is a saved plan, and what would be done now.
 
     Raises:
         Halt: `plan_changed`, naming what differs; or an account could not be read.
@@ -94,8 +94,12 @@ def _require_saved(saved: object, found: Sequence[Found]) -> None:
     if failed:
         raise Halt(worst(failed), accounts=[_waiting(one, "error") for one in found])
     plans = plans_of(found)
-    differing = check_saved(saved, plans)
-    if differing and carried_out(saved, plans):
+    try:
+        saved = read_saved(document)
+        differing = differences(saved, plans)
+    except ValueError as wrong:
+        saved, differing = None, (f"the file is not a saved plan of this version: {wrong}",)
+    if saved and differing and carried_out(saved, plans):
         what, why = "the saved plan is already carried out: live is as the plan wanted", "Nothing is left to do."
         accounts = [planned(plan, "plan_changed") for plan in plans]
         raise halt("plan_changed", "already-carried-out", what, why, accounts)

@@ -108,23 +108,19 @@ def read_saved(document: object) -> SavedPlan:
         raise ValueError(first_fault(wrong)) from None
 
 
-def check_saved(document: object, plans: Iterable[Plan]) -> tuple[str, ...]:
+def differences(saved: SavedPlan, plans: Iterable[Plan]) -> tuple[str, ...]:
     """Compares a saved plan with the plans computed now: what differs, in sentences; empty when they are the same.
 
-    Only equal sets of accounts with equal digests pass, and only when the rest says the same: so a malformed or forged
-    file can at most be refused, and what was read in it is what is done.
+    Only equal sets of accounts with equal digests pass, and only when the rest says the same: so a forged file can at
+    most be refused, and what was read in it is what is done.
 
     Args:
-        document: Whatever JSON the file holds.
+        saved: What the file holds.
         plans: The plans of all selected accounts.
 
     Returns:
         One sentence a difference. They may quote names from the file.
     """
-    try:
-        saved = read_saved(document)
-    except ValueError as wrong:
-        return (f"the file is not a saved plan of this version: {wrong}",)
     then = {account.account: account for account in saved.accounts}
     now = {account.account: account for account in saved_plan(plans).accounts}
     if len(then) < len(saved.accounts):
@@ -140,7 +136,7 @@ def check_saved(document: object, plans: Iterable[Plan]) -> tuple[str, ...]:
         elif then[name].digest != now[name].digest:
             # A sensitive value or a key's reference is in the digest and nowhere else.
             hidden = [f"{name}: a value that is not shown, or the file, was changed"]
-            out += list(_differences(then[name], now[name])) or hidden
+            out += list(_of_account(then[name], now[name])) or hidden
     return tuple(out)
 
 
@@ -149,8 +145,8 @@ def _same(then: SavedAccount, now: SavedAccount) -> bool:
 
     (An earlier version wrote nothing of keys.)
     """
-    keys = zip(then.changes, now.changes, strict=False)
-    return _bare(then) == _bare(now) and all(one.psk is None or _key(one) == _key(other) for one, other in keys)
+    pairs = zip(then.changes, now.changes, strict=False)
+    return _bare(then) == _bare(now) and all(one.psk is None or _psk(one) == _psk(other) for one, other in pairs)
 
 
 def _bare(account: SavedAccount) -> SavedAccount:
@@ -158,18 +154,14 @@ def _bare(account: SavedAccount) -> SavedAccount:
     return account.model_copy(update={"changes": changes, "notes": ()})
 
 
-def _key(change: SavedChange) -> str:
-    """Where its key comes from, without folders, which differ from checkout to checkout."""
+def _psk(change: SavedChange) -> str:
+    """Where its pre-shared key comes from, without folders, which differ from checkout to checkout."""
     kind, file, path = (change.psk or "").partition("file ")
     return kind + file + path.replace("\\", "/").rpartition("/")[2]
 
 
-def carried_out(document: object, plans: Iterable[Plan]) -> bool:
+def carried_out(saved: SavedPlan, plans: Iterable[Plan]) -> bool:
     """Whether a saved plan was carried out already: nothing is left to do, and what it wanted is live."""
-    try:
-        saved = read_saved(document)
-    except ValueError:
-        return False
     now = {(p.desired.account.name, p.desired.account.account_id, p.options.base): p for p in plans}
     then = {(account.account, account.account_id, account.base): account.changes for account in saved.accounts}
     return (
@@ -197,7 +189,7 @@ def _are_live(changes: Iterable[SavedChange], live: Live) -> bool:
     return True
 
 
-def _differences(then: SavedAccount, now: SavedAccount) -> Iterator[str]:
+def _of_account(then: SavedAccount, now: SavedAccount) -> Iterator[str]:
     for key in ("account_id", "base"):
         if getattr(then, key) != getattr(now, key):
             yield f"{key} of account {now.account} is another one"
