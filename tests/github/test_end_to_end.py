@@ -173,18 +173,23 @@ def two(estate: Estate) -> Estate:
     return estate
 
 
-def masked(log: str) -> str:
-    """What GitHub shows of a log: masked from where a mask is added on."""
+def shown(log: str) -> str:
+    """What GitHub shows of a log: masked from where a mask is added on, but not while commands are stopped."""
     masks: list[str] = []
-    shown = []
+    stopped = ""
+    lines = []
     for line in log.splitlines():
-        if line.startswith("::add-mask::"):
+        if line == f"::{stopped}::":
+            stopped = ""
+        elif line.startswith("::stop-commands::") and not stopped:
+            stopped = line.removeprefix("::stop-commands::")
+        elif line.startswith("::add-mask::") and not stopped:
             masks.append(line.removeprefix("::add-mask::"))
             continue
         for mask in masks:
             line = line.replace(mask, "***")  # noqa: PLW2901
-        shown.append(line)
-    return "\n".join(shown)
+        lines.append(line)
+    return "\n".join(lines)
 
 
 def test_two_tokens_and_a_key_from_one_secret_plan_and_converge_two_accounts(two: Estate, github: GitHub) -> None:
@@ -199,8 +204,21 @@ def test_two_tokens_and_a_key_from_one_secret_plan_and_converge_two_accounts(two
         assert two.step("drift", account=account, RECONCILER_ENV=SECRETS).outputs["outcome"] == "ok"
         logs.append(done.log)
     left = [p.read_text(errors="replace") for p in two.step.temp.rglob("*") if p.is_file()]
-    everything = "\n".join([*map(masked, logs), *left, *github.bodies(5)])
+    everything = "\n".join([*map(shown, logs), *left, *github.bodies(5)])
     assert [word for word in ("lab-token", "secret-token", "key-of-a") if word in everything] == []
+
+
+def test_a_key_that_only_the_tool_reads_is_in_no_log_and_masked_for_what_follows(estate: Estate) -> None:
+    key = "key-of-a-file-0123456789abcdef"
+    (estate.folder / "a.key").write_text(key)
+    (estate.folder / "a.key").chmod(0o600)
+    estate.step.env["GITHUB_ACTIONS"] = "true"
+    estate.commit("a", "b", "c", "d", "e")
+    (estate.folder / "f.yaml").write_text(json.dumps({"tunnels": [{**settings("f"), "psk": {"file": "a.key"}}]}))
+    done = estate.step("apply", account="prod", success_codes="0")
+    assert (done.code, done.outputs["to_create"]) == (0, "1")
+    assert key not in shown(done.log)
+    assert key not in shown(f"{done.log}a later step says {key}\n")
 
 
 def test_an_account_without_its_token_is_red_and_named_in_the_comment(two: Estate, github: GitHub) -> None:

@@ -91,7 +91,7 @@ def test_all_wrong_lines_are_told_at_once_and_the_good_ones_masked(step: Step) -
         *("PATH", "HOME", "IFS", "ENV", "BASH_ENV", "BASHOPTS", "SHELLOPTS", "SECONDS", "TMOUT", "TMPDIR", "LC_ALL"),
         *("LD_PRELOAD", "DYLD_INSERT_LIBRARIES", "GLIBC_TUNABLES", "OPENSSL_CONF", "SSLKEYLOGFILE", "SSL_CERT_FILE"),
         *("PYTHONPATH", "PYTHON_GIL", "NODE_OPTIONS", "GIT_SSH_COMMAND", "PIP_INDEX_URL", "XDG_STATE_HOME"),
-        *("GITHUB_TOKEN", "GITHUB_OUTPUT", "RUNNER_TEMP", "ACTIONS_RUNTIME_TOKEN", "GH_TOKEN"),
+        *("GITHUB_TOKEN", "GITHUB_OUTPUT", "RUNNER_TEMP", "ACTIONS_RUNTIME_TOKEN"),
         *("RECONCILER_BASE_URL", "RECONCILER_ENV", "RECONCILER_COMMAND"),
     ],
 )
@@ -99,6 +99,13 @@ def test_a_name_that_steers_the_runner_or_the_tool_is_refused(step: Step, name: 
     done = step("plan", RECONCILER_ENV=f"{name}=/a/value/of/somebody")
     assert done.code == 64
     assert "Line 1: its name is one that steers" in done.log
+
+
+@pytest.mark.parametrize("name", ["VAULT_TOKEN", "VAULT_ADDR", "AWS_SECRET_ACCESS_KEY", "GH_TOKEN", "HTTPS_PROXY"])
+def test_what_a_secret_store_or_the_network_needs_is_taken(step: Step, name: str) -> None:
+    step.answers(plan={"code": 0, "report": report("plan", "ok"), "env": [name]})
+    assert step("plan", GH_TOKEN="", RECONCILER_ENV=f"{name}=some-secret-value").code == 0
+    assert step.got() == {name: "some-secret-value"}
 
 
 def test_a_check_of_the_files_alone_gets_nothing(step: Step) -> None:

@@ -76,29 +76,42 @@ tell_missing() {
   mv "$report/report.new" "$report/report.json"
 }
 
+# Passes the tool's standard error on, and lets commands be heard again at its end. While they are stopped, the runner
+# would not mask the keys that the tool tells it, but show them: they wait here until then.
+hold_masks() {
+  local line masks=()
+  while IFS= read -r line || [[ $line ]]; do
+    if [[ $line == ::add-mask::* ]]; then masks+=("$line"); else printf '%s\n' "$line"; fi
+  done
+  printf '%s\n' "::$1::" "${masks[@]}"
+}
+
 # Runs the tool, its log folded into a group. Names and messages of others stand in it: no line of it may be taken for
 # a workflow command.
 # The runner signals this shell alone, twice; the tool must hear it once, to finish the call in flight and stop.
 reconcile() {
-  local child="" stopped="" status=0 fence left limit=()
+  local child="" stopped="" status=0 fence left limit=() errors passer
   fence=$(random)
   echo "::group::reconciler $1"
   echo "::stop-commands::$fence"
   trap 'trap "" INT TERM; stopped=yes; [[ -z $child ]] || kill -TERM "$child" 2>/dev/null || true' INT TERM
+  exec {errors}> >(hold_masks "$fence")
+  passer=$!
   if [[ $RECONCILER_MINUTES ]]; then
     left=$((RECONCILER_MINUTES * 60 - beside - SECONDS))
     limit=(--timeout "$((left > 0 ? left : 1))")
   fi
-  reconciler "$@" "${limit[@]}" &
+  reconciler "$@" "${limit[@]}" 2>&"$errors" {errors}>&- &
   child=$!
+  exec {errors}>&-
   if [[ -n $stopped ]]; then kill -TERM "$child" 2>/dev/null || true; fi
   wait "$child" || status=$?
   while kill -0 "$child" 2>/dev/null; do
     status=0
     wait "$child" || status=$?
   done
+  wait "$passer" || true # it ends when the tool, and all that it started, have
   trap - INT TERM
-  echo "::$fence::"
   echo "::endgroup::"
   return "$status"
 }
