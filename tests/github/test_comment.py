@@ -331,18 +331,6 @@ def test_a_comment_that_is_there_never_tells_an_old_plan(step: Step, github: Git
     assert (len(github.bodies(5)), "sha256:bb" in github.bodies(5)[0]) == (1, True)
 
 
-def test_a_plan_whose_job_failed_says_that_it_is_not_all(step: Step, github: GitHub) -> None:
-    reported(step)
-    assert step("comment", PLAN_RESULT="failure").code == 0
-    assert visible(github.bodies(5)[0]) == [
-        "> [!WARNING]",
-        f"> ⚠️ **Not all was planned**: the {RUN} failed and says why.",
-        "## changes",
-    ]
-    assert step("comment", PLAN_RESULT="success").code == 0
-    assert visible(github.bodies(5)[0]) == ["## changes"]
-
-
 def labels(github: GitHub) -> list[str]:
     return [label["name"] for label in github.labelled(5)]
 

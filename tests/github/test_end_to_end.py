@@ -112,6 +112,7 @@ def test_a_plan_of_an_older_commit_is_folded_whole_and_the_new_one_is_not(estate
     (first,) = github.bodies(5)
     assert "**On merge:**" in first
     assert f"commit `{HEAD[:12]}`" in first
+    assert "[run](https://github.example/acme/estate/actions/runs/7)" in first
     github.pull(5, "b" * 40)
     estate.step.env["RECONCILER_COMMIT"] = "b" * 40
     estate.step("planning")

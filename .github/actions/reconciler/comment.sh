@@ -32,18 +32,16 @@ take() {
   if [[ -z $shown || $head != "$shown"* ]]; then stale=yes; fi
 }
 
-# compose ALERT LINE: the text with the line on top of it, in the place of an earlier one.
-compose() {
-  head -n 1 <<<"$before"
-  printf '%s\n> [!%s]\n> %s\n\n' "$status" "$1" "$2"
-  if [[ $stale ]]; then printf '<details><summary>The plan of an older commit %s</summary>\n\n' "$shown"; fi
-  printf '%s\n' "$end"
-  tail -n +2 <<<"$before"
-  if [[ $stale ]]; then printf '\n%s\n</details>\n%s\n' "$status" "$end"; fi
-}
-
+# restate ALERT LINE: puts the line on top of our comment, in the place of an earlier one.
 restate() {
-  compose "$@" >"$body"
+  {
+    head -n 1 <<<"$before"
+    printf '%s\n> [!%s]\n> %s\n\n' "$status" "$1" "$2"
+    if [[ $stale ]]; then printf '<details><summary>The plan of an older commit %s</summary>\n\n' "$shown"; fi
+    printf '%s\n' "$end"
+    tail -n +2 <<<"$before"
+    if [[ $stale ]]; then printf '\n%s\n</details>\n%s\n' "$status" "$end"; fi
+  } >"$body"
   gh api --silent -X PATCH "$comments/$own" -F body=@"$body"
 }
 
@@ -54,10 +52,6 @@ redraw() {
   reconciler render "$report/report.json" -o markdown="$body" || code=$? # may be that of the plan: a body is what counts
   if [[ ! -s $body ]]; then exit "$((code == 0 ? 70 : code))"; fi
   if [[ $name ]]; then printf '\n<!-- reconciler-comment {"name": "%s"} -->\n' "$name" >>"$body"; fi
-  if [[ $verdict == partial ]]; then
-    before=$(<"$body") stale=""
-    compose WARNING "⚠️ **Not all was planned**: the $run failed and says why." >"$body"
-  fi
   if [[ $own ]]; then
     gh api --silent -X PATCH "$comments/$own" -F body=@"$body"
   else
@@ -137,11 +131,7 @@ case $1/$([[ $head == "$RECONCILER_COMMIT" ]] && echo head)/$([[ -s $report/repo
     else
       echo "No comment, as the input comment is $RECONCILER_COMMENT: $verdict."
     fi
-    case $verdict in
-      partial) label failed ;;
-      held) label no-changes ;;
-      *) label "$verdict" ;;
-    esac
+    label "${verdict/held/no-changes}"
     ;;
   comment/head/)
     if [[ $own ]]; then restate WARNING "⚠️ ${stale:+**Outdated**: }the $run made no plan of \`$mine\`; below is an earlier one."; fi

@@ -19,8 +19,8 @@ summarize() { printf '%s\n' "$@" >>"$GITHUB_STEP_SUMMARY"; }
 # anything else as JSON. marker(text, kind) is the JSON of a hidden line: the tool's stands first, ours last.
 # mapping(text) is the JSON object in a text, empty if there is none.
 # keyless(account) counts the tunnels that apply has a key made for, doubtful(account) names all keys that are not well.
-# pending(report) counts what apply would do. verdict(report, job) is a plan in one word; `job` is how its job ended: one that
-# failed though the report knows of no failure left something out, an account without a token say.
+# pending(report) counts what apply would do. verdict(report, job) is a plan in one word; `job` is how its job ended: it fails
+# too where an account without a token was left out.
 query() {
   python3 -I -c '
 import hashlib, json, re, sys
@@ -49,10 +49,10 @@ def pending(data):
     return sum(data["summary"][k] for k in ("create", "update", "delete")) + sum(map(keyless, data["accounts"]))
 
 def verdict(data, job):
-    if data["outcome"] not in ("ok", "changes"):
-        return "blocked" if data["outcome"] == "blocked" else "failed"
-    if job not in ("", "success"):
-        return "partial"
+    if data["outcome"] == "blocked":
+        return "blocked"
+    if data["outcome"] not in ("ok", "changes") or job not in ("", "success"):
+        return "failed"
     if pending(data):
         return "changes"
     return "held" if any(account.get("held_back") for account in data["accounts"]) else "no-changes"
