@@ -24,7 +24,7 @@ from reconciler.files.schema import json_schema
 from reconciler.files.tree import Tree, read_tree
 from reconciler.model.desired import Account
 
-_WORKFLOWS = ("plan", "apply", "drift")
+_WORKFLOWS = ("plan", "apply", "drift", "psk")
 _ACCOUNT = "prod"
 _EXAMPLE, _EXAMPLE_COMMIT, _EXAMPLE_VERSION = "acme/reconciler", "0123456789abcdef0123456789abcdef01234567", "v0.1.0"
 CHECK = "Tunnels / Validate"

@@ -9,7 +9,7 @@ from reconciler.cli.about import installed_from, on_github
 from tests.cli.world import ID, OTHER_ID, World, tunnel
 
 TOOL = f"acme/tool@{'a1' * 20}"
-WORKFLOWS = [".github/workflows/plan.yml", ".github/workflows/apply.yml", ".github/workflows/drift.yml"]
+WORKFLOWS = [f".github/workflows/{name}.yml" for name in ("plan", "apply", "drift", "psk")]
 ACCOUNT = ["tunnels/prod/account.yaml", "tunnels/prod/tunnels.yaml"]
 SCHEMAS = ["account.schema.json", "tunnels.schema.json"]
 NEW = ("init", "--account", "prod", "--account-id", ID, "--uses", TOOL)
@@ -70,7 +70,7 @@ def test_the_example_of_a_tunnel_is_valid_where_its_marks_are_taken_away(world: 
 
 def test_the_workflows_call_the_tool_that_is_named_for_the_folder_that_is_named(world: World) -> None:
     world.bare(*NEW, "--dir", "./net/ipsec/")
-    plan, apply, _ = (world.read(name) for name in WORKFLOWS)
+    plan, apply, *_ = (world.read(name) for name in WORKFLOWS)
     assert f"uses: acme/tool/.github/workflows/plan.yml@{'a1' * 20} # v0.1.0\n" in plan
     assert "      directory: net/ipsec\n" in plan
     assert "paths: [net/ipsec/**]\n" in apply

@@ -16,7 +16,7 @@ SECRET = re.compile(r"\bsecrets\b(?!\.GITHUB_TOKEN\b)")
 SAME_REPOSITORY = "github.event.pull_request.head.repo.full_name == github.repository"
 LONGEST = 60
 TOKENS = ("CLOUDFLARE_API_TOKEN", "RECONCILER_ENV")
-RUNS = ("plan", "apply", "drift")
+RUNS = ("plan", "apply", "drift", "psk")
 
 
 class File(NamedTuple):
@@ -264,7 +264,7 @@ def lost_job(file: File) -> Iterator[str]:
 def named_accounts(file: File) -> Iterator[str]:
     for step in file.steps:
         given = step.get("with", {})
-        if given.get("command") in {"apply", "previous", "issue"} and not given.get("account"):
+        if given.get("command") in {"apply", "psk", "previous", "issue"} and not given.get("account"):
             yield str(given)
 
 

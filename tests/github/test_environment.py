@@ -16,7 +16,7 @@ _A_PSK= psk with blanks around\x20\x20
 NAMES = ["LAB_TOKEN", "FAR_TOKEN", "_A_PSK", "RECONCILER_ENV"]
 
 
-@pytest.mark.parametrize("command", ["plan", "apply", "drift"])
+@pytest.mark.parametrize("command", ["plan", "apply", "drift", "psk"])
 def test_each_line_is_a_variable_of_the_tool_and_literal(step: Step, command: str) -> None:
     step.answers(**{command: {"code": 0, "report": report(command, "ok"), "env": NAMES}})
     assert step(command, account="prod", RECONCILER_ENV=ALL).code == 0

@@ -19,7 +19,7 @@ from tests.github.step import Step
 ROOT = Path(__file__).parents[2]
 ID = "023e105f4ecef8ad9ca31a8372d0c353"
 PROGRAM = Path(sys.executable).with_name("reconciler")
-NAMES = ("plan", "apply", "drift")
+NAMES = ("plan", "apply", "drift", "psk")
 PAGE = (ROOT / ".github" / "docs" / "github.md").read_text(encoding="utf-8")
 
 
@@ -63,7 +63,7 @@ def test_a_caller_grants_exactly_what_the_jobs_ask_for(name: str) -> None:
 
 
 def test_apply_and_drift_begin_at_different_minutes() -> None:
-    assert [yaml.safe_load(template(name))[True]["schedule"][0]["cron"].split()[0] for name in NAMES[1:]] == [
+    assert [yaml.safe_load(template(name))[True]["schedule"][0]["cron"].split()[0] for name in ("apply", "drift")] == [
         "17",
         "43",
     ]
@@ -81,6 +81,7 @@ def test_the_written_workflows_keep_the_rules(repository: Path) -> None:
         ("apply", {}),
         ("drift", {}),
         ("plan", {}),
+        ("psk", {}),
     ]
     audit = ["--offline", "--strict-collection", "--persona=pedantic", "--no-progress", repository / ".github"]
     done = subprocess.run(  # noqa: S603
@@ -90,15 +91,16 @@ def test_the_written_workflows_keep_the_rules(repository: Path) -> None:
 
 
 @pytest.fixture
-def served(step: Step, repository: Path, tmp_path: Path) -> Iterator[Path]:
-    """The same, with the tool against a simulated account that is empty."""
-    with LoopbackServer(Simulator()) as server:
+def simulator(step: Step, tmp_path: Path) -> Iterator[Simulator]:
+    """A simulated Cloudflare without tunnels, which the tool of the steps speaks to."""
+    live = Simulator()
+    with LoopbackServer(live) as server:
         tool = tmp_path / "tool"
         tool.mkdir()
         (tool / "reconciler").write_text(f'#!/bin/sh\nexec "{PROGRAM}" --base-url {server.base_url} "$@"\n')
         (tool / "reconciler").chmod(0o755)
         step.env["PATH"] = f"{tool}:{step.env['PATH']}"
-        yield repository
+        yield live
 
 
 def commit(repository: Path) -> None:
@@ -112,17 +114,13 @@ def given(name: str) -> dict[str, str]:
     return {"directory": yaml.safe_load(template(name))["jobs"]["tunnels"]["with"]["directory"]}
 
 
-def test_validate_plan_apply_and_drift_run_in_a_new_repository(step: Step, served: Path, github: GitHub) -> None:
-    commit(served)
-    assert step("validate", **given("plan")).code == 0
-    example = (
-        (served / "tunnels/prod/tunnels.yaml")
-        .read_text()
-        .replace("tunnels: []\n#", "tunnels:\n")
-        .replace("\n#  ", "\n  ")
-    )
-    (served / "tunnels/prod/tunnels.yaml").write_text(example)
-    commit(served)
+def test_the_jobs_run_in_a_new_repository(step: Step, repository: Path, simulator: Simulator, github: GitHub) -> None:
+    commit(repository)
+    assert step("validate", **given("plan")).outputs["outcome"] == "ok"
+    tunnels = repository / "tunnels" / "prod" / "tunnels.yaml"
+    example = tunnels.read_text().replace("tunnels: []\n#", "tunnels:\n").replace("\n#   ", "\n   ")
+    tunnels.write_text(example.replace("psk: external", "psk: {env: LON_A_PSK}"))
+    commit(repository)
     assert step("validate", **given("plan")).outputs["outcome"] == "ok"
     planned = step("plan", arguments="--baseline=HEAD^1", **given("plan"))
     assert (planned.code, planned.outputs["to_create"]) == (0, "1")
@@ -130,9 +128,12 @@ def test_validate_plan_apply_and_drift_run_in_a_new_repository(step: Step, serve
     assert "lon-a" in github.bodies(5)[0]
     tokens = json.loads(step("accounts", **given("apply")).outputs["tokens"])
     assert tokens == [{"token": "CLOUDFLARE_API_TOKEN", "accounts": ["prod"]}]
+    one = {"account": "prod", "success_codes": "0"}
     assert step("drift", account="prod", **given("drift")).outputs["outcome"] == "changes"
-    applied = step("apply", account="prod", reviewed="false", success_codes="0", **given("apply"))
-    assert (applied.code, applied.outputs["outcome"]) == (0, "ok")
-    assert step("drift", account="prod", **given("drift")).outputs["outcome"] == "ok"
-    left = subprocess.run(["git", "status", "--short"], cwd=served, check=True, capture_output=True, text=True)  # noqa: S607
-    assert left.stdout == ""
+    step("apply", **one, **given("apply"), RECONCILER_ENV="LON_A_PSK=the first key")
+    assert [*simulator.account(ID).psks.values()] == ["the first key"]
+    assert step("drift", **one, **given("drift")).outputs["outcome"] == "ok"
+    step("psk", **one, **given("psk"), tunnels="lon-*", RECONCILER_ENV="LON_A_PSK=another key")
+    assert [*simulator.account(ID).psks.values()] == ["another key"]
+    left = subprocess.run(["git", "status", "--short"], cwd=repository, check=True, capture_output=True)  # noqa: S607
+    assert left.stdout == b""

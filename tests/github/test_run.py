@@ -302,6 +302,21 @@ def test_apply_without_an_account_is_not_apply_of_all(step: Step, account: str) 
     assert not step.stub.with_suffix(".log").exists()
 
 
+def test_the_keys_of_named_tunnels_are_sent(step: Step) -> None:
+    step.answers(psk={"code": 0, "report": report("psk", "ok")})
+    given = {"tunnels": "lon-a, lon b,par-*\nber-a\n", "arguments": "--allow-commands"}
+    assert step("psk", account="prod", **given).outputs["outcome"] == "ok"
+    call = ["psk", "--dir", "tunnels", "--account", "prod", "set", "--auto-approve", "lon-a", "lon b", "par-*", "ber-a"]
+    assert step.calls()[-1][:12] == [*call, "--allow-commands"]
+
+
+@pytest.mark.parametrize(("account", "tunnels"), [("", "lon-a"), ("prod", "lon-a,--all"), ("prod", " -o")])
+def test_no_other_keys_than_those_of_named_tunnels_are_sent(step: Step, account: str, tunnels: str) -> None:
+    step.answers(psk={"code": 0, "report": report("psk", "ok")})
+    assert step("psk", account=account, tunnels=tunnels).code == 64
+    assert not step.stub.with_suffix(".log").exists()
+
+
 @pytest.mark.parametrize("command", ["previous", "issue"])
 def test_an_issue_belongs_to_an_account(step: Step, command: str) -> None:
     done = step(command, account="")

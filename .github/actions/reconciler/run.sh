@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs validate, plan, apply or drift: log, annotations, job summary, outputs, and the exit code as the verdict.
+# Runs validate, plan, apply, drift or psk set: log, annotations, job summary, outputs, and the exit code as the verdict.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -158,6 +158,16 @@ case $command in
     ;;
   apply) if [[ $gate ]]; then options+=(--plan "$report/plan.json"); else options+=(--auto-approve); fi ;;
   drift) if [[ -f $previous ]]; then options+=(--previous "$previous"); fi ;;
+  psk)
+    options+=(set --auto-approve)
+    while read -r tunnel; do
+      if [[ $tunnel == -* ]]; then # it would be an option
+        echo "::error title=Bad name::The input tunnels takes names and patterns, and none begins with a hyphen."
+        exit 64
+      fi
+      if [[ $tunnel ]]; then options+=("$tunnel"); fi
+    done <<<"${RECONCILER_TUNNELS//,/$'\n'}"
+    ;;
 esac
 case $RECONCILER_COMMAND/$command in
   plan/plan) options+=("${of_plan[@]}") ;;
