@@ -69,13 +69,8 @@ def run(ctx: Context) -> Report:
         psks = PskSupply(ctx, clients, ready)
         _require_strict(ctx, found)  # keys and their sinks may have brought warnings
         ended = side_by_side(ctx, found, lambda one: _safely(ctx, clients, psks, one))
-    told = [report for report, _ in ended]
-    if not all(plan.empty for plan in ready):  # else nothing was done that is worth a count
-        calls = clients.progress.calls
-        told = [replace(one, calls_made=dict(calls[one.account])) if one.account in calls else one for one in told]
-    report = ctx.report(told, written=any(written for _, written in ended))
-    seconds = round(time.monotonic() - ctx.started - clients.waited, 1)
-    return replace(report, seconds=seconds)
+    report = ctx.report([report for report, _ in ended], written=any(written for _, written in ended))
+    return clients.counted(report, calls=not all(plan.empty for plan in ready))
 
 
 def _require_strict(ctx: Context, found: Sequence[Found]) -> None:

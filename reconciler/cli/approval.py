@@ -5,8 +5,7 @@ from dataclasses import replace
 
 from reconciler.cli.clients import Clients
 from reconciler.cli.context import Context, Halt, halt
-from reconciler.cli.show import to_copy
-from reconciler.render import render
+from reconciler.cli.show import as_text, to_copy
 from reconciler.report.outcome import worst
 from reconciler.report.values import Report
 
@@ -61,7 +60,7 @@ def _show(ctx: Context, shown: Report) -> None:
     stderr = ctx.output.stderr
     ctx.shown = to_copy(ctx, shown)
     report = replace(ctx.shown, outcome="ok")
-    stderr.write(render(report, "text", color=ctx.color(stderr), width=ctx.width(stderr)))
+    stderr.write(as_text(report, color=ctx.color(stderr), width=ctx.width(stderr)))
     stderr.flush()
 
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from threading import Lock
@@ -18,6 +19,7 @@ from reconciler.cli.progress import Progress
 from reconciler.cli.tokens import token_faults, tokens
 from reconciler.model.desired import Account
 from reconciler.model.problems import error
+from reconciler.report.values import Report
 from reconciler.secrets.secret import Secret, reveal
 
 if TYPE_CHECKING:
@@ -90,6 +92,15 @@ class Clients:
         self.waited += seconds
         for _, session in self._sessions.values():
             session.extend(seconds)
+
+    def counted(self, report: Report, *, calls: bool) -> Report:
+        """The report with the time that the run took and, where something was done, the calls that were made."""
+        made = self.progress.calls if calls else {}
+        accounts = (
+            replace(one, calls_made=dict(made[one.account])) if one.account in made else one for one in report.accounts
+        )
+        seconds = max(round(time.monotonic() - self._ctx.started - self.waited, 1), 0.1)  # a report tells no zero
+        return replace(report, accounts=tuple(accounts), seconds=seconds)
 
     def _find_tokens(self, accounts: Iterable[Account]) -> dict[str, str]:
         if self._ctx.sandbox:

@@ -102,7 +102,7 @@ class Progress:
         """Something else is written now."""
         with self._lock:
             self._clear()
-            if self._told:
+            if self._told or (self._wrote and self._ctx.shown):
                 self._stderr.write("\n")
 
     def _tell(self, account: str, action: str, name: str) -> None:

@@ -107,7 +107,7 @@ def _change(ctx: Context, desired: Desired, tunnels: list[Declared]) -> Report:
     taken = any(isinstance(o, Answered) and (any(o.taken.values()) or o.psk) for o in seen)
     written = taken or may_have_written(verdicts.values())
     outcome = _outcome(ctx, verdicts.values(), seen, written=written)
-    return ctx.report([_account(desired, tunnels, outcome, verdicts)], written=written)
+    return clients.counted(ctx.report([_account(desired, tunnels, outcome, verdicts)], written=written), calls=True)
 
 
 def _outcome(ctx: Context, verdicts: Collection[Verdict], seen: Sequence[CallOutcome], *, written: bool) -> Outcome:

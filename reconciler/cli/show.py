@@ -54,7 +54,7 @@ def show(ctx: Context, report: Report, *, ours: bool = True) -> tuple[Diagnostic
         output.stderr.write(f"reconciler: {problem.summary}\n")
     if (failed or not shown) and (lost or report.outcome not in ("ok", "changes")):
         # A job that only writes files must not fail in silence.
-        output.stderr.write(_whole_lines(_text(report)))
+        output.stderr.write(_whole_lines(as_text(report)))
         output.stderr.flush()
     return lost
 
@@ -122,13 +122,14 @@ def _drawn(ctx: Context, report: Report, name: Format, *, to_stdout: bool) -> st
     if name != "text":
         return render(report, name)
     if not to_stdout:
-        return _text(report)
+        return as_text(report)
     stdout = ctx.output.stdout
     shown = ctx.shown if stdout.isatty() else None
-    return _text(report, width=ctx.width(stdout), color=ctx.color(stdout), shown=shown)
+    return as_text(report, width=ctx.width(stdout), color=ctx.color(stdout), shown=shown)
 
 
-def _text(report: Report, **options: Any) -> str:
+def as_text(report: Report, **options: Any) -> str:
+    """The report as text, with the lines of files that its problems are about."""
     if not report.diagnostics:  # so it quotes no line, and what reads lines need not be imported
         return render(report, "text", **options)
     from reconciler.files.excerpt import lines_of_files

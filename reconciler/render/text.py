@@ -27,6 +27,9 @@ _NAMED = 10
 _WHOLE = 20
 """Problems of the files that are told with the line that they are about."""
 _INDENT, _DEEPER = 6, 10
+_ENDED: dict[str, Any] = {"reference": "", "age_days": None, "rotate_after_days": None}
+"""What is not told once more of a key when it is told how it ended."""
+
 OUTCOME_COLOR = {"applied": "green", "failed": "red", "skipped": "yellow", "unknown": "red"}
 WEIGHT_COLOR = {"traffic": "red", "security": "red", "error": "red", "warning": "yellow", "refused": "red"}
 
@@ -54,7 +57,8 @@ def text(
     first = report.command == "drift" and well  # "failed" would stand before the error that it is about
     blocks = [[paint(words.SANDBOX, "yellow")]] if report.sandbox and shown is None else []
     blocks += [verdict] if first else []
-    blocks.append(list(_diagnostics(report.diagnostics, line_of, paint)))
+    problems = [one for one in report.diagnostics if shown is None or one not in shown.diagnostics]
+    blocks.append(list(_diagnostics(problems, line_of, paint)))
     if report.command == "accounts":
         blocks.append(list(_account_rows(report, paint)))
     else:
@@ -81,7 +85,9 @@ def _untold(accounts: Iterable[AccountReport], shown: Iterable[AccountReport]) -
         undone = (change for change in now.changes if change.outcome not in (None, "applied"))
         changes = tuple(replace(change, fields=(), psk=None) for change in undone)
         notes = tuple(note for note in now.notes if note not in plan.notes)
-        yield replace(now, **{**nothing, "changes": changes, "notes": notes, "paused": None})
+        told = {psk.name for psk in plan.keys}
+        keys = tuple(replace(psk, **_ENDED) if psk.name in told else psk for psk in nothing.get("keys", now.keys))
+        yield replace(now, **{**nothing, "changes": changes, "notes": notes, "keys": keys, "paused": None})
 
 
 def _account_rows(report: Report, paint: Paint) -> Iterator[str]:
@@ -283,7 +289,8 @@ def _ways_out(account: AccountReport, paint: Paint) -> Iterator[str]:
 def _psks(psks: tuple[KeyStatus, ...], paint: Paint) -> Iterator[str]:
     rows = []
     for psk in psks:
-        facts = ("overdue" if psk.overdue else "", words.age(psk), psk.reference or "no psk", words.due(psk))
+        where = "no psk" if psk.reference is None else psk.reference
+        facts = ("overdue" if psk.overdue else "", words.age(psk), where, words.due(psk))
         rows.append([terminal(cell) for cell in (psk.name, psk.outcome or "", *facts)])
     for psk, cells in zip(psks, aligned(rows), strict=True):
         styles = (None, OUTCOME_COLOR.get(psk.outcome or ""), "red", None, None, None)

@@ -176,7 +176,8 @@ class AccountReport:
         dict[str, Count], _about("Calls that the plan takes: `list`, `create`, `update` (bulk), `delete`")
     ] = field(default_factory=dict)
     calls_made: Annotated[
-        dict[str, Count] | None, _when_set("Calls that `apply` made, from its first list to its last, by kind")
+        dict[str, Count] | None,
+        _when_set("Calls that `apply`, `psk set` or `psk rotate` made, from first to last, by kind"),
     ] = None
     guards: Annotated[tuple[Guard, ...], _about("What blocks it")] = ()
     changes: Annotated[tuple[ChangeReport, ...], _about("The plan, or the differences of `drift`")] = ()
@@ -273,7 +274,9 @@ class Report:
     generated_at: Annotated[
         str | None, _when_set("Time of the run (RFC 3339, UTC); only where history needs it (`drift`)")
     ] = None
-    seconds: Annotated[float | None, _when_set("How long `apply` took, without the time for approval")] = None
+    seconds: Annotated[
+        float | None, _when_set("How long `apply`, `psk set` or `psk rotate` took, without the time for approval")
+    ] = None
     # What the caller knows of the run, for comments and pages (commit, base, run URL); not part of the JSON.
     context: Annotated[SkipJsonSchema[dict[str, str]], Field(exclude=True)] = field(default_factory=dict)
     __pydantic_config__: ClassVar = ConfigDict(

@@ -164,7 +164,7 @@ def test_what_will_be_touched_is_shown_with_its_age_before_the_question(estate: 
     shown, _, rest = seen.partition("Do you want to ")
     assert (code, estate.sim.account(ID).psks) == (5, {})
     assert rest.startswith("rotate the keys of these 2 tunnels; the customers' devices need them too? Only 'yes'")
-    assert [line.split()[:3] for line in shown.splitlines() if line.startswith("  ")] == [
+    assert [line.split()[:3] for line in shown.splitlines() if re.match("  [a-z]", line)] == [
         ["lon-a", "overdue", "31"],
         ["par-a", "age", "unknown"],
     ]
@@ -175,6 +175,28 @@ def test_one_key_is_asked_for_by_its_name(estate: World) -> None:
     code, seen = on_a_terminal(estate, "psk", "rotate", "lon-a", answers=["yes"])
     assert "Do you want to rotate the key of lon-a; the customer's device needs it too? Only 'yes'" in seen
     assert (code, keyed(estate)) == (0, ["lon-a"])
+
+
+@pytest.mark.parametrize(
+    ("argv", "calls"),
+    [("psk rotate lon-a", "2 lists, 1 key update"), ("psk set lon-b", "2 lists, 1 key update")],
+)
+def test_after_the_question_only_what_came_of_it_is_told(estate: World, argv: str, calls: str) -> None:
+    name = argv.split()[2]
+    estate.declare(tunnel(8, name="a-name-of-many-letters"), file="prod/b.yaml")
+    code, seen = on_a_terminal(estate, *argv.split(), answers=["yes"])
+    before, _, rest = seen.partition("Only 'yes' is taken: yes\n")
+    last = rest.rpartition("|")[2]
+    assert (code, "[long-name]" in before) == (0, True)
+    assert re.sub(r"in [\d.]+ s", "in _ s", last) == (
+        f"\nAccount prod\n\n  {name}  applied\n\nCalls made: {calls}, in _ s.\n1 key: 1 applied.\n"
+    )
+
+
+def test_calls_and_time_stand_in_the_report_too(estate: World) -> None:
+    ran = estate.run("psk", "rotate", "lon-a", "--auto-approve", "-o", "json")
+    assert (ran.account["calls_made"], ran.json["seconds"] >= 0) == ({"list": 1, "set_psks": 1}, True)
+    assert "seconds" not in estate.run("psk", "status", "-o", "json").json
 
 
 @pytest.mark.parametrize(
