@@ -53,12 +53,12 @@ def run(ctx: Context) -> Report:
 
 
 def _accept_command(ctx: Context, account: str) -> str:
-    """What makes the files equal to Cloudflare. With drift the first part fails, so no `&&` can stand between them."""
+    """What makes the files equal to Cloudflare. Each has its line, and no `&&`: with drift the first fails."""
     if ctx.options.patch:
         return f"git apply {quote(ctx.options.patch)}"
     since = f" --baseline {quote(ctx.options.baseline)}" if ctx.options.baseline else ""
     again = f"reconciler drift --account {quote(account)}{since} --patch drift.patch"
-    return f"{again}; git apply drift.patch"
+    return f"{again}\ngit apply drift.patch"
 
 
 def _keys(ctx: Context, plan: Plan) -> tuple[KeyStatus, ...]:

@@ -340,7 +340,7 @@ def _ways_out(account: AccountReport) -> str:
     parts = [f"**Revert** ({_account(account)}), which makes Cloudflare equal to the files:", revert]
     if account.ways_out.accept_command:
         parts.append(f"**Accept** ({_account(account)}), which makes the files equal to Cloudflare:")
-        parts.append(fence([safe.visible(account.ways_out.accept_command)[:1000]], "sh"))
+        parts.append(fence([safe.visible(line)[:1000] for line in account.ways_out.accept_command.split("\n")], "sh"))
     if account.ways_out.accept:
         patch = fence([safe.visible(line) for line in account.ways_out.accept.rstrip("\n").split("\n")], "diff")
         if size(patch) > _LARGEST_PATCH:

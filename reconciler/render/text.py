@@ -283,7 +283,7 @@ def _ways_out(account: AccountReport, paint: Paint) -> Iterator[str]:
     yield f"    {terminal(account.ways_out.revert)}"
     if account.ways_out.accept_command:
         yield paint("  To accept it, which makes the files equal to Cloudflare:", "bold")
-        yield f"    {terminal(account.ways_out.accept_command)}"
+        yield from (f"    {terminal(line)}" for line in account.ways_out.accept_command.split("\n"))
 
 
 def _psks(psks: tuple[KeyStatus, ...], paint: Paint) -> Iterator[str]:

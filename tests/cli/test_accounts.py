@@ -304,7 +304,7 @@ def test_a_drift_report_gives_the_commands_that_accept_it_not_the_patch_between_
     world.declare(tunnel(1))
     git(world)
     where = f"--base-url {world.base_url} --account prod --baseline HEAD"
-    command = f"reconciler drift {where} --patch drift.patch; git apply drift.patch"
+    command = f"reconciler drift {where} --patch drift.patch\n    git apply drift.patch"
     text = world.run("drift", "--baseline", "HEAD").out
     assert f"  To accept it, which makes the files equal to Cloudflare:\n    {command}\n" in text
     assert "@@" not in text

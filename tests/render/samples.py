@@ -338,7 +338,7 @@ DRIFT = Report(
                 accept="--- a/tunnels/prod/london.yaml\n+++ b/tunnels/prod/london.yaml\n@@ -31,3 +31,3 @@\n"
                 "     interface_address: 10.20.0.4/31\n-    replay_protection: true\n+    replay_protection: false\n"
                 "     psk: external\n",
-                accept_command="reconciler drift --account prod --patch drift.patch; git apply drift.patch",
+                accept_command="reconciler drift --account prod --patch drift.patch\ngit apply drift.patch",
             ),
         ),
     ),
