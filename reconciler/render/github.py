@@ -89,7 +89,10 @@ def _changes(account: AccountReport, command: str) -> Iterator[_Note]:
             told = words.fields(change)
             paths = ", ".join(field.path for field in told) or "name"
             fields = paths if change.action == "update" else words.count(len(told), "field")
-            impact = ", can interrupt traffic" if change.impact == "traffic" else ""
+            if change.severity or change.outcome:  # nothing is ahead
+                impact = f", {change.severity}" if change.severity else ""
+            else:
+                impact = ", can interrupt traffic" if change.impact == "traffic" else ""
             rank, what = _rank(change, command), f"{_what(change)} {words.label(change)}"
             yield _Note(rank, what, f"{fields}{impact}"[:_LONGEST], change.source)
 

@@ -42,6 +42,13 @@ class Group(NamedTuple):
         return len(self.changes) > 1
 
     @property
+    def paths(self) -> list[str]:
+        """The fields that updates are about, each once."""
+        if self.first.action != "update":
+            return []
+        return list(dict.fromkeys(field.path for change in self.changes for field in words.fields(change)))
+
+    @property
     def label(self) -> str:
         """The tunnel's name, or `75 tunnels`."""
         return words.count(len(self.changes), "tunnel") if self.several else words.label(self.first)

@@ -56,10 +56,12 @@ def cells(group: Group, shape: Shape) -> dict[str, str]:
 
 
 def _fields(group: Group, inert: Callable[[str], str]) -> str:
-    """The fields that updates are about; of one that comes or goes how many it has."""
+    """The fields that updates are about, of a single one its values too; of what comes or goes how many it has."""
+    fields = words.fields(group.first)
+    if group.first.action == "update" and group.share == "all" and len(fields) == 1 and not words.items(fields[0]):
+        return clipped(f"{fields[0].path}: {words.difference(group.first, fields[0])}", inert, _FIELDS)
     if group.first.action == "update":
-        paths = dict.fromkeys(field.path for change in group.changes for field in words.fields(change))
-        return clipped(", ".join(paths) or "name", inert, _FIELDS)
+        return clipped(", ".join(group.paths) or "name", inert, _FIELDS)
     return _number(group.first) if not group.several else ""
 
 
@@ -74,11 +76,12 @@ def summary(group: Group, shape: Shape) -> str:
     facts = [clipped(group.account, safe.html, _NAME)] if shape.several else []
     if group.several:
         fields = _fields(group, safe.html)
-        what = f"<b>{words.count(len(group.changes), change.action)}</b>{fields and f': {fields}'}"
+        of_kind = "tunnel" if shape.drift else change.action  # drift carries nothing out
+        what = f"<b>{words.count(len(group.changes), of_kind)}</b>{fields and f': {fields}'}"
         facts += [change.drift_class or "", change.outcome or ""]
     else:
         what = f"<code>{clipped(words.label(change).replace(' -> ', ' → '), safe.html, _NAME)}</code>"
-        facts += [_number(change)]
+        facts += ["" if change.outcome == "applied" else change.outcome or "", _number(change)]
     told = ", ".join(filter(None, [*facts, words.weight(change)]))
     return f"<summary>{words.SIGNS[change.action]} {what}{told and f' ({told})'}</summary>"
 

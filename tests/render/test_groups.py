@@ -5,9 +5,10 @@ import pytest
 
 from reconciler.model.problems import Problem
 from reconciler.plan.diff import FieldChange
+from reconciler.render import render
 from reconciler.render.groups import groups
 from reconciler.report.values import ChangeReport
-from tests.render.samples import LON_A, OLD_SITE, PAR_A, account, replace
+from tests.render.samples import DRIFT, LON_A, OLD_SITE, PAR_A, account, replace
 
 RATE = (FieldChange("health_check.rate", "mid", "high"),)
 BOTH = (FieldChange("description", None, "x"), *RATE)
@@ -107,3 +108,18 @@ def test_groups_never_span_accounts_and_the_gravest_of_all_come_first() -> None:
     changes = tuple(update(n) for n in "abc")
     found = groups([account("lab", changes=changes), account(changes=(OLD_SITE, *changes))], by_kind=True)
     assert [(group.account, len(group.changes)) for group in found] == [("prod", 1), ("lab", 3), ("prod", 3)]
+
+
+def test_a_long_drift_report_folds_tunnels_and_tells_their_fields() -> None:
+    surplus = [replace(OLD_SITE, name=f"s-{n}", drift_class="unmanaged", severity="security") for n in range(11)]
+    changed = [
+        replace(LON_A, name=f"c-{n}", fields=(FieldChange(path, 1, 2),), drift_class="changed", severity="traffic")
+        for path in ("bgp", "description")
+        for n in range(6)
+    ]
+    report = replace(DRIFT, accounts=(account(changes=(*surplus, *changed)),))
+    told = render(report, "markdown")
+    assert "<summary>- <b>11 tunnels</b> (unmanaged, security)</summary>" in told
+    assert "<summary>~ <b>12 tunnels</b>: bgp, description (changed, traffic)</summary>" in told
+    page = render(report, "html")
+    assert "<b>12 tunnels</b>\n<code>bgp</code> <code>description</code>\n<span class=" in page
