@@ -123,8 +123,8 @@ def _next(ctx: Context, ignored: list[str]) -> Iterator[str]:
     yield "Check the files: reconciler validate"
     yield "Write down what is live: reconciler import"
     yield (
-        "On GitHub, in Settings, Environments: make plan, drift and apply, each with a secret CLOUDFLARE_API_TOKEN "
-        "(in plan and drift a token that can only read)."
+        "On GitHub, before the first push, in Settings, Environments: make plan, drift and apply, each with a secret "
+        "CLOUDFLARE_API_TOKEN (in plan and drift a token that can only read)."
     )
     yield f'In Settings, Rules: let main require a pull request and the check "{CHECK}".'
 
