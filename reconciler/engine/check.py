@@ -65,11 +65,10 @@ def check(plan: Plan) -> Conversation[Checked]:
     """
     seen = Checked()
     alone = []
-    cyclic = {c.ref for group in plan.phases.updates if len(group) > 1 for c in group}
     for change in plan.changes:
         if change.action is Action.DELETE:
             seen.not_checked[change.ref] = _DELETE
-        elif change.ref in cyclic or plan.phases.needs.get(change.ref):
+        elif plan.phases.needs.get(change.ref):
             seen.not_checked[change.ref] = _AS_A_WHOLE
         else:
             alone.append(change)

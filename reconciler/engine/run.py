@@ -65,38 +65,37 @@ class Run:
     Attributes:
         plan: What is carried out.
         with_psk: Names of tunnels to create whose pre-shared key is sent with the create.
-        live: The latest trusted list.
-        verdicts: Change ref to verdict, for the changes that are decided.
-        stop: What became of the call after which nothing more is sent, or None.
-        wrote: True once an answer said that a write was done.
-        made: Refs of creates that surely made their tunnel, with the key that was sent for it.
+
+        live: Seen so far: the latest trusted list.
         answered: Tunnel id to the settings that the last answer to an update gave.
-        passing: Change ref to the borrowed settings a tunnel passes through while a cycle is broken.
+        wrote: True once an answer said that a write was done.
+        stop: What became of the call after which nothing more is sent, or None.
+
+        verdicts: Decided so far: change ref to verdict.
+        made: Refs of creates that surely made their tunnel, with the key that was sent for it.
+        notes: What the report should say about how it went.
+
+        passing: For updates: change ref to the borrowed settings a tunnel passes through while a cycle is broken.
         size: Items of one bulk update. It shrinks when the server says that the body is too large, and is 0 once a lone
             item was refused in bulk and taken alone.
-        notes: What the report should say about how it went.
     """
 
     def __init__(self, plan: Plan, with_psk: frozenset[str]) -> None:
         self.plan = plan
         self.with_psk = with_psk
+
         self.live = plan.live
-        self.verdicts: dict[str, Verdict] = {}
-        self.stop: Failure | None = None
-        self.wrote = False
-        self.made: set[str] = set()
+        self._expected = set(plan.live.tunnels)  # what a list must hold, so that null is not taken for an empty account
         self.answered: dict[str, Settings] = {}
+        self.wrote = False
+        self.stop: Failure | None = None
+
+        self.verdicts: dict[str, Verdict] = {}
+        self.made: set[str] = set()
+        self.notes: list[str] = []
+
         self.passing: dict[str, Settings] = {}
         self.size = plan.options.batch_size
-        self.notes: list[str] = []
-        # Together they say which tunnels a list must hold, so that null is not taken for an empty account.
-        self._seen = set(plan.live.tunnels)
-        self._deleted: set[str | None] = set()  # surely or perhaps
-        # A member of a cycle goes only with those of its mates that are not done yet: alone it would take what a mate
-        # still holds. So each needs all others.
-        mates = {c.ref: frozenset(m.ref for m in group) - {c.ref} for group in plan.phases.updates for c in group}
-        none: frozenset[str] = frozenset()
-        self._needs = {c.ref: plan.phases.needs.get(c.ref, none) | mates.get(c.ref, none) for c in plan.changes}
 
     def psk_of(self, change: Change) -> str | None:
         """The name of the pre-shared key of a tunnel to create, or None when none is sent with it."""
@@ -137,7 +136,8 @@ class Run:
     def _why_not(self, change: Change, beside: set[str]) -> Problem | None:
         if self.stop is not None:
             return problem_of(self.stop)
-        unmet = sorted(ref for ref in self._needs[change.ref] - beside if self.verdicts.get(ref) != APPLIED)
+        needs = self.plan.phases.needs.get(change.ref, frozenset())
+        unmet = sorted(ref for ref in needs - beside if self.verdicts.get(ref) != APPLIED)
         if not unmet:
             return None
         names = {c.ref: c.previous_name or c.name for c in self.plan.changes}
@@ -153,7 +153,7 @@ class Run:
             if isinstance(outcome, (Denied, NotSent)):
                 self.stop = self.stop or outcome
             if call.verb is Verb.DELETE and (isinstance(outcome, Answered) or unclear(outcome)):
-                self._deleted.add(call.tunnel_id)
+                self._expected.discard(call.tunnel_id or "")  # surely or perhaps gone
             if isinstance(outcome, Answered):
                 self.wrote = True
                 for tunnel_id, tunnel in outcome.tunnels.items():
@@ -178,10 +178,10 @@ class Run:
 
         Without a list nobody knows what is there, and whatever were sent next could repeat or undo something.
         """
-        found = yield from read_list(self._seen - self._deleted)
+        found = yield from read_list(self._expected)
         if isinstance(found, Live):
             self.live = found
-            self._seen |= found.tunnels.keys()
+            self._expected |= found.tunnels.keys() - self.plan.live.tunnels.keys()
             return found
         self.stop = self.stop or found
         return None

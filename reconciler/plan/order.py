@@ -27,7 +27,8 @@ class Phases(NamedTuple):
             change is a cycle, sent in one call and never split.
         creates: After the updates.
         last_deletes: Those that free nothing, skipped when any earlier change was not applied.
-        needs: Ref of a change to the refs of those that must have been applied before it.
+        needs: Ref of a change to the refs of those that must have been applied before it, or go with it in one call:
+            alone a member of a cycle would take what a mate still holds, so each needs all others.
     """
 
     first_deletes: tuple[Change, ...] = ()
@@ -111,7 +112,8 @@ def _sorted_groups(updates: Mapping[str, Change], waits: Mapping[str, Iterable[s
 def order(changes: Iterable[Change], conflicts: Conflicts) -> Phases:
     """Puts changes in an order in which what frees a claim comes before what takes it.
 
-    The members of a cycle of updates form one group. What one member needs from outside the group, all need.
+    The members of a cycle of updates form one group. What one member needs from outside the group, all need, and each
+    needs its mates.
     """
     by_ref = {c.ref: c for c in changes}
     waits = conflicts.waits
@@ -119,9 +121,9 @@ def order(changes: Iterable[Change], conflicts: Conflicts) -> Phases:
     groups = _sorted_groups(updates, waits)
     needs = {ref: frozenset(own) for ref, own in waits.items()}
     for group in groups:
-        inside = {c.ref for c in group}
-        together = frozenset(n for ref in inside for n in waits.get(ref, ())) - inside
-        needs.update(dict.fromkeys(inside, together))
+        inside = frozenset(c.ref for c in group)
+        together = inside.union(*(waits.get(ref, ()) for ref in inside))
+        needs.update((ref, together - {ref}) for ref in inside)
     freeing = {n for own in waits.values() for n in own if by_ref[n].action is Action.DELETE}
     deletes = [c for c in by_ref.values() if c.action is Action.DELETE]
     return Phases(

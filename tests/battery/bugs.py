@@ -216,7 +216,12 @@ def what_a_change_needs_is_not_waited_for() -> list[Patch]:
 
 @bug
 def cycles_are_split() -> list[Patch]:
-    return _ordered(lambda steps: steps._replace(updates=tuple((c,) for g in steps.updates for c in g)))
+    def alone(steps: Any) -> Any:
+        mates = {c.ref for group in steps.updates if len(group) > 1 for c in group}
+        needs = {ref: own - mates if ref in mates else own for ref, own in steps.needs.items()}
+        return steps._replace(updates=tuple((c,) for g in steps.updates for c in g), needs=needs)
+
+    return _ordered(alone)
 
 
 @bug

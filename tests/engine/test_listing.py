@@ -107,6 +107,13 @@ def test_null_stops_an_account_of_which_a_later_list_showed_tunnels():
     assert (one.verbs, why(ended.stop)) == (["create", "list", "list"], "list-untrusted")
 
 
+def test_null_is_believed_after_a_list_that_still_showed_what_was_deleted():
+    one = world("a")
+    one.instead = {(Verb.LIST, 0): Answered(live=one.live())}
+    assert carried_out(one, desired(of=account(removed=["a"]))).converged
+    assert one.verbs == ["delete", "list", "list", "list"]
+
+
 @pytest.mark.parametrize(("names", "code"), [((), None), (("b",), "list-untrusted")])
 def test_a_check_believes_null_only_of_an_account_that_was_empty(names, code):
     one = World(*names)

@@ -43,7 +43,8 @@ def test_independent_updates_go_by_name():
 def test_cycle_is_one_group_and_its_dependents_come_after():
     found = of_addresses({"a": 3, "b": 2, "c": 1, "d": 9}, {"b": 1, "c": 2, "d": 3, "a": 4})
     assert names(found.phases.updates) == [["b", "c"], ["d"], ["a"]]
-    assert list(found.phases.needs) == [c.ref for c in found.changes if c.name == "a"]
+    keys = {c.name: c.ref for c in found.changes}
+    assert found.phases.needs == {keys["a"]: {keys["d"]}, keys["b"]: {keys["c"]}, keys["c"]: {keys["b"]}}
 
 
 def test_members_of_a_cycle_go_by_name_whatever_their_ids():
@@ -54,7 +55,7 @@ def test_members_of_a_cycle_go_by_name_whatever_their_ids():
     assert names(found.phases.updates) == [["a", "b"]]
 
 
-def test_members_of_a_cycle_share_what_they_need_from_outside():
+def test_members_of_a_cycle_need_each_other_and_what_any_of_them_needs_from_outside():
     found = plan(
         desired(
             tunnel("a", interface_address=net(2), interface_address6="2001:db8::/127"),
@@ -68,7 +69,7 @@ def test_members_of_a_cycle_share_what_they_need_from_outside():
         allow_delete=frozenset("x"),
     )
     keys = {c.name: c.ref for c in found.changes}
-    assert found.phases.needs == {keys["a"]: {keys["x"]}, keys["b"]: {keys["x"]}}
+    assert found.phases.needs == {keys["a"]: {keys["b"], keys["x"]}, keys["b"]: {keys["a"], keys["x"]}}
 
 
 def test_only_deletes_that_free_something_come_first():
