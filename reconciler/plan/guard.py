@@ -21,6 +21,9 @@ from reconciler.plan.scope import PlanOptions, Scope
 class Draft(NamedTuple):
     """A plan before its guards have spoken: all that they look at.
 
+    A `Plan` has their answer in it, so it can't be what they are asked about. And they look at what no later step does:
+    who owns which tunnel (`scope`), and who stands in whose way (`conflicts`).
+
     Attributes:
         changes: What would be done.
         held_back: Deletes that `--no-delete` leaves out.
