@@ -154,9 +154,19 @@ def secrets_in_environment(file: File) -> Iterator[str]:
 
 
 def tokens_to_the_tool_alone(file: File) -> Iterator[str]:
-    """What holds a secret runs the tool; another step could run what a pull request brought."""
+    """What holds a secret runs the tool; another step could run what a pull request brought. Where none can, as no
+    file of the repository is there, it may hold a secret of its own, but no token of Cloudflare's."""
     tools = [step for _, step in file.runs if step.get("uses", "").startswith(("$/", TOOL))]
-    yield from (str(step) for step in file.steps if own_secrets(step) and step not in tools)
+    for job in file.jobs.values():
+        steps = job.get("steps", [])
+        alone = "pull_request" not in file.on and not any("checkout" in step.get("uses", "") for step in steps)
+        for step in steps:
+            if (
+                own_secrets(step)
+                and step not in tools
+                and not (alone and not any(name in str(step) for name in TOKENS))
+            ):
+                yield str(step)
 
 
 def tokens_alike(file: File) -> Iterator[str]:

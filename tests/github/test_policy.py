@@ -262,6 +262,23 @@ def test_an_action_step_without_bash_is_caught() -> None:
     assert list(breaches("runs: {using: composite, steps: [{run: ls, shell: sh}]}")) == ["shell"]
 
 
+@pytest.mark.parametrize(
+    ("on", "step", "secret", "found"),
+    [
+        ("schedule", "run: x", "WEBHOOK_URL", []),
+        ("schedule", "run: x", "CLOUDFLARE_API_TOKEN", ["tokens-to-the-tool"]),
+        ("schedule", "uses: actions/checkout@x", "WEBHOOK_URL", ["tokens-to-the-tool"]),
+        ("pull_request", "run: x", "WEBHOOK_URL", ["tokens-to-the-tool"]),
+    ],
+)
+def test_a_secret_of_another_kind_stays_away_from_what_a_pull_request_brought(
+    on: str, step: str, secret: str, found: list[str]
+) -> None:
+    steps = f"[{{{step}}}, {{run: y, env: {{X: '${{{{ secrets.{secret} }}}}'}}}}]"
+    rules = breaches(f"on: {{{on}: }}\njobs: {{a: {{environment: chat, steps: {steps}}}}}\n")
+    assert [rule for rule in rules if rule == "tokens-to-the-tool"] == found
+
+
 def test_every_rule_has_its_bad_workflow() -> None:
     assert {rule for _, rule, _, _ in BAD} | {"shell"} == set(RULES)
 
