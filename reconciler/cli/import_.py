@@ -5,21 +5,26 @@ those that are no longer needed are removed: they would declare tunnels twice. W
 took the marker from, is theirs, and what it declares is not imported again.
 """
 
-from collections.abc import Mapping
+import re
+from collections import defaultdict
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
+from unicodedata import normalize
 
 from reconciler.cli.clients import Clients
 from reconciler.cli.context import Context, Halt, halt
 from reconciler.cli.files import new_account, schema_line, selected
-from reconciler.cli.named import refuse_files, replace_file
+from reconciler.cli.named import refuse_files, replace_file, write_file
 from reconciler.cli.planning import live_tunnels, side_by_side
 from reconciler.files.dump import Dumped, account_text, add_ignores, dump
 from reconciler.files.layout import MARKER, Layout
 from reconciler.files.load import load
 from reconciler.files.tree import AccountFiles, SourceFile, Tree, is_read, read_regular, read_tree
-from reconciler.model.desired import Desired
+from reconciler.model.checks import is_md5_key
+from reconciler.model.desired import Desired, EnvRef
 from reconciler.model.live import Live
 from reconciler.model.problems import Diagnostic, has_errors
 from reconciler.model.settings import Settings
@@ -28,6 +33,8 @@ from reconciler.report.values import AccountReport, Report
 _ONLY_WHEN_EMPTY = frozenset({"no-tunnel-file", "no-account"})
 """Codes of what is wrong with an account only until something is imported."""
 _LISTED = 3
+_KEYS_MARKER = "# Live BGP MD5 keys, written by `reconciler import --md5-keys`"
+_SECRET = 8  # what the action masks: shorter values turn up in a log by chance
 
 
 def run(ctx: Context) -> Report:
@@ -43,6 +50,7 @@ def run(ctx: Context) -> Report:
             summary = f"{existing[0]} was written by an earlier import; nothing was written"
             remedy = "Add --force to write the files of that import anew. What was changed in them is lost then."
             raise halt("error", "file-exists", summary, remedy)
+    key_file = _KeyFile(ctx, tree) if ctx.options.md5_keys else None
     with Clients(ctx, [desired.account for desired, _ in selected]) as clients:
         lives = side_by_side(ctx, selected, lambda t: live_tunnels(clients, t[0].account))
     accounts: list[AccountReport] = []
@@ -51,7 +59,7 @@ def run(ctx: Context) -> Report:
             accounts.append(live)
             continue
         try:
-            accounts.append(_write(ctx, desired, files, live))
+            accounts.append(_write(ctx, desired, files, live, key_file))
         except Halt as stopped:  # what was written before is said all the same
             raise Halt(stopped.outcome, stopped.diagnostics, accounts) from None
     if accounts and all(account.outcome == "ok" for account in accounts):
@@ -102,14 +110,73 @@ def _imported(files: AccountFiles) -> list[Path]:
     return sorted(found)
 
 
-def _write(ctx: Context, desired: Desired, files: AccountFiles, live: Live) -> AccountReport:
+class _KeyFile:
+    """The file of `--md5-keys`: a line `NAME=value` for each key, as the secret `RECONCILER_ENV` takes them.
+
+    A variable that a file names must not get the key of another tunnel: apply would set it. So each belongs to the
+    account whose import wrote the lines that name it, until these lines are gone, or to nobody's import.
+
+    Args:
+        ctx: Surroundings.
+        tree: All files.
+
+    Raises:
+        Halt: Something stands there that no import wrote, or that one did and `--force` is missing.
+    """
+
+    def __init__(self, ctx: Context, tree: Tree) -> None:
+        self._ctx = ctx
+        self._path = Path(ctx.options.md5_keys or "")
+        old = self._path.read_bytes().decode("utf-8", "replace") if self._path.is_file() else ""
+        if old and not (old.startswith(_KEYS_MARKER) and ctx.options.force):
+            summary = f"{self._path} exists already; nothing was written"
+            remedy = "Give another file, or add --force if an import with --md5-keys wrote it."
+            raise halt("error", "file-exists", summary, remedy)
+        self._keys = dict(line.split("=", 1) for line in old.split("\n") if "=" in line and not line.startswith("#"))
+        self._owners: defaultdict[str, set[str]] = defaultdict(set)
+        imported = {str(path) for account in tree.accounts for path in _imported(account)}
+        for desired in load(tree, ctx.now().date()).desired:
+            self._owners[desired.account.token_env].add("")
+            for tunnel in desired.tunnels.values():
+                owner = desired.account.name if tunnel.location.file in imported else ""
+                for ref in (tunnel.psk, *tunnel.refs.values()):
+                    if isinstance(ref, EnvRef):
+                        self._owners[ref.name].add(owner)
+
+    def variables(self, account: str, live: Live) -> dict[str, EnvRef]:
+        """By tunnel, the variable of its key: `MD5_LON_A`. No name that begins so steers a shell or a runner."""
+        found: dict[str, EnvRef] = {}
+        taken = {name for name, owners in self._owners.items() if owners - {account}}
+        for name, tunnel in sorted(live.by_name().items()):
+            if is_md5_key(str(tunnel.settings.get("bgp.md5_key", ""))):
+                letters = normalize("NFKD", name).encode("ascii", "ignore").decode().upper()
+                base = f"MD5_{re.sub('[^A-Z0-9]+', '_', letters).strip('_') or 'KEY'}"
+                names = (f"{base}{f'_{n}' if n > 1 else ''}" for n in count(1))
+                found[name] = EnvRef(next(free for free in names if free not in taken))
+                taken.add(found[name].name)
+        return found
+
+    def write(self, account: str, keys: Mapping[str, str]) -> None:
+        """Put an account's keys, by variable, in the place of those that its former import wrote."""
+        for owners in self._owners.values():
+            owners.discard(account)
+        for name in keys:
+            self._owners[name].add(account)
+        self._keys = {name: key for name, key in {**self._keys, **keys}.items() if self._owners[name]}
+        lines = [f"{_KEYS_MARKER}. Without this line, --force leaves it."]
+        lines += [f"{name}={key}" for name, key in sorted(self._keys.items())]
+        write_file(self._path, "\n".join([*lines, ""]), self._ctx.stop, private=True)
+
+
+def _write(ctx: Context, desired: Desired, files: AccountFiles, live: Live, key_file: _KeyFile | None) -> AccountReport:
     folder, old = Path(files.folder), _imported(files)
     beside = tuple(f for f in files.files if Path(f.path) not in old)
     names = live.by_name()
     # A declared rename that was not applied yet: the live tunnel still has its old name, and is declared.
     renamed = {t.renamed_from for t in desired.tunnels.values() if t.renamed_from and t.name not in names}
     taken = {path.name.lower() for path in folder.glob("*") if path not in old}
-    layout = Layout(ctx.options.split == "prefix", taken, schema_line(ctx, folder, "tunnels"))
+    variables = key_file.variables(desired.account.name, live) if key_file else {}
+    layout = Layout(ctx.options.split == "prefix", taken, schema_line(ctx, folder, "tunnels"), variables)
     found = dump(live, files.account_file, {*desired.tunnels, *renamed}, beside, layout)
     own = files.account_file
     if own is None:
@@ -122,8 +189,10 @@ def _write(ctx: Context, desired: Desired, files: AccountFiles, live: Live) -> A
             raise Halt("error", (added,))
         own = SourceFile(own.path, added.encode())
     texts = {folder / name: text for name, text in found.files.items()}
-    wanted = {name: names[name].settings for name in found.names}
-    _prove(ctx, files._replace(account_file=own, files=beside), texts, wanted)
+    _prove(ctx, files._replace(account_file=own, files=beside), texts, found.tunnels)
+    keys = {name: str(key) for name in found.tunnels if (key := names[name].settings.get("bgp.md5_key"))}
+    if key_file:
+        key_file.write(desired.account.name, {variables[name].name: key for name, key in keys.items()})
     for path, text in texts.items():
         replace_file(path, text, private=True)
     gone = [path for path in old if path not in texts]
@@ -131,7 +200,7 @@ def _write(ctx: Context, desired: Desired, files: AccountFiles, live: Live) -> A
         path.unlink()
     if own is not files.account_file:
         replace_file(Path(own.path), own.data.decode())
-    return _report(desired, live, found, [*texts], gone)
+    return _report(desired, live, found, [*texts], gone, _told(ctx, keys.values()))
 
 
 def _prove(ctx: Context, files: AccountFiles, texts: Mapping[Path, str], wanted: Mapping[str, Settings]) -> None:
@@ -151,14 +220,28 @@ def _prove(ctx: Context, files: AccountFiles, texts: Mapping[Path, str], wanted:
         raise halt("internal", "import", summary, "This is a bug. Please report it; --split none may get round it.")
 
 
-def _report(desired: Desired, live: Live, found: Dumped, written: list[Path], gone: list[Path]) -> AccountReport:
-    tunnels = live.by_name()
-    keys = sum(bool(tunnels[name].settings.get("bgp.md5_key")) for name in found.names)
-    warning = f"; BGP MD5 keys stand there in clear ({keys} in all), so think before you commit it" if keys else ""
-    declared = f"{len(found.names)} of {len(live.tunnels)} live tunnels"
+def _told(ctx: Context, keys: Collection[str]) -> list[str]:
+    """Where the MD5 keys of an account went."""
+    path = ctx.options.md5_keys
+    if not keys:
+        return []
+    if not path:
+        why = "think before you commit them, or import again with --force --md5-keys FILE"
+        return [f"BGP MD5 keys stand there in clear ({len(keys):,} in all): {why}."]
+    notes = [f"Wrote the BGP MD5 keys ({len(keys):,} in all) to {path} with mode 0600: apply needs its variables."]
+    short = sum(len(key.strip()) < _SECRET for key in keys)
+    notes += [f"Shorter than the {_SECRET} characters that RECONCILER_ENV asks for: {short} of them."] if short else []
+    return notes
+
+
+def _report(
+    desired: Desired, live: Live, found: Dumped, written: list[Path], gone: list[Path], told: list[str]
+) -> AccountReport:
+    declared = f"{len(found.tunnels)} of {len(live.tunnels)} live tunnels"
     notes = ["Wrote no file: nothing that is live is left to declare."]
     if written:
-        notes = [f"Wrote {_listed(written)} with mode 0600, for {declared}{warning}."]
+        notes = [f"Wrote {_listed(written)} with mode 0600, for {declared}."]
+    notes += told
     notes += [f"Removed {_listed(gone)}, of an earlier import."] if gone else []
     notes += [f"Ignored, because no file can declare it: {one.name}: {one.reason}" for one in found.ignored]
     return AccountReport(
@@ -167,7 +250,7 @@ def _report(desired: Desired, live: Live, found: Dumped, written: list[Path], go
         outcome="ok",
         notes=tuple(notes),
         total=len(live.tunnels),
-        managed=len(desired.tunnels) + len(found.names),
+        managed=len(desired.tunnels) + len(found.tunnels),
     )
 
 

@@ -84,7 +84,7 @@ def probe(options: Options) -> None:
     sinks = tuple(f"{os.path.realpath(path)}.keys/" for _, path in states)
     seen: dict[str, str] = {}
     for option, name in (*states, *_outputs(options)):
-        path, real, private = Path(name), os.path.realpath(name), option.startswith("--save-live")
+        path, real, private = Path(name), os.path.realpath(name), option.startswith(("--save-live", "--md5-keys"))
         other = taken.get(_identity(name))
         if other is not None:
             raise UsageError(f"{other} and {option} are the same file. Give each a file of its own.")
@@ -101,7 +101,7 @@ def probe(options: Options) -> None:
         if options.command not in TABLE["output"].on:  # it writes no report, so an -o of the environment is no matter
             continue
         if private and _descriptor(path) in (1, 2):
-            raise UsageError(f"{option}: the list may hold BGP MD5 keys, which belong in no log. Give a file.")
+            raise UsageError(f"{option}: BGP MD5 keys may stand in it, and belong in no log. Give a file.")
         try:
             regular = _try(path, private=private)
         except OSError as wrong:
@@ -201,7 +201,7 @@ def _outputs(options: Options) -> Iterator[tuple[str, str]]:
     for form, path in options.output:
         if path is not None:
             yield f"-o {form}={path}{options.origin('output')}", path
-    yield from _named(options, "out", "save_live", "patch")
+    yield from _named(options, "out", "save_live", "patch", "md5_keys")
 
 
 def _named(options: Options, *names: str) -> Iterator[tuple[str, str]]:

@@ -341,6 +341,10 @@ class Options(NamedTuple):
             type=_repository,
         ),
     ] = None
+    md5_keys: Annotated[
+        str | None,
+        Option("put BGP MD5 keys there (mode 0600, NAME=value), and their variables into the YAML", "import", "FILE"),
+    ] = None
     force: Annotated[bool, Option("write the files of an earlier import anew", "import")] = False
     split: Annotated[
         Literal["prefix", "none"],

@@ -47,13 +47,13 @@ class Dumped(NamedTuple):
         files: Texts of tunnel files, by name.
         defaults: What a new `account.yaml` says in its `defaults`.
         ignored: Tunnels that need an ignore rule in `account.yaml`.
-        names: Names of the tunnels that the files declare.
+        tunnels: What the files declare: settings by name.
     """
 
     files: Mapping[str, str]
     defaults: Mapping[str, Any]
     ignored: tuple[Ignored, ...]
-    names: tuple[str, ...]
+    tunnels: Mapping[str, Settings]
 
 
 def dump(
@@ -75,7 +75,8 @@ def dump(
         layout: How the files are to be.
     """
     defaults: Settings = canonical({})
-    found = {t.name: t for t in live.tunnels.values() if t.name not in declared}
+    layout = layout or Layout()
+    found = {t.name: _by_reference(t, layout) for t in live.tunnels.values() if t.name not in declared}
     if account_file:
         written_there = AccountFile.model_validate(parse(account_file.data, account_file.path).value).defaults
         folder = posixpath.dirname(account_file.path)
@@ -91,8 +92,14 @@ def dump(
     kept = {name: tunnel.settings for name, tunnel in found.items() if name not in refused}
     common = defaults if account_file else typical([*kept.values()], defaults)
     # An account needs a file of tunnels, so without any other it gets one that declares none.
-    files = lay_out(kept, common, layout or Layout()) if kept or not beside else {}
-    return Dumped(files, laid_over(nested(defaults), nested(common)), _ignored(refused), tuple(kept))
+    files = lay_out(kept, common, layout) if kept or not beside else {}
+    return Dumped(files, laid_over(nested(defaults), nested(common)), _ignored(refused), kept)
+
+
+def _by_reference(tunnel: LiveTunnel, layout: Layout) -> LiveTunnel:
+    if tunnel.name not in layout.variables:
+        return tunnel
+    return tunnel._replace(settings={**tunnel.settings, "bgp.md5_key": layout.variables[tunnel.name]})
 
 
 def _refused(
@@ -100,7 +107,8 @@ def _refused(
 ) -> dict[str, str]:
     """The tunnels that can't be declared, and why: each in a file of its own, which names what is wrong in it."""
     refused = {name: tunnel.unreadable for name, tunnel in found.items() if tunnel.unreadable}
-    refused |= {n: _UNWRITABLE for n, t in found.items() if _HALF.search(dumps(t.settings, ensure_ascii=False))}
+    spelled = ((n, dumps(t.settings, ensure_ascii=False, default=str)) for n, t in found.items())
+    refused |= {n: _UNWRITABLE for n, text in spelled if _HALF.search(text)}
     under = nested(defaults)
     texts = {n: f"tunnels:\n{item_text(t.settings, under)}".encode() for n, t in found.items() if n not in refused}
     while True:  # each round refuses one tunnel at least, or is the last

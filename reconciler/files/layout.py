@@ -17,6 +17,7 @@ from itertools import count
 from textwrap import indent
 from typing import Any, NamedTuple
 
+from reconciler.model.desired import EnvRef
 from reconciler.model.reference import EXTERNAL
 from reconciler.model.settings import Settings, nested
 from reconciler.model.tunnel import SETTINGS, WHOLE, Defaults
@@ -41,11 +42,13 @@ class Layout(NamedTuple):
         by_site: Whether each site has a file of its own.
         taken: Names that no file may get, in lower case.
         head: Lines for every file, behind its marker.
+        variables: By name of a tunnel, the environment variable in which its MD5 key is; any other stands in the file.
     """
 
     by_site: bool = True
     taken: Collection[str] = ()
     head: str = ""
+    variables: Mapping[str, EnvRef] = {}
 
 
 def lay_out(tunnels: Mapping[str, Settings], under: Settings, layout: Layout) -> dict[str, str]:
@@ -103,6 +106,9 @@ def laid_over(under: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, 
 def item_text(settings: Settings, under: Mapping[str, Any]) -> str:
     """One item of the list, with its key as somebody else's."""
     own = laid_over(under, nested(settings))
+    key = (own.get("bgp") or {}).get("md5_key")
+    if isinstance(key, EnvRef):
+        own["bgp"]["md5_key"] = {"env": key.name}
     first = {key: own[key] for key in ("name", "description") if key in own}
     return indent(yaml_text([{**first, **own, "psk": EXTERNAL}]), "  ")
 

@@ -269,8 +269,12 @@ def test_only_written_keys_and_tunnels_are_counted(world: World) -> None:
     note, _ = world.run("import", "-o", "json").account["notes"]
     assert note.endswith("with mode 0600, for 2 of 3 live tunnels.")
     world.live(tunnel(4, **bgp))
-    note, _ = world.run("import", "--force", "-o", "json").account["notes"]
-    assert "3 of 4 live tunnels; BGP MD5 keys stand there in clear (1 in all)" in note
+    note, keys, _ = world.run("import", "--force", "-o", "json").account["notes"]
+    assert note.endswith("3 of 4 live tunnels.")
+    assert keys == (
+        "BGP MD5 keys stand there in clear (1 in all): think before you commit them, or import again with "
+        "--force --md5-keys FILE."
+    )
 
 
 def test_what_was_imported_before_a_failure_is_said(world: World) -> None:
@@ -287,7 +291,7 @@ def test_files_that_would_be_wrong_together_are_not_written(world: World, monkey
     from reconciler.cli import import_
     from reconciler.files.dump import dump
 
-    monkeypatch.setattr(import_, "dump", lambda live, own, declared, _beside, _layout: dump(live, own, declared))
+    monkeypatch.setattr(import_, "dump", lambda live, own, declared, *_: dump(live, own, declared))
     world.live(tunnel(1, interface_address="10.0.0.0/31"))
     world.declare(tunnel(7, interface_address="10.0.0.1/30"), file="prod/own.yaml")
     ran = world.run("import", "-o", "json")

@@ -147,7 +147,7 @@ def test_lines_that_a_kept_gitignore_lacks_are_named(world: World) -> None:
     ran = world.bare(*NEW)
     assert "kept   .gitignore\n" in ran.out
     assert (
-        " 1. Add to .gitignore: /.reconciler/ /tunnels/**/keys/* !/tunnels/**/keys/*.enc "
+        " 1. Add to .gitignore: /.reconciler/ /md5.env /tunnels/**/keys/* !/tunnels/**/keys/*.enc "
         in f" {' '.join(ran.out.split())} "
     )
 
