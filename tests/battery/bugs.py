@@ -1,7 +1,6 @@
 """Bugs to plant: each replaces something of the program by something that a hurried author might have written."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from reconciler.api import answers, wire
@@ -275,7 +274,7 @@ def _limits(**more: int) -> list[Patch]:
         limits = draft.desired.account.limits
         raised = limits._replace(**{name: getattr(limits, name) + by for name, by in more.items()})
         account = draft.desired.account._replace(limits=raised)
-        return real(draft._replace(desired=replace(draft.desired, account=account)))
+        return real(draft._replace(desired=draft.desired._replace(account=account)))
 
     return [(guard, "too_many_deletes", lenient)]
 
