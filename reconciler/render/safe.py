@@ -31,7 +31,7 @@ _BARE = re.compile(r"[\w./:@+-]+\Z", re.ASCII)
 _PLAIN_CODE = r"(?a)[\w./:@,()\[\]{}+=>-]+(?: [\w./:@,()\[\]{}+=>-]+)*"
 _MARKDOWN_SIGNS = r"[\\`*_\[\]|~]"
 _LINE_START = r"\A( *)([-+=]|\d+(?=[.)])|)"
-_WHOLE = r"(?<![\w.-])(?=[\w.]+-)[\w.-]{3,36}(?![\w.-])|\d[\d.]* %"  # longer ones might be wider than the page
+_WHOLE = r"(?<![\w.-])(?=[\w.]+-|--\w)[\w.-]{3,36}(?![\w.-])|\d[\d.]* %"  # longer ones might be wider than the page
 _CODE = r"(?<!`)`([^`]+)`(?!`)"
 _DOCUMENTATION = r"https://(?:[a-z0-9-]+\.)*cloudflare\.com(?:/[A-Za-z0-9._~/#-]*)?"
 _URL = r"https://[A-Za-z0-9.-]+(?::\d+)?(?:/[A-Za-z0-9._~-]+)*/?"
@@ -69,7 +69,7 @@ def html(text: str) -> str:
 
 
 def whole(text: str) -> str:
-    """For HTML text with names, codes, paths and percentages, which no line end parts at a hyphen or blank."""
+    """For HTML text with names, codes, options and percentages, which no line end parts at a hyphen or blank."""
     return re.sub(_WHOLE, r'<span class="word">\g<0></span>', html(text))
 
 

@@ -101,6 +101,8 @@ def facts(report: Report) -> Iterator[tuple[str, str]]:
         yield moment(report.generated_at), ""
     if total := sum(account.total or 0 for account in report.accounts):
         yield count(total, "live tunnel"), ""
+    if report.command == "drift" and (declared := sum(account.managed for account in report.accounts)):
+        yield f"{declared:,} declared", ""
     for name in ("commit", "base"):
         if report.context.get(name):
             yield name, report.context[name]

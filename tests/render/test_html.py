@@ -333,6 +333,7 @@ def test_drift_says_what_is_declared_then_what_is_live() -> None:
         "lon-a",
         "a-rather-long-name-of-a-sink-file-0",
         "99.9 %",
+        "--account",
     ],
 )
 def test_no_line_end_parts_a_name(text: str) -> None:
