@@ -1,6 +1,7 @@
 """`reconciler psk`: set, rotate and look after pre-shared keys."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from reconciler.api.call import Answered, CallOutcome, Denied, Step, drive
@@ -89,10 +90,11 @@ def _change(ctx: Context, desired: Desired, tunnels: list[Declared]) -> Report:
             found = _status(ctx, clients, desired, tunnels)
             if found.error:
                 return ctx.report([found])
-            what = f"{action} the key of {tunnels[0].name}; the customer's device needs it too"
+            what, note = f"{action} the key of {tunnels[0].name}", "The customer's device needs the new key too."
             if len(tunnels) > 1:
-                what = f"{action} the keys of these {len(tunnels):,} tunnels; the customers' devices need them too"
-            require_approval(ctx, clients, ctx.report([found]), what)
+                what = f"{action} the keys of these {len(tunnels):,} tunnels"
+                note = "The customers' devices need the new keys too."
+            require_approval(ctx, clients, ctx.report([replace(found, notes=(*found.notes, note))]), what)
         send = clients.carry(account)
         seen: list[CallOutcome] = []
 

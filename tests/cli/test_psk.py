@@ -163,8 +163,9 @@ def test_what_will_be_touched_is_shown_with_its_age_before_the_question(estate: 
     code, seen = on_a_terminal(estate, "psk", "rotate", "*-a", answers=["no"])
     shown, _, rest = seen.partition("Do you want to ")
     assert (code, estate.sim.account(ID).psks) == (5, {})
-    assert rest.startswith("rotate the keys of these 2 tunnels; the customers' devices need them too? Only 'yes'")
-    assert [line.split()[:3] for line in shown.splitlines() if re.match("  [a-z]", line)] == [
+    assert rest.startswith("rotate the keys of these 2 tunnels? Only 'yes'")
+    assert "\n  note: The customers' devices need the new keys too.\n" in shown
+    assert [line.split()[:3] for line in shown.splitlines() if re.match("  [a-z]+-a", line)] == [
         ["lon-a", "overdue", "31"],
         ["par-a", "age", "unknown"],
     ]
@@ -173,7 +174,8 @@ def test_what_will_be_touched_is_shown_with_its_age_before_the_question(estate: 
 
 def test_one_key_is_asked_for_by_its_name(estate: World) -> None:
     code, seen = on_a_terminal(estate, "psk", "rotate", "lon-a", answers=["yes"])
-    assert "Do you want to rotate the key of lon-a; the customer's device needs it too? Only 'yes'" in seen
+    assert "\n  note: The customer's device needs the new key too.\n" in seen
+    assert "Do you want to rotate the key of lon-a? Only 'yes'" in seen
     assert (code, keyed(estate)) == (0, ["lon-a"])
 
 
