@@ -147,10 +147,12 @@ def test_a_guard_is_red_and_still_commented(estate: Estate, github: GitHub) -> N
     assert len(github.bodies(5)) == 1
 
 
-def test_without_a_token_nothing_is_green(estate: Estate) -> None:
+def test_without_a_token_nothing_is_green_and_the_comment_says_why(estate: Estate, github: GitHub) -> None:
     estate.commit("a", "b")
     done = estate.step("plan", arguments="--baseline=HEAD^1", CLOUDFLARE_API_TOKEN="")
     assert (done.code, done.outputs["outcome"]) == (9, "auth")
+    estate.step("comment")
+    assert "the environment variable CLOUDFLARE\\_API\\_TOKEN is not set" in github.bodies(5)[0]
 
 
 def test_where_no_token_is_meant_it_is_green_and_says_so(estate: Estate) -> None:

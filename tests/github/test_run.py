@@ -77,7 +77,7 @@ def test_annotations_stand_outside_the_fence_that_mutes_the_log(step: Step) -> N
     lines = step("plan").log.splitlines()
     fence = next(line for line in lines if line.startswith("::stop-commands::")).removeprefix("::stop-commands::")
     muted = lines[lines.index(f"::stop-commands::{fence}") : lines.index(f"::{fence}::")]
-    assert any("must not become" in line for line in muted)
+    assert sum("must not become" in line for line in muted) == 2
     assert lines[lines.index(f"::stop-commands::{fence}") - 1] == "::group::reconciler plan"
     after = lines[lines.index(f"::{fence}::") + 1 :]
     assert after[0] == "::endgroup::"
@@ -202,9 +202,7 @@ def test_what_is_planned_and_applied_is_told_the_same(step: Step, reviewed: str)
 def test_an_argument_that_is_set_here_or_leads_elsewhere_is_refused(step: Step, line: str) -> None:
     done = step("apply", account="prod", arguments=f"--no-delete\n{line}\n")
     assert done.code == 64
-    assert re.search(
-        r"^::error title=Bad argument::.*\bline 2 of the arguments", done.log, re.IGNORECASE | re.MULTILINE
-    )
+    assert re.search(r"^::error title=Bad argument::Line 2 of the arguments", done.log, re.MULTILINE)
     assert not step.stub.with_suffix(".log").exists()
     assert not (step.workspace / "evil").exists()
 

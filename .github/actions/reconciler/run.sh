@@ -30,7 +30,8 @@ while read -r argument; do
     exit 64
   fi
   if [[ " $set_here " == *" ${name#--} "* ]]; then
-    echo "::error title=Bad argument::The action sets $name itself; drop line $number of the arguments."
+    echo "::error title=Bad argument::Line $number of the arguments has $name, which the action sets. Drop it; accounts, folder" \
+      "and time limit have inputs of their own."
     exit 64
   fi
   further+=("$argument")
