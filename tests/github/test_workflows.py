@@ -34,6 +34,35 @@ def test_a_fork_gets_no_job_that_sees_a_token(job: str, repository: str, *, runs
     assert work_out(jobs("plan")[job]["if"], pull(repository)) is runs
 
 
+def queued(number: int) -> dict[str, Any]:
+    """What expressions see of a group in a merge queue."""
+    ref = f"refs/heads/gh-readonly-queue/main/pr-{number}-{'1' * 40}"
+    return {"github": {"event": {"merge_group": {}}, "event_name": "merge_group", "repository": OURS, "ref": ref}}
+
+
+def test_in_a_merge_queue_the_files_are_checked_and_nothing_else_runs() -> None:
+    seen = {**queued(5), "needs": {"planning": {"result": "skipped"}, "plan": {"result": "skipped"}}}
+    conditions = {name: job.get("if", "true").replace("always()", "true") for name, job in jobs("plan").items()}
+    assert [name for name, condition in conditions.items() if work_out(condition, seen)] == ["validate"]
+
+
+@pytest.mark.parametrize(("seen", "told"), [(queued(5), False), (pull(), False), (pull("mallory/estate"), True)])
+def test_that_there_is_no_plan_is_told_of_a_fork_alone(seen: dict[str, Any], *, told: bool) -> None:
+    (step,) = (step for step in jobs("plan")["validate"]["steps"] if "Plan skipped" in step.get("run", ""))
+    assert work_out(step["if"], seen) is told
+
+
+def test_groups_of_a_merge_queue_do_not_cancel_each_other_and_pushes_to_a_pull_request_do() -> None:
+    group = yaml.safe_load((WORKFLOWS / "plan.yml").read_text(encoding="utf-8"))["concurrency"]["group"]
+    name = group.removeprefix("reconciler-plan-${{ inputs.name }}-")
+    pushed = {"github": {"event": {"pull_request": {"number": 5}}, "ref": "refs/pull/5/merge"}}
+    assert [work_out(name, seen) for seen in (pushed, queued(5), queued(6))] == [
+        5,
+        f"refs/heads/gh-readonly-queue/main/pr-5-{'1' * 40}",
+        f"refs/heads/gh-readonly-queue/main/pr-6-{'1' * 40}",
+    ]
+
+
 @pytest.mark.parametrize(
     ("author", "variables", "code", "outcome"),
     [
