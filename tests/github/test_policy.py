@@ -289,6 +289,41 @@ def test_comment_job_may_do_nothing_but_comment(workflow: str, job: str) -> None
     assert found["jobs"][job]["permissions"] == {"pull-requests": "write"}
 
 
+@pytest.mark.parametrize(
+    ("workflow", "command", "taken"),
+    [
+        ("plan", "plan", {"account", "directory", "live"}),
+        ("plan", "planning", {"labels", "name"}),
+        ("plan", "comment", {"comment", "labels", "name"}),
+        ("apply", "reviewed", {"author", "name"}),
+        ("apply", "applied", {"author", "name"}),
+    ],
+)
+def test_an_input_of_a_called_workflow_reaches_the_step_that_it_is_for(
+    workflow: str, command: str, taken: set[str]
+) -> None:
+    file = yaml.safe_load((ROOT / f".github/workflows/{workflow}.yml").read_text(encoding="utf-8"))
+    given = [
+        step["with"]
+        for job in file["jobs"].values()
+        for step in job.get("steps", [])
+        if step.get("with", {}).get("command") == command
+    ][-1]
+    assert {name for name in taken if f"inputs.{name} " in given.get(name, "")} == taken
+
+
+def test_calls_of_two_names_in_one_run_share_neither_artifact_nor_queue() -> None:
+    file = yaml.safe_load((ROOT / ".github/workflows/plan.yml").read_text(encoding="utf-8"))
+    artifacts = [
+        step["with"]["name"]
+        for job in file["jobs"].values()
+        for step in job.get("steps", [])
+        if "artifact@" in step.get("uses", "")
+    ]
+    assert len(artifacts) == 2
+    assert [text for text in (*artifacts, file["concurrency"]["group"]) if "inputs.name" not in text] == []
+
+
 def test_zizmor_finds_nothing(tmp_path: Path) -> None:
     examples = [tmp_path / f"{number}-{name}.yml" for number, (name, _) in enumerate(EXAMPLES)]
     for file, (_, text) in zip(examples, EXAMPLES, strict=True):
