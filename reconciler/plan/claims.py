@@ -189,18 +189,13 @@ def acquired(change: Change) -> tuple[Claim, ...]:
     return tuple(claim for claim in claims(change.target, kinds) if claim not in has)
 
 
-def held_afterwards(change: Change) -> tuple[Claim, ...]:
-    """What the change's tunnel holds when the change is applied."""
-    return () if change.action is Action.DELETE else tuple(claims(change.target))
-
-
 def conflicts(changes: Iterable[Change], live: Live) -> Conflicts:
     """Finds for each change the live tunnels that hold what it wants, and whether they let go."""
     by_ref = {c.ref: c for c in changes}
     wants = {ref: acquired(change) for ref, change in by_ref.items()}
     if not any(wants.values()):
         return Conflicts()
-    keeps: dict[str, tuple[Claim, ...]] = {}
+    keeps: dict[str, tuple[Claim, ...]] = {}  # by ref, what the change's tunnel holds when it is applied
     index = holders(
         ((t.id, t.settings) for t in live.tunnels.values()),
         (claim for own in wants.values() for claim in own),
@@ -212,7 +207,7 @@ def conflicts(changes: Iterable[Change], live: Live) -> Conflicts:
         for holder in sorted(set(index.of(claim)) - {ref}):
             other = by_ref.get(holder)
             if other is not None and holder not in keeps:
-                keeps[holder] = held_afterwards(other)
+                keeps[holder] = () if other.action is Action.DELETE else tuple(claims(other.target))
             if other is None or any(clash(claim, own) for own in keeps[holder]):
                 unsolvable.append(Conflict(by_ref[ref], claim, holder))
             else:
