@@ -41,7 +41,7 @@ def run(ctx: Context) -> Report:
             if not shows_patch:  # what is not in a patch that nobody sees is no news
                 accepted = accepted._replace(left_out=())
             command = _accept_command(ctx, plan.desired.account.name)
-            accounts.append(drift_report(plan, accepted, _keys(ctx, plan), command))
+            accounts.append(drift_report(plan, accepted, _psks(ctx, plan), command))
     if ctx.options.patch:
         patch = "".join(a.ways_out.accept for a in accounts if a.ways_out)
         try:
@@ -61,7 +61,7 @@ def _accept_command(ctx: Context, account: str) -> str:
     return f"{again}\ngit apply drift.patch"
 
 
-def _keys(ctx: Context, plan: Plan) -> tuple[KeyStatus, ...]:
+def _psks(ctx: Context, plan: Plan) -> tuple[KeyStatus, ...]:
     """The keys that are overdue, and those that plan and apply call doubtful too.
 
     (`psk status` says more: that a sink holds no key here is no doubt, since drift may run on another machine.)

@@ -12,7 +12,7 @@ from reconciler.cli.options import UsageError, near, unheard
 from reconciler.files.load import Loaded, load
 from reconciler.files.tree import Tree, read_tree
 from reconciler.model.checks import ACCOUNT_ID
-from reconciler.model.desired import Account, Declared, Desired, EnvRef
+from reconciler.model.desired import Account, Declared, Desired
 from reconciler.model.live import LiveTunnel
 from reconciler.model.problems import Diagnostic, Location, has_errors, warning
 
@@ -56,9 +56,7 @@ def _unheard(ctx: Context) -> Iterator[Diagnostic]:
     found = {name: remedy for name in ctx.env if (remedy := unheard(name))}
     if not found:
         return
-    tokens = {desired.account.token_env for desired in ctx.every}
-    keys = {t.psk.name for desired in ctx.every for t in desired.tunnels.values() if isinstance(t.psk, EnvRef)}
-    for name in sorted(found.keys() - tokens - keys):
+    for name in sorted(found.keys() - {name for desired in ctx.every for name in desired.variables}):
         yield warning("unknown-variable", f"the environment variable {name} does nothing", found[name])
 
 
@@ -122,8 +120,8 @@ def with_md5_keys(ctx: Context, every: Iterable[Desired]) -> tuple[Desired, ...]
 
 def watch_md5_keys(ctx: Context, tunnels: Iterable[Declared | LiveTunnel]) -> None:
     """Have messages that quote an MD5 key of these tunnels withheld."""
-    keys = (tunnel.settings.get("bgp.md5_key") for tunnel in tunnels)
-    ctx.output.redactor.watch(*{key for key in keys if isinstance(key, str)})
+    found = (tunnel.settings.get("bgp.md5_key") for tunnel in tunnels)
+    ctx.output.redactor.watch(*{md5_key for md5_key in found if isinstance(md5_key, str)})
 
 
 def baseline_of(ctx: Context) -> dict[str, Desired] | None:

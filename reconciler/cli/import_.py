@@ -50,7 +50,7 @@ def run(ctx: Context) -> Report:
             summary = f"{existing[0]} was written by an earlier import; nothing was written"
             remedy = "Add --force to write the files of that import anew. What was changed in them is lost then."
             raise halt("error", "file-exists", summary, remedy)
-    key_file = _KeyFile(ctx, tree) if ctx.options.md5_keys else None
+    md5_keys = _Md5Keys(ctx, tree) if ctx.options.md5_keys else None
     with Clients(ctx, [desired.account for desired, _ in selected]) as clients:
         lives = side_by_side(ctx, selected, lambda t: live_tunnels(clients, t[0].account))
     accounts: list[AccountReport] = []
@@ -59,7 +59,7 @@ def run(ctx: Context) -> Report:
             accounts.append(live)
             continue
         try:
-            accounts.append(_write(ctx, desired, files, live, key_file))
+            accounts.append(_write(ctx, desired, files, live, md5_keys))
         except Halt as stopped:  # what was written before is said all the same
             raise Halt(stopped.outcome, stopped.diagnostics, accounts) from None
     if accounts and all(account.outcome == "ok" for account in accounts):
@@ -110,7 +110,7 @@ def _imported(files: AccountFiles) -> list[Path]:
     return sorted(found)
 
 
-class _KeyFile:
+class _Md5Keys:
     """The file of `--md5-keys`: a line `NAME=value` for each key, as the secret `RECONCILER_ENV` takes them.
 
     A variable that a file names must not get the key of another tunnel: apply would set it. So each belongs to the
@@ -132,7 +132,7 @@ class _KeyFile:
             summary = f"{self._path} exists already; nothing was written"
             remedy = "Give another file, or add --force if an import with --md5-keys wrote it."
             raise halt("error", "file-exists", summary, remedy)
-        self._keys = dict(line.split("=", 1) for line in old.split("\n") if "=" in line and not line.startswith("#"))
+        self._values = dict(line.split("=", 1) for line in old.split("\n") if "=" in line and not line.startswith("#"))
         self._owners: defaultdict[str, set[str]] = defaultdict(set)
         imported = {str(path) for account in tree.accounts for path in _imported(account)}
         for desired in load(tree, ctx.now().date()).desired:
@@ -162,20 +162,20 @@ class _KeyFile:
             owners.discard(account)
         for name in keys:
             self._owners[name].add(account)
-        self._keys = {name: key for name, key in {**self._keys, **keys}.items() if self._owners[name]}
+        self._values = {name: key for name, key in {**self._values, **keys}.items() if self._owners[name]}
         lines = [f"{_KEYS_MARKER}. Without this line, --force leaves it."]
-        lines += [f"{name}={key}" for name, key in sorted(self._keys.items())]
+        lines += [f"{name}={key}" for name, key in sorted(self._values.items())]
         write_file(self._path, "\n".join([*lines, ""]), self._ctx.stop, private=True)
 
 
-def _write(ctx: Context, desired: Desired, files: AccountFiles, live: Live, key_file: _KeyFile | None) -> AccountReport:
+def _write(ctx: Context, desired: Desired, files: AccountFiles, live: Live, md5_keys: _Md5Keys | None) -> AccountReport:
     folder, old = Path(files.folder), _imported(files)
     beside = tuple(f for f in files.files if Path(f.path) not in old)
     names = live.by_name()
     # A declared rename that was not applied yet: the live tunnel still has its old name, and is declared.
     renamed = {t.renamed_from for t in desired.tunnels.values() if t.renamed_from and t.name not in names}
     taken = {path.name.lower() for path in folder.glob("*") if path not in old}
-    variables = key_file.variables(desired.account.name, live) if key_file else {}
+    variables = md5_keys.variables(desired.account.name, live) if md5_keys else {}
     layout = Layout(ctx.options.split == "prefix", taken, schema_line(ctx, folder, "tunnels"), variables)
     found = dump(live, files.account_file, {*desired.tunnels, *renamed}, beside, layout)
     own = files.account_file
@@ -191,8 +191,8 @@ def _write(ctx: Context, desired: Desired, files: AccountFiles, live: Live, key_
     texts = {folder / name: text for name, text in found.files.items()}
     _prove(ctx, files._replace(account_file=own, files=beside), texts, found.tunnels)
     keys = {name: str(key) for name in found.tunnels if (key := names[name].settings.get("bgp.md5_key"))}
-    if key_file:
-        key_file.write(desired.account.name, {variables[name].name: key for name, key in keys.items()})
+    if md5_keys:
+        md5_keys.write(desired.account.name, {variables[name].name: key for name, key in keys.items()})
     for path, text in texts.items():
         replace_file(path, text, private=True)
     gone = [path for path in old if path not in texts]

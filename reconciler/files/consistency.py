@@ -33,7 +33,7 @@ class Gone(NamedTuple):
     tunnels: Mapping[int, AbstractSet[str] | None] = {}
 
     @property
-    def all_keys_are_left(self) -> bool:
+    def all_references_are_left(self) -> bool:
         """Whether every reference to a key in the file can be seen."""
         mappings = (self.defaults, *self.tunnels.values())
         return self.file.isdisjoint(("tunnels", "defaults")) and all(

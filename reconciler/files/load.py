@@ -108,11 +108,13 @@ def _unread(tree: Tree, groups: list[EntryGroup]) -> Iterator[Diagnostic]:
     found = [unread for files in tree.accounts for unread in files.unread]
     if not found:
         return
-    key_files = {path for group in groups for entry in group.entries for path in _key_files(entry.declared)}
+    secret_files = {path for group in groups for entry in group.entries for path in _secret_files(entry.declared)}
     sure = not tree.diagnostics and all(group.whole for group in groups)
     for unread in found:
-        is_key_file = any(_is_key_file(path, key_files) for path in (posixpath.normpath(unread.path), unread.absolute))
-        if not is_key_file and (sure or not _TEMPORARY.sub("", unread.path).endswith(".json")):
+        is_secret_file = any(
+            _is_secret_file(path, secret_files) for path in (posixpath.normpath(unread.path), unread.absolute)
+        )
+        if not is_secret_file and (sure or not _TEMPORARY.sub("", unread.path).endswith(".json")):
             yield error(
                 "unread-file",
                 f"{shown(posixpath.basename(unread.path))} is not read, but has a name like a file of tunnels",
@@ -122,15 +124,15 @@ def _unread(tree: Tree, groups: list[EntryGroup]) -> Iterator[Diagnostic]:
             )
 
 
-def _key_files(tunnel: Declared) -> Iterable[str]:
+def _secret_files(tunnel: Declared) -> Iterable[str]:
     places = (tunnel.psk.deliver_to if isinstance(tunnel.psk, Generated) else tunnel.psk, *tunnel.refs.values())
     return (place.path for place in places if isinstance(place, FileRef))
 
 
-def _is_key_file(path: str, key_files: Collection[str]) -> bool:
+def _is_secret_file(path: str, secret_files: Collection[str]) -> bool:
     """True for a key's file, and for what a sink keeps beside it: a pending key, a record, a file not yet renamed."""
     path = _TEMPORARY.sub("", path)
-    return any(name in key_files for name in (path, path.removesuffix(".json"), path.removesuffix(".pending")))
+    return any(name in secret_files for name in (path, path.removesuffix(".json"), path.removesuffix(".pending")))
 
 
 def _group(files: AccountFiles, problems: list[Diagnostic]) -> EntryGroup:
@@ -144,7 +146,7 @@ def _group(files: AccountFiles, problems: list[Diagnostic]) -> EntryGroup:
         tunnels = _read(source, TunnelFile, problems)
         if tunnels:
             entries += _entries(tunnels, defaults, unknown, problems)
-        whole = whole and tunnels is not None and tunnels.gone.all_keys_are_left
+        whole = whole and tunnels is not None and tunnels.gone.all_references_are_left
     account = _account(files, read)
     return EntryGroup(account, tuple(entries), _id(read), read.parsed.document if read else None, whole)
 

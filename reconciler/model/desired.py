@@ -151,6 +151,12 @@ class Desired(NamedTuple):
     tunnels: Mapping[str, Declared]
     unread: Mapping[Reference, Problem] = {}
 
+    @property
+    def variables(self) -> set[str]:
+        """The environment variables that the files name: of the token, and of the tunnels' keys."""
+        refs = (ref for tunnel in self.tunnels.values() for ref in (tunnel.psk, *tunnel.refs.values()))
+        return {self.account.token_env, *(ref.name for ref in refs if isinstance(ref, EnvRef))}
+
 
 def rename_cycles(former: Mapping[str, str]) -> Iterator[tuple[str, ...]]:
     """The names that are exchanged in a circle, in sorted order: `a` was `b` and `b` was `a`.

@@ -18,7 +18,7 @@ from reconciler.model.settings import Settings
 from reconciler.model.tunnel import SENSITIVE_PATHS, SETTINGS, WHOLE, Clear, covers
 from reconciler.plan.claims import conflicts
 from reconciler.plan.detour import Detour, detours
-from reconciler.plan.diff import Action, Change, diff, left_fields, missing_keys
+from reconciler.plan.diff import Action, Change, diff, left_fields, missing_secrets
 from reconciler.plan.guard import Draft, Guard, guards
 from reconciler.plan.order import Phases, all_batches, order
 from reconciler.plan.scope import LeftAlone, Pair, PlanOptions, Scope, matches, scope
@@ -124,7 +124,7 @@ def build_plan(
 def _unread(owned: Scope, desired: Desired) -> tuple[LeftAlone, ...]:
     found = []
     for pair in owned.pairs:
-        for path in missing_keys(pair):
+        for path in missing_secrets(pair):
             why = desired.unread[pair.declared.refs[path]].message
             found.append(LeftAlone(pair.declared.name, why, pair.live.id if pair.live else None, (path,)))
     return tuple(found)

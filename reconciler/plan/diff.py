@@ -153,7 +153,7 @@ def left_fields(pair: Pair) -> tuple[str, ...]:
     return tuple(sorted(p for p in differing if any(covers(rule, p) for rule in pair.ignored)))
 
 
-def missing_keys(pair: Pair) -> tuple[str, ...]:
+def missing_secrets(pair: Pair) -> tuple[str, ...]:
     """The settings whose key must be read to know what the tunnel should have, and could not be; sorted."""
     unread = pair.declared.unread
     if not unread:

@@ -198,8 +198,8 @@ def _of_account(then: SavedAccount, now: SavedAccount) -> Iterator[str]:
     for ref in sorted(names, key=lambda ref: (names[ref], ref)):
         old, new = before.get(ref), after.get(ref)
         if old is None and new is not None:
-            keys = [field.path for field in new.fields if field.sensitive]
-            yield f"{now.account}: {new.name} would be changed now and was not before" + (_UNREAD if keys else "")
+            secrets = [field.path for field in new.fields if field.sensitive]
+            yield f"{now.account}: {new.name} would be changed now and was not before" + (_UNREAD if secrets else "")
         elif old is not None and new is None:
             yield f"{now.account}: {old.name} would not be changed now"
         elif old is not None and new is not None:

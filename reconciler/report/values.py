@@ -291,4 +291,4 @@ class Report:
     @property
     def keys(self) -> list[KeyStatus]:
         """Of all accounts."""
-        return [key for account in self.accounts for key in account.keys]
+        return [psk for account in self.accounts for psk in account.keys]

@@ -63,9 +63,9 @@ def deliver(plan: Plan, ended: Applied) -> PskSteps:
                 # Where there may be a key, or the sink failed when one was asked for, that says more than "none".
                 failed = verdict.result is Result.FAILED and why is not None and why.code == "sink-failed"
                 says_more = verdict.result is Result.UNKNOWN or failed
-                verdicts[name] = verdict if why is None or says_more else _without_psk(why)
+                verdicts[name] = verdict if why is None or says_more else _none_made(why)
         return verdicts
-    without = {t.name: _without_psk(stop) for t in by_cloudflare}
+    without = {t.name: _none_made(stop) for t in by_cloudflare}
     if stop.code != "list-untrusted":
         return (yield from promote(local)) | without
     # In such a list there may be two tunnels of one name. Nobody can say which of them will stay: both keys are kept.
@@ -104,6 +104,6 @@ def _make_missing(tunnels: Sequence[Declared]) -> PskSteps:
     return verdicts | (yield from make_psks(ready))
 
 
-def _without_psk(why: Problem) -> Verdict:
+def _none_made(why: Problem) -> Verdict:
     message = f"The tunnel is there and Cloudflare has made no key for it: {why.message}"
     return Verdict(Result.FAILED, Problem(NO_PSK, message, "Run apply again: it has the key made and delivers it."))

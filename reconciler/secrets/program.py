@@ -11,7 +11,7 @@ import subprocess
 import time
 from collections.abc import Collection, Mapping
 
-from reconciler.model.desired import TOKEN_ENV, CommandRef, Desired, EnvRef
+from reconciler.model.desired import TOKEN_ENV, CommandRef, Desired
 
 MAX_BYTES = 256 * 1024
 """Longest key that is read from a file or a command. (API: no limit is documented.)"""
@@ -41,14 +41,12 @@ def child_environment(env: Mapping[str, str], every: Collection[Desired]) -> dic
         every: All accounts, also those that this run is not about: the variables that they name for a token or a key
             are left out, and copies of a token under any other name.
     """
-    variables = {TOKEN_ENV, *(desired.account.token_env for desired in every)}
-    tokens = {env.get(name, "").strip() for name in variables} - {""}
-    tunnels = (tunnel for desired in every for tunnel in desired.tunnels.values())
-    keys = {ref.name for t in tunnels for ref in (t.psk, *t.refs.values()) if isinstance(ref, EnvRef)}
+    tokens = {env.get(name, "").strip() for name in (TOKEN_ENV, *(d.account.token_env for d in every))} - {""}
+    variables = {TOKEN_ENV, *(name for desired in every for name in desired.variables)}
     return {
         name: value
         for name, value in env.items()
-        if name not in variables | keys and not _CLOUDFLARE.search(name) and value.strip() not in tokens
+        if name not in variables and not _CLOUDFLARE.search(name) and value.strip() not in tokens
     }
 
 

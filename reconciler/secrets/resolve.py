@@ -83,8 +83,8 @@ def with_md5_keys(desired: Desired, env: Mapping[str, str]) -> Desired:
         for ref in tunnel.refs.values():
             if ref not in read:
                 read[ref] = _md5_key(ref, env)
-        keys = {path: key for path, ref in tunnel.refs.items() if isinstance(key := read[ref], str)}
-        tunnels[name] = tunnel._replace(settings={**tunnel.settings, **keys}) if keys else tunnel
+        known = {path: md5_key for path, ref in tunnel.refs.items() if isinstance(md5_key := read[ref], str)}
+        tunnels[name] = tunnel._replace(settings={**tunnel.settings, **known}) if known else tunnel
     unread = {ref: why for ref, why in read.items() if isinstance(why, Problem)}
     return desired._replace(tunnels=tunnels, unread=unread)
 

@@ -126,8 +126,9 @@ def test_a_variable_that_does_nothing_is_a_warning(world: World, variable: str, 
 
 def test_a_variable_that_a_file_names_is_its_own(world: World) -> None:
     world.account(token={"env": "RECONCILER_ACCOUNTS"})
-    world.declare(tunnel(1, psk={"env": "RECONCILER_TIMEOUTS"}))
-    env = {"RECONCILER_ACCOUNTS": "7", "RECONCILER_TIMEOUTS": "7"}
+    bgp = {"customer_asn": 65000, "md5_key": {"env": "RECONCILER_SANDBOXES"}}
+    world.declare(tunnel(1, psk={"env": "RECONCILER_TIMEOUTS"}, bgp=bgp))
+    env = {"RECONCILER_ACCOUNTS": "7", "RECONCILER_TIMEOUTS": "7", "RECONCILER_SANDBOXES": "7"}
     assert world.bare("validate", "-o", "json", env=env).json["diagnostics"] == []
 
 
