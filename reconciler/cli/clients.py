@@ -15,6 +15,7 @@ from reconciler.api.exchange import Client, SecretAccess, Session
 from reconciler.api.http import BadProxyError, HttpPort
 from reconciler.api.proxy import proxy_passwords
 from reconciler.cli.context import SANDBOX, Context, Halt, halt
+from reconciler.cli.options import UsageError
 from reconciler.cli.progress import Progress
 from reconciler.cli.tokens import token_faults, tokens
 from reconciler.model.desired import Account
@@ -163,7 +164,11 @@ class Clients:
         try:
             self._stack.enter_context(lock(self._ctx, sandbox.lock_of(path), f"in the sandbox {path}"))
             simulator = sandbox.load(path, DEFAULT, time.time)
-        except (ValueError, OSError) as refused:
+        except OSError as wrong:
+            self._stack.close()
+            where = f"{path}{self._ctx.options.origin('sandbox')}"
+            raise UsageError(f"--sandbox {where} can't be used: {wrong.strerror}. Choose another file.") from None
+        except ValueError as refused:
             self._stack.close()
             summary = f"the sandbox file{self._ctx.options.origin('sandbox')} can't be used: {refused}"
             raise halt("error", "sandbox", summary, _OTHER_SANDBOX) from None
@@ -178,5 +183,6 @@ class Clients:
         try:
             sandbox.save(path, simulator)
         except (ValueError, OSError) as wrong:
+            why = wrong.strerror if isinstance(wrong, OSError) else wrong
             detail = "What was written there is lost, so the sandbox is as it was before. Run it again."
-            self._ctx.late += (error("sandbox", f"the sandbox file can't be written: {wrong}", detail),)
+            self._ctx.late += (error("sandbox", f"the sandbox file can't be written: {why}", detail),)

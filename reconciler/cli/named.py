@@ -15,6 +15,7 @@ import stat
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from errno import ENXIO
+from json import JSONDecodeError
 from pathlib import Path
 from threading import Event, Thread
 
@@ -70,6 +71,15 @@ def read_file(ctx: Context, option: str, path: str) -> bytes:
     if len(found) > MAX_INPUT:
         raise UsageError(f"{option} {path} can't be read: it holds more than {MAX_INPUT >> 20} MiB")
     return found
+
+
+def why_unread(wrong: Exception) -> str:
+    """What keeps a document from being read, after "the report r.json can't be used:"."""
+    if isinstance(wrong, RecursionError):
+        return "it is nested too deeply"
+    if isinstance(wrong, UnicodeDecodeError):
+        return "it is not UTF-8"
+    return f"it is not JSON ({wrong})" if isinstance(wrong, JSONDecodeError) else str(wrong)
 
 
 def probe(options: Options) -> None:

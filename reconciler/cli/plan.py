@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.cli.context import Context, Halt, halt
 from reconciler.cli.files import baseline_of, load_files, with_md5_keys
-from reconciler.cli.named import read_file, write_file
+from reconciler.cli.named import read_file, why_unread, write_file
 from reconciler.cli.planning import (
     Found,
     Planned,
@@ -122,7 +122,7 @@ def _saved_lists(path: str, data: bytes, every: Iterable[Desired]) -> dict[str, 
     try:
         document = json.loads(data)
     except (ValueError, RecursionError) as wrong:
-        raise refused(str(wrong)) from None
+        raise refused(why_unread(wrong)) from None
     if not isinstance(document, dict):
         document = {}
     wanted = [d.account for d in every]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.cli.context import Context, Halt, halt
-from reconciler.cli.named import write_file
+from reconciler.cli.named import why_unread, write_file
 from reconciler.model.problems import Diagnostic, Problem, error
 from reconciler.model.verdict import Result
 from reconciler.render import Format, render
@@ -186,5 +186,5 @@ def saved_report(path: str, data: bytes) -> Report:
     try:
         return report_from_json(data.decode())
     except (ValueError, RecursionError) as wrong:
-        summary = f"{path} is not a report of this version: {wrong}"
+        summary = f"{path} is not a report of this version: {why_unread(wrong)}"
         raise halt("error", "bad-report", summary, "Give a file that -o json=PATH wrote.") from None

@@ -43,6 +43,10 @@ def run(ctx: Context) -> int:
                 answer = _with_losses(ctx, sandbox.saving(path, answer))
             server = stack.enter_context(LoopbackServer(simulator, options.port, answer))
         except (OSError, ValueError, OverflowError) as refused:
+            if isinstance(refused, IsADirectoryError | PermissionError | NotADirectoryError):
+                raise UsageError(
+                    f"--state {options.state} can't be used: {refused.strerror}. Choose another file."
+                ) from None
             why, remedy = str(refused), "Correct it, and run it again."
             if isinstance(refused, OSError) and refused.errno == errno.EADDRINUSE:
                 why = f"port {options.port} is in use by another program"

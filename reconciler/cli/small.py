@@ -7,7 +7,7 @@ from pathlib import Path
 from reconciler.api.baseurl import CLOUDFLARE
 from reconciler.cli.context import SANDBOX, Context, halt
 from reconciler.cli.files import load_files
-from reconciler.cli.named import read_file, write_file
+from reconciler.cli.named import read_file, why_unread, write_file
 from reconciler.cli.options import UsageError
 from reconciler.cli.show import saved_report, show
 from reconciler.report.outcome import EXIT_CODES
@@ -70,7 +70,7 @@ def show_plan(ctx: Context) -> Report:
     try:
         plan = read_saved(json.loads(data))
     except (ValueError, RecursionError) as wrong:
-        summary = f"{path} is not a saved plan of this version: {wrong}"
+        summary = f"{path} is not a saved plan of this version: {why_unread(wrong)}"
         raise halt("error", "saved-plan", summary, "Give a file that plan --out wrote.") from None
     bases = {account.base for account in plan.accounts}
     others = tuple(f"For the API at {base}." for base in sorted(bases - {SANDBOX, CLOUDFLARE}))

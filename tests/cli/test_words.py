@@ -176,3 +176,48 @@ def test_a_remedy_names_the_variable_of_an_option_that_it_speaks_of() -> None:
     assert told("the address (--base-url).") == "the address (--base-url (from RECONCILER_BASE_URL))."
     assert told("Raise --timeout, or") == "Raise --timeout (from RECONCILER_TIMEOUT), or"
     assert told("wait with --timeout SECONDS.") == "wait with --timeout SECONDS."
+
+
+@pytest.mark.parametrize(
+    ("argv", "wrong_content"),
+    [
+        ("plan --live {}", 1),
+        ("drift --sandbox --previous {}", 1),
+        ("apply --sandbox --plan {}", 6),
+        ("show --plan {}", 1),
+        ("render {}", 1),
+        ("plan --sandbox=./{}", 1),
+        ("simulate --state {}", 1),
+    ],
+)
+def test_a_file_that_can_not_be_read_is_a_wrong_command_line_and_one_that_holds_something_else_is_not(
+    world: World, argv: str, wrong_content: int
+) -> None:
+    world.declare(tunnel(1))
+    world.write("text", "no JSON")
+    world.write("object", '{"a": 1}')
+    (world.root / "folder").mkdir()
+    refused = [world.bare(*argv.format(name).split()) for name in ("folder", "text/below")]
+    assert [ran.code for ran in refused] == [64, 64]
+    assert [("s a directory" in ran.err or "not a directory" in ran.err.lower()) for ran in refused] == [True, True]
+    assert [world.bare(*argv.format(name).split()).code for name in ("text", "object")] == [wrong_content] * 2
+
+
+@pytest.mark.parametrize(
+    "argv",
+    ["plan --live {}", "drift --sandbox --previous {}", "apply --sandbox --plan {}", "show --plan {}", "render {}"],
+)
+def test_a_file_that_is_not_there_is_a_wrong_command_line(world: World, argv: str) -> None:
+    world.declare(tunnel(1))
+    ran = world.bare(*argv.format("nowhere").split())
+    assert (ran.code, ran.err.startswith("reconciler: ")) == (64, True)
+    assert "nowhere can't be read: No such file or directory" in ran.err
+
+
+@pytest.mark.parametrize("option", ["--out", "--save-live", "-o json=", "--patch"])
+def test_a_file_that_can_not_be_written_is_a_wrong_command_line(world: World, option: str) -> None:
+    world.declare(tunnel(1))
+    command = "drift" if option == "--patch" else "plan"
+    word = option + "no/file" if option.endswith("=") else f"{option} no/file"
+    ran = world.bare(command, "--sandbox", *word.split())
+    assert (ran.code, "can't be written: there is no folder" in ran.err, ran.out) == (64, True, "")
