@@ -38,15 +38,14 @@ def run(ctx: Context) -> int:
                 simulator = Simulator(semantics, time.time)
             else:
                 path = Path(options.state)
-                stack.enter_context(lock(ctx, sandbox.lock_of(path), f"with the state {path}"))
-                simulator = sandbox.load(path, semantics, time.time)
+                try:
+                    stack.enter_context(lock(ctx, sandbox.lock_of(path), f"with the state {path}"))
+                    simulator = sandbox.load(path, semantics, time.time)
+                except OSError as wrong:
+                    raise UsageError(f"--state {path} can't be used: {wrong.strerror}. Choose another file.") from None
                 answer = _with_losses(ctx, sandbox.saving(path, answer))
             server = stack.enter_context(LoopbackServer(simulator, options.port, answer))
         except (OSError, ValueError, OverflowError) as refused:
-            if isinstance(refused, IsADirectoryError | PermissionError | NotADirectoryError):
-                raise UsageError(
-                    f"--state {options.state} can't be used: {refused.strerror}. Choose another file."
-                ) from None
             why, remedy = str(refused), "Correct it, and run it again."
             if isinstance(refused, OSError) and refused.errno == errno.EADDRINUSE:
                 why = f"port {options.port} is in use by another program"
