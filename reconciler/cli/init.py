@@ -113,7 +113,10 @@ def _next(ctx: Context, ignored: list[str]) -> Iterator[str]:
         yield f"Put {wanted} into {unnamed[0]}, as its account_id."
     elif ctx.options.account_id and not any(wanted.lower().encode() in a.data.lower() for a in accounts):
         yield f"The account.yaml that was kept has another id than {wanted}: see which one is right."
-    if any(_NO_TOOL.partition("@")[0] in _there(Path(f".github/workflows/{name}.yml")) for name in _WORKFLOWS):
+    workflows = {f".github/workflows/{name}.yml": f"/workflows/{name}.yml@" for name in _WORKFLOWS}
+    if others := [path for path, call in workflows.items() if call not in _there(Path(path))]:
+        yield f"What was kept does not call this tool: {', '.join(others)}. Give it another name, and run init again."
+    if any(_NO_TOOL.partition("@")[0] in _there(Path(path)) for path in workflows):
         yield f"In .github/workflows put this tool's repository and commit in the place of {_NO_TOOL}."
     there = _there(Path(".gitignore")).splitlines()
     if lacks := [line for line in ignored if line not in there and not line.startswith("#")]:

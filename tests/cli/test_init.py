@@ -152,6 +152,13 @@ def test_lines_that_a_kept_gitignore_lacks_are_named(world: World) -> None:
     )
 
 
+def test_a_kept_workflow_of_something_else_is_told(world: World) -> None:
+    world.write(WORKFLOWS[0], "name: plan\n")
+    said = " ".join(world.bare(*NEW).out.split())
+    assert f"1. What was kept does not call this tool: {WORKFLOWS[0]}. Give it another name" in said
+    assert world.read(WORKFLOWS[0]) == "name: plan\n"
+
+
 def test_beside_accounts_that_are_there_only_the_rest_is_written(world: World) -> None:
     world.declare(tunnel(1), file="lab/a.yaml")
     ran = world.bare("init")
