@@ -50,7 +50,7 @@ def require_approval(ctx: Context, clients: Clients, shown: Report, what: str) -
 def show_plan(ctx: Context, clients: Clients, shown: Report) -> None:
     """Show what will be done without a question to the person at the terminal, if the report is for the same eyes."""
     wanted = ctx.options.output or (("text", None),)
-    if ctx.output.stderr.isatty() and ctx.output.stdout.isatty() and ("text", None) in wanted:
+    if not ctx.options.quiet and ctx.output.stderr.isatty() and ctx.output.stdout.isatty() and ("text", None) in wanted:
         clients.progress.end()
         _show(ctx, shown)
         ctx.output.stderr.write("\n")

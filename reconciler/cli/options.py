@@ -265,7 +265,7 @@ class Options(NamedTuple):
         False
     )
     quiet: Annotated[
-        bool, General("only results, errors and questions: no progress, no notes", CALLING, short="-q")
+        bool, General("only results, warnings, errors and questions: no progress, no notes", CALLING, short="-q")
     ] = False
     verbose: Annotated[
         int, General("log calls to standard error; -vv: every HTTP request too", CALLING, short="-v", action="count")

@@ -125,7 +125,8 @@ def _drawn(ctx: Context, report: Report, name: Format, *, to_stdout: bool) -> st
         return as_text(report)
     stdout = ctx.output.stdout
     shown = ctx.shown if stdout.isatty() else None
-    return as_text(report, width=ctx.width(stdout), color=ctx.color(stdout), shown=shown)
+    quiet = ctx.options.quiet
+    return as_text(report, width=ctx.width(stdout), color=ctx.color(stdout), shown=shown, quiet=quiet)
 
 
 def as_text(report: Report, **options: Any) -> str:

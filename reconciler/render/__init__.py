@@ -20,7 +20,7 @@ FORMATS: tuple[Format, ...] = get_args(Format)
 def render(report: "Report", format: Format, **options: Any) -> str:  # noqa: A002 - the option's name
     """The report in one of `FORMATS`; a format's module is imported when it is wanted.
 
-    Only `text` (`width`, `color`, `line_of`) and `markdown` (`budget`) have options.
+    Only `text` (`width`, `color`, `line_of`, `shown`, `quiet`) and `markdown` (`budget`) have options.
     """
     match format:
         case "text":

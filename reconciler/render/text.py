@@ -41,6 +41,7 @@ def text(
     color: bool = False,
     line_of: LineOf | None = None,
     shown: Report | None = None,
+    quiet: bool = False,
 ) -> str:
     """The report as lines of text, the last one the headline.
 
@@ -50,25 +51,27 @@ def text(
         color: Whether to colour by action, impact and outcome.
         line_of: Gives the source line of a file; only what is surely not a key is shown under a problem.
         shown: The plan that the reader has just seen, with a line for each change as it was done: not told again.
+        quiet: Whether only results are wanted, warnings and errors: what a run that went well has to add is left out.
     """
     paint = Paint(color, width)
     well = report.outcome in {"ok", "changes"}
     verdict = list(paint.below(terminal(headline(report)), 0, "bold" if well else "red"))
     first = report.command == "drift" and well  # "failed" would stand before the error that it is about
-    blocks = [[paint(words.SANDBOX, "yellow")]] if report.sandbox and shown is None else []
+    blocks = [[paint(words.SANDBOX, "yellow")]] if report.sandbox and shown is None and not quiet else []
     blocks += [verdict] if first else []
     problems = [one for one in report.diagnostics if shown is None or one not in shown.diagnostics]
     blocks.append(list(_diagnostics(problems, line_of, paint)))
     if report.command == "accounts":
         blocks.append(list(_account_rows(report, paint)))
     else:
-        for account in _untold(report.accounts, shown.accounts) if shown else report.accounts:
+        every = _untold(report.accounts, shown.accounts) if shown else report.accounts
+        for account in (replace(one, notes=()) for one in every) if quiet and well else every:
             parts = [_trouble(account, paint), _changes(account, paint), _ways_out(account, paint)]
             parts += [_psks(account.keys, paint), _left(account, report.command, paint)]
             if told := [lines for part in parts if (lines := list(part))]:
                 blocks += [[paint(f"Account {terminal(account.account)}", "bold")], *told]
     if not first:
-        blocks.append([*_ending(report, paint, shown=shown is not None), *verdict])
+        blocks.append([*_ending(report, paint, shown=shown is not None, calls=not (quiet and well)), *verdict])
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
 
 
@@ -97,14 +100,14 @@ def _account_rows(report: Report, paint: Paint) -> Iterator[str]:
         yield from paint.flow(((cell, None) for cell in cells), 0, 2)
 
 
-def _ending(report: Report, paint: Paint, *, shown: bool) -> Iterator[str]:
+def _ending(report: Report, paint: Paint, *, shown: bool, calls: bool) -> Iterator[str]:
     """What stops it, and the calls. Of a long plan one sees the end, so that its deletes are named there once more."""
     deletes = words.dangers(report).get("Deletes")
     if deletes and is_long(report) and not shown:
         yield paint(f"Deletes {words.count(len(deletes), 'tunnel')}:", "red")
         yield from paint.below(", ".join(terminal(change.name) for change in deletes), 2)
     said = [] if shown else [*stops(report)]
-    if not shown or report.seconds is not None:
+    if calls and (not shown or report.seconds is not None):
         said.append(words.calls_told(report))
     for line in filter(None, [*said, words.to_go_on(report)]):
         yield from paint.below(line, 0)

@@ -222,3 +222,23 @@ def test_a_file_that_can_not_be_written_is_a_wrong_command_line(world: World, op
     word = option + "no/file" if option.endswith("=") else f"{option} no/file"
     ran = world.bare(command, "--sandbox", *word.split())
     assert (ran.code, "can't be written: there is no folder" in ran.err, ran.out) == (64, True, "")
+
+
+def test_quiet_leaves_what_a_run_that_went_well_has_to_add(world: World) -> None:
+    world.declare(tunnel(1, name="a-name-of-many-letters"), file="lab/a.yaml")
+    ran = world.bare("apply", "--auto-approve", "--sandbox", "--quiet")
+    account = "Account lab\n\n  + a-name-of-many-letters            applied  tunnels/lab/a.yaml:2\n"
+    assert (ran.code, ran.err, account in ran.out) == (0, "", True)
+    assert "warning: the name" in ran.out
+    assert ran.out.endswith("\n\nApply complete: 1 created, 0 updated, 0 deleted.\n")
+    assert not re.search("SANDBOX|Calls made|note:", ran.out)
+    ran = world.bare("import", "--account", "prod", "--account-id", OTHER_ID, "--sandbox=box.json", "-q")
+    assert (ran.code, ran.out, ran.err) == (0, "Import: done.\n", "")
+
+
+def test_quiet_says_why_a_run_did_not_go_well(world: World) -> None:
+    world.live(tunnel(1), tunnel(2))
+    world.account(protect=["t002"])
+    world.declare(tunnel(1, description="x"))
+    ran = world.run("plan", "--quiet")
+    assert (ran.code, "  blocked: " in ran.out, "  to go on: " in ran.out) == (5, True, True)
