@@ -39,6 +39,7 @@ STANDS_FOR = {
 """What a page leaves to the reader."""
 VALUES = {
     "--out": "plan.json",
+    "--plan": "plan.json",
     "--faults": "2=timeout-after",
     "--previous": "drift.json",
     "--baseline": "HEAD",
