@@ -26,11 +26,12 @@ Words, each with one meaning:
                 setting health_check.target.saved
     claim       what only one tunnel may hold at a time: a name, an interface network, an identity
     ref         names a change within its plan: a tunnel's id, or +name for one to create
+    reference   where a secret is, as the files say it: an EnvRef, a FileRef, …
     group       updates that no two calls may split: a single one, or a cycle, whose members wait for each other
     detour      how a cycle is carried out when it is refused as a whole: one tunnel is parked on a borrowed value
     kind        the kind of resource at the API (one today: IPsec tunnels), with its words
-    psk         a tunnel's pre-shared key; PskRef says where it is. Users read "key", and so the report has `keys`, each
-                a KeyStatus; no other name in the code says key for it: that is a mapping's. md5_key is BGP's
+    psk         a tunnel's pre-shared key; md5_key is BGP's. Users read "key", and so the report has `keys`, each a
+                KeyStatus; no other name in the code says key for one, since a key is a mapping's
     secret      what no output may show: a psk, an md5_key, a token
     sink        where a generated psk is delivered: it holds the current one, and a pending one during a rotation
     impact      whether a change can interrupt traffic; severity, how bad drift is

@@ -154,7 +154,7 @@ def _carry_out(ctx: Context, clients: Clients, psks: PskSupply, one: Planned) ->
             )
             return replace(planned(again.plan, "plan_changed"), error=problem), False
         plan = again.plan
-    ended = drive(apply(plan, psks.of(plan)), clients.carry(plan.desired.account))
+    ended = drive(apply(plan, psks.sent_with_creates(plan)), clients.carry(plan.desired.account))
     verdicts = psks.deliver(plan, ended)
     report = with_psks(applied(plan, ended), plan, verdicts)
     clients.progress.told(report.account, report.changes)

@@ -109,7 +109,7 @@ def with_md5_keys(ctx: Context, every: Iterable[Desired]) -> tuple[Desired, ...]
     All of them are watched before anything is sent: an error may quote one.
     """
     found = tuple(every)
-    if any(tunnel.refs for desired in found for tunnel in desired.tunnels.values()):
+    if any(tunnel.references for desired in found for tunnel in desired.tunnels.values()):
         from reconciler.secrets.resolve import with_md5_keys
 
         found = tuple(with_md5_keys(desired, ctx.env) for desired in found)

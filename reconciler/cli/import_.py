@@ -139,9 +139,9 @@ class _Md5Keys:
             self._owners[desired.account.token_env].add("")
             for tunnel in desired.tunnels.values():
                 owner = desired.account.name if tunnel.location.file in imported else ""
-                for ref in (tunnel.psk, *tunnel.refs.values()):
-                    if isinstance(ref, EnvRef):
-                        self._owners[ref.name].add(owner)
+                for reference in (tunnel.psk, *tunnel.references.values()):
+                    if isinstance(reference, EnvRef):
+                        self._owners[reference.name].add(owner)
 
     def variables(self, account: str, live: Live) -> dict[str, EnvRef]:
         """By tunnel, the variable of its key: `MD5_LON_A`. No name that begins so steers a shell or a runner."""

@@ -133,7 +133,7 @@ def refuse_files(options: Options, tree: Tree, desired: Iterable[Desired]) -> No
     read: dict[object, str] = {}
     for declared in (t for d in desired for t in d.tunnels.values()):
         place = declared.psk.deliver_to if isinstance(declared.psk, Generated) else declared.psk
-        paths = [ref.path for ref in declared.refs.values() if isinstance(ref, FileRef)]
+        paths = [reference.path for reference in declared.references.values() if isinstance(reference, FileRef)]
         if isinstance(place, FileRef):  # whether it is there yet or not, with what a sink keeps beside it
             paths += [place.path + end for end in _BESIDE]
         elif isinstance(place, CommandRef):  # any word may be one

@@ -30,9 +30,9 @@ def fill_ring(ctx: Context, ring: dict[str, Secret], tunnels: Iterable[Declared]
     """Put the keys that references hold into the ring; returns what is wrong with them."""
     from reconciler.secrets.resolve import resolve
 
-    refs = {t.name: (t.psk, t.place_of("psk")) for t in tunnels if t.psk}
+    references = {t.name: (t.psk, t.place_of("psk")) for t in tunnels if t.psk}
     found, problems = resolve(
-        refs, ctx.env, child_environment(ctx.env, ctx.every), allow_commands=ctx.options.allow_commands
+        references, ctx.env, child_environment(ctx.env, ctx.every), allow_commands=ctx.options.allow_commands
     )
     ctx.output.hide(*found.values())  # before any of them can be sent, logged or quoted
     ring |= found
@@ -51,7 +51,9 @@ def require_md5_keys(ctx: Context, clients: "Clients", plans: Sequence[Plan]) ->
             tunnel = plan.desired.tunnels[one.name]
             from reconciler.secrets.resolve import needed
 
-            problems += [needed(one.name, plan.desired.unread[tunnel.refs[p]], tunnel.place_of(p)) for p in one.fields]
+            problems += [
+                needed(one.name, plan.desired.unread[tunnel.references[p]], tunnel.place_of(p)) for p in one.fields
+            ]
     if problems:
         problems += [d for plan in plans for d in fill_ring(ctx, clients.ring(plan.desired.account), _created(plan))]
         report_problems(ctx, problems)
@@ -72,9 +74,9 @@ def sinks_of(
     ctx: Context, account: Account, tunnels: Iterable[Declared]
 ) -> tuple[dict[str, Sink], tuple[Diagnostic, ...]]:
     """The sinks of an account's tunnels whose key is generated; in the sandbox files of its own in their place."""
-    refs = {t.name: (t.psk, t.place_of("psk")) for t in tunnels if isinstance(t.psk, Generated)}
+    references = {t.name: (t.psk, t.place_of("psk")) for t in tunnels if isinstance(t.psk, Generated)}
     return open_sinks(
-        refs,
+        references,
         child_environment(ctx.env, ctx.every),
         ctx.now,
         allow_commands=ctx.options.allow_commands,
@@ -148,7 +150,7 @@ class PskSupply:
         account, clients = plan.desired.account, self._clients
         return psk_carrier(self._ctx, clients.ring(account), self._sinks[account.account_id], clients.carry(account))
 
-    def of(self, plan: Plan) -> frozenset[str]:
+    def sent_with_creates(self, plan: Plan) -> frozenset[str]:
         """Names of the tunnels to create whose key is sent with the create."""
         ring = self._clients.ring(plan.desired.account)
         return frozenset(t.name for t in _created(plan) if t.name in ring)

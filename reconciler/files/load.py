@@ -125,7 +125,7 @@ def _unread(tree: Tree, groups: list[EntryGroup]) -> Iterator[Diagnostic]:
 
 
 def _secret_files(tunnel: Declared) -> Iterable[str]:
-    places = (tunnel.psk.deliver_to if isinstance(tunnel.psk, Generated) else tunnel.psk, *tunnel.refs.values())
+    places = (tunnel.psk.deliver_to if isinstance(tunnel.psk, Generated) else tunnel.psk, *tunnel.references.values())
     return (place.path for place in places if isinstance(place, FileRef))
 
 
@@ -273,7 +273,7 @@ def _entries(
             protect=own.protect is True,
             rotate_after_days=own.psk.rotate_after if own.psk else None,
             locate=partial(_locate, document, index),
-            refs=_refs(settings),
+            references=_references(settings),
         )
         bgp = tunnel.get("bgp")
         yield Entry(declared, document, index, wrong, bgp["customer_asn"] if bgp else None)
@@ -314,7 +314,7 @@ def _psk(psk: Psk, folder: str) -> PskRef:
     return External()
 
 
-def _refs(settings: Settings) -> dict[str, EnvRef | FileRef]:
+def _references(settings: Settings) -> dict[str, EnvRef | FileRef]:
     found = ((path, settings.get(path)) for path in SENSITIVE_PATHS)
     return {path: value for path, value in found if isinstance(value, EnvRef | FileRef)}
 

@@ -131,8 +131,8 @@ def _psk(entry: Entry) -> Iterator[Diagnostic]:
         yield warning("no-age", summary, detail, entry.at("psk", "rotate_after"))
 
 
-def _has_age(ref: PskRef | None) -> bool:
-    return isinstance(ref, Generated) and (ref.by == "cloudflare" or isinstance(ref.deliver_to, FileRef))
+def _has_age(psk: PskRef | None) -> bool:
+    return isinstance(psk, Generated) and (psk.by == "cloudflare" or isinstance(psk.deliver_to, FileRef))
 
 
 def _inner(entry: Entry) -> Iterator[Diagnostic]:

@@ -112,7 +112,7 @@ class Declared(NamedTuple):
         protect: Whether a plan that deletes it is blocked, under this name or the former one.
         rotate_after_days: Age at which reports call the key overdue.
         locate: Finds the place of one of its fields in the file, for messages; the tunnel's own when it is inherited.
-        refs: The settings that the files say by reference, read or not, by path.
+        references: The settings that the files say by reference, read or not, by path.
     """
 
     name: str
@@ -123,7 +123,7 @@ class Declared(NamedTuple):
     protect: bool = False
     rotate_after_days: int | None = None
     locate: Callable[[str], Location] | None = None
-    refs: Mapping[str, EnvRef | FileRef] = {}
+    references: Mapping[str, EnvRef | FileRef] = {}
 
     def place_of(self, path: str) -> Location:
         """Where the field of a dotted path is declared."""
@@ -132,12 +132,12 @@ class Declared(NamedTuple):
     @property
     def written(self) -> Settings:
         """The settings as the files say them, with no key that was read."""
-        return {**self.settings, **self.refs}
+        return {**self.settings, **self.references}
 
     @property
     def unread(self) -> frozenset[str]:
         """The settings of which only a reference is known: the key was not read."""
-        return frozenset(path for path in self.refs if isinstance(self.settings.get(path), Reference))
+        return frozenset(path for path in self.references if isinstance(self.settings.get(path), Reference))
 
 
 class Desired(NamedTuple):
@@ -154,8 +154,8 @@ class Desired(NamedTuple):
     @property
     def variables(self) -> set[str]:
         """The environment variables that the files name: of the token, and of the tunnels' keys."""
-        refs = (ref for tunnel in self.tunnels.values() for ref in (tunnel.psk, *tunnel.refs.values()))
-        return {self.account.token_env, *(ref.name for ref in refs if isinstance(ref, EnvRef))}
+        every = (where for tunnel in self.tunnels.values() for where in (tunnel.psk, *tunnel.references.values()))
+        return {self.account.token_env, *(where.name for where in every if isinstance(where, EnvRef))}
 
 
 def rename_cycles(former: Mapping[str, str]) -> Iterator[tuple[str, ...]]:

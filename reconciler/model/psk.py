@@ -125,9 +125,9 @@ def instant(text: str | None) -> datetime | None:
     return found if found.tzinfo else None
 
 
-def describe(ref: PskRef) -> str:
+def describe(reference: PskRef) -> str:
     """A reference in a few words, without a command's arguments."""
-    match ref:
+    match reference:
         case EnvRef(name):
             return f"env {name}"
         case FileRef(path):

@@ -125,7 +125,7 @@ def _unread(owned: Scope, desired: Desired) -> tuple[LeftAlone, ...]:
     found = []
     for pair in owned.pairs:
         for path in missing_secrets(pair):
-            why = desired.unread[pair.declared.refs[path]].message
+            why = desired.unread[pair.declared.references[path]].message
             found.append(LeftAlone(pair.declared.name, why, pair.live.id if pair.live else None, (path,)))
     return tuple(found)
 
@@ -293,9 +293,9 @@ def _new_references(change: Change) -> dict[str, list[str]]:
     They stand for the keys, so that a plan is the same where these can be read and where they can't. In all else a key
     that can't be read is as it is live.
     """
-    refs = change.declared.refs if change.declared else {}
+    references = change.declared.references if change.declared else {}
     new = [field.path for field in change.fields if field.path in WHOLE and field.before is None]
-    return {path: _reference(ref) for path, ref in refs.items() if any(covers(name, path) for name in new)}
+    return {path: _reference(where) for path, where in references.items() if any(covers(name, path) for name in new)}
 
 
 def _values(settings: Settings) -> Mapping[str, Any]:

@@ -24,7 +24,7 @@ from reconciler.secrets.secret import NotTextError, Secret, reveal
 
 
 def resolve(
-    refs: Mapping[str, tuple[PskRef, Location]],
+    references: Mapping[str, tuple[PskRef, Location]],
     env: Mapping[str, str],
     command_env: Mapping[str, str],
     *,
@@ -33,7 +33,7 @@ def resolve(
     """The keys that environment, files and commands hold; other references are left out.
 
     Args:
-        refs: By tunnel name: the reference and where it is declared.
+        references: By tunnel name: the reference and where it is declared.
         env: The process's environment.
         command_env: What of it commands get.
         allow_commands: Whether `{command: …}` may run.
@@ -45,18 +45,18 @@ def resolve(
     psks: dict[str, Secret] = {}
     problems: list[Diagnostic] = []
     read: dict[PskRef, Secret | Problem] = {}
-    for name, (ref, location) in refs.items():
-        if ref not in read:
-            match ref:
+    for name, (reference, location) in references.items():
+        if reference not in read:
+            match reference:
                 case EnvRef():
-                    read[ref] = _from_env(ref, env)
+                    read[reference] = _from_env(reference, env)
                 case FileRef():
-                    read[ref] = _from_file(ref)
+                    read[reference] = _from_file(reference)
                 case CommandRef():
-                    read[ref] = _from_command(ref, command_env, allowed=allow_commands)
+                    read[reference] = _from_command(reference, command_env, allowed=allow_commands)
                 case _:
                     continue
-        found = read[ref]
+        found = read[reference]
         if isinstance(found, Problem):
             problems.append(needed(name, found, location))
             continue
@@ -80,23 +80,25 @@ def with_md5_keys(desired: Desired, env: Mapping[str, str]) -> Desired:
     read: dict[Reference, str | Problem] = {}
     tunnels: dict[str, Declared] = {}
     for name, tunnel in desired.tunnels.items():
-        for ref in tunnel.refs.values():
-            if ref not in read:
-                read[ref] = _md5_key(ref, env)
-        known = {path: md5_key for path, ref in tunnel.refs.items() if isinstance(md5_key := read[ref], str)}
+        for reference in tunnel.references.values():
+            if reference not in read:
+                read[reference] = _md5_key(reference, env)
+        known = {path: key for path, where in tunnel.references.items() if isinstance(key := read[where], str)}
         tunnels[name] = tunnel._replace(settings={**tunnel.settings, **known}) if known else tunnel
-    unread = {ref: why for ref, why in read.items() if isinstance(why, Problem)}
+    unread = {reference: why for reference, why in read.items() if isinstance(why, Problem)}
     return desired._replace(tunnels=tunnels, unread=unread)
 
 
-def _md5_key(ref: EnvRef | FileRef, env: Mapping[str, str]) -> str | Problem:
-    found = _from_env(ref, env) if isinstance(ref, EnvRef) else _from_file(ref)
+def _md5_key(reference: EnvRef | FileRef, env: Mapping[str, str]) -> str | Problem:
+    if isinstance(reference, EnvRef):
+        found, place = _from_env(reference, env), f"the environment variable {reference.name}"
+    else:
+        found, place = _from_file(reference), f"the key file {reference.path}"
     if isinstance(found, Problem):
         return found
     key = reveal(found)  # from here on it is a setting like those that a list holds in clear
     if is_md5_key(key):
         return key
-    place = f"the environment variable {ref.name}" if isinstance(ref, EnvRef) else f"the key file {ref.path}"
     return Problem("bad-md5-key", f"{place} holds no MD5 key that Cloudflare takes", MD5_RULE)
 
 
@@ -107,24 +109,24 @@ _SHORT = (
 )
 
 
-def _from_env(ref: EnvRef, env: Mapping[str, str]) -> Secret | Problem:
+def _from_env(reference: EnvRef, env: Mapping[str, str]) -> Secret | Problem:
     # The operating system hands over bytes; what is not UTF-8 stands in the text as surrogates, which Secret refuses.
-    value = env.get(ref.name, "")
-    what = f"the environment variable {ref.name} "
+    value = env.get(reference.name, "")
+    what = f"the environment variable {reference.name} "
     if not value:
-        state = "is empty" if ref.name in env else "is not set"
-        return Problem("missing-key", what + state, f"Set {ref.name} to the key.")
+        state = "is empty" if reference.name in env else "is not set"
+        return Problem("missing-key", what + state, f"Set {reference.name} to the key.")
     return _secret(value.encode("utf-8", "surrogateescape"), what)
 
 
-def _from_file(ref: FileRef) -> Secret | Problem:
-    what = f"the key file {ref.path} "
+def _from_file(reference: FileRef) -> Secret | Problem:
+    what = f"the key file {reference.path} "
     try:
-        data = read_private(ref.path)
+        data = read_private(reference.path)
     except FileNotFoundError:
         return Problem("missing-key", what + "does not exist", "Create it with mode 0600.")
     except PermissionError as denied:
-        return Problem("key-file-mode", f"{what}{denied.strerror or _UNREADABLE}", f"Run: chmod 600 {ref.path}")
+        return Problem("key-file-mode", f"{what}{denied.strerror or _UNREADABLE}", f"Run: chmod 600 {reference.path}")
     except (OSError, ValueError) as failed:
         why = isinstance(failed, OSError) and failed.strerror
         return Problem("unreadable-key", f"{what}{why or _UNREADABLE}", "Use a regular file.")
@@ -157,14 +159,14 @@ def read_private(path: str) -> bytes:
     return data
 
 
-def _from_command(ref: CommandRef, env: Mapping[str, str], *, allowed: bool) -> Secret | Problem:
+def _from_command(reference: CommandRef, env: Mapping[str, str], *, allowed: bool) -> Secret | Problem:
     if not allowed:
-        message = f"the key comes from the command {ref.argv[0]!r}, which may not run"
+        message = f"the key comes from the command {reference.argv[0]!r}, which may not run"
         remedy = "Add --allow-commands if you trust the files, or use an env or file reference."
         return Problem("commands-not-allowed", message, remedy)
-    what = f"the key command {ref.argv[0]!r} "
+    what = f"the key command {reference.argv[0]!r} "
     try:
-        data = run(ref, env)
+        data = run(reference, env)
     except CommandError as failed:
         remedy = "Its error output is not shown, because it may hold the key: run it by hand to see why."
         return Problem("missing-key", f"{what}{failed}", remedy)

@@ -40,8 +40,8 @@ class CommandSink:
     30 seconds.
     """
 
-    def __init__(self, ref: CommandRef, tunnel: str, env: Mapping[str, str]) -> None:
-        self._ref = ref
+    def __init__(self, reference: CommandRef, tunnel: str, env: Mapping[str, str]) -> None:
+        self._command = reference
         self._env = {**env, "RECONCILER_TUNNEL": tunnel}
 
     def probe(self) -> None:
@@ -58,12 +58,14 @@ class CommandSink:
         try:
             return Secret.from_bytes(data) if data else None
         except ValueError:
-            raise SinkError(f"{self._ref.argv[0]} get printed something that is not UTF-8 text") from None
+            raise SinkError(f"{self._command.argv[0]} get printed something that is not UTF-8 text") from None
 
     def promote(self, secret: Secret, made_on: str = "") -> None:  # noqa: ARG002 - the store keeps keys only
         """Run `promote`, if `get` still gives the key."""
         if self.get() != secret:
-            raise SinkError(f"the sink command {self._ref.argv[0]!r} (get) no longer gives the key that was put there")
+            raise SinkError(
+                f"the sink command {self._command.argv[0]!r} (get) no longer gives the key that was put there"
+            )
         self._run("promote")
 
     def note(self, before: str) -> None:
@@ -79,13 +81,13 @@ class CommandSink:
     def _run(self, op: str, send: bytes = b"") -> bytes:
         env = {**self._env, "RECONCILER_KEY_OP": op}
         try:
-            return run(self._ref, env, send=send)
+            return run(self._command, env, send=send)
         except CommandError as failed:
-            raise SinkError(f"the sink command {self._ref.argv[0]!r} ({op}) {failed}") from None
+            raise SinkError(f"the sink command {self._command.argv[0]!r} ({op}) {failed}") from None
 
 
 def open_sinks(
-    refs: Mapping[str, tuple[Generated, Location]],
+    references: Mapping[str, tuple[Generated, Location]],
     env: Mapping[str, str],
     clock: Callable[[], datetime],
     *,
@@ -97,7 +99,7 @@ def open_sinks(
     Nothing is read, written or run yet.
 
     Args:
-        refs: By tunnel name: the reference and where it is declared.
+        references: By tunnel name: the reference and where it is declared.
         env: What of the environment commands get.
         clock: Gives the time with its zone.
         allow_commands: Whether commands may run.
@@ -107,8 +109,8 @@ def open_sinks(
     sinks: dict[str, Sink] = {}
     problems: list[Diagnostic] = []
     files: dict[str, str] = {}
-    for name, (ref, location) in sorted(refs.items(), key=lambda item: item[1][1]):
-        match ref.deliver_to:
+    for name, (reference, location) in sorted(references.items(), key=lambda item: item[1][1]):
+        match reference.deliver_to:
             case FileRef(path):
                 other = files.setdefault(os.path.realpath(path), name)
                 if other != name:
@@ -117,14 +119,14 @@ def open_sinks(
                 sinks[name] = FileSink(path, name, clock)
             case CommandRef(argv):
                 if allow_commands:
-                    sinks[name] = CommandSink(ref.deliver_to, name, env)
+                    sinks[name] = CommandSink(reference.deliver_to, name, env)
                 else:
                     summary = f"the key is delivered by the command {argv[0]!r}, which may not run"
                     detail = f"Tunnel {name!r} needs it; nothing was written. {_ALLOW}"
                     problems.append(error("commands-not-allowed", summary, detail, location))
         if sandbox is not None:
             sinks[name] = FileSink(f"{sandbox}/{sha256(name.encode()).hexdigest()[:16]}", name, clock, make_folder=True)
-    if sandbox is not None and refs:
+    if sandbox is not None and references:
         summary = "in the sandbox generated keys are kept among its own and not delivered to their sinks"
         problems.append(warning("sandbox-key", summary, f"They stay beside the sandbox's state, in {sandbox}."))
     return sinks, tuple(problems)

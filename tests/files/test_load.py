@@ -142,7 +142,7 @@ def test_a_tunnels_own_md5_key_replaces_an_inherited_one_as_a_whole(own: str, ke
     account = ACCOUNT + "defaults: {bgp: {customer_asn: 1, md5_key: {file: keys/a}}}\n"
     tunnel = one(own, "", account)
     assert tunnel.settings.get("bgp.md5_key") == key
-    assert dict(tunnel.refs) == ({} if key is None or isinstance(key, str) else {"bgp.md5_key": key})
+    assert dict(tunnel.references) == ({} if key is None or isinstance(key, str) else {"bgp.md5_key": key})
 
 
 @pytest.mark.parametrize(
