@@ -86,15 +86,21 @@ def _changes(account: AccountReport, command: str) -> Iterator[_Note]:
             text = f"{words.label(change)}: {change.error.message} ({change.error.code})."
             yield _annotation("error", change.outcome or "refused", text, change.error, change.source)
         elif change.action != "delete":
-            told = words.fields(change)
-            paths = ", ".join(field.path for field in told) or "name"
-            fields = paths if change.action == "update" else words.count(len(told), "field")
-            if change.severity or change.outcome:  # nothing is ahead
-                impact = f", {change.severity}" if change.severity else ""
-            else:
-                impact = ", can interrupt traffic" if change.impact == "traffic" else ""
+            impact = f" ({change.severity})" if change.severity else ""
+            if change.impact == "traffic" and not (change.severity or change.outcome):
+                impact = ", can interrupt traffic"
             rank, what = _rank(change, command), f"{_what(change)} {words.label(change)}"
-            yield _Note(rank, what, f"{fields}{impact}"[:_LONGEST], change.source)
+            yield _Note(rank, what, f"{_fields(change)[:_LONGEST]}{impact}", change.source)
+
+
+def _fields(change: ChangeReport) -> str:
+    """What an update is about, of a single field its values too; of what comes or goes how many fields it has."""
+    told = words.fields(change)
+    if change.action != "update":
+        return words.count(len(told), "field")
+    if len(told) == 1 and not words.items(told[0]):
+        return f"{told[0].path}: {words.difference(change, told[0])}"
+    return ", ".join(field.path for field in told) or "name"
 
 
 def _deletes(report: Report) -> Iterator[_Note]:

@@ -82,4 +82,4 @@ def test_no_payload_makes_a_command_or_a_property(payload: str) -> None:
 def test_a_change_says_that_it_can_interrupt_traffic() -> None:
     risky = replace(LON_A, impact="traffic")
     shown = render(replace(PLAN, accounts=(replace(PLAN.accounts[0], changes=(risky,)),)), "github")
-    assert "health_check.rate, can interrupt traffic" in shown
+    assert "health_check.rate: mid -> high, can interrupt traffic" in shown
