@@ -240,13 +240,13 @@ def test_where_no_token_is_meant_the_comment_names_the_account_as_well(two: Esta
 
 def test_the_review_is_of_what_a_schedule_applies(estate: Estate) -> None:
     estate.commit("a", "b", "c", "d", "f")
-    kept = "--no-delete"
+    kept = "--no-delete\n--allow-commands\n--batch-size=1\n--target=*"
     plan = estate.step("plan", arguments=kept)
     assert [plan.outputs[f"to_{k}"] for k in ("create", "delete")] == ["1", "0"]
     digest = json.loads((estate.step.report / "report.json").read_text())["accounts"][0]["digest"]
     digests = estate.step("reviewed", expect=digest).outputs["digests"]
     gate = {"account": "prod", "reviewed": "true", "digests": digests, "success_codes": "0"}
-    assert estate.step("apply", **gate, arguments="").code == 6
+    assert estate.step("apply", **gate, arguments="--target=*").code == 6
     assert estate.step("apply", **gate, arguments=kept).code == 0
     assert estate.plan().outputs["to_delete"] == "1"
 

@@ -84,6 +84,14 @@ def test_annotations_stand_outside_the_fence_that_mutes_the_log(step: Step) -> N
     assert "::notice file=tunnels/a.yaml,line=1::planned" in after
 
 
+def test_the_log_is_over_when_all_that_the_tool_started_has_ended(step: Step) -> None:
+    step.answers(plan={**PLAN, "late": True})
+    lines = step("plan").log.splitlines()
+    end = lines.index("::endgroup::")
+    assert lines[end - 2] == "the last word"
+    assert lines[end - 1] == f"::{lines[1].removeprefix('::stop-commands::')}::"
+
+
 def test_without_credentials_plan_only_validates_green(step: Step) -> None:
     step.answers(validate={"code": 0, "report": report("validate", "ok")})
     done = step("plan", without_credentials="skip", CLOUDFLARE_API_TOKEN="", arguments="--baseline=HEAD^1")
