@@ -198,9 +198,12 @@ def _write(ctx: Context, desired: Desired, files: AccountFiles, live: Live, md5_
     gone = [path for path in old if path not in texts]
     for path in gone:
         path.unlink()
+    told = _told(ctx, keys.values())
     if own is not files.account_file:
         replace_file(Path(own.path), own.data.decode())
-    return _report(desired, live, found, [*texts], gone, _told(ctx, keys.values()))
+        new = files.account_file is None
+        told.append(f"Wrote {own.path}, with `prune: false`." if new else f"Added rules under `ignore` to {own.path}.")
+    return _report(desired, live, found, [*texts], gone, told)
 
 
 def _prove(ctx: Context, files: AccountFiles, texts: Mapping[Path, str], wanted: Mapping[str, Settings]) -> None:
@@ -238,7 +241,7 @@ def _report(
     desired: Desired, live: Live, found: Dumped, written: list[Path], gone: list[Path], told: list[str]
 ) -> AccountReport:
     declared = f"{len(found.tunnels)} of {len(live.tunnels)} live tunnels"
-    notes = ["Wrote no file: nothing that is live is left to declare."]
+    notes = ["Wrote no file of tunnels: nothing that is live is left to declare."]
     if written:
         notes = [f"Wrote {_listed(written)} with mode 0600, for {declared}."]
     notes += told

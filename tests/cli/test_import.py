@@ -142,6 +142,12 @@ def test_a_new_account(world: World) -> None:
     assert ran.code == 0, ran.out
 
 
+def test_a_new_account_file_is_named(world: World) -> None:
+    ran = world.run("import", "--account", "new", "--account-id", OTHER_ID)
+    assert "note: Wrote tunnels/new/account.yaml, with `prune: false`." in ran.out
+    assert (world.root / "tunnels/new/account.yaml").is_file()
+
+
 def test_nothing_is_overwritten(world: World) -> None:
     world.live(tunnel(1))
     world.account()
@@ -389,7 +395,7 @@ def test_nothing_is_written_where_all_is_declared(world: World) -> None:
     world.declare(tunnel(1))
     ran = world.run("import")
     assert (ran.code, files_of(world)) == (0, ["a.yaml"])
-    assert "note: Wrote no file: nothing that is live is left to declare." in ran.out
+    assert "note: Wrote no file of tunnels: nothing that is live is left to declare." in ran.out
 
 
 def test_a_new_account_takes_no_files_over(world: World) -> None:
@@ -442,6 +448,6 @@ def test_files_that_would_declare_something_else_are_not_written(world: World, m
 def test_an_account_file_with_the_other_ending_is_added_to(world: World) -> None:
     world.live(tunnel(1), tunnel(2, description="no line\u2028end can be declared"))
     world.write("tunnels/prod/account.yml", f"account_id: {ID}\nprune: true\n")
-    assert world.run("import").code == 0
+    assert "note: Added rules under `ignore` to tunnels/prod/account.yml." in world.run("import").out
     assert "  - name: t002\n" in world.read("tunnels/prod/account.yml")
     assert world.run("plan", "--detailed-exitcode").code == 0
