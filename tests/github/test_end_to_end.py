@@ -104,6 +104,24 @@ def test_change_is_commented_once_and_kept_up_to_date(estate: Estate, github: Gi
     )
 
 
+def test_an_app_comments_on_changes_alone_and_labels_each_plan(estate: Estate, github: GitHub) -> None:
+    github.viewer = "acme-plans[bot]"
+    seen = []
+    for names in ("abcde", "abcdef", "abcde", "a"):
+        estate.commit(*names)
+        done = estate.plan()
+        result = "failure" if done.code else "success"
+        assert estate.step("comment", comment="changes", labels="true", PLAN_RESULT=result).code == 0
+        seen.append((len(github.bodies(5)), [label["name"] for label in github.labelled(5)]))
+    assert seen == [
+        (0, ["reconciler: no-changes"]),
+        (1, ["reconciler: changes"]),
+        (1, ["reconciler: no-changes"]),
+        (1, ["reconciler: blocked"]),
+    ]
+    assert "Blocked" in github.bodies(5)[0]
+
+
 def test_a_plan_of_an_older_commit_is_folded_whole_and_the_new_one_is_not(estate: Estate, github: GitHub) -> None:
     estate.step.env |= {"GITHUB_ACTIONS": "true", "GITHUB_REF": "refs/pull/5/merge"}
     estate.commit("a", "b", "c", "d", "e", "f", description="y")
