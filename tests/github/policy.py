@@ -262,6 +262,13 @@ def lost_output(file: File) -> Iterator[str]:
         yield from (name for name in limits if ".outputs." in str(node.get("with", {}).get(name)))
 
 
+def lost_matrix(file: File) -> Iterator[str]:
+    """A list that was dropped is an error, as long as nothing stands in for it: no account would be green."""
+    for name, job in file.jobs.items():
+        if re.search(r"\.outputs\.[^}]*\|\|", str(job.get("strategy"))):
+            yield name
+
+
 def lost_job(file: File) -> Iterator[str]:
     """An apply must not be left out, and the run be green, because an output was dropped. `!= '[]'` lets it go on,
     into a matrix that can't be read."""
@@ -321,6 +328,7 @@ RULES: dict[str, Callable[[File], Iterator[str]]] = {
     "gate-variable": gate_by_any_variable,
     "lost-output": lost_output,
     "lost-job": lost_job,
+    "lost-matrix": lost_matrix,
     "named-accounts": named_accounts,
     "green-without-plan": green_without_plan,
     "cache": no_cache,

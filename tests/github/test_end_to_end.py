@@ -269,6 +269,13 @@ def test_the_review_is_of_what_a_schedule_applies(estate: Estate) -> None:
     assert estate.plan().outputs["to_delete"] == "1"
 
 
+def test_a_fork_is_checked_without_any_token(estate: Estate) -> None:
+    nothing = {"CLOUDFLARE_API_TOKEN": "", "RECONCILER_ENV": ""}
+    assert estate.step("validate", **nothing).outputs["outcome"] == "ok"
+    estate.commit("a", extra="colour: red\n")
+    assert estate.step("validate", **nothing).code == 3
+
+
 def test_only_the_reviewed_plan_is_applied(estate: Estate, github: GitHub) -> None:
     estate.commit("a", "b", "c", "d", "e", "f")
     estate.plan()

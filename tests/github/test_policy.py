@@ -199,6 +199,12 @@ BAD = [
         "command: plan",
         "command: plan\n          directory: ${{ steps.a.outputs.directory }}",
     ),
+    (
+        "a lost list of accounts that is green without a run",
+        "lost-matrix",
+        "max-parallel: 1",
+        "max-parallel: 1, matrix: {a: \"${{ fromJSON(needs.a.outputs.accounts || '[]') }}\"}",
+    ),
     ("a lost output that is green without an apply", "lost-job", "tokens != '[]'", "tokens != ''"),
     ("a job that may outlive its tool", "deadline", "          minutes: 10\n", ""),
     ("a tool that the runner kills", "deadline", "          minutes: 10", "          minutes: 99"),
