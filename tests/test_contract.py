@@ -67,7 +67,7 @@ def yaml_leaves(name, path=""):
     found = {}
     for key, value in DEFINITIONS[name]["properties"].items():
         references = [o["$ref"].rpartition("/")[2] for o in value.get("anyOf", [value]) if "$ref" in o]
-        if references and key != "psk":
+        if references and key not in ("psk", "md5_key"):  # those may be said by reference
             found |= yaml_leaves(references[0], f"{path}{key}.")
         else:
             found[path + key] = value
