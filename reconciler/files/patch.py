@@ -68,7 +68,7 @@ class _Part(NamedTuple):
         return self.change.ref
 
 
-class _Draft(NamedTuple):
+class _Trial(NamedTuple):
     """A file with the parts that are tried, the edits that they ask for, and its text then."""
 
     file: EditableFile
@@ -99,14 +99,14 @@ def accept_patch(
     # one change at least, so there is an end.
     while True:
         tried = [(file, [p for p in mine if p.ref not in left]) for file, mine in parts]
-        drafts = [_draft(file, mine) for file, mine in tried if mine]
-        wrong = _prove(files, desired, today, drafts) or _shown_md5_keys(drafts)
+        trials = [_try(file, mine) for file, mine in tried if mine]
+        wrong = _prove(files, desired, today, trials) or _shown_md5_keys(trials)
         if not wrong:
             break
         left |= wrong
-    kept = [(p.change.name, _MD5_KEY_LEFT) for draft in drafts for p in draft.parts if p.keeps_md5_key]
+    kept = [(p.change.name, _MD5_KEY_LEFT) for trial in trials for p in trial.parts if p.keeps_md5_key]
     left_out = [(c.name, left[c.ref]) for c in changes if c.ref in left]
-    patch = "".join(d.file.diff(d.edits, d.file.path.removeprefix(strip)) for d in drafts if d.edits)
+    patch = "".join(d.file.diff(d.edits, d.file.path.removeprefix(strip)) for d in trials if d.edits)
     return Accepted(patch, tuple(sorted(left_out + kept)))
 
 
@@ -224,30 +224,30 @@ def _items(old: Any, value: tuple[str, ...]) -> list[Any]:
     return [node if node.value in value else GONE for node in nodes] + [text for text in value if text not in written]
 
 
-def _draft(file: EditableFile, parts: list[_Part]) -> _Draft:
+def _try(file: EditableFile, parts: list[_Part]) -> _Trial:
     tunnels = [*file.tunnels.value, *(p.item for p in parts if p.place is None)]
     for part in parts:
         if part.place is not None:
             tunnels[part.place] = part.item
     edits = file.edits(tunnels)
-    return _Draft(file, parts, edits, file.edited(edits))
+    return _Trial(file, parts, edits, file.edited(edits))
 
 
-def _prove(files: AccountFiles, desired: Desired, today: date, drafts: list[_Draft]) -> dict[str, str]:
+def _prove(files: AccountFiles, desired: Desired, today: date, trials: list[_Trial]) -> dict[str, str]:
     """What is wrong with the edited files, by change: an error of theirs, or a tunnel other than it should be.
 
     What can't be blamed on one change counts for all of them: then there is no patch.
     """
-    texts = {draft.file.path: draft.text.encode() for draft in drafts}
+    texts = {trial.file.path: trial.text.encode() for trial in trials}
     sources = tuple(SourceFile(f.path, texts.get(f.path, f.data)) for f in files.files)
     loaded = load(Tree((files._replace(files=sources, unread=()),), ()), today)
-    parts = {part.ref: part for draft in drafts for part in draft.parts}
+    parts = {part.ref: part for trial in trials for part in trial.parts}
     wrong: dict[str, str] = {}
     # By file: where its tunnels begin and which change each is of. Made when there is an error, which is rare.
     items: dict[str, tuple[list[int], list[str | None]]] = {}
     for problem in loaded.diagnostics:
         if problem.severity is Level.ERROR:
-            items = items or {draft.file.path: _items_of(draft) for draft in drafts}
+            items = items or {trial.file.path: _items_of(trial) for trial in trials}
             place = problem.location
             lines, refs = items.get(place.file, ([], [])) if place else ([], [])
             at = bisect_right(lines, place.line) if place else 0
@@ -270,29 +270,29 @@ def _prove(files: AccountFiles, desired: Desired, today: date, drafts: list[_Dra
     return wrong
 
 
-def _items_of(draft: _Draft) -> tuple[list[int], list[str | None]]:
+def _items_of(trial: _Trial) -> tuple[list[int], list[str | None]]:
     """The lines, from 1, at which the tunnels of an edited file begin, and the change that each of them is of."""
     try:
-        places = parse(draft.text.encode(), draft.file.path).item_locations("tunnels")
+        places = parse(trial.text.encode(), trial.file.path).item_locations("tunnels")
     except DocumentError:
         return [], []
-    by_index = {part.place: part for part in draft.parts}
-    old = [by_index.get(index) for index in range(len(draft.file.tunnels.value))]
-    new = [part for part in draft.parts if part.place is None]
+    by_index = {part.place: part for part in trial.parts}
+    old = [by_index.get(index) for index in range(len(trial.file.tunnels.value))]
+    new = [part for part in trial.parts if part.place is None]
     refs = [part.ref if part else None for part in [*old, *new] if part is None or part.item is not GONE]
     return [place.line for place in places], refs
 
 
-def _shown_md5_keys(drafts: list[_Draft]) -> dict[str, str]:
+def _shown_md5_keys(trials: list[_Trial]) -> dict[str, str]:
     """The changes whose lines in a patch would show an MD5 key, as a change or as context."""
     wrong: dict[str, str] = {}
-    for draft in drafts:
-        secret = draft.file.lines_with(SENSITIVE_NAMES)
+    for trial in trials:
+        secret = trial.file.lines_with(SENSITIVE_NAMES)
         if not secret:
             continue
-        text = draft.file.text
-        reach = [(part.ref, part.place, *draft.file.reach(part.place)) for part in draft.parts]
-        for edit, lines in zip(draft.edits, draft.file.lines_shown(draft.edits), strict=True):
+        text = trial.file.text
+        reach = [(part.ref, part.place, *trial.file.reach(part.place)) for part in trial.parts]
+        for edit, lines in zip(trial.edits, trial.file.lines_shown(trial.edits), strict=True):
             if secret.isdisjoint(lines):
                 continue
             for ref, place, start, stop in reach:  # lines that are inserted behind its last one are its own too

@@ -19,11 +19,11 @@ from reconciler.plan.diff import Action, Change, FieldChange, shown_value
 _UNREAD = " (its BGP MD5 key differs, which was not so, or could not be read, when the plan was made)"
 
 
-class _Part(BaseModel):
+class _Saved(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
-class SavedChange(_Part):
+class SavedChange(_Saved):
     """One change of the plan."""
 
     action: Annotated[Action, Field(description="What apply does; a rename is an update")]
@@ -43,7 +43,7 @@ class SavedChange(_Part):
         return self.id or f"+{self.name}"
 
 
-class SavedAccount(_Part):
+class SavedAccount(_Saved):
     """The plan of one account."""
 
     account: Annotated[str, Field(description="Name of its folder")]
@@ -54,7 +54,7 @@ class SavedAccount(_Part):
     notes: Annotated[tuple[str, ...], Field(description="To be read before approving; may differ later")] = ()
 
 
-class SavedPlan(_Part):
+class SavedPlan(_Saved):
     """The plans of all selected accounts, as they were approved."""
 
     format_version: Annotated[Literal["1.1"], Field(description="A file of another version is refused")] = "1.1"
