@@ -80,6 +80,7 @@ CALLING = "plan apply drift import psk"
 """Commands that call the API, with a token."""
 _READING = f"validate accounts {CALLING}"
 _REPORTING = f"{_READING} show render"
+_NAMING = f"{_READING} init completion"
 
 
 class UsageError(Exception):
@@ -234,8 +235,8 @@ class Options(NamedTuple):
     variables: tuple[str, ...] = ()
     """Names of the options that were taken from the environment."""
 
-    dir: Annotated[str, General("root of the YAML files", f"{_READING} init", "DIR")] = "tunnels"
-    account: Annotated[tuple[str, ...], General("only this account; repeatable", f"{_READING} init", "NAME")] = ()
+    dir: Annotated[str, General("root of the YAML files", _NAMING, "DIR")] = "tunnels"
+    account: Annotated[tuple[str, ...], General("only this account; repeatable", _NAMING, "NAME")] = ()
     base_url: Annotated[
         str | None, General("another API: https, or http on loopback", CALLING, "URL", type=_base_url)
     ] = None
@@ -368,7 +369,10 @@ class Options(NamedTuple):
     faults: Annotated[str, Option("what goes wrong with which request, as N=KIND,…", "simulate", "FAULTS")] = ""
     state: Annotated[str | None, Option("keep the state in FILE between runs", "simulate", "FILE")] = None
     report: Annotated[str, Positional("a report written by -o json", "render", "REPORT.json")] = ""
-    shell: Annotated[Literal["bash", "zsh", "fish"], Positional("whose script", "completion")] = "bash"
+    shell: Annotated[
+        Literal["bash", "zsh", "fish", "accounts", "tunnels"],
+        Positional("whose script, or the names it asks for", "completion"),
+    ] = "bash"
 
     def origin(self, name: str) -> str:
         """` (from RECONCILER_DIR)` where the environment says it, for messages about its value."""

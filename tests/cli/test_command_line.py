@@ -1,5 +1,6 @@
 """What a person meets at the command line: help, slips, the environment, completion."""
 
+import os
 import re
 import shlex
 import shutil
@@ -76,7 +77,7 @@ def test_help_names_the_token_s_variable_where_one_is_used(capsys, command):
         ("render", ["--dir", "--account", "--base-url", "--sandbox", "--parallelism", "--verbose"]),
         ("validate", ["--base-url", "--sandbox", "--parallelism", "--log-format"]),
         ("simulate", ["--dir", "--output", "--json", "--timeout", "--quiet"]),
-        ("completion", ["--dir", "--output", "--quiet"]),
+        ("completion", ["--output", "--quiet", "--timeout"]),
     ],
 )
 def test_an_option_that_does_nothing_in_a_command_is_taken_and_not_in_its_help(capsys, command, does_nothing):
@@ -112,7 +113,11 @@ def test_an_option_that_does_nothing_in_a_command_is_taken_and_not_in_its_help(c
             "reconciler psk --help",
         ),
         ("render", "render needs REPORT.json: a report written by -o json", "reconciler render --help"),
-        ("completion", "completion needs bash|zsh|fish: whose script", "reconciler completion --help"),
+        (
+            "completion",
+            "completion needs bash|zsh|fish|accounts|tunnels: whose script, or the names it asks for",
+            "reconciler completion --help",
+        ),
         (
             "schema tunnel",
             "schema: 'tunnel' is not one of account, tunnels, files, report, plan. Did you mean \"tunnels\"?",
@@ -332,6 +337,8 @@ def completed(world: World, shell: str, line: str) -> set[str]:
     script = world.run("completion", shell)
     assert script.code == 0
     world.write("completion", script.out)
+    program = world.write("bin/reconciler", f'#!/bin/sh\nexec {sys.executable} -m reconciler "$@"\n', mode=0o755)
+    env = os.environ | {"PATH": f"{program.parent}:{os.environ['PATH']}"}
     if shell == "fish":
         act = f'source completion; complete -C "{line}"'
     else:
@@ -340,7 +347,7 @@ def completed(world: World, shell: str, line: str) -> set[str]:
             f"source ./completion; COMP_WORDS=({shlex.join(words)}); COMP_CWORD={len(words) - 1}; _reconciler; "
             'printf "%s\\n" "${COMPREPLY[@]}"'
         )
-    ran = subprocess.run([shell, "-c", act], cwd=world.root, check=True, capture_output=True, text=True)  # noqa: S603
+    ran = subprocess.run([shell, "-c", act], cwd=world.root, env=env, check=True, capture_output=True, text=True)  # noqa: S603
     return {one.partition("\t")[0] for one in ran.stdout.splitlines()} - {""}
 
 
@@ -357,12 +364,20 @@ def completed(world: World, shell: str, line: str) -> set[str]:
         ("reconciler completion z", {"zsh"}),
         ("reconciler help sim", {"simulate"}),
         ("reconciler show --plan sav", {"saved.json"}),
+        ("reconciler plan --account pro", {"prod"}),
+        ("reconciler plan --dir nets --account ", {"lab"}),
+        ("reconciler plan --target lon", {"lon-a", "lon-b"}),
+        ("reconciler psk rotate lon-a lon", {"lon-a", "lon-b"}),
+        ("reconciler --dir=nets psk status l", {"lab-a"}),
     ],
 )
 def test_completion(world: World, shell: str, line: str, offered: set[str]):
     if shutil.which(shell) is None:
         pytest.skip(f"{shell} is not there")
     world.write("saved.json", "{}")
+    world.declare(tunnel(3, name="lab-a"), file="lab/a.yaml")
+    (world.root / "tunnels").rename(world.root / "nets")
+    world.declare(tunnel(1, name="lon-a"), tunnel(2, name="lon-b"), tunnel(4, name="lon c"))
     assert completed(world, shell, line) == offered
 
 
@@ -381,3 +396,22 @@ def test_a_completion_script_names_every_command_and_option_and_is_one_the_shell
     if shutil.which(shell) is None:
         pytest.skip(f"{shell} is not there")
     subprocess.run([shell, "-n", world.write("completion", script)], check=True)  # noqa: S603
+
+
+@pytest.mark.skipif(shutil.which("zsh") is None, reason="zsh is not there")
+@pytest.mark.parametrize(
+    ("kind", "root", "offered"),
+    [("accounts", "", ["prod"]), ("tunnels", "", ["lon-a", "lon-b"]), ("tunnels", "--dir nets", ["lab-a"])],
+)
+def test_zsh_asks_for_names(world: World, kind: str, root: str, offered: list[str]):
+    program = world.write("bin/reconciler", f'#!/bin/sh\nexec {sys.executable} -m reconciler "$@"\n', mode=0o755)
+    world.declare(tunnel(3, name="lab-a"), file="lab/a.yaml")
+    (world.root / "tunnels").rename(world.root / "nets")
+    world.declare(tunnel(1, name="lon-a"), tunnel(2, name="lon-b"))
+    world.write("completion", world.run("completion", "zsh").out)
+    act = (
+        "compdef() { : }; compadd() { print -l -- $@ }; source ./completion; "
+        f"words=({program}); typeset -A opt_args=({root}); _reconciler_names -J group {kind}"
+    )
+    ran = subprocess.run(["zsh", "-fc", act], cwd=world.root, check=True, capture_output=True, text=True)  # noqa: S603, S607
+    assert ran.stdout.splitlines() == ["-J", "group", "--", *offered]
