@@ -99,9 +99,9 @@ def padded(text: str, width: int) -> str:
     return text + " " * (width - columns(text))
 
 
-def aligned(rows: Sequence[Sequence[str]]) -> list[list[str]]:
-    """Rows of cells, each filled up to the width of its column."""
-    widths = [max(map(columns, cells)) for cells in zip(*rows, strict=True)]
+def aligned(rows: Sequence[Sequence[str]], limit: int) -> list[list[str]]:
+    """Rows of cells, each filled up to the width of its column, at most `limit`."""
+    widths = [widest(cells, limit) for cells in zip(*rows, strict=True)]
     return [list(map(padded, cells, widths)) for cells in rows]
 
 

@@ -96,7 +96,7 @@ def _untold(accounts: Iterable[AccountReport], shown: Iterable[AccountReport]) -
 def _account_rows(report: Report, paint: Paint) -> Iterator[str]:
     every = ((account.account, account.account_id, *words.account(account)) for account in report.accounts)
     rows = [[terminal(cell) for cell in cells] for cells in every]
-    for cells in aligned(rows):
+    for cells in aligned(rows, _NAME_LIMIT):
         yield from paint.flow(((cell, None) for cell in cells), 0, 2)
 
 
@@ -295,7 +295,7 @@ def _psks(psks: tuple[KeyStatus, ...], paint: Paint) -> Iterator[str]:
         where = "no psk" if psk.reference is None else psk.reference
         facts = ("overdue" if psk.overdue else "", words.age(psk), where, words.due(psk))
         rows.append([terminal(cell) for cell in (psk.name, psk.outcome or "", *facts)])
-    for psk, cells in zip(psks, aligned(rows), strict=True):
+    for psk, cells in zip(psks, aligned(rows, _NAME_LIMIT), strict=True):
         styles = (None, OUTCOME_COLOR.get(psk.outcome or ""), "red", None, None, None)
         yield from paint.flow(zip(cells, styles, strict=True), 2, _INDENT)
         if psk.error:

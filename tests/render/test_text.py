@@ -660,3 +660,9 @@ def test_the_text_says_that_a_sensitive_field_changes() -> None:
 def test_whoever_reads_the_verdict_alone_sees_that_the_plan_is_blocked(format_: Format) -> None:
     begin = {"html": "<h1>", "github": "::error title=Verdict::"}[format_]
     assert f"{begin}Plan: 0 to create, 0 to update, 2 to delete, blocked." in render(BLOCKED, format_)
+
+
+def test_one_long_name_moves_no_other_row_far() -> None:
+    keys = tuple(replace(PSK.accounts[0].keys[1], name=name) for name in ("n" * 250, "a"))
+    shown = render(replace(PSK, accounts=(account(keys=keys),)), "text")
+    assert f"\n  a{' ' * 47}  age unknown  no psk\n" in shown
