@@ -73,18 +73,26 @@ class Paint(NamedTuple):
         """
         lines = [text]
         if self.width is not None:
-            from textwrap import wrap
-
-            room, ahead = max(self.width - indent, _NARROWEST), " " * ((used or indent) - indent)
-            lines = wrap(text, room, initial_indent=ahead, break_long_words=False, break_on_hyphens=False)
-            lines[:1] = [line.removeprefix(ahead) for line in lines[:1]]
+            lines = _wrapped(text, max(self.width - indent, _NARROWEST), (used or indent) - indent)
         for number, line in enumerate(lines):
-            yield (begin if begin and number == 0 else " " * indent) + self(line, style)
+            yield ((begin if begin and number == 0 else " " * indent) + self(line, style)).rstrip(" ")
 
     def said(self, label: str, text: str, indent: int, style: str | None = None) -> Iterator[str]:
         """`note: …`; what does not fit stands under the beginning of the text."""
         begin = f"{' ' * indent}{self(label, style)} "
         return self.below(text, indent + columns(label) + 1, begin=begin)
+
+
+def _wrapped(text: str, room: int, ahead: int) -> list[str]:
+    """Lines of at most `room` columns, the first with `ahead` fewer: it stays empty where no word fits."""
+    lines, line, left = list[str](), "", room - ahead
+    for word in text.split(" ") if text else ():
+        if columns(line) + bool(line) + columns(word) <= left or not (line or left < room):
+            line = f"{line} {word}" if line else word
+        else:
+            lines.append(line)
+            line, left = word, room
+    return [*lines, line] if text else []
 
 
 def columns(text: str) -> int:

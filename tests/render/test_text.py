@@ -14,7 +14,7 @@ from reconciler.plan.guard import Guard
 from reconciler.render import Format, render, words
 from reconciler.render.headline import tone
 from reconciler.render.json import report_from_json
-from reconciler.render.layout import columns
+from reconciler.render.layout import Paint, columns
 from reconciler.render.words import moment
 from reconciler.report.outcome import Outcome
 from reconciler.report.values import ChangeReport, Report
@@ -666,3 +666,20 @@ def test_one_long_name_moves_no_other_row_far() -> None:
     keys = tuple(replace(PSK.accounts[0].keys[1], name=name) for name in ("n" * 250, "a"))
     shown = render(replace(PSK, accounts=(account(keys=keys),)), "text")
     assert f"\n  a{' ' * 47}  age unknown  no psk\n" in shown
+
+
+@pytest.mark.parametrize(
+    ("text", "begin", "lines"),
+    [
+        ("", None, []),
+        ("a bb ccc", None, ["  a bb ccc"]),
+        ("one two three four five", None, ["  one two three four", "  five"]),
+        ("東京 東京 東京 東京 東京", None, ["  東京 東京 東京 東京", "  東京"]),
+        ("a" * 30 + " b", None, ["  " + "a" * 30, "  b"]),
+        ("one two three four", "file:1: ", ["file:1: one two three", "  four"]),
+        ("one two three four", "a-long-file-name:1: ", ["a-long-file-name:1:", "  one two three four"]),
+    ],
+)
+def test_text_is_parted_between_words_by_its_columns(text: str, begin: str | None, lines: list[str]) -> None:
+    used = len(begin) if begin else None
+    assert list(Paint(width=22).below(text, 2, begin=begin, used=used)) == lines
