@@ -166,7 +166,7 @@ def test_an_apply_that_failed_is_told_and_a_name_calls_nobody(
 @pytest.mark.parametrize("result", ["failure", "cancelled"])
 def test_a_run_that_left_no_report_is_told(chat: Receiver, tmp_path: Path, result: str) -> None:
     assert tell(chat, tmp_path, result=result) == (0, "")
-    assert chat.messages == [{"text": f"The run ended in {result}, and no report says why\n{RUN}"}]
+    assert chat.messages == [{"text": f"The run ended in {result}; its log says why\n{RUN}"}]
 
 
 def test_where_one_account_drifted_and_another_left_no_report_both_are_told(
@@ -174,7 +174,7 @@ def test_where_one_account_drifted_and_another_left_no_report_both_are_told(
 ) -> None:
     tell(chat, tmp_path, real["drift"], result="failure")
     assert chat.messages[0]["text"].splitlines()[:2] == [
-        "The run ended in failure, and no report says why",
+        "The run ended in failure; its log says why",
         "Drift in prod: a, c",
     ]
 

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from tests.github.policy import File
+from tests.github.test_policy import EXAMPLES
 
 ROOT = Path(__file__).parents[2]
 GITHUB = ROOT / ".github"
@@ -18,9 +19,8 @@ RUNNER = "#!/bin/bash\nset -eo pipefail\n"
 CRON = re.findall(r"```sh\n(.*?)```", (GITHUB / "docs" / "other-ci.md").read_text(encoding="utf-8"), re.DOTALL)
 
 
-def blocks(path: Path) -> list[str]:
+def blocks(text: str) -> list[str]:
     """The shell of every step, as the runner starts it; expressions become a word before it sees them."""
-    text = path.read_text(encoding="utf-8")
     steps = File(text, yaml.safe_load(text)).steps
     return [RUNNER + re.sub(r"\$\{\{.*?\}\}", "word", step["run"]) for step in steps if "run" in step]
 
@@ -37,8 +37,10 @@ def test_scripts_are_clean() -> None:
 
 
 def test_run_blocks_and_published_scripts_are_clean(tmp_path: Path) -> None:
-    texts = [*(block for path in YAMLS for block in blocks(path)), *CRON]
+    published = [block for _, text in EXAMPLES for block in blocks(text)]
+    texts = [*(block for path in YAMLS for block in blocks(path.read_text(encoding="utf-8"))), *published, *CRON]
     assert len(CRON) > 1
+    assert len(published) > 1
     files = [tmp_path / f"{number}.sh" for number in range(len(texts))]
     for file, text in zip(files, texts, strict=True):
         file.write_text(text, encoding="utf-8")
