@@ -384,6 +384,29 @@ def a_create_that_only_a_list_shows_has_the_key_of_this_run() -> list[Patch]:
     return [(run.Run, "unproved", believe)]
 
 
+def _of_keys_that_were_not_read(wrong: Callable[[Any, dict[str, Any]], Any]) -> list[Patch]:
+    real = diff.intended
+
+    def intended(pair: Any) -> Any:
+        return wrong(pair.declared, dict(real(pair))) if pair.declared.unread and pair.live else real(pair)
+
+    return [(diff, "intended", intended)]
+
+
+@bug
+def a_key_that_was_not_read_is_cleared() -> list[Patch]:
+    return _of_keys_that_were_not_read(
+        lambda declared, target: {path: value for path, value in target.items() if path not in declared.unread}
+    )
+
+
+@bug
+def the_name_of_its_variable_is_sent_for_a_key_that_was_not_read() -> list[Patch]:
+    return _of_keys_that_were_not_read(
+        lambda declared, target: target | {path: declared.references[path].name for path in declared.unread}
+    )
+
+
 @bug
 def a_pending_key_is_not_looked_at() -> list[Patch]:
     real = build.doubt

@@ -24,7 +24,7 @@ ORACLES = {
     "S8": "apply does what the plan lists and nothing else",
     "S9": "no key in anything that is reported",
     "S10": "no name, network or identity is held twice at any moment",
-    "S11": "fields that the files don't know keep their value",
+    "S11": "fields that the files don't know, and MD5 keys that can't be read, keep their value",
     "S12": "ok is said only of an account that has converged",
     "S13": "no call before Retry-After has passed",
     "S14": "nothing but GET before a plan is approved",
@@ -153,6 +153,7 @@ class Watch:
             self._unique(t for i, t in account.tunnels.items() if i not in self.strangers)
         if semantics.server_fields:
             self._unknown(account.tunnels)
+        self._unread(account.tunnels)
 
     def _created(self, counted: dict[str, int]) -> None:
         world = self.world
@@ -197,6 +198,15 @@ class Watch:
             inner = [k for k in before["health_check"] if k.startswith("x_") and k not in now["health_check"]]
             if lost or inner:
                 self.breach("S11", f"{before['name']} lost {', '.join([*lost, *inner])}")
+
+    def _unread(self, tunnels: dict[str, dict[str, Any]]) -> None:
+        for declared in self.world.desired.tunnels.values():
+            tunnel_id = self.world.ids.get(declared.renamed_from or declared.name) if declared.unread else None
+            if tunnel_id is None or tunnel_id not in tunnels:
+                continue
+            before, now = (canonical(t).get("bgp.md5_key") for t in (self._first[tunnel_id], tunnels[tunnel_id]))
+            if before != now:
+                self.breach("S11", f"the key of {declared.name} could not be read and was changed")
 
     def settled(self, world: World) -> str:
         """Why the account is not what the files declare; empty when it is."""

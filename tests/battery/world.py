@@ -6,7 +6,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from unicodedata import normalize
 
+from reconciler.model.canonical import Value
 from reconciler.model.desired import Account, Declared, Desired, EnvRef, External, Limits
+from reconciler.model.problems import Problem
+from reconciler.model.settings import canonical
 from reconciler.plan.scope import PlanOptions
 from reconciler.simulator.server import Simulator
 from tests import build
@@ -202,6 +205,32 @@ def _tuned(draw: Sketch) -> None:
     draw.rules.append(build.rule(body["name"], "health_check.rate"))
 
 
+_MD5 = EnvRef("MD5")
+
+
+def _md5_keys(draw: Sketch, rng: random.Random) -> None:
+    """Gives some live tunnels MD5 keys, by reference; no other draw moves, so that no world becomes another one.
+
+    Some can be read, and are as live or, where the tunnel is updated anyway, others. Some can't be, and then a rule
+    leaves the field alone, or apply would not begin.
+    """
+    bodies = {body["name"]: (number, body) for number, body in enumerate(draw.live)}
+    for place, declared in enumerate(draw.wanted):
+        number, body = bodies.get(declared.renamed_from or declared.name, (0, {}))
+        if "bgp" not in body or "bgp.customer_asn" not in declared.settings or rng.random() < 0.3:
+            continue
+        key = f"canary-md5-{number}"
+        live = {**body["bgp"], "md5_key": key}
+        said: Value = key if canonical(body) == declared.settings or rng.random() < 0.5 else f"{key}-new"
+        if rng.random() < 0.4:
+            said = _MD5
+            live = live if rng.random() < 0.7 else body["bgp"]
+            draw.rules.append(build.rule(declared.name, "bgp.md5_key"))
+        draw.live[number] = {**body, "bgp": live}
+        settings = {**declared.settings, "bgp.md5_key": said}
+        draw.wanted[place] = declared._replace(settings=settings, references={"bgp.md5_key": _MD5})
+
+
 _PARTS: tuple[tuple[Callable[[Sketch], None], int, int], ...] = (
     (_same, 1, 3),
     (_text, 1, 4),
@@ -257,6 +286,7 @@ def world(seed: int, size: int | None = None, variant: int | None = None) -> Wor
     rng = random.Random(seed)
     chosen = ALL_VARIANTS[seed % len(ALL_VARIANTS) if variant is None else variant]
     draw = _draw(rng, size or rng.randrange(1, 7))
+    _md5_keys(draw, random.Random(f"md5 {seed}"))
     limits, blocked = _limits(draw)
     rng.shuffle(draw.live)
     clock = Clock()
@@ -266,7 +296,8 @@ def world(seed: int, size: int | None = None, variant: int | None = None) -> Wor
     start.settle()
     start.account(ACCOUNT)
     gone = draw.doomed | draw.alien
-    desired = build.desired(*draw.wanted, of=_account(draw, limits))
+    unread = {_MD5: Problem("missing-key", "it is not set")}
+    desired = build.desired(*draw.wanted, of=_account(draw, limits))._replace(unread=unread)
     return World(
         seed=seed,
         variant=chosen.name,

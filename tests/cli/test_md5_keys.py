@@ -248,18 +248,19 @@ def test_a_baseline_tells_who_changed_a_key(world: World, then: Any, now: Any, e
 
 @pytest.mark.parametrize("env", [{}, HERE, OTHER], ids=["unread", "equal", "other"])
 def test_accepted_drift_keeps_the_reference(world: World, env: dict[str, str]) -> None:
-    world.live(tunnel(1, **bgp(KEY), description="by hand"), tunnel(2, **bgp(KEY), description="by hand"))
+    world.live(*(tunnel(n, **bgp(KEY), description="by hand") for n in (1, 2)), tunnel(3, **bgp(KEY)))
     world.account()
     lines = [
         f"  - name: t00{n}\n    cloudflare_endpoint: 203.0.113.1\n    customer_endpoint: 198.51.100.{n + 1}\n"
         f"    interface_address: 10.0.{n}.0/31\n    psk: external\n"
         f"    bgp:\n      customer_asn: 65000\n      md5_key: {{env: LON_MD5}}\n"
-        for n in (1, 2)
+        for n in (1, 2, 3)
     ]
     world.write("tunnels/prod/a.yaml", "tunnels:\n" + "".join(lines))
     assert world.run("drift", "--patch", "drift.patch", env=env).code == 2
     subprocess.run(["git", "apply", "drift.patch"], cwd=world.root, check=True)  # noqa: S607
-    assert world.read("tunnels/prod/a.yaml").count("md5_key: {env: LON_MD5}") == 2
+    assert world.read("tunnels/prod/a.yaml").count("md5_key: {env: LON_MD5}") == 3
+    assert world.read("tunnels/prod/a.yaml").count("description: by hand") == 2
     assert world.run("drift", env=HERE).code == 0
 
 
@@ -283,8 +284,10 @@ def test_a_key_file_is_no_file_of_tunnels_and_no_output_may_replace_it(world: Wo
     world.declare(tunnel(1, **bgp({"file": "lon-a.yaml.key"})))
     world.write("tunnels/prod/lon-a.yaml.key", KEY, 0o600)
     assert world.run("plan", "--detailed-exitcode").code == 0
-    ran = world.run("plan", "--out", "tunnels/prod/lon-a.yaml.key")
-    assert (ran.code, world.read("tunnels/prod/lon-a.yaml.key")) == (64, KEY)
+    world.declare(tunnel(1, **bgp({"file": "../../lon-a"})))
+    world.write("lon-a", KEY, 0o600)
+    ran = world.run("plan", "--out", "lon-a")
+    assert (ran.code, world.read("lon-a")) == (64, KEY)
 
 
 def test_validate_and_psk_read_no_md5_key(world: World) -> None:

@@ -212,8 +212,8 @@ def test_a_line_end_of_a_block_is_no_part_of_a_name_or_path():
     assert (declared.name, declared.renamed_from, declared.psk) == ("a", "b", FileRef("keys/a"))
 
 
-def with_unread(*names: str, text: str = "tunnels: []\n") -> Loaded:
-    own, file = SourceFile("t/account.yaml", ACCOUNT.encode()), SourceFile("t/a.yaml", text.encode())
+def with_unread(*names: str, text: str = "tunnels: []\n", account: str = ACCOUNT) -> Loaded:
+    own, file = SourceFile("t/account.yaml", account.encode()), SourceFile("t/a.yaml", text.encode())
     unread = tuple(Unread(f"t/{name}", f"/repo/t/{name}") for name in names)
     return load(Tree((AccountFiles("default", "t", own, (file,), unread),), ()), TODAY)
 
@@ -246,12 +246,25 @@ def test_a_key_and_what_a_sink_keeps_beside_it_are_no_unread_files(psk: tuple[st
 
 @pytest.mark.parametrize(
     "text",
-    ["tunnels:\n" + tunnel("a", 1, psk="{file: keys/a, of: b}"), "tunnels: [x]\n", "tunnels: {}\n", "tunnels: [\n"],
+    [
+        "tunnels:\n" + tunnel("a", 1, psk="{file: keys/a, of: b}"),
+        "tunnels:\n" + tunnel("a", 1, bgp="{customer_asn: 1, md5_key: {file: keys/a, of: b}}"),
+        "defaults: {bgp: {md5_key: {file: keys/a, of: b}}}\ntunnels: []\n",
+        "tunnels: [x]\n",
+        "tunnels: {}\n",
+        "tunnels: [\n",
+    ],
 )
 def test_nobody_is_told_to_move_a_record_while_the_reference_to_its_key_is_wrong(text: str):
     problems = found(with_unread("keys/a.json", "keys/a.json.0123abcd.new", "lon.yaml~", text=text))
     assert [p for p in problems if "unread-file" in p] == ["t/lon.yaml~:1:1 error unread-file"]
     assert len(problems) == 2
+
+
+def test_nobody_is_told_so_while_the_reference_in_the_accounts_defaults_is_wrong():
+    account = ACCOUNT + "defaults: {bgp: {md5_key: {file: keys/a, of: b}}}\n"
+    problems = found(with_unread("keys/a.json", account=account))
+    assert [p.rpartition(" ")[2] for p in problems] == ["unknown-key"]
 
 
 def test_no_key_is_ever_shown():
