@@ -180,7 +180,12 @@ def test_where_no_token_is_meant_it_is_green_and_says_so(estate: Estate) -> None
     assert "Plan skipped: no credentials" in done.summary
 
 
-SECRETS = "LAB_TOKEN=lab-token-0123456789\n# keys\nA_PSK=key-of-a-0123456789abcdef\n"
+SECRETS = """\
+CLOUDFLARE_API_TOKEN=secret-token-of-prod
+LAB_TOKEN=lab-token-0123456789
+# keys
+A_PSK=key-of-a-0123456789abcdef
+"""
 
 
 @pytest.fixture
@@ -214,15 +219,16 @@ def shown(log: str) -> str:
 
 
 def test_two_tokens_and_a_key_from_one_secret_plan_and_converge_two_accounts(two: Estate, github: GitHub) -> None:
-    done = two.step("plan", arguments="--baseline=HEAD^1\n--allow-commands", minutes="15", RECONCILER_ENV=SECRETS)
+    both = {"CLOUDFLARE_API_TOKEN": "", "RECONCILER_ENV": SECRETS}
+    done = two.step("plan", arguments="--baseline=HEAD^1\n--allow-commands", minutes="15", **both)
     assert (done.code, done.outputs["outcome"], done.outputs["to_create"]) == (0, "changes", "2")
     two.step("comment")
     assert "`lab`" in github.bodies(5)[0]
     logs = [done.log]
     for account in ("lab", "prod"):
-        done = two.step("apply", account=account, minutes="30", success_codes="0", RECONCILER_ENV=SECRETS)
+        done = two.step("apply", account=account, minutes="30", success_codes="0", **both)
         assert (done.code, done.outputs["to_create"]) == (0, "1")
-        assert two.step("drift", account=account, RECONCILER_ENV=SECRETS).outputs["outcome"] == "ok"
+        assert two.step("drift", account=account, **both).outputs["outcome"] == "ok"
         logs.append(done.log)
     left = [p.read_text(errors="replace") for p in two.step.temp.rglob("*") if p.is_file()]
     everything = "\n".join([*map(shown, logs), *left, *github.bodies(5)])

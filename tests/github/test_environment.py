@@ -13,6 +13,10 @@ LAB_TOKEN=lab-token-0123456789
 FAR_TOKEN=far token = 100%25 "x" #1\r
 _A_PSK= psk with blanks around\x20\x20
 """
+WARNING = (
+    "::warning title=The secret RECONCILER_ENV::"
+    "Line 5: its value has quotes or blanks around it, which are taken as part of it."
+)
 NAMES = ["LAB_TOKEN", "FAR_TOKEN", "_A_PSK", "RECONCILER_ENV"]
 
 
@@ -30,13 +34,34 @@ def test_each_line_is_a_variable_of_the_tool_and_literal(step: Step, command: st
 
 def test_each_value_is_masked_before_anything_else_is_said(step: Step) -> None:
     step.answers(plan={"code": 0, "report": report("plan", "ok")})
-    assert step("plan", RECONCILER_ENV=ALL).log.splitlines()[:5] == [
+    assert step("plan", RECONCILER_ENV=ALL).log.splitlines()[:6] == [
         "::add-mask::lab-token-0123456789",
         '::add-mask::far token = 100%2525 "x" #1',
         "::add-mask:: psk with blanks around  ",
         "::add-mask::psk with blanks around",
+        WARNING,
         "::group::reconciler plan",
     ]
+
+
+@pytest.mark.parametrize(
+    ("value", "odd"),
+    [
+        ('"in-quotes"', True),
+        ("'in-quotes'", True),
+        ("blank-after ", True),
+        ("\tblank-before", True),
+        ('"half-a-pair', False),
+        ("a-'quote'-inside", False),
+        ("no blanks around", False),
+    ],
+)
+def test_a_value_with_quotes_or_blanks_around_it_is_taken_as_it_is_and_doubted(
+    step: Step, value: str, *, odd: bool
+) -> None:
+    step.answers(plan={"code": 0, "report": report("plan", "ok"), "env": ["A_PSK"]})
+    done = step("plan", RECONCILER_ENV=f"A_PSK={value}")
+    assert (step.got(), "::warning title=The secret RECONCILER_ENV::Line 1: " in done.log) == ({"A_PSK": value}, odd)
 
 
 @pytest.mark.parametrize("text", ["", "\n\n", "# nothing yet"])

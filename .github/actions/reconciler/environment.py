@@ -27,10 +27,10 @@ FORBIDDEN = re.compile(
 )
 
 
-def read(text: str, already: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
-    """The variables in the text, and what is wrong with its lines."""
+def read(text: str, already: Mapping[str, str]) -> tuple[dict[str, str], list[str], list[str]]:
+    """The variables in the text, what is wrong with its lines, and what may be: a key with quotes fits no device."""
     found: dict[str, str] = {}
-    wrong = []
+    wrong, odd = [], []
     for number, ended in enumerate(text.split("\n"), 1):
         line = ended.removesuffix("\r")
         pair = LINE.fullmatch(line)
@@ -48,9 +48,11 @@ def read(text: str, already: Mapping[str, str]) -> tuple[dict[str, str], list[st
         elif len(pair[2].strip()) < SHORTEST:
             fault = f"its value has fewer than {SHORTEST} characters: to mask that would blot out the log"
         else:
-            found[pair[1]] = pair[2]
+            found[pair[1]] = value = pair[2]
+            if value != value.strip() or value[0] == value[-1] in "\"'":
+                odd.append(f"Line {number}: its value has quotes or blanks around it, which are taken as part of it.")
         wrong += [f"Line {number}: {fault}."] if fault else []
-    return found, wrong
+    return found, wrong, odd
 
 
 def escaped(text: str) -> str:
@@ -60,11 +62,12 @@ def escaped(text: str) -> str:
 
 def main() -> None:
     """Mask, complain or go on."""
-    found, wrong = read(os.environ.pop("RECONCILER_ENV", ""), os.environ)
+    found, wrong, odd = read(os.environ.pop("RECONCILER_ENV", ""), os.environ)
     # Without the blanks around it too: so the tool uses, and might show, a token.
     masks = dict.fromkeys(form for value in found.values() for form in (value, value.strip()))
     lines = [f"::add-mask::{escaped(mask)}" for mask in masks]
-    lines += [f"::error title=The secret RECONCILER_ENV::{fault}" for fault in wrong]
+    told = [("error", fault) for fault in wrong] + [("warning", doubt) for doubt in odd]
+    lines += [f"::{level} title=The secret RECONCILER_ENV::{what}" for level, what in told]
     sys.stdout.buffer.write(os.fsencode("".join(f"{line}\n" for line in lines)))
     sys.stdout.flush()
     if wrong:
