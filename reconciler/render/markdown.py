@@ -70,7 +70,7 @@ def _context(report: Report) -> str:
     word = "Account" if len(report.accounts) == 1 else "Accounts"
     parts = [f"{word} {', '.join(few(report.accounts, _account, _ACCOUNTS))}"] if report.accounts else []
     for fact, value in words.facts(report):
-        parts.append(clipped(fact, safe.markdown, 40) + (f" {clipped(value, safe.markdown_code, 60)}" if value else ""))
+        parts.append(clipped(fact, safe.markdown, 90) + (f" {clipped(value, safe.markdown_code, 60)}" if value else ""))
     run = safe.https(report.context.get("run_url"))
     parts += [f"[run]({run})"] if run else []
     return (f"**{words.SANDBOX}** " if report.sandbox else "") + " · ".join(parts)

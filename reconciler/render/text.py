@@ -58,7 +58,9 @@ def text(
     verdict = list(paint.below(terminal(headline(report)), 0, "bold" if well else "red"))
     first = report.command == "drift" and well  # "failed" would stand before the error that it is about
     blocks = [[paint(words.SANDBOX, "yellow")]] if report.sandbox and shown is None and not quiet else []
-    blocks += [verdict] if first else []
+    if first:
+        since = words.since_last(report)
+        blocks.append([*verdict, *(paint.below(f"Since the last report: {since}.", 0) if since else ())])
     problems = [one for one in report.diagnostics if shown is None or one not in shown.diagnostics]
     blocks.append(list(_diagnostics(problems, line_of, paint)))
     if report.command == "accounts":

@@ -103,9 +103,19 @@ def facts(report: Report) -> Iterator[tuple[str, str]]:
         yield count(total, "live tunnel"), ""
     if report.command == "drift" and (declared := sum(account.managed for account in report.accounts)):
         yield f"{declared:,} declared", ""
+    if told := since_last(report):
+        yield f"since the last report {told}", ""
     for name in ("commit", "base"):
         if report.context.get(name):
             yield name, report.context[name]
+
+
+def since_last(report: Report) -> str:
+    """`1 new, 2 persisting, 1 resolved` of drift that was compared with a report before, or nothing."""
+    ages = Counter(change.age for change in report.changes if change.age)
+    resolved = sum(len(account.resolved) for account in report.accounts)
+    counts = {"new": ages["new"], "persisting": ages["persisting"], "resolved": resolved}
+    return ", ".join(f"{number:,} {kind}" for kind, number in counts.items()) if any(counts.values()) else ""
 
 
 def account(found: AccountReport) -> tuple[str, str, str]:

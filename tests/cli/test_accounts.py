@@ -276,6 +276,9 @@ def test_a_drift_has_a_history(world: World) -> None:
         "t003": ("unmanaged", "security", "new"),
     }
     assert [r["name"] for r in ran.account["resolved"]] == ["t002"]
+    told = world.run("drift", "--previous", "1.json").out.splitlines()
+    assert told[1] == "Since the last report: 1 new, 1 persisting, 1 resolved."
+    assert "Since the last report" not in world.run("drift").out
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[]", "null", '{"format_version": "9"}', "[" * 100_000], ids=range(6))
