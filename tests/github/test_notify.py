@@ -140,6 +140,19 @@ def test_new_drift_is_told(chat: Receiver, tmp_path: Path, real: dict[str, Any])
     assert chat.messages == [{"text": f"Drift in prod: a, c\n{RUN}"}]
 
 
+def test_the_address_is_no_argument_which_others_on_the_machine_could_read(
+    chat: Receiver, tmp_path: Path, real: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in = tmp_path / "curl"
+    stand_in.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" >arguments\nexec "{shutil.which("curl")}" "$@"\n')
+    stand_in.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    tell(chat, tmp_path, real["drift"])
+    assert len(chat.messages) == 1
+    assert "@message.json" in (tmp_path / "arguments").read_text()
+    assert SECRET not in (tmp_path / "arguments").read_text()
+
+
 def test_drift_that_was_there_before_and_a_run_without_any_are_not(
     chat: Receiver, tmp_path: Path, real: dict[str, Any]
 ) -> None:
