@@ -28,7 +28,8 @@ class Phases(NamedTuple):
         creates: After the updates.
         last_deletes: Those that free nothing, skipped when any earlier change was not applied.
         needs: Ref of a change to the refs of those that must have been applied before it, or go with it in one call:
-            alone a member of a cycle would take what a mate still holds, so each needs all others.
+            alone a member of a cycle would take what a mate still holds, so each needs all of them. (The members share
+            one set, itself in it: a set for each would fill the memory where thousands exchange their networks.)
     """
 
     first_deletes: tuple[Change, ...] = ()
@@ -121,9 +122,8 @@ def order(changes: Iterable[Change], conflicts: Conflicts) -> Phases:
     groups = _sorted_groups(updates, waits)
     needs = {ref: frozenset(own) for ref, own in waits.items()}
     for group in groups:
-        inside = frozenset(c.ref for c in group)
-        together = inside.union(*(waits.get(ref, ()) for ref in inside))
-        needs.update((ref, together - {ref}) for ref in inside)
+        inside = [c.ref for c in group] if len(group) > 1 else []
+        needs.update(dict.fromkeys(inside, frozenset(inside).union(*(waits.get(ref, ()) for ref in inside))))
     freeing = {n for own in waits.values() for n in own if by_ref[n].action is Action.DELETE}
     deletes = [c for c in by_ref.values() if c.action is Action.DELETE]
     return Phases(
