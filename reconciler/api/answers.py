@@ -18,6 +18,7 @@ from typing import Any
 from reconciler.api.call import UNKNOWN, Answered, ApiError, Call, Verb
 from reconciler.model.kind import IPSEC_TUNNEL
 from reconciler.model.live import ListUntrusted, is_null_list, live_from_result
+from reconciler.model.problems import count
 from reconciler.model.tunnel import PATHS
 
 UNTRUSTED = "list-untrusted"
@@ -386,7 +387,9 @@ def _check_paging(info: Mapping[str, Any], found: int) -> None:
         or any(told.get(key, 1) > 1 for key in _PAGES)
         or any(any(c.values()) if isinstance(c, dict) else c for c in map(told.get, _CURSORS))
     ):
-        raise ListUntrusted(f"the answer says that there is more than the {found} tunnels that it holds")
+        raise ListUntrusted(f"the answer says that there is more than the {count(found, 'tunnel')} that it holds")
     paged = "page" in told or "per_page" in told
     if paged and told.keys().isdisjoint(("total_count", "total_pages")) and found >= told.get("per_page", 0):
-        raise ListUntrusted(f"the answer is a page of {found} tunnels and does not say how many there are in all")
+        raise ListUntrusted(
+            f"the answer is a page of {count(found, 'tunnel')} and does not say how many there are in all"
+        )

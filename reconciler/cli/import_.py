@@ -27,6 +27,7 @@ from reconciler.model.checks import is_md5_key
 from reconciler.model.desired import Desired, EnvRef
 from reconciler.model.live import Live
 from reconciler.model.problems import Diagnostic, has_errors
+from reconciler.model.problems import count as counted
 from reconciler.model.settings import Settings
 from reconciler.report.values import AccountReport, Report
 
@@ -240,7 +241,7 @@ def _told(ctx: Context, keys: Collection[str]) -> list[str]:
 def _report(
     desired: Desired, live: Live, found: Dumped, written: list[Path], gone: list[Path], told: list[str]
 ) -> AccountReport:
-    declared = f"{len(found.tunnels)} of {len(live.tunnels)} live tunnels"
+    declared = f"{len(found.tunnels):,} of {counted(len(live.tunnels), 'live tunnel')}"
     notes = ["Wrote no file of tunnels: nothing that is live is left to declare."]
     if written:
         notes = [f"Wrote {_listed(written)} with mode 0600, for {declared}."]

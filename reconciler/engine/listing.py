@@ -12,6 +12,7 @@ from collections.abc import Collection
 from reconciler.api.answers import UNTRUSTED
 from reconciler.api.call import Answered, ApiError, Call, Conversation, Failure, Pause, Refused, Send, Verb
 from reconciler.model.live import Live
+from reconciler.model.problems import count
 
 AGREEMENT_SECONDS = 5.0
 """Time between two lists that must agree before either is believed."""
@@ -37,7 +38,8 @@ def read_list(seen: Collection[str] = ()) -> Conversation[Live | Failure]:
         return found
     if seen:
         some = ", ".join(sorted(seen)[:_SHOWN])
-        message = f"the list is null, though an earlier one of this run showed {len(seen)} tunnels that must be there"
+        there = count(len(seen), "tunnel")
+        message = f"the list is null, though an earlier one of this run showed {there} that must be there"
         return Refused(200, (ApiError(UNTRUSTED, f"{message} (ids {some})"),))
     yield Pause(AGREEMENT_SECONDS, "before a second list must agree that the account is empty")
     found = yield from _list()

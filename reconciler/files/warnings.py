@@ -111,7 +111,7 @@ def _names(entries: Sequence[Entry]) -> Iterator[Diagnostic]:
             detail = f"Cloudflare's documentation allows {MAX_NAME}. Choose a shorter one."
             yield warning("long-name", f"the name {shown(name)} has {len(name)} characters", detail, entry.at("name"))
         if not _NAME.fullmatch(name):
-            detail = "Cloudflare's documentation allows neither spaces nor special characters. Use letters, digits, -."
+            detail = "Cloudflare's documentation allows no spaces and no special characters. Use letters, digits and -."
             yield warning("odd-name", f"the name {shown(name)} has special characters", detail, entry.at("name"))
         other = first.setdefault(name.casefold(), entry)
         if other.declared.name != name:

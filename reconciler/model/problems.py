@@ -23,6 +23,11 @@ def shown(text: str) -> str:
     return '"' + "".join(c if c.isprintable() else ascii(c)[1:-1] for c in cut) + '"'
 
 
+def count(number: int, noun: str) -> str:
+    """`1 list`, `2 lists`, `1,200 tunnels`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 class Part(NamedTuple):
     """A part of a file's line, for showing it under a message.
 
@@ -100,7 +105,7 @@ MORE = "more-problems"
 def unlisted(number: int, severity: Level, location: Location | None) -> Diagnostic:
     """Stands for problems that are not listed one by one, in the file of a location or in other files."""
     what = "problem" if severity is Level.ERROR else "warning"
-    summary = f"{number:,} more {what if number == 1 else what + 's'} in {'this file' if location else 'other files'}"
+    summary = f"{count(number, f'more {what}')} in {'this file' if location else 'other files'}"
     return Diagnostic(
         severity, MORE, summary, "Only the first are shown. Correct them, then look again.", location, number
     )

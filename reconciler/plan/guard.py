@@ -13,6 +13,7 @@ from pydantic import Field
 from reconciler.model.canonical import same_letters
 from reconciler.model.desired import Desired, rename_cycles
 from reconciler.model.live import Live
+from reconciler.model.problems import count
 from reconciler.plan.claims import NETWORKS, Conflicts, claims
 from reconciler.plan.diff import Action, Change
 from reconciler.plan.scope import PlanOptions, Scope
@@ -85,7 +86,7 @@ def _names(changes: Iterable[Change]) -> tuple[str, ...]:
 
 
 def _percent(part: int, whole: int) -> str:
-    return f"{part} of {whole} live tunnels ({100 * part // whole} %)"
+    return f"{part} of {count(whole, 'live tunnel')} ({100 * part // whole} %)"
 
 
 def too_many_deletes(draft: Draft) -> Iterator[Guard]:
@@ -93,13 +94,13 @@ def too_many_deletes(draft: Draft) -> Iterator[Guard]:
     limits, unnamed, counted = draft.desired.account.limits, draft.unnamed, draft.scope.counted
     names = _names(unnamed)
     remedy = f"name the tunnels that are meant to go under `removed` in {draft.file}, or by --allow-delete NAME"
-    count = len(unnamed)
-    if count > limits.max_deletes:
-        message = f"the plan deletes {count} tunnels that nobody named; max_deletes is {limits.max_deletes}"
+    number = len(unnamed)
+    if number > limits.max_deletes:
+        message = f"the plan deletes {count(number, 'tunnel')} that nobody named; max_deletes is {limits.max_deletes}"
         yield Guard("max-deletes", message, names, remedy)
     # One is always allowed: a percentage of a handful of tunnels would forbid every single delete.
-    if count > 1 and count * 100 > limits.max_delete_percent * counted:
-        share = _percent(count, counted)
+    if number > 1 and number * 100 > limits.max_delete_percent * counted:
+        share = _percent(number, counted)
         message = f"the plan deletes {share} that nobody named; max_delete_percent is {limits.max_delete_percent}"
         yield Guard("max-delete-percent", message, names, remedy)
     left = len(draft.live.tunnels) - len(draft.of(Action.DELETE)) + len(draft.of(Action.CREATE))
@@ -125,7 +126,7 @@ def _protected(draft: Draft) -> Iterator[Guard]:
             protected |= {tunnel.name, tunnel.renamed_from or tunnel.name}
     names = _names(c for c in draft.of(Action.DELETE) if c.name in protected)
     if names:
-        message = f"the plan deletes protected tunnels: {', '.join(names)}"
+        message = f"the plan deletes {count(len(names), 'protected tunnel')}: {', '.join(names)}"
         remedy = f"put their lines back, or take them out of `protect` in {draft.file} in a commit of its own"
         yield Guard("protected", message, names, remedy)
 

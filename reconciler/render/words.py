@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from reconciler.model.problems import MORE, Problem, Reason, Source
+from reconciler.model.problems import count as count  # noqa: PLC0414 - all formats take it from here
 from reconciler.model.psk import KeyStatus
 from reconciler.model.tunnel import SENSITIVE_NAMES, Severity
 from reconciler.plan.diff import FieldChange
@@ -38,11 +39,6 @@ _CALLS = {
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.\d+)?(?:Z|\+00:00)\Z", re.ASCII)
 _UNREAD = 5  # tunnels that are named of those whose keys could not be read
 _PLAIN = re.compile(r"[\w./:@*+-]+\Z", re.ASCII)
-
-
-def count(number: int, noun: str) -> str:
-    """`1 list`, `2 lists`, `1,200 tunnels`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def calls_told(report: Report) -> str:

@@ -5,6 +5,7 @@ from shlex import quote
 
 from reconciler.files.patch import Accepted
 from reconciler.model.desired import External
+from reconciler.model.problems import count
 from reconciler.model.psk import KeyStatus
 from reconciler.model.tunnel import Severity, severity_of
 from reconciler.plan.build import Plan, clearing_notes, listed
@@ -53,7 +54,7 @@ def drift_report(plan: Plan, accepted: Accepted, psks: tuple[KeyStatus, ...], ac
     ways_out = WaysOut(revert=revert, accept=accepted.patch, accept_command=accept_command if accepted.patch else None)
     live, ours = plan.live.by_name(), plan.desired.tunnels.values()
     with_psk = sum(t.name in live and not isinstance(t.psk, External | None) for t in ours)
-    tunnels = "1 tunnel" if with_psk == 1 else f"{with_psk:,} tunnels"
+    tunnels = count(with_psk, "tunnel")
     unread = LeftAlone("*", f"pre-shared keys can't be read back ({tunnels})", fields=("psk",))
     left_out: dict[str, list[str]] = {}
     for name, why in accepted.left_out:

@@ -58,7 +58,9 @@ class CommandSink:
         try:
             return Secret.from_bytes(data) if data else None
         except ValueError:
-            raise SinkError(f"{self._command.argv[0]} get printed something that is not UTF-8 text") from None
+            raise SinkError(
+                f"the sink command {self._command.argv[0]} (get) printed something that is not UTF-8 text"
+            ) from None
 
     def promote(self, secret: Secret, made_on: str = "") -> None:  # noqa: ARG002 - the store keeps keys only
         """Run `promote`, if `get` still gives the key."""

@@ -137,7 +137,7 @@ def test_deletes_that_are_left_out_trip_nothing():
 def test_protected_tunnel_is_not_deleted_even_when_named(fields):
     found = plan(desired("b", "c", of=account(protect=["a"], **fields)), live("a", "b", "c"))
     assert codes(found) == ["protected"]
-    assert found.guards[0].message == "the plan deletes protected tunnels: a"
+    assert found.guards[0].message == "the plan deletes 1 protected tunnel: a"
     assert found.guards[0].names == ("a",)
     assert found.guards[0].remedy == (
         "put their lines back, or take them out of `protect` in tunnels/prod/account.yaml in a commit of its own"
@@ -273,3 +273,10 @@ def test_rename_out_of_the_target_keeps_its_name():
 
 def test_guards_of_an_empty_account_are_silent():
     assert build_plan(desired(), live(), options()).guards == ()
+
+
+def test_one_tunnel_is_told_as_one():
+    found = plan(desired("b", of=account(limits=Limits(max_deletes=0))), live("a", "b"))
+    assert [guard.message for guard in found.guards] == [
+        "the plan deletes 1 tunnel that nobody named; max_deletes is 0"
+    ]
