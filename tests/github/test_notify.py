@@ -15,6 +15,9 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
+from reconciler.simulator.faults import FaultKind, scripted
+from reconciler.simulator.http import LoopbackServer
+from reconciler.simulator.server import Simulator
 from tests.github.standin import GitHub
 from tests.github.step import HERE
 
@@ -103,25 +106,25 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         ]
         (folder / "tunnels" / "prod" / "t.yaml").write_text(json.dumps({"tunnels": tunnels}))
 
-    def report(command: str, *options: str) -> Any:
+    def report(command: str, *options: str, where: str = "--sandbox=sandbox.json", token: str = "") -> Any:
         tool = Path(sys.executable).with_name("reconciler")
-        arguments = [command, "--sandbox=sandbox.json", "-o", "json=report.json", *options]
-        subprocess.run([tool, *arguments], cwd=folder, check=False)  # noqa: S603
+        environment = {**os.environ, "CLOUDFLARE_API_TOKEN": token}
+        arguments = [command, where, "-o", "json=report.json", *options]
+        subprocess.run([tool, *arguments], cwd=folder, env=environment, check=False)  # noqa: S603
         return json.loads((folder / "report.json").rename(folder / f"{command}.json").read_text())
 
+    declare(a="198.51.100.1")
+    with LoopbackServer(Simulator(), answer=scripted({2: FaultKind("413")})) as server:  # the create
+        where = f"--base-url={server.base_url}"
+        partial = report("apply", "--auto-approve", where=where, token="abcdefghij0123456789" * 2)
+        tokenless = report("apply", "--auto-approve", where=where)
     declare(a="198.51.100.1", b="198.51.100.2", c="198.51.100.3")
     applied = report("apply", "--auto-approve")
     declare(a="198.51.100.9", b="198.51.100.2")
     drift = report("drift")
-    return {"apply": applied, "plan": report("plan"), "drift": drift, "again": report("drift", "--previous=drift.json")}
-
-
-def failed(report: dict[str, Any]) -> dict[str, Any]:
-    """The report of an apply, as if one tunnel with a name that would call everybody had failed."""
-    copy: dict[str, Any] = json.loads(json.dumps(report))
-    copy["outcome"] = copy["accounts"][0]["outcome"] = "partial"
-    copy["accounts"][0]["changes"][0] |= {"name": "<!channel> & co", "outcome": "failed"}
-    return copy
+    again = report("drift", "--previous=drift.json")
+    plan = report("plan")
+    return {"apply": applied, "partial": partial, "tokenless": tokenless, "drift": drift, "again": again, "plan": plan}
 
 
 def tell(chat: Receiver, folder: Path, *reports: dict[str, Any], result: str = "success") -> Ended:
@@ -169,11 +172,21 @@ def test_what_git_alone_has_changed_is_no_drift(chat: Receiver, tmp_path: Path, 
     assert chat.messages == []
 
 
-def test_an_apply_that_failed_is_told_and_a_name_calls_nobody(
-    chat: Receiver, tmp_path: Path, real: dict[str, Any]
+@pytest.mark.parametrize(
+    ("kind", "line"), [("partial", "apply of prod: partial, a"), ("tokenless", "apply of all accounts: auth")]
+)
+def test_an_apply_that_failed_is_told(
+    chat: Receiver, tmp_path: Path, real: dict[str, Any], kind: str, line: str
 ) -> None:
-    assert tell(chat, tmp_path, real["apply"], failed(real["apply"]), result="failure") == (0, "")
-    assert chat.messages == [{"text": f"apply of prod: partial, &lt;!channel&gt; &amp; co\n{RUN}"}]
+    assert tell(chat, tmp_path, real["apply"], real[kind], result="failure") == (0, "")
+    assert chat.messages == [{"text": f"{line}\n{RUN}"}]
+
+
+def test_a_name_calls_nobody(chat: Receiver, tmp_path: Path, real: dict[str, Any]) -> None:
+    drift = json.loads(json.dumps(real["drift"]))
+    drift["accounts"][0]["changes"][0]["name"] = "<!channel> & co"
+    tell(chat, tmp_path, drift)
+    assert chat.messages == [{"text": f"Drift in prod: &lt;!channel&gt; &amp; co, c\n{RUN}"}]
 
 
 @pytest.mark.parametrize("result", ["failure", "cancelled"])
