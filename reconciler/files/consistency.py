@@ -11,7 +11,7 @@ from socket import AF_INET, AF_INET6, inet_pton
 from typing import NamedTuple
 
 from reconciler.model.checks import visible
-from reconciler.model.desired import Account, Declared, rename_cycles
+from reconciler.model.desired import TOKEN_ENV, Account, Declared, EnvRef, rename_cycles
 from reconciler.model.problems import Diagnostic, Location, error, shown
 from reconciler.yaml.read import Document
 
@@ -82,9 +82,11 @@ class EntryGroup(NamedTuple):
 def check(groups: Sequence[EntryGroup]) -> Iterator[Diagnostic]:
     """All errors that need more than one value to be seen."""
     yield from _account_ids(groups)
+    tokens = {TOKEN_ENV, *(group.account.token_env for group in groups)}
     for group in groups:
         named = {entry.declared.name: entry for entry in reversed(group.entries) if entry.declared.name}
         yield from _names(group.entries)
+        yield from _tokens(group.entries, tokens)
         yield from _overlaps(group.entries, "interface_address", AF_INET)
         yield from _overlaps(group.entries, "interface_address6", AF_INET6)
         yield from _identities(group.entries)
@@ -102,6 +104,16 @@ def _account_ids(groups: Iterable[EntryGroup]) -> Iterator[Diagnostic]:
         if other is not account:
             detail = f"{other.location} has it too, and each would delete the other's tunnels. Merge the two."
             yield error("duplicate-account", "an account id that stands twice", detail, account.location)
+
+
+def _tokens(entries: Iterable[Entry], tokens: AbstractSet[str]) -> Iterator[Diagnostic]:
+    """MD5 keys in whose place a token would be sent, and then be listed in clear."""
+    for entry in entries:
+        for path, where in entry.declared.references.items():
+            if isinstance(where, EnvRef) and where.name in tokens:
+                detail = "Cloudflare shows MD5 keys to whoever may list the tunnels. Give the key its own variable."
+                summary = f"{where.name} holds a token, which is not an MD5 key"
+                yield error("bad-reference", summary, detail, entry.at(*path.split(".")))
 
 
 def _names(entries: Iterable[Entry]) -> Iterator[Diagnostic]:

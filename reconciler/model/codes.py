@@ -71,7 +71,9 @@ CODES: dict[str, dict[str, Code]] = {
         "bad-md5-key": Code("a BGP MD5 key that Cloudflare does not take", 'Use 1 to 80 ASCII signs, not `"` or `?`.'),
         "bad-prefix": Code("not a network prefix, or one without room", "Write it like `10.9.0.0/16`."),
         "bad-prefix-length": Code("an interface address that is not /31 or /30 (IPv6: /127)", "Write that length."),
-        "bad-reference": Code("a reference that says no place, or two", "Write exactly one."),
+        "bad-reference": Code(
+            "a reference that says no place or two, or one that can't stand here", "Write exactly one."
+        ),
         "bad-variable": Code("not the name of an environment variable", "Write the name, never the secret."),
         "empty-value": Code("an empty text or list", "Write a value, or remove the key."),
         "host-bits": Code("a prefix with bits behind its length", "Write the network's address."),

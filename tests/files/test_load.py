@@ -155,6 +155,7 @@ def test_a_tunnels_own_md5_key_replaces_an_inherited_one_as_a_whole(own: str, ke
         ("{env: A, file: b}", "bad-reference", "a reference that does not say one place"),
         ("{}", "bad-reference", "a reference that does not say one place"),
         ("external", "bad-reference", "external can't stand here"),
+        ("{env: CLOUDFLARE_API_TOKEN}", "bad-reference", "CLOUDFLARE_API_TOKEN holds a token, which is not an MD5 key"),
         ("[a]", "bad-md5-key", "this is not an MD5 key that Cloudflare takes"),
         ("why?", "bad-md5-key", "this is not an MD5 key that Cloudflare takes"),
     ],

@@ -67,6 +67,7 @@ def test_editors_find_nothing_wrong_with_the_sample_estate(path: Path):
         tunnel(psk="external", health_check={"target": "192.0.2.1"}, bgp={"customer_asn": 1}),
         tunnel(psk={"env": "A", "rotate_after": "90d"}, description=2026, bgp=None),
         tunnel(psk={"generate": True, "deliver_to": {"command": ["a"]}}),
+        *(tunnel(bgp={"customer_asn": 1, "md5_key": key}) for key in ("a key", 123, {"env": "A"}, {"file": "a"}, None)),
         {"tunnels": []},
     ],
 )
@@ -89,6 +90,10 @@ def test_editors_accept_what_is_valid(value: Any):
         tunnel(psk={"generate": True, "deliver_to": {"file": "a", "command": ["b"]}}),
         tunnel(custmer_endpoint="198.51.100.1"),
         tunnel(bgp={"customer_asn": -1}),
+        *(
+            tunnel(bgp={"md5_key": key})
+            for key in ({}, {"env": "A", "file": "a"}, {"command": ["a"]}, {"env": "a-b"}, [])
+        ),
         tunnel(health_check={"rate": "fast"}),
         tunnel(interface_address="10.0.0.0/24"),
         {"account_id": "x", "prune": True},
