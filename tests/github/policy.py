@@ -292,6 +292,27 @@ def green_without_plan(file: File) -> Iterator[str]:
             yield str(step["with"])
 
 
+def own_comment(file: File) -> Iterator[str]:
+    """Plans beside each other would take turns in one comment, and the reviewed digest with it."""
+    calls = [node for node in file.jobs.values() if "/workflows/plan.yml" in node.get("uses", "")]
+    steps = [step for step in file.steps if step.get("with", {}).get("command") == "comment"]
+    names = [str(node.get("with", {}).get("name", "")) for node in (*calls, *steps)]
+    yield from sorted({name or "no name" for name in names if names.count(name) > 1})
+    for job in calls:
+        if "matrix" in job.get("strategy", {}) and "matrix." not in str(job.get("with", {}).get("name")):
+            yield str(job["strategy"])
+
+
+def outdated_comment(file: File) -> Iterator[str]:
+    """A plan that failed must not leave an older one standing there, or pass for one that is whole."""
+    for job in file.jobs.values():
+        for step in job.get("steps", []):
+            if step.get("with", {}).get("command") == "comment" and not (
+                "always()" in str(job.get("if")) and ".result" in str(step.get("env", {}).get("PLAN_RESULT"))
+            ):
+                yield str(step)
+
+
 def no_cache(file: File) -> Iterator[str]:
     for step in file.steps:
         if "/cache" in step.get("uses", "") or "cache" in step.get("with", {}):
@@ -331,6 +352,8 @@ RULES: dict[str, Callable[[File], Iterator[str]]] = {
     "lost-matrix": lost_matrix,
     "named-accounts": named_accounts,
     "green-without-plan": green_without_plan,
+    "own-comment": own_comment,
+    "outdated-comment": outdated_comment,
     "cache": no_cache,
 }
 

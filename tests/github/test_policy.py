@@ -79,12 +79,23 @@ jobs:
           account: prod
           minutes: ${{{{ inputs.minutes || 15 }}}}
   comment:
+    if: always()
     runs-on: ubuntu-24.04
     timeout-minutes: 5
     permissions:
       pull-requests: write
     steps:
       - uses: $/.github/actions/reconciler
+        with:
+          command: comment
+        env:
+          PLAN_RESULT: ${{{{ needs.plan.result }}}}
+  eu:
+    permissions: {{}}
+    uses: $/.github/workflows/plan.yml
+    with:
+      name: eu
+      arguments: --no-delete
   call:
     permissions: {{}}
     uses: $/.github/workflows/apply.yml
@@ -228,6 +239,15 @@ BAD = [
         "      arguments: --no-delete\n",
         "      arguments: --allow-delete=a\n",
     ),
+    ("two plans that share a comment", "own-comment", "      name: eu\n", ""),
+    (
+        "plans of a matrix that share a comment",
+        "own-comment",
+        "  eu:\n",
+        "  eu:\n    strategy: {matrix: {account: [a, b]}}\n",
+    ),
+    ("a comment that a failed plan leaves as it is", "outdated-comment", "    if: always()\n", ""),
+    ("a comment that takes a part for the whole", "outdated-comment", "PLAN_RESULT", "RESULT"),
     ("an apply to any account", "named-accounts", "          account: ${{ matrix.account }}\n", ""),
     (
         "a cache that a pull request fills",
