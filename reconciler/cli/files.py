@@ -36,6 +36,8 @@ def load_files(ctx: Context, tree: Tree | None = None) -> tuple[Desired, ...]:
     loaded = load(tree, ctx.now().date())
     refuse_files(ctx.options, tree, loaded.desired)  # of all accounts: an output must not replace anybody's file
     ctx.every = loaded.desired
+    for desired in ctx.every:
+        watch_md5_keys(ctx, desired.tunnels.values())
     others = {  # the files of accounts that are not selected; what is wrong there is not this run's concern
         file.path
         for account in tree.accounts
@@ -106,15 +108,16 @@ def schema_line(ctx: Context, folder: Path, kind: str) -> str:
 def with_md5_keys(ctx: Context, every: Iterable[Desired]) -> tuple[Desired, ...]:
     """The accounts with the MD5 keys that references name, as far as they can be read here.
 
-    All of them are watched before anything is sent: an error may quote one.
+    They are watched from then on, before anything is sent: an error may quote one.
     """
     found = tuple(every)
-    if any(tunnel.references for desired in found for tunnel in desired.tunnels.values()):
-        from reconciler.secrets.resolve import with_md5_keys
+    if not any(tunnel.references for desired in found for tunnel in desired.tunnels.values()):
+        return found
+    from reconciler.secrets.resolve import with_md5_keys
 
-        found = tuple(with_md5_keys(desired, ctx.env) for desired in found)
+    found = tuple(with_md5_keys(desired, ctx.env) for desired in found)
     for desired in found:
-        watch_md5_keys(ctx, desired.tunnels.values())
+        watch_md5_keys(ctx, (tunnel for tunnel in desired.tunnels.values() if tunnel.references))
     return found
 
 

@@ -16,7 +16,7 @@ from unicodedata import normalize
 
 from reconciler.cli.clients import Clients
 from reconciler.cli.context import Context, Halt, halt
-from reconciler.cli.files import new_account, schema_line, selected
+from reconciler.cli.files import new_account, schema_line, selected, watch_md5_keys
 from reconciler.cli.named import refuse_files, replace_file, write_file
 from reconciler.cli.planning import live_tunnels, side_by_side
 from reconciler.files.dump import Dumped, account_text, add_ignores, dump
@@ -52,8 +52,10 @@ def run(ctx: Context) -> Report:
             remedy = "Add --force to write the files of that import anew. What was changed in them is lost then."
             raise halt("error", "file-exists", summary, remedy)
     md5_keys = _Md5Keys(ctx, tree) if ctx.options.md5_keys else None
+    for desired, _ in selected:
+        watch_md5_keys(ctx, desired.tunnels.values())
     with Clients(ctx, [desired.account for desired, _ in selected]) as clients:
-        lives = side_by_side(ctx, selected, lambda t: live_tunnels(clients, t[0].account))
+        lives = side_by_side(ctx, selected, lambda t: live_tunnels(ctx, clients, t[0].account))
     accounts: list[AccountReport] = []
     for (desired, files), live in zip(selected, lives, strict=True):
         if isinstance(live, AccountReport):

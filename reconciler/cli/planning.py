@@ -62,10 +62,9 @@ def plan_all(ctx: Context, clients: "Clients", every: Iterable[Desired]) -> tupl
 def plan_account(ctx: Context, clients: "Clients", desired: Desired, seen: Collection[str] = ()) -> Found:
     """List one account and plan it, or say why that can't be done; `seen` as for `read_list`."""
     listed_at = time.monotonic()
-    found = live_tunnels(clients, desired.account, seen)
+    found = live_tunnels(ctx, clients, desired.account, seen)
     if isinstance(found, AccountReport):
         return found
-    watch_md5_keys(ctx, found.tunnels.values())
     return Planned(make_plan(ctx, desired, found), listed_at)
 
 
@@ -88,13 +87,18 @@ def make_plan(ctx: Context, desired: Desired, live: Live) -> Plan:
     return build_plan(desired, live, scope, sinks)
 
 
-def live_tunnels(clients: "Clients", account: Account, seen: Collection[str] = ()) -> Live | AccountReport:
+def live_tunnels(
+    ctx: Context, clients: "Clients", account: Account, seen: Collection[str] = ()
+) -> Live | AccountReport:
     """The account's trusted live tunnels, or the report that says why they can't be had; `seen` as for `read_list`."""
     from reconciler.api.call import drive
     from reconciler.engine.listing import read_list
 
     found = drive(read_list(seen), clients.carry(account))
-    return found if isinstance(found, Live) else unread(account, found)
+    if not isinstance(found, Live):
+        return unread(account, found)
+    watch_md5_keys(ctx, found.tunnels.values())
+    return found
 
 
 def server_check(ctx: Context, clients: "Clients", plans: Iterable[Plan]) -> dict[str, "Checked"]:

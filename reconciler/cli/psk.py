@@ -138,7 +138,7 @@ def _account(
 
 def _status(ctx: Context, clients: Clients, desired: Desired, tunnels: Iterable[Declared]) -> AccountReport:
     """What is known of the keys of these tunnels."""
-    found = live_tunnels(clients, desired.account)
+    found = live_tunnels(ctx, clients, desired.account)
     if isinstance(found, AccountReport):
         return found
     names = {tunnel.name for tunnel in tunnels}

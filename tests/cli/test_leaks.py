@@ -254,6 +254,22 @@ def first_list_refused_with_an_md5_key_by_reference(world: World) -> list[Ran]:
 
 
 @path()
+def list_for_psks_and_an_import_refused_with_the_md5_key(world: World) -> list[Ran]:
+    world.declare(tunnel(1, **KEYED, **BGP))
+    echo(world, MD5, "GET", 404)
+    return [*each(world, "psk", "status"), *each(world, "psk", "set", "t001", "--auto-approve"), *each(world, "import")]
+
+
+@path()
+def psk_refused_with_the_md5_key_of_another_tunnel(world: World) -> list[Ran]:
+    world.live(tunnel(1), tunnel(2, **BGP))
+    world.declare(tunnel(1, psk={"generate": "cloudflare", "deliver_to": {"file": "sink/a"}}))
+    (world.root / "tunnels/prod/sink").mkdir()
+    echo(world, MD5, "POST")
+    return each(world, "psk", "rotate", "t001", "--auto-approve")
+
+
+@path()
 def update_refused_with_an_md5_key_by_reference(world: World) -> list[Ran]:
     world.live(tunnel(1), tunnel(2))
     world.declare(tunnel(1, **BGP_REF), tunnel(2, description="x"))
