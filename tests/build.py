@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 from zlib import crc32
 
-from reconciler.model.desired import Account, Declared, Desired, IgnoreRule, Limits
+from reconciler.model.desired import Account, Declared, Desired, IgnoreRule, Limits, Owns
 from reconciler.model.live import Live, live_from_result
 from reconciler.model.problems import Location
 from reconciler.model.psk import SinkState
@@ -60,6 +60,7 @@ def account(
     protect: Iterable[str] = (),
     ignore: Iterable[IgnoreRule] = (),
     limits: Limits | None = None,
+    owns: Iterable[str] = (),
     **fields: Any,
 ) -> Account:
     """An account; its name is `prod` and its limits are the defaults."""
@@ -72,6 +73,7 @@ def account(
         protect=dict.fromkeys(protect, PLACE),
         ignore=tuple(ignore),
         limits=limits or Limits(),
+        owns=Owns.of(owns) if owns else None,
         **fields,
     )
 

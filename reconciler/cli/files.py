@@ -11,6 +11,7 @@ from reconciler.cli.named import refuse_files
 from reconciler.cli.options import UsageError, near, unheard
 from reconciler.files.load import Loaded, load
 from reconciler.files.tree import Tree, read_tree
+from reconciler.model.canonical import tunnel_name
 from reconciler.model.checks import ACCOUNT_ID
 from reconciler.model.desired import Account, Declared, Desired
 from reconciler.model.live import LiveTunnel
@@ -50,7 +51,13 @@ def load_files(ctx: Context, tree: Tree | None = None) -> tuple[Desired, ...]:
     ctx.diagnostics = (*_unheard(ctx), *found)
     if has_errors(ctx.diagnostics) or (ctx.options.strict and ctx.diagnostics):
         raise Halt("invalid")
-    return selected(ctx, loaded)
+    every = selected(ctx, loaded)
+    for name in ctx.options.allow_delete:
+        # A name that no tunnel has is only warned of, once the list shows that. This one the files rule out: whoever
+        # names it expects a delete that will not be, or stands in the wrong folder.
+        if not any(desired.account.is_owned(tunnel_name(name)) for desired in every):
+            raise UsageError(f"--allow-delete {name}: `owns` leaves that tunnel to other files, so it stays here")
+    return every
 
 
 def _unheard(ctx: Context) -> Iterator[Diagnostic]:

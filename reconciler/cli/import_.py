@@ -173,6 +173,8 @@ class _Md5Keys:
 
 def _write(ctx: Context, desired: Desired, files: AccountFiles, live: Live, md5_keys: _Md5Keys | None) -> AccountReport:
     folder, old = Path(files.folder), _imported(files)
+    not_owned = sum(not desired.account.is_owned(tunnel.name) for tunnel in live.tunnels.values())
+    live = Live({i: tunnel for i, tunnel in live.tunnels.items() if desired.account.is_owned(tunnel.name)})
     beside = tuple(f for f in files.files if Path(f.path) not in old)
     names = live.by_name()
     # A declared rename that was not applied yet: the live tunnel still has its old name, and is declared.
@@ -206,7 +208,8 @@ def _write(ctx: Context, desired: Desired, files: AccountFiles, live: Live, md5_
         replace_file(Path(own.path), own.data.decode())
         new = files.account_file is None
         told.append(f"Wrote {own.path}, with `prune: false`." if new else f"Added rules under `ignore` to {own.path}.")
-    return _report(desired, live, found, [*texts], gone, told)
+    report = _report(desired, live, found, [*texts], gone, told)
+    return report if desired.account.owns is None else replace(report, not_owned=not_owned)
 
 
 def _prove(ctx: Context, files: AccountFiles, texts: Mapping[Path, str], wanted: Mapping[str, Settings]) -> None:

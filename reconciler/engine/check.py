@@ -26,6 +26,7 @@ from reconciler.api.call import (
 )
 from reconciler.engine.listing import read_list
 from reconciler.model.canonical import Reference
+from reconciler.model.desired import Account
 from reconciler.model.live import Live
 from reconciler.model.problems import Problem
 from reconciler.model.settings import Settings, nested, update_body
@@ -82,7 +83,8 @@ def check(plan: Plan) -> Conversation[Checked]:
     if seen.stop is None and alone:
         found = yield from read_list(plan.live.tunnels)
         if isinstance(found, Live):
-            seen.moved = _traces(found) != _traces(plan.live)
+            account = plan.desired.account
+            seen.moved = _traces(found, account) != _traces(plan.live, account)
         else:
             seen.stop = found
     return seen
@@ -123,6 +125,9 @@ def _note(seen: Checked, changes: Iterable[Change], outcome: CallOutcome) -> Non
             seen.stop = seen.stop or outcome
 
 
-def _traces(live: Live) -> dict[str, object]:
-    """What shows of a write: by tunnel, its settings and when it was last modified."""
-    return {i: (t.settings, t.modified_on) for i, t in live.tunnels.items()}
+def _traces(live: Live, account: Account) -> dict[str, object]:
+    """What shows of a write: by tunnel, its settings and when it was last modified.
+
+    Those that `owns` leaves to other files may change at any time, by a run of theirs.
+    """
+    return {i: (t.settings, t.modified_on) for i, t in live.tunnels.items() if account.is_owned(t.name)}

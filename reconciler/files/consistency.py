@@ -92,6 +92,7 @@ def check(groups: Sequence[EntryGroup]) -> Iterator[Diagnostic]:
         yield from _identities(group.entries)
         yield from _renames(group.entries)
         yield from _ownership(group.account, named)
+        yield from _not_owned(group.account, named)
 
 
 def _account_ids(groups: Iterable[EntryGroup]) -> Iterator[Diagnostic]:
@@ -235,3 +236,18 @@ def _ownership(account: Account, named: Mapping[str, Entry]) -> Iterator[Diagnos
                     f"The rule at {rule.location} leaves it to somebody else. Remove one of the two.",
                     entry.at("name"),
                 )
+
+
+def _not_owned(account: Account, named: Mapping[str, Entry]) -> Iterator[Diagnostic]:
+    """A tunnel that `owns` leaves to other files, these must neither declare nor rename, remove or protect."""
+    if account.owns is None:
+        return
+    found = [(n, "is declared", e.at("name")) for n, e in named.items()]
+    former = ((e.declared.renamed_from, e) for e in named.values())
+    found += [(old, "is a former name", e.at("renamed_from")) for old, e in former if old]
+    found += [(n, "is under `removed`", place) for n, place in account.removed.items()]
+    found += [(n, "is under `protect`", place) for n, place in account.protect.items()]
+    detail = f"`owns` in {account.location.file} leaves it to other files. Add its name there, or take it out here."
+    for name, where, place in found:
+        if not account.owns.has(name):
+            yield error("not-owned", f"{shown(name)} {where} and not owned", detail, place)

@@ -37,6 +37,7 @@ from reconciler.model.desired import (
     Generated,
     IgnoreRule,
     Limits,
+    Owns,
     PskRef,
 )
 from reconciler.model.plain import Plain
@@ -200,6 +201,7 @@ def _account(files: AccountFiles, read: _Read[AccountFile] | None) -> Account:
         token_env=file.token.env if file.token else TOKEN_ENV,
         removed=_names(file.removed, parsed.item_locations("removed")),
         protect=_names(file.protect, parsed.item_locations("protect")),
+        owns=Owns.of(map(tunnel_name, file.owns)) if file.owns else None,
         paused=file.paused.reason if file.paused else None,
         ignore=tuple(
             IgnoreRule(tunnel_name(rule.name), tuple(rule.fields), rule.reason, rule.until, place)

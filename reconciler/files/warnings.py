@@ -43,6 +43,7 @@ def warnings_of(groups: Iterable[EntryGroup], today: date) -> Iterator[Diagnosti
     """
     for group in groups:
         yield from _expired(group.account, today)
+        yield from _idle(group.account)
         yield from _names(group.entries)
         yield from _pairs(group.entries)
         for entry in group.entries:
@@ -101,6 +102,14 @@ def _expired(account: Account, today: date) -> Iterator[Diagnostic]:
             f"{effect}. Remove the rule, or give it a later end.",
             rule.location,
         )
+
+
+def _idle(account: Account) -> Iterator[Diagnostic]:
+    for rule in account.ignore:
+        if account.owns is not None and not account.owns.meets(rule.name):
+            summary = f"the rule for {shown(rule.name)} does nothing"
+            detail = "It matches only names that `owns` leaves to other files anyway. Remove the rule."
+            yield warning("idle-rule", summary, detail, rule.location)
 
 
 def _names(entries: Sequence[Entry]) -> Iterator[Diagnostic]:

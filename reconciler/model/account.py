@@ -9,15 +9,16 @@ from reconciler.model import checks
 from reconciler.model.desired import PARKING, TOKEN_ENV, Limits
 from reconciler.model.reference import Variable
 from reconciler.model.tunnel import RULE_PATHS, Defaults, Flag, Name, Tunnel
-from reconciler.model.written import Written, scalar
+from reconciler.model.written import ANY_SCALAR, Written, scalar
 
 MAX_TUNNELS = 15_000
 """Tunnels of one file. A file within the limit of size has no room for more that are complete."""
 MAX_RULES = 1_000
-"""Ignore rules of one account. Each is tried on each tunnel, so many of both would make a plan slow."""
+"""Ignore rules of one account, or items of its `owns`. Each is tried on each tunnel: many of both make a plan slow."""
 
 AccountId = Annotated[str, *scalar(checks.account_id, type="string", pattern="^[0-9a-fA-F]{32}$")]
 Count = Annotated[int, *scalar(checks.number(0, 1_000_000), type="integer", minimum=0)]
+OwnedName = Annotated[str, *scalar(checks.owned, type=ANY_SCALAR, pattern=r"^[^*?\[]*\*?$")]
 Percent = Annotated[int, *scalar(checks.number(0, 100), type="integer", minimum=0, maximum=100)]
 Day = Annotated[date, *scalar(checks.day, type="string", pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
 Network = Annotated[str, *scalar(checks.parking, type="string")]
@@ -89,6 +90,16 @@ class AccountFile(Written):
     ]
     removed: Annotated[list[Name] | None, Field(description="Tunnels whose deletion this commit means.")] = None
     protect: Annotated[list[Name] | None, Field(description="Tunnels that are never deleted.")] = None
+    # Never null: with all its items commented out it would mean every tunnel, and `prune` would delete those of others.
+    owns: Annotated[
+        list[OwnedName],
+        Field(
+            default_factory=list,
+            min_length=1,
+            max_length=MAX_RULES,
+            description="Names, or `prefix*`: these files are about such live tunnels and no other.",
+        ),
+    ]
     paused: Annotated[Paused | None, Field(description="Stops apply; plan and drift still work.")] = None
     ignore: Annotated[list[Ignore] | None, Field(max_length=MAX_RULES, description="What somebody else owns.")] = None
     limits: Annotated[LimitKeys | None, Field(description="How much one plan may delete or change.")] = None

@@ -84,6 +84,15 @@ def filled(value: Any) -> str:
     return found
 
 
+def owned(value: Any) -> str:
+    """A name, or what names begin with and a star. Other patterns know `?` and `[` too, and nobody means them here."""
+    found = filled(value)
+    if not set("*?[").isdisjoint(found.removesuffix("*")):
+        remedy = "A star stands at the end only, as in `lon-*`, and `?` and `[` mean nothing. Write one item for each."
+        raise wrong("bad-owned-name", f"{shown(found)} is neither a name nor the beginning of names with a *", remedy)
+    return found
+
+
 def visible(name: str) -> str:
     """A name without characters that can't be seen. Two names that are equal here look the same to everybody."""
     if name.isascii():

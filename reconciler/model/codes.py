@@ -69,6 +69,7 @@ CODES: dict[str, dict[str, Code]] = {
         "bad-date": Code("not a day", "Write it as `2027-01-31`."),
         "bad-identity": Code("not a custom IKE identity", "`<label>.<account>.custom.ipsec.cloudflare.com`"),
         "bad-md5-key": Code("a BGP MD5 key that Cloudflare does not take", 'Use 1 to 80 ASCII signs, not `"` or `?`.'),
+        "bad-owned-name": Code("an item of `owns` with a star inside, a `?` or a `[`", "Write a name, or `prefix*`."),
         "bad-prefix": Code("not a network prefix, or one without room", "Write it like `10.9.0.0/16`."),
         "bad-prefix-length": Code("an interface address that is not /31 or /30 (IPv6: /127)", "Write that length."),
         "bad-reference": Code(
@@ -93,6 +94,9 @@ CODES: dict[str, dict[str, Code]] = {
         "duplicate-identity": Code("two tunnels of one endpoint with the same identity", "Change one."),
         "duplicate-name": Code("two tunnels with one name, or that look so", "Change one."),
         "ignored-and-declared": Code("a tunnel both declared and ignored", "Remove one of the two."),
+        "not-owned": Code(
+            "a name that the account's `owns` leaves to other files", "Take it out, or add it to `owns`."
+        ),
         "overlapping-network": Code("two interface networks overlap", "Give each tunnel its own."),
         "removed-and-declared": Code("a tunnel both declared and under `removed`", "Remove one of the two."),
         "rename-claimed-twice": Code("two tunnels with the same `renamed_from`", "Remove one."),
@@ -104,6 +108,7 @@ CODES: dict[str, dict[str, Code]] = {
         "baseline-invalid": Code("the files at `--baseline` are wrong", "Nothing to do; causes are not told."),
         "expired-rule": Code("an ignore rule is past its `until`", "Remove or renew it."),
         "glued-comment": Code("a `#` that may be meant as text", "Quote the text, or put a blank behind the `#`."),
+        "idle-rule": Code("an ignore rule for names that `owns` leaves to other files", "Remove it."),
         "long-name": Code("a name over 15 characters", "Some devices cut it: shorten it."),
         "no-age": Code("`rotate_after` where nothing knows the key's age", "Remove it."),
         "no-lock": Code("no lock can be taken on this machine", "See that only one run writes at a time."),

@@ -4,9 +4,11 @@
 What messages can be about keeps its place in the files, since many of them come long after the files were read.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from reconciler.model.canonical import Reference
@@ -75,6 +77,39 @@ class IgnoreRule(NamedTuple):
     location: Location
 
 
+class Owns(NamedTuple):
+    """The names that an account's files are about, where other files are about the rest of the account.
+
+    Attributes:
+        names: Whole names.
+        prefixes: What names begin with.
+    """
+
+    names: frozenset[str]
+    prefixes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, items: Iterable[str]) -> "Owns":
+        """From the items as files have them: `lon-*` is a beginning, anything else a name."""
+        every = tuple(items)
+        prefixes = tuple(item[:-1] for item in every if item.endswith("*"))
+        return cls(frozenset(item for item in every if not item.endswith("*")), prefixes)
+
+    def has(self, name: str) -> bool:
+        """Whether the files are about a tunnel of this name."""
+        return name in self.names or name.startswith(self.prefixes)
+
+    def meets(self, glob: str) -> bool:
+        """Whether any name that the files are about can match a glob."""
+        if any(fnmatchcase(name, glob) for name in self.names):
+            return True
+        # A glob matches some name with a beginning if any part of it, from its start, matches just the beginning: what
+        # is left of the glob then matches what is left of the name.
+        plain = re.split(r"[*?\[]", glob, maxsplit=1)[0]
+        near = [p for p in self.prefixes if p.startswith(plain) or plain.startswith(p)]
+        return any(fnmatchcase(prefix, glob[:end]) for end in range(len(glob) + 1) for prefix in near)
+
+
 class Limits(NamedTuple):
     """How much one plan may delete or change without being named."""
 
@@ -84,7 +119,11 @@ class Limits(NamedTuple):
 
 
 class Account(NamedTuple):
-    """One `account.yaml`."""
+    """One `account.yaml`.
+
+    Attributes:
+        owns: None when the files are about every tunnel of the account.
+    """
 
     name: str
     account_id: str
@@ -97,6 +136,11 @@ class Account(NamedTuple):
     ignore: tuple[IgnoreRule, ...] = ()
     limits: Limits = Limits()
     parking: str = PARKING
+    owns: Owns | None = None
+
+    def is_owned(self, name: str) -> bool:
+        """Whether these files are about a tunnel of this name; any other is nobody's business here."""
+        return self.owns is None or self.owns.has(name)
 
 
 class Declared(NamedTuple):

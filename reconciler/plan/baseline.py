@@ -36,7 +36,7 @@ def attribute(changes: Iterable[Change], baseline: Desired | None) -> tuple[Chan
     update declared             declared     anything else                              both
     ====== ==================== ============ ========================================== =====
 
-    Kept: `prune` was false, or an ignore rule left the tunnel alone.
+    Kept: `prune` was false, or `owns` or an ignore rule left the tunnel alone.
 
     Args:
         changes: Changes between what is declared now and what is live.
@@ -58,7 +58,8 @@ def _cause(change: Change, baseline: Desired) -> Cause:
     if then is not None:
         return GIT if change.action is Action.DELETE else _update_cause(change, then)
     whole = [rule for rule in baseline.account.ignore if not rule.fields]
-    pruned = baseline.account.prune and whole_rule(names[-1], whole) is None
+    owned = baseline.account.is_owned(names[-1])
+    pruned = baseline.account.prune and owned and whole_rule(names[-1], whole) is None
     if change.action is Action.DELETE:
         return DRIFT if pruned else BOTH
     return BOTH if pruned else GIT

@@ -43,6 +43,7 @@ class Plan(NamedTuple):
         doubts: Name of a tunnel that is live and whose generated key may not be the one in its sink, to why; in order.
         unread: Tunnels with settings that were not compared, since a reference could not be read: these stay as they
             are live. Apply needs all of them.
+        not_owned: How many live tunnels `owns` leaves to other files; None without `owns`.
     """
 
     desired: Desired
@@ -62,6 +63,7 @@ class Plan(NamedTuple):
     unreadable: tuple[LeftAlone, ...] = ()
     doubts: Mapping[str, Problem] = {}
     unread: tuple[LeftAlone, ...] = ()
+    not_owned: int | None = None
 
     @property
     def without_psk(self) -> tuple[str, ...]:
@@ -118,6 +120,7 @@ def build_plan(
         unreadable=owned.unreadable,
         doubts=doubts,
         unread=_unread(owned, desired),
+        not_owned=owned.not_owned,
     )
 
 
@@ -256,7 +259,8 @@ def plan_digest(account_id: str, base: str, changes: Iterable[Change], without_p
     """`sha256:` and the hash of everything that decides what apply does.
 
     It covers the account, the API's base URL (or `sandbox`), the changes and the observed settings of the
-    tunnels they touch. It does not cover times, places in files, read-only and unknown fields.
+    tunnels they touch. It does not cover times, places in files, read-only and unknown fields; nor what `owns`,
+    `ignore` and `prune` say, since all that comes of these is which changes there are.
 
     Args:
         account_id: Cloudflare's account id.

@@ -104,8 +104,9 @@ def too_many_deletes(draft: Draft) -> Iterator[Guard]:
         message = f"the plan deletes {share} that nobody named; max_delete_percent is {limits.max_delete_percent}"
         yield Guard("max-delete-percent", message, names, remedy)
     left = len(draft.live.tunnels) - len(draft.of(Action.DELETE)) + len(draft.of(Action.CREATE))
-    if unnamed and not left:
-        message = "the plan leaves the account without any tunnel, and not every delete is named"
+    if unnamed and left == (draft.scope.not_owned or 0):
+        whose = "any tunnel" if draft.scope.not_owned is None else "any tunnel that these files own"
+        message = f"the plan leaves the account without {whose}, and not every delete is named"
         yield Guard("empties-account", message, names, remedy)
 
 
@@ -178,6 +179,8 @@ def _held(draft: Draft) -> Iterator[Guard]:
 
 def _why_kept(draft: Draft, holder: str) -> tuple[str, str]:
     """Why a live tunnel keeps what it holds, and what would change that."""
+    if not draft.desired.account.is_owned(draft.live.tunnels[holder].name):
+        return "these files do not own it", "have it moved by the files that own it"
     if any(t.id == holder for t in draft.scope.ignored):
         return "an ignore rule covers it", f"end the ignore rule in {draft.file}"
     if any(t.id == holder for t in draft.scope.unreadable):

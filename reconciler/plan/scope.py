@@ -2,7 +2,8 @@
 
 A list shows all tunnels of an account, also those that other people or Cloudflare's appliances made. Whether one is
 ours follows from the files alone: they declare it (under its name or its former one), or they say `prune: true`. An
-ignore rule for it wins over both. What is settled here to be left alone is in no change that is made of it later.
+ignore rule for it wins over both, and `owns` over all: a tunnel outside it is only counted. What is settled here to be
+left alone is in no change that is made of it later.
 """
 
 from collections import deque
@@ -82,9 +83,10 @@ class Scope(NamedTuple):
         surplus: Live tunnels to delete, in order of name.
         unmanaged: Live tunnels that no file declares, under `prune: false`.
         ignored: Live tunnels under a whole-tunnel rule.
-        counted: Number of live tunnels that are not ignored: what the guards' percentages refer to.
+        counted: Number of live tunnels that are owned and not ignored: what the guards' percentages refer to.
         unreadable: Live tunnels that these files are about and that can't be compared, with the reason. They stand in
             neither `pairs` nor `surplus`: what can't be read is neither changed nor deleted.
+        not_owned: Number of live tunnels that `owns` leaves to other files; None without `owns`.
     """
 
     pairs: tuple[Pair, ...]
@@ -93,6 +95,7 @@ class Scope(NamedTuple):
     ignored: tuple[LeftAlone, ...]
     counted: int
     unreadable: tuple[LeftAlone, ...] = ()
+    not_owned: int | None = None
 
 
 def glob_of(name: str) -> str:
@@ -176,7 +179,9 @@ def scope(desired: Desired, live: Live, options: PlanOptions) -> Scope:
     whole = [r for r in desired.account.ignore if not r.fields]
     ours: dict[str, LiveTunnel] = {}
     ignored: list[LeftAlone] = []
-    for name, tunnel in sorted(live.by_name().items()):
+    named = sorted(live.by_name().items())
+    owned = [(name, tunnel) for name, tunnel in named if desired.account.is_owned(name)]
+    for name, tunnel in owned:
         rule = whole_rule(name, whole)
         if rule is None:
             ours[name] = tunnel
@@ -189,7 +194,8 @@ def scope(desired: Desired, live: Live, options: PlanOptions) -> Scope:
     surplus = tuple(t for t in rest if matches(options.glob, t.name)) if desired.account.prune else ()
     if options.glob is not None:
         pairs = tuple(p for p in pairs if matches(options.glob, p.declared.name, p.live.name if p.live else None))
-    found = Scope(pairs, surplus, unmanaged, tuple(ignored), len(ours))
+    not_owned = None if desired.account.owns is None else len(named) - len(owned)
+    found = Scope(pairs, surplus, unmanaged, tuple(ignored), len(ours), not_owned=not_owned)
     return _set_apart(found, options) if any(t.unreadable for t in ours.values()) else found
 
 

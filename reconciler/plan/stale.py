@@ -26,8 +26,13 @@ def stale_names(plans: Iterable[Plan], *, whole: bool = True) -> tuple[Diagnosti
 
 
 def _known(plans: Iterable[Plan]) -> set[str]:
-    """Names of all live and all declared tunnels."""
-    return {name for plan in plans for name in (*plan.live.by_name(), *plan.desired.tunnels)}
+    """Names of all live and all declared tunnels, without those that no message speaks of, since others own them."""
+    return {
+        name
+        for plan in plans
+        for name in (*plan.live.by_name(), *plan.desired.tunnels)
+        if plan.desired.account.is_owned(name)
+    }
 
 
 def _removed(plan: Plan) -> Iterator[Diagnostic]:

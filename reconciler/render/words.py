@@ -337,7 +337,7 @@ def held_back(accounts: Iterable[AccountReport]) -> dict[str, list[str]]:
 
 
 def left_counts(*accounts: AccountReport) -> str:
-    """`2 unmanaged, 1 ignored, 3 ignored in part, 1 not checked`, or nothing."""
+    """`2 unmanaged, 1 ignored, 3 ignored in part, 1 not checked, 4 not owned`, or nothing."""
     ignored = [item for account in accounts for item in account.ignored]
     kinds = {
         "unmanaged": sum(len(account.unmanaged) for account in accounts),
@@ -345,5 +345,6 @@ def left_counts(*accounts: AccountReport) -> str:
         "ignored in part": sum(bool(item.fields) for item in ignored),
         "not checked": sum(not item.fields for account in accounts for item in account.not_checked),
         "not checked in part": sum(len(unread(account)) for account in accounts),
+        "not owned": sum(account.not_owned or 0 for account in accounts),
     }
     return ", ".join(f"{number:,} {kind}" for kind, number in kinds.items() if number)

@@ -116,7 +116,8 @@ def planned(plan: "Plan", outcome: Outcome, unreadable: tuple[LeftAlone, ...] | 
         notes=(*plan.notes, *_waiting(plan)),
         error=_unreadable(unreadable),
         paused=account.paused,
-        total=len(plan.live.tunnels),
+        total=len(plan.live.tunnels) - (plan.not_owned or 0),
+        not_owned=plan.not_owned,
         managed=len(plan.desired.tunnels),
         unchanged=plan.unchanged,
     )
@@ -258,6 +259,7 @@ def report_of(
     changes = [change for account in shown for change in account.changes]
     actions = Counter(change.action for change in changes)
     # In a drift report what apply would delete is there still, and a stranger's; but for what git just took out.
+    not_owned = [a.not_owned for a in shown if a.not_owned is not None]
     strangers = sum(change.drift_class == "unmanaged" and change.cause != "git" for change in changes)
     return Report(
         command=command,
@@ -270,6 +272,7 @@ def report_of(
             unchanged=sum(a.unchanged for a in shown),
             unmanaged=sum(len(a.unmanaged) for a in shown) + strangers,
             ignored=sum(not i.fields for a in shown for i in a.ignored),
+            not_owned=sum(not_owned) if not_owned else None,
         ),
         accounts=shown,
         diagnostics=_in_order(map(diagnostic_report, diagnostics)),

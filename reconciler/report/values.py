@@ -85,6 +85,11 @@ def _in(command: str, description: str, alias: str | None = None) -> Any:
     return Field(description=description, exclude_if=says_nothing, json_schema_extra=extra, alias=alias)
 
 
+_NOT_OWNED: Any = Field(
+    description="With `owns`: live tunnels that it leaves to other files", exclude_if=lambda number: number is None
+)
+
+
 @model_serializer(mode="wrap")
 def _with_keys_of_the_command(self: Any, write: SerializerFunctionWrapHandler, info: SerializationInfo) -> Any:
     """Puts back, in their places, the keys that say nothing and are always in reports of this command."""
@@ -185,7 +190,8 @@ class AccountReport:
     unmanaged: Annotated[tuple[LeftAlone, ...], _about("Live tunnels that no file declares and that stay")] = ()
     ignored: Annotated[tuple[LeftAlone, ...], _about("What `ignore` leaves alone")] = ()
     not_checked: Annotated[tuple[LeftAlone, ...], _about("What could not be compared")] = ()
-    total: Annotated[StrictInt | None, _in("drift", "Live tunnels; null when unread")] = None
+    total: Annotated[StrictInt | None, _in("drift", "Live tunnels, of which `owns` counts; null when unread")] = None
+    not_owned: Annotated[Count | None, _NOT_OWNED] = None
     managed: Annotated[StrictInt, _in("drift", "Declared tunnels")] = 0
     drifted: Annotated[StrictInt, _in("drift", "Differences that are drift")] = 0
     unchanged: Annotated[StrictInt, _in("drift", "Declared tunnels that match")] = 0
@@ -211,6 +217,7 @@ class Summary:
     unchanged: Annotated[Count, _about("Declared tunnels that match")] = 0
     unmanaged: Annotated[Count, _about("Live tunnels that no file declares and that stay; `drift` deletes none")] = 0
     ignored: Annotated[Count, _about("Live tunnels that `ignore` leaves alone as a whole")] = 0
+    not_owned: Annotated[Count | None, _NOT_OWNED] = None
 
     @property
     def planned(self) -> dict[str, int]:

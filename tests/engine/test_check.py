@@ -3,13 +3,13 @@ import pytest
 from reconciler.api.call import Answered, ApiError, Denied, NotSent, Refused, Verb, drive
 from reconciler.engine.check import check
 from reconciler.model.live import live_from_result
-from tests.build import ACCOUNT_ID, desired, tunnel
+from tests.build import ACCOUNT_ID, account, desired, tunnel
 from tests.engine.harness import LOST, World
 from tests.strangers import foreign_edit
 
 
-def checked(world, *wish):
-    plan = world.plan(desired(*wish))
+def checked(world, *wish, of=None):
+    plan = world.plan(desired(*wish, of=of))
     found = drive(check(plan), world.carry)
     names = {c.ref: c.name for c in plan.changes}
     return (
@@ -100,6 +100,14 @@ def test_a_move_meanwhile_is_seen():
     world = World("a")
     world.meddle(1, foreign_edit, "a", {"description": "theirs"})
     assert checked(world, tunnel("a", description="x"))[3].moved
+
+
+@pytest.mark.parametrize(("name", "moved"), [("a2", True), ("b", False)])
+def test_a_move_of_a_tunnel_that_others_own_is_theirs(name, moved):
+    world = World("a", "a2", "b")
+    world.meddle(1, foreign_edit, name, {"description": "theirs"})
+    wish = tunnel("a", description="x"), tunnel("a2")
+    assert checked(world, *wish, of=account(owns=["a*"]))[3].moved is moved
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from reconciler.files.load import Loaded, load
 from reconciler.files.tree import AccountFiles, SourceFile, Tree, Unread
 from reconciler.model.account import AccountFile
-from reconciler.model.desired import FileRef
+from reconciler.model.desired import FileRef, Owns
 from reconciler.model.tunnel import Tunnel
 
 TODAY = date(2026, 5, 4)
@@ -142,6 +142,20 @@ ACCOUNT_CASES = [
     (ACCOUNT + "ignore: [{name: x, reason: y, until: 2026-05-03}]\n", "account.yaml:3:10 warning expired-rule"),
     (ACCOUNT + "removed: [a]\n", "account.yaml:3:11 error removed-and-declared"),
     (ACCOUNT + "ignore: [{name: '[a-c]', reason: y}]\n", "a.yaml:2:11 error ignored-and-declared"),
+    (ACCOUNT + "owns: []\n", "account.yaml:3:7 error empty-value"),
+    (ACCOUNT + "owns:\n", "account.yaml:3:6 error wrong-type"),
+    (ACCOUNT + "owns: a\n", "account.yaml:3:7 error wrong-type"),
+    (ACCOUNT + "owns: [a, ~]\n", "account.yaml:3:11 error wrong-type"),
+    *(
+        (ACCOUNT + f"owns: [a, '{item}']\n", "account.yaml:3:11 error bad-owned-name")
+        for item in ("*-a", "a*b", "a**", "a?", "[ab]*")
+    ),
+    (ACCOUNT + "owns: ['lon-*', b]\n", "a.yaml:2:11 error not-owned"),
+    (ACCOUNT + "owns: ['A*', aa, 'aa*']\n", "a.yaml:2:11 error not-owned"),
+    (ACCOUNT + "owns: [a]\nremoved: [b]\n", "account.yaml:4:11 error not-owned"),
+    (ACCOUNT + "owns: [a]\nprotect: [b]\n", "account.yaml:4:11 error not-owned"),
+    (ACCOUNT + "owns: [a]\nignore: [{name: 'b*', reason: y}]\n", "account.yaml:4:10 warning idle-rule"),
+    (ACCOUNT + "owns: [a]\nignore: [{name: b, reason: y, fields: [bgp]}]\n", "account.yaml:4:10 warning idle-rule"),
 ]
 
 FILE_CASES = [
@@ -401,3 +415,32 @@ def test_whatever_stands_in_a_field_is_read_or_told_at_its_place(value: str):
     for field in AccountFile.model_fields.keys() - {"account_id", "prune"}:
         loaded = files(*a(), account=f"{ACCOUNT}{field}: {value}\n")
         assert {d.location.line for d in loaded.diagnostics if d.severity == "error"} <= {3}
+
+
+OWNED = ACCOUNT + "owns: ['lon-*', ' a ', \u1e9b]\n"
+
+
+def test_what_is_owned_by_name_or_beginning_is_fine():
+    names = ["lon-a", "lon-", "a", "'\u1e9b'"]
+    loaded = files(
+        *(tunnel(n, i, renamed_from="lon-old" if n == "a" else "") for i, n in enumerate(names)), account=OWNED
+    )
+    assert [line for line in found(loaded) if "odd-name" not in line] == []
+
+
+def test_a_former_name_that_is_not_owned_is_told_at_its_line():
+    (problem,) = files(tunnel("a", 1, renamed_from="par-a"), account=OWNED).diagnostics
+    assert str(problem) == (
+        'a.yaml:6:19: error: "par-a" is a former name and not owned. `owns` in account.yaml leaves it to other files. '
+        "Add its name there, or take it out here. [not-owned]"
+    )
+
+
+def test_where_owns_itself_is_wrong_no_name_is_blamed():
+    assert found(files(*a(), account=ACCOUNT + "owns: ['l*n']\n")) == ["account.yaml:3:8 error bad-owned-name"]
+
+
+def test_a_glob_meets_what_is_owned_when_one_name_can_match_both():
+    met = ["lon-a", "lon-", "lon*", "l?n-x", "l[op]n*", "*", "*-b", "?on-", "par", "par*", "pa?"]
+    unmet = ["lon", "l[!o]n*", "lo?", "par-*", "pa??", "[lon-a", "PAR", ""]
+    assert [glob for glob in (*met, *unmet) if Owns.of(["lon-*", "par"]).meets(glob)] == met

@@ -195,6 +195,7 @@ limits:
 
 # removed: [NAME]  # deletions that a commit means: the limits don't count them
 # protect: [NAME]  # tunnels that are never deleted, even when their lines vanish
+# owns: ["PREFIX*"]  # other repositories keep the rest: live tunnels without such a name are nobody's business here
 # ignore: [{{name: "GLOB", reason: TEXT}}]  # tunnels that somebody else owns: they are never touched
 # paused: {{reason: TEXT}}  # stops apply; plan and drift go on
 """

@@ -116,7 +116,7 @@ def test_one_misspelt_key_of_an_account_is_one_error() -> None:
     assert messages(account=ACCOUNT.replace("prune", "purne")) == [
         (
             'account.yaml:2:1 unknown key "purne". Did you mean "prune"? Known here: account_id, token, prune, '
-            "removed, protect, paused, ignore, limits, parking, defaults."
+            "removed, protect, owns, paused, ignore, limits, parking, defaults."
         )
     ]
 

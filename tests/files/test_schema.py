@@ -30,7 +30,7 @@ def tunnel(**fields: Any) -> dict[str, Any]:
         (
             "account",
             [
-                *("account_id", "token", "prune", "removed", "protect", "paused"),
+                *("account_id", "token", "prune", "removed", "protect", "owns", "paused"),
                 *("ignore", "limits", "parking", "defaults"),
             ],
         ),

@@ -5,6 +5,7 @@ from tests.build import account, desired, live, plan, raw, rule, tunnel
 
 KEPT = account(prune=False)
 IGNORING = account(ignore=[rule("a")])
+OTHERS = account(owns=["b*"])
 
 
 def causes(then, now, observed):
@@ -27,10 +28,12 @@ def described(text):
         (desired(), desired(), live("a"), "drift"),
         (desired(of=KEPT), desired(), live("a"), "both"),  # a stranger's, and git prunes it from now on
         (desired(of=IGNORING), desired(), live("a"), "both"),
+        (desired(of=OTHERS), desired(), live("a"), "both"),
         # updates
         (desired(), described("x"), live("a"), "both"),
         (desired(of=KEPT), described("x"), live("a"), "git"),
         (desired(of=IGNORING), described("x"), live("a"), "git"),
+        (desired(of=OTHERS), described("x"), live("a"), "git"),
         (described("x"), described("y"), live(raw("a", description="x")), "git"),
         (described("x"), described("x"), live(raw("a", description="z")), "drift"),
         (described("x"), described("y"), live(raw("a", description="z")), "both"),

@@ -280,3 +280,54 @@ def test_one_tunnel_is_told_as_one():
     assert [guard.message for guard in found.guards] == [
         "the plan deletes 1 tunnel that nobody named; max_deletes is 0"
     ]
+
+
+@pytest.mark.parametrize(
+    ("live_names", "expected"),
+    [
+        ("a1 a2 b1 b2 b3 b4 b5 b6", ["max-delete-percent", "empties-account"]),
+        ("a1 b1", ["empties-account"]),
+        ("a1 a2 a3 a4 a5 a6 a7", []),
+    ],
+)
+def test_percentages_and_the_last_tunnel_are_counted_among_owned_ones(live_names, expected):
+    """a1 and a2 go, a3 and on stay; what begins with b is somebody else's."""
+    names = live_names.split()
+    kept = [name for name in names if name[0] == "a" and name not in ("a1", "a2")]
+    found = plan(desired(*kept, of=account(owns=["a*"])), live(*names))
+    assert codes(found) == expected
+
+
+def test_a_guard_that_counts_owned_tunnels_says_so():
+    (found,) = plan(desired(of=account(owns=["a*"])), live("a", "b")).guards
+    assert found.message == (
+        "the plan leaves the account without any tunnel that these files own, and not every delete is named"
+    )
+
+
+def test_max_change_percent_is_of_owned_tunnels():
+    of = account(owns=["a*"], limits=Limits(max_change_percent=50))
+    found = plan(desired(tunnel("a1", description="x"), of=of), live("a1", "b1", "b2", "b3"))
+    assert [g.message for g in found.guards] == [
+        "the plan changes or deletes 1 of 1 live tunnel (100 %); max_change_percent is 50"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "held", "kind"),
+    [
+        (NET, NET, "interface network 10.0.0.0/31"),
+        (
+            {"custom_remote_identities": {"fqdn_id": "x.1.custom.ipsec.cloudflare.com"}},
+            {"custom_remote_identities": {"fqdn_id": "x.1.custom.ipsec.cloudflare.com"}},
+            "identity x.1.custom.ipsec.cloudflare.com on 203.0.113.1",
+        ),
+    ],
+)
+def test_what_a_tunnel_of_others_holds_can_not_be_taken(wanted, held, kind):
+    of = account(owns=["a*"])
+    found = plan(desired(tunnel("a", **wanted), of=of), live(raw("b", **held)))
+    assert [(g.code, g.names, g.message) for g in found.guards] == [
+        ("held", ("a", "b"), f"a wants the {kind}, which b holds and keeps: these files do not own it")
+    ]
+    assert found.guards[0].remedy.startswith("have it moved by the files that own it, or give a at ")

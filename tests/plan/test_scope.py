@@ -188,3 +188,28 @@ def test_the_rest_of_an_object_is_still_compared():
 def test_tunnels_that_cant_be_read_are_told_in_order_of_name():
     found = scope(desired("b"), live(raw("b") | ODD, raw("a") | ODD, raw("c") | ODD), options())
     assert [t.name for t in found.unreadable] == ["a", "b", "c"]
+
+
+OWNING = account(owns=["lon-*", "par"])
+
+
+def test_a_tunnel_that_is_not_owned_is_only_counted():
+    odd = raw("oslo", bgp=[])  # of a type that nobody can read
+    for prune in (True, False):
+        of = OWNING._replace(prune=prune, ignore=(rule("*o"),))
+        found = scope(desired("par", of=of), live("par", "par-a", "lon", odd), options())
+        assert ([p.declared.name for p in found.pairs], found.surplus, found.unmanaged) == (["par"], (), ())
+        assert (found.ignored, found.unreadable, found.counted, found.not_owned) == ((), (), 1, 3)
+
+
+def test_what_is_owned_is_deleted_ignored_and_left_alone_as_ever():
+    now = live("lon-a", "lon-b", "oslo")
+    found = scope(desired(of=OWNING._replace(ignore=(rule("*-b"),))), now, options())
+    assert ([t.name for t in found.surplus], [t.name for t in found.ignored]) == (["lon-a"], ["lon-b"])
+    found = scope(desired(of=OWNING._replace(prune=False)), now, options())
+    assert [t.name for t in found.unmanaged] == ["lon-a", "lon-b"]
+
+
+def test_without_owns_there_is_no_number_of_tunnels_that_are_not_owned():
+    assert scope(desired(), live("a"), options()).not_owned is None
+    assert scope(desired(of=OWNING), live("par"), options()).not_owned == 0

@@ -82,3 +82,12 @@ def test_a_target_that_matches_nothing_gets_a_suggestion(glob, near):
     assert [(d.code, d.detail) for d in found] == (
         [] if near is None else [("unmatched-target", f"{near}Correct the pattern.")]
     )
+
+
+def test_no_warning_names_a_tunnel_that_is_not_owned():
+    found = plan(desired(of=account(owns=["lon-*"], protect=["lon-b"])), live("xlon-b"), glob="xlon*")
+    assert [(code, summary) for code, summary in said(found)] == [
+        ("unknown-protected", "`lon-b` under `protect` is not known"),
+        ("unmatched-target", "--target xlon* matches no tunnel"),
+    ]
+    assert not any("xlon-b" in one.detail for one in stale_names([found]))

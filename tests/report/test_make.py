@@ -141,3 +141,11 @@ def test_warnings_stand_in_the_order_of_their_places_whenever_they_were_found():
     assert [d.summary for d in report.diagnostics] == ["of the machine", "of the list", "of a file"]
     amended = with_diagnostics(report, [last, later], "error")
     assert [d.summary for d in amended.diagnostics] == ["of the machine", "of the list", "of the end", "of a file"]
+
+
+def test_only_the_number_tells_of_tunnels_that_are_not_owned():
+    with_owns = planned(plan(desired("a", of=account(owns=["a*"])), live("a", "b", "c")), "ok")
+    without = planned(plan(desired("x"), live("x")), "ok")
+    assert (with_owns.total, with_owns.not_owned, without.total, without.not_owned) == (1, 2, 1, None)
+    assert report_of("plan", [with_owns, with_owns, without]).summary.not_owned == 4
+    assert report_of("plan", [without]).summary.not_owned is None
