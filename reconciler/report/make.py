@@ -52,6 +52,7 @@ _REMEDIES = {
     "deadline": "Raise --timeout, or run it again later.",
     "rate-limited": "Run it again later, or raise --timeout so that it can wait.",
 }
+_EARLIER = "An earlier version saved it: notes, places and where keys come from are not in the file."
 _SHOWN = 5
 _STOPPED: dict[str, Outcome] = {"interrupted": "interrupted", "auth-stopped": "auth"}
 _OF_THE_ACCOUNT = frozenset({"1012", "7000", "7003"})
@@ -312,7 +313,7 @@ def saved(account: "SavedAccount") -> AccountReport:
         outcome="ok",
         digest=account.digest,
         changes=tuple(changes),
-        notes=account.notes,
+        notes=account.notes if "notes" in account.model_fields_set else (_EARLIER,),
     )
 
 

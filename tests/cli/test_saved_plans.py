@@ -374,6 +374,19 @@ def test_a_saved_plan_is_shown(world: World) -> None:
     assert "Tunnel saved plan" in world.run("show", "--plan", "plan.json", "-o", "html").out
 
 
+def test_what_an_earlier_version_saved_is_shown_and_carried_out(world: World) -> None:
+    saved(world)
+    document = json.loads(world.read("plan.json"))
+    for account in document["accounts"]:
+        del account["notes"]
+        for change in account["changes"]:
+            del change["psk"], change["source"]
+    world.write("plan.json", json.dumps(document))
+    earlier = "  note: An earlier version saved it: notes, places and where keys come from are not in the file.\n"
+    assert earlier in world.run("show", "--plan", "plan.json").out
+    assert world.run("apply", "--plan", "plan.json").code == 0
+
+
 @pytest.mark.parametrize("content", ["", "{}", "null", "[" * 100_000, '{"kind": "saved-plan", "accounts": 1}'])
 def test_what_is_no_saved_plan_is_not_shown(world: World, content: str) -> None:
     world.write("plan.json", content)
