@@ -37,6 +37,7 @@ LIST_LASTS = 30.0
 """Seconds for which a list may be written upon; after that it is read again."""
 
 _NAMED = 10
+_SAME = "What chooses (--account, --target, --no-delete) must be given as it was for that plan."
 _SAVE = "Nothing was written. Look at a new plan and save it: reconciler plan --out FILE"
 
 
@@ -102,7 +103,7 @@ def _require_saved(document: object, found: Sequence[Found]) -> None:
         accounts = [planned(plan, "blocked" if _obstacle(plan) else "plan_changed") for plan in plans]
         more = f"; and {len(differing) - _NAMED:,} more" if len(differing) > _NAMED else ""
         what = f"the saved plan is not what would be done now: {'; '.join(differing[:_NAMED])}{more}"
-        problem = error("plan-changed", what, _SAVE)
+        problem = error("plan-changed", what, f"{_SAME} {_SAVE}")
         raise Halt(worst((*(a.outcome for a in accounts), "plan_changed")), [problem], accounts)
 
 

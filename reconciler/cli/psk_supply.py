@@ -143,8 +143,8 @@ class PskSupply:
         local = {name for name, by in generated.items() if by == "local"}
         wrong: dict[str, Problem] = drive(prepare(local, generated.keys() - local), self._carrier(plan))
         for name, why in wrong.items():
-            detail = f"{why.message}. Nothing was written."
-            raise halt("error", why.code, f"the key of {name} can't be stored", detail)
+            summary = f"the key of {name} can't be stored: {why.message}"
+            raise halt("error", why.code, summary, "Nothing was written.")
 
     def _carrier(self, plan: Plan) -> Callable[["Step | SinkStep"], Any]:
         account, clients = plan.desired.account, self._clients

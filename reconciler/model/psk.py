@@ -76,7 +76,7 @@ def doubt(tunnel: Declared, live: LiveTunnel, sink: SinkState) -> Problem | None
     made = live.psk_generated_on
     rotate = psk_command("rotate", tunnel.name)
     if sink.pending:
-        message = "A run stopped with a key pending in the sink, and the tunnel may have that one or another"
+        message = "a run stopped with a key pending in the sink, and the tunnel may have that one or another"
         return Problem("key-not-in-sink", message, f"Set the pending key and make it current: {rotate}")
     if sink.noted is not None and sink.noted != (made or ""):
         message = "Cloudflare made a key that never became the sink's current one"
@@ -86,7 +86,7 @@ def doubt(tunnel: Declared, live: LiveTunnel, sink: SinkState) -> Problem | None
     else:
         other = sink.noted is None and _is_after(made, sink.set_on, _SKEW)
     if other:
-        message = "Its key was changed after the sink's current one was set"
+        message = "its key was changed after the sink's current one was set"
         return Problem("key-not-in-sink", message, f"For a new key: {rotate}")
     return never_made(live, sink, rotate) if psk.by == "cloudflare" and made is None else None
 

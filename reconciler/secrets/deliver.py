@@ -69,7 +69,7 @@ def deliver(plan: Plan, ended: Applied) -> PskSteps:
     if stop.code != "list-untrusted":
         return (yield from promote(local)) | without
     # In such a list there may be two tunnels of one name. Nobody can say which of them will stay: both keys are kept.
-    message = "The list can't be trusted, so the key stays pending in the sink"
+    message = "the list can't be trusted, so the key stays pending in the sink"
     for name in local:
         remedy = f"Once there is a list again, set it and make it current: {psk_command('rotate', name)}"
         without[name] = Verdict(Result.UNKNOWN, Problem("key-not-in-sink", message, remedy))
@@ -96,7 +96,7 @@ def _make_missing(tunnels: Sequence[Declared]) -> PskSteps:
         if isinstance(pending, Problem):
             verdicts[name] = Verdict(Result.SKIPPED, pending)
         elif pending or live[name].psk_generated_on is not None:
-            message = "Somebody else has had Cloudflare make a key for it, or has one pending in its sink"
+            message = "somebody else has had Cloudflare make a key for it, or has one pending in its sink"
             remedy = f"If its sink does not get it: {psk_command('rotate', name)}"
             verdicts[name] = Verdict(Result.UNKNOWN, Problem("key-not-in-sink", message, remedy))
         else:
@@ -105,5 +105,5 @@ def _make_missing(tunnels: Sequence[Declared]) -> PskSteps:
 
 
 def _none_made(why: Problem) -> Verdict:
-    message = f"The tunnel is there and Cloudflare has made no key for it: {why.message}"
+    message = f"the tunnel is there and Cloudflare has made no key for it: {why.message}"
     return Verdict(Result.FAILED, Problem(NO_PSK, message, "Run apply again: it has the key made and delivers it."))

@@ -83,7 +83,7 @@ def generate_psk(before: LiveTunnel) -> Conversation[Answered | Verdict]:
 
 def _lost(name: str, outcome: CallOutcome, what: str) -> Verdict:
     seen = problem_of(outcome)
-    message = f"The answer that holds the key was lost ({seen.message}), {what}"
+    message = f"the answer that holds the key was lost ({seen.message}), {what}"
     remedy = f"The tunnel may not come up with the key on the device. For a new key: {psk_command('rotate', name)}"
     return Verdict(Result.UNKNOWN, Problem("key-lost", message, remedy, seen.ray))
 

@@ -30,14 +30,19 @@ def unfit(action: str, tunnel: Declared) -> Problem | None:
     """Why a key can't be set, or rotated: what the files say of it does not go with that."""
     match tunnel.psk:
         case None:
-            return Problem("no-key", "The files name no key for it", "Add a `psk` reference to the tunnel.")
+            return Problem("no-key", "the files name no key for it", "Add a `psk` reference to the tunnel.")
         case External():
-            return Problem("external-key", "The files say that somebody else sets its key", _GENERATE)
+            remedy = (
+                _GENERATE
+                if action == "rotate"
+                else "To have it sent from here, declare where it is: `psk: {env: NAME}`."
+            )
+            return Problem("external-key", "the files say that somebody else sets its key", remedy)
         case Generated() if action == "set":
             remedy = "Use `psk rotate`, which makes a new one or finishes an interrupted rotation."
-            return Problem("generated-key", "Its key is generated, so there is none to send", remedy)
+            return Problem("generated-key", "its key is generated, so there is none to send", remedy)
         case EnvRef() | FileRef() | CommandRef() if action == "rotate":
-            message = "Its key comes from elsewhere, so it can't be made here"
+            message = "its key comes from elsewhere, so it can't be made here"
             remedy = f"{_GENERATE} Else change it where it comes from, then: {psk_command('set', tunnel.name)}"
             return Problem("not-generated", message, remedy)
         case _:
@@ -96,5 +101,5 @@ def rotate(tunnels: Sequence[Declared]) -> PskSteps:
 
 def all_or_nothing(names: Iterable[str], wrong: Mapping[str, Problem]) -> dict[str, Verdict]:
     """What is said of all tunnels when something is wrong with one: half a rotation helps nobody."""
-    other = Problem("nothing-done", f"No key was changed, because {next(iter(wrong))} has a problem")
+    other = Problem("nothing-done", f"no key was changed, because {next(iter(wrong))} has a problem")
     return {n: Verdict(Result.FAILED, wrong[n]) if n in wrong else Verdict(Result.SKIPPED, other) for n in names}

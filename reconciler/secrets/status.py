@@ -40,9 +40,9 @@ def psk_statuses(desired: Desired, live: Live, sinks: Mapping[str, SinkState], n
         problem = unsure = doubt(tunnel, there, shown) if there else None
         if generated and there and unsure is None and shown.current is False and made is not None:
             remedy = f"If it is in no other place: {psk_command('rotate', name)}"
-            problem = unsure = Problem("key-not-in-sink", "It has a key, and its sink holds none here", remedy)
+            problem = unsure = Problem("key-not-in-sink", "it has a key, and its sink holds none here", remedy)
         if tunnel.psk is None:
-            problem = Problem("no-key", "The files name no key for it", "Add a `psk` reference, or `psk: external`.")
+            problem = Problem("no-key", "the files name no key for it", "Add a `psk` reference, or `psk: external`.")
         elif there is None:
             problem = Problem("not-live", "Cloudflare has no tunnel of this name", "Run `apply` first.")
         status = KeyStatus(

@@ -109,7 +109,7 @@ where it was, or as the sink's pending key. `skipped`: nothing was tried. `unkno
 
 DIFFERS = Problem(
     "sink-differs",
-    "The sink gives back another key than it was given",
+    "the sink gives back another key than it was given",
     "Repair the sink; Cloudflare was not asked to change the key.",
 )
 

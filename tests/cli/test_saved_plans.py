@@ -58,6 +58,16 @@ def test_what_differs_is_one_error_in_order_of_name(world: World) -> None:
     assert refused(world) == f"the saved plan is not what would be done now: {differing}; and 3 more"
 
 
+def test_a_plan_of_some_tunnels_must_be_carried_out_as_one(world: World) -> None:
+    world.declare(tunnel(1), tunnel(2))
+    assert world.run("plan", "--out", "plan.json", "--target", "t001").code == 0
+    ran = world.run("apply", "--plan", "plan.json", "-o", "json")
+    (problem,) = ran.json["diagnostics"]
+    said = "What chooses (--account, --target, --no-delete) must be given as it was for that plan. Nothing was written."
+    assert (ran.code, problem["detail"].startswith(said)) == (6, True)
+    assert world.run("apply", "--plan", "plan.json", "--target", "t001").code == 0
+
+
 def test_moved_lines_and_read_only_facts_change_nothing(world: World) -> None:
     saved(world)
     world.write("tunnels/prod/a.yaml", "# a comment\n\n" + world.read("tunnels/prod/a.yaml"))

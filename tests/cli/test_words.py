@@ -73,6 +73,7 @@ def test_a_remedy_can_be_copied(elsewhere: World) -> None:
         ("apply --allow-commands", "reconciler psk set x", "reconciler psk set --allow-commands x"),
         ("plan --sandbox", "the reconciler plans 'reconciler plan'", "the reconciler plans 'reconciler plan'"),
         ("plan", "reconciler psk set a", "reconciler psk set a"),
+        ("plan --dir nets --sandbox", "begin: reconciler init; or", "begin: reconciler init --dir nets; or"),
     ],
 )
 def test_a_command_gets_the_options_that_it_takes_and_does_not_have(argv: str, said: str, told: str) -> None:

@@ -92,6 +92,14 @@ def test_only_generated_keys_can_be_rotated_and_only_others_set(
     assert all(problem.remedy for problem in found if problem)
 
 
+def test_who_wants_to_send_a_key_of_others_is_not_told_how_to_have_one_made() -> None:
+    remedies = [problem.remedy for action in ("set", "rotate") if (problem := unfit(action, declared("a", External())))]
+    assert remedies == [
+        "To have it sent from here, declare where it is: `psk: {env: NAME}`.",
+        "To have keys made here, declare `psk: {generate: true, deliver_to: …}`.",
+    ]
+
+
 def test_set_sends_the_key_that_a_reference_holds() -> None:
     world = World()
     world.ring["lon-a"] = "mine"
