@@ -181,6 +181,8 @@ class Declared(NamedTuple):
     @property
     def unread(self) -> frozenset[str]:
         """The settings of which only a reference is known: the key was not read."""
+        if not self.references:  # as most have it
+            return frozenset()
         return frozenset(path for path in self.references if isinstance(self.settings.get(path), Reference))
 
 
