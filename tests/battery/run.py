@@ -49,6 +49,8 @@ def tool(world: World, guarded: Guarded) -> Conversation:
     if not isinstance(found, Live):
         return Ending("error")
     plan = _plan(world, found)
+    if plan.unread:  # such as a tunnel with a key that can't be read, which the list lacks
+        return Ending("invalid", plan)
     if plan.guards:
         return Ending("blocked", plan)
     guarded.approve(plan)

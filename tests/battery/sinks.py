@@ -130,6 +130,8 @@ def tool(story: "Keeping", world: World, guarded: Guarded) -> Conversation:
         return Ending("error")
     held = {name: store.state() for name, store in story.stores.items()}
     plan = core.build_plan(world.desired, found, world.options, held)
+    if plan.unread:
+        return Ending("invalid", plan)
     if plan.guards:
         return Ending("blocked", plan)
     guarded.approve(plan)

@@ -19,6 +19,8 @@ CASES = [
     "shared/80013/0//9",
     # A list that did not show it yet hid that a key had been overtaken.
     "shared/61/0/3=wrong-length,13=500-before/35",
+    # An empty list asked to make a tunnel with an MD5 key that could not be read: apply must not begin.
+    "one/900056/0/0=empty-list/73",
 ]
 
 
