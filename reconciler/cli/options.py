@@ -315,7 +315,7 @@ class Options(NamedTuple):
     plan: Annotated[
         str | None,
         Option(
-            "a saved plan: carried out without asking if it is still what would be done, or shown", "apply show", "FILE"
+            "a saved plan; apply carries it out without asking, if it is still what would be done", "apply show", "FILE"
         ),
     ] = None
     batch_size: Annotated[int, Option("tunnels in one bulk update", "apply", "N", type=_COUNT)] = 100
