@@ -186,10 +186,19 @@ class Pause(NamedTuple):
     why: str
 
 
-Step = Send | Pause
+class StopClock(NamedTuple):
+    """The engine's step: from now on time does not count against the run's deadline, or counts again.
+
+    Who waits for tunnels to come up must be able to look at them to the end, and to take back what did harm.
+    """
+
+    stopped: bool
+
+
+Step = Send | Pause | StopClock
 
 Carry = Callable[[Step], tuple[CallOutcome, ...]]
-"""Carries a step out: makes its calls, or pauses."""
+"""Carries a step out: makes its calls, pauses, or stops the clock. Only calls have outcomes."""
 
 S = TypeVar("S")
 T = TypeVar("T")

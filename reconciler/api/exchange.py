@@ -7,11 +7,12 @@ of sleeping. Calls of one token share a `Session` over threads and accounts, sin
 from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
+from math import inf
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from reconciler.api.answers import WITHHELD, Quotes
-from reconciler.api.call import Ambiguous, Call, CallOutcome, Denied, NotSent, Pause, Step
+from reconciler.api.call import Ambiguous, Answered, Call, CallOutcome, Denied, NotSent, Pause, Step, StopClock
 from reconciler.api.pace import Pacer
 from reconciler.api.retry import next_delay, parse_retry_after
 from reconciler.api.wire import Reply, Request, decode, encode
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 READ_TIMEOUT = 30.0
 """Longest wait for one answer, in seconds."""
+
+LeftAt = Callable[[float], float]
+"""Seconds until the deadline, by the time that it is."""
 
 _BUDGET = 200
 """Retries of a whole run. Where more are needed nothing works, and each would be one more call for a server in
@@ -133,12 +137,13 @@ class Session:
             self._pacer.silence(seconds, now)
 
 
-def _gate(session: Session, port: Port, last: NotSent | Ambiguous | None) -> NotSent | None:
+def _gate(session: Session, port: Port, left_at: LeftAt, last: NotSent | Ambiguous | None) -> NotSent | None:
     """Wait until the call may go, then None; or why it never may.
 
     Args:
         session: Of the token.
         port: Keeps the time.
+        left_at: Seconds until the deadline, by the time that it is.
         last: What became of the try before, whose words are shown with ours.
     """
     because = "" if last is None else f"; before that: {last.message}"
@@ -150,7 +155,7 @@ def _gate(session: Session, port: Port, last: NotSent | Ambiguous | None) -> Not
             return NotSent("auth-stopped", "not sent, since Cloudflare refused the token")
         if port.stopping():
             return NotSent("interrupted", "not sent, since the run is being stopped")
-        left = session.left(port.now())
+        left = left_at(port.now())
         if left <= 0:
             return NotSent(_used_up(last), f"not sent, since the time of the run is used up{because}", errors=errors)
         wait = session.reserve(port.now())
@@ -167,10 +172,10 @@ def _used_up(last: NotSent | Ambiguous | None) -> str:
     return "unreachable" if last is not None and last.code == "unreachable" else "deadline"
 
 
-def _try(call: Call, request: Request, session: Session, port: Port) -> CallOutcome:
+def _try(call: Call, request: Request, session: Session, port: Port, left: float) -> CallOutcome:
     """Send it once."""
     quotes = session.secrets.quotes
-    timeout = min(READ_TIMEOUT, max(0.001, session.left(port.now())))  # above zero, should the time just be used up
+    timeout = min(READ_TIMEOUT, max(0.001, left))  # above zero, should the time just be used up
     try:
         reply = port.send(request, timeout)
     except (NotSentError, AmbiguousError) as problem:
@@ -179,10 +184,13 @@ def _try(call: Call, request: Request, session: Session, port: Port) -> CallOutc
         unsent = isinstance(problem, NotSentError)
         return NotSent("unreachable", message) if unsent else Ambiguous("no-answer", message)
     session.note(reply, port.now(), port.epoch())
-    return decode(call, reply, session.secrets.wrap, quotes)
+    outcome = decode(call, reply, session.secrets.wrap, quotes)
+    if isinstance(outcome, Answered) and outcome.live:
+        return outcome._replace(live=outcome.live._replace(at=port.now()))
+    return outcome
 
 
-def exchange(call: Call, account_id: str, session: Session, port: Port) -> CallOutcome:
+def exchange(call: Call, account_id: str, session: Session, port: Port, left_at: LeftAt | None = None) -> CallOutcome:
     """Carry one call out, as often as is safe, and say what became of it.
 
     Args:
@@ -190,16 +198,18 @@ def exchange(call: Call, account_id: str, session: Session, port: Port) -> CallO
         account_id: Whose tunnels.
         session: Shared by all calls of the token.
         port: Carries requests out and keeps the time.
+        left_at: Seconds until the deadline, by the time that it is; the session's when left out.
     """
+    left_at = left_at or session.left
     request = encode(call, account_id, partial(session.secrets.reveal, account_id))
     last: NotSent | Ambiguous | None = None
     attempt = 0
     while True:
         attempt += 1
-        stopped = _gate(session, port, last)
+        stopped = _gate(session, port, left_at, last)
         if stopped is not None:
             return stopped
-        outcome = _try(call, request, session, port)
+        outcome = _try(call, request, session, port, left_at(port.now()))
         # A 403 on a dry run says that the token may only read, so whoever reads on can do so.
         if isinstance(outcome, Denied) and not (call.validate_only and outcome.status == HTTPStatus.FORBIDDEN):
             session.denied = outcome
@@ -215,10 +225,28 @@ def exchange(call: Call, account_id: str, session: Session, port: Port) -> CallO
         now = port.now()
         if last.code == "rate-limited":
             session.silence(delay, now)  # a longer one that was asked for stays; the gate waits
-        elif delay >= session.left(now):
+        elif delay >= left_at(now):
             return NotSent(_used_up(last), f"{last.message}; the time of the run is used up", last.ray, last.errors)
         else:
             port.sleep(delay)
+
+
+class Clock:
+    """Whether time counts for an account; the time that did not puts its deadline off."""
+
+    def __init__(self) -> None:
+        self._off = 0.0
+        self._stopped_at: float | None = None
+
+    def stop(self, now: float, *, stopped: bool) -> None:
+        """Stop it, or let it go on."""
+        if self._stopped_at is not None:
+            self._off += now - self._stopped_at
+        self._stopped_at = now if stopped else None
+
+    def left(self, session: Session, now: float) -> float:
+        """Seconds until the account's deadline."""
+        return inf if self._stopped_at is not None else session.left(now) + self._off
 
 
 class Client:
@@ -239,13 +267,17 @@ class Client:
         self._session = session
         self._port = port
         self._parallelism = parallelism
+        self._clock = Clock()
         self._pool: ThreadPoolExecutor | None = None
         self.watch: Callable[[Call, CallOutcome], None] | None = None
 
     def run(self, step: Step) -> tuple[CallOutcome, ...]:
-        """Carry a step out: the outcomes in the order of its calls; none for a pause."""
+        """Carry a step out: the outcomes in the order of its calls; none for any other step."""
+        if isinstance(step, StopClock):
+            self._clock.stop(self._port.now(), stopped=step.stopped)
+            return ()
         if isinstance(step, Pause):
-            self._port.sleep(max(0.0, min(step.seconds, self._session.left(self._port.now()))))
+            self._port.sleep(max(0.0, min(step.seconds, self._left(self._port.now()))))
             return ()
         if len(step.calls) <= 1 or self._parallelism <= 1:
             return tuple(self._call(call) for call in step.calls)
@@ -256,10 +288,13 @@ class Client:
         return tuple(self._pool.map(self._call, step.calls))
 
     def _call(self, call: Call) -> CallOutcome:
-        outcome = exchange(call, self._account_id, self._session, self._port)
+        outcome = exchange(call, self._account_id, self._session, self._port, self._left)
         if self.watch is not None:
             self.watch(call, outcome)
         return outcome
+
+    def _left(self, now: float) -> float:
+        return self._clock.left(self._session, now)
 
     def close(self) -> None:
         """End the threads. The port stays open, since other accounts may use it."""

@@ -24,6 +24,7 @@ from reconciler.cli.planning import (
     too_strict,
 )
 from reconciler.cli.psk_supply import PskSupply, require_md5_keys
+from reconciler.cli.show import saved_report
 from reconciler.engine.apply import apply
 from reconciler.model.problems import Problem, error
 from reconciler.model.verdict import may_have_written
@@ -45,11 +46,15 @@ def run(ctx: Context) -> Report:
     """Converge every selected account that no guard blocks; accounts fail independently."""
     options = ctx.options
     saved_text = read_file(ctx, "--plan", options.plan) if options.plan else None
+    before = read_file(ctx, "--previous", options.previous) if options.previous else None
     every = with_md5_keys(ctx, load_files(ctx))
     try:  # only now: whether the files are right is the more urgent news
         saved = None if saved_text is None else json.loads(saved_text)
     except (ValueError, RecursionError):
         raise halt("plan_changed", "saved-plan", "the saved plan is not JSON", _SAVE) from None
+    if options.previous and before is not None:
+        accounts_before = saved_report(options.previous, before).accounts
+        ctx.rolled_back = {account.account_id: account.rolled_back for account in accounts_before}
     accounts = [d.account for d in every]
     with Clients(ctx, accounts) as clients, lock_accounts(ctx, accounts):
         found = plan_all(ctx, clients, every)

@@ -14,6 +14,7 @@ from reconciler.cli.options import TABLE, Options, same_again
 from reconciler.cli.output import Output, Stream
 from reconciler.model.desired import Desired
 from reconciler.model.problems import Diagnostic, error
+from reconciler.plan.scope import RolledBack
 from reconciler.report.make import report_of
 from reconciler.report.outcome import Outcome
 from reconciler.report.values import AccountReport, Report
@@ -60,6 +61,7 @@ class Context:
         every: What the files of all accounts declare, also of those that this run is not about; empty until loaded.
         diagnostics: What was found wrong by now, for the report.
         shown: The plan that the person at the terminal has seen, so that the end need not repeat it.
+        rolled_back: By account id, what the report of `--previous` says was rolled back.
         late: Errors of leaving what the run had opened, when its report may be made already.
     """
 
@@ -73,6 +75,7 @@ class Context:
         self.every: tuple[Desired, ...] = ()
         self.diagnostics: tuple[Diagnostic, ...] = ()
         self.shown: Report | None = None
+        self.rolled_back: dict[str, tuple[RolledBack, ...]] = {}
         self.late: tuple[Diagnostic, ...] = ()
 
     @property

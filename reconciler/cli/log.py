@@ -12,7 +12,7 @@ from typing import Any, TextIO, cast
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
-from reconciler.api.call import Answered, CallOutcome, Carry, Pause, Step, problem_of
+from reconciler.api.call import Answered, CallOutcome, Carry, Pause, Send, Step, problem_of
 from reconciler.api.exchange import AmbiguousError, NotSentError
 from reconciler.api.http import HttpPort
 from reconciler.api.wire import Reply, Request, ray_of
@@ -55,6 +55,7 @@ def logged(ctx: Context, account: str, carry: Carry) -> Carry:
         seconds = _since(began)
         if isinstance(step, Pause):
             log(ctx, "pause", account=account, seconds=step.seconds, why=step.why)
+        if not isinstance(step, Send):
             return outcomes
         for call, outcome in zip(step.calls, outcomes, strict=True):
             details = {"tunnel_id": call.tunnel_id} if call.tunnel_id else {}

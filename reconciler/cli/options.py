@@ -296,8 +296,14 @@ class Options(NamedTuple):
         ),
     ] = None
     previous: Annotated[
-        str | None, Option("say what is new, persisting and resolved since that report", "drift", "REPORT.json")
+        str | None,
+        Option(
+            "an earlier report: drift tells what is new since and what is resolved, apply refuses what was rolled back",
+            "drift apply",
+            "REPORT.json",
+        ),
     ] = None
+    retry: Annotated[bool, Option("try again what --previous says was rolled back", "apply")] = False
     patch: Annotated[
         str | None,
         Option("write what makes the files say what is live, for git apply (empty without drift)", "drift", "FILE"),
@@ -329,6 +335,9 @@ class Options(NamedTuple):
     ] = None
     allow_delete: Annotated[tuple[str, ...], Option("this deletion is meant; repeatable", "plan apply", "NAME")] = ()
     no_delete: Annotated[bool, Option("leave deletes out and report them", "plan apply")] = False
+    no_rollout: Annotated[
+        bool, Option("one wave, and watch nothing, whatever `rollout` in account.yaml says", "plan apply")
+    ] = False
     strict: Annotated[bool, Option("warnings in the files are errors", "validate plan apply")] = False
     account_id: Annotated[
         str | None, Option("make a new account folder (with --account NAME) for this id", "init import", "ID")
@@ -407,7 +416,7 @@ def unheard(name: str) -> str:
     return f'Did you mean "{TABLE[meant].variable}"?' if meant else ""
 
 
-_SAME = ("dir", "account", "base_url", "sandbox", "target", "allow_delete", "no_delete", "allow_commands")
+_SAME = ("dir", "account", "base_url", "sandbox", "target", "allow_delete", "no_delete", "no_rollout", "allow_commands")
 """Options that say which files, which API and which tunnels a run is about, and what it may do there."""
 
 

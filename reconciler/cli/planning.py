@@ -83,6 +83,10 @@ def make_plan(ctx: Context, desired: Desired, live: Live) -> Plan:
         allow_delete=frozenset(map(tunnel_name, options.allow_delete)),
         batch_size=options.batch_size,
         base=ctx.base,
+        rollout=not options.no_rollout,
+        now=ctx.now(),
+        rolled_back=ctx.rolled_back.get(desired.account.account_id, ()),
+        retry=options.retry,
     )
     return build_plan(desired, live, scope, sinks)
 

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable
 from threading import Lock
 
-from reconciler.api.call import Answered, Call, CallOutcome, Carry, NotSent, Pause, Step, Verb
+from reconciler.api.call import Answered, Call, CallOutcome, Carry, NotSent, Pause, Send, Step, Verb
 from reconciler.cli.context import Context
 from reconciler.model.verdict import Result
 from reconciler.render.headline import DONE
@@ -65,7 +65,7 @@ class Progress:
             with self._lock:
                 if isinstance(step, Pause):
                     self._show(account, f"Waiting {step.seconds:g} s {step.why}")
-                elif step.calls:
+                elif isinstance(step, Send) and step.calls:
                     self._open[account], self._calls[account] = list(step.calls), len(step.calls)
                     self._show(account, self._doing(account, step.calls[0]))
             return carry(step)

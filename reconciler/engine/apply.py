@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from reconciler.api.call import Conversation, Failure
 from reconciler.engine.creates import create
 from reconciler.engine.deletes import delete, last_deletes
+from reconciler.engine.rollout import roll_out
 from reconciler.engine.run import Run
 from reconciler.engine.updates import update
 from reconciler.engine.verify import verify
@@ -58,7 +59,7 @@ def apply(plan: Plan, with_psk: frozenset[str] = frozenset()) -> Conversation[Ap
 
     The order keeps every moment valid: what frees a name or an address goes before what takes it, so deletes that free
     something come first, then updates, then creates. Deletes that free nothing come last, and only when all else is
-    applied, since nothing is harder to undo.
+    applied, since nothing is harder to undo. The waves of a rollout go before all of that.
 
     Args:
         plan: From a trusted list less than 30 seconds old. Guards are the caller's business.
@@ -71,10 +72,11 @@ def apply(plan: Plan, with_psk: frozenset[str] = frozenset()) -> Conversation[Ap
         A verdict per change and what the last list says.
     """
     run = Run(plan, with_psk)
-    yield from delete(run, plan.phases.first_deletes)
-    yield from update(run, plan.phases.updates)
-    yield from create(run, plan.phases.creates)
-    yield from last_deletes(run)
+    if (yield from roll_out(run)):
+        yield from delete(run, plan.phases.first_deletes)
+        yield from update(run, plan.phases.updates)
+        yield from create(run, plan.phases.creates)
+        yield from last_deletes(run)
     left: tuple[Change, ...] | None = None
     if not plan.changes:
         left = ()  # nothing was sent: the plan's own list has just shown that nothing differs

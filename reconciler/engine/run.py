@@ -72,6 +72,7 @@ class Run:
         stop: What became of the call after which nothing more is sent, or None.
 
         verdicts: Decided so far: change ref to verdict.
+        for_good: Refs of changes whose verdict no later list corrects.
         made: Refs of creates that surely made their tunnel, with the key that was sent for it.
         notes: What the report should say about how it went.
 
@@ -91,6 +92,7 @@ class Run:
         self.stop: Failure | None = None
 
         self.verdicts: dict[str, Verdict] = {}
+        self.for_good: set[str] = set()
         self.made: set[str] = set()
         self.notes: list[str] = []
 
@@ -206,6 +208,11 @@ class Run:
     def decide(self, changes: Iterable[Change], verdict: Verdict) -> None:
         """Give these changes a verdict."""
         self.verdicts.update((change.ref, verdict) for change in changes)
+
+    def judge_for_good(self, change: Change, verdict: Verdict) -> None:
+        """Give a change a verdict on what it did, which shows in no difference between files and list."""
+        self.verdicts[change.ref] = verdict
+        self.for_good.add(change.ref)
 
     def settle(self, changes: Iterable[Change], outcome: CallOutcome) -> bool:
         """Decide about the changes of a call as its answer says; False when only a list can tell."""

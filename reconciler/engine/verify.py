@@ -87,7 +87,7 @@ def _correct(run: Run, live: Live, differing: Mapping[str, Change]) -> None:
     """
     # By both refs that its change may have: that of an update, and that of a create.
     unread = {ref: t.reason for t in unreadable(run.plan, live) for ref in (t.id, f"+{t.name}")}
-    for change in run.plan.changes:
+    for change in (c for c in run.plan.changes if c.ref not in run.for_good):
         one = differing.get(change.ref)
         if change.ref in unread:
             if run.verdicts.get(change.ref) in (APPLIED, THERE):

@@ -39,6 +39,7 @@ from reconciler.model.desired import (
     Limits,
     Owns,
     PskRef,
+    Rollout,
 )
 from reconciler.model.plain import Plain
 from reconciler.model.problems import Diagnostic, Location, error, limited, shown
@@ -209,6 +210,7 @@ def _account(files: AccountFiles, read: _Read[AccountFile] | None) -> Account:
         ),
         limits=Limits(**file.limits.model_dump()) if file.limits else Limits(),
         parking=file.parking or PARKING,
+        rollout=Rollout(**file.rollout.model_dump() | {"waves": tuple(file.rollout.waves)}) if file.rollout else None,
     )
 
 

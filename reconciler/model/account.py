@@ -1,12 +1,12 @@
 """What the two sorts of file hold, `account.yaml` and a file of tunnels, as models (see `written`)."""
 
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
 from reconciler.model import checks
-from reconciler.model.desired import PARKING, TOKEN_ENV, Limits
+from reconciler.model.desired import PARKING, TOKEN_ENV, Limits, Rollout
 from reconciler.model.reference import Variable
 from reconciler.model.tunnel import RULE_PATHS, Defaults, Flag, Name, Tunnel
 from reconciler.model.written import ANY_SCALAR, Written, scalar
@@ -22,6 +22,10 @@ OwnedName = Annotated[str, *scalar(checks.owned, type=ANY_SCALAR, pattern=r"^[^*
 Percent = Annotated[int, *scalar(checks.number(0, 100), type="integer", minimum=0, maximum=100)]
 Day = Annotated[date, *scalar(checks.day, type="string", pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
 Network = Annotated[str, *scalar(checks.parking, type="string")]
+Bound = Annotated[str, *scalar(checks.bound, type=["integer", "string"], minimum=1, pattern="^[1-9][0-9]*%?$")]
+Duration = Annotated[int, *scalar(checks.duration, type="string", pattern="^[0-9]{1,5}[smh]$")]
+Apart = Annotated[str, *scalar(checks.choice("file", "none"), enum=["file", "none"])]
+OnFailure = Annotated[str, *scalar(checks.choice("rollback", "stop"), enum=["rollback", "stop"])]
 RulePath = Annotated[str, *scalar(checks.one_of_paths(RULE_PATHS), type="string", enum=list(RULE_PATHS))]
 
 
@@ -77,6 +81,52 @@ class LimitKeys(Written):
     )
 
 
+_ROLLOUT = Rollout(waves=())  # the defaults stand there, once
+
+
+class RolloutKeys(Written):
+    """How changes that can interrupt traffic are carried out: in waves that must prove healthy."""
+
+    waves: Annotated[
+        list[Bound],
+        Field(
+            min_length=1,
+            max_length=100,
+            description="How many of the plan's updates with impact on traffic may be done at the end of each wave.",
+        ),
+    ]
+    apart: Annotated[
+        Apart, Field(description="Tunnels of one file never change in the same wave (file), or may (none).")
+    ] = _ROLLOUT.apart
+    watch: Annotated[
+        Duration, Field(description="How long a wave has to come up.", json_schema_extra={"default": "5m"})
+    ] = _ROLLOUT.watch
+    settle: Annotated[
+        Duration,
+        Field(
+            description="How long a session that went down and came up must stay up.",
+            json_schema_extra={"default": "15s"},
+        ),
+    ] = _ROLLOUT.settle
+    hold: Annotated[
+        Duration,
+        Field(
+            description="How long a session that never went down must stay up.", json_schema_extra={"default": "100s"}
+        ),
+    ] = _ROLLOUT.hold
+    on_failure: Annotated[OnFailure, Field(description="What becomes of a wave that does not come up.")] = (
+        _ROLLOUT.on_failure
+    )
+
+    @model_validator(mode="after")
+    def _judge_within_the_watch(self) -> Self:
+        for word in ("settle", "hold"):
+            if getattr(self, word) >= self.watch:
+                remedy = f"No wave could ever prove healthy. Let {word} be less than watch."
+                raise checks.wrong("bad-rollout", f"{word} is not less than watch", remedy)
+        return self
+
+
 class AccountFile(Written):
     """`account.yaml`: one Cloudflare account and how it is treated."""
 
@@ -106,6 +156,9 @@ class AccountFile(Written):
     parking: Annotated[
         Network | None,
         Field(description="Where a /31 is borrowed to break a swap.", json_schema_extra={"default": PARKING}),
+    ] = None
+    rollout: Annotated[
+        RolloutKeys | None, Field(description="Carries out what can interrupt traffic in waves, and watches them.")
     ] = None
     defaults: Annotated[Defaults | None, Field(description="Settings under every tunnel of the account.")] = None
 

@@ -41,6 +41,9 @@ _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
 """Fillers, joiners and variation selectors; zero-width characters, soft hyphens and marks of direction are `Cf`."""
 _AGE = re.compile(r"([1-9][0-9]{0,4})([dw]?)")
+_DURATION = re.compile(r"([0-9]{1,5})([smh])")
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
+_SHARE = re.compile(r"(100|[1-9][0-9]?)%")
 
 
 def wrong(code: str, summary: str, detail: str) -> PydanticCustomError:
@@ -208,6 +211,23 @@ def age(value: Any) -> int:
     if not found:
         raise wrong("bad-age", "this is not a length of time", "Write days or weeks, like 90d or 12w.")
     return int(found[1]) * (7 if found[2] == "w" else 1)
+
+
+def duration(value: Any) -> int:
+    """A length of time in seconds: `90s`, `5m` or `1h`."""
+    found = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    if not found:
+        remedy = "Write a number with its unit: 90s, 5m or 1h."
+        raise wrong("bad-duration", f"{_found(value)} is not a length of time", remedy)
+    return int(found[1]) * _SECONDS[found[2]]
+
+
+def bound(value: Any) -> str:
+    """How many of all: a count (`3`) or a share of them (`25%`), as it was written."""
+    found = text(value)
+    if not _SHARE.fullmatch(found) and not (_NUMBER.fullmatch(found) and int(found)):
+        raise wrong("bad-wave", f"{shown(found)} is neither a count nor a share", "Write a number like 3, or 25%.")
+    return found
 
 
 def one_of_paths(paths: tuple[str, ...]) -> Callable[[Any], str]:

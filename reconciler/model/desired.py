@@ -118,6 +118,27 @@ class Limits(NamedTuple):
     max_change_percent: int = 100
 
 
+class Rollout(NamedTuple):
+    """How changes that can interrupt traffic are carried out: in waves, each of which must prove healthy.
+
+    Attributes:
+        waves: How many of them may be done at the end of each wave: a count (`3`) or a share (`25%`).
+        apart: `file` when tunnels of one file never change in the same wave, else `none`.
+        watch: Seconds that a wave has to come up.
+        settle: Seconds that a session must stay up that went down and came up.
+        hold: Seconds that a session must stay up that never went down. (A dead one is noticed by BGP's hold time of
+            90 seconds only, and reads up until then.)
+        on_failure: What becomes of a wave that does not come up: `rollback` or `stop`.
+    """
+
+    waves: tuple[str, ...]
+    apart: str = "file"
+    watch: int = 300
+    settle: int = 15
+    hold: int = 100
+    on_failure: str = "rollback"
+
+
 class Account(NamedTuple):
     """One `account.yaml`.
 
@@ -136,6 +157,7 @@ class Account(NamedTuple):
     ignore: tuple[IgnoreRule, ...] = ()
     limits: Limits = Limits()
     parking: str = PARKING
+    rollout: Rollout | None = None
     owns: Owns | None = None
 
     def is_owned(self, name: str) -> bool:

@@ -91,10 +91,12 @@ class Live(NamedTuple):
 
     Attributes:
         lists: How many lists it took to believe it.
+        at: When it was listed, in seconds of a clock that only goes forward.
     """
 
     tunnels: Mapping[str, LiveTunnel]
     lists: int = 1
+    at: float = 0.0
 
     def by_name(self) -> dict[str, LiveTunnel]:
         """The same by name (names are unique in a trusted list)."""

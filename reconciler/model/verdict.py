@@ -12,12 +12,17 @@ from reconciler.model.problems import Problem
 
 
 class Result(StrEnum):
-    """Applied: a list or an answer says so. Failed: it is not done. Skipped: not tried. Unknown: nobody can tell."""
+    """How it ended.
+
+    Applied: a list or an answer says so. Failed: it is not done. Skipped: not tried. Unknown: nobody can tell. Rolled
+    back: it was done, did harm, and was taken back.
+    """
 
     APPLIED = "applied"
     FAILED = "failed"
     SKIPPED = "skipped"
     UNKNOWN = "unknown"
+    ROLLED_BACK = "rolled_back"
 
 
 class Verdict(NamedTuple):
@@ -36,4 +41,4 @@ count it as its own work."""
 
 def may_have_written(verdicts: Iterable[Verdict]) -> bool:
     """Whether anything was done, or may have been: the end of a run must not call that nothing."""
-    return any(v.result in (Result.APPLIED, Result.UNKNOWN) for v in verdicts)
+    return any(v.result in (Result.APPLIED, Result.UNKNOWN, Result.ROLLED_BACK) for v in verdicts)

@@ -1,27 +1,22 @@
-"""The plan of one account: what will be done, in which order, what forbids it, and the digest that proves it.
+"""The plan of one account: what will be done, in which order, what forbids it, and the digest that proves it."""
 
-A plan is often made twice: for people, who approve it, and again right before apply carries it out. Equal digests then
-show that what is done is what was approved, though files and tunnels were read again in between.
-"""
-
-import json
 from collections.abc import Iterable, Mapping
-from hashlib import sha256
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from reconciler.model.desired import CommandRef, Desired, EnvRef, FileRef, Generated, PskRef
+from reconciler.model.desired import Desired, Rollout
 from reconciler.model.live import Live
 from reconciler.model.problems import NO_PSK, Problem
 from reconciler.model.psk import SinkState, doubt
-from reconciler.model.settings import Settings
-from reconciler.model.tunnel import SENSITIVE_PATHS, SETTINGS, WHOLE, Clear, covers
+from reconciler.model.tunnel import SETTINGS, WHOLE, Clear
 from reconciler.plan.claims import conflicts
 from reconciler.plan.detour import Detour, detours
 from reconciler.plan.diff import Action, Change, diff, left_fields, missing_secrets
+from reconciler.plan.digest import plan_digest
 from reconciler.plan.guard import Draft, Guard, guards
 from reconciler.plan.order import Phases, all_batches, order
 from reconciler.plan.scope import LeftAlone, Pair, PlanOptions, Scope, matches, scope
+from reconciler.plan.waves import can_be_judged, in_waves, traffic
 
 
 class Plan(NamedTuple):
@@ -102,19 +97,29 @@ def build_plan(
     blocked = conflicts(changes, live)
     phases = order(changes, blocked)
     around = detours(phases.updates, desired, live)
+    rollout = desired.account.rollout if options.rollout else None
+    if rollout is not None:
+        phases = in_waves(phases, rollout)
+    draft = Draft(desired, live, options, owned, changes, held_back, blocked, rolls_out=bool(phases.waves))
+    covered = _waves(phases, rollout)
     return Plan(
         desired=desired,
         live=live,
         options=options,
         changes=changes,
         phases=phases,
-        guards=guards(Draft(desired, live, options, owned, changes, held_back, blocked)),
-        digest=plan_digest(desired.account.account_id, options.base, changes, _without_psk(doubts)),
+        guards=guards(draft),
+        digest=plan_digest(desired.account.account_id, options.base, changes, _without_psk(doubts), covered),
         api_calls=_api_calls(phases, options.batch_size, live.lists),
         unmanaged=owned.unmanaged,
         ignored=_ignored(owned),
         held_back=held_back,
-        notes=(*clearing_notes(changes), *_cycle_notes(phases, around), *_route_notes(changes)),
+        notes=(
+            *clearing_notes(changes),
+            *_cycle_notes(phases, around),
+            *_wave_notes(phases, live),
+            *_route_notes(changes),
+        ),
         unchanged=len(owned.pairs) - sum(c.action is not Action.DELETE for c in changes),
         detours=around,
         unreadable=owned.unreadable,
@@ -181,7 +186,8 @@ def _api_calls(phases: Phases, batch_size: int, lists: int) -> dict[str, int]:
         lists: How many lists it took to trust the account's; a last one follows the changes and proves them.
     """
     deletes = len(phases.first_deletes) + len(phases.last_deletes)
-    updates = len(all_batches(phases.updates, batch_size))
+    parts = [*(part for wave in phases.waves for part in (wave.first, wave.groups)), phases.updates]
+    updates = sum(len(all_batches(part, batch_size)) for part in parts)
     lists += 1 if updates or phases.creates or deletes else 0
     return {"list": lists, "update": updates, "create": len(phases.creates), "delete": deletes}
 
@@ -227,7 +233,7 @@ def clearing_notes(changes: Iterable[Change]) -> list[str]:
 
 def _cycle_notes(phases: Phases, around: Mapping[str, Detour | None]) -> list[str]:
     notes = []
-    for group in phases.updates:
+    for group in phases.all_updates:
         if group[0].ref not in around:
             continue
         detour = around[group[0].ref]
@@ -238,6 +244,34 @@ def _cycle_notes(phases: Phases, around: Mapping[str, Detour | None]) -> list[st
             moved = listed(leg.change.name for leg in detour.legs if leg.parked)
             note += f"If Cloudflare refuses that, {moved} goes through {listed(detour.through)} for a moment."
         notes.append(note)
+    return notes
+
+
+def _wave_notes(phases: Phases, live: Live) -> list[str]:
+    """What a rollout can't see, or can't keep apart."""
+    if not phases.waves:
+        return []
+    notes = []
+    groups = [group for wave in phases.waves for group in wave.groups]
+    changes = [change for group in groups for change in traffic(group)]
+    judged = sum(can_be_judged(change, live.tunnels.get(change.ref)) for change in changes)
+    if not judged:
+        notes.append(
+            "No wave can be judged: none of its tunnels has a BGP session that is up now. Each wave only waits."
+        )
+    for group in groups:
+        files = [change.location.file for change in group if change.location]
+        if len(set(files)) < len(files):
+            notes.append(
+                f"{listed(c.name for c in group)} change in one wave though they stand in one file: they exchange "
+                "addresses or identities."
+            )
+    late = [change.name for group in phases.updates for change in traffic(group)]
+    if late:
+        notes.append(
+            f"{listed(late)} need what a delete frees, so they change after the last wave, are not judged and are not "
+            "rolled back."
+        )
     return notes
 
 
@@ -255,70 +289,9 @@ def _route_notes(changes: Iterable[Change]) -> list[str]:
     return [f"Static routes through {listed(through)} {unread}."] if through else []
 
 
-def plan_digest(account_id: str, base: str, changes: Iterable[Change], without_psk: Iterable[str] = ()) -> str:
-    """`sha256:` and the hash of everything that decides what apply does.
-
-    It covers the account, the API's base URL (or `sandbox`), the changes and the observed settings of the
-    tunnels they touch. It does not cover times, places in files, read-only and unknown fields; nor what `owns`,
-    `ignore` and `prune` say, since all that comes of these is which changes there are.
-
-    Args:
-        account_id: Cloudflare's account id.
-        base: The base URL, or `sandbox`.
-        changes: In any order.
-        without_psk: Names of tunnels that have no key yet and get one from Cloudflare.
-    """
-    content: dict[str, Any] = {
-        "account_id": account_id,
-        "base": base,
-        "changes": [_content(c) for c in sorted(changes, key=lambda c: (c.name, c.ref))],
-    }
-    if names := sorted(without_psk):
-        content["keyless"] = names
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return f"sha256:{sha256(text.encode()).hexdigest()}"
-
-
-def _content(change: Change) -> dict[str, Any]:
-    """What the digest covers of a change. "key" is an old word for its ref: another one would change every digest."""
-    content: dict[str, Any] = {"action": change.action.value, "key": change.ref, "name": change.name}
-    if change.live:
-        content["observed"] = _values(change.live.settings)
-    if change.declared:
-        content["wanted"] = {**_values(change.target), **_new_references(change)}
-    if change.action is Action.CREATE and change.declared and change.declared.psk:
-        content["psk"] = _reference(change.declared.psk)
-    return content
-
-
-def _new_references(change: Change) -> dict[str, list[str]]:
-    """The references of keys in what only the files have: a tunnel to create, an object to add.
-
-    They stand for the keys, so that a plan is the same where these can be read and where they can't. In all else a key
-    that can't be read is as it is live.
-    """
-    references = change.declared.references if change.declared else {}
-    new = [field.path for field in change.fields if field.path in WHOLE and field.before is None]
-    return {path: _reference(where) for path, where in references.items() if any(covers(name, path) for name in new)}
-
-
-def _values(settings: Settings) -> Mapping[str, Any]:
-    """The settings, sensitive ones as their hash, so that a change of a key is seen and the key is not."""
-    hidden = {p: settings[p] for p in SENSITIVE_PATHS if settings.get(p)}
-    hashes = {p: sha256(str(v).encode(errors="surrogatepass")).hexdigest() for p, v in hidden.items()}
-    return {**settings, **hashes}
-
-
-def _reference(psk: PskRef) -> list[str]:
-    """What a create's key reference says, without folders, which differ from checkout to checkout."""
-    match psk:
-        case EnvRef(name):
-            return ["env", name]
-        case FileRef(path):
-            return ["file", path.replace("\\", "/").rpartition("/")[2]]
-        case CommandRef(argv, _):
-            return ["command", *argv]
-        case Generated(by, sink):
-            return ["generate", by, *_reference(sink)]
-        case _:
-            return ["external"]
+def _waves(phases: Phases, rollout: Rollout | None) -> dict[str, Any]:
+    """What the digest covers of a rollout: its settings and the waves. Nothing where nothing is rolled out."""
+    if rollout is None or not phases.waves:
+        return {}
+    waves = [[[change.ref for change in group] for group in (*wave.first, *wave.groups)] for wave in phases.waves]
+    return {"rollout": {**rollout._asdict(), "waves": waves}}

@@ -117,7 +117,7 @@ def diff(pairs: Iterable[Pair], surplus: Iterable[LiveTunnel] = ()) -> tuple[Cha
         if pair.live is None:
             changes.append(_create(pair.declared))
         elif (target := intended(pair)) != pair.live.settings:
-            changes.append(_update(pair.declared, pair.live, target))
+            changes.append(update_of(pair.live, target, pair.declared))
     return tuple(sorted(changes, key=lambda c: (c.name, c.ref)))
 
 
@@ -173,12 +173,14 @@ def _delete(tunnel: LiveTunnel) -> Change:
     return Change(Action.DELETE, tunnel.name, fields, Impact.TRAFFIC, tunnel.settings, None, tunnel)
 
 
-def _update(declared: Declared, live: LiveTunnel, target: Settings) -> Change:
+def update_of(live: LiveTunnel, target: Settings, declared: Declared | None = None) -> Change:
+    """The update that leads a tunnel to these settings, whoever wants it."""
     differing, added, removed = compare(live.settings, target)
     fields = _field_changes(live.settings, target, differing, added, removed)
     impact = Impact.TRAFFIC if any(impact_of(f.path) is Impact.TRAFFIC for f in fields) else Impact.NONE
-    previous = live.name if live.name != declared.name else None
-    return Change(Action.UPDATE, declared.name, fields, impact, target, declared, live, previous)
+    name = str(target["name"])
+    previous = live.name if live.name != name else None
+    return Change(Action.UPDATE, name, fields, impact, target, declared, live, previous)
 
 
 Items = dict[str, list[str]]

@@ -6,6 +6,7 @@ place, the wrong folder. Each guard knows one such slip by its traces, and says 
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Annotated, NamedTuple
 
 from pydantic import Field
@@ -14,8 +15,10 @@ from reconciler.model.canonical import same_letters
 from reconciler.model.desired import Desired, rename_cycles
 from reconciler.model.live import Live
 from reconciler.model.problems import count
+from reconciler.model.session import moment, session
 from reconciler.plan.claims import NETWORKS, Conflicts, claims
 from reconciler.plan.diff import Action, Change
+from reconciler.plan.digest import change_digest
 from reconciler.plan.scope import PlanOptions, Scope
 
 
@@ -28,6 +31,7 @@ class Draft(NamedTuple):
     Attributes:
         changes: What would be done.
         held_back: Deletes that `--no-delete` leaves out.
+        rolls_out: Whether it goes in waves that are watched.
     """
 
     desired: Desired
@@ -37,6 +41,7 @@ class Draft(NamedTuple):
     changes: tuple[Change, ...]
     held_back: tuple[Change, ...]
     conflicts: Conflicts
+    rolls_out: bool = False
 
     def of(self, action: Action) -> tuple[Change, ...]:
         """The changes with this action."""
@@ -78,6 +83,8 @@ def guards(draft: Draft) -> tuple[Guard, ...]:
         *_probable_renames(draft),
         *_name_swaps(draft),
         *_held(draft),
+        *_rolled_back_before(draft),
+        *_down_after_change(draft),
     )
 
 
@@ -196,3 +203,34 @@ def _why_kept(draft: Draft, holder: str) -> tuple[str, str]:
     if draft.options.glob is not None and all(c.ref != holder for c in draft.changes):
         return "it is outside the target", "widen --target"
     return "its own settings keep it", "change it first"
+
+
+def _rolled_back_before(draft: Draft) -> Iterator[Guard]:
+    """What an earlier run had to take back would most likely fail again."""
+    before = {one.digest for one in draft.options.rolled_back}
+    if not before or draft.options.retry:
+        return
+    names = _names(c for c in draft.of(Action.UPDATE) if change_digest(c) in before)
+    if names:
+        message = f"an earlier run rolled the same change of {', '.join(names)} back"
+        yield Guard("rolled-back-before", message, names, "change it in the files, or try it again by --retry")
+
+
+_HOUR = timedelta(hours=1)
+
+
+def _down_after_change(draft: Draft) -> Iterator[Guard]:
+    """A run that was killed while it watched a wave leaves tunnels behind that are as declared, and down since."""
+    if not draft.rolls_out or draft.options.now is None:
+        return
+    changing = {c.ref for c in draft.changes}
+    names = []
+    for tunnel in (pair.live for pair in draft.scope.pairs if pair.live and pair.live.id not in changing):
+        found = session(tunnel)
+        changed, since = moment(tunnel.modified_on), moment(found.since)
+        if found.state == "down" and changed and since and changed < since and draft.options.now - since < _HOUR:
+            names.append(tunnel.name)
+    if names:
+        message = f"{', '.join(names)} went down after being changed, less than an hour ago"
+        remedy = "bring them up, or change them back in the files and apply with --no-rollout"
+        yield Guard("down-after-change", message, tuple(sorted(names)), remedy)

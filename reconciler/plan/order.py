@@ -18,10 +18,23 @@ Group = tuple[Change, ...]
 """Updates that no two calls may split: a single one, or a cycle."""
 
 
+class Wave(NamedTuple):
+    """A part of a rollout (see `plan.waves`), whose end must prove healthy before the next one begins.
+
+    Attributes:
+        first: Groups of updates that interrupt no traffic: they go before the others, and nothing is watched.
+        groups: Groups of updates that can interrupt traffic. Empty in a wave that only ends what waves have freed.
+    """
+
+    first: tuple[Group, ...]
+    groups: tuple[Group, ...]
+
+
 class Phases(NamedTuple):
     """The order of a plan: each phase begins when the one before has ended.
 
     Attributes:
+        waves: Of a rollout: they go before all else. Empty without one.
         first_deletes: Those that free a name, network or identity that another change needs.
         updates: Groups in an order in which what frees comes before what needs it; a group of more than one
             change is a cycle, sent in one call and never split.
@@ -37,6 +50,12 @@ class Phases(NamedTuple):
     creates: tuple[Change, ...] = ()
     last_deletes: tuple[Change, ...] = ()
     needs: Mapping[str, frozenset[str]] = {}
+    waves: tuple[Wave, ...] = ()
+
+    @property
+    def all_updates(self) -> tuple[Group, ...]:
+        """The groups of all waves, and those after them."""
+        return (*(group for wave in self.waves for group in (*wave.first, *wave.groups)), *self.updates)
 
 
 K = TypeVar("K", str, int)

@@ -9,7 +9,7 @@ left alone is in no change that is made of it later.
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from fnmatch import fnmatchcase
 from typing import Annotated, NamedTuple
 
@@ -23,6 +23,15 @@ _UNHELD = "[!\t\n\r -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff
 """A glob for one character that no file can hold, and for no other: the tunnels beside it may well be declared."""
 
 
+@dataclass(frozen=True, slots=True)
+class RolledBack:
+    """An update that a run took back since its wave did not prove healthy."""
+
+    name: Annotated[str, Field(description="The tunnel's name")]
+    id: Annotated[str, Field(description="Cloudflare's id")]
+    digest: Annotated[str, Field(description="Digest of the change: tunnel, values before and after")]
+
+
 class PlanOptions(NamedTuple):
     """What the caller of plan and apply may choose.
 
@@ -33,6 +42,10 @@ class PlanOptions(NamedTuple):
         allow_delete: Names whose deletion is meant, as `removed` does.
         batch_size: Items of one bulk update.
         base: The API's base URL, or `sandbox`; part of the digest.
+        rollout: Whether what can interrupt traffic goes in waves, where the account says so.
+        now: When the plan is made; None where nobody asks.
+        rolled_back: What earlier runs rolled back in this account.
+        retry: Whether that may be tried again.
     """
 
     today: date
@@ -41,6 +54,10 @@ class PlanOptions(NamedTuple):
     allow_delete: frozenset[str] = frozenset()
     batch_size: int = 100
     base: str = ""
+    rollout: bool = True
+    now: datetime | None = None
+    rolled_back: tuple[RolledBack, ...] = ()
+    retry: bool = False
 
 
 class Pair(NamedTuple):

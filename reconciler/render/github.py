@@ -84,7 +84,7 @@ def _changes(account: AccountReport, command: str) -> Iterator[_Note]:
     for change in sorted(account.changes, key=words.gravity):
         if _failed(change) and change.error:
             text = f"{words.label(change)}: {change.error.message} ({change.error.code})."
-            yield _annotation("error", change.outcome or "refused", text, change.error, change.source)
+            yield _annotation("error", words.ended(change) or "refused", text, change.error, change.source)
         elif change.action != "delete":
             impact = f" ({change.severity})" if change.severity else ""
             if change.impact == "traffic" and not (change.severity or change.outcome):
@@ -118,7 +118,7 @@ def _failed(change: ChangeReport) -> bool:
 
 
 def _what(change: ChangeReport) -> str:
-    return " ".join(filter(None, (change.outcome, change.drift_class or change.action)))
+    return " ".join(filter(None, (words.ended(change), change.drift_class or change.action)))
 
 
 def _rank(change: ChangeReport, command: str) -> str:

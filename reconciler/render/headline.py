@@ -151,9 +151,9 @@ def done_counts(report: Report) -> dict[str, int]:
     """How many changes were carried out, by action, and how many ended otherwise, where any did."""
     applied: list[str] = [change.action for change in report.changes if change.outcome == Result.APPLIED]
     counts = {word: applied.count(action) for action, word in DONE.items()}
-    for result in (Result.FAILED, Result.SKIPPED, Result.UNKNOWN):
+    for result in (Result.FAILED, Result.ROLLED_BACK, Result.SKIPPED, Result.UNKNOWN):
         if ended := sum(change.outcome == result for change in report.changes):
-            counts[result.value] = ended
+            counts[result.value.replace("_", " ")] = ended
     return counts
 
 
@@ -164,7 +164,7 @@ def _other(report: Report) -> str:
     if not report.keys or report.outcome not in {"ok", "partial"}:
         why = _WHY.get(report.outcome, "not everything was carried out")
         return f"{_name(report)}{': done' if report.outcome == 'ok' else f' stopped ({report.outcome}): {why}'}"
-    counts = {result.value: sum(psk.outcome == result for psk in report.keys) for result in Result}
+    counts: dict[str, int] = {result.value: sum(psk.outcome == result for psk in report.keys) for result in Result}
     counts["in doubt"] = counts.pop(Result.UNKNOWN)
     told = [f"{number:,} {word}" for word, number in counts.items() if number]
     looked_at = [psk for psk in report.keys if psk.outcome is None]

@@ -27,7 +27,7 @@ _LIMITS = SimpleNamespace(changes=2_000, open=12, left=500, notes=100, diagnosti
 _VALUE, _SHORT = 2_000, 80  # characters of a value in a table, and in the line of a change
 KINDS = (
     *("delete", "update", "create", "missing", "changed", "unmanaged"),
-    *("security", "traffic", "cosmetic", "failed", "unknown", "skipped", "applied", "refused"),
+    *("security", "traffic", "cosmetic", "failed", "unknown", "rolled_back", "skipped", "applied", "refused"),
 )
 """Kinds of change that the page can show alone: the style sheet has a rule for each."""
 
@@ -115,8 +115,8 @@ def _are_folded(account: AccountReport) -> bool:
 def _dangers(report: Report) -> Iterator[tuple[str, list[str], int]]:
     """What nobody may miss, with the names it is about and how many are not named: deletes always are."""
     yield from ((line, [], 0) for line in stops(report))
-    for outcome in ("failed", "unknown"):
-        if names := [change.name for change in report.changes if change.outcome == outcome]:
+    for outcome in ("failed", "unknown", "rolled back"):
+        if names := [change.name for change in report.changes if words.ended(change) == outcome]:
             yield f"{outcome.capitalize()}:", names[: _LIMITS.names], max(len(names) - _LIMITS.names, 0)
     for what, changes in words.dangers(report).items():
         names = [change.name for change in changes]

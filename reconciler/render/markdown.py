@@ -29,6 +29,7 @@ _ROWS = 25  # of each table
 _FOLD_FREE_LINES = 10  # diffs that are shorter, all together, stand open
 # How many are shown at most: names or lines in the box, problems of the files, places of one, accounts in the title,
 # facts about one problem, lines of what is left alone, accounts in the marker.
+_WAVES = 12  # lines of a rollout
 _BOX, _PROBLEMS, _PLACES, _ACCOUNTS, _FACTS, _LEFT, _FINGERPRINTS = 10, 20, 10, 8, 6, 50, 20
 _LARGEST_PATCH = 20_000  # bytes; a longer one would take the room of all else
 _LINES_OF_DRIFT = "--- live\n+++ declared"
@@ -117,10 +118,11 @@ def _dangers(report: Report) -> Iterator[str]:
     def failure(change: ChangeReport) -> str:
         source = (change.error and change.error.source) or change.source
         where = f" (declared at {place(source, link)})" if source else ""
-        return f"{tunnel(change)} {change.outcome or 'refused'}{where}: {trouble(change.error) if change.error else ''}"
+        how = words.ended(change) or "refused"
+        return f"{tunnel(change)} {how}{where}: {trouble(change.error) if change.error else ''}"
 
     refused = [c for c in report.changes if c.outcome is None and c.check == "refused"]
-    wrong = [c for c in report.changes if c.outcome in {"failed", "unknown"}] + refused
+    wrong = [c for c in report.changes if c.outcome in {"failed", "unknown", "rolled_back"}] + refused
     yield from few(wrong, failure, _BOX)
     if report.command == "apply":
         psks = [(psk.name, psk.error) for psk in report.keys if psk.error]
@@ -155,6 +157,10 @@ def _remarks(report: Report) -> Iterator[str]:
             counts = f"Cloudflare accepted all {words.count(len(checks), 'change')} (`validate_only`)"
         yield f"**Server check:** {counts}."
     lines = []
+    for account in report.accounts:
+        if waves := words.waves(account):
+            shown = few(waves, lambda line: clipped(line, safe.markdown_prose, 300), _WAVES)
+            lines.append(f"- **Rollout**{_where(account, report)}: " + "\n  - ".join(shown))
     for told, tunnels in words.held_back(report.accounts).items():
         lines.append(f"- **{told}**: {names(tunnels, lambda name: clipped(name, safe.markdown_code, 100))}")
     yield "\n".join(lines)
@@ -176,10 +182,12 @@ def _footer(report: Report) -> str:
         lines.append(f"**{what}:** {safe.markdown(told)}")
     if ahead and report.outcome in {"ok", "changes"}:
         gate = ", and where the review gate is on it stops at another digest" if pulled else ""
+        waves = any(account.waves for account in report.accounts)
+        undone = "A wave that does not come up is rolled back" if waves else "Nothing is rolled back"
         lines.append(
             f"**On {'merge' if pulled else 'apply'}:** apply plans again{gate}. Updates go first, then creates, then "
-            "deletes; then it lists again, and only an empty difference is success. Nothing is rolled back: after a "
-            "failure, running it again converges."
+            f"deletes; then it lists again, and only an empty difference is success. {undone}: after a failure, "
+            "running it again converges."
         )
     if step := _next_step(report, ahead=ahead, pulled=pulled):
         lines.append(f"**Next:** {step}")

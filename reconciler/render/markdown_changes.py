@@ -16,7 +16,13 @@ from reconciler.report.values import ChangeReport, Report
 T = TypeVar("T")
 
 _ACTIONS = {"create": "🟢 create", "update": "🟡 update", "delete": "🔴 delete"}
-_OUTCOMES = {"applied": "✅ applied", "failed": "❌ failed", "skipped": "⏭️ skipped", "unknown": "❓ unknown"}
+_OUTCOMES = {
+    "applied": "✅ applied",
+    "failed": "❌ failed",
+    "skipped": "⏭️ skipped",
+    "unknown": "❓ unknown",
+    "rolled_back": "↩️ rolled back",
+}
 # Characters of a name, a place, a cell of fields, a value; how many names in a cell, items of a list, facts about one
 # problem, problems of a fold.
 _NAME, _PLACE, _FIELDS, _VALUE, _NAMES, _ITEMS, _FACTS, _PROBLEMS = 100, 120, 150, 600, 3, 20, 30, 20
@@ -78,10 +84,10 @@ def summary(group: Group, shape: Shape) -> str:
         fields = _fields(group, safe.html)
         of_kind = "tunnel" if shape.drift else change.action  # drift carries nothing out
         what = f"<b>{words.count(len(group.changes), of_kind)}</b>{fields and f': {fields}'}"
-        facts += [change.drift_class or "", change.outcome or ""]
+        facts += [change.drift_class or "", words.ended(change)]
     else:
         what = f"<code>{clipped(words.label(change).replace(' -> ', ' → '), safe.html, _NAME)}</code>"
-        facts += ["" if change.outcome == "applied" else change.outcome or "", _number(change)]
+        facts += ["" if change.outcome == "applied" else words.ended(change), _number(change)]
     told = ", ".join(filter(None, [*facts, words.weight(change)]))
     return f"<summary>{words.SIGNS[change.action]} {what}{told and f' ({told})'}</summary>"
 

@@ -30,7 +30,7 @@ _INDENT, _DEEPER = 6, 10
 _ENDED: dict[str, Any] = {"reference": "", "age_days": None, "rotate_after_days": None}
 """What is not told once more of a key when it is told how it ended."""
 
-OUTCOME_COLOR = {"applied": "green", "failed": "red", "skipped": "yellow", "unknown": "red"}
+OUTCOME_COLOR = {"applied": "green", "failed": "red", "skipped": "yellow", "unknown": "red", "rolled_back": "red"}
 WEIGHT_COLOR = {"traffic": "red", "security": "red", "error": "red", "warning": "yellow", "refused": "red"}
 
 
@@ -184,6 +184,8 @@ def _trouble(account: AccountReport, paint: Paint) -> Iterator[str]:
     for guard in account.guards:
         yield from paint.said("blocked:", f"{terminal(guard.message)} [{terminal(guard.code)}]", 2, "red")
         yield from paint.said("to go on:", terminal(guard.remedy), 11)
+    for number, line in enumerate(words.waves(account)):
+        yield from paint.below(terminal(line), 4) if number else paint.said("rollout:", line, 2, "cyan")
     for note in account.notes:
         yield from paint.said("note:", terminal(note), 2, "cyan")
 
@@ -214,7 +216,7 @@ def _changes(account: AccountReport, paint: Paint) -> Iterator[str]:
         if group.several and group.share == "all":
             yield from paint.below(", ".join(terminal(one.name) for one in group.changes), _INDENT)
         if change.error:
-            why = "error" if change.outcome in {None, "failed"} else str(change.outcome)
+            why = "error" if change.outcome in {None, "failed"} else words.ended(change)
             yield from _problem(change.error, paint, _INDENT, why)
 
 
@@ -224,7 +226,7 @@ def _head(change: ChangeReport, label: str, place: str, paint: Paint) -> Iterato
     cells: list[tuple[str, str | None]] = [(f"{words.SIGNS[change.action]} {label}", ACTION_COLOR[change.action])]
     cells += [(f"{weight:<8}", WEIGHT_COLOR.get(weight))]
     cells += [(f"{change.drift_class:<9}", None)] if change.drift_class else []
-    cells += [(f"{change.outcome:<7}", OUTCOME_COLOR[change.outcome])] if change.outcome else []
+    cells += [(f"{words.ended(change):<7}", OUTCOME_COLOR[change.outcome])] if change.outcome else []
     cells += [(f"{change.check:<11}", WEIGHT_COLOR.get(change.check))] if change.check else []
     yield from paint.flow([*cells, (terminal(place), "dim")], 2, _INDENT)
 

@@ -26,7 +26,7 @@ PLANNED = ("plan", "show")
 """Commands whose reports tell what would be done."""
 
 _SEVERITIES = tuple(Severity)
-_WRONG = {"failed": -3, "unknown": -2, "skipped": -1}
+_WRONG = {"failed": -4, "unknown": -3, "rolled_back": -2, "skipped": -1}
 _CALLS = {
     "list": "list",
     "update": "bulk update",
@@ -37,8 +37,14 @@ _CALLS = {
     "generate_psk": "generated key",
 }
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.\d+)?(?:Z|\+00:00)\Z", re.ASCII)
+_WAVE = 8  # tunnels of a wave that are named
 _UNREAD = 5  # tunnels that are named of those whose keys could not be read
 _PLAIN = re.compile(r"[\w./:@*+-]+\Z", re.ASCII)
+
+
+def ended(change: ChangeReport) -> str:
+    """How a change ended, in words, or nothing."""
+    return str(change.outcome or "").replace("_", " ")
 
 
 def calls_told(report: Report) -> str:
@@ -334,6 +340,19 @@ def held_back(accounts: Iterable[AccountReport]) -> dict[str, list[str]]:
         for held in account.held_back:
             found.setdefault((held.action, held.reason), []).append(held.name)
     return {f"{count(len(names), action)} held back ({why})": names for (action, why), names in found.items()}
+
+
+def waves(account: AccountReport) -> list[str]:
+    """`4 waves; 12 of 12 tunnels can be judged`, then of each: `wave 2, 3 of 12 done at its end: lon-b, par-a`."""
+    if not account.waves:
+        return []
+    total, judged = account.waves[-1].done, sum(wave.judged for wave in account.waves)
+    lines = [f"{count(len(account.waves), 'wave')}; {judged:,} of {count(total, 'tunnel')} can be judged"]
+    for number, wave in enumerate(account.waves, 1):
+        names = [*wave.first, *wave.names]
+        more = f" and {len(names) - _WAVE:,} more" if len(names) > _WAVE else ""
+        lines.append(f"wave {number}, {wave.done:,} of {total:,} done at its end: {', '.join(names[:_WAVE])}{more}")
+    return lines
 
 
 def left_counts(*accounts: AccountReport) -> str:

@@ -9,7 +9,7 @@ Each command tells its accounts with one of these, and `report_of` puts them tog
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ from reconciler.model.psk import KeyStatus, describe
 from reconciler.model.tunnel import PATHS, Impact, impact_of
 from reconciler.model.verdict import APPLIED, Result, Verdict
 from reconciler.plan.diff import Action
-from reconciler.plan.scope import LeftAlone
+from reconciler.plan.scope import LeftAlone, RolledBack, matches
 from reconciler.report.outcome import Outcome, worst
 from reconciler.report.values import (
     AccountReport,
@@ -30,6 +30,7 @@ from reconciler.report.values import (
     HeldBack,
     Report,
     Summary,
+    WaveReport,
     diagnostic_report,
 )
 
@@ -109,6 +110,8 @@ def planned(plan: "Plan", outcome: Outcome, unreadable: tuple[LeftAlone, ...] | 
         api_calls=dict(plan.api_calls),
         guards=plan.guards,
         changes=tuple(change_report(c) for c in plan.changes),
+        waves=tuple(_waves(plan)),
+        rolled_back=_rolled_back(plan, {}),
         held_back=tuple(HeldBack(action=c.action, name=c.name, reason="--no-delete") for c in plan.held_back),
         unmanaged=plan.unmanaged,
         ignored=plan.ignored,
@@ -122,6 +125,44 @@ def planned(plan: "Plan", outcome: Outcome, unreadable: tuple[LeftAlone, ...] | 
         managed=len(plan.desired.tunnels),
         unchanged=plan.unchanged,
     )
+
+
+def _waves(plan: "Plan") -> Iterator[WaveReport]:
+    from reconciler.plan.waves import can_be_judged, traffic
+
+    done = 0
+    for wave in plan.phases.waves:
+        changes = [change for group in wave.groups for change in traffic(group)]
+        done += len(changes)
+        yield WaveReport(
+            first=tuple(change.name for group in wave.first for change in group),
+            names=tuple(change.name for change in changes),
+            done=done,
+            judged=sum(can_be_judged(change, change.live) for change in changes),
+        )
+
+
+def _rolled_back(plan: "Plan", verdicts: Mapping[str, Verdict]) -> tuple[RolledBack, ...]:
+    """What was rolled back and is still to be done: by this run, and by earlier ones as far as it is not resolved.
+
+    An entry is resolved when the plan, which may leave tunnels out, holds its change no more, or it was applied.
+    """
+    if not plan.options.rolled_back and all(v.result is not Result.ROLLED_BACK for v in verdicts.values()):
+        return ()
+    from reconciler.plan.digest import change_digest
+
+    updates = [change for change in plan.changes if change.live and change.declared]
+    open_now = {change_digest(c): c for c in updates if verdicts.get(c.ref) != APPLIED}
+    known = {one.digest for one in plan.options.rolled_back}
+    kept = [
+        one for one in plan.options.rolled_back if one.digest in open_now or not matches(plan.options.glob, one.name)
+    ]
+    new = [
+        RolledBack(change.name, change.ref, digest)
+        for digest, change in open_now.items()
+        if digest not in known and (verdict := verdicts.get(change.ref)) and verdict.result is Result.ROLLED_BACK
+    ]
+    return tuple(sorted([*kept, *new], key=lambda one: (one.name, one.digest)))
 
 
 def _waiting(plan: "Plan") -> Iterable[str]:
@@ -213,6 +254,7 @@ def applied(plan: "Plan", ended: "Applied") -> AccountReport:
     return replace(
         report,
         changes=tuple(sorted(done, key=lambda c: (c.name, c.action))),
+        rolled_back=_rolled_back(plan, ended.verdicts),
         notes=(*report.notes, *ended.notes, *meanwhile),
         error=_stop_problem(ended.stop, plan.desired.account) if ended.stop is not None else report.error,
     )

@@ -32,7 +32,7 @@ from reconciler.model.psk import KeyStatus
 from reconciler.model.verdict import Result
 from reconciler.plan.diff import Action, Cause, FieldChange
 from reconciler.plan.guard import Guard
-from reconciler.plan.scope import LeftAlone
+from reconciler.plan.scope import LeftAlone, RolledBack
 from reconciler.report.outcome import Outcome
 
 FORMAT_VERSION: Literal["1.1"] = "1.1"
@@ -145,6 +145,16 @@ class HeldBack:
 
 
 @dataclass(frozen=True, kw_only=True)
+class WaveReport:
+    """One wave of a rollout."""
+
+    first: Annotated[tuple[str, ...], _about("Tunnels whose update interrupts nothing: before the others, not watched")]
+    names: Annotated[tuple[str, ...], _about("Tunnels whose update can interrupt traffic, in order")]
+    done: Annotated[Count, _about("How many of such updates are done at its end, with those of earlier waves")]
+    judged: Annotated[Count, _about("How many of the tunnels can be judged: their BGP session is up")]
+
+
+@dataclass(frozen=True, kw_only=True)
 class WaysOut:
     """Both ways to end drift."""
 
@@ -186,6 +196,11 @@ class AccountReport:
     ] = None
     guards: Annotated[tuple[Guard, ...], _about("What blocks it")] = ()
     changes: Annotated[tuple[ChangeReport, ...], _about("The plan, or the differences of `drift`")] = ()
+    waves: Annotated[tuple[WaveReport, ...], _when_set("Of a rollout")] = ()
+    rolled_back: Annotated[
+        tuple[RolledBack, ...],
+        _when_set("Changes that this run or an earlier one rolled back, not resolved yet"),
+    ] = ()
     held_back: Annotated[tuple[HeldBack, ...], _when_set("What this run leaves out though the files ask for it")] = ()
     unmanaged: Annotated[tuple[LeftAlone, ...], _about("Live tunnels that no file declares and that stay")] = ()
     ignored: Annotated[tuple[LeftAlone, ...], _about("What `ignore` leaves alone")] = ()

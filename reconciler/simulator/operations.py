@@ -17,6 +17,7 @@ from reconciler.simulator.account import Account
 from reconciler.simulator.checks import patch_of
 from reconciler.simulator.message import Json, RefusedError
 from reconciler.simulator.semantics import Semantics
+from reconciler.simulator.sessions import disturbed, status
 from reconciler.simulator.tunnels import created, shown, updated
 
 _PSK_LETTERS = string.ascii_letters + string.digits
@@ -48,9 +49,14 @@ class Stamps:
     def moment(self, *, nanoseconds: bool = False) -> str:
         """The next timestamp, always later than the one before (API: trailing zeros are cut)."""
         self.micros = max(int(self.now() * 1_000_000), self.micros + 1)
-        seconds, micros = divmod(self.micros, 1_000_000)
-        text = f"{_second(seconds)}.{micros:06d}"
-        return f"{text}001Z" if nanoseconds else f"{text.rstrip('0').rstrip('.')}Z"
+        return f"{_text(self.micros)}001Z" if nanoseconds else moment_text(self.micros)
+
+    def shown(self, tunnel: Json, semantics: Semantics, *, object_form: bool) -> Json:
+        """A tunnel as an answer gives it now, with its session."""
+        view = shown(tunnel, semantics, object_form=object_form)
+        session = status(tunnel, max(int(self.now() * 1_000_000), self.micros), semantics, moment_text)
+        view.pop("bgp_status", None)
+        return view if session is None else {**view, "bgp_status": session}
 
     def shuffled(self, tunnels: list[Json]) -> list[Json]:
         """Another order at each read."""
@@ -60,6 +66,16 @@ class Stamps:
 
         self.lists += 1
         return sorted(tunnels, key=rank)
+
+
+def _text(micros: int) -> str:
+    seconds, rest = divmod(micros, 1_000_000)
+    return f"{_second(seconds)}.{rest:06d}"
+
+
+def moment_text(micros: int) -> str:
+    """A time in microseconds since the epoch as the API writes it (trailing zeros are cut)."""
+    return f"{_text(micros).rstrip('0').rstrip('.')}Z"
 
 
 @lru_cache(maxsize=1024)
@@ -79,7 +95,7 @@ class Call(NamedTuple):
 
     def view(self, tunnel: Json) -> Json:
         """A tunnel in the form that the call asked for."""
-        return shown(tunnel, self.semantics, object_form=self.object_form)
+        return self.stamps.shown(tunnel, self.semantics, object_form=self.object_form)
 
     def flag(self, *, changed: bool) -> bool:
         """What the answer says about having changed something."""
@@ -158,7 +174,11 @@ def _put(call: Call, tunnel_id: str, body: Any, *, bulk: bool) -> tuple[Json, bo
     old, psk = account.find(tunnel_id), account.psks.get(tunnel_id)
     patch = patch_of(body, semantics, object_form=call.object_form, bulk=bulk)
     tunnel = updated(old, patch, semantics, merge=merge)
-    tunnel = old if tunnel == old else {**tunnel, "modified_on": call.stamps.moment()}
+    if tunnel == old:
+        tunnel = old
+    else:
+        tunnel = {**tunnel, "modified_on": call.stamps.moment()}
+        tunnel = disturbed(old, tunnel, call.stamps.micros, semantics)
     account.check_free(tunnel, semantics)
     account.keep(tunnel)
     if "psk" in patch:

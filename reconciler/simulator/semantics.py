@@ -58,8 +58,17 @@ class Semantics:
     psk_refusals: frozenset[str] = frozenset()  # names or ids of tunnels whose key the bulk key call leaves unapplied
     asn_max: int = 4294967295  # highest `customer_asn` (API: int32 in the schema, 4-byte in the documentation)
     coupler_integration: bool = True  # account flag that allows `automatic_return_routing: true`
+    # BGP sessions (see `sessions`): whether tunnels with `bgp` show one; seconds until it is up after a change, and for
+    # how long a dead one still reads up; tunnels whose session never comes up after a change; whether a change leaves
+    # sessions alone; seconds after which one that came up goes down again, up again, and so on.
+    bgp_status: Literal["shown", "absent"] = "shown"
+    bgp_lag: int = 3
+    bgp_hold: int = 0
+    bgp_down: frozenset[str] = frozenset()
+    bgp_keeps: bool = False
+    bgp_flap: int = 0
     # Tunnels carry fields that no contract names (`x_*`, settable and lost when a replacing PUT omits them) and the
-    # read-only facts `bgp_status`, `remote_identities`, `allow_null_cipher`.
+    # read-only facts `remote_identities`, `allow_null_cipher`.
     server_fields: bool = False
     # Token to `write` or `read`; None lets any non-empty token write.
     tokens: Mapping[str, str] | None = field(default=None, hash=False, repr=False)
@@ -124,7 +133,7 @@ def _value(name: str, hint: object, text: str) -> object:
 
 def _free_value(name: str, text: str) -> object:
     try:
-        if name == "psk_refusals":
+        if name in ("psk_refusals", "bgp_down"):
             return frozenset(filter(None, text.split(";")))
         if name == "tokens":
             return dict(_token(pair) for pair in text.split(";"))

@@ -12,7 +12,6 @@ from reconciler.simulator.account import Account
 from reconciler.simulator.message import Json, RefusedError, Reply, Request, Route, decode, failure, ok, route
 from reconciler.simulator.operations import HANDLERS, Call, Stamps
 from reconciler.simulator.semantics import DEFAULT, Semantics
-from reconciler.simulator.tunnels import shown
 
 FORMAT = 1
 _FORM = "x-magic-new-hc-target"
@@ -138,7 +137,7 @@ class Simulator:
     def tunnels(self, account_id: str) -> list[Json]:
         """The tunnels as an answer with object targets would give them, in order of creation."""
         kept = self.account(account_id).tunnels.values()
-        return [shown(tunnel, self.semantics, object_form=True) for tunnel in kept]
+        return [self.stamps.shown(tunnel, self.semantics, object_form=True) for tunnel in kept]
 
     def psks(self, account_id: str) -> dict[str, str]:
         """Tunnel id to pre-shared key, which no answer of the API ever shows."""

@@ -24,7 +24,6 @@ _ZERO: Json = {
 }
 _NEW_FIELDS: Json = {"x_new_field": {"mode": "auto", "weight": 3}}
 _NEW_HEALTH_FIELDS: Json = {"x_jitter": 7}
-_BGP_STATUS = {"state": "BGP_DOWN", "tcp_established": False, "updated_at": "2026-01-01T00:00:00Z"}
 
 
 def created(patch: Json, tunnel_id: str, moment: str, semantics: Semantics) -> Json:
@@ -110,7 +109,6 @@ def shown(tunnel: Json, semantics: Semantics, *, object_form: bool) -> Json:
     if semantics.spelling != "as_sent":
         _respell(view, semantics)
     if semantics.server_fields:
-        view["bgp_status"] = _BGP_STATUS
         view["allow_null_cipher"] = False
         view["remote_identities"] = {
             "hex_id": tunnel["id"],

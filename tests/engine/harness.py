@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from reconciler.api.call import Ambiguous, Call, CallOutcome, Pause, Step, Verb, drive
+from reconciler.api.call import Ambiguous, Answered, Call, CallOutcome, Pause, Step, StopClock, Verb, drive
 from reconciler.api.wire import decode, encode
 from reconciler.engine.apply import Applied, apply
 from reconciler.model.desired import Desired
@@ -16,6 +16,7 @@ from reconciler.simulator.server import Simulator
 from tests.build import ACCOUNT_ID, options, settings
 from tests.strangers import foreign_create
 
+_BEGIN = 1_800_000_000.0
 LOST = Ambiguous("no-answer", "the connection was reset")
 
 
@@ -23,10 +24,12 @@ class World:
     """A simulated account, what was sent to it and when, and what happens in place of the n-th call of a verb."""
 
     def __init__(self, *names: str, semantics: str = "", **fields: Any) -> None:
-        self.simulator = Simulator(Semantics.parse(semantics))
+        self.seconds = 0.0
+        self.simulator = Simulator(Semantics.parse(semantics), lambda: _BEGIN + self.seconds)
         for name in names:
             foreign_create(self.simulator, ACCOUNT_ID, settings(name, **fields.get(name, {})))
         self.simulator.settle()
+        self.seconds = 3600.0  # all sessions are up long since
         self.verbs: list[str] = []
         self.calls: list[Call] = []
         self.pauses: list[float] = []
@@ -55,6 +58,9 @@ class World:
             self.pauses.append(step.seconds)
             self.reasons.append(step.why)
             self.story.append(step.seconds)
+            self.seconds += step.seconds
+            return ()
+        if isinstance(step, StopClock):
             return ()
         return tuple(self.call(call) for call in step.calls)
 
@@ -74,6 +80,8 @@ class World:
         found = decode(call, reply, str, lambda _: False)
         if (call.verb, number) in self.after:
             return self.after[call.verb, number]
+        if isinstance(found, Answered) and found.live:
+            return found._replace(live=found.live._replace(at=self.seconds))
         return found
 
 

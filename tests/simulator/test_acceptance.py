@@ -35,7 +35,7 @@ LISTED = {
     "automatic_return_routing": True,
     "bgp": {"customer_asn": 65001, "extra_prefixes": []},
 }
-FACTS = {"id", "created_on", "modified_on", "psk_metadata"}
+FACTS = {"id", "created_on", "modified_on", "psk_metadata", "bgp_status"}
 
 
 def settings(tunnel):

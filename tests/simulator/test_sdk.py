@@ -68,6 +68,7 @@ def test_the_sdk_sees_what_is_unset_as_the_acceptance_test_needs_it():
             "psk_metadata",
             "created_on",
             "modified_on",
+            "bgp_status",
         }
         assert tunnel.bgp.to_dict() == {"customer_asn": 65001, "extra_prefixes": []}
         assert tunnel.health_check.target.to_dict() == {"effective": ""}

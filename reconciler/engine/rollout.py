@@ -1,0 +1,254 @@
+"""Rollout: what can interrupt traffic goes in waves, and each wave must prove healthy before the next one begins.
+
+    StopClock(True)           what is waited here is not the run's time
+    Pause(5.0)
+    Send(LIST)                lon-a: down since 09:00:02
+    Pause(5.0)
+    Send(LIST)                lon-a: up since 09:00:06, newer than its modified_on
+    …                         still so when `settle` is over: healthy
+    StopClock(False)
+
+A session that is up proves little right after a change: a dead one still reads up until BGP's hold time is over. So it
+must be newer than the change, by the server's clock in both cases, or have been up in every list for longer than that.
+
+A wave that is not healthy in time gets its old values back, by updates like any other.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from reconciler.api.call import Conversation, NotSent, Pause, StopClock
+from reconciler.engine.listing import PATIENCE
+from reconciler.engine.run import Run
+from reconciler.engine.updates import update
+from reconciler.model.desired import Rollout
+from reconciler.model.live import Live, LiveTunnel
+from reconciler.model.problems import Problem
+from reconciler.model.session import Session, moment, session
+from reconciler.model.settings import Settings
+from reconciler.model.tunnel import SENSITIVE_PATHS
+from reconciler.model.verdict import APPLIED, Result, Verdict
+from reconciler.plan.claims import conflicts
+from reconciler.plan.detour import detours
+from reconciler.plan.diff import Change, shown_value, update_of
+from reconciler.plan.order import order
+from reconciler.plan.waves import can_be_judged, traffic
+
+LOOK_SECONDS = 5.0
+"""Time between two lists while a wave is watched."""
+
+_AGAIN = "Look at the tunnel's other end. Run apply again when it is clear why: it tries the change anew."
+
+Seen = Mapping[str, str]
+"""Ref of a change whose tunnel is not healthy, to what was seen of it."""
+
+
+def roll_out(run: Run) -> Conversation[bool]:
+    """Carry out the waves of a plan.
+
+    At the run's deadline nothing new begins, but the wave under way is judged to its end.
+
+    Returns:
+        Whether the rest of the plan may follow. When a wave ends badly it may not, and all that is left is skipped.
+    """
+    rollout = run.plan.desired.account.rollout
+    waves = run.plan.phases.waves
+    for number, wave in enumerate(waves, 1):
+        yield from update(run, wave.first)
+        before = run.live
+        yield from update(run, wave.groups)
+        changes = [change for group in wave.groups for change in traffic(group)]
+        done = [change for change in changes if run.verdicts.get(change.ref) == APPLIED]
+        ended = run.stop is not None and not (isinstance(run.stop, NotSent) and run.stop.code == "deadline")
+        if rollout is None or ended or not changes:
+            continue
+        yield StopClock(stopped=True)
+        which = f"wave {number} of {len(waves)}"
+        ill = yield from _watch(run, rollout, done, before, which)
+        if ill and rollout.on_failure == "rollback":
+            yield from _roll_back(run, done, ill)
+        elif ill:
+            for change in (c for c in done if c.ref in ill):
+                run.judge_for_good(change, Verdict(Result.FAILED, Problem("not-healthy", ill[change.ref], _AGAIN)))
+        yield StopClock(stopped=False)
+        if run.stop is None and (ill or len(done) < len(changes)):
+            names = sorted(c.name for c in changes if c.ref in ill or c not in done)
+            _skip_the_rest(run, f"the rollout ended in {which}: {', '.join(names)}")
+            return False
+    return True
+
+
+def _skip_the_rest(run: Run, why: str) -> None:
+    left = (change for change in run.plan.changes if change.ref not in run.verdicts)
+    remedy = "Run apply again once that is solved: it goes on from where this run ended."
+    run.decide(left, Verdict(Result.SKIPPED, Problem("rollout-ended", why, remedy)))
+
+
+class _Pulse(NamedTuple):
+    """A session over several lists.
+
+    Attributes:
+        session: As last listed.
+        steady: When it was first listed just so.
+        up: When it was first listed as up with no list in between that showed it otherwise; None when it is not up.
+        fresh: Whether it became so after the change, by the server's clock.
+    """
+
+    session: Session
+    steady: float
+    up: float | None
+    fresh: bool
+
+
+def _watch(run: Run, rollout: Rollout, changes: list[Change], before: Live, which: str) -> Conversation[Seen]:
+    """List until every tunnel of a wave is healthy that can be judged, or the time for that is over.
+
+    Args:
+        run: The account's state.
+        rollout: How long to watch.
+        changes: What the wave changed.
+        before: The account as listed before the wave.
+        which: The wave, for messages.
+
+    Returns:
+        What is not healthy; empty also when no list could be had, which stops the account.
+    """
+    judged = [c for c in changes if can_be_judged(c, before.tunnels.get(c.ref))]
+    others = sorted(c.name for c in changes if c not in judged)
+    if others:
+        run.notes.append(f"Not judged in {which}: {', '.join(others)} (no BGP session that was up before).")
+    if not judged:
+        yield Pause(max(float(rollout.settle), LOOK_SECONDS), f"after {which}, of which nothing can be judged")
+        yield from run.observe()
+        return {}
+    pulses: dict[str, _Pulse] = {}
+    began: float | None = None
+    ill = judged
+    while True:
+        yield Pause(LOOK_SECONDS, f"for {ill[0].name} to be healthy ({which}, {len(ill)} to go)")
+        live = yield from run.observe()
+        if live is None:
+            return {}
+        began = live.at if began is None else began
+        for change in judged:
+            pulses[change.ref] = _felt(change, live.tunnels.get(change.ref), live.at, pulses.get(change.ref))
+        ill = [c for c in judged if not _healthy(pulses[c.ref], live.at, rollout)]
+        if not ill:
+            return {}
+        if live.at - began >= rollout.watch:
+            return {c.ref: _told(pulses[c.ref], live.at) for c in ill}
+
+
+def _felt(change: Change, tunnel: LiveTunnel | None, at: float, last: _Pulse | None) -> _Pulse:
+    """The pulse after one more list."""
+    now = session(tunnel)
+    steady = last.steady if last and last.session == now else at
+    up = None if now.state != "up" else last.up if last and last.up is not None else at
+    return _Pulse(now, steady, up, _is_fresh(change, tunnel, now))
+
+
+def _is_fresh(change: Change, tunnel: LiveTunnel | None, now: Session) -> bool:
+    """Whether the session became what it is after the change; a list that does not show the change yet can't tell."""
+    if tunnel is None or change.live is None or tunnel.modified_on == change.live.modified_on:
+        return False
+    changed, since = moment(tunnel.modified_on), moment(now.since)
+    return changed is not None and since is not None and since > changed
+
+
+def _healthy(pulse: _Pulse, at: float, rollout: Rollout) -> bool:
+    if pulse.up is None:
+        return False
+    return (pulse.fresh and at - pulse.steady >= rollout.settle) or at - pulse.up >= rollout.hold
+
+
+def _told(pulse: _Pulse, at: float) -> str:
+    """What was seen last of a tunnel that is not healthy."""
+    since = f" since {pulse.session.since}" if pulse.session.since else ""
+    if pulse.session.state == "down":
+        return f"its BGP session is down{since}"
+    if pulse.up is None:
+        return "nothing is known of its BGP session"
+    return f"its BGP session is up{since}, and was for {at - pulse.up:.0f} s only when the time to watch was over"
+
+
+def _roll_back(run: Run, changes: list[Change], ill: Seen) -> Conversation[None]:
+    """Give the tunnels of a wave the values back that this run took from them.
+
+    Only these: what somebody else changed meanwhile is left as it is, and said.
+    """
+    run.notes.append(f"Rolled back: {', '.join(sorted(c.name for c in changes))}.")
+    sick = sorted(change.name for change in changes if change.ref in ill)
+    backwards: dict[str, Change] = {}
+    foreign: dict[str, list[str]] = {}
+    for change in changes:
+        now = run.live.tunnels.get(change.ref)
+        if now is None or now.unreadable:
+            why = "it is no longer listed" if now is None else f"it can't be read any more: {now.unreadable}"
+            run.judge_for_good(change, _not_back(change, why))
+            continue
+        target, foreign[change.ref] = _as_before(change, now.settings)
+        backwards[change.ref] = update_of(now, target)
+    back = yield from _carry_back(run, [c for c in backwards.values() if c.fields])
+    for change in (c for c in changes if c.ref in backwards):
+        seen = ill.get(change.ref) or f"it is in one wave with {', '.join(sick)}"
+        run.judge_for_good(change, _verdict(change, back, backwards[change.ref], foreign[change.ref], seen))
+
+
+def _as_before(change: Change, now: Settings) -> tuple[Settings, list[str]]:
+    """The settings as listed now with the old values of what was written, and the paths that somebody changed since."""
+    old = change.live.settings if change.live else {}
+    written = [path for path in old.keys() | change.target.keys() if old.get(path) != change.target.get(path)]
+    foreign = sorted(path for path in written if now.get(path) not in (change.target.get(path), old.get(path)))
+    back = {path for path in written if path not in foreign}
+    kept = {path: value for path, value in now.items() if path not in back}
+    return kept | {path: value for path, value in old.items() if path in back}, foreign
+
+
+def _carry_back(run: Run, changes: list[Change]) -> Conversation[Run]:
+    """Carry updates out as an apply does, and look until a list shows them done; the run of its own that did it."""
+    blocked = conflicts(changes, run.live)
+    phases = order(changes, blocked)
+    around = detours(phases.updates, run.plan.desired, run.live)
+    plan = run.plan._replace(live=run.live, changes=tuple(changes), phases=phases, detours=around)
+    back = Run(plan, frozenset())
+    back.size = run.size
+    yield from update(back, phases.updates)
+    for wait in (0.0, *PATIENCE) if changes else ():
+        if wait:
+            yield Pause(wait, "until the list shows what was rolled back")
+        live = yield from back.observe()
+        if live is None or all(_is_back(change, live.tunnels.get(change.ref)) for change in changes):
+            break
+    run.live = back.live
+    run.stop = run.stop or back.stop
+    run.notes += back.notes
+    return back
+
+
+def _is_back(change: Change, now: LiveTunnel | None) -> bool:
+    return now is not None and now.settings == change.target
+
+
+def _verdict(change: Change, back: Run, way: Change, foreign: Iterable[str], seen: str) -> Verdict:
+    """How the rollback of a change ended, by the last list."""
+    if back.stop is not None:
+        why = f"it was to be rolled back ({seen}), and no list shows whether it was"
+        return Verdict(Result.UNKNOWN, Problem("rollback-failed", why, "Run plan to see."))
+    now = back.live.tunnels.get(change.ref)
+    if not _is_back(way, now):
+        said = back.verdicts.get(change.ref)
+        why = said.problem.message if said and said.problem else "the list does not show its old values"
+        return _not_back(change, why, now.settings if now else {})
+    if foreign := list(foreign):
+        why = f"it was rolled back ({seen}) but for {', '.join(foreign)}, which somebody else changed meanwhile"
+        return Verdict(Result.UNKNOWN, Problem("changed-meanwhile", why, "Run plan and look."))
+    return Verdict(Result.ROLLED_BACK, Problem("rolled-back", seen, _AGAIN))
+
+
+def _not_back(change: Change, why: str, now: Settings | None = None) -> Verdict:
+    """The verdict on a change that could not be taken back, with the values that differ."""
+    old = change.live.settings if change.live else {}
+    paths = [field.path for field in change.fields if field.path not in SENSITIVE_PATHS] if now is not None else []
+    values = [f"{path} is {shown_value(path, now or {})!r} and was {shown_value(path, old)!r}" for path in paths]
+    message = "; ".join([f"it could not be given its old values back: {why}", *values])
+    return Verdict(Result.FAILED, Problem("rollback-failed", message, "Change it back in the files, or by hand."))

@@ -1,0 +1,50 @@
+"""The BGP session of a live tunnel, as the list tells it: whether traffic can take its routes through the tunnel.
+
+    {"state": "BGP_UP", "updated_at": "2026-11-28T09:00:00Z", …}    up, since that time
+
+It is a fact and never a setting: no plan compares it, no call sends it. What can't be read of it is not known, which is
+no reason to distrust a list.
+"""
+
+from datetime import UTC, datetime
+from typing import Literal, NamedTuple
+
+from reconciler.model.live import LiveTunnel
+
+State = Literal["up", "down", "unknown"]
+
+
+class Session(NamedTuple):
+    """A BGP session.
+
+    Attributes:
+        state: `down` is any state but `BGP_UP`: what is being established carries nothing yet.
+        since: When it became so, as the API writes it (RFC 3339), or None.
+    """
+
+    state: State
+    since: str | None = None
+
+
+UNKNOWN = Session("unknown")
+
+
+def session(tunnel: LiveTunnel | None) -> Session:
+    """The session of a tunnel as listed; unknown where there is none, or none that can be read."""
+    status = tunnel.raw.get("bgp_status") if tunnel else None
+    if not isinstance(status, dict):
+        return UNKNOWN
+    state = status.get("state")
+    if not isinstance(state, str) or not state:
+        return UNKNOWN
+    since = status.get("updated_at")
+    return Session("up" if state == "BGP_UP" else "down", since if isinstance(since, str) and since else None)
+
+
+def moment(text: str | None) -> datetime | None:
+    """A time of the API; None for none, or one that can't be read."""
+    try:
+        found = datetime.fromisoformat(text) if text else None
+    except ValueError:
+        return None
+    return found.replace(tzinfo=found.tzinfo or UTC) if found else None
