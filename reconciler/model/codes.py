@@ -67,6 +67,7 @@ CODES: dict[str, dict[str, Code]] = {
         "bad-address": Code("not an IP address of the kind that belongs there", _CORRECT),
         "bad-age": Code("not a length of time", "Write days or weeks, like `90d`."),
         "bad-date": Code("not a day", "Write it as `2027-01-31`."),
+        "bad-duration": Code("not a length of time", "Write `90s`, `5m` or `1h`."),
         "bad-identity": Code("not a custom IKE identity", "`<label>.<account>.custom.ipsec.cloudflare.com`"),
         "bad-md5-key": Code("a BGP MD5 key that Cloudflare does not take", 'Use 1 to 80 ASCII signs, not `"` or `?`.'),
         "bad-owned-name": Code("an item of `owns` with a star inside, a `?` or a `[`", "Write a name, or `prefix*`."),
@@ -75,7 +76,9 @@ CODES: dict[str, dict[str, Code]] = {
         "bad-reference": Code(
             "a reference that says no place or two, or one that can't stand here", "Write exactly one."
         ),
+        "bad-rollout": Code("times that no wave could keep", "Let `settle` and `hold` be less than `watch`."),
         "bad-variable": Code("not the name of an environment variable", "Write the name, never the secret."),
+        "bad-wave": Code("neither a count nor a share of all", "Write a number like `3`, or `25%`."),
         "empty-value": Code("an empty text or list", "Write a value, or remove the key."),
         "host-bits": Code("a prefix with bits behind its length", "Write the network's address."),
         "literal-psk": Code("a pre-shared key in the file", "Replace that key; write a reference or `external`."),
@@ -137,6 +140,10 @@ CODES: dict[str, dict[str, Code]] = {
     "Guards": {
         "empties-account": Code("the plan leaves no tunnel", "Name the deletes under `removed`."),
         "held": Code("a change wants what a live tunnel keeps", "Do what the message says of that tunnel."),
+        "down-after-change": Code(
+            "a tunnel that is as declared went down after it was changed, less than an hour ago",
+            "Bring it up, or change it back with `--no-rollout`.",
+        ),
         "max-change-percent": Code("more changes than `max_change_percent`", "Take smaller steps, or raise the limit."),
         "max-delete-percent": Code("more deletes than `max_delete_percent`", "Name them under `removed`."),
         "max-deletes": Code("more deletes than `max_deletes`", "Name them under `removed`."),
@@ -145,6 +152,9 @@ CODES: dict[str, dict[str, Code]] = {
             "a delete and a create on one network", "Add `renamed_from`, or name the delete under `removed`."
         ),
         "protected": Code("the plan deletes a protected tunnel", "Put its lines back, or lift `protect`."),
+        "rolled-back-before": Code(
+            "an earlier run had to roll the same change back", "Change it in the files, or `--retry`."
+        ),
     },
     "Keys": {
         "commands-not-allowed": Code("a command may not run", "Add `--allow-commands` if you trust the files."),
@@ -193,11 +203,17 @@ CODES: dict[str, dict[str, Code]] = {
         "no-success": Code("an answer without an error that does not say success", _AGAIN),
         "not-cleared": Code("a value can't be removed", "Declare it, ignore the field, or make the tunnel anew."),
         "not-converged": Code("the list shows something else than was sent", _AGAIN),
+        "not-healthy": Code(
+            "a tunnel of a rollout's wave did not come up, and `on_failure` is `stop`", "Look at its other end."
+        ),
         "not-modified": Code("the answer does not count the tunnel as changed", _AGAIN),
         "not-recognised": Code("a new tunnel may be the one that was sent", "Look at it, then run `plan`."),
         "not-sent": Code("the run ended before it", _AGAIN),
         "rate-limited": Code("too many calls", "Wait, or raise `--timeout`."),
         "redirect": Code("the address leads elsewhere", "Correct `--base-url`."),
+        "rollback-failed": Code("a change could not be taken back", "Change it back in the files, or by hand."),
+        "rolled-back": Code("its wave did not come up: it is as it was before", "Look at the tunnel's other end."),
+        "rollout-ended": Code("an earlier wave did not come up, or was refused", "Solve that one, then `apply`."),
         "stopped": Code("not sent, since a proxy or firewall answers", "Let this machine reach the API."),
         "unclear-answer": Code("the answer does not say what was asked", _AGAIN),
         "unreachable": Code("no connection", "Check network, proxy and `--base-url`."),

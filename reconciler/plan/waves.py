@@ -67,7 +67,7 @@ def _late(phases: Phases) -> frozenset[str]:
     """Refs of the updates that need what a delete frees, themselves or by way of another update."""
     late = {change.ref for change in phases.first_deletes}
     for group in phases.updates:  # what frees comes before what needs it, so one pass finds all
-        if any(phases.needs.get(change.ref, _NOTHING) & late for change in group):
+        if _needs(group, phases) & late:
             late |= {change.ref for change in group}
     return frozenset(late)
 
@@ -77,10 +77,14 @@ def _most(bound: str, total: int) -> int:
     return total * int(bound[:-1]) // 100 if bound.endswith("%") else int(bound)
 
 
+def _needs(group: Group, phases: Phases) -> frozenset[str]:
+    """What the group needs from outside; the members of a cycle all need the same."""
+    return phases.needs.get(group[0].ref, _NOTHING) - {change.ref for change in group}
+
+
 def _may_go(group: Group, phases: Phases, done: set[str]) -> bool:
     """Whether all that the group needs from outside is done."""
-    inside = {change.ref for change in group}
-    return all(phases.needs.get(change.ref, _NOTHING) - inside <= done for change in group)
+    return _needs(group, phases) <= done
 
 
 def _free(calm: Iterable[Group], phases: Phases, done: set[str]) -> tuple[list[Group], list[Group]]:
