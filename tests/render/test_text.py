@@ -683,3 +683,10 @@ def test_one_long_name_moves_no_other_row_far() -> None:
 def test_text_is_parted_between_words_by_its_columns(text: str, begin: str | None, lines: list[str]) -> None:
     used = len(begin) if begin else None
     assert list(Paint(width=22).below(text, 2, begin=begin, used=used)) == lines
+
+
+def test_quiet_keeps_the_notes_of_a_run_that_did_not_go_well() -> None:
+    for outcome, told in (("ok", False), ("partial", True)):
+        report = replace(PLAN, outcome=outcome, accounts=(account(outcome=outcome, notes=("Look here.",)),))
+        assert ("note: Look here." in render(report, "text", quiet=True)) == told
+        assert "note: Look here." in render(report, "text")
