@@ -7,7 +7,7 @@ from reconciler.api import answers, wire
 from reconciler.api import exchange as edge
 from reconciler.api.call import Answered, Call, NotSent, Refused, Verb
 from reconciler.engine import apply, creates, deletes, run, updates, verify
-from reconciler.model import canonical, psk, settings
+from reconciler.model import canonical, desired, psk, settings
 from reconciler.model import live as live_list
 from reconciler.model.live import Live
 from reconciler.model.settings import nested
@@ -312,6 +312,46 @@ def prune_false_is_forgotten() -> list[Patch]:
         return real(desired._replace(account=desired.account._replace(prune=True)), *rest)
 
     return [(build, "scope", pruning)]
+
+
+@bug
+def owns_is_forgotten() -> list[Patch]:
+    return [(desired.Account, "is_owned", lambda *_: True)]
+
+
+@bug
+def a_name_is_owned_that_holds_what_others_begin_with() -> list[Patch]:
+    return [(desired.Owns, "has", lambda self, name: any(prefix in name for prefix in self.prefixes))]
+
+
+def _with_scope(change: Callable[[Any, Live], Any]) -> list[Patch]:
+    real = build.scope
+
+    def changed(wanted: Any, live: Live, options: Any) -> Any:
+        return change(real(wanted, live, options), live)
+
+    return [(build, "scope", changed)]
+
+
+@bug
+def percentages_are_of_all_live_tunnels() -> list[Patch]:
+    return _with_scope(lambda found, live: found._replace(counted=len(live.tunnels) - len(found.ignored)))
+
+
+@bug
+def a_tunnel_of_others_is_left_in_an_account_that_is_emptied() -> list[Patch]:
+    return _with_scope(lambda found, _: found._replace(not_owned=None))
+
+
+@bug
+def what_others_own_is_left_to_be_done() -> list[Patch]:
+    real = verify.remaining
+
+    def remaining(plan: Any, live: Live) -> Any:
+        account = plan.desired.account._replace(owns=None)
+        return real(plan._replace(desired=plan.desired._replace(account=account)), live)
+
+    return [(verify, "remaining", remaining)]
 
 
 @bug

@@ -15,7 +15,7 @@ from tests.battery.paths import EDITS, REFUSED
 from tests.battery.port import Mishaps
 from tests.battery.run import Story, finish
 from tests.battery.two import by_chance, rival, together
-from tests.battery.world import ACCOUNT, World, world
+from tests.battery.world import ACCOUNT, NOT_OWNED, World, world
 from tests.strangers import foreign_delete
 
 _ADDRESS = "interface_address"
@@ -208,7 +208,7 @@ def _expected(before: World, tunnels: Mapping[str, Declared], ids: dict[str, str
         if (held := name if name in ids else declared.renamed_from) in ids and (held == name or held not in tunnels)
     }
     surplus = {name for name, i in ids.items() if i not in claimed.values()}
-    alien = {name for name in surplus if name.startswith("appliance-") or not account.prune}
+    alien = {name for name in surplus if name.startswith(("appliance-", NOT_OWNED)) or not account.prune}
     doomed = surplus - alien
     named = account._replace(removed=dict.fromkeys(sorted(doomed), build.PLACE))
     made = tunnels.keys() - claimed.keys()

@@ -14,7 +14,7 @@ from tests.battery.ledger import Ledger
 from tests.battery.world import ACCOUNT, World, key_of
 
 ORACLES = {
-    "S1": "only what the plan names is written; an unmanaged or ignored tunnel never changes",
+    "S1": "only what the plan names is written; an unmanaged, ignored or not owned tunnel never changes",
     "S2": "no delete beyond the declared wish and the limits, none of a declared tunnel",
     "S3": "at most one create per tunnel takes effect",
     "S4": "no tunnel is deleted to be made again; ids stay",

@@ -19,6 +19,10 @@ from tests.variants import ALL_VARIANTS
 ACCOUNT = build.ACCOUNT_ID
 EPOCH = 1_800_000_000.0
 LATENCY = 0.05
+OWNED = ("t*", "T*", "n*", "h-*", "H-*", "appliance-*")
+"""What the files of some accounts own: every name that a story declares, and the appliances that a rule ignores."""
+NOT_OWNED = "west-"
+"""How the names of tunnels begin that other files own."""
 KEY = "canary-{}-Zq9#key"
 """Text of the key of a tunnel."""
 
@@ -85,6 +89,7 @@ class Sketch:
     made: set[str] = field(default_factory=set)
     keyed: set[str] = field(default_factory=set)
     rules: list[Any] = field(default_factory=list)
+    owns: tuple[str, ...] = ()
     count: int = 0
 
     def address(self) -> str:
@@ -260,19 +265,41 @@ def _draw(rng: random.Random, size: int) -> Sketch:
     return draw
 
 
+def _shared(draw: Sketch, rng: random.Random) -> Sketch:
+    """In one of four, other files are about a part of the account, which is of no concern to these.
+
+    By a chance of its own, so that what else a seed stands for does not follow from it.
+    """
+    if rng.random() < 0.75:
+        return draw
+    if rng.random() < 0.3:  # these files lack most of what they own, and no limit may count the rest as left
+        draw = Sketch(rng, prune=True)
+        for part in (_delete, *rng.choices((_delete, _same), k=rng.choice((0, 2, 3)))):
+            part(draw)
+        draw.removed.clear()
+    draw.owns = OWNED
+    for number in range(rng.randrange(1, 13)):
+        body = build.settings(f"{NOT_OWNED}t{number}", interface_address=f"10.2.{number}.0/31")
+        draw.live.append(body)
+        draw.alien.add(body["name"])
+    return draw
+
+
 def _limits(draw: Sketch) -> tuple[Limits, bool]:
     """Limits, and whether the deletes that nobody named are too many for them: reckoned here on its own."""
     limits = Limits(draw.rng.choice([0, 1, 3, 9]), draw.rng.choice([30, 30, 100]))
     unnamed = len(draw.doomed - draw.removed)
     ignored = sum(1 for name in draw.alien if name.startswith("appliance-"))
-    counted = len(draw.live) - ignored
-    left = len(draw.live) - len(draw.doomed) + len(draw.made)
+    owned = len(draw.live) - sum(1 for name in draw.alien if name.startswith(NOT_OWNED))
+    counted = owned - ignored
+    left = owned - len(draw.doomed) + len(draw.made)
     many = unnamed > limits.max_deletes or (unnamed > 1 and 100 * unnamed > limits.max_delete_percent * counted)
     return limits, many or (unnamed > 0 and left == 0)
 
 
 def _account(draw: Sketch, limits: Limits) -> Account:
-    return build.account(prune=draw.prune, removed=sorted(draw.removed), ignore=draw.rules, limits=limits)
+    removed = sorted(draw.removed)
+    return build.account(prune=draw.prune, removed=removed, ignore=draw.rules, limits=limits, owns=draw.owns)
 
 
 def world(seed: int, size: int | None = None, variant: int | None = None) -> World:
@@ -285,7 +312,7 @@ def world(seed: int, size: int | None = None, variant: int | None = None) -> Wor
     """
     rng = random.Random(seed)
     chosen = ALL_VARIANTS[seed % len(ALL_VARIANTS) if variant is None else variant]
-    draw = _draw(rng, size or rng.randrange(1, 7))
+    draw = _shared(_draw(rng, size or rng.randrange(1, 7)), random.Random(f"{seed} shared"))
     _md5_keys(draw, random.Random(f"md5 {seed}"))
     limits, blocked = _limits(draw)
     rng.shuffle(draw.live)
