@@ -18,6 +18,9 @@ HANDFUL = [
     "bgp of zeros is bgp",
     "a key that was not read is cleared",
     "the name of its variable is sent for a key that was not read",
+    "owns is forgotten",
+    "a tunnel of others is left in an account that is emptied",
+    "what others own is left to be done",
 ]
 
 
