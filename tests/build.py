@@ -89,8 +89,8 @@ def options(**fields: Any) -> PlanOptions:
     return PlanOptions(**({"today": TODAY} | fields))
 
 
-def plan(declared: Desired, now: Live, sinks: Mapping[str, SinkState] | None = None, **fields: Any) -> Plan:
+def plan(declared: Desired, found: Live, sinks: Mapping[str, SinkState] | None = None, **fields: Any) -> Plan:
     """The plan for the two states; `fields` are options."""
     from reconciler.plan.build import build_plan
 
-    return build_plan(declared, now, options(**fields), sinks or {})
+    return build_plan(declared, found, options(**fields), sinks or {})

@@ -176,6 +176,7 @@ def _try(call: Call, request: Request, session: Session, port: Port, left: float
     """Send it once."""
     quotes = session.secrets.quotes
     timeout = min(READ_TIMEOUT, max(0.001, left))  # above zero, should the time just be used up
+    asked = port.now()
     try:
         reply = port.send(request, timeout)
     except (NotSentError, AmbiguousError) as problem:
@@ -186,7 +187,7 @@ def _try(call: Call, request: Request, session: Session, port: Port, left: float
     session.note(reply, port.now(), port.epoch())
     outcome = decode(call, reply, session.secrets.wrap, quotes)
     if isinstance(outcome, Answered) and outcome.live:
-        return outcome._replace(live=outcome.live._replace(at=port.now()))
+        return outcome._replace(live=outcome.live._replace(asked=asked, at=port.now()))
     return outcome
 
 

@@ -17,17 +17,18 @@ A wave that is not healthy in time gets its old values back, by updates like any
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from reconciler.api.call import Conversation, NotSent, Pause, StopClock
+from reconciler.api.call import Conversation, Failure, NotSent, Pause, StopClock
 from reconciler.engine.listing import PATIENCE
 from reconciler.engine.run import Run
 from reconciler.engine.updates import update
 from reconciler.model.desired import Rollout
 from reconciler.model.live import Live, LiveTunnel
 from reconciler.model.problems import Problem
-from reconciler.model.session import Session, moment, session
+from reconciler.model.session import UNKNOWN, Session, moment, session
 from reconciler.model.settings import Settings
 from reconciler.model.tunnel import SENSITIVE_PATHS
 from reconciler.model.verdict import APPLIED, Result, Verdict
+from reconciler.plan.build import listed
 from reconciler.plan.claims import conflicts
 from reconciler.plan.detour import detours
 from reconciler.plan.diff import Change, shown_value, update_of
@@ -57,25 +58,58 @@ def roll_out(run: Run) -> Conversation[bool]:
         yield from update(run, wave.first)
         before = run.live
         yield from update(run, wave.groups)
-        changes = [change for group in wave.groups for change in traffic(group)]
-        done = [change for change in changes if run.verdicts.get(change.ref) == APPLIED]
-        ended = run.stop is not None and not (isinstance(run.stop, NotSent) and run.stop.code == "deadline")
-        if rollout is None or ended or not changes:
+        if rollout is None or not wave.groups:
             continue
-        yield StopClock(stopped=True)
         which = f"wave {number} of {len(waves)}"
-        ill = yield from _watch(run, rollout, done, before, which)
-        if ill and rollout.on_failure == "rollback":
+        changes = [change for group in wave.groups for change in group]
+        yield StopClock(stopped=True)
+        if _is_deadline(run.stop):
+            yield from _look_at_cut_off(run, changes)
+        done = [c for c in changes if run.verdicts.get(c.ref) == APPLIED and not _is_as(c, before)]
+        ill: Seen | None = {}
+        if done:
+            watchable = run.stop is None or _is_deadline(run.stop)
+            ill = (yield from _watch(run, rollout, traffic(done), before, which)) if watchable else None
+        if ill is None:
+            run.notes.append(f"{which.capitalize()} was changed and not watched to its end: look at {_names(done)}.")
+        elif ill and rollout.on_failure == "rollback":
             yield from _roll_back(run, done, ill)
         elif ill:
             for change in (c for c in done if c.ref in ill):
                 run.judge_for_good(change, Verdict(Result.FAILED, Problem("not-healthy", ill[change.ref], _AGAIN)))
         yield StopClock(stopped=False)
-        if run.stop is None and (ill or len(done) < len(changes)):
-            names = sorted(c.name for c in changes if c.ref in ill or c not in done)
-            _skip_the_rest(run, f"the rollout ended in {which}: {', '.join(names)}")
+        bad = [c for c in changes if c.ref in (ill or ()) or run.verdicts.get(c.ref, APPLIED).result not in _IN_ORDER]
+        if run.stop is None and bad:
+            _skip_the_rest(run, f"the rollout ended in {which}: {_names(bad)}")
             return False
     return True
+
+
+_IN_ORDER = (Result.APPLIED, Result.ROLLED_BACK)
+"""Results of changes that are not themselves what ended a rollout."""
+
+
+def _is_deadline(stop: Failure | None) -> bool:
+    return isinstance(stop, NotSent) and stop.code == "deadline"
+
+
+def _is_as(change: Change, live: Live) -> bool:
+    """Whether a list shows a change as done."""
+    tunnel = live.tunnels.get(change.ref)
+    return tunnel is not None and tunnel.settings == change.target
+
+
+def _names(changes: Iterable[Change]) -> str:
+    return listed(change.name for change in changes)
+
+
+def _look_at_cut_off(run: Run, changes: Iterable[Change]) -> Conversation[None]:
+    """Look what became of the updates whose answer the deadline cut off, so that they can be judged."""
+    unsure = [c for c in changes if c.ref in run.verdicts and run.verdicts[c.ref].result is Result.UNKNOWN]
+    if unsure:
+        yield Pause(LOOK_SECONDS, "until the list shows what the deadline cut off")
+        live = yield from run.observe()
+        run.decide((c for c in unsure if live and _is_as(c, live)), APPLIED)
 
 
 def _skip_the_rest(run: Run, why: str) -> None:
@@ -100,7 +134,7 @@ class _Pulse(NamedTuple):
     fresh: bool
 
 
-def _watch(run: Run, rollout: Rollout, changes: list[Change], before: Live, which: str) -> Conversation[Seen]:
+def _watch(run: Run, rollout: Rollout, changes: list[Change], before: Live, which: str) -> Conversation[Seen | None]:
     """List until every tunnel of a wave is healthy that can be judged, or the time for that is over.
 
     Args:
@@ -111,16 +145,15 @@ def _watch(run: Run, rollout: Rollout, changes: list[Change], before: Live, whic
         which: The wave, for messages.
 
     Returns:
-        What is not healthy; empty also when no list could be had, which stops the account.
+        What is not healthy; None when a list could not be had, which stops the account.
     """
     judged = [c for c in changes if can_be_judged(c, before.tunnels.get(c.ref))]
-    others = sorted(c.name for c in changes if c not in judged)
+    others = [c for c in changes if c not in judged]
     if others:
-        run.notes.append(f"Not judged in {which}: {', '.join(others)} (no BGP session that was up before).")
+        run.notes.append(f"Not judged in {which}: {_names(others)} (no BGP session that was up before).")
     if not judged:
         yield Pause(max(float(rollout.settle), LOOK_SECONDS), f"after {which}, of which nothing can be judged")
-        yield from run.observe()
-        return {}
+        return None if (yield from run.observe()) is None else {}
     pulses: dict[str, _Pulse] = {}
     began: float | None = None
     ill = judged
@@ -128,11 +161,11 @@ def _watch(run: Run, rollout: Rollout, changes: list[Change], before: Live, whic
         yield Pause(LOOK_SECONDS, f"for {ill[0].name} to be healthy ({which}, {len(ill)} to go)")
         live = yield from run.observe()
         if live is None:
-            return {}
+            return None
         began = live.at if began is None else began
         for change in judged:
             pulses[change.ref] = _felt(change, live.tunnels.get(change.ref), live.at, pulses.get(change.ref))
-        ill = [c for c in judged if not _healthy(pulses[c.ref], live.at, rollout)]
+        ill = [c for c in judged if not _healthy(pulses[c.ref], live.asked, rollout)]
         if not ill:
             return {}
         if live.at - began >= rollout.watch:
@@ -140,25 +173,35 @@ def _watch(run: Run, rollout: Rollout, changes: list[Change], before: Live, whic
 
 
 def _felt(change: Change, tunnel: LiveTunnel | None, at: float, last: _Pulse | None) -> _Pulse:
-    """The pulse after one more list."""
+    """The pulse after one more list. One that does not show the change yet says nothing of what the change did."""
+    if not _shows(change, tunnel):
+        return _Pulse(UNKNOWN, at, None, fresh=False)
     now = session(tunnel)
     steady = last.steady if last and last.session == now else at
     up = None if now.state != "up" else last.up if last and last.up is not None else at
     return _Pulse(now, steady, up, _is_fresh(change, tunnel, now))
 
 
+def _shows(change: Change, tunnel: LiveTunnel | None) -> bool:
+    """Whether a list is younger than the change."""
+    if tunnel is None or change.live is None:
+        return False
+    return tunnel.settings == change.target or tunnel.modified_on != change.live.modified_on
+
+
 def _is_fresh(change: Change, tunnel: LiveTunnel | None, now: Session) -> bool:
-    """Whether the session became what it is after the change; a list that does not show the change yet can't tell."""
+    """Whether the session became what it is after the change, by the server's clock."""
     if tunnel is None or change.live is None or tunnel.modified_on == change.live.modified_on:
         return False
     changed, since = moment(tunnel.modified_on), moment(now.since)
     return changed is not None and since is not None and since > changed
 
 
-def _healthy(pulse: _Pulse, at: float, rollout: Rollout) -> bool:
+def _healthy(pulse: _Pulse, asked: float, rollout: Rollout) -> bool:
+    """Whether it was up for long enough: from when its first list was there until its last was asked for."""
     if pulse.up is None:
         return False
-    return (pulse.fresh and at - pulse.steady >= rollout.settle) or at - pulse.up >= rollout.hold
+    return (pulse.fresh and asked - pulse.steady >= rollout.settle) or asked - pulse.up >= rollout.hold
 
 
 def _told(pulse: _Pulse, at: float) -> str:
@@ -176,7 +219,6 @@ def _roll_back(run: Run, changes: list[Change], ill: Seen) -> Conversation[None]
 
     Only these: what somebody else changed meanwhile is left as it is, and said.
     """
-    run.notes.append(f"Rolled back: {', '.join(sorted(c.name for c in changes))}.")
     sick = sorted(change.name for change in changes if change.ref in ill)
     backwards: dict[str, Change] = {}
     foreign: dict[str, list[str]] = {}
@@ -186,19 +228,29 @@ def _roll_back(run: Run, changes: list[Change], ill: Seen) -> Conversation[None]
             why = "it is no longer listed" if now is None else f"it can't be read any more: {now.unreadable}"
             run.judge_for_good(change, _not_back(change, why))
             continue
-        target, foreign[change.ref] = _as_before(change, now.settings)
+        target, foreign[change.ref] = _as_before(change, now.settings, run.answered.get(change.ref, {}))
         backwards[change.ref] = update_of(now, target)
     back = yield from _carry_back(run, [c for c in backwards.values() if c.fields])
     for change in (c for c in changes if c.ref in backwards):
         seen = ill.get(change.ref) or f"it is in one wave with {', '.join(sick)}"
         run.judge_for_good(change, _verdict(change, back, backwards[change.ref], foreign[change.ref], seen))
+    taken_back = [c for c in changes if run.verdicts[c.ref].result is Result.ROLLED_BACK]
+    if taken_back:
+        run.notes.append(f"Rolled back: {_names(taken_back)}.")
 
 
-def _as_before(change: Change, now: Settings) -> tuple[Settings, list[str]]:
-    """The settings as listed now with the old values of what was written, and the paths that somebody changed since."""
+def _as_before(change: Change, now: Settings, answered: Settings) -> tuple[Settings, list[str]]:
+    """The settings as listed now with the old values of what was written, and the paths that somebody changed since.
+
+    Args:
+        change: What was written.
+        now: As listed now.
+        answered: As the server said that it keeps what was written, should it keep it in another form.
+    """
     old = change.live.settings if change.live else {}
     written = [path for path in old.keys() | change.target.keys() if old.get(path) != change.target.get(path)]
-    foreign = sorted(path for path in written if now.get(path) not in (change.target.get(path), old.get(path)))
+    known = (change.target, answered, old)
+    foreign = sorted(path for path in written if all(now.get(path) != one.get(path) for one in known))
     back = {path for path in written if path not in foreign}
     kept = {path: value for path, value in now.items() if path not in back}
     return kept | {path: value for path, value in old.items() if path in back}, foreign
@@ -212,21 +264,21 @@ def _carry_back(run: Run, changes: list[Change]) -> Conversation[Run]:
     plan = run.plan._replace(live=run.live, changes=tuple(changes), phases=phases, detours=around)
     back = Run(plan, frozenset())
     back.size = run.size
+    for change, (kind, value), holder in blocked.unsolvable:  # on servers that don't refuse it two would hold it
+        why = f"{run.live.tunnels[holder].name} holds the {kind.value} {value} by now"
+        back.verdicts[change.ref] = Verdict(Result.FAILED, Problem("held", why))
     yield from update(back, phases.updates)
     for wait in (0.0, *PATIENCE) if changes else ():
         if wait:
             yield Pause(wait, "until the list shows what was rolled back")
         live = yield from back.observe()
-        if live is None or all(_is_back(change, live.tunnels.get(change.ref)) for change in changes):
+        left = [c for c in changes if live and not _is_as(c, live) and back.verdicts.get(c.ref) == APPLIED]
+        if not left:
             break
     run.live = back.live
     run.stop = run.stop or back.stop
     run.notes += back.notes
     return back
-
-
-def _is_back(change: Change, now: LiveTunnel | None) -> bool:
-    return now is not None and now.settings == change.target
 
 
 def _verdict(change: Change, back: Run, way: Change, foreign: Iterable[str], seen: str) -> Verdict:
@@ -235,7 +287,7 @@ def _verdict(change: Change, back: Run, way: Change, foreign: Iterable[str], see
         why = f"it was to be rolled back ({seen}), and no list shows whether it was"
         return Verdict(Result.UNKNOWN, Problem("rollback-failed", why, "Run plan to see."))
     now = back.live.tunnels.get(change.ref)
-    if not _is_back(way, now):
+    if not _is_as(way, back.live):
         said = back.verdicts.get(change.ref)
         why = said.problem.message if said and said.problem else "the list does not show its old values"
         return _not_back(change, why, now.settings if now else {})

@@ -91,11 +91,13 @@ class Live(NamedTuple):
 
     Attributes:
         lists: How many lists it took to believe it.
-        at: When it was listed, in seconds of a clock that only goes forward.
+        asked: When it was asked for, in seconds of a clock that only goes forward.
+        at: When it was there, by the same clock.
     """
 
     tunnels: Mapping[str, LiveTunnel]
     lists: int = 1
+    asked: float = 0.0
     at: float = 0.0
 
     def by_name(self) -> dict[str, LiveTunnel]:

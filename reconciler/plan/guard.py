@@ -227,10 +227,12 @@ def _down_after_change(draft: Draft) -> Iterator[Guard]:
     names = []
     for tunnel in (pair.live for pair in draft.scope.pairs if pair.live and pair.live.id not in changing):
         found = session(tunnel)
+        if found.state != "down":
+            continue
         changed, since = moment(tunnel.modified_on), moment(found.since)
-        if found.state == "down" and changed and since and changed < since and draft.options.now - since < _HOUR:
+        if changed and since and changed <= since and draft.options.now - since < _HOUR:
             names.append(tunnel.name)
     if names:
-        message = f"{', '.join(names)} went down after being changed, less than an hour ago"
+        message = f"{', '.join(sorted(names))} went down when or after being changed, less than an hour ago"
         remedy = "bring them up, or change them back in the files and apply with --no-rollout"
         yield Guard("down-after-change", message, tuple(sorted(names)), remedy)

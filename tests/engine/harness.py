@@ -81,7 +81,7 @@ class World:
         if (call.verb, number) in self.after:
             return self.after[call.verb, number]
         if isinstance(found, Answered) and found.live:
-            return found._replace(live=found.live._replace(at=self.seconds))
+            return found._replace(live=found.live._replace(asked=self.seconds, at=self.seconds))
         return found
 
 

@@ -3,9 +3,9 @@
 from reconciler.api.call import ApiError, NotSent, Refused, Verb
 from reconciler.model.desired import Rollout
 from reconciler.model.problems import Location
-from tests.build import ACCOUNT_ID, account, desired, tunnel
-from tests.engine.harness import World, by_name
-from tests.strangers import foreign_edit
+from tests.build import ACCOUNT_ID, account, desired, settings, tunnel
+from tests.engine.harness import LOST, World, by_name
+from tests.strangers import foreign_create, foreign_edit
 
 BGP = {"bgp": {"customer_asn": 65010}}
 NEW = {"bgp": {"customer_asn": 65020}}
@@ -179,3 +179,85 @@ def test_a_swap_is_one_unit_and_is_rolled_back_as_one():
     ended = world.apply(wanted)
     assert {v.result for v in ended.verdicts.values()} == {"rolled_back"}
     assert {t["name"]: t["interface_address"] for t in world.simulator.tunnels(ACCOUNT_ID)} == nets
+
+
+def test_at_the_deadline_no_wave_begins_and_nobody_waits_for_those_that_did_not():
+    world = world_of("a", "b", "c", "d")
+    world.instead = {(Verb.UPDATE, 1): NotSent("deadline", "no time left")}
+    ended = world.apply(new_asn("a", "b", "c", "d"))
+    assert by_name(world, ended) == {"a": ("applied", None), **dict.fromkeys("bcd", ("skipped", "deadline"))}
+    assert world.story == ["update", *[5.0, "list"] * 4, "update"]
+
+
+def test_a_wave_whose_answer_the_deadline_cut_off_is_judged_all_the_same():
+    world = world_of("a", "b", semantics="bgp_down=a")
+    world.after = {(Verb.UPDATE, 0): LOST}
+    world.instead = {(Verb.LIST, 0): NotSent("deadline", "no time left")}
+    ended = world.apply(new_asn("a", "b"))
+    assert by_name(world, ended) == {"a": ("rolled_back", "rolled-back"), "b": ("skipped", "deadline")}
+    assert asns(world) == {"a": 65010, "b": 65010}
+
+
+def test_a_cycle_is_rolled_back_with_the_member_that_only_changes_its_name():
+    world = world_of("x", "y", "z", semantics="bgp_down=new;x")
+    nets = {t["name"]: t["interface_address"] for t in world.simulator.tunnels(ACCOUNT_ID)}
+    of = account(rollout=Rollout(("1",)))
+    y = tunnel("y", renamed_from="x", interface_address=nets["x"], **BGP)
+    new = tunnel("new", renamed_from="y", interface_address=nets["z"], **BGP)
+    x = tunnel("x", renamed_from="z", interface_address="10.200.0.0/31", **BGP)
+    ended = world.apply(desired(y, new, x, of=of))
+    assert {v.result for v in ended.verdicts.values()} == {"rolled_back"}
+    assert {t["name"]: t["interface_address"] for t in world.simulator.tunnels(ACCOUNT_ID)} == nets
+
+
+def test_a_list_that_does_not_show_the_change_yet_says_nothing_of_its_session():
+    world = world_of("a", "b", semantics="bgp_down=a,list_lag=25")
+    world.apply(new_asn("a", "b"))
+    assert asns(world) == {"a": 65010, "b": 65010}
+
+
+def test_what_others_had_changed_just_so_is_not_watched_and_not_rolled_back():
+    world = world_of("a", "b")
+    world.meddle(2, foreign_edit, "b", NEW)
+    assert world.apply(new_asn("a", "b")).converged
+    assert world.story == ["update", *[5.0, "list"] * 4, "list"]
+
+
+def test_what_somebody_else_took_meanwhile_is_not_taken_back():
+    world = world_of("a", semantics="bgp_down=a,addresses_unique=false")
+    (net,) = (t["interface_address"] for t in world.simulator.tunnels(ACCOUNT_ID))
+    world.meddle(3, foreign_create, settings("theirs", interface_address=net))
+    ended = world.apply(new_asn("a", a={"interface_address": "10.200.0.0/31"}))
+    (verdict,) = ended.verdicts.values()
+    assert (verdict.result, verdict.problem.code) == ("failed", "rollback-failed")
+    assert verdict.problem.message.startswith(
+        f"it could not be given its old values back: theirs holds the interface network {net} by now; "
+    )
+    assert {t["name"]: t["interface_address"] for t in world.simulator.tunnels(ACCOUNT_ID)} == {
+        "a": "10.200.0.0/31",
+        "theirs": net,
+    }
+
+
+def test_only_what_was_rolled_back_is_said_to_be():
+    world = world_of("a", "b", semantics="bgp_down=a;b")
+    no = Refused(400, (ApiError("1022", "no"),))
+    world.instead = {(Verb.UPDATE, 1): no, (Verb.UPDATE, 2): no, (Verb.UPDATE_ONE, 0): no}
+    ended = world.apply(new_asn("a", "b", rollout=Rollout(("2",), apart="none")))
+    assert by_name(world, ended) == {"a": ("failed", "rollback-failed"), "b": ("rolled_back", "rolled-back")}
+    assert ended.notes == ("Rolled back: b.",)
+
+
+def test_a_wave_that_is_not_watched_to_its_end_is_told():
+    world = world_of("a", "b")
+    world.instead = {(Verb.LIST, 1): NotSent("interrupted", "not sent, since the run is being stopped")}
+    ended = world.apply(new_asn("a", "b"))
+    assert by_name(world, ended) == {"a": ("applied", None), "b": ("skipped", "interrupted")}
+    assert ended.notes == ("Wave 1 of 2 was changed and not watched to its end: look at a.",)
+
+
+def test_a_rollback_knows_what_it_wrote_in_the_form_that_the_server_keeps():
+    world = world_of("old", semantics="bgp_down=new,names=lower")
+    wanted = tunnel("New", renamed_from="old", **NEW)
+    ended = world.apply(desired(wanted, of=account(rollout=ONE_BY_ONE)))
+    assert by_name(world, ended) == {"old": ("rolled_back", "rolled-back")}

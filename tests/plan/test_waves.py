@@ -1,5 +1,7 @@
 """Waves of a rollout, as the plan makes them."""
 
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -151,3 +153,37 @@ def test_every_update_stands_in_one_wave_and_no_wave_is_over_its_bound(files, bo
         done += len(names)
         assert apart == "none" or len({files[name] for name in names}) == len(names)
     assert all(c.impact is Impact.TRAFFIC for wave in found.phases.waves for group in wave.groups for c in group)
+
+
+@pytest.mark.parametrize(
+    ("state", "modified", "since", "codes"),
+    [
+        ("BGP_DOWN", "2026-05-04T08:30:00Z", "2026-05-04T08:30:00Z", ["down-after-change"]),  # down as it was changed
+        ("BGP_ESTABLISHING", "2026-05-04T07:00:00Z", "2026-05-04T08:00:01Z", ["down-after-change"]),
+        ("BGP_DOWN", "2026-05-04T07:00:00Z", "2026-05-04T08:00:00Z", []),  # an hour ago
+        ("BGP_DOWN", "2026-05-04T08:30:00Z", "2026-05-04T08:29:59Z", []),  # the change came after
+        ("BGP_UP", "2026-05-04T08:30:00Z", "2026-05-04T08:30:01Z", []),
+        ("BGP_DOWN", None, "2026-05-04T08:30:00Z", []),
+        ("BGP_DOWN", "2026-05-04T08:30:00Z", "some day", []),
+    ],
+)
+def test_no_rollout_begins_while_a_changed_tunnel_is_down(state, modified, since, codes):
+    found = down_after_change(state, modified, since, rollout=True)
+    assert [guard.code for guard in found.guards] == codes
+    assert down_after_change(state, modified, since, rollout=False).guards == ()
+
+
+def down_after_change(state, modified, since, *, rollout):
+    """A plan at nine o'clock that changes b, where a is as declared and its session is so."""
+    bgp = {"customer_asn": 65010}
+    a = raw("a", bgp=bgp, modified_on=modified, bgp_status={"state": state, "updated_at": since})
+    wanted = desired(tunnel("a", bgp=bgp), tunnel("b", replay_protection=True), of=account(rollout=Rollout(("1",))))
+    now = datetime(2026, 5, 4, 9, tzinfo=UTC)
+    return plan(wanted, live(a, raw("b")), now=now, rollout=rollout)
+
+
+def test_a_tunnel_that_is_itself_changed_may_be_down():
+    bgp = {"customer_asn": 65010}
+    a = raw("a", bgp=bgp, modified_on="2026-05-04T08:30:00Z", bgp_status=UP | {"state": "BGP_DOWN"})
+    wanted = desired(tunnel("a", bgp={"customer_asn": 65020}), of=account(rollout=Rollout(("1",))))
+    assert plan(wanted, live(a), now=datetime(2026, 5, 4, 9, tzinfo=UTC)).guards == ()
