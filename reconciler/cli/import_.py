@@ -29,6 +29,7 @@ from reconciler.model.live import Live
 from reconciler.model.problems import Diagnostic, has_errors
 from reconciler.model.problems import count as counted
 from reconciler.model.settings import Settings
+from reconciler.plan.scope import owned
 from reconciler.report.values import AccountReport, Report
 
 _ONLY_WHEN_EMPTY = frozenset({"no-tunnel-file", "no-account"})
@@ -173,8 +174,8 @@ class _Md5Keys:
 
 def _write(ctx: Context, desired: Desired, files: AccountFiles, live: Live, md5_keys: _Md5Keys | None) -> AccountReport:
     folder, old = Path(files.folder), _imported(files)
-    not_owned = sum(not desired.account.is_owned(tunnel.name) for tunnel in live.tunnels.values())
-    live = Live({i: tunnel for i, tunnel in live.tunnels.items() if desired.account.is_owned(tunnel.name)})
+    mine, not_owned = owned(live, desired.account)
+    live = live._replace(tunnels={tunnel.id: tunnel for tunnel in mine})
     beside = tuple(f for f in files.files if Path(f.path) not in old)
     names = live.by_name()
     # A declared rename that was not applied yet: the live tunnel still has its old name, and is declared.
@@ -208,8 +209,7 @@ def _write(ctx: Context, desired: Desired, files: AccountFiles, live: Live, md5_
         replace_file(Path(own.path), own.data.decode())
         new = files.account_file is None
         told.append(f"Wrote {own.path}, with `prune: false`." if new else f"Added rules under `ignore` to {own.path}.")
-    report = _report(desired, live, found, [*texts], gone, told)
-    return report if desired.account.owns is None else replace(report, not_owned=not_owned)
+    return replace(_report(desired, live, found, [*texts], gone, told), not_owned=not_owned)
 
 
 def _prove(ctx: Context, files: AccountFiles, texts: Mapping[Path, str], wanted: Mapping[str, Settings]) -> None:

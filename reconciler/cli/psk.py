@@ -16,6 +16,7 @@ from reconciler.cli.psk_supply import fill_ring, psk_carrier, report_problems, s
 from reconciler.model.canonical import tunnel_name
 from reconciler.model.desired import Declared, Desired
 from reconciler.model.verdict import APPLIED, Verdict, may_have_written
+from reconciler.plan.scope import owned
 from reconciler.report.make import psk_report
 from reconciler.report.outcome import Outcome
 from reconciler.report.values import AccountReport, Report
@@ -142,11 +143,13 @@ def _status(ctx: Context, clients: Clients, desired: Desired, tunnels: Iterable[
     if isinstance(found, AccountReport):
         return found
     names = {tunnel.name for tunnel in tunnels}
+    mine, not_owned = owned(found, desired.account)
     return AccountReport(
         account=desired.account.name,
         account_id=desired.account.account_id,
         outcome="ok",
         keys=tuple(status for status in statuses(ctx, desired, found) if status.name in names),
-        total=len(found.tunnels),
+        total=len(mine),
+        not_owned=not_owned,
         managed=len(desired.tunnels),
     )

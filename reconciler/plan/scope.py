@@ -15,7 +15,7 @@ from typing import Annotated, NamedTuple
 
 from pydantic import Field
 
-from reconciler.model.desired import Declared, Desired, IgnoreRule
+from reconciler.model.desired import Account, Declared, Desired, IgnoreRule
 from reconciler.model.document import says_nothing
 from reconciler.model.live import Live, LiveTunnel
 
@@ -171,6 +171,15 @@ def renames(declared: Mapping[str, Declared], live: Mapping[str, LiveTunnel]) ->
     return active
 
 
+def owned(live: Live, account: Account) -> tuple[list[LiveTunnel], int | None]:
+    """The live tunnels that an account's files are about, in order of name, and how many others there are.
+
+    Without `owns` there are none, and None says that nobody asked.
+    """
+    mine = sorted((t for t in live.tunnels.values() if account.is_owned(t.name)), key=lambda t: t.name)
+    return mine, None if account.owns is None else len(live.tunnels) - len(mine)
+
+
 def _pairs(desired: Desired, ours: Mapping[str, LiveTunnel], today: date) -> tuple[Pair, ...]:
     rules = [r for r in desired.account.ignore if r.fields and not _expired(r, today)]
     renamed = renames(desired.tunnels, ours)
@@ -196,12 +205,11 @@ def scope(desired: Desired, live: Live, options: PlanOptions) -> Scope:
     whole = [r for r in desired.account.ignore if not r.fields]
     ours: dict[str, LiveTunnel] = {}
     ignored: list[LeftAlone] = []
-    named = sorted(live.by_name().items())
-    owned = [(name, tunnel) for name, tunnel in named if desired.account.is_owned(name)]
-    for name, tunnel in owned:
-        rule = whole_rule(name, whole)
+    mine, not_owned = owned(live, desired.account)
+    for tunnel in mine:
+        rule = whole_rule(tunnel.name, whole)
         if rule is None:
-            ours[name] = tunnel
+            ours[tunnel.name] = tunnel
         else:
             ignored.append(_left_alone(tunnel, rule, options.today))
     pairs = _pairs(desired, ours, options.today)
@@ -211,7 +219,6 @@ def scope(desired: Desired, live: Live, options: PlanOptions) -> Scope:
     surplus = tuple(t for t in rest if matches(options.glob, t.name)) if desired.account.prune else ()
     if options.glob is not None:
         pairs = tuple(p for p in pairs if matches(options.glob, p.declared.name, p.live.name if p.live else None))
-    not_owned = None if desired.account.owns is None else len(named) - len(owned)
     found = Scope(pairs, surplus, unmanaged, tuple(ignored), len(ours), not_owned=not_owned)
     return _set_apart(found, options) if any(t.unreadable for t in ours.values()) else found
 

@@ -129,11 +129,10 @@ def _numbers(report: Report) -> dict[str, int]:
     """The tiles with the counts."""
     if report.command not in {"plan", "apply", "drift"} or not report.accounts:
         return {}
-    not_owned = {} if report.summary.not_owned is None else {"not owned": report.summary.not_owned}
     if report.command == "drift":
-        return drift_counts(report) | not_owned
+        return drift_counts(report)
     left = {kind: getattr(report.summary, kind) for kind in ("unchanged", "unmanaged", "ignored")}
-    return (done_counts(report) if report.command == "apply" else report.summary.planned) | left | not_owned
+    return (done_counts(report) if report.command == "apply" else report.summary.planned) | left
 
 
 def _kinds(change: ChangeReport) -> list[str]:

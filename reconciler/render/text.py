@@ -311,7 +311,8 @@ def _left(account: AccountReport, command: str, paint: Paint) -> Iterator[str]:
     for told, names in words.held_back([account]).items():
         yield f"  {paint(f'{told}:', 'yellow')}"
         yield from paint.below(", ".join(map(terminal, names)), 4)
-    if counts := words.left_counts(account):
+    others = f"{account.not_owned:,} not owned" if account.not_owned else ""
+    if counts := ", ".join(filter(None, (words.left_counts(account), others))):
         yield from paint.said("Left alone:", f"{counts}.", 2)
     if account.unmanaged and command != "drift":
         names = [terminal(item.name) for item in account.unmanaged]

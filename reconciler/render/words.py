@@ -103,6 +103,8 @@ def facts(report: Report) -> Iterator[tuple[str, str]]:
         yield moment(report.generated_at), ""
     if total := sum(account.total or 0 for account in report.accounts):
         yield count(total, "live tunnel"), ""
+    if others := report.summary.not_owned:
+        yield f"{count(others, 'other')} not owned", ""
     if report.command == "drift" and (declared := sum(account.managed for account in report.accounts)):
         yield f"{declared:,} declared", ""
     if told := since_last(report):
@@ -356,7 +358,7 @@ def waves(account: AccountReport) -> list[str]:
 
 
 def left_counts(*accounts: AccountReport) -> str:
-    """`2 unmanaged, 1 ignored, 3 ignored in part, 1 not checked, 4 not owned`, or nothing."""
+    """`2 unmanaged, 1 ignored, 3 ignored in part, 1 not checked`, or nothing."""
     ignored = [item for account in accounts for item in account.ignored]
     kinds = {
         "unmanaged": sum(len(account.unmanaged) for account in accounts),
@@ -364,6 +366,5 @@ def left_counts(*accounts: AccountReport) -> str:
         "ignored in part": sum(bool(item.fields) for item in ignored),
         "not checked": sum(not item.fields for account in accounts for item in account.not_checked),
         "not checked in part": sum(len(unread(account)) for account in accounts),
-        "not owned": sum(account.not_owned or 0 for account in accounts),
     }
     return ", ".join(f"{number:,} {kind}" for kind, number in kinds.items() if number)

@@ -205,7 +205,7 @@ class AccountReport:
     unmanaged: Annotated[tuple[LeftAlone, ...], _about("Live tunnels that no file declares and that stay")] = ()
     ignored: Annotated[tuple[LeftAlone, ...], _about("What `ignore` leaves alone")] = ()
     not_checked: Annotated[tuple[LeftAlone, ...], _about("What could not be compared")] = ()
-    total: Annotated[StrictInt | None, _in("drift", "Live tunnels, of which `owns` counts; null when unread")] = None
+    total: Annotated[StrictInt | None, _in("drift", "Live tunnels, but for those not owned; null when unread")] = None
     not_owned: Annotated[Count | None, _NOT_OWNED] = None
     managed: Annotated[StrictInt, _in("drift", "Declared tunnels")] = 0
     drifted: Annotated[StrictInt, _in("drift", "Differences that are drift")] = 0
