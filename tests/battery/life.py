@@ -199,6 +199,11 @@ class Life:
             seen |= holds
 
 
+def _with_key(declared: Declared) -> Declared:
+    """The same with an MD5 key that can be read, which it takes to make the tunnel."""
+    return declared._replace(settings={**declared.settings, **dict.fromkeys(declared.unread, "canary-md5-read")})
+
+
 def _expected(before: World, tunnels: Mapping[str, Declared], ids: dict[str, str]) -> World:
     """The world of these files and this account; every delete is named, so no limit stops it."""
     account = before.desired.account
@@ -212,9 +217,10 @@ def _expected(before: World, tunnels: Mapping[str, Declared], ids: dict[str, str
     doomed = surplus - alien
     named = account._replace(removed=dict.fromkeys(sorted(doomed), build.PLACE))
     made = tunnels.keys() - claimed.keys()
+    wanted = {name: _with_key(tunnels[name]) if name in made else tunnels[name] for name in sorted(tunnels)}
     return replace(
         before,
-        desired=build.desired(*tunnels.values(), of=named),
+        desired=before.desired._replace(account=named, tunnels=wanted),
         ids=ids,
         kept=frozenset(claimed.values()),
         alien=frozenset(ids[name] for name in alien),

@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import count
 from unicodedata import normalize
 
-from reconciler.model.desired import Declared
+from reconciler.model.desired import Desired
 from reconciler.model.settings import canonical
 from tests import build
 from tests.battery.port import Mishaps
@@ -36,7 +36,7 @@ def named_world(seed: int) -> World:
     return replace(
         found,
         seed=seed,
-        desired=build.desired(*_respelled(found, sent), of=found.desired.account),
+        desired=_respelled(found, sent),
         start=start,
         made=frozenset(sent.values()),
         keyed=frozenset(sent[name] for name in found.keyed),
@@ -55,11 +55,12 @@ def _kept(name: str, *, lower: bool) -> str:
     return name.lower() if lower else normalize("NFC", name)
 
 
-def _respelled(found: World, names: Mapping[str, str]) -> list[Declared]:
+def _respelled(found: World, names: Mapping[str, str]) -> Desired:
     """The declarations under these names."""
     tunnels = found.desired.tunnels.items()
     spelled = [(names.get(name, name), declared) for name, declared in tunnels]
-    return [d._replace(name=name, settings={**d.settings, "name": name}) for name, d in spelled]
+    new = {name: d._replace(name=name, settings={**d.settings, "name": name}) for name, d in spelled}
+    return found.desired._replace(tunnels=dict(sorted(new.items())))
 
 
 def run_named(known: World, faults: Mapping[int, str], seed: int = 0) -> Result:
@@ -78,7 +79,7 @@ def run_named(known: World, faults: Mapping[int, str], seed: int = 0) -> Result:
         story.simulator.account(build.ACCOUNT_ID).stale.clear()  # that takes minutes, and no list lags so long
         story.world = story.watch.world = replace(
             found,
-            desired=build.desired(*_respelled(found, kept), of=found.desired.account),
+            desired=_respelled(found, kept),
             made=frozenset(found.sent),
             keyed=frozenset(kept[name] for name in found.keyed),
             sent={},

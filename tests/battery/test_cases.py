@@ -21,6 +21,7 @@ CASES = [
     "shared/61/0/3=wrong-length,13=500-before/35",
     # An empty list asked to make a tunnel with an MD5 key that could not be read: apply must not begin.
     "one/900056/0/0=empty-list/73",
+    "named/950003/0/0=empty-list/0",
 ]
 
 
