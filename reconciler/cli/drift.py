@@ -15,7 +15,7 @@ from reconciler.files.patch import accept_patch
 from reconciler.files.tree import read_tree
 from reconciler.model.psk import KeyStatus
 from reconciler.plan.build import Plan
-from reconciler.report.drift import drift_of, drift_report, with_history
+from reconciler.report.drift import down_warnings, drift_of, drift_report, with_history
 from reconciler.report.values import AccountReport, Report
 
 
@@ -48,6 +48,7 @@ def run(ctx: Context) -> Report:
             write_file(Path(ctx.options.patch), ctx.output.redactor.clean(patch), ctx.stop)
         except Halt as stopped:  # the drift is reported all the same
             ctx.late += stopped.diagnostics
+    ctx.diagnostics += down_warnings(accounts)
     report = ctx.report(accounts)
     return with_history(report, previous, ctx.now().isoformat(timespec="seconds").replace("+00:00", "Z"))
 

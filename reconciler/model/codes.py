@@ -112,6 +112,9 @@ CODES: dict[str, dict[str, Code]] = {
         "expired-rule": Code("an ignore rule is past its `until`", "Remove or renew it."),
         "glued-comment": Code("a `#` that may be meant as text", "Quote the text, or put a blank behind the `#`."),
         "idle-rule": Code("an ignore rule for names that `owns` leaves to other files", "Remove it."),
+        "in-sync-and-down": Code(
+            "tunnels are as declared and their BGP session is down", "Look at the other end; no apply helps."
+        ),
         "long-name": Code("a name over 15 characters", "Some devices cut it: shorten it."),
         "no-age": Code("`rotate_after` where nothing knows the key's age", "Remove it."),
         "no-lock": Code("no lock can be taken on this machine", "See that only one run writes at a time."),

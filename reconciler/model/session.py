@@ -41,6 +41,11 @@ def session(tunnel: LiveTunnel | None) -> Session:
     return Session("up" if state == "BGP_UP" else "down", since if isinstance(since, str) and since else None)
 
 
+def has_bgp(tunnel: LiveTunnel | None) -> bool:
+    """Whether it can have a session at all."""
+    return tunnel is not None and "bgp.customer_asn" in tunnel.settings
+
+
 def moment(text: str | None) -> datetime | None:
     """A time of the API; None for none, or one that can't be read."""
     try:

@@ -90,7 +90,9 @@ def _changes(account: AccountReport, command: str) -> Iterator[_Note]:
             if change.impact == "traffic" and not (change.severity or change.outcome):
                 impact = ", can interrupt traffic"
             rank, what = _rank(change, command), f"{_what(change)} {words.label(change)}"
-            yield _Note(rank, what, f"{_fields(change)[:_LONGEST]}{impact}", change.source)
+            health = words.down_since(change) or words.health(change)
+            told = f"{_fields(change)[:_LONGEST]}{impact}{f', {health}' if health else ''}"
+            yield _Note(rank, what, told, change.source)
 
 
 def _fields(change: ChangeReport) -> str:
@@ -108,7 +110,8 @@ def _deletes(report: Report) -> Iterator[_Note]:
     found: dict[tuple[str, str], list[str]] = {}
     for change in report.changes:
         if change.action == "delete" and not _failed(change):
-            found.setdefault((_rank(change, report.command), _what(change)), []).append(change.name)
+            name = change.name + words.marked(change)
+            found.setdefault((_rank(change, report.command), _what(change)), []).append(name)
     for (rank, what), names in found.items():
         yield _Note(rank, f"{what} {words.count(len(names), 'tunnel')}", ", ".join(names)[:_NAMES])
 

@@ -93,7 +93,7 @@ def _field(change: ChangeReport) -> Hashable:
 
 def _kind(change: ChangeReport) -> tuple[str | None, ...]:
     weight = (change.impact, change.severity, change.drift_class)
-    return (change.action, *weight, change.cause, change.outcome, change.check)
+    return (change.action, *weight, change.cause, change.outcome, change.check, words.health(change))
 
 
 _LIKENESS: tuple[tuple[Literal["all", "field", "kind"], Callable[[ChangeReport], Hashable]], ...] = (

@@ -70,7 +70,7 @@ def tone(report: Report) -> Literal["failed", "grave", "changes", "good"]:
     if report.outcome == "blocked" or (planned and report.summary.delete):
         return "grave"
     changed = any(account.changes or account.keys or account.held_back for account in report.accounts)
-    warned = any(psk.overdue or psk.error for psk in report.keys)
+    warned = any(psk.overdue or psk.error for psk in report.keys) or any(account.down for account in report.accounts)
     return "changes" if report.outcome == "changes" or (planned and changed) or warned else "good"
 
 
@@ -199,6 +199,7 @@ def _drift(report: Report) -> str:
     rest = [f"{counts[kind]:,} {kind}" for kind in ("unmanaged", "missing", "not checked")]
     waiting = [change for change in report.changes if not is_drift(change)]
     rest += [f"{len(waiting):,} waiting for apply"] if waiting else []
+    rest += [f"{down:,} in sync and down"] if (down := sum(len(account.down) for account in report.accounts)) else []
     drifted = len(report.changes) - len(waiting)
     pruned = sum(change.drift_class == "unmanaged" and is_drift(change) for change in report.changes)
     total = sum(account.managed for account in report.accounts) + pruned

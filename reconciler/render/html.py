@@ -119,7 +119,7 @@ def _dangers(report: Report) -> Iterator[tuple[str, list[str], int]]:
         if names := [change.name for change in report.changes if words.ended(change) == outcome]:
             yield f"{outcome.capitalize()}:", names[: _LIMITS.names], max(len(names) - _LIMITS.names, 0)
     for what, changes in words.dangers(report).items():
-        names = [change.name for change in changes]
+        names = [change.name + words.marked(change) for change in changes]
         shown = names if what == "Deletes" else names[: _LIMITS.names]
         yield f"{what} {words.count(len(names), 'tunnel')}:", shown, len(names) - len(shown)
     yield from ((f"{told}:", left_out, 0) for told, left_out in words.held_back(report.accounts).items())

@@ -128,8 +128,12 @@ def _dangers(report: Report) -> Iterator[str]:
         psks = [(psk.name, psk.error) for psk in report.keys if psk.error]
         yield from few(psks, lambda k: f"Key of {clipped(k[0], safe.markdown_code, 100)}: {trouble(k[1])}", _BOX)
     for what, found in words.dangers(report).items():
-        told = names(found, tunnel) if what == "Deletes" else ", ".join(few(found, tunnel, _BOX))
+        told = names(found, _marked) if what == "Deletes" else ", ".join(few(found, _marked, _BOX))
         yield f"**{what} {words.count(len(found), 'tunnel')}**: {told}"
+
+
+def _marked(change: ChangeReport) -> str:
+    return tunnel(change) + words.marked(change)
 
 
 def _diagnostics(report: Report) -> str:
@@ -158,6 +162,9 @@ def _remarks(report: Report) -> Iterator[str]:
         yield f"**Server check:** {counts}."
     lines = []
     for account in report.accounts:
+        if down := words.down(account):
+            told = names(down, lambda line: clipped(line, safe.markdown, 150))
+            lines.append(f"- **In sync and down**{_where(account, report)}: {told}")
         if waves := words.waves(account):
             shown = few(waves, lambda line: clipped(line, safe.markdown_prose, 300), _WAVES)
             lines.append(f"- **Rollout**{_where(account, report)}: " + "\n  - ".join(shown))

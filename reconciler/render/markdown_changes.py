@@ -44,7 +44,7 @@ def cells(group: Group, shape: Shape) -> dict[str, str]:
     change = group.first
     found = {"Account": clipped(group.account, safe.markdown, _NAME)} if shape.several else {}
     if shape.drift:
-        found |= {"Severity": change.severity or "", "Drift": change.drift_class or ""}
+        found |= {"Severity": _with_health(change.severity or "", group), "Drift": change.drift_class or ""}
     else:
         found["Action"] = _ACTIONS[change.action]
     found["Tunnel"] = ", ".join(few(group.changes, tunnel, _NAMES))
@@ -54,11 +54,18 @@ def cells(group: Group, shape: Shape) -> dict[str, str]:
         seen = words.history(change) if words.is_drift(change) else words.seen(change)
         found["Seen"] = "" if group.several else clipped(seen, safe.markdown, _FIELDS)
     else:
-        found["Impact"] = "⚠️ traffic" if change.impact == "traffic" else "none"
+        found["Impact"] = _with_health("⚠️ traffic" if change.impact == "traffic" else "none", group)
         found["Impact"] += f" ({words.cause(change)})" if change.cause == "both" else ""
     found["Fields"] = _fields(group, safe.markdown)
     found["Declared at"] = "" if group.several else place(change.source, shape.link)
     return found
+
+
+def _with_health(weight: str, group: Group) -> str:
+    """`traffic, BGP up`; since when it is down of a single change, for drift says that where it was seen."""
+    change = group.first
+    since = "" if group.several or change.drift_class else words.down_since(change)
+    return ", ".join(filter(None, [weight, clipped(since or words.health(change), safe.markdown, _FIELDS)]))
 
 
 def _fields(group: Group, inert: Callable[[str], str]) -> str:
@@ -88,7 +95,7 @@ def summary(group: Group, shape: Shape) -> str:
     else:
         what = f"<code>{clipped(words.label(change).replace(' -> ', ' → '), safe.html, _NAME)}</code>"
         facts += ["" if change.outcome == "applied" else words.ended(change), _number(change)]
-    told = ", ".join(filter(None, [*facts, words.weight(change)]))
+    told = ", ".join(filter(None, [*facts, words.weight(change), words.health(change)]))
     return f"<summary>{words.SIGNS[change.action]} {what}{told and f' ({told})'}</summary>"
 
 

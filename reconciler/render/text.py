@@ -31,6 +31,7 @@ _ENDED: dict[str, Any] = {"reference": "", "age_days": None, "rotate_after_days"
 """What is not told once more of a key when it is told how it ended."""
 
 OUTCOME_COLOR = {"applied": "green", "failed": "red", "skipped": "yellow", "unknown": "red", "rolled_back": "red"}
+HEALTH_COLOR = {"up": "green", "down": "yellow"}
 WEIGHT_COLOR = {"traffic": "red", "security": "red", "error": "red", "warning": "yellow", "refused": "red"}
 
 
@@ -107,7 +108,7 @@ def _ending(report: Report, paint: Paint, *, shown: bool, calls: bool) -> Iterat
     deletes = words.dangers(report).get("Deletes")
     if deletes and is_long(report) and not shown:
         yield paint(f"Deletes {words.count(len(deletes), 'tunnel')}:", "red")
-        yield from paint.below(", ".join(terminal(change.name) for change in deletes), 2)
+        yield from paint.below(", ".join(terminal(change.name) + words.marked(change) for change in deletes), 2)
     said = [] if shown else [*stops(report)]
     if calls and (not shown or report.seconds is not None):
         said.append(words.calls_told(report))
@@ -184,6 +185,8 @@ def _trouble(account: AccountReport, paint: Paint) -> Iterator[str]:
     for guard in account.guards:
         yield from paint.said("blocked:", f"{terminal(guard.message)} [{terminal(guard.code)}]", 2, "red")
         yield from paint.said("to go on:", terminal(guard.remedy), 11)
+    if down := words.down(account):
+        yield from paint.said("down:", ", ".join(map(terminal, down)), 2, "yellow")
     for number, line in enumerate(words.waves(account)):
         yield from paint.below(terminal(line), 4) if number else paint.said("rollout:", line, 2, "cyan")
     for note in account.notes:
@@ -202,14 +205,14 @@ def _problem(error: Problem, paint: Paint, indent: int, why: str = "error") -> I
 def _changes(account: AccountReport, paint: Paint) -> Iterator[str]:
     told = groups([account])
     width = widest([terminal(group.label) for group in told], _NAME_LIMIT)
+    health_width = max((len(words.health(group.first)) for group in told), default=0)
     for number, group in enumerate(told):
         change = group.first
         # A change of one line stands close to its like, one of several lines apart.
         if number and any(words.fields(one.first) or one.first.error for one in (group, told[number - 1])):
             yield ""
-        yield from _head(
-            change, padded(terminal(group.label), width), "" if group.several else words.place(change.source), paint
-        )
+        label, place = padded(terminal(group.label), width), "" if group.several else words.place(change.source)
+        yield from _head(change, label, place, health_width, paint)
         if history := words.history(change):
             yield from paint.below(terminal(history), _INDENT, "dim")
         yield from (_each(group, paint) if group.share == "field" else _fields(change, paint))
@@ -220,11 +223,13 @@ def _changes(account: AccountReport, paint: Paint) -> Iterator[str]:
             yield from _problem(change.error, paint, _INDENT, why)
 
 
-def _head(change: ChangeReport, label: str, place: str, paint: Paint) -> Iterator[str]:
+def _head(change: ChangeReport, label: str, place: str, health_width: int, paint: Paint) -> Iterator[str]:
     """`  ~ lon-a  traffic  tunnels/prod/london.yaml:4`, with the outcome when there is one."""
     weight = words.weight(change)
     cells: list[tuple[str, str | None]] = [(f"{words.SIGNS[change.action]} {label}", ACTION_COLOR[change.action])]
     cells += [(f"{weight:<8}", WEIGHT_COLOR.get(weight))]
+    health = f"{words.health(change):<{health_width}}"
+    cells += [(health, HEALTH_COLOR.get(change.health or ""))] if health else []
     cells += [(f"{change.drift_class:<9}", None)] if change.drift_class else []
     cells += [(f"{words.ended(change):<7}", OUTCOME_COLOR[change.outcome])] if change.outcome else []
     cells += [(f"{change.check:<11}", WEIGHT_COLOR.get(change.check))] if change.check else []

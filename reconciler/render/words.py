@@ -249,6 +249,30 @@ def psk_source(change: ChangeReport) -> str | None:
     return change.psk
 
 
+def health(change: ChangeReport) -> str:
+    """`BGP up` where a change can take traffic away, `BGP down` always; after an apply what it was before."""
+    if change.health is None or (change.health != "down" and change.impact != "traffic"):
+        return ""
+    return f"BGP {'was ' if change.outcome else ''}{'not known' if change.health == 'unknown' else change.health}"
+
+
+def down_since(change: ChangeReport) -> str:
+    """`BGP down since 2026-05-01 08:00:00 UTC`, or nothing where it is not down, or nobody knows since when."""
+    down = change.health == "down" and change.health_since
+    return f"{health(change)} since {moment(down)}" if down else ""
+
+
+def marked(change: ChangeReport) -> str:
+    """` (BGP up)`, to stand behind the name of a tunnel to delete, and ` (BGP down)` behind each; or nothing."""
+    told = health(change)
+    return f" ({told})" if told and (change.action == "delete" or change.health == "down") else ""
+
+
+def down(account: AccountReport) -> list[str]:
+    """The tunnels in sync and down, `lon-a since 2026-05-01 08:00:00 UTC`."""
+    return [f"{one.name} since {moment(one.since)}" if one.since else one.name for one in account.down]
+
+
 def weight(change: ChangeReport) -> str:
     """How bad it is: the severity of drift, or that a planned change can interrupt the tunnel."""
     return change.severity or ("traffic" if change.impact == "traffic" else "")
@@ -265,8 +289,8 @@ def cause(change: ChangeReport) -> str:
 
 
 def history(change: ChangeReport) -> str:
-    """What is known of a difference's past: who made it, and of drift when, and since when it is reported."""
-    return ", ".join(filter(None, [cause(change), seen(change)]))
+    """What is known of a difference's past: who made it, of drift when and since when it is reported; how BGP is."""
+    return ", ".join(filter(None, [cause(change), seen(change), down_since(change)]))
 
 
 def seen(change: ChangeReport) -> str:

@@ -1,18 +1,20 @@
 """The drift report: how live differs from git, in classes, with severity, age and both ways out."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from shlex import quote
 
 from reconciler.files.patch import Accepted
 from reconciler.model.desired import External
-from reconciler.model.problems import count
+from reconciler.model.problems import Diagnostic, count, warning
 from reconciler.model.psk import KeyStatus
+from reconciler.model.session import has_bgp, session
 from reconciler.model.tunnel import Severity, severity_of
 from reconciler.plan.build import Plan, clearing_notes, listed
 from reconciler.plan.diff import Action, Change
-from reconciler.plan.scope import LeftAlone, glob_of
+from reconciler.plan.scope import LeftAlone, glob_of, matches
 from reconciler.report.make import planned
-from reconciler.report.values import AccountReport, DriftClass, Report, Resolved, WaysOut
+from reconciler.report.values import AccountReport, Down, DriftClass, Report, Resolved, WaysOut
 
 _CLASSES: dict[Action, DriftClass] = {Action.UPDATE: "changed", Action.CREATE: "missing", Action.DELETE: "unmanaged"}
 _GRAVEST_FIRST = list(Severity)
@@ -74,7 +76,33 @@ def drift_report(plan: Plan, accepted: Accepted, psks: tuple[KeyStatus, ...], ac
         drifted=len(drifted),
         not_checked=(*report.not_checked, unread) if with_psk else report.not_checked,
         ways_out=ways_out if drifted else None,
+        down=tuple(_down(plan)),
         keys=psks,
+    )
+
+
+def _down(plan: Plan) -> Iterator[Down]:
+    """The tunnels that are as declared, `bgp` among it, and whose session is down."""
+    live = plan.live.by_name()
+    differs = {change.name for change in plan.changes} | {tunnel.name for tunnel in plan.unreadable}
+    for name in sorted(plan.desired.tunnels.keys() & live.keys() - differs):
+        tunnel, found = live[name], session(live[name])
+        declared = "bgp.customer_asn" in plan.desired.tunnels[name].settings
+        if declared and has_bgp(tunnel) and found.state == "down" and matches(plan.options.glob, name):
+            yield Down(name=name, id=tunnel.id, since=found.since)
+
+
+def down_warnings(accounts: Iterable[AccountReport]) -> tuple[Diagnostic, ...]:
+    """A warning for each account with tunnels in sync and down: no drift, and nothing that an apply could mend."""
+    return tuple(
+        warning(
+            "in-sync-and-down",
+            f"{count(len(account.down), 'tunnel')} of account {account.account} in sync and down: "
+            f"{listed(tunnel.name for tunnel in account.down)}",
+            "The settings are as declared and the BGP session is not up, so no apply helps. Look at the other end.",
+        )
+        for account in accounts
+        if account.down
     )
 
 

@@ -17,6 +17,7 @@ from reconciler.api.pace import PACE
 from reconciler.model.desired import Account, Declared, Generated
 from reconciler.model.problems import Diagnostic, Problem, Source
 from reconciler.model.psk import KeyStatus, describe
+from reconciler.model.session import has_bgp, session
 from reconciler.model.tunnel import PATHS, Impact, impact_of
 from reconciler.model.verdict import APPLIED, Result, Verdict
 from reconciler.plan.diff import Action
@@ -369,6 +370,7 @@ def with_diagnostics(report: Report, found: Iterable[Diagnostic], outcome: Outco
 def change_report(change: "Change", verdict: Verdict | None = None) -> ChangeReport:
     """A change and, after apply, how it ended."""
     place = change.location
+    health = session(change.live) if has_bgp(change.live) else None
     return ChangeReport(
         action=change.action,
         name=change.name,
@@ -382,6 +384,8 @@ def change_report(change: "Change", verdict: Verdict | None = None) -> ChangeRep
         error=placed(verdict.problem, change) if verdict and verdict.problem else None,
         psk=change.psk,
         modified_on=change.live.modified_on if change.live else None,
+        health=health and health.state,
+        health_since=health and health.since,
     )
 
 

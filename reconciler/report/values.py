@@ -29,6 +29,7 @@ from reconciler.model import problems, tunnel
 from reconciler.model.document import says_nothing
 from reconciler.model.problems import Diagnostic, Location, Problem, Source
 from reconciler.model.psk import KeyStatus
+from reconciler.model.session import State
 from reconciler.model.verdict import Result
 from reconciler.plan.diff import Action, Cause, FieldChange
 from reconciler.plan.guard import Guard
@@ -56,12 +57,15 @@ FIXED = frozenset(
         "first_seen",
         "format_version",
         "generated_at",
+        "health",
+        "health_since",
         "id",
         "impact",
         "modified_on",
         "outcome",
         "path",
         "severity",
+        "since",
     }
 )
 """Fields that hold words of ours, ids or times: nothing from files or answers that could be a secret."""
@@ -131,6 +135,8 @@ class ChangeReport:
         str | None, _when_set("Of a create: where its pre-shared key comes from (`env NAME`, …), `external` or `none`")
     ] = None
     modified_on: Annotated[str | None, _in("drift", "When the live tunnel last changed, says Cloudflare")] = None
+    health: Annotated[State | None, _when_set("BGP session of a live tunnel with `bgp`, before any change")] = None
+    health_since: Annotated[str | None, _when_set("When the session became so, says Cloudflare")] = None
     _written = _with_keys_of_the_command
 
 
@@ -173,6 +179,15 @@ class Resolved:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Down:
+    """A tunnel that is as declared and whose BGP session is down."""
+
+    name: Annotated[str, _about("The tunnel's name")]
+    id: Annotated[str, _about("Cloudflare's id")]
+    since: Annotated[str | None, _about("When the session became so, says Cloudflare")]
+
+
+@dataclass(frozen=True, kw_only=True)
 class TokenSource:
     """Where an account's API token is read from."""
 
@@ -212,6 +227,7 @@ class AccountReport:
     unchanged: Annotated[StrictInt, _in("drift", "Declared tunnels that match")] = 0
     resolved: Annotated[tuple[Resolved, ...], _in("drift", "Differences since gone")] = ()
     ways_out: Annotated[WaysOut | None, _in("drift", "How to end the drift")] = None
+    down: Annotated[tuple[Down, ...], _when_set("Of `drift`: tunnels in sync and down, which are no drift")] = ()
     keys: Annotated[
         tuple[KeyStatus, ...], _when_set("Pre-shared keys: all (`psk`), else those in doubt, made or overdue")
     ] = ()
