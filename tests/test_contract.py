@@ -2,11 +2,13 @@
 
 import json
 import types
+from datetime import datetime
 from typing import Annotated, Literal, Required, Union, get_args, get_origin
 
 import pytest
 from cloudflare.types.magic_transit import (
     ipsec_tunnel_create_params,
+    ipsec_tunnel_list_response,
     ipsec_tunnel_psk_set_params,
     ipsec_tunnel_update_params,
 )
@@ -16,7 +18,9 @@ from reconciler.api.call import Call, Verb
 from reconciler.api.wire import encode
 from reconciler.files.schema import json_schema
 from reconciler.model import canonical
+from reconciler.model.session import session
 from reconciler.model.tunnel import SETTINGS
+from tests.build import live, raw
 
 CREATE = ipsec_tunnel_create_params.IPSECTunnelCreateParams
 UPDATE = ipsec_tunnel_update_params.IPSECTunnelUpdateParams
@@ -111,6 +115,14 @@ def test_keys_are_set_in_the_form_of_the_contract():
     assert set(sent) == required(PSKS) - NOT_SETTINGS
     assert {frozenset(item) for item in sent["psks"]} == {frozenset(get_type_hints(ONE_PSK))}
     assert required(ONE_PSK) == set(get_type_hints(ONE_PSK))
+
+
+def test_a_session_is_read_from_the_fields_and_states_of_the_contract():
+    fields = ipsec_tunnel_list_response.IPSECTunnelBGPStatus.model_fields
+    lists = (live(raw("a", bgp_status={"state": state})) for state in get_args(fields["state"].annotation))
+    found = [(t.raw["bgp_status"]["state"], session(t).state) for listed in lists for t in listed.tunnels.values()]
+    assert found == [("BGP_DOWN", "down"), ("BGP_UP", "up"), ("BGP_ESTABLISHING", "down")]
+    assert fields["updated_at"].annotation is datetime
 
 
 def test_files_can_say_every_field_and_no_other():

@@ -224,3 +224,15 @@ def test_a_name_that_cloudflare_keeps_in_another_form_is_told(world: World) -> N
     again = world.run("plan", "-o", "json")
     assert (again.code, again.account["guards"][0]["code"]) == (5, "probable-rename")
     assert "Cloudflare keeps it so: write `name: lon`" in again.account["guards"][0]["remedy"]
+
+
+def test_a_tunnel_in_sync_and_down_is_a_warning_and_never_drift(world: World) -> None:
+    bgp = {"bgp": {"customer_asn": 65010}}
+    world.live(tunnel(1, **bgp), tunnel(2, **bgp))
+    world.declare(tunnel(1, **bgp), tunnel(2, **bgp))
+    listed_with(world, t002={"bgp_status": {"state": "BGP_DOWN", "updated_at": "2026-05-04T08:00:00Z"}})
+    ran = world.run("drift", "-o", "json")
+    assert (ran.code, ran.account["drifted"], ran.account["unchanged"]) == (0, 0, 2)
+    assert [(one["name"], one["since"]) for one in ran.account["down"]] == [("t002", "2026-05-04T08:00:00Z")]
+    assert [(one["severity"], one["code"]) for one in ran.json["diagnostics"]] == [("warning", "in-sync-and-down")]
+    assert world.run("plan", "--strict").code == 0

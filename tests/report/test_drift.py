@@ -6,9 +6,9 @@ from reconciler.model.problems import Problem
 from reconciler.plan.build import Plan
 from reconciler.plan.scope import LeftAlone
 from reconciler.render.headline import headline
-from reconciler.report.drift import drift_report, with_history
+from reconciler.report.drift import down_warnings, drift_report, with_history
 from reconciler.report.make import planned, report_of
-from reconciler.report.values import AccountReport, ChangeReport, DriftClass, Report
+from reconciler.report.values import AccountReport, ChangeReport, Down, DriftClass, Report
 from tests.build import account, desired, live, plan, raw, tunnel
 
 MONDAY, TUESDAY, FRIDAY = "2026-05-04T00:00:00Z", "2026-05-05T00:00:00Z", "2026-05-08T00:00:00Z"
@@ -145,3 +145,46 @@ def test_a_report_without_a_generated_time_ages_from_now():
 def test_only_what_the_previous_report_calls_drift_is_resolved():
     found = with_history(report("b"), previous(None, "missing", "changed"), MONDAY).accounts[0].resolved
     assert [(r.name, r.drift_class) for r in found] == [("a", "changed"), ("a", "missing")]
+
+
+BGP = {"bgp": {"customer_asn": 65010}}
+SINCE = "2026-05-04T08:00:00Z"
+DOWN = {"bgp_status": {"state": "BGP_DOWN", "updated_at": SINCE}}
+UP = {"bgp_status": {"state": "BGP_UP", "updated_at": SINCE}}
+
+
+@pytest.mark.parametrize(
+    ("declared", "observed", "expected"),
+    [
+        (BGP, BGP | DOWN, [SINCE]),
+        (BGP, BGP | {"bgp_status": {"state": "BGP_ESTABLISHING"}}, [None]),
+        (BGP, BGP | UP, []),
+        (BGP, BGP, []),  # not known
+        (BGP, BGP | {"bgp_status": None}, []),
+        (BGP | {"description": "x"}, BGP | DOWN, []),  # it is drift
+        ({}, DOWN, []),  # it has no BGP
+    ],
+)
+def test_what_is_in_sync_and_down_is_named_and_is_no_drift(declared, observed, expected):
+    report = drifted(plan(desired(tunnel("a", **declared)), live(raw("a", **observed))))
+    assert [one.since for one in report.down] == expected
+    assert report.outcome == ("changes" if "description" in declared else "ok")
+
+
+def test_what_no_pattern_wants_and_what_cannot_be_read_is_not_called_down():
+    odd = raw("b", replay_protection="maybe", **BGP, **DOWN)
+    observed = live(raw("a", **BGP, **DOWN), odd, raw("c", **BGP, **DOWN))
+    declared = desired(*(tunnel(name, **BGP) for name in "abc"))
+    assert [one.name for one in drifted(plan(declared, observed)).down] == ["a", "c"]
+    assert [one.name for one in drifted(plan(declared, observed, glob="c*")).down] == ["c"]
+
+
+def test_a_warning_counts_those_that_are_down_and_names_the_first():
+    every = tuple(Down(name=f"t{n:02}", id=str(n), since=None) for n in range(12))
+    accounts = [
+        AccountReport(account=n, account_id="1", outcome="ok", down=d) for n, d in (("lab", ()), ("prod", every))
+    ]
+    (found,) = down_warnings(accounts)
+    names = "t00, t01, t02, t03, t04, t05, t06, t07, t08, t09 and 2 more"
+    assert (found.severity, found.code) == ("warning", "in-sync-and-down")
+    assert found.summary == f"12 tunnels of account prod in sync and down: {names}"

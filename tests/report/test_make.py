@@ -149,3 +149,30 @@ def test_only_the_number_tells_of_tunnels_that_are_not_owned():
     assert (with_owns.total, with_owns.not_owned, without.total, without.not_owned) == (1, 2, 1, None)
     assert report_of("plan", [with_owns, with_owns, without]).summary.not_owned == 4
     assert report_of("plan", [without]).summary.not_owned is None
+
+
+BGP = {"bgp": {"customer_asn": 65010}}
+
+
+@pytest.mark.parametrize(
+    ("observed", "expected"),
+    [
+        (BGP | {"bgp_status": {"state": "BGP_UP", "updated_at": "2026-05-04"}}, ("up", "2026-05-04")),
+        (BGP | {"bgp_status": {"state": "BGP_DOWN"}}, ("down", None)),
+        (BGP, ("unknown", None)),
+        ({"bgp_status": {"state": "BGP_UP"}}, (None, None)),  # it has no BGP
+    ],
+)
+@pytest.mark.parametrize("declared", [desired("b"), desired("b", tunnel("a", description="x"))])
+def test_a_change_says_how_bgp_was_and_its_digest_does_not(declared, observed, expected):
+    found, without = (
+        plan(declared, live("b", raw("a", **fields))) for fields in (observed, observed | {"bgp_status": 7})
+    )
+    (told,) = planned(found, "ok").changes
+    assert (told.health, told.health_since) == expected
+    assert found.digest == without.digest
+
+
+def test_what_is_to_be_created_has_no_session():
+    (told,) = planned(plan(desired(tunnel("a", **BGP)), live()), "ok").changes
+    assert (told.action, told.health) == ("create", None)
