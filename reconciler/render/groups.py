@@ -49,6 +49,12 @@ class Group(NamedTuple):
         return list(dict.fromkeys(field.path for change in self.changes for field in words.fields(change)))
 
     @property
+    def health(self) -> str:
+        """What is to be said of the BGP sessions of all of them: `BGP up`; nothing where some have no BGP."""
+        every = {words.health(change) for change in self.changes}
+        return every.pop() if len(every) == 1 else ""
+
+    @property
     def label(self) -> str:
         """The tunnel's name, or `75 tunnels`."""
         return words.count(len(self.changes), "tunnel") if self.several else words.label(self.first)
@@ -93,7 +99,8 @@ def _field(change: ChangeReport) -> Hashable:
 
 def _kind(change: ChangeReport) -> tuple[str | None, ...]:
     weight = (change.impact, change.severity, change.drift_class)
-    return (change.action, *weight, change.cause, change.outcome, change.check, words.health(change))
+    health = "" if change.health == "up" else words.health(change)  # as one expects it, so no reason to tell them apart
+    return (change.action, *weight, change.cause, change.outcome, change.check, health)
 
 
 _LIKENESS: tuple[tuple[Literal["all", "field", "kind"], Callable[[ChangeReport], Hashable]], ...] = (

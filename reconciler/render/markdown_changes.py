@@ -65,7 +65,7 @@ def _with_health(weight: str, group: Group) -> str:
     """`traffic, BGP up`; since when it is down of a single change, for drift says that where it was seen."""
     change = group.first
     since = "" if group.several or change.drift_class else words.down_since(change)
-    return ", ".join(filter(None, [weight, clipped(since or words.health(change), safe.markdown, _FIELDS)]))
+    return ", ".join(filter(None, [weight, clipped(since or group.health, safe.markdown, _FIELDS)]))
 
 
 def _fields(group: Group, inert: Callable[[str], str]) -> str:
@@ -95,7 +95,7 @@ def summary(group: Group, shape: Shape) -> str:
     else:
         what = f"<code>{clipped(words.label(change).replace(' -> ', ' → '), safe.html, _NAME)}</code>"
         facts += ["" if change.outcome == "applied" else words.ended(change), _number(change)]
-    told = ", ".join(filter(None, [*facts, words.weight(change), words.health(change)]))
+    told = ", ".join(filter(None, [*facts, words.weight(change), group.health]))
     return f"<summary>{words.SIGNS[change.action]} {what}{told and f' ({told})'}</summary>"
 
 

@@ -205,15 +205,15 @@ def _problem(error: Problem, paint: Paint, indent: int, why: str = "error") -> I
 def _changes(account: AccountReport, paint: Paint) -> Iterator[str]:
     told = groups([account])
     width = widest([terminal(group.label) for group in told], _NAME_LIMIT)
-    health_width = max((len(words.health(group.first)) for group in told), default=0)
+    health_width = max((len(group.health) for group in told), default=0)
     for number, group in enumerate(told):
         change = group.first
         # A change of one line stands close to its like, one of several lines apart.
         if number and any(words.fields(one.first) or one.first.error for one in (group, told[number - 1])):
             yield ""
         label, place = padded(terminal(group.label), width), "" if group.several else words.place(change.source)
-        yield from _head(change, label, place, health_width, paint)
-        if history := words.history(change):
+        yield from _head(change, label, place, f"{group.health:<{health_width}}", paint)
+        if history := words.cause(change) if group.several else words.history(change):
             yield from paint.below(terminal(history), _INDENT, "dim")
         yield from (_each(group, paint) if group.share == "field" else _fields(change, paint))
         if group.several and group.share == "all":
@@ -223,12 +223,11 @@ def _changes(account: AccountReport, paint: Paint) -> Iterator[str]:
             yield from _problem(change.error, paint, _INDENT, why)
 
 
-def _head(change: ChangeReport, label: str, place: str, health_width: int, paint: Paint) -> Iterator[str]:
+def _head(change: ChangeReport, label: str, place: str, health: str, paint: Paint) -> Iterator[str]:
     """`  ~ lon-a  traffic  tunnels/prod/london.yaml:4`, with the outcome when there is one."""
     weight = words.weight(change)
     cells: list[tuple[str, str | None]] = [(f"{words.SIGNS[change.action]} {label}", ACTION_COLOR[change.action])]
     cells += [(f"{weight:<8}", WEIGHT_COLOR.get(weight))]
-    health = f"{words.health(change):<{health_width}}"
     cells += [(health, HEALTH_COLOR.get(change.health or ""))] if health else []
     cells += [(f"{change.drift_class:<9}", None)] if change.drift_class else []
     cells += [(f"{words.ended(change):<7}", OUTCOME_COLOR[change.outcome])] if change.outcome else []

@@ -230,7 +230,11 @@ def test_a_tunnel_in_sync_and_down_is_a_warning_and_never_drift(world: World) ->
     bgp = {"bgp": {"customer_asn": 65010}}
     world.live(tunnel(1, **bgp), tunnel(2, **bgp))
     world.declare(tunnel(1, **bgp), tunnel(2, **bgp))
-    listed_with(world, t002={"bgp_status": {"state": "BGP_DOWN", "updated_at": "2026-05-04T08:00:00Z"}})
+    listed_with(
+        world,
+        t001={"bgp_status": {"state": "BGP_UP"}},
+        t002={"bgp_status": {"state": "BGP_DOWN", "updated_at": "2026-05-04T08:00:00Z"}},
+    )
     ran = world.run("drift", "-o", "json")
     assert (ran.code, ran.account["drifted"], ran.account["unchanged"]) == (0, 0, 2)
     assert [(one["name"], one["since"]) for one in ran.account["down"]] == [("t002", "2026-05-04T08:00:00Z")]

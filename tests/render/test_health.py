@@ -85,9 +85,12 @@ def test_a_plan_as_annotations_and_as_a_page_says_it():
 
 
 def test_tunnels_that_are_up_and_those_that_are_down_are_told_apart():
-    changes = [replace(LON_A, name=f"t{n}", **(DOWN if n % 2 else UP)) for n in range(8)]
-    found = [[change.name for change in group.changes] for group in groups([account(changes=tuple(changes))])]
-    assert found == [["t0", "t2", "t4", "t6"], ["t1", "t3", "t5", "t7"]]
+    states = ["up", "down", None, "down", "up", "down", "unknown", "unknown", "unknown"]
+    changes = [replace(LON_A, name=f"t{n}", impact="traffic", health=state) for n, state in enumerate(states)]
+    found = {group.health: [one.name for one in group.changes] for group in groups([account(changes=tuple(changes))])}
+    assert found == {"": ["t0", "t2", "t4"], "BGP down": ["t1", "t3", "t5"], "BGP not known": ["t6", "t7", "t8"]}
+    every_one_up = tuple(change for change in changes if change.health == "up") * 2
+    assert [group.health for group in groups([account(changes=every_one_up)])] == ["BGP up"]
 
 
 QUIET = replace(
