@@ -9,7 +9,7 @@ from reconciler.plan.build import remaining
 from reconciler.plan.claims import claims, clash
 from reconciler.plan.diff import compare, diff
 from reconciler.plan.scope import scope
-from tests.build import desired, live, options, plan, raw, tunnel
+from tests.build import account, desired, live, options, plan, raw, tunnel
 
 NAMES = "abcdefgh"
 modest = settings(max_examples=200)
@@ -184,3 +184,22 @@ def test_what_differs_is_what_a_loop_finds(one, two, asn, other):
 def test_target_never_touches_what_it_does_not_match(estate, target):
     found = planned(estate, glob=target)
     assert all(target in (c.name, c.previous_name) for c in found.changes)
+
+
+@modest
+@given(estates(), st.booleans(), st.integers(1, 9))
+def test_a_plan_is_the_same_however_many_tunnels_others_own(estate, prune, count):
+    items, observed = estate
+    wanted = desired(*items, of=account(prune=prune, owns=[f"{name}*" for name in NAMES]))
+    others = [
+        raw(
+            f"x{n}",
+            interface_address=f"10.1.0.{2 * n}/31",
+            bgp=[] if n % 2 else None,  # of a type that nobody can read
+            custom_remote_identities={"fqdn_id": f"x{n}.example"},
+        )
+        for n in range(count)
+    ]
+    alone, among = plan(wanted, live(*observed)), plan(wanted, live(*observed, *others))
+    assert (alone.not_owned, among.not_owned) == (0, count)
+    assert among._replace(live=alone.live, not_owned=0) == alone
