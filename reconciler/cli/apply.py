@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from reconciler.api.call import drive
-from reconciler.cli.approval import require_approval, show_plan
+from reconciler.cli.approval import ask_to_keep, require_approval, require_terminal, show_plan
 from reconciler.cli.clients import Clients
 from reconciler.cli.context import Context, Halt, halt
 from reconciler.cli.files import load_files, with_md5_keys
@@ -25,7 +25,8 @@ from reconciler.cli.planning import (
 )
 from reconciler.cli.psk_supply import PskSupply, require_md5_keys
 from reconciler.cli.show import saved_report
-from reconciler.engine.apply import apply
+from reconciler.engine.apply import begin, finish
+from reconciler.engine.run import Run
 from reconciler.model.problems import Problem, error
 from reconciler.model.verdict import may_have_written
 from reconciler.plan.build import Plan
@@ -45,6 +46,7 @@ _SAVE = "Nothing was written. Look at a new plan and save it: reconciler plan --
 def run(ctx: Context) -> Report:
     """Converge every selected account that no guard blocks; accounts fail independently."""
     options = ctx.options
+    require_terminal(ctx)
     saved_text = read_file(ctx, "--plan", options.plan) if options.plan else None
     before = read_file(ctx, "--previous", options.previous) if options.previous else None
     every = with_md5_keys(ctx, load_files(ctx))
@@ -74,7 +76,13 @@ def run(ctx: Context) -> Report:
                 require_approval(ctx, clients, report, "apply these changes")
         psks = PskSupply(ctx, clients, ready)
         _require_strict(ctx, found)  # keys and their sinks may have brought warnings
-        ended = side_by_side(ctx, found, lambda one: _safely(ctx, clients, psks, one))
+        work = _Work(ctx, clients, psks)
+        if options.confirm:  # the updates of all accounts are kept or not
+            begun = side_by_side(ctx, found, work.begin)
+            kept = ask_to_keep(ctx, clients, [one for one in begun if isinstance(one, Run)])
+            ended = side_by_side(ctx, begun, lambda one: work.finish(one, kept))
+        else:
+            ended = side_by_side(ctx, found, lambda one: work.finish(work.begin(one)))
     report = ctx.report([report for report, _ in ended], written=any(written for _, written in ended))
     return clients.counted(report, calls=not all(plan.empty for plan in ready))
 
@@ -130,41 +138,64 @@ def _obstacle(plan: Plan) -> bool:
     return bool(plan.guards) or plan.desired.account.paused is not None
 
 
-def _safely(ctx: Context, clients: Clients, psks: PskSupply, one: Found) -> tuple[AccountReport, bool]:
-    """A bug in one account must not take the others' results away."""
-    if isinstance(one, AccountReport):
-        return one, False
-    if _obstacle(one.plan):
-        return _waiting(one, "blocked"), False
-    try:
-        return _carry_out(ctx, clients, psks, one)
-    except Exception as bug:  # noqa: BLE001 - whatever it is, it has its exit code
-        ctx.output.show_bug(bug, f"account {one.plan.desired.account.name}")
+Ended = tuple[AccountReport, bool]
+"""An account's report, and whether anything was written."""
+
+
+class _Work:
+    """Carries out the plans of accounts, each for itself: a bug in one must not take the others' results away."""
+
+    def __init__(self, ctx: Context, clients: Clients, psks: PskSupply) -> None:
+        self._ctx = ctx
+        self._clients = clients
+        self._psks = psks
+
+    def begin(self, one: Found) -> Run | Ended:
+        """Make the updates of an account; or say why nothing is done there."""
+        if isinstance(one, AccountReport):
+            return one, False
+        if _obstacle(one.plan):
+            return _waiting(one, "blocked"), False
+        try:
+            return self._begin(one)
+        except Exception as bug:  # noqa: BLE001 - whatever it is, it has its exit code
+            return self._broken(one.plan, bug)
+
+    def _begin(self, one: Planned) -> Run | Ended:
+        plan = one.plan
+        if time.monotonic() - one.listed_at > LIST_LASTS and not plan.empty:
+            again = plan_account(self._ctx, self._clients, plan.desired, plan.live.tunnels)
+            if isinstance(again, AccountReport):
+                return again, False
+            if again.plan.digest != plan.digest:
+                problem = Problem(
+                    "plan-changed",
+                    "the account changed while the plan waited for approval; nothing was written",
+                    "Look at the new plan and approve that one.",
+                )
+                return replace(planned(again.plan, "plan_changed"), error=problem), False
+            plan = again.plan
+        return drive(begin(plan, self._psks.sent_with_creates(plan)), self._clients.carry(plan.desired.account))
+
+    def finish(self, begun: Run | Ended, kept: str | None = None) -> Ended:
+        """Do what follows the updates; for `kept` see the engine's."""
+        if not isinstance(begun, Run):
+            return begun
+        plan = begun.plan
+        try:
+            ended = drive(finish(begun, kept), self._clients.carry(plan.desired.account))
+            verdicts = self._psks.deliver(plan, ended)
+            report = with_psks(applied(plan, ended), plan, verdicts)
+        except Exception as bug:  # noqa: BLE001 - as above
+            return self._broken(plan, bug)
+        self._clients.progress.told(report.account, report.changes)
+        return report, ended.written or may_have_written(verdicts.values())
+
+    def _broken(self, plan: Plan, bug: Exception) -> Ended:
+        self._ctx.output.show_bug(bug, f"account {plan.desired.account.name}")
         problem = Problem("internal", "internal error; what was done here is not known", "Run plan to see.")
         # Nobody knows how far it came, so it counts as written.
-        return replace(planned(one.plan, "internal"), error=problem), True
-
-
-def _carry_out(ctx: Context, clients: Clients, psks: PskSupply, one: Planned) -> tuple[AccountReport, bool]:
-    """The account's report, and whether anything was written."""
-    plan = one.plan
-    if time.monotonic() - one.listed_at > LIST_LASTS and not plan.empty:
-        again = plan_account(ctx, clients, plan.desired, plan.live.tunnels)
-        if isinstance(again, AccountReport):
-            return again, False
-        if again.plan.digest != plan.digest:
-            problem = Problem(
-                "plan-changed",
-                "the account changed while the plan waited for approval; nothing was written",
-                "Look at the new plan and approve that one.",
-            )
-            return replace(planned(again.plan, "plan_changed"), error=problem), False
-        plan = again.plan
-    ended = drive(apply(plan, psks.sent_with_creates(plan)), clients.carry(plan.desired.account))
-    verdicts = psks.deliver(plan, ended)
-    report = with_psks(applied(plan, ended), plan, verdicts)
-    clients.progress.told(report.account, report.changes)
-    return report, ended.written or may_have_written(verdicts.values())
+        return replace(planned(plan, "internal"), error=problem), True
 
 
 def _waiting(one: Found, outcome: Outcome) -> AccountReport:

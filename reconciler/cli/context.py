@@ -3,7 +3,7 @@
 import os
 import re
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from threading import Event
@@ -127,13 +127,14 @@ class Context:
         """The time, UTC."""
         return datetime.fromtimestamp(time.time(), UTC)
 
-    def read_line(self) -> str:
-        """A line from standard input; empty at its end, or when the run is being stopped."""
+    def read_line(self, waits: Callable[[], bool] = lambda: True) -> str:
+        """A line from standard input; empty at its end, when the run is being stopped, and when `waits` says no."""
         import select
 
-        while not self.stop.is_set():
-            if select.select([self.stdin], [], [], 0.2)[0]:
-                return self.stdin.readline()
+        with suppress(OSError):  # the terminal is gone
+            while not self.stop.is_set() and waits():
+                if select.select([self.stdin], [], [], 0.2)[0]:
+                    return self.stdin.readline()
         return ""
 
     def width(self, stream: Stream) -> int | None:

@@ -119,19 +119,27 @@ def _run(options: "Options", output: "Output") -> int:
 
 @contextmanager
 def _stop_on_signals(ctx: "Context") -> Iterator[None]:
-    """Meanwhile SIGINT and SIGTERM ask the run to stop; the second one ends it at once."""
+    """Meanwhile SIGINT and SIGTERM ask the run to stop; the second one ends it at once.
+
+    So does a hang-up where a person was to confirm what is done. It may come twice, from the system and from the shell,
+    and must not end what takes the updates back.
+    """
     from reconciler.cli.options import CALLING
 
     calls = ctx.options.command in CALLING.split()
     said = b": the call in flight is finished, nothing more is sent" if calls else b""
+    signals = [signal.SIGINT, signal.SIGTERM]
+    if ctx.options.confirm:
+        signals += [signal.SIGHUP]
+        said = b": the call in flight is finished, and what nobody confirmed is rolled back"
 
     def stop(number: int, _frame: object) -> None:
-        signal.signal(number, signal.SIG_DFL)
+        signal.signal(number, signal.SIG_IGN if number == signal.SIGHUP else signal.SIG_DFL)
         ctx.stop.set()
         with suppress(OSError):  # past the buffers: a signal may come in the middle of a write to them
             os.write(2, b"\nStopping" + said + b".\n")
 
-    before = [(number, signal.signal(number, stop)) for number in (signal.SIGINT, signal.SIGTERM)]
+    before = [(number, signal.signal(number, stop)) for number in signals]
     try:
         yield
     finally:

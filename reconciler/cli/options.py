@@ -144,6 +144,12 @@ def _output(text: str) -> tuple[str, str | None]:
     return name, path or None
 
 
+def _duration(text: str) -> int | None:
+    from reconciler.model.checks import duration
+
+    return duration(text) or None
+
+
 def _base_url(text: str) -> str:
     from reconciler.api.baseurl import check_base_url
 
@@ -315,6 +321,15 @@ class Options(NamedTuple):
         bool, Option("only keys older than their rotate_after; of all tunnels without NAMES", "psk", actions="rotate")
     ] = False
     auto_approve: Annotated[bool, Option("do not ask", "apply psk", actions="set rotate")] = False
+    confirm: Annotated[
+        int | None,
+        Option(
+            "ask, when the updates are done, whether to keep them; without a yes in TIME (90s, 10m) roll them back",
+            "apply",
+            "TIME",
+            type=_checked(_duration, "a length of time like 90s, 10m or 1h"),
+        ),
+    ] = None
     allow_commands: Annotated[
         bool, Option("let {command: …} references and sinks run", "apply psk", actions="set rotate")
     ] = False

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from reconciler.api.call import Conversation, Failure
 from reconciler.engine.creates import create
 from reconciler.engine.deletes import delete, last_deletes
-from reconciler.engine.rollout import roll_out
+from reconciler.engine.rollout import roll_out, take_back
 from reconciler.engine.run import Run
 from reconciler.engine.updates import update
 from reconciler.engine.verify import verify
@@ -71,10 +71,36 @@ def apply(plan: Plan, with_psk: frozenset[str] = frozenset()) -> Conversation[Ap
     Returns:
         A verdict per change and what the last list says.
     """
+    run = yield from begin(plan, with_psk)
+    return (yield from finish(run))
+
+
+def begin(plan: Plan, with_psk: frozenset[str] = frozenset()) -> Conversation[Run]:
+    """The first part of `apply`, with all its updates; a person may be asked then whether to keep them."""
     run = Run(plan, with_psk)
-    if (yield from roll_out(run)):
+    run.ended = not (yield from roll_out(run))
+    if not run.ended:
         yield from delete(run, plan.phases.first_deletes)
         yield from update(run, plan.phases.updates)
+    return run
+
+
+def finish(run: Run, kept: str | None = None) -> Conversation[Applied]:
+    """The rest of `apply`.
+
+    Creates wait for the question too: one could take what an update gave up, and then it could not be rolled back.
+
+    Args:
+        run: As `begin` left it.
+        kept: None when nobody was asked, empty when a person keeps the updates, else why they are not kept: then they
+            are rolled back, and the rest is skipped.
+    """
+    plan = run.plan
+    if kept:
+        yield from take_back(run, kept)
+    elif not run.ended:
+        if kept is not None:
+            yield from run.observe()  # the list is as old as the question
         yield from create(run, plan.phases.creates)
         yield from last_deletes(run)
     left: tuple[Change, ...] | None = None

@@ -80,7 +80,8 @@ def roll_out(run: Run) -> Conversation[bool]:
         yield StopClock(stopped=False)
         bad = [c for c in changes if c.ref in (ill or ()) or run.verdicts.get(c.ref, APPLIED).result not in _IN_ORDER]
         if run.stop is None and bad:
-            _skip_the_rest(run, f"the rollout ended in {which}: {_names(bad)}")
+            remedy = "Run apply again once that is solved: it goes on from where this run ended."
+            _skip_the_rest(run, Problem("rollout-ended", f"the rollout ended in {which}: {_names(bad)}", remedy))
             return False
     return True
 
@@ -112,10 +113,34 @@ def _look_at_cut_off(run: Run, changes: Iterable[Change]) -> Conversation[None]:
         run.decide((c for c in unsure if live and _is_as(c, live)), APPLIED)
 
 
-def _skip_the_rest(run: Run, why: str) -> None:
-    left = (change for change in run.plan.changes if change.ref not in run.verdicts)
-    remedy = "Run apply again once that is solved: it goes on from where this run ended."
-    run.decide(left, Verdict(Result.SKIPPED, Problem("rollout-ended", why, remedy)))
+def _skip_the_rest(run: Run, why: Problem) -> None:
+    run.decide((c for c in run.plan.changes if c.ref not in run.verdicts), Verdict(Result.SKIPPED, why))
+
+
+def updated(run: Run) -> list[Change]:
+    """The updates that this run made, or may have made, and did not take back; not what others did just so."""
+    sent = [c for group in run.plan.phases.all_updates for c in group if c.id in run.sent and c.ref not in run.for_good]
+    return [c for c in sent if run.verdicts[c.ref].result in (Result.APPLIED, Result.UNKNOWN)]
+
+
+def take_back(run: Run, why: str) -> Conversation[None]:
+    """Roll back all updates of a run that nobody confirmed, and skip what was still to come.
+
+    Args:
+        run: As it is after its updates.
+        why: Why they are not kept, in the words of a message.
+    """
+    done = updated(run)
+    yield StopClock(stopped=True)
+    if done and (yield from run.observe()) is None:
+        remedy = "Run plan to see."
+        problem = Problem("rollback-failed", f"it was to be rolled back ({why}), and there is no list to go by", remedy)
+        for change in done:
+            run.judge_for_good(change, Verdict(Result.UNKNOWN, problem))
+    elif done:
+        yield from _roll_back(run, done, {change.ref: why for change in done})
+    yield StopClock(stopped=False)
+    _skip_the_rest(run, Problem("not-confirmed", why, "Run apply again, and answer yes when the tunnels are well."))
 
 
 class _Pulse(NamedTuple):

@@ -68,8 +68,10 @@ class Run:
 
         live: Seen so far: the latest trusted list.
         answered: Tunnel id to the settings that the last answer to an update gave.
+        sent: Ids of the tunnels of which an update was sent.
         wrote: True once an answer said that a write was done.
         stop: What became of the call after which nothing more is sent, or None.
+        ended: Whether a rollout ended before its last wave, so that nothing may follow.
 
         verdicts: Decided so far: change ref to verdict.
         for_good: Refs of changes whose verdict no later list corrects.
@@ -88,8 +90,10 @@ class Run:
         self.live = plan.live
         self._expected = set(plan.live.tunnels)  # what a list must hold, so that null is not taken for an empty account
         self.answered: dict[str, Settings] = {}
+        self.sent: set[str] = set()
         self.wrote = False
         self.stop: Failure | None = None
+        self.ended = False
 
         self.verdicts: dict[str, Verdict] = {}
         self.for_good: set[str] = set()
@@ -150,6 +154,10 @@ class Run:
 
     def send(self, calls: Sequence[Call]) -> Conversation[tuple[CallOutcome, ...]]:
         """Carry calls out; remembers what stops the account and what was written."""
+        for call in calls:
+            self.sent |= {item["id"] for item in call.body.get("items", ())}
+            if call.verb is Verb.UPDATE_ONE and call.tunnel_id:
+                self.sent.add(call.tunnel_id)
         outcomes = yield Send(tuple(calls))
         for call, outcome in zip(calls, outcomes, strict=True):
             if isinstance(outcome, (Denied, NotSent)):

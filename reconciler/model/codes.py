@@ -205,6 +205,7 @@ CODES: dict[str, dict[str, Code]] = {
         "no-bulk": Code("the server takes no bulk update", "Change one of the tunnels by hand."),
         "no-success": Code("an answer without an error that does not say success", _AGAIN),
         "not-cleared": Code("a value can't be removed", "Declare it, ignore the field, or make the tunnel anew."),
+        "not-confirmed": Code("nobody said `yes` to `--confirm`", "Run `apply` again, and answer."),
         "not-converged": Code("the list shows something else than was sent", _AGAIN),
         "not-healthy": Code(
             "a tunnel of a rollout's wave did not come up, and `on_failure` is `stop`", "Look at its other end."
@@ -215,7 +216,10 @@ CODES: dict[str, dict[str, Code]] = {
         "rate-limited": Code("too many calls", "Wait, or raise `--timeout`."),
         "redirect": Code("the address leads elsewhere", "Correct `--base-url`."),
         "rollback-failed": Code("a change could not be taken back", "Change it back in the files, or by hand."),
-        "rolled-back": Code("its wave did not come up: it is as it was before", "Look at the tunnel's other end."),
+        "rolled-back": Code(
+            "its wave did not come up, or nobody confirmed it: it is as it was before",
+            "Look at the tunnel's other end.",
+        ),
         "rollout-ended": Code("an earlier wave did not come up, or was refused", "Solve that one, then `apply`."),
         "stopped": Code("not sent, since a proxy or firewall answers", "Let this machine reach the API."),
         "unclear-answer": Code("the answer does not say what was asked", _AGAIN),
