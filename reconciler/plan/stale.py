@@ -73,7 +73,7 @@ def _allowed(plans: Sequence[Plan]) -> Iterator[Diagnostic]:
 def _why_it_stays(plans: Sequence[Plan], name: str) -> str:
     if any(name in plan.desired.tunnels for plan in plans):
         return "A file declares the tunnel. Take its lines out if it is meant to go."
-    if any(name in plan.live.by_name() and not plan.desired.account.prune for plan in plans):
+    if any(name in _known([plan]) and not plan.desired.account.prune for plan in plans):
         return "`prune` is false in its account. Delete the tunnel by hand, or set `prune: true`."
     return "The tunnel is ignored, renamed or outside --target."
 

@@ -91,3 +91,10 @@ def test_no_warning_names_a_tunnel_that_is_not_owned():
         ("unmatched-target", "--target xlon* matches no tunnel"),
     ]
     assert not any("xlon-b" in one.detail for one in stale_names([found]))
+
+
+def test_why_a_tunnel_stays_is_said_of_the_account_that_owns_it():
+    others = plan(desired(of=account(owns=["lon-*"], prune=False)), live("old"), allow_delete=ALLOWED)
+    own = plan(desired(of=account(ignore=[rule("old")])), live("old"), allow_delete=ALLOWED)
+    (found,) = stale_names([others, own])
+    assert (found.code, found.detail) == ("allowed-stays", "The tunnel is ignored, renamed or outside --target.")
