@@ -103,11 +103,12 @@ class Owns(NamedTuple):
         """Whether any name that the files are about can match a glob."""
         if any(fnmatchcase(name, glob) for name in self.names):
             return True
-        # A glob matches some name with a beginning if any part of it, from its start, matches just the beginning: what
-        # is left of the glob then matches what is left of the name.
-        plain = re.split(r"[*?\[]", glob, maxsplit=1)[0]
-        near = [p for p in self.prefixes if p.startswith(plain) or plain.startswith(p)]
-        return any(fnmatchcase(prefix, glob[:end]) for end in range(len(glob) + 1) for prefix in near)
+        # Each part of a glob before its first star stands for one letter. So it matches some name with a beginning
+        # exactly if as many parts match just the beginning, or those up to the star do: the rest of the name is free.
+        parts = re.findall(r"(?s)\[!?\]?[^]]*\]|.", glob)
+        star = parts.index("*") if "*" in parts else len(parts)
+        heads = {n: "".join(parts[: n if n <= star else star + 1]) for n in set(map(len, self.prefixes))}
+        return any(fnmatchcase(prefix, heads[len(prefix)]) for prefix in self.prefixes)
 
 
 class Limits(NamedTuple):
