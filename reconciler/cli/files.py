@@ -112,6 +112,23 @@ def schema_line(ctx: Context, folder: Path, kind: str) -> str:
     return f"# yaml-language-server: $schema={os.path.relpath(schema, folder)}\n" if schema.is_file() else ""
 
 
+def begun(ctx: Context, folder: Path, account_id: str) -> dict[Path, str]:
+    """The files with which `init` begins an account. As long as nobody changed one, `import` writes it anew."""
+    from reconciler.files.dump import account_text
+
+    return {
+        folder / "account.yaml": account_text(account_id, head=schema_line(ctx, folder, "account")),
+        folder / "tunnels.yaml": schema_line(ctx, folder, "tunnels") + template("tunnels.yaml"),
+    }
+
+
+def template(name: str) -> str:
+    """A file of a new repository, as it is for this program's example name."""
+    from importlib.resources import files
+
+    return files("reconciler.cli").joinpath("repository", name).read_text(encoding="utf-8")
+
+
 def with_md5_keys(ctx: Context, every: Iterable[Desired]) -> tuple[Desired, ...]:
     """The accounts with the MD5 keys that references name, as far as they can be read here.
 

@@ -2,7 +2,8 @@
 
 Its own files begin with a marker. Only such files, in the account's folder itself, are written anew with `--force`, and
 those that are no longer needed are removed: they would declare tunnels twice. What somebody moved below a folder, or
-took the marker from, is theirs, and what it declares is not imported again.
+took the marker from, is theirs, and what it declares is not imported again. With what `init` began an account, and
+nobody changed since, it does as if nothing was there.
 """
 
 import re
@@ -16,7 +17,7 @@ from unicodedata import normalize
 
 from reconciler.cli.clients import Clients
 from reconciler.cli.context import Context, Halt, halt
-from reconciler.cli.files import new_account, schema_line, selected, watch_md5_keys
+from reconciler.cli.files import begun, new_account, schema_line, selected, watch_md5_keys
 from reconciler.cli.named import refuse_files, replace_file, write_file
 from reconciler.cli.planning import live_tunnels, side_by_side
 from reconciler.files.dump import Dumped, account_text, add_ignores, dump
@@ -173,9 +174,14 @@ class _Md5Keys:
 
 
 def _write(ctx: Context, desired: Desired, files: AccountFiles, live: Live, md5_keys: _Md5Keys | None) -> AccountReport:
-    folder, old = Path(files.folder), _imported(files)
+    folder = Path(files.folder)
     mine, not_owned = owned(live, desired.account)
     live = live._replace(tunnels={tunnel.id: tunnel for tunnel in mine})
+    own, old = files.account_file, _imported(files)
+    if live.tunnels:  # what init began with, and nobody changed, has done its work
+        as_begun = {str(path): text.encode() for path, text in begun(ctx, folder, desired.account.account_id).items()}
+        own = None if own and own.data == as_begun.get(own.path) else own
+        old += [Path(file.path) for file in files.files if file.data == as_begun.get(file.path)]
     beside = tuple(f for f in files.files if Path(f.path) not in old)
     names = live.by_name()
     # A declared rename that was not applied yet: the live tunnel still has its old name, and is declared.
@@ -183,8 +189,8 @@ def _write(ctx: Context, desired: Desired, files: AccountFiles, live: Live, md5_
     taken = {path.name.lower() for path in folder.glob("*") if path not in old}
     variables = md5_keys.variables(desired.account.name, live) if md5_keys else {}
     layout = Layout(ctx.options.split == "prefix", taken, schema_line(ctx, folder, "tunnels"), variables)
-    found = dump(live, files.account_file, {*desired.tunnels, *renamed}, beside, layout)
-    own = files.account_file
+    found = dump(live, own, {*desired.tunnels, *renamed}, beside, layout)
+    new = own is None
     if own is None:
         head = schema_line(ctx, folder, "account")
         text = account_text(desired.account.account_id, found.ignored, found.defaults, head)
@@ -199,16 +205,15 @@ def _write(ctx: Context, desired: Desired, files: AccountFiles, live: Live, md5_
     keys = {name: str(key) for name in found.tunnels if (key := names[name].settings.get("bgp.md5_key"))}
     if md5_keys:
         md5_keys.write(desired.account.name, {variables[name].name: key for name, key in keys.items()})
+    told = _told(ctx, keys.values())
+    if own is not files.account_file:  # first: what stands in its defaults is not in the files
+        replace_file(Path(own.path), own.data.decode())
+        told.append(f"Wrote {own.path}, with `prune: false`." if new else f"Added rules under `ignore` to {own.path}.")
     for path, text in texts.items():
         replace_file(path, text, private=True)
     gone = [path for path in old if path not in texts]
     for path in gone:
         path.unlink()
-    told = _told(ctx, keys.values())
-    if own is not files.account_file:
-        replace_file(Path(own.path), own.data.decode())
-        new = files.account_file is None
-        told.append(f"Wrote {own.path}, with `prune: false`." if new else f"Added rules under `ignore` to {own.path}.")
     return replace(_report(desired, live, found, [*texts], gone, told), not_owned=not_owned)
 
 
@@ -251,7 +256,7 @@ def _report(
     if written:
         notes = [f"Wrote {_listed(written)} with mode 0600, for {declared}."]
     notes += told
-    notes += [f"Removed {_listed(gone)}, of an earlier import."] if gone else []
+    notes += [f"Removed {_listed(gone)}, of an earlier import or init."] if gone else []
     notes += [f"Ignored, because no file can declare it: {one.name}: {one.reason}" for one in found.ignored]
     return AccountReport(
         account=desired.account.name,

@@ -8,7 +8,6 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from importlib.resources import files
 from pathlib import Path
 from posixpath import normpath
 from textwrap import TextWrapper
@@ -16,17 +15,16 @@ from textwrap import TextWrapper
 import reconciler
 from reconciler.cli.about import installed_from
 from reconciler.cli.context import Context
-from reconciler.cli.files import NO_ID, new_account, schema_line
-from reconciler.cli.named import create_file
+from reconciler.cli.files import NO_ID, begun, new_account, template
+from reconciler.cli.named import create_file, replace_file
 from reconciler.cli.options import UsageError
-from reconciler.files.dump import account_text
 from reconciler.files.schema import json_schema
 from reconciler.files.tree import Tree, read_tree
 from reconciler.model.desired import Account
 
 _WORKFLOWS = ("plan", "apply", "drift", "psk")
 _ACCOUNT = "prod"
-_EXAMPLE, _EXAMPLE_COMMIT, _EXAMPLE_VERSION = "acme/reconciler", "0123456789abcdef0123456789abcdef01234567", "v0.1.0"
+_EXAMPLE, _EXAMPLE_VERSION = "acme/reconciler@0123456789abcdef0123456789abcdef01234567", "v0.1.0"
 CHECK = "Tunnels / Validate"
 _NO_TOOL = f"OWNER/RECONCILER@{'0' * 40}"
 _FOLDER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
@@ -44,13 +42,17 @@ def run(ctx: Context) -> int:
     for known in tree.accounts:
         ctx.output.stdout.write(f"kept   {known.account_file.path if known.account_file else known.folder}\n")
     if new:
-        own = root / new.name
-        _write(ctx, own / "account.yaml", account_text(new.account_id, head=schema_line(ctx, own, "account")))
-        _write(ctx, own / "tunnels.yaml", schema_line(ctx, own, "tunnels") + _template("tunnels.yaml"))
+        for path, text in begun(ctx, root / new.name, new.account_id).items():
+            _write(ctx, path, text)
     tool = ctx.options.uses or installed_from() or _NO_TOOL
     for name in _WORKFLOWS:
-        _write(ctx, Path(f".github/workflows/{name}.yml"), workflow(name, tool, folder))
-    ignored = _template("gitignore").replace("/tunnels/", f"/{folder}/")
+        path, text = Path(f".github/workflows/{name}.yml"), workflow(name, tool, folder)
+        if tool != _NO_TOOL and _call(name, _NO_TOOL) in (there := _there(path)):  # of an earlier init that knew none
+            replace_file(path, there.replace(_call(name, _NO_TOOL), _call(name, tool)))
+            ctx.output.stdout.write(f"wrote  {path}\n")
+        else:
+            _write(ctx, path, text)
+    ignored = template("gitignore").replace("/tunnels/", f"/{folder}/")
     _write(ctx, Path(".gitignore"), ignored)
     ctx.output.stdout.write("\nNext:\n")
     wrap = TextWrapper(ctx.width(ctx.output.stdout) or 80, break_long_words=False, break_on_hyphens=False)
@@ -63,10 +65,14 @@ def run(ctx: Context) -> int:
 
 def workflow(name: str, tool: str, folder: str) -> str:
     """A caller's workflow: its example with the tool (`owner/name@commit`) and the folder of the tunnels put in."""
-    repository, _, commit = tool.partition("@")
-    text = _template(f"{name}.yml").replace(f"{_EXAMPLE}/", f"{repository}/").replace(_EXAMPLE_COMMIT, commit)
+    text = template(f"{name}.yml").replace(_call(name, _EXAMPLE), _call(name, tool))
     text = text.replace(_EXAMPLE_VERSION, f"v{reconciler.__version__}")
     return text.replace("[tunnels/**]", f"[{folder}/**]").replace("directory: tunnels", f"directory: {folder}")
+
+
+def _call(name: str, tool: str) -> str:
+    repository, _, commit = tool.partition("@")
+    return f"{repository}/.github/workflows/{name}.yml@{commit}"
 
 
 def _check_place(folder: str) -> None:
@@ -96,10 +102,6 @@ def _new_account(ctx: Context, tree: Tree) -> Account | None:
     return new_account(ctx, tree, names[0] if names else _ACCOUNT, ctx.options.account_id)
 
 
-def _template(name: str) -> str:
-    return files("reconciler.cli").joinpath("repository", name).read_text(encoding="utf-8")
-
-
 def _write(ctx: Context, path: Path, text: str) -> None:
     ctx.output.stdout.write(f"{'wrote' if create_file(path, text) else 'kept '}  {path}\n")
 
@@ -117,7 +119,10 @@ def _next(ctx: Context, ignored: list[str]) -> Iterator[str]:
     if others := [path for path, call in workflows.items() if call not in _there(Path(path))]:
         yield f"What was kept does not call this tool: {', '.join(others)}. Give it another name, and run init again."
     if any(_NO_TOOL.partition("@")[0] in _there(Path(path)) for path in workflows):
-        yield f"In .github/workflows put this tool's repository and commit in the place of {_NO_TOOL}."
+        yield (
+            "Name this tool's repository on GitHub, and the commit that the workflows are to call: "
+            "reconciler init --uses OWNER/REPO@COMMIT"
+        )
     there = _there(Path(".gitignore")).splitlines()
     if lacks := [line for line in ignored if line not in there and not line.startswith("#")]:
         yield f"Add to .gitignore: {' '.join(lacks)}"

@@ -83,8 +83,21 @@ def test_a_tool_of_unknown_origin_is_to_be_filled_in_and_names_no_repository_of_
 ) -> None:
     monkeypatch.setattr("reconciler.cli.init.installed_from", lambda: None)
     ran = world.bare("init")
-    assert f"put this tool's repository and commit in the place of\n     OWNER/RECONCILER@{'0' * 40}" in ran.out
+    assert "Name this tool's repository on GitHub, and the commit" in ran.out
+    assert "reconciler init --uses OWNER/REPO@COMMIT\n" in ran.out
     assert f"uses: OWNER/RECONCILER/.github/workflows/plan.yml@{'0' * 40} " in world.read(WORKFLOWS[0])
+
+
+def test_a_tool_that_is_named_later_is_filled_in(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reconciler.cli.init.installed_from", lambda: None)
+    world.bare("init")
+    assert "wrote" not in world.bare("init").out
+    world.write(WORKFLOWS[0], world.read(WORKFLOWS[0]) + "# mine\n")
+    ran = world.bare("init", "--uses", TOOL)
+    assert [line for line in ran.out.splitlines() if line.startswith("wrote")] == [f"wrote  {n}" for n in WORKFLOWS]
+    assert "--uses" not in ran.out
+    assert f"uses: acme/tool/.github/workflows/plan.yml@{'a1' * 20} # v0.1.0\n" in world.read(WORKFLOWS[0])
+    assert world.read(WORKFLOWS[0]).endswith("# mine\n")
 
 
 @pytest.mark.parametrize("value", ["", "acme", "acme/tool", "acme/tool@v1", "acme/tool@1234567", "a/b/c@" + "0" * 40])
@@ -168,12 +181,34 @@ def test_beside_accounts_that_are_there_only_the_rest_is_written(world: World) -
     assert world.bare("validate", "--strict").code == 0
 
 
-def test_what_is_live_is_imported_into_the_new_account(world: World) -> None:
-    world.live(tunnel(1), tunnel(2))
+def test_what_is_live_is_imported_into_the_new_account_as_if_import_had_made_it(world: World) -> None:
+    world.live(*(tunnel(n, description="one text") for n in (1, 2)))
     world.bare(*NEW)
-    assert world.run("import").code == 0
-    assert world.run("plan", "--detailed-exitcode").code == 0
+    ran = world.run("import")
+    assert ran.code == 0
+    assert "note: Removed tunnels/prod/tunnels.yaml, of an earlier import or init." in ran.out
+    assert {name for name in files(world) if name.startswith("tunnels/")} == {ACCOUNT[0], "tunnels/prod/imported.yaml"}
+    assert "\ndefaults:\n  cloudflare_endpoint: 203.0.113.1\n  description: one text\n" in world.read(ACCOUNT[0])
     assert "# yaml-language-server: $schema=../../tunnels.schema.json\n" in world.read("tunnels/prod/imported.yaml")
+    assert world.run("plan", "--detailed-exitcode").code == 0
+
+
+def test_what_was_changed_in_the_new_account_is_not_imported_over(world: World) -> None:
+    world.live(*(tunnel(n, description="one text") for n in (1, 2)))
+    world.bare(*NEW)
+    for name in ACCOUNT:
+        world.write(name, world.read(name) + "# mine\n")
+    before = files(world)
+    assert world.run("import").code == 0
+    assert {name: files(world)[name] for name in ACCOUNT} == {name: before[name] for name in ACCOUNT}
+    assert world.run("plan", "--detailed-exitcode").code == 0
+
+
+def test_an_account_without_tunnels_keeps_the_example_of_one(world: World) -> None:
+    world.bare(*NEW)
+    before = files(world)
+    assert world.run("import").code == 0
+    assert files(world) == before
 
 
 @pytest.mark.parametrize(
