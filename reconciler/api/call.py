@@ -20,6 +20,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from reconciler.model.live import Live
 from reconciler.model.problems import Problem, Reason
+from reconciler.model.settings import Settings
 
 
 class Verb(StrEnum):
@@ -195,14 +196,37 @@ class StopClock(NamedTuple):
     stopped: bool
 
 
-Step = Send | Pause | StopClock
+class Probe(NamedTuple):
+    """The engine's step: ask the user's own program of each of these tunnels whether it carries traffic.
 
-Carry = Callable[[Step], tuple[CallOutcome, ...]]
-"""Carries a step out: makes its calls, pauses, or stops the clock. Only calls have outcomes."""
+    Attributes:
+        tunnels: Name and settings of each. It is answered by a `Probed` for each.
+    """
+
+    tunnels: tuple[tuple[str, Settings], ...]
+
+
+class Probed(NamedTuple):
+    """What a probe said of a tunnel.
+
+    Attributes:
+        healthy: Whether it carries traffic.
+        said: Why not, with what the program printed, without secrets.
+    """
+
+    healthy: bool
+    said: str = ""
+
+
+Step = Send | Pause | StopClock | Probe
+
+Carry = Callable[[Step], tuple[Any, ...]]
+"""Carries a step out. A `Send` is answered by a `CallOutcome` for each call, a `Probe` by a `Probed` for each tunnel,
+any other by an empty tuple."""
 
 S = TypeVar("S")
 T = TypeVar("T")
-Conversation = Generator[Step, tuple[CallOutcome, ...], T]
+Conversation = Generator[Step, tuple[Any, ...], T]
 """A conversation with the API as a generator: yields steps, is sent their outcomes, returns a value."""
 
 

@@ -9,16 +9,32 @@ from functools import partial
 from http import HTTPStatus
 from math import inf
 from threading import Lock
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from reconciler.api.answers import WITHHELD, Quotes
-from reconciler.api.call import Ambiguous, Answered, Call, CallOutcome, Denied, NotSent, Pause, Step, StopClock
+from reconciler.api.call import (
+    Ambiguous,
+    Answered,
+    Call,
+    CallOutcome,
+    Denied,
+    NotSent,
+    Pause,
+    Probe,
+    Probed,
+    Step,
+    StopClock,
+)
 from reconciler.api.pace import Pacer
 from reconciler.api.retry import next_delay, parse_retry_after
 from reconciler.api.wire import Reply, Request, decode, encode
+from reconciler.model.settings import Settings
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 READ_TIMEOUT = 30.0
 """Longest wait for one answer, in seconds."""
@@ -261,6 +277,7 @@ class Client:
 
     Attributes:
         watch: Told of each call that has ended, from the thread that made it.
+        probe: Runs the account's probe of a tunnel, where it has one.
     """
 
     def __init__(self, account_id: str, session: Session, port: Port, parallelism: int) -> None:
@@ -271,22 +288,28 @@ class Client:
         self._clock = Clock()
         self._pool: ThreadPoolExecutor | None = None
         self.watch: Callable[[Call, CallOutcome], None] | None = None
+        self.probe: Callable[[tuple[str, Settings]], Probed] = lambda _: Probed(healthy=False)
 
-    def run(self, step: Step) -> tuple[CallOutcome, ...]:
-        """Carry a step out: the outcomes in the order of its calls; none for any other step."""
+    def run(self, step: Step) -> tuple[Any, ...]:
+        """Carry a step out: the answers in the order of its calls or tunnels; none for any other step."""
         if isinstance(step, StopClock):
             self._clock.stop(self._port.now(), stopped=step.stopped)
             return ()
         if isinstance(step, Pause):
             self._port.sleep(max(0.0, min(step.seconds, self._left(self._port.now()))))
             return ()
-        if len(step.calls) <= 1 or self._parallelism <= 1:
-            return tuple(self._call(call) for call in step.calls)
+        if isinstance(step, Probe):
+            return self._side_by_side(self.probe, step.tunnels)
+        return self._side_by_side(self._call, step.calls)
+
+    def _side_by_side(self, work: Callable[[T], R], items: tuple[T, ...]) -> tuple[R, ...]:
+        if len(items) <= 1 or self._parallelism <= 1:
+            return tuple(work(item) for item in items)
         if self._pool is None:  # late, since most runs make one call after the other
             from concurrent.futures import ThreadPoolExecutor
 
             self._pool = ThreadPoolExecutor(self._parallelism, "call")
-        return tuple(self._pool.map(self._call, step.calls))
+        return tuple(self._pool.map(work, items))
 
     def _call(self, call: Call) -> CallOutcome:
         outcome = exchange(call, self._account_id, self._session, self._port, self._left)

@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from reconciler.api.call import drive
 from reconciler.cli.approval import ask_to_keep, require_approval, require_terminal, show_plan
@@ -63,6 +64,7 @@ def run(ctx: Context) -> Report:
         ctx.diagnostics += stale(found)
         _require_strict(ctx, found)
         require_md5_keys(ctx, clients, _ready(found))
+        _require_probes(ctx, _ready(found))
         if options.plan:
             _require_saved(saved, found)
         if options.server_check:
@@ -76,13 +78,7 @@ def run(ctx: Context) -> Report:
                 require_approval(ctx, clients, report, "apply these changes")
         psks = PskSupply(ctx, clients, ready)
         _require_strict(ctx, found)  # keys and their sinks may have brought warnings
-        work = _Work(ctx, clients, psks)
-        if options.confirm:  # the updates of all accounts are kept or not
-            begun = side_by_side(ctx, found, work.begin)
-            kept = ask_to_keep(ctx, clients, [one for one in begun if isinstance(one, Run)])
-            ended = side_by_side(ctx, begun, lambda one: work.finish(one, kept))
-        else:
-            ended = side_by_side(ctx, found, lambda one: work.finish(work.begin(one)))
+        ended = _carry_out(ctx, clients, _Work(ctx, clients, psks), found)
     report = ctx.report([report for report, _ in ended], written=any(written for _, written in ended))
     return clients.counted(report, calls=not all(plan.empty for plan in ready))
 
@@ -91,6 +87,34 @@ def _require_strict(ctx: Context, found: Sequence[Found]) -> None:
     """Write nothing when `--strict` takes a warning for an error."""
     if too_strict(ctx):
         raise Halt("invalid", accounts=[_waiting(one, "blocked") for one in found])
+
+
+def _require_probes(ctx: Context, plans: Sequence[Plan]) -> None:
+    """Write nothing where the program that is to judge a wave may not, or can't, be run: then nothing would be judged.
+
+    Raises:
+        Halt: `invalid`.
+    """
+    from shutil import which
+
+    from reconciler.secrets.program import child_environment
+
+    problems = []
+    for account in (plan.desired.account for plan in plans if plan.phases.waves):
+        if account.rollout is None or (command := account.rollout.probe) is None:
+            continue
+        program = command.argv[0]
+        path = Path(command.folder, program) if "/" in program else program
+        if not ctx.options.allow_commands:
+            what = f"the probe of a rollout is the command {program!r}, which may not run"
+            remedy = "Nothing was written. Add --allow-commands if you trust the files, or --no-rollout."
+            problems.append(error("commands-not-allowed", what, remedy, account.location))
+        elif not which(path, path=child_environment(ctx.env, ctx.every).get("PATH")):
+            what = f"the probe of a rollout, the command {program!r}, is not a program that can be run"
+            remedy = "Nothing was written. Correct its path, which begins at account.yaml's folder, or chmod +x it."
+            problems.append(error("bad-probe", what, remedy, account.location))
+    if problems:
+        raise Halt("invalid", problems)
 
 
 def _require_saved(document: object, found: Sequence[Found]) -> None:
@@ -136,6 +160,14 @@ def _ready(found: Sequence[Found]) -> list[Plan]:
 def _obstacle(plan: Plan) -> bool:
     """Whether a guard or a pause keeps the plan from being carried out."""
     return bool(plan.guards) or plan.desired.account.paused is not None
+
+
+def _carry_out(ctx: Context, clients: Clients, work: "_Work", found: Sequence[Found]) -> Sequence["Ended"]:
+    if not ctx.options.confirm:
+        return side_by_side(ctx, found, lambda one: work.finish(work.begin(one)))
+    begun = side_by_side(ctx, found, work.begin)  # the updates of all accounts are kept, or none are
+    kept = ask_to_keep(ctx, clients, [one for one in begun if isinstance(one, Run)])
+    return side_by_side(ctx, begun, lambda one: work.finish(one, kept))
 
 
 Ended = tuple[AccountReport, bool]

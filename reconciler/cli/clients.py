@@ -10,7 +10,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Self
 
 from reconciler.api.baseurl import CLOUDFLARE
-from reconciler.api.call import Carry
+from reconciler.api.call import Carry, Probed
 from reconciler.api.exchange import Client, SecretAccess, Session
 from reconciler.api.http import BadProxyError, HttpPort
 from reconciler.api.proxy import proxy_passwords
@@ -18,8 +18,9 @@ from reconciler.cli.context import SANDBOX, Context, Halt, halt
 from reconciler.cli.options import UsageError
 from reconciler.cli.progress import Progress
 from reconciler.cli.tokens import token_faults, tokens
-from reconciler.model.desired import Account
+from reconciler.model.desired import Account, CommandRef
 from reconciler.model.problems import error
+from reconciler.model.settings import Settings
 from reconciler.report.values import Report
 from reconciler.secrets.secret import Secret, reveal
 
@@ -28,6 +29,13 @@ if TYPE_CHECKING:
     from reconciler.simulator.transport import SimulatorTransport
 
 
+PROBE_SECONDS = 10.0
+"""How long a probe of one tunnel may take."""
+
+PROBE_PATHS = ("cloudflare_endpoint", "customer_endpoint", "interface_address", "interface_address6")
+"""The settings that a probe gets in its environment, as RECONCILER_CUSTOMER_ENDPOINT and so on."""
+
+_PRINTED = 300
 _OTHER_SANDBOX = "Give another one with --sandbox=FILE; a sandbox that is damaged can be deleted, to start anew."
 
 
@@ -77,6 +85,11 @@ class Clients:
                 self._clients[account.name] = client
                 self._stack.callback(client.close)
                 client.watch = partial(self.progress.ended, account.name)
+                if account.rollout and account.rollout.probe:
+                    from reconciler.secrets.program import child_environment
+
+                    env = child_environment(self._ctx.env, self._ctx.every)
+                    client.probe = partial(self._probe, account.rollout.probe, env)
         carry: Carry = client.run
         if self._ctx.options.verbose:
             from reconciler.cli.log import logged
@@ -152,6 +165,23 @@ class Clients:
         secret = Secret(text)
         self._ctx.output.hide(secret)  # before anybody can log or show it
         return secret
+
+    def _probe(self, command: CommandRef, env: dict[str, str], tunnel: tuple[str, Settings]) -> Probed:
+        """Run the user's program for one tunnel. Secrets are hidden before anything is cut off, or they might stay."""
+        from reconciler.secrets.program import CommandError, run
+
+        if self._ctx.stop.is_set() or not self._ctx.options.allow_commands:
+            return Probed(healthy=False, said="it was not run")
+        name, settings = tunnel
+        addresses = {f"RECONCILER_{path.upper()}": str(settings.get(path) or "") for path in PROBE_PATHS}
+        try:
+            run(command, env | addresses | {"RECONCILER_TUNNEL": name}, timeout=PROBE_SECONDS, errors=True)
+        except CommandError as failed:
+            printed = self._ctx.output.redactor.clean(failed.output.decode(errors="replace"))
+            words = " ".join(printed.split())
+            told = f": {words[:_PRINTED]}{'…' if len(words) > _PRINTED else ''}" if words else ""
+            return Probed(healthy=False, said=f"{failed}{told}")
+        return Probed(healthy=True)
 
     def _open_sandbox(self) -> "SimulatorTransport":
         """The built-in simulator with its state in a file, locked while the command runs."""

@@ -12,7 +12,7 @@ from typing import Any, TextIO, cast
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
-from reconciler.api.call import Answered, CallOutcome, Carry, Pause, Send, Step, problem_of
+from reconciler.api.call import Answered, Carry, Pause, Probe, Send, Step, problem_of
 from reconciler.api.exchange import AmbiguousError, NotSentError
 from reconciler.api.http import HttpPort
 from reconciler.api.wire import Reply, Request, ray_of
@@ -47,14 +47,17 @@ def log(ctx: Context, event: str, **fields: object) -> None:
 
 
 def logged(ctx: Context, account: str, carry: Carry) -> Carry:
-    """The same carrier, with a line for each call, or pause."""
+    """The same carrier, with a line for each call, pause, or tunnel that is probed."""
 
-    def carry_and_log(step: Step) -> tuple[CallOutcome, ...]:
+    def carry_and_log(step: Step) -> tuple[Any, ...]:
         began = time.monotonic()
         outcomes = carry(step)
         seconds = _since(began)
         if isinstance(step, Pause):
             log(ctx, "pause", account=account, seconds=step.seconds, why=step.why)
+        if isinstance(step, Probe):
+            for (name, _), found in zip(step.tunnels, outcomes, strict=True):
+                log(ctx, "probe", account=account, tunnel=name, healthy=found.healthy, said=found.said)
         if not isinstance(step, Send):
             return outcomes
         for call, outcome in zip(step.calls, outcomes, strict=True):

@@ -331,7 +331,7 @@ class Options(NamedTuple):
         ),
     ] = None
     allow_commands: Annotated[
-        bool, Option("let {command: …} references and sinks run", "apply psk", actions="set rotate")
+        bool, Option("let {command: …} references, sinks and probes run", "apply psk", actions="set rotate")
     ] = False
     plan: Annotated[
         str | None,
@@ -411,8 +411,9 @@ TABLE: dict[str, Option] = {
 
 
 _OTHER_VARIABLES = (
-    "arguments author command comment commit digests directory expect key_op labels live name report "
-    "require_reviewed reviewed success_codes tunnel without_credentials without_token"
+    "arguments author cloudflare_endpoint command comment commit customer_endpoint digests directory expect "
+    "interface_address interface_address6 key_op labels live name report require_reviewed reviewed success_codes "
+    "tunnel without_credentials without_token"
 )
 """Variables that are ours and hold no option: those of the GitHub action, and what programs that this one runs get."""
 

@@ -7,8 +7,9 @@ more, and where nobody looks, as in a pipe, nothing is shown.
 from collections import Counter
 from collections.abc import Iterable
 from threading import Lock
+from typing import Any
 
-from reconciler.api.call import Answered, Call, CallOutcome, Carry, NotSent, Pause, Send, Step, Verb
+from reconciler.api.call import Answered, Call, CallOutcome, Carry, NotSent, Pause, Probe, Send, Step, Verb
 from reconciler.cli.context import Context
 from reconciler.model.verdict import Result
 from reconciler.render.headline import DONE
@@ -61,10 +62,13 @@ class Progress:
     def telling(self, account: str, carry: Carry) -> Carry:
         """The same carrier, which says first what each step does."""
 
-        def tell_and_carry(step: Step) -> tuple[CallOutcome, ...]:
+        def tell_and_carry(step: Step) -> tuple[Any, ...]:
             with self._lock:
                 if isinstance(step, Pause):
                     self._show(account, f"Waiting {step.seconds:g} s {step.why}")
+                elif isinstance(step, Probe):
+                    more = f" and {count(len(step.tunnels) - 1, 'other')}" if len(step.tunnels) > 1 else ""
+                    self._show(account, f"Probing {step.tunnels[0][0]}{more}")
                 elif isinstance(step, Send) and step.calls:
                     self._open[account], self._calls[account] = list(step.calls), len(step.calls)
                     self._show(account, self._doing(account, step.calls[0]))

@@ -11,13 +11,16 @@
 A session that is up proves little right after a change: a dead one still reads up until BGP's hold time is over. So it
 must be newer than the change, by the server's clock in both cases, or have been up in every list for longer than that.
 
+The user's own program, where there is one (`probe`), is asked of each tunnel too, before the wave and at every look: a
+tunnel that it called healthy before must be called so for `settle`.
+
 A wave that is not healthy in time gets its old values back, by updates like any other.
 """
 
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from reconciler.api.call import Conversation, Failure, NotSent, Pause, StopClock
+from reconciler.api.call import Conversation, Failure, NotSent, Pause, Probe, Probed, StopClock
 from reconciler.engine.listing import PATIENCE
 from reconciler.engine.run import Run
 from reconciler.engine.updates import update
@@ -57,6 +60,7 @@ def roll_out(run: Run) -> Conversation[bool]:
     for number, wave in enumerate(waves, 1):
         yield from update(run, wave.first)
         before = run.live
+        well = yield from _well_before(run, traffic(change for group in wave.groups for change in group))
         yield from update(run, wave.groups)
         if rollout is None or not wave.groups:
             continue
@@ -69,7 +73,7 @@ def roll_out(run: Run) -> Conversation[bool]:
         ill: Seen | None = {}
         if done:
             watchable = run.stop is None or _is_deadline(run.stop)
-            ill = (yield from _watch(run, rollout, traffic(done), before, which)) if watchable else None
+            ill = (yield from _watch(run, rollout, traffic(done), before, well, which)) if watchable else None
         if ill is None:
             run.notes.append(f"{which.capitalize()} was changed and not watched to its end: look at {_names(done)}.")
         elif ill and rollout.on_failure == "rollback":
@@ -159,7 +163,21 @@ class _Pulse(NamedTuple):
     fresh: bool
 
 
-def _watch(run: Run, rollout: Rollout, changes: list[Change], before: Live, which: str) -> Conversation[Seen | None]:
+def _well_before(run: Run, changes: list[Change]) -> Conversation[frozenset[str]]:
+    """Refs of the changes whose tunnel the user's program calls healthy before the wave, where there is one."""
+    rollout = run.plan.desired.account.rollout
+    tunnels = [(c, run.live.tunnels[c.ref].settings) for c in changes if c.ref in run.live.tunnels]
+    if rollout is None or rollout.probe is None or run.stop is not None or not tunnels:
+        return frozenset()
+    yield StopClock(stopped=True)
+    found: tuple[Probed, ...] = yield Probe(tuple((change.name, settings) for change, settings in tunnels))
+    yield StopClock(stopped=False)
+    return frozenset(change.ref for (change, _), one in zip(tunnels, found, strict=True) if one.healthy)
+
+
+def _watch(
+    run: Run, rollout: Rollout, changes: list[Change], before: Live, well: frozenset[str], which: str
+) -> Conversation[Seen | None]:
     """List until every tunnel of a wave is healthy that can be judged, or the time for that is over.
 
     Args:
@@ -167,34 +185,50 @@ def _watch(run: Run, rollout: Rollout, changes: list[Change], before: Live, whic
         rollout: How long to watch.
         changes: What the wave changed.
         before: The account as listed before the wave.
+        well: Refs of changes whose tunnel the probe called healthy before the wave.
         which: The wave, for messages.
 
     Returns:
         What is not healthy; None when a list could not be had, which stops the account.
     """
-    judged = [c for c in changes if can_be_judged(c, before.tunnels.get(c.ref))]
+    probed = [c for c in changes if c.ref in well]
+    judged = [c for c in changes if c.ref in well or can_be_judged(c, before.tunnels.get(c.ref))]
     others = [c for c in changes if c not in judged]
     if others:
-        run.notes.append(f"Not judged in {which}: {_names(others)} (no BGP session that was up before).")
+        but = ", and no probe that was healthy" if rollout.probe else ""
+        run.notes.append(f"Not judged in {which}: {_names(others)} (no BGP session that was up before{but}).")
     if not judged:
         yield Pause(max(float(rollout.settle), LOOK_SECONDS), f"after {which}, of which nothing can be judged")
         return None if (yield from run.observe()) is None else {}
     pulses: dict[str, _Pulse] = {}
+    since: dict[str, float] = {}  # when the probe began to call it healthy
     began: float | None = None
-    ill = judged
+    waiting = [change.name for change in judged]
     while True:
-        yield Pause(LOOK_SECONDS, f"for {ill[0].name} to be healthy ({which}, {len(ill)} to go)")
+        yield Pause(LOOK_SECONDS, f"for {waiting[0]} to be healthy ({which}, {len(waiting)} to go)")
+        # Before the list, whose times then hold for what was found: it was so when the list was asked for.
+        found: tuple[Probed, ...] = (yield Probe(tuple((c.name, c.target) for c in probed))) if probed else ()
         live = yield from run.observe()
         if live is None:
             return None
         began = live.at if began is None else began
-        for change in judged:
-            pulses[change.ref] = _felt(change, live.tunnels.get(change.ref), live.at, pulses.get(change.ref))
-        ill = [c for c in judged if not _healthy(pulses[c.ref], live.asked, rollout)]
+        ill: dict[str, list[str]] = {}
+        for change in (c for c in judged if can_be_judged(c, before.tunnels.get(c.ref))):
+            pulse = _felt(change, live.tunnels.get(change.ref), live.at, pulses.get(change.ref))
+            pulses[change.ref] = pulse
+            if not _healthy(pulse, live.asked, rollout):
+                ill.setdefault(change.ref, []).append(_told(pulse, live.at))
+        for change, one in zip(probed, found, strict=True):
+            if not one.healthy:
+                since.pop(change.ref, None)
+                ill.setdefault(change.ref, []).append(f"its probe {one.said}")
+            elif live.asked - since.setdefault(change.ref, live.at) < rollout.settle:
+                ill.setdefault(change.ref, []).append("its probe was healthy, and not for long enough")
         if not ill:
             return {}
         if live.at - began >= rollout.watch:
-            return {c.ref: _told(pulses[c.ref], live.at) for c in ill}
+            return {ref: "; ".join(said) for ref, said in ill.items()}
+        waiting = [change.name for change in judged if change.ref in ill]
 
 
 def _felt(change: Change, tunnel: LiveTunnel | None, at: float, last: _Pulse | None) -> _Pulse:

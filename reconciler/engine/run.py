@@ -158,7 +158,7 @@ class Run:
             self.sent |= {item["id"] for item in call.body.get("items", ())}
             if call.verb is Verb.UPDATE_ONE and call.tunnel_id:
                 self.sent.add(call.tunnel_id)
-        outcomes = yield Send(tuple(calls))
+        outcomes: tuple[CallOutcome, ...] = yield Send(tuple(calls))
         for call, outcome in zip(calls, outcomes, strict=True):
             if isinstance(outcome, (Denied, NotSent)):
                 self.stop = self.stop or outcome

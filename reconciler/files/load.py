@@ -21,7 +21,7 @@ from pydantic import ValidationError
 from reconciler.files.consistency import Entry, EntryGroup, Gone, check
 from reconciler.files.tree import AccountFiles, SourceFile, Tree
 from reconciler.files.warnings import glued_comments, warnings_of
-from reconciler.model.account import AccountFile, TunnelFile
+from reconciler.model.account import AccountFile, RolloutKeys, TunnelFile
 from reconciler.model.canonical import tunnel_name
 from reconciler.model.checks import ACCOUNT_ID
 from reconciler.model.desired import (
@@ -210,8 +210,13 @@ def _account(files: AccountFiles, read: _Read[AccountFile] | None) -> Account:
         ),
         limits=Limits(**file.limits.model_dump()) if file.limits else Limits(),
         parking=file.parking or PARKING,
-        rollout=Rollout(**file.rollout.model_dump() | {"waves": tuple(file.rollout.waves)}) if file.rollout else None,
+        rollout=_rollout(file.rollout, files.folder) if file.rollout else None,
     )
+
+
+def _rollout(keys: RolloutKeys, folder: str) -> Rollout:
+    probe = CommandRef(tuple(keys.probe.command), folder) if keys.probe else None
+    return Rollout(**keys.model_dump() | {"waves": tuple(keys.waves), "probe": probe})
 
 
 def _names(names: list[str] | None, places: list[Location]) -> dict[str, Location]:

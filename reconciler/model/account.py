@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from reconciler.model import checks
 from reconciler.model.desired import PARKING, TOKEN_ENV, Limits, Rollout
-from reconciler.model.reference import Variable
+from reconciler.model.reference import Argv, Variable
 from reconciler.model.tunnel import RULE_PATHS, Defaults, Flag, Name, Tunnel
 from reconciler.model.written import ANY_SCALAR, Written, scalar
 
@@ -81,6 +81,15 @@ class LimitKeys(Written):
     )
 
 
+class Probe(Written):
+    """What says of a tunnel whether it carries traffic."""
+
+    command: Annotated[
+        Argv,
+        Field(description="Program and arguments, run in this folder; status 0 is healthy; needs --allow-commands."),
+    ]
+
+
 _ROLLOUT = Rollout(waves=())  # the defaults stand there, once
 
 
@@ -117,6 +126,10 @@ class RolloutKeys(Written):
     on_failure: Annotated[OnFailure, Field(description="What becomes of a wave that does not come up.")] = (
         _ROLLOUT.on_failure
     )
+
+    probe: Annotated[
+        Probe | None, Field(description="A program that says of each tunnel whether it carries traffic.")
+    ] = None
 
     @model_validator(mode="after")
     def _judge_within_the_watch(self) -> Self:

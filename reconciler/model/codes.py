@@ -228,6 +228,7 @@ CODES: dict[str, dict[str, Code]] = {
     },
     "The run": {
         "already-carried-out": Code("the saved plan is done: live is as it wanted", "Nothing to do."),
+        "bad-probe": Code("the probe of a rollout can't be started", "Correct its path, or make it executable."),
         "baseline": Code("the commit of `--baseline` can't be read", "Fetch it, or name another."),
         "bad-proxy": Code("the proxy's variable can't be used", "Correct it."),
         "bad-report": Code("not a report of this version", "Make it anew with `-o json=FILE`."),

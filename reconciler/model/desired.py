@@ -37,7 +37,10 @@ class FileRef(Reference):
 
 @dataclass(frozen=True, slots=True)
 class CommandRef:
-    """A command prints the key; run only with `--allow-commands`. Relative programs run in `folder`."""
+    """A command of the user's own, run only with `--allow-commands`; relative programs run in `folder`.
+
+    It prints a key, takes one, or says whether a tunnel carries traffic.
+    """
 
     argv: tuple[str, ...]
     folder: str
@@ -130,6 +133,7 @@ class Rollout(NamedTuple):
         hold: Seconds that a session must stay up that never went down. (A dead one is noticed by BGP's hold time of
             90 seconds only, and reads up until then.)
         on_failure: What becomes of a wave that does not come up: `rollback` or `stop`.
+        probe: Says of a tunnel whether it carries traffic.
     """
 
     waves: tuple[str, ...]
@@ -138,6 +142,7 @@ class Rollout(NamedTuple):
     settle: int = 15
     hold: int = 100
     on_failure: str = "rollback"
+    probe: CommandRef | None = None
 
 
 class Account(NamedTuple):

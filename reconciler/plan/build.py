@@ -16,7 +16,7 @@ from reconciler.plan.digest import plan_digest
 from reconciler.plan.guard import Draft, Guard, guards
 from reconciler.plan.order import Phases, all_batches, order
 from reconciler.plan.scope import LeftAlone, Pair, PlanOptions, Scope, matches, scope
-from reconciler.plan.waves import can_be_judged, in_waves, traffic
+from reconciler.plan.waves import in_waves, may_be_judged, traffic
 
 
 class Plan(NamedTuple):
@@ -117,7 +117,7 @@ def build_plan(
         notes=(
             *clearing_notes(changes),
             *_cycle_notes(phases, around),
-            *_wave_notes(phases, live),
+            *_wave_notes(phases, live, rollout),
             *_route_notes(changes),
         ),
         unchanged=len(owned.pairs) - sum(c.action is not Action.DELETE for c in changes),
@@ -247,14 +247,14 @@ def _cycle_notes(phases: Phases, around: Mapping[str, Detour | None]) -> list[st
     return notes
 
 
-def _wave_notes(phases: Phases, live: Live) -> list[str]:
+def _wave_notes(phases: Phases, live: Live, rollout: Rollout | None) -> list[str]:
     """What a rollout can't see, or can't keep apart."""
     if not phases.waves:
         return []
     notes = []
     groups = [group for wave in phases.waves for group in wave.groups]
     changes = [change for group in groups for change in traffic(group)]
-    judged = sum(can_be_judged(change, live.tunnels.get(change.ref)) for change in changes)
+    judged = sum(may_be_judged(change, live.tunnels.get(change.ref), rollout) for change in changes)
     if not judged:
         notes.append(
             "No wave can be judged: none of its tunnels has a BGP session that is up now. Each wave only waits."
@@ -294,4 +294,5 @@ def _waves(phases: Phases, rollout: Rollout | None) -> dict[str, Any]:
     if rollout is None or not phases.waves:
         return {}
     waves = [[[change.ref for change in group] for group in (*wave.first, *wave.groups)] for wave in phases.waves]
-    return {"rollout": {**rollout._asdict(), "waves": waves}}
+    settings = rollout._asdict() | {"waves": waves, "probe": rollout.probe and rollout.probe.argv}
+    return {"rollout": {name: value for name, value in settings.items() if value is not None}}

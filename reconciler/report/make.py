@@ -129,7 +129,7 @@ def planned(plan: "Plan", outcome: Outcome, unreadable: tuple[LeftAlone, ...] | 
 
 
 def _waves(plan: "Plan") -> Iterator[WaveReport]:
-    from reconciler.plan.waves import can_be_judged, traffic
+    from reconciler.plan.waves import may_be_judged, traffic
 
     done = 0
     for wave in plan.phases.waves:
@@ -139,7 +139,7 @@ def _waves(plan: "Plan") -> Iterator[WaveReport]:
             first=tuple(change.name for group in wave.first for change in group),
             names=tuple(change.name for change in changes),
             done=done,
-            judged=sum(can_be_judged(change, change.live) for change in changes),
+            judged=sum(may_be_judged(change, change.live, plan.desired.account.rollout) for change in changes),
         )
 
 

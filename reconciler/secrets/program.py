@@ -1,4 +1,4 @@
-"""Runs the commands of key references and sinks: no shell, a time limit, bounded output, errors not shown.
+"""Runs the commands of key references, sinks and probes: no shell, a time limit, bounded output, errors not shown.
 
 They are programs of the user's own, and yet they get no more of this one's secrets than they need.
 """
@@ -23,7 +23,15 @@ _CHUNK = 65536
 
 
 class CommandError(Exception):
-    """A command gave no usable answer. Its text says why and holds nothing that the command wrote."""
+    """A command gave no usable answer. Its text says why and holds nothing that the command wrote.
+
+    Attributes:
+        output: What it wrote, which may be a key.
+    """
+
+    def __init__(self, why: str, output: bytes = b"") -> None:
+        super().__init__(why)
+        self.output = output
 
 
 _CLOUDFLARE = re.compile(r"(?:^|_)(?:CLOUDFLARE|CF)_.*(?:TOKEN|KEY|EMAIL|SECRET)", re.IGNORECASE)
@@ -50,11 +58,13 @@ def child_environment(env: Mapping[str, str], every: Collection[Desired]) -> dic
     }
 
 
-def run(command: CommandRef, env: Mapping[str, str], *, send: bytes = b"", timeout: float = TIMEOUT) -> bytes:
+def run(
+    command: CommandRef, env: Mapping[str, str], *, send: bytes = b"", timeout: float = TIMEOUT, errors: bool = False
+) -> bytes:
     """What a command prints, up to `MAX_BYTES` and a line end; `env` is its whole environment.
 
-    Its error output is thrown away, since it may hold the key; its standard input holds `send` and then ends.
-    When the time is over the command and all that it started in its process group are killed.
+    Its error output is thrown away, since it may hold the key, unless `errors` are wanted too; its standard input holds
+    `send` and then ends. When the time is over the command and all that it started in its process group are killed.
 
     Raises:
         CommandError: It could not be started, took longer than `timeout` seconds, printed too much or ended with a
@@ -67,7 +77,7 @@ def run(command: CommandRef, env: Mapping[str, str], *, send: bytes = b"", timeo
             env=dict(env),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=subprocess.STDOUT if errors else subprocess.DEVNULL,
             start_new_session=True,
         )
     except OSError as error:
@@ -80,11 +90,11 @@ def run(command: CommandRef, env: Mapping[str, str], *, send: bytes = b"", timeo
         finally:
             _kill(process)
     if status is None:
-        raise CommandError(f"took longer than {timeout:g} seconds")
+        raise CommandError(f"took longer than {timeout:g} seconds", output)
     if len(output) > MAX_BYTES + 2:
-        raise CommandError(f"printed more than {MAX_BYTES} bytes")
+        raise CommandError(f"printed more than {MAX_BYTES} bytes", output)
     if status != 0:
-        raise CommandError(f"ended with status {status}")
+        raise CommandError(f"ended with status {status}", output)
     return output
 
 

@@ -4,7 +4,19 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from reconciler.api.call import Ambiguous, Answered, Call, CallOutcome, Pause, Step, StopClock, Verb, drive
+from reconciler.api.call import (
+    Ambiguous,
+    Answered,
+    Call,
+    CallOutcome,
+    Pause,
+    Probe,
+    Probed,
+    Step,
+    StopClock,
+    Verb,
+    drive,
+)
 from reconciler.api.wire import decode, encode
 from reconciler.engine.apply import Applied, apply
 from reconciler.model.desired import Desired
@@ -38,6 +50,8 @@ class World:
         self.instead: dict[tuple[Verb, int], CallOutcome] = {}
         self.after: dict[tuple[Verb, int], CallOutcome] = {}
         self.psks: Mapping[str, str] = {}
+        self.probed: list[tuple[float, str, str]] = []
+        self.ailing: Callable[[str], str] = lambda _: ""
         self._meddling: dict[int, Callable[[], object]] = {}
 
     def live(self) -> Live:
@@ -53,7 +67,7 @@ class World:
         """Lets somebody else do this to the account right before the call of this number, from 0."""
         self._meddling[number] = partial(how, self.simulator, ACCOUNT_ID, *what)
 
-    def carry(self, step: Step) -> tuple[CallOutcome, ...]:
+    def carry(self, step: Step) -> tuple[Any, ...]:
         if isinstance(step, Pause):
             self.pauses.append(step.seconds)
             self.reasons.append(step.why)
@@ -62,6 +76,9 @@ class World:
             return ()
         if isinstance(step, StopClock):
             return ()
+        if isinstance(step, Probe):
+            self.probed += [(self.seconds, name, settings["interface_address"]) for name, settings in step.tunnels]
+            return tuple(Probed(not (why := self.ailing(name)), why) for name, _ in step.tunnels)
         return tuple(self.call(call) for call in step.calls)
 
     def call(self, call: Call) -> CallOutcome:
