@@ -9,6 +9,7 @@ no reason to distrust a list.
 from datetime import UTC, datetime
 from typing import Literal, NamedTuple
 
+from reconciler.model.desired import Declared
 from reconciler.model.live import LiveTunnel
 
 State = Literal["up", "down", "unknown"]
@@ -41,8 +42,8 @@ def session(tunnel: LiveTunnel | None) -> Session:
     return Session("up" if state == "BGP_UP" else "down", since if isinstance(since, str) and since else None)
 
 
-def has_bgp(tunnel: LiveTunnel | None) -> bool:
-    """Whether it can have a session at all."""
+def has_bgp(tunnel: LiveTunnel | Declared | None) -> bool:
+    """Whether it has, or is to have, a session at all."""
     return tunnel is not None and "bgp.customer_asn" in tunnel.settings
 
 

@@ -82,14 +82,13 @@ def drift_report(plan: Plan, accepted: Accepted, psks: tuple[KeyStatus, ...], ac
 
 
 def _down(plan: Plan) -> Iterator[Down]:
-    """The tunnels that are as declared, `bgp` among it, and whose session is down."""
+    """The tunnels that are declared with `bgp` and are so, and whose session is down."""
     live = plan.live.by_name()
     differs = {change.name for change in plan.changes} | {tunnel.name for tunnel in plan.unreadable}
     for name in sorted(plan.desired.tunnels.keys() & live.keys() - differs):
-        tunnel, found = live[name], session(live[name])
-        declared = "bgp.customer_asn" in plan.desired.tunnels[name].settings
-        if declared and has_bgp(tunnel) and found.state == "down" and matches(plan.options.glob, name):
-            yield Down(name=name, id=tunnel.id, since=found.since)
+        found = session(live[name])
+        if has_bgp(plan.desired.tunnels[name]) and found.state == "down" and matches(plan.options.glob, name):
+            yield Down(name=name, id=live[name].id, since=found.since)
 
 
 def down_warnings(accounts: Iterable[AccountReport]) -> tuple[Diagnostic, ...]:

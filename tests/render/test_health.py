@@ -93,6 +93,16 @@ def test_tunnels_that_are_up_and_those_that_are_down_are_told_apart():
     assert [group.health for group in groups([account(changes=every_one_up)])] == ["BGP up"]
 
 
+def test_tunnels_told_together_share_their_state_and_cause_and_no_time():
+    changes = [replace(LON_A, name=f"t{n}", cause="drift", **DOWN) for n in range(3)]
+    assert render(replace(PLAN, accounts=(account(changes=tuple(changes)),)), "text").splitlines()[2:6] == [
+        "  ~ 3 tunnels            BGP down",
+        "      already different on Cloudflare",
+        "      ~ health_check.rate  mid -> high",
+        "      t0, t1, t2",
+    ]
+
+
 QUIET = replace(
     DRIFT,
     outcome="ok",

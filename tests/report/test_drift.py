@@ -9,7 +9,7 @@ from reconciler.render.headline import headline
 from reconciler.report.drift import down_warnings, drift_report, with_history
 from reconciler.report.make import planned, report_of
 from reconciler.report.values import AccountReport, ChangeReport, Down, DriftClass, Report
-from tests.build import account, desired, live, plan, raw, tunnel
+from tests.build import account, desired, live, plan, raw, rule, tunnel
 
 MONDAY, TUESDAY, FRIDAY = "2026-05-04T00:00:00Z", "2026-05-05T00:00:00Z", "2026-05-08T00:00:00Z"
 
@@ -177,6 +177,12 @@ def test_what_no_pattern_wants_and_what_cannot_be_read_is_not_called_down():
     declared = desired(*(tunnel(name, **BGP) for name in "abc"))
     assert [one.name for one in drifted(plan(declared, observed)).down] == ["a", "c"]
     assert [one.name for one in drifted(plan(declared, observed, glob="c*")).down] == ["c"]
+
+
+def test_a_tunnel_whose_bgp_is_left_to_others_is_not_called_down():
+    by_hand = account(ignore=[rule("a", "bgp")])
+    report = drifted(plan(desired("a", of=by_hand), live(raw("a", **BGP, **DOWN))))
+    assert (report.unchanged, report.down) == (1, ())
 
 
 def test_a_warning_counts_those_that_are_down_and_names_the_first():
