@@ -50,10 +50,11 @@ def ended(change: ChangeReport) -> str:
 def calls_told(report: Report) -> str:
     """`Apply makes: 2 lists, 1 create` of a plan; of an apply `Calls made: 2 lists, in 3 s; verified by a new list`.
 
-    Of a saved plan what it does not tell.
+    Of a saved plan, if it could be read, what it does not tell.
     """
     if report.command == "show":
-        return "Not in a saved plan: guards, warnings and what is left alone. Apply judges them anew."
+        told = "Not in a saved plan: guards, warnings and what is left alone. Apply judges them anew."
+        return told if report.accounts else ""
     changed = [account for account in report.accounts if account.changes]
     made = sum((Counter(account.calls_made or {}) for account in report.accounts), Counter[str]())
     if made and report.seconds is not None:

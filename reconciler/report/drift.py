@@ -64,6 +64,7 @@ def drift_report(plan: Plan, accepted: Accepted, psks: tuple[KeyStatus, ...], ac
     return replace(
         report,
         guards=(),
+        waves=(),
         api_calls={"list": 1},
         changes=tuple(
             replace(told, drift_class=_CLASSES[change.action], severity=_severity(change))

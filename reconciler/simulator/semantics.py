@@ -91,10 +91,12 @@ class Semantics:
         values: dict[str, Any] = {}
         hints = get_type_hints(cls)
         for part in filter(None, (part.strip() for part in text.split(","))):
-            name, _, value = part.partition("=")
+            name, given, value = part.partition("=")
             for switch, chosen in _spread(name.strip(), value.strip()).items():
                 if switch not in hints:
                     raise ValueError(f"unknown switch {switch!r}; known: {', '.join(sorted(hints))}")
+                if not given:
+                    raise ValueError(f"{switch}: needs a value, as {switch}=VALUE")
                 values[switch] = _value(switch, hints[switch], chosen)
         return cls(**values)
 

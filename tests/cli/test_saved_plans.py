@@ -402,3 +402,4 @@ def test_what_is_no_saved_plan_is_not_shown(world: World, content: str) -> None:
     world.write("plan.json", content)
     ran = world.bare("show", "--plan", "plan.json", "-o", "json")
     assert (ran.code, [d["code"] for d in ran.json["diagnostics"]]) == (1, ["saved-plan"])
+    assert "Not in a saved plan" not in world.bare("show", "--plan", "plan.json").out

@@ -1,7 +1,7 @@
 import pytest
 
 from reconciler.files.patch import Accepted
-from reconciler.model.desired import EnvRef, External
+from reconciler.model.desired import EnvRef, External, Rollout
 from reconciler.model.problems import Problem
 from reconciler.plan.build import Plan
 from reconciler.plan.scope import LeftAlone
@@ -46,6 +46,12 @@ def test_the_command_that_reverts_names_a_single_tunnel_and_no_other(names, expe
     found = drifted(plan(desired(*(tunnel(n, description="x") for n in names)), live(*names)))
     assert found.ways_out is not None
     assert found.ways_out.revert == expected
+
+
+def test_waves_are_of_a_plan_that_is_applied_and_stand_in_no_drift_report():
+    wanted = desired(tunnel("a", customer_endpoint="192.0.2.9"), of=account(rollout=Rollout(("1",))))
+    found = plan(wanted, live("a"))
+    assert (len(planned(found, "ok").waves), drifted(found).waves) == (1, ())
 
 
 def test_what_only_git_changed_is_listed_and_is_no_drift():

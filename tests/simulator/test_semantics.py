@@ -444,13 +444,16 @@ def test_switches_are_read_from_text():
     ("text", "message"),
     [
         ("colour=red", "unknown switch 'colour'; known: addresses_unique, asn_max"),
+        ("colour", "unknown switch 'colour'; known: addresses_unique, asn_max"),
         ("bulk=random", "bulk: 'random' is not one of atomic, sequential, prefix"),
         ("names_unique=1", "names_unique: '1' is not one of true, false"),
         ("list_lag=-1", "list_lag: must not be negative"),
         ("list_lag=x", "list_lag: cannot read the value"),
         ("rate_limit=8", "rate_limit: cannot read the value"),
         ("tokens=a:admin", "tokens: cannot read the value"),
-        ("put", "single_put: '' is not one of merge, replace"),
+        ("put=", "single_put: '' is not one of merge, replace"),
+        ("bgp_down", "bgp_down: needs a value, as bgp_down=VALUE"),
+        ("names_unique,list_lag=1", "names_unique: needs a value, as names_unique=VALUE"),
         ("unset=empty", "unset: 'empty' is not one of absent, null, explicit"),
     ],
 )
