@@ -15,10 +15,9 @@ from itertools import islice
 from math import isfinite
 from typing import Any
 
-from reconciler.api.call import UNKNOWN, Answered, ApiError, Call, Verb
+from reconciler.api.call import READS, UNKNOWN, Answered, ApiError, Call, Verb
 from reconciler.model.kind import IPSEC_TUNNEL
 from reconciler.model.live import ListUntrusted, is_null_list, live_from_result
-from reconciler.model.problems import count
 from reconciler.model.tunnel import PATHS
 
 UNTRUSTED = "list-untrusted"
@@ -227,7 +226,7 @@ def unsuccessful(call: Call, envelope: Envelope, quotes: Quotes) -> tuple[ApiErr
         if flag and isinstance(result, dict) and result.get(flag) is False and not call.validate_only:
             return (ApiError(f"not-{flag}", f"the answer says {flag}: false"), *shown)
         return ()
-    if call.verb is Verb.LIST:  # whatever it says of its success, a list beside an error may be a part of one
+    if call.verb in READS:  # whatever it says of its success, a list beside an error may be a part of one
         return (ApiError(UNTRUSTED, "the answer is not a plain success"), *shown)
     if success is False or (success is True and errors):
         return shown if errors else (ApiError("no-success", "the answer says success: false and not why"), *shown)
@@ -253,6 +252,13 @@ def result_of(call: Call, envelope: Envelope, headers: Mapping[str, str], wrap: 
         live = None if is_null_list(result) else live_from_result(result)
         require_whole(envelope, len(live.tunnels) if live else 0)  # null too says nothing beside a next page
         return Answered(live=live)
+    if call.verb is Verb.ROUTES:
+        from reconciler.model.routes import COLLECTION, routes_from_result
+
+        require_no_pages(headers)
+        routes = routes_from_result(result)
+        require_whole(envelope, len(routes), COLLECTION)
+        return Answered(routes=routes)
     # (API: what a check answers is not documented.) Of a create success is all that is needed: a list has the new id.
     if call.validate_only or call.verb is Verb.CREATE:
         return Answered()
@@ -346,7 +352,7 @@ _PAGES = ("page", "total_pages")
 _CURSORS = ("cursor", "cursors", "next", "next_cursor")
 _KNOWN = frozenset((*_COUNTS, *_PAGES, *_CURSORS, "per_page"))
 _PARTS = frozenset(("success", "errors", "messages", "result", "result_info"))
-_NOT_OF_PAGES = frozenset(("account_id", "request_id", "result_info", IPSEC_TUNNEL.collection))
+_NOT_OF_PAGES = frozenset(("account_id", "request_id", "result_info"))
 _PAGING_HEADER = re.compile(r"content-range|x-.*(?:total|(?<!ac)count|page|next|more|offset|cursor|range).*")
 
 
@@ -357,10 +363,11 @@ def require_no_pages(headers: Mapping[str, str]) -> None:
         raise ListUntrusted(f"the answer's header {paged[0] if paged else 'link'} speaks of a part of a longer list")
 
 
-def require_whole(envelope: Envelope, found: int) -> None:
-    """Refuse a list of `found` tunnels when anything in its answer says, or could say, that there are more.
+def require_whole(envelope: Envelope, found: int, collection: str = IPSEC_TUNNEL.collection) -> None:
+    """Refuse a list of `found` things when anything in its answer says, or could say, that there are more.
 
-    Nobody can name all the words for "there is more", so whatever stands beside the list and is not known counts.
+    Nobody can name all the words for "there is more", so whatever stands beside the list, which has the name of its
+    collection, and is not known counts.
     """
     result = envelope.get("result")
     inner = result if isinstance(result, dict) else {}
@@ -369,7 +376,8 @@ def require_whole(envelope: Envelope, found: int) -> None:
             raise ListUntrusted("the answer has a result_info that is not an object")
         _check_paging(info or {}, found)
     beside = {**{k: v for k, v in envelope.items() if k not in _PARTS}, **inner}
-    _check_paging({k: v for k, v in beside.items() if k not in _NOT_OF_PAGES and v not in ({}, [])}, found)
+    known = {*_NOT_OF_PAGES, collection}
+    _check_paging({k: v for k, v in beside.items() if k not in known and v not in ({}, [])}, found)
 
 
 def _check_paging(info: Mapping[str, Any], found: int) -> None:
@@ -387,9 +395,7 @@ def _check_paging(info: Mapping[str, Any], found: int) -> None:
         or any(told.get(key, 1) > 1 for key in _PAGES)
         or any(any(c.values()) if isinstance(c, dict) else c for c in map(told.get, _CURSORS))
     ):
-        raise ListUntrusted(f"the answer says that there is more than the {count(found, 'tunnel')} that it holds")
+        raise ListUntrusted(f"the answer says that there is more than the {found:,} that it holds")
     paged = "page" in told or "per_page" in told
     if paged and told.keys().isdisjoint(("total_count", "total_pages")) and found >= told.get("per_page", 0):
-        raise ListUntrusted(
-            f"the answer is a page of {count(found, 'tunnel')} and does not say how many there are in all"
-        )
+        raise ListUntrusted(f"the answer is a page of {found:,} and does not say how many there are in all")

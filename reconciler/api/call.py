@@ -16,11 +16,14 @@ from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from reconciler.model.live import Live
 from reconciler.model.problems import Problem, Reason
 from reconciler.model.settings import Settings
+
+if TYPE_CHECKING:
+    from reconciler.model.routes import Route
 
 
 class Verb(StrEnum):
@@ -30,6 +33,7 @@ class Verb(StrEnum):
     """
 
     LIST = "list"
+    ROUTES = "routes"
     CREATE = "create"
     UPDATE = "update"
     UPDATE_ONE = "update_one"
@@ -37,6 +41,9 @@ class Verb(StrEnum):
     SET_PSKS = "set_psks"
     GENERATE_PSK = "generate_psk"
 
+
+READS = frozenset((Verb.LIST, Verb.ROUTES))
+"""The calls that change nothing, whose answers are lists and read as such."""
 
 _EMPTY: Mapping[str, Any] = MappingProxyType({})
 
@@ -88,6 +95,7 @@ class Answered(NamedTuple):
 
     Attributes:
         live: LIST: the trusted tunnels; None when the list is null.
+        routes: ROUTES: the static routes.
         tunnels: UPDATE, UPDATE_ONE: tunnels as answered, by id.
         taken: SET_PSKS: by id, whether the tunnel has its key now. An id of which nothing is said is missing.
         psk: GENERATE_PSK: the key, as the secret that the edge makes of it.
@@ -95,6 +103,7 @@ class Answered(NamedTuple):
     """
 
     live: Live | None = None
+    routes: "tuple[Route, ...]" = ()
     tunnels: Mapping[str, Any] = _EMPTY
     taken: Mapping[str, bool] = _EMPTY
     psk: Any = None

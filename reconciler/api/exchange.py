@@ -24,6 +24,7 @@ from reconciler.api.call import (
     Probed,
     Step,
     StopClock,
+    Verb,
 )
 from reconciler.api.pace import Pacer
 from reconciler.api.retry import next_delay, parse_retry_after
@@ -227,8 +228,10 @@ def exchange(call: Call, account_id: str, session: Session, port: Port, left_at:
         if stopped is not None:
             return stopped
         outcome = _try(call, request, session, port, left_at(port.now()))
-        # A 403 on a dry run says that the token may only read, so whoever reads on can do so.
-        if isinstance(outcome, Denied) and not (call.validate_only and outcome.status == HTTPStatus.FORBIDDEN):
+        # A 403 on a dry run says that the token may only read, so whoever reads on can do so. And what it may do with
+        # routes says nothing of tunnels.
+        dry = call.validate_only and isinstance(outcome, Denied) and outcome.status == HTTPStatus.FORBIDDEN
+        if isinstance(outcome, Denied) and not dry and call.verb is not Verb.ROUTES:
             session.denied = outcome
         if not isinstance(outcome, (NotSent, Ambiguous)):
             return outcome

@@ -7,11 +7,12 @@ come back together. This is about one call; what to do about a write whose outco
 import math
 import re
 
-from reconciler.api.call import Ambiguous, Call, NotSent, Verb
+from reconciler.api.call import READS, Ambiguous, Call, NotSent, Verb
 
 _BASE = 0.5
 _LONGEST = 60.0
 _TRIES = 6
+_TRIES_ROUTES = 2  # whether routes are known decides a note and a guard: not worth minutes of a run's time
 _TRIES_LIMITED = 12  # after a 429: nothing is wrong but the time, and a block lasts five minutes
 _SECONDS = r"[0-9]+(\.[0-9]+)?"
 # A comma separates values, but also the day of the week from the rest of a date.
@@ -33,10 +34,11 @@ def next_delay(call: Call, failure: NotSent | Ambiguous, attempt: int, draw: flo
         attempt: Number of tries so far, from 1.
         draw: Random number in [0, 1).
     """
-    harmless = call.verb is Verb.LIST or call.validate_only
+    harmless = call.verb in READS or call.validate_only
     if isinstance(failure, Ambiguous) and not harmless:
         return None
-    if attempt >= (_TRIES_LIMITED if failure.code == "rate-limited" else _TRIES):
+    tries = _TRIES_ROUTES if call.verb is Verb.ROUTES else _TRIES
+    if attempt >= (_TRIES_LIMITED if failure.code == "rate-limited" else tries):
         return None
     return draw * min(_LONGEST, _BASE * 2.0 ** (attempt - 1))
 

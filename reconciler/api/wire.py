@@ -25,7 +25,18 @@ from reconciler.api.answers import (
     said,
     unsuccessful,
 )
-from reconciler.api.call import Ambiguous, Answered, ApiError, Call, CallOutcome, Denied, NotSent, Refused, Verb
+from reconciler.api.call import (
+    READS,
+    Ambiguous,
+    Answered,
+    ApiError,
+    Call,
+    CallOutcome,
+    Denied,
+    NotSent,
+    Refused,
+    Verb,
+)
 from reconciler.model.kind import IPSEC_TUNNEL
 from reconciler.model.live import ListUntrusted
 
@@ -90,12 +101,15 @@ def encode(call: Call, account_id: str, reveal: Callable[[str], str]) -> Request
     Raises:
         ValueError: An id is missing, or the body can't be written as JSON.
     """
-    tunnels = f"/accounts/{_segment(account_id)}/magic/{IPSEC_TUNNEL.collection}"
+    magic = f"/accounts/{_segment(account_id)}/magic"
+    tunnels = f"{magic}/{IPSEC_TUNNEL.collection}"
     method, path = "POST", tunnels
     body: dict[str, Any] = {}  # (API: DELETE and psk_generate have a required body that may be empty.)
     match call.verb:
         case Verb.LIST:
             method = "GET"
+        case Verb.ROUTES:
+            method, path = "GET", f"{magic}/routes"
         case Verb.CREATE:
             body = dict(call.body)
             for name in call.psks.values():  # one at most
@@ -114,10 +128,10 @@ def encode(call: Call, account_id: str, reveal: Callable[[str], str]) -> Request
         case Verb.GENERATE_PSK:
             path = f"{tunnels}/{_segment(call.tunnel_id)}/psk_generate"
     headers = {"accept": "application/json"}
-    if call.verb not in {Verb.SET_PSKS, Verb.GENERATE_PSK}:
+    if call.verb not in {Verb.ROUTES, Verb.SET_PSKS, Verb.GENERATE_PSK}:
         headers |= IPSEC_TUNNEL.headers
     query = {"validate_only": "true"} if call.validate_only else {}
-    if call.verb is Verb.LIST:
+    if call.verb in READS:
         return Request(method, path, query, headers)
     headers["content-type"] = "application/json"
     return Request(method, path, query, headers, json.dumps(body, separators=(",", ":"), allow_nan=False).encode())
@@ -153,12 +167,12 @@ def decode(call: Call, reply: Reply, wrap: Wrap, quotes: Quotes) -> CallOutcome:
         return NotSent("rate-limited", "too many calls (HTTP 429)", ray, shown)
     if status // 100 == 3:  # noqa: PLR2004
         message = f"HTTP {status}: a redirect, which is never followed; is the base URL right?"
-        if call.verb is Verb.LIST:
+        if call.verb in READS:
             return Refused(status, (ApiError(UNTRUSTED, message),), ray)
         return Ambiguous("redirect", message, ray)
     # A conflict that the API explains is its refusal (a name is in use); one without a word may come from a proxy that
     # sent the request twice. A list conflicts with nothing, and is asked for again.
-    conflict = status == HTTPStatus.CONFLICT and (not errors or call.verb is Verb.LIST)
+    conflict = status == HTTPStatus.CONFLICT and (not errors or call.verb in READS)
     if conflict or status in _MAYBE_DONE or status // 100 != 4:  # noqa: PLR2004
         return Ambiguous(f"http-{status}", f"HTTP {status}", ray, shown)
     html = reply.body.lstrip().startswith(b"<")
@@ -171,7 +185,7 @@ def decode(call: Call, reply: Reply, wrap: Wrap, quotes: Quotes) -> CallOutcome:
     # A 404 on DELETE is what was wanted, if it is the API that speaks (not a proxy), and of the tunnel.
     if call.verb is Verb.DELETE and status == HTTPStatus.NOT_FOUND and codes.isdisjoint(_OF_THE_PATH):
         return Answered() if errors else Ambiguous("http-404", why[0].message, ray)
-    too_large = call.verb is not Verb.LIST and any(re.search(_TOO_LARGE, error.message) for error in errors)
+    too_large = call.verb not in READS and any(re.search(_TOO_LARGE, error.message) for error in errors)
     return Refused(413 if too_large else status, why, ray)
 
 
@@ -188,7 +202,7 @@ def ray_of(reply: Reply) -> str | None:
 def _succeeded(call: Call, reply: Reply, wrap: Wrap, quotes: Quotes) -> CallOutcome:
     """What an answer with a good status says: it may still be a failure, or not to be believed."""
     status, ray = reply.status, ray_of(reply)
-    if call.verb is Verb.LIST and status != HTTPStatus.OK:
+    if call.verb in READS and status != HTTPStatus.OK:
         return Refused(status, (ApiError(UNTRUSTED, f"HTTP {status} is not an answer to a list"),), ray)
     try:
         envelope = open_envelope(reply.body)

@@ -19,6 +19,7 @@ from reconciler.cli.planning import (
     plan_account,
     plan_all,
     plans_of,
+    routes_of,
     server_check,
     side_by_side,
     stale,
@@ -196,9 +197,12 @@ class _Work:
     def _begin(self, one: Planned) -> Run | Ended:
         plan = one.plan
         if time.monotonic() - one.listed_at > LIST_LASTS and not plan.empty:
+            # Routes first: they may take long, and the list must be fresh when the writes begin.
+            routes = routes_of(self._clients, plan.desired.account) if plan.frees_networks else None
             again = plan_account(self._ctx, self._clients, plan.desired, plan.live.tunnels)
             if isinstance(again, AccountReport):
                 return again, False
+            again = again.with_routes(routes) if routes and again.plan.frees_networks else again
             if again.plan.digest != plan.digest:
                 problem = Problem(
                     "plan-changed",
@@ -206,6 +210,8 @@ class _Work:
                     "Look at the new plan and approve that one.",
                 )
                 return replace(planned(again.plan, "plan_changed"), error=problem), False
+            if _obstacle(again.plan):  # such as a route that was made meanwhile
+                return _waiting(again, "blocked"), False
             plan = again.plan
         return drive(begin(plan, self._psks.sent_with_creates(plan)), self._clients.carry(plan.desired.account))
 

@@ -32,7 +32,7 @@ def run(ctx: Context) -> Report:
     shows_patch = ctx.options.patch or any(form not in ("text", "github") for form, _ in ctx.options.output or ())
     accounts: list[AccountReport] = []
     with Clients(ctx, [d.account for d in every]) as clients:
-        for one in plan_all(ctx, clients, every):
+        for one in plan_all(ctx, clients, every, routes=False):
             if isinstance(one, AccountReport):
                 accounts.append(one)
                 continue

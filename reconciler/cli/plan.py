@@ -46,7 +46,7 @@ def run(ctx: Context) -> Report:
     found: Sequence[Found]
     if saved is not None:
         lives = _saved_lists(options.live or "", saved, every)
-        found = [Planned(make_plan(ctx, d, lives[d.account.account_id])) for d in every]
+        found = [_offline(make_plan(ctx, d, lives[d.account.account_id])) for d in every]
     else:
         from reconciler.cli.clients import Clients
 
@@ -71,6 +71,14 @@ def run(ctx: Context) -> Report:
         reports.append(checked(plan, said, outcome) if said else planned(plan, outcome))
     report = ctx.report(reports)
     return replace(report, outcome=worst((report.outcome, "invalid"))) if too_strict(ctx) else report
+
+
+def _offline(plan: Plan) -> Planned:
+    if not plan.frees_networks:
+        return Planned(plan)
+    from reconciler.plan.routes import OFFLINE
+
+    return Planned(plan).with_routes(OFFLINE)
 
 
 def _save_plan(ctx: Context, path: str, found: Sequence[Found]) -> None:

@@ -23,6 +23,7 @@ from reconciler.report.values import AccountReport
 if TYPE_CHECKING:
     from reconciler.cli.clients import Clients
     from reconciler.engine.check import Checked
+    from reconciler.model.routes import Routes
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -37,6 +38,12 @@ class Planned(NamedTuple):
 
     plan: Plan
     listed_at: float = 0.0
+
+    def with_routes(self, routes: "Routes") -> "Planned":
+        """The same, with what static routes say to a plan that takes networks away."""
+        from reconciler.plan.routes import with_routes
+
+        return self._replace(plan=with_routes(self.plan, routes))
 
 
 Found = Planned | AccountReport
@@ -54,9 +61,23 @@ def attributed(plan: Plan, baseline: Mapping[str, Desired] | None) -> Plan:
     return plan._replace(changes=attribute(plan.changes, baseline.get(account.account_id, nothing)))
 
 
-def plan_all(ctx: Context, clients: "Clients", every: Iterable[Desired]) -> tuple[Found, ...]:
-    """List and plan these accounts, side by side; each fails for itself."""
-    return side_by_side(ctx, every, lambda desired: plan_account(ctx, clients, desired))
+def plan_all(ctx: Context, clients: "Clients", every: Iterable[Desired], *, routes: bool = True) -> tuple[Found, ...]:
+    """List and plan these accounts, side by side; each fails for itself.
+
+    Args:
+        ctx: Of the run.
+        clients: The way to the API.
+        every: What is declared, account by account.
+        routes: Whether to look at static routes where a plan takes networks away; a report of drift takes none.
+    """
+
+    def one(desired: Desired) -> Found:
+        found = plan_account(ctx, clients, desired)
+        if not routes or isinstance(found, AccountReport) or not found.plan.frees_networks:
+            return found
+        return found.with_routes(routes_of(clients, desired.account))
+
+    return side_by_side(ctx, every, one)
 
 
 def plan_account(ctx: Context, clients: "Clients", desired: Desired, seen: Collection[str] = ()) -> Found:
@@ -66,6 +87,14 @@ def plan_account(ctx: Context, clients: "Clients", desired: Desired, seen: Colle
     if isinstance(found, AccountReport):
         return found
     return Planned(make_plan(ctx, desired, found), listed_at)
+
+
+def routes_of(clients: "Clients", account: Account) -> "Routes":
+    """The account's static routes, or why they are not known."""
+    from reconciler.api.call import drive
+    from reconciler.engine.listing import read_routes
+
+    return drive(read_routes(), clients.carry(account))
 
 
 def make_plan(ctx: Context, desired: Desired, live: Live) -> Plan:

@@ -84,7 +84,7 @@ class Progress:
             still = self._open.get(account, [])
             if call in still:
                 still.remove(call)
-            if not isinstance(outcome, Answered) or call.validate_only:
+            if not isinstance(outcome, Answered) or call.validate_only or call.verb is Verb.ROUTES:
                 return
             if outcome.live:
                 self._names |= {tunnel.id: tunnel.name for tunnel in outcome.live.tunnels.values()}
@@ -121,6 +121,8 @@ class Progress:
 
     def _doing(self, account: str, call: Call) -> str:
         """`Creating par-a [####      ] 5/12`."""
+        if call.verb is Verb.ROUTES:
+            return "Listing the static routes"
         if call.verb is Verb.LIST:
             return "Listing again, to prove what was written" if account in self._wrote else "Listing the tunnels"
         names = self._tunnels(call)

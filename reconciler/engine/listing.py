@@ -1,4 +1,4 @@
-"""Reading an account's list, when null may stand for an empty one.
+"""Reading an account's list, when null may stand for an empty one; and its static routes.
 
     Send(LIST)    {"ipsec_tunnels": null}    an account without tunnels, or a failure?
     Pause(5.0)
@@ -10,9 +10,22 @@ Taken for empty by mistake, an account would get all its tunnels a second time.
 from collections.abc import Collection
 
 from reconciler.api.answers import UNTRUSTED
-from reconciler.api.call import Answered, ApiError, Call, Conversation, Failure, Pause, Refused, Send, Verb
+from reconciler.api.call import (
+    Answered,
+    ApiError,
+    Call,
+    Conversation,
+    Denied,
+    Failure,
+    Pause,
+    Refused,
+    Send,
+    Verb,
+    problem_of,
+)
 from reconciler.model.live import Live
 from reconciler.model.problems import count
+from reconciler.model.routes import Routes
 
 AGREEMENT_SECONDS = 5.0
 """Time between two lists that must agree before either is believed."""
@@ -50,3 +63,17 @@ def _list() -> Conversation[Live | Failure | None]:
     """One list; None when it is null."""
     (outcome,) = yield Send((Call(Verb.LIST),))
     return outcome.live if isinstance(outcome, Answered) else outcome
+
+
+def read_routes() -> Conversation[Routes]:
+    """List an account's static routes, or say why they are not known: to a plan that is no failure.
+
+    A token may have no right to them, and an API that answers nothing about routes still carries out what was asked of
+    tunnels. To refuse such a plan would take the tool away from whoever needs it then; the plan says what nobody knows.
+    """
+    (outcome,) = yield Send((Call(Verb.ROUTES),))
+    if isinstance(outcome, Answered):
+        return Routes(outcome.routes)
+    problem = problem_of(outcome)
+    may_not = "the token may not read them: " if isinstance(outcome, Denied) and not outcome.blocked else ""
+    return Routes(unchecked=f"{may_not}{problem.message} ({problem.code})")

@@ -155,6 +155,10 @@ CODES: dict[str, dict[str, Code]] = {
             "a delete and a create on one network", "Add `renamed_from`, or name the delete under `removed`."
         ),
         "protected": Code("the plan deletes a protected tunnel", "Put its lines back, or lift `protect`."),
+        "routes-in-use": Code(
+            "a delete that nobody named, of a tunnel that static routes use",
+            "Move or delete the routes, or name the delete under `removed`.",
+        ),
         "rolled-back-before": Code(
             "an earlier run had to roll the same change back", "Change it in the files, or `--retry`."
         ),

@@ -28,8 +28,8 @@ class Plan(NamedTuple):
         guards: What forbids the plan; empty when it may be carried out.
         digest: See `plan_digest`.
         held_back: Deletes that `no_delete` leaves out.
-        api_calls: What apply will make: `list`, `update` (bulk), `create`, `delete`.
-        notes: Lines to read before approving (a cycle that may need parking, routes that are not checked).
+        api_calls: What apply will make: `list`, `update` (bulk), `create`, `delete`, `routes` (a list of them).
+        notes: Lines to read before approving (a cycle that may need parking, routes that were not checked).
         unchanged: Declared tunnels that already match.
         detours: By the ref of a cycle's first change, the way out when the server refuses the cycle as a whole; None
             where there is none.
@@ -39,6 +39,7 @@ class Plan(NamedTuple):
         unread: Tunnels with settings that were not compared, since a reference could not be read: these stay as they
             are live. Apply needs all of them.
         not_owned: How many live tunnels `owns` leaves to other files; None without `owns`.
+        routes: Prefixes of the static routes whose next hop a change takes away, by its ref (see `plan.routes`).
     """
 
     desired: Desired
@@ -59,11 +60,17 @@ class Plan(NamedTuple):
     doubts: Mapping[str, Problem] = {}
     unread: tuple[LeftAlone, ...] = ()
     not_owned: int | None = None
+    routes: Mapping[str, tuple[str, ...]] = {}
 
     @property
     def without_psk(self) -> tuple[str, ...]:
         """Tunnels that have no key yet although Cloudflare was to make one: apply has it made."""
         return _without_psk(self.doubts)
+
+    @property
+    def frees_networks(self) -> bool:
+        """Whether static routes may lose their next hop by it: whoever shows or carries it out looks at them first."""
+        return any(change.frees_network for change in self.changes)
 
     @property
     def empty(self) -> bool:
@@ -73,9 +80,6 @@ class Plan(NamedTuple):
 
 _SHOWN = 10
 """Names of one note. A plan can have thousands of changes, and its changes name them all."""
-
-_FEW = 5
-"""Names in the note on routes; more tunnels are only counted there."""
 
 
 def build_plan(
@@ -118,7 +122,6 @@ def build_plan(
             *clearing_notes(changes),
             *_cycle_notes(phases, around),
             *_wave_notes(phases, live, rollout),
-            *_route_notes(changes),
         ),
         unchanged=len(owned.pairs) - sum(c.action is not Action.DELETE for c in changes),
         detours=around,
@@ -273,20 +276,6 @@ def _wave_notes(phases: Phases, live: Live, rollout: Rollout | None) -> list[str
             "rolled back."
         )
     return notes
-
-
-def _route_notes(changes: Iterable[Change]) -> list[str]:
-    changes = list(changes)
-    gone = [c.name for c in changes if c.action is Action.DELETE]
-    moved = [
-        c.name
-        for c in changes
-        if c.action is Action.UPDATE and any(f.path.startswith("interface_address") for f in c.fields)
-    ]
-    through = [f"the {len(gone):,} tunnels to delete"] if len(gone) > _FEW else gone
-    through += [f"the {len(moved):,} tunnels with a new interface_address"] if len(moved) > _FEW else moved
-    unread = "are not checked: this version does not read routes"
-    return [f"Static routes through {listed(through)} {unread}."] if through else []
 
 
 def _waves(phases: Phases, rollout: Rollout | None) -> dict[str, Any]:

@@ -88,6 +88,12 @@ class Change(NamedTuple):
         return self.live.id if self.live else f"+{self.name}"
 
     @property
+    def frees_network(self) -> bool:
+        """Whether the tunnel goes, or one of its interface addresses does."""
+        gone = any(f.path.startswith("interface_address") and f.before for f in self.fields)
+        return self.action is Action.DELETE or (self.action is Action.UPDATE and gone)
+
+    @property
     def psk(self) -> str | None:
         """Of a create: where its pre-shared key comes from, `external` or `none`."""
         if self.action is not Action.CREATE or self.declared is None:

@@ -50,13 +50,18 @@ class Draft(NamedTuple):
     @property
     def unnamed(self) -> tuple[Change, ...]:
         """The deletes that neither `removed` nor `--allow-delete` names."""
-        named = self.desired.account.removed.keys() | self.options.allow_delete
-        return tuple(c for c in self.of(Action.DELETE) if c.name not in named)
+        return unnamed(self.desired, self.options, self.changes)
 
     @property
     def file(self) -> str:
         """The account's file, as the user would type it."""
         return self.desired.account.location.file
+
+
+def unnamed(desired: Desired, options: PlanOptions, changes: Iterable[Change]) -> tuple[Change, ...]:
+    """The deletes among these changes that neither `removed` nor `--allow-delete` names."""
+    named = desired.account.removed.keys() | options.allow_delete
+    return tuple(c for c in changes if c.action is Action.DELETE and c.name not in named)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,8 @@ class Guard:
 
 def guards(draft: Draft) -> tuple[Guard, ...]:
     """Everything that forbids the plan, in a fixed order; empty when it may be carried out.
+
+    (What static routes forbid is added in `plan.routes`, since they are read only where a plan is about them.)
 
     They hold however few tunnels there are. `removed` and `--allow-delete` lift those about deletes, and only
     for the tunnels they name: somebody looked at these, so only the rest can be an accident, and it is weighed as

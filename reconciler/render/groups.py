@@ -1,8 +1,9 @@
 """Changes that are alike, told once with the names of their tunnels: hundreds of like blocks hide the one that differs.
 
 Updates that say the same but for the tunnel's name are told as one; of updates of the same one field the field is told
-once, then each tunnel with its own values. What is created or deleted is told in full, and so is a rename and what went
-wrong. Only where a plan is longer than anybody reads, a comment and a page fold such changes by their kind.
+once, then each tunnel with its own values. What is created or deleted is told in full, and so is a rename, what went
+wrong, and what takes the next hop of routes away. Only where a plan is longer than anybody reads, a comment and a page
+fold such changes by their kind.
 """
 
 from collections.abc import Callable, Hashable, Iterable
@@ -85,7 +86,7 @@ def groups(accounts: Iterable[AccountReport], *, by_kind: bool = False) -> list[
 
 def _all(change: ChangeReport) -> Hashable:
     """What equal updates have in common; None where a change is told alone. Of drift each has a history of its own."""
-    if change.action != "update" or change.previous_name or change.error or change.drift_class:
+    if change.action != "update" or change.previous_name or change.error or change.drift_class or change.routes:
         return None
     return (*_kind(change), repr(change.fields))  # a value may be a list
 

@@ -188,6 +188,8 @@ def said(error: Problem, most: int) -> Iterator[str]:
 
 
 def _diff(change: ChangeReport) -> Iterator[str]:
+    if routes := words.routes(change):
+        yield f"! {safe.visible(routes)}"
     for field in words.fields(change):
         path, items = safe.visible(field.path)[:_NAME], words.items(field)
         if field.sensitive:

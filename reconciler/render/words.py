@@ -29,6 +29,7 @@ _SEVERITIES = tuple(Severity)
 _WRONG = {"failed": -4, "unknown": -3, "rolled_back": -2, "skipped": -1}
 _CALLS = {
     "list": "list",
+    "routes": "route list",
     "update": "bulk update",
     "update_one": "single update",
     "create": "create",
@@ -37,6 +38,7 @@ _CALLS = {
     "generate_psk": "generated key",
 }
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.\d+)?(?:Z|\+00:00)\Z", re.ASCII)
+_ROUTES = 8  # prefixes that are named of one change
 _WAVE = 8  # tunnels of a wave that are named
 _UNREAD = 5  # tunnels that are named of those whose keys could not be read
 _PLAIN = re.compile(r"[\w./:@*+-]+\Z", re.ASCII)
@@ -65,10 +67,7 @@ def calls_told(report: Report) -> str:
         return f"Calls made: {_calls(made)}, in {report.seconds:,.1f} s{proved}."
     if all(map(_obstructed, changed)) or report.command not in {"plan", "apply"}:
         return ""
-    lists_only = {"list": 1}
-    planned = sum(
-        (Counter(lists_only if _obstructed(one) else one.api_calls) for one in report.accounts), Counter[str]()
-    )
+    planned = sum((Counter(_to_make(one)) for one in report.accounts), Counter[str]())
     return f"{'Apply makes' if report.command == 'plan' else 'Planned calls'}: {_calls(planned)}"
 
 
@@ -86,6 +85,12 @@ def to_go_on(report: Report) -> str:
     if report.outcome not in first:
         return ""
     return f"To go on: {first[report.outcome]}run apply again. It goes on from what is live."
+
+
+def _to_make(account: AccountReport) -> Mapping[str, int]:
+    """The calls that apply makes; where something keeps it from writing, those that it takes to find that out."""
+    calls = account.api_calls
+    return calls if not _obstructed(account) else {"list": 1, "routes": calls.get("routes", 0)}
 
 
 def _obstructed(account: AccountReport) -> bool:
@@ -272,6 +277,14 @@ def marked(change: ChangeReport) -> str:
 def down(account: AccountReport) -> list[str]:
     """The tunnels in sync and down, `lon-a since 2026-05-01 08:00:00 UTC`."""
     return [f"{one.name} since {moment(one.since)}" if one.since else one.name for one in account.down]
+
+
+def routes(change: ChangeReport) -> str:
+    """That static routes lose their next hop by it, or nothing."""
+    if not change.routes:
+        return ""
+    more = f" and {len(change.routes) - _ROUTES:,} more" if len(change.routes) > _ROUTES else ""
+    return f"takes away the next hop of static routes to {', '.join(change.routes[:_ROUTES])}{more}"
 
 
 def weight(change: ChangeReport) -> str:

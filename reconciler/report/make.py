@@ -110,7 +110,7 @@ def planned(plan: "Plan", outcome: Outcome, unreadable: tuple[LeftAlone, ...] | 
         digest=plan.digest,
         api_calls=dict(plan.api_calls),
         guards=plan.guards,
-        changes=tuple(change_report(c) for c in plan.changes),
+        changes=tuple(change_report(c, routes=plan.routes.get(c.ref, ())) for c in plan.changes),
         waves=tuple(_waves(plan)),
         rolled_back=_rolled_back(plan, {}),
         held_back=tuple(HeldBack(action=c.action, name=c.name, reason="--no-delete") for c in plan.held_back),
@@ -247,7 +247,7 @@ def applied(plan: "Plan", ended: "Applied") -> AccountReport:
         outcome = "partial" if ended.verdicts else "error"  # without a change only what can't be read is left
     report = planned(plan, outcome, ended.unreadable)
     not_sent = Verdict(Result.SKIPPED, Problem("not-sent", "it was not sent"))
-    done = [change_report(c, ended.verdicts.get(c.ref, not_sent)) for c in plan.changes]
+    done = [change_report(c, ended.verdicts.get(c.ref, not_sent), plan.routes.get(c.ref, ())) for c in plan.changes]
     # What this run created has got an id, and so another ref than in the plan: its name tells it.
     ours = {c.ref for c in plan.changes} | {c.name for c in plan.changes}
     strangers = ", ".join(c.name for c in ended.left or () if c.ref not in ours and c.name not in ours)
@@ -367,8 +367,8 @@ def with_diagnostics(report: Report, found: Iterable[Diagnostic], outcome: Outco
     )
 
 
-def change_report(change: "Change", verdict: Verdict | None = None) -> ChangeReport:
-    """A change and, after apply, how it ended."""
+def change_report(change: "Change", verdict: Verdict | None = None, routes: tuple[str, ...] = ()) -> ChangeReport:
+    """A change, the routes that it takes the next hop from and, after apply, how it ended."""
     place = change.location
     health = session(change.live) if has_bgp(change.live) else None
     return ChangeReport(
@@ -383,6 +383,7 @@ def change_report(change: "Change", verdict: Verdict | None = None) -> ChangeRep
         outcome=verdict.result if verdict else None,
         error=placed(verdict.problem, change) if verdict and verdict.problem else None,
         psk=change.psk,
+        routes=routes,
         modified_on=change.live.modified_on if change.live else None,
         health=health and health.state,
         health_since=health and health.since,

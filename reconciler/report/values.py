@@ -134,6 +134,7 @@ class ChangeReport:
     psk: Annotated[
         str | None, _when_set("Of a create: where its pre-shared key comes from (`env NAME`, …), `external` or `none`")
     ] = None
+    routes: Annotated[tuple[str, ...], _when_set("Prefixes of the static routes whose next hop it takes away")] = ()
     modified_on: Annotated[str | None, _in("drift", "When the live tunnel last changed, says Cloudflare")] = None
     health: Annotated[State | None, _when_set("BGP session of a live tunnel with `bgp`, before any change")] = None
     health_since: Annotated[str | None, _when_set("When the session became so, says Cloudflare")] = None
@@ -203,7 +204,7 @@ class AccountReport:
     outcome: Annotated[Outcome, _about("As the report's, for this account")]
     digest: Annotated[str | None, _about("Digest of the plan; null when there is none")] = None
     api_calls: Annotated[
-        dict[str, Count], _about("Calls that the plan takes: `list`, `create`, `update` (bulk), `delete`")
+        dict[str, Count], _about("Calls that the plan takes: `list`, `routes`, `create`, `update` (bulk), `delete`")
     ] = field(default_factory=dict)
     calls_made: Annotated[
         dict[str, Count] | None,

@@ -33,10 +33,11 @@ _STORED_HEALTH = frozenset(("enabled", "rate", "type", "direction", "target"))
 
 @dataclass(slots=True)
 class Account:
-    """Tunnels by id in order of creation, keys by id, and the bookkeeping around them.
+    """Tunnels and static routes by id in order of creation, keys by id, and the bookkeeping around them.
 
     Attributes:
         tunnels: Tunnel id to the kept tunnel.
+        routes: Route id to the kept route. No tunnel knows of them.
         keys: Tunnel id to its pre-shared key.
         created: Name to the number of creates that took effect.
         deleted: Name to the number of deletes that took effect.
@@ -47,6 +48,7 @@ class Account:
 
     tunnels: dict[str, Json] = field(default_factory=dict)
     psks: dict[str, str] = field(default_factory=dict)
+    routes: dict[str, Json] = field(default_factory=dict)
     created: dict[str, int] = field(default_factory=dict)
     deleted: dict[str, int] = field(default_factory=dict)
     owners: dict[Claim, str] = field(default_factory=dict)
@@ -58,6 +60,7 @@ class Account:
         return Account(
             dict(self.tunnels),
             dict(self.psks),
+            dict(self.routes),
             dict(self.created),
             dict(self.deleted),
             dict(self.owners),
@@ -69,7 +72,7 @@ class Account:
         """Take over what a write made of a copy; `lag` list reads to come still show what was before."""
         if copy.tunnels != self.tunnels or copy.psks != self.psks:
             self.remember(lag)
-        self.tunnels, self.psks, self.owners = copy.tunnels, copy.psks, copy.owners
+        self.tunnels, self.psks, self.owners, self.routes = copy.tunnels, copy.psks, copy.owners, copy.routes
         self.created, self.deleted = copy.created, copy.deleted
 
     def remember(self, lag: int) -> None:
@@ -138,10 +141,11 @@ class Account:
         self.deleted = {}
 
     def snapshot(self) -> Json:
-        """Tunnels, keys and counters as a JSON-able value."""
+        """Tunnels, keys, routes and counters as a JSON-able value."""
         return {
             "tunnels": list(self.tunnels.values()),
             "keys": dict(self.psks),
+            "routes": list(self.routes.values()),
             "created": dict(self.created),
             "deleted": dict(self.deleted),
         }
@@ -154,6 +158,7 @@ class Account:
             if not tunnel.keys() >= _STORED or not tunnel["health_check"].keys() >= _STORED_HEALTH:
                 raise ValueError("a tunnel is not whole")
             account.keep(tunnel)
+        account.routes = {route["id"]: route for route in state.get("routes", ())}  # older states know of none
         account.before = list(account.tunnels.values())
         return account
 

@@ -9,12 +9,15 @@ Json = dict[str, Any]
 
 PREFIX = "/client/v4"
 _ID = "([0-9a-f]{32})"
-_COLLECTION = f"(?:{PREFIX})?/accounts/{_ID}/magic/ipsec_tunnels"
+_MAGIC = f"(?:{PREFIX})?/accounts/{_ID}/magic"
+_COLLECTION = f"{_MAGIC}/ipsec_tunnels"
 _ROUTES: Mapping[str, Mapping[str, str]] = {
     _COLLECTION: {"GET": "list", "POST": "create", "PUT": "bulk"},
     f"{_COLLECTION}/psk": {"POST": "psk_set"},
     f"{_COLLECTION}/{_ID}": {"GET": "get", "PUT": "update", "DELETE": "delete"},
     f"{_COLLECTION}/{_ID}/psk_generate": {"POST": "psk_generate"},
+    f"{_MAGIC}/routes": {"GET": "routes", "POST": "route_create"},
+    f"{_MAGIC}/routes/{_ID}": {"DELETE": "route_delete"},
 }
 _JSON_HEADERS = {"content-type": "application/json"}
 _encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, check_circular=False).encode
@@ -39,7 +42,7 @@ class Reply(NamedTuple):
 
 
 class Route(NamedTuple):
-    """What a request asks for: an operation, the account id, and the tunnel id or an empty text."""
+    """What a request asks for: an operation, the account id, and the id of a tunnel or static route, or nothing."""
 
     operation: str
     account_id: str

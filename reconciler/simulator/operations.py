@@ -1,4 +1,4 @@
-"""The eight operations. Each takes a call and gives the `result` of the answer.
+"""The operations on tunnels, and the few on static routes. Each takes a call and gives the `result` of the answer.
 
 They work on a copy of the account, which `server` keeps or drops: a refused request changes nothing, but with the
 switch `bulk=prefix`, and neither does a dry run. The bulk PUT has the most open questions, since its body is not
@@ -14,7 +14,7 @@ from hashlib import blake2b
 from typing import Any, NamedTuple
 
 from reconciler.simulator.account import Account
-from reconciler.simulator.checks import patch_of
+from reconciler.simulator.checks import address, interface, patch_of
 from reconciler.simulator.message import Json, RefusedError
 from reconciler.simulator.semantics import Semantics
 from reconciler.simulator.sessions import disturbed, status
@@ -238,6 +238,46 @@ def _set_psk(call: Call, tunnel: Json, psk: str, moment: str) -> Json:
     return {"ipsec_id": tunnel["id"], "ipsec_tunnel_id": tunnel["id"], "psk": psk, "psk_metadata": metadata}
 
 
+def list_routes(call: Call) -> Json:
+    """GET of the static routes."""
+    _check_routes(call)
+    return {"routes": None if call.semantics.routes == "null" else list(call.account.routes.values())}
+
+
+def create_route(call: Call) -> Json:
+    """POST of one static route; what its next hop leads to is not looked at."""
+    _check_routes(call)
+    body = call.body if isinstance(call.body, dict) else {}
+    prefix, nexthop, priority = (body.get(name) for name in ("prefix", "nexthop", "priority"))
+    if not isinstance(nexthop, str) or address(nexthop) is None:
+        raise RefusedError('Invalid Request: "nexthop" must be an IP address')
+    if not isinstance(prefix, str) or interface(prefix) is None:
+        raise RefusedError('Invalid Request: "prefix" must be a network')
+    if type(priority) is not int:
+        raise RefusedError('Invalid Request: "priority" must be a number')
+    now = call.stamps.moment()
+    optional = {name: body[name] for name in ("weight", "scope", "description") if name in body}
+    route = {"id": call.stamps.new_id(), "prefix": prefix, "nexthop": nexthop, "priority": priority, **optional}
+    call.account.routes[route["id"]] = {**route, "created_on": now, "modified_on": now}
+    return call.account.routes[route["id"]]
+
+
+def delete_route(call: Call) -> Json:
+    """DELETE of one static route."""
+    _check_routes(call)
+    route = call.account.routes.pop(call.tunnel_id, None)
+    if route is None:
+        raise RefusedError("Route not found", code=1032, status=404)
+    return {"deleted": True, "deleted_route": route}
+
+
+def _check_routes(call: Call) -> None:
+    if call.semantics.routes == "forbidden":
+        raise RefusedError("Authentication error: the token has no right to routes", code=10000, status=403)
+    if call.semantics.routes == "absent":
+        raise RefusedError("Could not route to magic/routes: no route for the URI", code=7003, status=404)
+
+
 HANDLERS: Mapping[str, Callable[[Call], Json]] = {
     "list": list_tunnels,
     "create": create_tunnel,
@@ -247,4 +287,7 @@ HANDLERS: Mapping[str, Callable[[Call], Json]] = {
     "delete": delete_tunnel,
     "psk_generate": generate_psk,
     "psk_set": set_psks,
+    "routes": list_routes,
+    "route_create": create_route,
+    "route_delete": delete_route,
 }

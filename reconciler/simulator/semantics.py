@@ -67,6 +67,8 @@ class Semantics:
     bgp_down: frozenset[str] = frozenset()
     bgp_keeps: bool = False
     bgp_flap: int = 0
+    # How static routes are listed: whole, null whatever there is, or not at all: 403 or 404.
+    routes: Literal["listed", "null", "forbidden", "absent"] = "listed"
     # Tunnels carry fields that no contract names (`x_*`, settable and lost when a replacing PUT omits them) and the
     # read-only facts `remote_identities`, `allow_null_cipher`.
     server_fields: bool = False

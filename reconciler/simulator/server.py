@@ -16,7 +16,7 @@ from reconciler.simulator.semantics import DEFAULT, Semantics
 FORMAT = 1
 _FORM = "x-magic-new-hc-target"
 _EPOCH = 1_767_225_600.0  # 2026-01-01, where the clock stands when none is given
-_WRITES = frozenset({"create", "bulk", "update", "delete", "psk_generate", "psk_set"})
+_WRITES = frozenset({"create", "bulk", "update", "delete", "psk_generate", "psk_set", "route_create", "route_delete"})
 
 
 class LogEntry(NamedTuple):

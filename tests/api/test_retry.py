@@ -6,7 +6,8 @@ from reconciler.api.call import Ambiguous, Call, NotSent, Verb
 from reconciler.api.retry import next_delay, parse_retry_after
 
 LIST = Call(Verb.LIST)
-WRITES = [Call(verb) for verb in Verb if verb is not Verb.LIST]
+ROUTES = Call(Verb.ROUTES)
+WRITES = [Call(verb) for verb in Verb if verb not in (Verb.LIST, Verb.ROUTES)]
 MAYBE = Ambiguous("http-500", "HTTP 500")
 UNREACHABLE = NotSent("unreachable", "refused")
 LIMITED = NotSent("rate-limited", "HTTP 429")
@@ -18,13 +19,13 @@ def test_a_write_that_may_have_been_carried_out_is_never_repeated(call):
     assert next_delay(call, MAYBE, 1, 0.0) is None
 
 
-@pytest.mark.parametrize("call", [LIST, *WRITES], ids=lambda call: call.verb)
+@pytest.mark.parametrize("call", [LIST, ROUTES, *WRITES], ids=lambda call: call.verb)
 @pytest.mark.parametrize("failure", [UNREACHABLE, LIMITED], ids=lambda failure: failure.code)
 def test_what_was_surely_not_carried_out_is_repeated(call, failure):
     assert next_delay(call, failure, 1, 0.5) == 0.25
 
 
-@pytest.mark.parametrize("call", [LIST, Call(Verb.CREATE, validate_only=True)], ids=lambda call: call.verb)
+@pytest.mark.parametrize("call", [LIST, ROUTES, Call(Verb.CREATE, validate_only=True)], ids=lambda call: call.verb)
 def test_what_changes_nothing_is_repeated(call):
     assert next_delay(call, MAYBE, 1, 0.5) == 0.25
 
@@ -36,6 +37,11 @@ def test_the_backoff_doubles_up_to_a_minute():
 
 def test_other_failures_end_after_six_tries():
     assert [next_delay(LIST, MAYBE, attempt, 1.0) for attempt in (5, 6)] == [8, None]
+
+
+def test_routes_are_asked_for_twice_at_most_unless_all_calls_are_limited():
+    assert [next_delay(ROUTES, MAYBE, attempt, 1.0) for attempt in (1, 2)] == [0.5, None]
+    assert next_delay(ROUTES, LIMITED, 2, 1.0) == 1.0
 
 
 @pytest.mark.parametrize(

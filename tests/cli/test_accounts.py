@@ -186,9 +186,9 @@ def test_what_reads_never_writes(world: World, argv: list[str]) -> None:
     for more in ([], ["--parallelism", "1"], ["-v", "-o", "json"]):
         ran = world.run(*argv, *more)
         assert ran.code in (0, 2, 3, 5), ran
-        assert set(world.calls) <= {"GET", "PUT?", "POST?"}
+        assert set(world.calls) <= {"GET", "ROUTES", "PUT?", "POST?"}
         if "--server-check" not in argv:
-            assert set(world.calls) <= {"GET"}
+            assert set(world.calls) <= {"GET", "ROUTES"}
     now = world.sim.snapshot()["accounts"]
     assert now.get(ID) == before.get(ID)
     assert not (world.root / "ran").exists()

@@ -24,7 +24,7 @@ def test_delete_guards_hold_at_every_size(world: World, count: int) -> None:
         assert world.run("apply", "--auto-approve").code == expected, deletes
         assert len(world.names()) == (count if expected else count - deletes)
         if expected:
-            assert world.calls == ["GET"]
+            assert world.calls == ["GET", "ROUTES"]
         world.forget(before)
     assert len(ids) == count
 
@@ -69,7 +69,7 @@ def test_a_protected_tunnel_is_never_deleted(world: World, where: str) -> None:
     assert ran.code == 5
     assert [g["names"] for g in ran.account["guards"]] == [["t003"]]
     assert "protect" in ran.account["guards"][0]["code"]
-    assert world.calls == ["GET"]
+    assert world.calls == ["GET", "ROUTES"]
 
 
 def test_a_paused_account_can_be_looked_at(world: World) -> None:
@@ -90,7 +90,7 @@ def test_a_probable_rename_is_blocked_with_the_line_to_add(world: World) -> None
     world.declare(tunnel(1, name="new"), tunnel(2))
     ran = world.run("apply", "--auto-approve", "-o", "json")
     assert ran.code == 5
-    assert world.calls == ["GET"]
+    assert world.calls == ["GET", "ROUTES"]
     text = " ".join(g["message"] + g["remedy"] for g in ran.account["guards"])
     assert "renamed_from: old" in text
     assert "renamed_from: old" in world.run("plan").out
@@ -107,7 +107,7 @@ def test_a_rename_that_is_none_can_be_lifted_by_naming_the_deletion(world: World
     world.account(removed=["old"])
     world.declare(tunnel(1, name="new"), tunnel(2))
     assert world.run("apply", "--auto-approve").code == 0
-    assert world.calls == ["GET", "DELETE", "POST", "GET"]
+    assert world.calls == ["GET", "ROUTES", "DELETE", "POST", "GET"]
 
 
 @pytest.mark.parametrize("bulk", ["atomic", "sequential", "prefix"])
@@ -243,7 +243,7 @@ def test_a_blocked_plan_is_shown_and_saved_whole(world: World) -> None:
     assert ran.code == 5
     assert "Plan: 0 to create, 0 to update, 1 to delete." in ran.out
     assert world.run("apply", "--plan", "plan.json").code == 5
-    assert world.calls == ["GET"]
+    assert world.calls == ["GET", "ROUTES"]
 
 
 def test_one_refused_change_keeps_the_last_deletes_back(world: World) -> None:

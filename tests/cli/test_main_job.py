@@ -20,8 +20,8 @@ def test_the_plan_counts_what_changes(world: World) -> None:
     ran = world.run("plan")
     assert ran.code == 0
     assert "Plan: 2 to create, 5 to update, 2 to delete." in ran.out
-    assert "2 lists, 1 bulk update, 2 creates, 2 deletes" in ran.out
-    assert world.calls == ["GET"]
+    assert "2 lists, 1 route list, 1 bulk update, 2 creates, 2 deletes" in ran.out
+    assert world.calls == ["GET", "ROUTES"]
 
 
 def test_apply_makes_the_calls_that_the_plan_stated(world: World) -> None:
@@ -29,7 +29,7 @@ def test_apply_makes_the_calls_that_the_plan_stated(world: World) -> None:
     ran = world.run("apply", "--auto-approve", "-o", "json")
     assert ran.code == 0
     assert [c["outcome"] for c in ran.account["changes"]] == ["applied"] * 9
-    assert sorted(world.calls) == ["DELETE", "DELETE", "GET", "GET", "POST", "POST", "PUT"]
+    assert sorted(world.calls) == ["DELETE", "DELETE", "GET", "GET", "POST", "POST", "PUT", "ROUTES"]
     assert world.calls[0] == world.calls[-1] == "GET"
     assert len(world.names()) == 50
 
@@ -95,7 +95,7 @@ def test_a_line_taken_out_of_yaml_is_taken_out_live(world: World, field: str, pu
     world.declare(tunnel(1, **{k: v for k, v in FULL.items() if k != field}), tunnel(2))
     ran = world.run("apply", "--auto-approve", "-o", "json")
     assert ran.code == 0, ran.out
-    assert world.calls == ["GET", "PUT", "GET"]
+    assert world.calls == ["GET", *(["ROUTES"] if field == "interface_address6" else []), "PUT", "GET"]
     now = world.shown("t001")
     default = {"enabled": True, "rate": "mid", "type": "reply", "target": ""}
     assert now.get(field, "") in ("", False) or {k: now[field][k] for k in default} == default

@@ -62,11 +62,12 @@ def test_apply_on_a_terminal_shows_the_plan_once_then_a_line_for_each_change_the
     code, seen = on_a_terminal(world, "apply", "--allow-delete", "t002", answers=["yes"])
     plan, question, rest = seen.partition(QUESTION)
     assert (code, bool(question)) == (0, True)
-    assert plan.startswith("|prod: Listing the tunnels…|Account prod\n\n")
+    assert plan.startswith("|prod: Listing the tunnels…|prod: Listing the static routes…|Account prod\n\n")
     assert plan.endswith(
-        "Apply makes: 2 lists, 1 bulk update, 1 create, 1 delete\nPlan: 1 to create, 1 to update, 1 to delete.\n\n"
+        "Apply makes: 2 lists, 1 route list, 1 bulk update, 1 create, 1 delete\n"
+        "Plan: 1 to create, 1 to update, 1 to delete.\n\n"
     )
-    calls = "Calls made: 2 lists, 1 bulk update, 1 create, 1 delete, in _ s; verified by a\nnew list.\n"
+    calls = "Calls made: 2 lists, 1 route list, 1 bulk update, 1 create, 1 delete, in _ s;\nverified by a new list.\n"
     assert re.sub(r"in [\d.]+ s", "in _ s", rest) == (
         "yes\n"
         "|prod: Updating t001…|  ~ t001  updated\n"
@@ -98,7 +99,7 @@ def test_what_was_not_done_is_told_at_the_end(world: World) -> None:
         "      skipped: an earlier change of the account was not applied\n"
         "               [earlier-not-applied]\n"
         "        to do: Run apply again once that is done.\n\n"
-        "Calls made: 2 lists, 1 bulk update, 1 create, in _ s.\n"
+        "Calls made: 2 lists, 1 route list, 1 bulk update, 1 create, in _ s.\n"
         "To go on: look at what failed, then run apply again. It goes on from what is\nlive.\n"
         "Apply incomplete: 0 created, 1 updated, 0 deleted, 1 failed, 1 skipped.\n"
     )

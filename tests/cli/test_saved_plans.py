@@ -145,7 +145,7 @@ def test_guards_hold_for_a_saved_plan(world: World) -> None:
     names = [part for n in range(4) for part in ("--allow-delete", f"t{n:03}")]
     assert world.run("plan", "--out", "plan.json", *names).code == 0
     assert world.run("apply", "--plan", "plan.json").code == 5
-    assert world.calls == ["GET"]
+    assert world.calls == ["GET", "ROUTES"]
     assert world.run("apply", "--plan", "plan.json", *names).code == 0
 
 
@@ -193,7 +193,7 @@ def test_a_server_check_persists_nothing(world: World) -> None:
     before = world.sim.snapshot()["accounts"]
     ran = world.run("plan", "--server-check", "-o", "json")
     assert ran.code == 0
-    assert world.calls == ["GET", "PUT?", "POST?", "GET"]
+    assert world.calls == ["GET", "ROUTES", "PUT?", "POST?", "GET"]
     assert {c["name"]: c["check"] for c in ran.account["changes"]} == {
         "t001": "accepted",
         "t002": "not checked",
@@ -360,6 +360,7 @@ def test_a_plan_that_the_files_took_back_is_not_called_carried_out(world: World)
 
 
 def test_a_saved_plan_is_shown(world: World) -> None:
+    world.become(routes="absent")
     world.live(tunnel(1), tunnel(2), tunnel(4, bgp={"customer_asn": 65000, "md5_key": "s3cret"}))
     world.declare(tunnel(1, description="x"), tunnel(3), tunnel(4, bgp={"customer_asn": 65000, "md5_key": "other"}))
     planned = world.run("plan", "--out", "plan.json", "--allow-delete", "t002", "-o", "json")

@@ -150,8 +150,11 @@ class World:
 
     @property
     def calls(self) -> list[str]:
-        """What was sent, as methods; a validation is marked with `?`."""
-        return [e.method + ("?" if "validate_only=true" in e.query else "") for e in self.sim.log]
+        """What was sent, as methods; a validation is marked with `?`, and a list of routes is `ROUTES`."""
+        return [
+            "ROUTES" if e.path.endswith("/routes") else e.method + ("?" if "validate_only=true" in e.query else "")
+            for e in self.sim.log
+        ]
 
     # runs
 

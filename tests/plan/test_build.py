@@ -40,37 +40,6 @@ def test_ignored_lists_whole_tunnels_and_fields_that_differ():
     assert a == LeftAlone("a", "by hand", "1" * 32, ("description",), "2026-01-01T00:00:00Z")
 
 
-@pytest.mark.parametrize(
-    ("declared", "now", "notes"),
-    [
-        (desired("a"), live("a"), ()),
-        (desired("a"), live(), ()),
-        (desired(tunnel("a", description="x")), live("a"), ()),
-        (
-            desired("a"),
-            live("a", "b"),
-            ("Static routes through b are not checked: this version does not read routes.",),
-        ),
-        (
-            desired(tunnel("a", interface_address="10.0.0.0/31")),
-            live("a"),
-            ("Static routes through a are not checked: this version does not read routes.",),
-        ),
-    ],
-)
-def test_notes_speak_of_routes_where_an_address_goes(declared, now, notes):
-    assert plan(declared, now).notes == notes
-
-
-def test_long_notes_are_shortened():
-    assert plan(*estate(20, gone=5)).notes == (
-        "Static routes through t015, t016, t017, t018, t019 are not checked: this version does not read routes.",
-    )
-    assert plan(*estate(20, gone=12)).notes == (
-        "Static routes through the 12 tunnels to delete are not checked: this version does not read routes.",
-    )
-
-
 def test_nothing_remains_when_the_list_shows_the_plan_carried_out():
     declared = desired(tunnel("b", renamed_from="a", description="x"), "n")
     found = plan(declared, live("a", "gone", "k"), allow_delete=frozenset({"gone", "k"}))
@@ -155,7 +124,7 @@ def test_a_plan_says_what_may_not_be_possible_to_remove(declared, now, paths):
     assert [note.partition(" may not be possible")[0] for note in notes] == [f"Removing {path}" for path in paths]
 
 
-def test_all_tunnels_that_lose_their_bgp_are_named_together_and_first():
+def test_all_tunnels_that_lose_their_bgp_are_named_together():
     now = live(raw("a", bgp=BGP, interface_address="10.0.0.0/31"), raw("b", bgp=BGP), raw("c", bgp=BGP))
     notes = plan(desired("0", tunnel("a", interface_address="10.0.0.2/31"), "b", tunnel("c", bgp=BGP)), now).notes
     assert notes == (
@@ -163,13 +132,10 @@ def test_all_tunnels_that_lose_their_bgp_are_named_together_and_first():
             "Removing bgp may not be possible, as the API documents no way to: if it is still there afterwards, apply "
             "says so (not-cleared) and ends as partial. Concerns a, b."
         ),
-        "Static routes through a are not checked: this version does not read routes.",
     )
 
 
 def test_a_deleted_tunnel_and_an_ignored_bgp_take_nothing_away():
-    assert plan(desired(), live(raw("a", bgp=BGP))).notes == (
-        "Static routes through a are not checked: this version does not read routes.",
-    )
+    assert plan(desired(), live(raw("a", bgp=BGP))).notes == ()
     ignoring = account(ignore=[rule("a", "bgp")])
     assert plan(desired(tunnel("a", description="x"), of=ignoring), live(raw("a", bgp=BGP))).notes == ()

@@ -1,0 +1,87 @@
+"""What a plan takes away from static routes: their next hop, where a tunnel or its interface network goes.
+
+    - old-site  traffic
+      takes away the next hop of 10.9.0.0/16
+
+A delete that nobody named and that does so is blocked: routes are the surest sign that a tunnel is in use. A moved
+address was written down, so there it is only said. Apply does the same whatever routes there are, so they are not in
+the plan's digest: its guards are asked anew.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from reconciler.model.problems import count
+from reconciler.model.routes import Route, Routes
+from reconciler.plan.build import Plan, listed
+from reconciler.plan.claims import NETWORKS, claims
+from reconciler.plan.diff import Action, Change
+from reconciler.plan.guard import Guard, unnamed
+
+OFFLINE = Routes(unchecked="the plan was made offline")
+_FEW = 5
+"""Tunnels, and prefixes of each, that a note or a guard names. The changes name them all."""
+
+
+def with_routes(plan: Plan, routes: Routes) -> Plan:
+    """A plan that takes networks away, with what static routes say to that."""
+    affected = [change for change in plan.changes if change.frees_network]
+    taken = {change.ref: prefixes for change in affected if (prefixes := _taken(change, routes))}
+    uncalled = unnamed(plan.desired, plan.options, affected)
+    guards = tuple(_in_use([change for change in uncalled if change.ref in taken], taken, plan))
+    notes = (_unchecked(affected, uncalled, routes.unchecked),) if routes.unchecked else ()
+    return plan._replace(
+        routes=taken,
+        guards=(*plan.guards, *guards),
+        notes=(*plan.notes, *notes),
+        api_calls={**plan.api_calls, "routes": 1},
+    )
+
+
+def _taken(change: Change, routes: Routes) -> tuple[str, ...]:
+    """The prefixes whose next hop lies in a network that the change takes from its tunnel."""
+    before = change.live.settings if change.live else {}
+    lost: set[Route] = set()
+    for settings, goes in ((before, True), (change.target, change.action is Action.DELETE)):
+        for _, network in claims(settings, NETWORKS):
+            found = set() if isinstance(network, str) else routes.through(network)
+            lost = lost | found if goes else lost - found
+    prefixes = {route.prefix for route in lost}
+    return tuple(
+        str(prefix) for prefix in sorted(prefixes, key=lambda p: (p.version, int(p.network_address), p.prefixlen))
+    )
+
+
+def _in_use(changes: Iterable[Change], taken: Mapping[str, tuple[str, ...]], plan: Plan) -> Iterable[Guard]:
+    changes = list(changes)
+    if not changes:
+        return
+    said = [f"{c.name} ({_first(taken[c.ref])})" for c in changes[:_FEW]]
+    more = f" and {count(len(changes) - _FEW, 'more tunnel')}" if len(changes) > _FEW else ""
+    names = tuple(sorted(change.name for change in changes))
+    yield Guard(
+        "routes-in-use",
+        f"the plan deletes {', '.join(said)}{more}, which nobody named and which static routes use",
+        names,
+        "move these routes or delete them, or name the tunnels that are meant to go under `removed` in "
+        f"{plan.desired.account.location.file}, or by --allow-delete NAME",
+    )
+
+
+def _first(prefixes: tuple[str, ...]) -> str:
+    more = f" and {len(prefixes) - _FEW:,} more" if len(prefixes) > _FEW else ""
+    return ", ".join(prefixes[:_FEW]) + more
+
+
+def _unchecked(affected: Iterable[Change], uncalled: Iterable[Change], why: str) -> str:
+    """That nobody looked for routes. Then no guard can speak up for them, and whoever approves a delete must know."""
+    affected, uncalled = list(affected), list(uncalled)
+    gone = [c.name for c in affected if c.action is Action.DELETE]
+    moved = [c.name for c in affected if c.action is not Action.DELETE]
+    through = [f"the {len(gone):,} tunnels to delete"] if len(gone) > _FEW else gone
+    through += [f"the {len(moved):,} tunnels with a new interface address"] if len(moved) > _FEW else moved
+    note = f"Static routes through {listed(through)} were not checked: {why}."
+    if not uncalled:
+        return note
+    deleted = listed(c.name for c in uncalled) if len(uncalled) <= _FEW else f"{len(uncalled):,} tunnels"
+    them = "it" if len(uncalled) == 1 else "them"
+    return f"{note} Nobody named the delete of {deleted}, so look first whether routes use {them}."
