@@ -224,7 +224,7 @@ def _check(options: Options) -> None:
         raise UsageError("--sandbox and --base-url can't go together")
     if options.live and (options.server_check or options.save_live):
         raise UsageError("--live is offline: it can't go with --server-check or --save-live")
-    if options.account_id is not None and len(options.account) != 1:
+    if options.command == "import" and options.account_id is not None and len(options.account) != 1:
         raise UsageError("--account-id needs exactly one --account NAME")
     if options.command == "show" and options.plan is None:
         raise UsageError("show needs --plan FILE, a plan that plan --out FILE saved")

@@ -53,6 +53,12 @@ def test_an_id_that_is_not_given_is_asked_for_by_validate_and_by_the_next_steps(
     assert f"1. Put {ID} into" in world.bare(*NEW).out
 
 
+def test_an_id_without_a_name_is_that_of_the_account_that_it_begins(world: World) -> None:
+    assert world.bare("init", "--account-id", ID).code == 0
+    assert f"account_id: {ID}\n" in world.read("tunnels/prod/account.yaml")
+    assert "--account-id needs exactly one --account NAME" in world.bare("import", "--account-id", OTHER_ID).err
+
+
 def test_another_id_than_that_of_a_kept_account_is_told(world: World) -> None:
     world.bare(*NEW)
     ran = world.bare("init", "--account", "prod", "--account-id", OTHER_ID)
