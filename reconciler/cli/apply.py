@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 from reconciler.api.call import drive
@@ -33,6 +34,7 @@ from reconciler.model.problems import Problem, error
 from reconciler.model.verdict import may_have_written
 from reconciler.plan.build import Plan
 from reconciler.plan.saved import carried_out, differences, read_saved
+from reconciler.plan.windows import hold_back
 from reconciler.report.make import applied, checked, planned, with_psks
 from reconciler.report.outcome import Outcome, worst
 from reconciler.report.values import AccountReport, Report
@@ -70,18 +72,27 @@ def run(ctx: Context) -> Report:
             _require_saved(saved, found)
         if options.server_check:
             found = _without_refused(ctx, clients, found)
+        begins = _approved(ctx, clients, found)
+        found = _held_back(found, begins)
         ready = _ready(found)
-        if not all(plan.empty for plan in ready):
-            report = ctx.report([_waiting(one, "blocked") for one in found], command="plan")
-            if options.auto_approve or options.plan:
-                show_plan(ctx, clients, report)
-            else:
-                require_approval(ctx, clients, report, "apply these changes")
         psks = PskSupply(ctx, clients, ready)
         _require_strict(ctx, found)  # keys and their sinks may have brought warnings
-        ended = _carry_out(ctx, clients, _Work(ctx, clients, psks), found)
+        ended = _carry_out(ctx, clients, _Work(ctx, clients, psks, begins), found)
     report = ctx.report([report for report, _ in ended], written=any(written for _, written in ended))
     return clients.counted(report, calls=not all(plan.empty for plan in ready))
+
+
+def _approved(ctx: Context, clients: Clients, found: Sequence[Found]) -> datetime:
+    """The time when a person, or an option, has approved the plans; where all waits for a window, nobody is asked."""
+    now = ctx.now()
+    if all(plan.empty for plan in _ready(_held_back(found, now))):
+        return now
+    report = ctx.report([_waiting(one, "blocked") for one in found], command="plan")
+    if ctx.options.auto_approve or ctx.options.plan:
+        show_plan(ctx, clients, report)
+    else:
+        require_approval(ctx, clients, report, "apply these changes")
+    return ctx.now()
 
 
 def _require_strict(ctx: Context, found: Sequence[Found]) -> None:
@@ -154,6 +165,14 @@ def _without_refused(ctx: Context, clients: Clients, found: Sequence[Found]) -> 
     return tuple(wrong.get(one.plan.desired.account.name, one) if isinstance(one, Planned) else one for one in found)
 
 
+def _held_back(found: Sequence[Found], now: datetime) -> tuple[Found, ...]:
+    """The same without what has to wait for a window at this time."""
+    return tuple(
+        one._replace(plan=hold_back(one.plan, now)) if isinstance(one, Planned) and not _obstacle(one.plan) else one
+        for one in found
+    )
+
+
 def _ready(found: Sequence[Found]) -> list[Plan]:
     return [plan for plan in plans_of(found) if not _obstacle(plan)]
 
@@ -176,12 +195,16 @@ Ended = tuple[AccountReport, bool]
 
 
 class _Work:
-    """Carries out the plans of accounts, each for itself: a bug in one must not take the others' results away."""
+    """Carries out the plans of accounts, each for itself: a bug in one must not take the others' results away.
 
-    def __init__(self, ctx: Context, clients: Clients, psks: PskSupply) -> None:
+    What waited for a window at `begins` waits still, since no key was made for it; and a window may have closed since.
+    """
+
+    def __init__(self, ctx: Context, clients: Clients, psks: PskSupply, begins: datetime) -> None:
         self._ctx = ctx
         self._clients = clients
         self._psks = psks
+        self._begins = begins
 
     def begin(self, one: Found) -> Run | Ended:
         """Make the updates of an account; or say why nothing is done there."""
@@ -212,20 +235,21 @@ class _Work:
                 return replace(planned(again.plan, "plan_changed"), error=problem), False
             if _obstacle(again.plan):  # such as a route that was made meanwhile
                 return _waiting(again, "blocked"), False
-            plan = again.plan
+            plan = hold_back(again.plan, self._begins)
+        plan = hold_back(plan, self._ctx.now())
         return drive(begin(plan, self._psks.sent_with_creates(plan)), self._clients.carry(plan.desired.account))
 
     def finish(self, begun: Run | Ended, kept: str | None = None) -> Ended:
         """Do what follows the updates; for `kept` see the engine's."""
         if not isinstance(begun, Run):
             return begun
-        plan = begun.plan
         try:
-            ended = drive(finish(begun, kept), self._clients.carry(plan.desired.account))
+            ended = drive(finish(begun, kept), self._clients.carry(begun.plan.desired.account))
+            plan = begun.plan  # as it was carried out: a window may have closed meanwhile
             verdicts = self._psks.deliver(plan, ended)
             report = with_psks(applied(plan, ended), plan, verdicts)
         except Exception as bug:  # noqa: BLE001 - as above
-            return self._broken(plan, bug)
+            return self._broken(begun.plan, bug)
         self._clients.progress.told(report.account, report.changes)
         return report, ended.written or may_have_written(verdicts.values())
 

@@ -353,6 +353,9 @@ class Options(NamedTuple):
     no_rollout: Annotated[
         bool, Option("one wave, and watch nothing, whatever `rollout` in account.yaml says", "plan apply")
     ] = False
+    outside_window: Annotated[
+        bool, Option("touch traffic at any hour, whatever `windows` says", "apply psk", actions="set rotate")
+    ] = False
     strict: Annotated[bool, Option("warnings in the files are errors", "validate plan apply")] = False
     account_id: Annotated[
         str | None, Option("make a new account folder (with --account NAME) for this id", "init import", "ID")

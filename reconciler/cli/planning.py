@@ -116,6 +116,7 @@ def make_plan(ctx: Context, desired: Desired, live: Live) -> Plan:
         now=ctx.now(),
         rolled_back=ctx.rolled_back.get(desired.account.account_id, ()),
         retry=options.retry,
+        outside_window=options.outside_window,
     )
     return build_plan(desired, live, scope, sinks)
 

@@ -14,9 +14,10 @@ from reconciler.cli.options import UsageError, near
 from reconciler.cli.planning import live_tunnels, side_by_side
 from reconciler.cli.psk_supply import fill_ring, psk_carrier, report_problems, sinks_of, statuses
 from reconciler.model.canonical import tunnel_name
-from reconciler.model.desired import Declared, Desired
+from reconciler.model.desired import Account, Declared, Desired
 from reconciler.model.verdict import APPLIED, Verdict, may_have_written
 from reconciler.plan.scope import owned
+from reconciler.plan.windows import hours
 from reconciler.report.make import psk_report
 from reconciler.report.outcome import Outcome
 from reconciler.report.values import AccountReport, Report
@@ -87,6 +88,7 @@ def _change(ctx: Context, desired: Desired, tunnels: list[Declared]) -> Report:
         report_problems(ctx, (*problems, *wrong_sinks))
         if account.paused is not None:
             raise halt("blocked", "paused", f"account {account.name} is paused", f"Reason: {account.paused}")
+        _require_window(ctx, account)
         if not ctx.options.auto_approve:
             found = _status(ctx, clients, desired, tunnels)
             if found.error:
@@ -96,6 +98,7 @@ def _change(ctx: Context, desired: Desired, tunnels: list[Declared]) -> Report:
                 what = f"{action} the keys of these {len(tunnels):,} tunnels"
                 note = "The customers' devices need the new keys too."
             require_approval(ctx, clients, ctx.report([replace(found, notes=(*found.notes, note))]), what)
+            _require_window(ctx, account)  # it may have closed meanwhile
         send = clients.carry(account)
         seen: list[CallOutcome] = []
 
@@ -111,6 +114,15 @@ def _change(ctx: Context, desired: Desired, tunnels: list[Declared]) -> Report:
     written = taken or may_have_written(verdicts.values())
     outcome = _outcome(ctx, verdicts.values(), seen, written=written)
     return clients.counted(ctx.report([_account(desired, tunnels, outcome, verdicts)], written=written), calls=True)
+
+
+def _require_window(ctx: Context, account: Account) -> None:
+    """Go on only while a window is open: a tunnel with a new key carries nothing until its device has it too."""
+    opens = hours(account.windows, ctx.now()).opens if account.windows and not ctx.options.outside_window else None
+    if opens is not None:
+        when = opens.strftime("%Y-%m-%d %H:%M UTC")
+        remedy = "Nothing was written. Run it again then, or add --outside-window."
+        raise halt("blocked", "outside-window", f"the next window of account {account.name} opens {when}", remedy)
 
 
 def _outcome(ctx: Context, verdicts: Collection[Verdict], seen: Sequence[CallOutcome], *, written: bool) -> Outcome:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from reconciler.api.call import Conversation, Failure
 from reconciler.engine.creates import create
 from reconciler.engine.deletes import delete, last_deletes
-from reconciler.engine.rollout import roll_out, take_back
+from reconciler.engine.rollout import heed_windows, roll_out, take_back
 from reconciler.engine.run import Run
 from reconciler.engine.updates import update
 from reconciler.engine.verify import verify
@@ -80,8 +80,8 @@ def begin(plan: Plan, with_psk: frozenset[str] = frozenset()) -> Conversation[Ru
     run = Run(plan, with_psk)
     run.ended = not (yield from roll_out(run))
     if not run.ended:
-        yield from delete(run, plan.phases.first_deletes)
-        yield from update(run, plan.phases.updates)
+        yield from delete(run, run.plan.phases.first_deletes)  # a window that closed has made them fewer
+        yield from update(run, run.plan.phases.updates)
     return run
 
 
@@ -95,16 +95,16 @@ def finish(run: Run, kept: str | None = None) -> Conversation[Applied]:
         kept: None when nobody was asked, empty when a person keeps the updates, else why they are not kept: then they
             are rolled back, and the rest is skipped.
     """
-    plan = run.plan
     if kept:
         yield from take_back(run, kept)
     elif not run.ended:
         if kept is not None:
             yield from run.observe()  # the list is as old as the question
-        yield from create(run, plan.phases.creates)
+            heed_windows(run)
+        yield from create(run, run.plan.phases.creates)
         yield from last_deletes(run)
     left: tuple[Change, ...] | None = None
-    if not plan.changes:
+    if not run.plan.changes:
         left = ()  # nothing was sent: the plan's own list has just shown that nothing differs
     elif run.stop is None:
         left = yield from verify(run)
@@ -115,6 +115,6 @@ def finish(run: Run, kept: str | None = None) -> Conversation[Applied]:
         notes=tuple(run.notes),
         stop=run.stop,
         wrote=run.wrote,
-        unreadable=unreadable(plan, run.live),
+        unreadable=unreadable(run.plan, run.live),
         made=frozenset(run.made),
     )

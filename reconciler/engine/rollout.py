@@ -18,6 +18,7 @@ A wave that is not healthy in time gets its old values back, by updates like any
 """
 
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from typing import NamedTuple
 
 from reconciler.api.call import Conversation, Failure, NotSent, Pause, Probe, Probed, StopClock
@@ -37,6 +38,7 @@ from reconciler.plan.detour import detours
 from reconciler.plan.diff import Change, shown_value, update_of
 from reconciler.plan.order import order
 from reconciler.plan.waves import can_be_judged, traffic
+from reconciler.plan.windows import hold_back
 
 LOOK_SECONDS = 5.0
 """Time between two lists while a wave is watched."""
@@ -57,7 +59,10 @@ def roll_out(run: Run) -> Conversation[bool]:
     """
     rollout = run.plan.desired.account.rollout
     waves = run.plan.phases.waves
-    for number, wave in enumerate(waves, 1):
+    for number in range(1, len(waves) + 1):
+        if number > 1:
+            heed_windows(run)
+        wave = run.plan.phases.waves[number - 1]
         yield from update(run, wave.first)
         before = run.live
         well = yield from _well_before(run, traffic(change for group in wave.groups for change in group))
@@ -87,7 +92,17 @@ def roll_out(run: Run) -> Conversation[bool]:
             remedy = "Run apply again once that is solved: it goes on from where this run ended."
             _skip_the_rest(run, Problem("rollout-ended", f"the rollout ended in {which}: {_names(bad)}", remedy))
             return False
+    if waves:
+        heed_windows(run)
     return True
+
+
+def heed_windows(run: Run) -> None:
+    """Hold back what waits for a window, if all have closed since the run began: it is the latest list's time."""
+    plan = run.plan
+    if plan.options.now is not None and run.stop is None:
+        now = plan.options.now + timedelta(seconds=run.live.at - plan.live.at)
+        run.plan = hold_back(plan, now, run.verdicts)
 
 
 _IN_ORDER = (Result.APPLIED, Result.ROLLED_BACK)

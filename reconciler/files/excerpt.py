@@ -17,7 +17,7 @@ import yaml
 from reconciler.files.tree import read_regular
 from reconciler.model.account import AccountFile, TunnelFile
 from reconciler.model.problems import Part
-from reconciler.model.written import Written, model_of, type_of
+from reconciler.model.written import Written, keys_of, model_of, type_of
 from reconciler.yaml.events import MAX_DEPTH, SECRET_FIELDS
 from reconciler.yaml.read import LOADER
 from reconciler.yaml.screen import MAX_BYTES, screen, split_lines
@@ -29,7 +29,7 @@ class _EitherFile(AccountFile, TunnelFile):
 
 def _types(model: type[Written], beyond: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
     """Names and types of a model's fields at every level, but not of what stands below some of them."""
-    for name, field in model.model_fields.items():
+    for name, field in keys_of(model).items():
         yield name, type_of(field.annotation)
         inside = model_of(field.annotation)
         if inside and name not in beyond:
@@ -137,8 +137,8 @@ class Excerpts:
         """Go through one key of a mapping and its value."""
         name = event.value if isinstance(event, yaml.ScalarEvent) else ""
         below: Any = model if name == "<<" else None
-        if model and name in model.model_fields:
-            below = type_of(model.model_fields[name].annotation)
+        if model and name in keys_of(model):
+            below = type_of(keys_of(model)[name].annotation)
         elif model is None:  # where a text belongs: a field is as harmless as in its own place
             below = _OUTSIDE_KEYS.get(name)
         if not isinstance(event, yaml.ScalarEvent):

@@ -15,7 +15,7 @@ from reconciler.model.plain import Plain
 from reconciler.model.problems import MAX_LISTED, Diagnostic, Level, error, shown, unlisted
 from reconciler.model.reference import EXTERNAL, Psk
 from reconciler.model.tunnel import Defaults, Tunnel
-from reconciler.model.written import Written, model_of
+from reconciler.model.written import Written, keys_of, model_of
 from reconciler.yaml.read import Document
 
 Error = Mapping[str, Any]
@@ -43,13 +43,13 @@ def _model(path: Loc, root: type[Written]) -> type[Written]:
     model = root
     for part in path:
         if isinstance(part, str):
-            model = model_of(model.model_fields[part].annotation) or model
+            model = model_of(keys_of(model)[part].annotation) or model
     return model
 
 
 def _known(parent: Loc, root: type[Written]) -> tuple[str, ...]:
     """The keys that can stand in a mapping."""
-    return tuple(_model(parent, root).model_fields)
+    return tuple(keys_of(_model(parent, root)))
 
 
 def _secret_like(name: str, value: object) -> bool:
@@ -96,7 +96,7 @@ def _words(found: Error, root: type[Written]) -> tuple[str, str, str]:
         return "nothing-declared", "this file declares no tunnels", _NOTHING
     if kind == "missing":
         name = str(loc[-1])
-        meaning = _model(loc[:-1], root).model_fields[name].description
+        meaning = keys_of(_model(loc[:-1], root))[str(name)].description
         return "missing-field", f"{shown(name)} is missing", f"It is required: add it. {meaning or ''}".strip()
     if kind in _LENGTHS:
         return _LENGTHS[kind]

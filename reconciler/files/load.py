@@ -27,6 +27,7 @@ from reconciler.model.checks import ACCOUNT_ID
 from reconciler.model.desired import (
     PARKING,
     TOKEN_ENV,
+    WEEK,
     Account,
     CommandRef,
     Declared,
@@ -40,6 +41,7 @@ from reconciler.model.desired import (
     Owns,
     PskRef,
     Rollout,
+    Window,
 )
 from reconciler.model.plain import Plain
 from reconciler.model.problems import Diagnostic, Location, error, limited, shown
@@ -209,6 +211,10 @@ def _account(files: AccountFiles, read: _Read[AccountFile] | None) -> Account:
             for rule, place in rules
         ),
         limits=Limits(**file.limits.model_dump()) if file.limits else Limits(),
+        windows=tuple(
+            Window(tuple(sorted({WEEK.index(day) for day in one.days})), one.begin, one.to, one.zone)
+            for one in file.windows
+        ),
         parking=file.parking or PARKING,
         rollout=_rollout(file.rollout, files.folder) if file.rollout else None,
     )

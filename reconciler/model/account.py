@@ -6,7 +6,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, model_validator
 
 from reconciler.model import checks
-from reconciler.model.desired import PARKING, TOKEN_ENV, Limits, Rollout
+from reconciler.model.desired import PARKING, TOKEN_ENV, WEEK, Limits, Rollout
 from reconciler.model.reference import Argv, Variable
 from reconciler.model.tunnel import RULE_PATHS, Defaults, Flag, Name, Tunnel
 from reconciler.model.written import ANY_SCALAR, Written, scalar
@@ -15,6 +15,7 @@ MAX_TUNNELS = 15_000
 """Tunnels of one file. A file within the limit of size has no room for more that are complete."""
 MAX_RULES = 1_000
 """Ignore rules of one account, or items of its `owns`. Each is tried on each tunnel: many of both make a plan slow."""
+MAX_WINDOWS = 100
 
 AccountId = Annotated[str, *scalar(checks.account_id, type="string", pattern="^[0-9a-fA-F]{32}$")]
 Count = Annotated[int, *scalar(checks.number(0, 1_000_000), type="integer", minimum=0)]
@@ -25,6 +26,10 @@ Network = Annotated[str, *scalar(checks.parking, type="string")]
 Bound = Annotated[str, *scalar(checks.bound, type=["integer", "string"], minimum=1, pattern="^[1-9][0-9]*%?$")]
 Duration = Annotated[int, *scalar(checks.duration, type="string", pattern="^[0-9]{1,5}[smh]$")]
 Apart = Annotated[str, *scalar(checks.choice("file", "none"), enum=["file", "none"])]
+Weekday = Annotated[str, *scalar(checks.choice(*WEEK), enum=[*WEEK])]
+Begin = Annotated[int, *scalar(checks.clock(), type="string", pattern="^([01]?[0-9]|2[0-3]):[0-5][0-9]$")]
+End = Annotated[int, *scalar(checks.clock("24:00"), type="string", pattern="^(([01]?[0-9]|2[0-3]):[0-5][0-9]|24:00)$")]
+Zone = Annotated[str, *scalar(checks.zone, type="string")]
 OnFailure = Annotated[str, *scalar(checks.choice("rollback", "stop"), enum=["rollback", "stop"])]
 RulePath = Annotated[str, *scalar(checks.one_of_paths(RULE_PATHS), type="string", enum=list(RULE_PATHS))]
 
@@ -140,6 +145,22 @@ class RolloutKeys(Written):
         return self
 
 
+class WindowKeys(Written):
+    """When traffic may be touched."""
+
+    days: Annotated[list[Weekday], Field(min_length=1, max_length=7, description="Days on which it opens.")]
+    begin: Annotated[Begin, Field(alias="from", description="When it opens, as 22:00.")]
+    to: Annotated[End, Field(description="When it closes, up to 24:00; on the next day when it is before `from`.")]
+    zone: Annotated[Zone, Field(description="Whose clock, by its name: Europe/London.")]
+
+    @model_validator(mode="after")
+    def _is_open_for_some_time(self) -> Self:
+        if self.begin == self.to:
+            remedy = "It would never open. For the whole day write from 00:00 to 24:00."
+            raise checks.wrong("bad-window", "from and to are the same time", remedy)
+        return self
+
+
 class AccountFile(Written):
     """`account.yaml`: one Cloudflare account and how it is treated."""
 
@@ -173,6 +194,16 @@ class AccountFile(Written):
     rollout: Annotated[
         RolloutKeys | None, Field(description="Carries out what can interrupt traffic in waves, and watches them.")
     ] = None
+    # Never null: with all its items commented out it would mean always.
+    windows: Annotated[
+        list[WindowKeys],
+        Field(
+            default_factory=list,
+            min_length=1,
+            max_length=MAX_WINDOWS,
+            description="When traffic may be touched: outside them apply holds back what can interrupt it.",
+        ),
+    ]
     defaults: Annotated[Defaults | None, Field(description="Settings under every tunnel of the account.")] = None
 
 

@@ -13,6 +13,7 @@ that is for keys.
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import date
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -43,6 +44,8 @@ _UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u3164\ufe00-\
 _AGE = re.compile(r"([1-9][0-9]{0,4})([dw]?)")
 _DURATION = re.compile(r"([0-9]{1,5})([smh])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
+_CLOCK = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
+_NO_ZONES = {"localtime", "posixrules", "Factory"}  # what a machine's owner chose, beside the zones
 _SHARE = re.compile(r"(100|[1-9][0-9]?)%")
 
 
@@ -220,6 +223,40 @@ def duration(value: Any) -> int:
         remedy = "Write a number with its unit: 90s, 5m or 1h."
         raise wrong("bad-duration", f"{_found(value)} is not a length of time", remedy)
     return int(found[1]) * _SECONDS[found[2]]
+
+
+def clock(last: str = "23:59") -> Callable[[Any], int]:
+    """A function that takes a time of day up to the last one, in minutes since midnight: `22:00`."""
+
+    def typed(value: Any) -> int:
+        if value == last == "24:00":
+            return 1440
+        found = _CLOCK.fullmatch(value) if isinstance(value, str) else None
+        if not found:
+            remedy = f"Write hours and minutes from 00:00 to {last}, like 22:00."
+            raise wrong("bad-time", f"{_found(value)} is not a time of day", remedy)
+        return int(found[1]) * 60 + int(found[2])
+
+    return typed
+
+
+def zone(value: Any) -> str:
+    """The name of a time zone, such as `Europe/London`, in the data that Python finds on this machine."""
+    from zoneinfo import ZoneInfo, available_timezones  # few accounts have windows
+
+    found = text(value)
+    if found not in _NO_ZONES and not found.startswith(("posix/", "right/")):
+        with suppress(KeyError, ValueError, OSError):  # a folder is none, nor is a name with signs that no name has
+            return ZoneInfo(found).key
+    known = available_timezones() - _NO_ZONES
+    if not known:
+        remedy = "Install the package tzdata: that of the operating system, or that of Python."
+        raise wrong("no-zone-data", "this machine has no data on time zones", remedy)
+    places = {name.rpartition("/")[2]: name for name in sorted(known)}  # `London` is spelt like no whole name
+    near = nearest(found, tuple(sorted(known))) or places.get(nearest(found, tuple(places)), "")
+    hint = f'Did you mean "{near}"? ' if near else ""
+    remedy = f"{hint}Write a name of the IANA time zone database, like Europe/London or UTC."
+    raise wrong("unknown-zone", f"{shown(found)} is not a time zone", remedy)
 
 
 def bound(value: Any) -> str:

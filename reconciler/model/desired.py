@@ -145,11 +145,32 @@ class Rollout(NamedTuple):
     probe: CommandRef | None = None
 
 
+WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+"""The days, as files name them and in the order of `date.weekday`."""
+
+
+class Window(NamedTuple):
+    """When traffic may be touched: from a time of day to another, on some days of the week, by the clocks of a zone.
+
+    Attributes:
+        days: On which it opens; 0 is Monday.
+        begins: When it opens, in minutes since midnight.
+        ends: When it closes: on the same day, or on the next one when that is not after `begins`.
+        zone: Name of the time zone.
+    """
+
+    days: tuple[int, ...]
+    begins: int
+    ends: int
+    zone: str
+
+
 class Account(NamedTuple):
     """One `account.yaml`.
 
     Attributes:
         owns: None when the files are about every tunnel of the account.
+        windows: When traffic may be touched; always when empty.
     """
 
     name: str
@@ -165,6 +186,7 @@ class Account(NamedTuple):
     parking: str = PARKING
     rollout: Rollout | None = None
     owns: Owns | None = None
+    windows: tuple[Window, ...] = ()
 
     def is_owned(self, name: str) -> bool:
         """Whether these files are about a tunnel of this name; any other is nobody's business here."""

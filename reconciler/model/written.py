@@ -35,6 +35,11 @@ def scalar(check: Callable[[Any], Any], **json: Any) -> tuple[BeforeValidator, W
     return BeforeValidator(check), WithJsonSchema(json)
 
 
+def keys_of(model: type[Written]) -> dict[str, FieldInfo]:
+    """The keys of a mapping, each with its field, which has another name where the key is a word of Python (`from`)."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}
+
+
 def type_of(annotation: Any) -> Any:
     """A field's type without `Annotated` and `| None`: a model, `list[…]`, or the type of a scalar."""
     if get_origin(annotation) is Annotated:

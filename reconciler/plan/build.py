@@ -1,6 +1,7 @@
 """The plan of one account: what will be done, in which order, what forbids it, and the digest that proves it."""
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -14,20 +15,33 @@ from reconciler.plan.detour import Detour, detours
 from reconciler.plan.diff import Action, Change, diff, left_fields, missing_secrets
 from reconciler.plan.digest import plan_digest
 from reconciler.plan.guard import Draft, Guard, guards
-from reconciler.plan.order import Phases, all_batches, order
-from reconciler.plan.scope import LeftAlone, Pair, PlanOptions, Scope, matches, scope
+from reconciler.plan.order import Group, Phases, Wave, all_batches, order
+from reconciler.plan.scope import HeldReason, LeftAlone, Pair, PlanOptions, Scope, matches, scope
 from reconciler.plan.waves import in_waves, may_be_judged, traffic
+
+
+class Held(NamedTuple):
+    """A change that a run leaves out, though the files ask for it.
+
+    Attributes:
+        reason: `--no-delete`; `window` for what can interrupt traffic, or `needs-window` for what needs such a change.
+        opens: When it may be carried out; None when no time is set for it.
+    """
+
+    change: Change
+    reason: HeldReason
+    opens: datetime | None = None
 
 
 class Plan(NamedTuple):
     """One account's plan, a plain value: same inputs, same plan, whatever the order of files and lists.
 
     Attributes:
-        changes: In order of name; without those that `no_delete` and `glob` leave out.
+        changes: In order of name; without those that `no_delete` and `glob` leave out, or that are held back.
         phases: The same changes in the order in which apply sends them.
         guards: What forbids the plan; empty when it may be carried out.
         digest: See `plan_digest`.
-        held_back: Deletes that `no_delete` leaves out.
+        held_back: Deletes that `no_delete` leaves out; in an apply also what waits for a window.
         api_calls: What apply will make: `list`, `update` (bulk), `create`, `delete`, `routes` (a list of them).
         notes: Lines to read before approving (a cycle that may need parking, routes that were not checked).
         unchanged: Declared tunnels that already match.
@@ -52,7 +66,7 @@ class Plan(NamedTuple):
     api_calls: Mapping[str, int]
     unmanaged: tuple[LeftAlone, ...]
     ignored: tuple[LeftAlone, ...]
-    held_back: tuple[Change, ...]
+    held_back: tuple[Held, ...]
     notes: tuple[str, ...]
     unchanged: int
     detours: Mapping[str, Detour | None] = {}
@@ -117,7 +131,7 @@ def build_plan(
         api_calls=_api_calls(phases, options.batch_size, live.lists),
         unmanaged=owned.unmanaged,
         ignored=_ignored(owned),
-        held_back=held_back,
+        held_back=tuple(Held(change, "--no-delete") for change in held_back),
         notes=(
             *clearing_notes(changes),
             *_cycle_notes(phases, around),
@@ -170,7 +184,36 @@ def remaining(plan: Plan, live_now: Live) -> tuple[Change, ...]:
         return matches(plan.options.glob, pair.declared.name, now.name if now else None)
 
     surplus = [t for t in owned.surplus if matches(plan.options.glob, t.name) and not plan.options.no_delete]
-    return diff((p for p in owned.pairs if selected(p)), surplus)
+    found = diff((p for p in owned.pairs if selected(p)), surplus)
+    left_out = {word for held in plan.held_back for word in (held.change.ref, held.change.name)}
+    return tuple(c for c in found if left_out.isdisjoint((c.ref, c.name))) if left_out else found
+
+
+def without(plan: Plan, held: tuple[Held, ...]) -> Plan:
+    """The same plan, judged and with its digest, that leaves these changes out when it is carried out."""
+    refs = {one.change.ref for one in held}
+    if not refs:
+        return plan
+
+    def kept(changes: Iterable[Change]) -> tuple[Change, ...]:
+        return tuple(change for change in changes if change.ref not in refs)
+
+    def groups(every: Iterable[Group]) -> tuple[Group, ...]:
+        return tuple(group for group in every if group[0].ref not in refs)  # a cycle goes as a whole, or not at all
+
+    phases = plan.phases._replace(
+        waves=tuple(Wave(groups(wave.first), groups(wave.groups)) for wave in plan.phases.waves),
+        first_deletes=kept(plan.phases.first_deletes),
+        updates=groups(plan.phases.updates),
+        creates=kept(plan.phases.creates),
+        last_deletes=kept(plan.phases.last_deletes),
+    )
+    return plan._replace(
+        changes=kept(plan.changes),
+        phases=phases,
+        held_back=(*plan.held_back, *held),
+        api_calls={**plan.api_calls, **_api_calls(phases, plan.options.batch_size, plan.live.lists)},
+    )
 
 
 def unreadable(plan: Plan, live_now: Live) -> tuple[LeftAlone, ...]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from fnmatch import fnmatchcase
-from typing import Annotated, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -32,6 +32,10 @@ class RolledBack:
     digest: Annotated[str, Field(description="Digest of the change: tunnel, values before and after")]
 
 
+HeldReason = Literal["--no-delete", "window", "needs-window"]
+"""Why a run leaves a change out; `window`: it can interrupt traffic, `needs-window`: it needs such a change."""
+
+
 class PlanOptions(NamedTuple):
     """What the caller of plan and apply may choose.
 
@@ -46,6 +50,7 @@ class PlanOptions(NamedTuple):
         now: When the plan is made; None where nobody asks.
         rolled_back: What earlier runs rolled back in this account.
         retry: Whether that may be tried again.
+        outside_window: Whether traffic may be touched at any time.
     """
 
     today: date
@@ -58,6 +63,7 @@ class PlanOptions(NamedTuple):
     now: datetime | None = None
     rolled_back: tuple[RolledBack, ...] = ()
     retry: bool = False
+    outside_window: bool = False
 
 
 class Pair(NamedTuple):

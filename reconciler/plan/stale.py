@@ -61,7 +61,8 @@ def _protected(plan: Plan) -> Iterator[Diagnostic]:
 def _allowed(plans: Sequence[Plan]) -> Iterator[Diagnostic]:
     allowed = {name for plan in plans for name in plan.options.allow_delete}
     known = _known(plans) if allowed else set()
-    deletes = {c.name for p in plans for c in (*p.changes, *p.held_back) if c.action is Action.DELETE}
+    every = (change for plan in plans for change in (*plan.changes, *(held.change for held in plan.held_back)))
+    deletes = {change.name for change in every if change.action is Action.DELETE}
     for name in sorted(allowed - deletes):
         if name not in known:
             near = did_you_mean(name, tuple(sorted(known)))

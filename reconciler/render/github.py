@@ -60,6 +60,8 @@ def _notes(report: Report) -> Iterator[_Note]:
         for guard in account.guards:
             text = f"{account.account} is blocked: {guard.message}. To go on: {guard.remedy}"
             yield _Note("error", guard.code, text[:_LONGEST])
+        if window := words.window(account):
+            yield _Note("notice", "Window", f"{account.account}: {window}"[:_LONGEST])
         sources = {change.name: change.source for change in account.changes}
         for psk in account.keys:
             if psk.error:

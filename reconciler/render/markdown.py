@@ -165,6 +165,8 @@ def _remarks(report: Report) -> Iterator[str]:
         if down := words.down(account):
             told = names(down, lambda line: clipped(line, safe.markdown, 150))
             lines.append(f"- **In sync and down**{_where(account, report)}: {told}")
+        if window := words.window(account):
+            lines.append(f"- **Window**{_where(account, report)}: {clipped(window, safe.markdown_prose, 300)}")
         if waves := words.waves(account):
             shown = few(waves, lambda line: clipped(line, safe.markdown_prose, 300), _WAVES)
             lines.append(f"- **Rollout**{_where(account, report)}: " + "\n  - ".join(shown))

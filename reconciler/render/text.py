@@ -187,6 +187,8 @@ def _trouble(account: AccountReport, paint: Paint) -> Iterator[str]:
         yield from paint.said("to go on:", terminal(guard.remedy), 11)
     if down := words.down(account):
         yield from paint.said("down:", ", ".join(map(terminal, down)), 2, "yellow")
+    if told := words.window(account):
+        yield from paint.said("window:", terminal(told), 2, "cyan")
     for number, line in enumerate(words.waves(account)):
         yield from paint.below(terminal(line), 4) if number else paint.said("rollout:", line, 2, "cyan")
     for note in account.notes:

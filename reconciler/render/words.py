@@ -15,7 +15,7 @@ from reconciler.model.psk import KeyStatus
 from reconciler.model.tunnel import SENSITIVE_NAMES, Severity
 from reconciler.plan.diff import FieldChange
 from reconciler.plan.scope import LeftAlone
-from reconciler.report.values import AccountReport, ChangeReport, DiagnosticReport, Report, Resolved
+from reconciler.report.values import AccountReport, ChangeReport, DiagnosticReport, HeldBack, Report, Resolved
 
 SIGNS = {"create": "+", "update": "~", "delete": "-"}
 SENSITIVE = "(sensitive)"
@@ -39,7 +39,7 @@ _CALLS = {
 }
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.\d+)?(?:Z|\+00:00)\Z", re.ASCII)
 _ROUTES = 8  # prefixes that are named of one change
-_WAVE = 8  # tunnels of a wave that are named
+_WAVE = 8  # tunnels of a wave that are named, and of those that wait for a window
 _UNREAD = 5  # tunnels that are named of those whose keys could not be read
 _PLAIN = re.compile(r"[\w./:@*+-]+\Z", re.ASCII)
 
@@ -314,7 +314,7 @@ def seen(change: ChangeReport) -> str:
     # Of what only git changed the time would be that of an older, wanted change.
     changed = f"changed live {moment(change.modified_on)}" if change.modified_on and is_drift(change) else ""
     since = f"since {moment(change.first_seen)}" if change.first_seen and change.age != "new" else ""
-    return ", ".join(filter(None, [changed, change.age, since]))
+    return ", ".join(filter(None, [changed, change.age, since, "waits for window" if change.opens else ""]))
 
 
 def moment(text: str) -> str:
@@ -374,12 +374,33 @@ def due(psk: KeyStatus) -> str:
 
 
 def held_back(accounts: Iterable[AccountReport]) -> dict[str, list[str]]:
-    """`3 deletes held back (--no-delete)`, of each action and reason, to the names of the tunnels."""
-    found: dict[tuple[str, str], list[str]] = {}
+    """`1 update, 3 deletes held back (--no-delete)`, of each reason, to the names of the tunnels."""
+    found: dict[str, list[HeldBack]] = {}
     for account in accounts:
         for held in account.held_back:
-            found.setdefault((held.action, held.reason), []).append(held.name)
-    return {f"{count(len(names), action)} held back ({why})": names for (action, why), names in found.items()}
+            why = f"window opens {moment(held.opens)}" if held.opens else held.reason
+            found.setdefault(why, []).append(held)
+    told = {}
+    for why, every in found.items():
+        numbers = {action: sum(held.action == action for held in every) for action in SIGNS}
+        counts = [count(number, action) for action, number in numbers.items() if number]
+        told[f"{', '.join(counts)} held back ({why})"] = [held.name for held in every]
+    return told
+
+
+def window(account: AccountReport) -> str:
+    """`closed, opens 2026-05-01 22:00:00 UTC; 2 changes wait for it: lon-a, par-b`, where it matters; or nothing."""
+    waiting = [change.name for change in account.changes if change.opens]
+    if account.window is None or not account.changes:
+        return ""
+    if account.window.opens is None:
+        return f"open until {moment(account.window.closes)}" if account.window.closes else "always open"
+    opens = f"closed, opens {moment(account.window.opens)}"
+    if not waiting:
+        return f"{opens}; no change waits for it"
+    more = f" and {len(waiting) - _WAVE:,} more" if len(waiting) > _WAVE else ""
+    waits = "changes wait" if len(waiting) > 1 else "change waits"
+    return f"{opens}; {len(waiting):,} {waits} for it: {', '.join(waiting[:_WAVE])}{more}"
 
 
 def waves(account: AccountReport) -> list[str]:

@@ -65,6 +65,7 @@ def drift_report(plan: Plan, accepted: Accepted, psks: tuple[KeyStatus, ...], ac
         report,
         guards=(),
         waves=(),
+        window=report.window if report.window and report.window.opens else None,
         api_calls={"list": 1},
         changes=tuple(
             replace(told, drift_class=_CLASSES[change.action], severity=_severity(change))

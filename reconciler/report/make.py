@@ -11,6 +11,7 @@ Each command tells its accounts with one of these, and `report_of` puts them tog
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from reconciler.api.pace import PACE
@@ -32,6 +33,7 @@ from reconciler.report.values import (
     Report,
     Summary,
     WaveReport,
+    WindowReport,
     diagnostic_report,
 )
 
@@ -103,6 +105,8 @@ def planned(plan: "Plan", outcome: Outcome, unreadable: tuple[LeftAlone, ...] | 
     """
     account, tunnels = plan.desired.account, plan.desired.tunnels
     unreadable = plan.unreadable if unreadable is None else unreadable
+    window, waits = _window(plan)
+    opens = window.opens if window else None
     return AccountReport(
         account=account.name,
         account_id=account.account_id,
@@ -110,10 +114,17 @@ def planned(plan: "Plan", outcome: Outcome, unreadable: tuple[LeftAlone, ...] | 
         digest=plan.digest,
         api_calls=dict(plan.api_calls),
         guards=plan.guards,
-        changes=tuple(change_report(c, routes=plan.routes.get(c.ref, ())) for c in plan.changes),
+        changes=tuple(
+            replace(change_report(c, routes=plan.routes.get(c.ref, ())), opens=opens if c.ref in waits else None)
+            for c in plan.changes
+        ),
         waves=tuple(_waves(plan)),
         rolled_back=_rolled_back(plan, {}),
-        held_back=tuple(HeldBack(action=c.action, name=c.name, reason="--no-delete") for c in plan.held_back),
+        window=window,
+        held_back=tuple(
+            HeldBack(action=held.change.action, name=held.change.name, reason=held.reason, opens=_utc(held.opens))
+            for held in plan.held_back
+        ),
         unmanaged=plan.unmanaged,
         ignored=plan.ignored,
         not_checked=(*unreadable, *plan.unread),
@@ -128,12 +139,31 @@ def planned(plan: "Plan", outcome: Outcome, unreadable: tuple[LeftAlone, ...] | 
     )
 
 
+def _window(plan: "Plan") -> tuple[WindowReport | None, frozenset[str]]:
+    """What the account's windows say when the plan is made, and the refs of the changes that wait for one."""
+    windows, now = plan.desired.account.windows, plan.options.now
+    if not windows or now is None or plan.options.outside_window:
+        return None, frozenset()
+    from reconciler.plan.windows import hours, waiting
+
+    found = hours(windows, now)
+    return WindowReport(opens=_utc(found.opens), closes=_utc(found.closes)), waiting(
+        plan
+    ) if found.opens else frozenset()
+
+
+def _utc(moment: datetime | None) -> str | None:
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z") if moment else None
+
+
 def _waves(plan: "Plan") -> Iterator[WaveReport]:
     from reconciler.plan.waves import may_be_judged, traffic
 
     done = 0
     for wave in plan.phases.waves:
         changes = [change for group in wave.groups for change in traffic(group)]
+        if not changes and not wave.first:  # its updates wait for a window
+            continue
         done += len(changes)
         yield WaveReport(
             first=tuple(change.name for group in wave.first for change in group),
@@ -152,7 +182,8 @@ def _rolled_back(plan: "Plan", verdicts: Mapping[str, Verdict]) -> tuple[RolledB
         return ()
     from reconciler.plan.digest import change_digest
 
-    updates = [change for change in plan.changes if change.live and change.declared]
+    every = (*plan.changes, *(held.change for held in plan.held_back))  # what waits for a window is not resolved
+    updates = [change for change in every if change.live and change.declared]
     open_now = {change_digest(c): c for c in updates if verdicts.get(c.ref) != APPLIED}
     known = {one.digest for one in plan.options.rolled_back}
     kept = [
@@ -255,6 +286,7 @@ def applied(plan: "Plan", ended: "Applied") -> AccountReport:
     return replace(
         report,
         changes=tuple(sorted(done, key=lambda c: (c.name, c.action))),
+        window=None,  # what was held back says when it may be done
         rolled_back=_rolled_back(plan, ended.verdicts),
         notes=(*report.notes, *ended.notes, *meanwhile),
         error=_stop_problem(ended.stop, plan.desired.account) if ended.stop is not None else report.error,

@@ -33,7 +33,7 @@ from reconciler.model.session import State
 from reconciler.model.verdict import Result
 from reconciler.plan.diff import Action, Cause, FieldChange
 from reconciler.plan.guard import Guard
-from reconciler.plan.scope import LeftAlone, RolledBack
+from reconciler.plan.scope import HeldReason, LeftAlone, RolledBack
 from reconciler.report.outcome import Outcome
 
 FORMAT_VERSION: Literal["1.1"] = "1.1"
@@ -62,6 +62,8 @@ FIXED = frozenset(
         "id",
         "impact",
         "modified_on",
+        "opens",
+        "closes",
         "outcome",
         "path",
         "severity",
@@ -138,6 +140,9 @@ class ChangeReport:
     modified_on: Annotated[str | None, _in("drift", "When the live tunnel last changed, says Cloudflare")] = None
     health: Annotated[State | None, _when_set("BGP session of a live tunnel with `bgp`, before any change")] = None
     health_since: Annotated[str | None, _when_set("When the session became so, says Cloudflare")] = None
+    opens: Annotated[
+        str | None, _when_set("Of a plan or of drift: apply holds it back until a window opens, which is then (UTC)")
+    ] = None
     _written = _with_keys_of_the_command
 
 
@@ -147,8 +152,22 @@ class HeldBack:
 
     action: Annotated[Action, _about("What a run that does not leave it out does")]
     name: Annotated[str, _about("The tunnel's name")]
-    reason: Annotated[Literal["--no-delete"], _about("Why it is left out")]
+    reason: Annotated[
+        HeldReason,
+        _about(
+            "Why it is left out; `window`: it can interrupt traffic while no window is open; `needs-window`: it needs "
+            "such a change"
+        ),
+    ]
     opens: Annotated[str | None, _about("When it may be carried out (UTC); null when no time is set for it")] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class WindowReport:
+    """Whether the account's windows let traffic be touched when the plan was made."""
+
+    opens: Annotated[str | None, _about("While all are closed: when one opens (UTC)")]
+    closes: Annotated[str | None, _about("While one is open: when none is any more (UTC); null where one always is")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -217,6 +236,7 @@ class AccountReport:
         tuple[RolledBack, ...],
         _when_set("Changes that this run or an earlier one rolled back, not resolved yet"),
     ] = ()
+    window: Annotated[WindowReport | None, _when_set("With `windows`: what they say when the plan is made")] = None
     held_back: Annotated[tuple[HeldBack, ...], _when_set("What this run leaves out though the files ask for it")] = ()
     unmanaged: Annotated[tuple[LeftAlone, ...], _about("Live tunnels that no file declares and that stay")] = ()
     ignored: Annotated[tuple[LeftAlone, ...], _about("What `ignore` leaves alone")] = ()

@@ -55,7 +55,8 @@ class World:
         self._meddling: dict[int, Callable[[], object]] = {}
 
     def live(self) -> Live:
-        return live_from_result({"ipsec_tunnels": self.simulator.tunnels(ACCOUNT_ID)})
+        found = live_from_result({"ipsec_tunnels": self.simulator.tunnels(ACCOUNT_ID)})
+        return found._replace(at=self.seconds)
 
     def plan(self, desired: Desired, **chosen: Any) -> Plan:
         return build_plan(desired, self.live(), options(**chosen))

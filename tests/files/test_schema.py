@@ -31,7 +31,7 @@ def tunnel(**fields: Any) -> dict[str, Any]:
             "account",
             [
                 *("account_id", "token", "prune", "removed", "protect", "owns", "paused"),
-                *("ignore", "limits", "parking", "rollout", "defaults"),
+                *("ignore", "limits", "parking", "rollout", "windows", "defaults"),
             ],
         ),
     ],

@@ -55,7 +55,7 @@ def test_what_was_not_carried_out_remains():
 @pytest.mark.parametrize(("no_delete", "held_back"), [(True, ["gone"]), (False, [])])
 def test_only_deletes_are_held_back_and_only_when_they_are_left_out(no_delete, held_back):
     found = plan(desired(tunnel("a", description="x"), "new"), live("a", "gone"), no_delete=no_delete)
-    assert [c.name for c in found.held_back] == held_back
+    assert [held.change.name for held in found.held_back] == held_back
 
 
 def test_left_out_deletes_do_not_remain():

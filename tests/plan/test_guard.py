@@ -130,7 +130,7 @@ def test_creates_are_not_limited():
 
 def test_deletes_that_are_left_out_trip_nothing():
     found = plan(desired(), live("a", "b"), no_delete=True)
-    assert (found.guards, found.changes, [c.name for c in found.held_back]) == ((), (), ["a", "b"])
+    assert (found.guards, found.changes, [held.change.name for held in found.held_back]) == ((), (), ["a", "b"])
 
 
 @pytest.mark.parametrize("fields", [{}, {"removed": ["a"]}])

@@ -19,6 +19,7 @@ from reconciler.report.values import (
     Summary,
     TokenSource,
     WaysOut,
+    WindowReport,
     diagnostic_report,
 )
 
@@ -158,6 +159,38 @@ HELD_BACK = Report(
     diagnostics=(),
     context=CONTEXT,
 )
+
+WAITING = replace(
+    PLAN,
+    accounts=(
+        replace(
+            PLAN.accounts[0],
+            window=WindowReport(opens="2026-05-09T21:00:00Z", closes=None),
+            changes=tuple(
+                replace(change, opens="2026-05-09T21:00:00Z") if change.action == "delete" else change
+                for change in PLAN.accounts[0].changes
+            ),
+        ),
+    ),
+)
+"""A plan while no window is open."""
+
+WAITED = replace(
+    HELD_BACK,
+    command="apply",
+    accounts=(
+        account(
+            api_calls={"list": 1},
+            unchanged=12,
+            held_back=(
+                HeldBack(action="update", name="lon-a", reason="window", opens="2026-05-09T21:00:00Z"),
+                HeldBack(action="update", name="par-b", reason="window", opens="2026-05-09T21:00:00Z"),
+                HeldBack(action="create", name="xi <1>", reason="needs-window", opens="2026-05-09T21:00:00Z"),
+            ),
+        ),
+    ),
+)
+"""An apply at the same time, of which all has to wait."""
 
 BLOCKED = Report(
     command="plan",
@@ -452,6 +485,8 @@ SAMPLES = {
     "plan": PLAN,
     "no-changes": NO_CHANGES,
     "held-back": HELD_BACK,
+    "waiting": WAITING,
+    "waited": WAITED,
     "blocked": BLOCKED,
     "partial": PARTIAL,
     "drift": DRIFT,
