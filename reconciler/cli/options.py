@@ -354,7 +354,7 @@ class Options(NamedTuple):
         bool, Option("one wave, and watch nothing, whatever `rollout` in account.yaml says", "plan apply")
     ] = False
     outside_window: Annotated[
-        bool, Option("touch traffic at any hour, whatever `windows` says", "apply psk", actions="set rotate")
+        bool, Option("touch traffic at any hour, whatever `windows` says", "plan apply psk", actions="set rotate")
     ] = False
     strict: Annotated[bool, Option("warnings in the files are errors", "validate plan apply")] = False
     account_id: Annotated[
@@ -435,7 +435,10 @@ def unheard(name: str) -> str:
     return f'Did you mean "{TABLE[meant].variable}"?' if meant else ""
 
 
-_SAME = ("dir", "account", "base_url", "sandbox", "target", "allow_delete", "no_delete", "no_rollout", "allow_commands")
+_SAME = (
+    *("dir", "account", "base_url", "sandbox", "target", "allow_delete", "no_delete", "no_rollout", "outside_window"),
+    "allow_commands",
+)
 """Options that say which files, which API and which tunnels a run is about, and what it may do there."""
 
 

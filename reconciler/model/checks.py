@@ -254,7 +254,7 @@ def zone(value: Any) -> str:
         raise wrong("no-zone-data", "this machine has no data on time zones", remedy)
     places = {name.rpartition("/")[2]: name for name in sorted(known)}  # `London` is spelt like no whole name
     near = nearest(found, tuple(sorted(known))) or places.get(nearest(found, tuple(places)), "")
-    hint = f'Did you mean "{near}"? ' if near else ""
+    hint = f'Did you mean "{near}"? ' if near and found not in _NO_ZONES else ""
     remedy = f"{hint}Write a name of the IANA time zone database, like Europe/London or UTC."
     raise wrong("unknown-zone", f"{shown(found)} is not a time zone", remedy)
 

@@ -317,7 +317,7 @@ def _psks(psks: tuple[KeyStatus, ...], paint: Paint) -> Iterator[str]:
 def _left(account: AccountReport, command: str, paint: Paint) -> Iterator[str]:
     """Counts of what is left alone; by name in a drift report, and always what was not checked."""
     for told, names in words.held_back([account]).items():
-        yield f"  {paint(f'{told}:', 'yellow')}"
+        yield from paint.below(f"{told}:", 2, "yellow")
         yield from paint.below(", ".join(map(terminal, names)), 4)
     others = f"{account.not_owned:,} not owned" if account.not_owned else ""
     if counts := ", ".join(filter(None, (words.left_counts(account), others))):

@@ -5,7 +5,7 @@ import pytest
 
 from reconciler.files.load import Loaded, load, merge
 from reconciler.files.tree import AccountFiles, SourceFile, Tree, read_tree
-from reconciler.model.desired import CommandRef, Declared, EnvRef, External, FileRef, Generated, Limits, PskRef
+from reconciler.model.desired import CommandRef, Declared, EnvRef, External, FileRef, Generated, Limits, PskRef, Window
 from reconciler.model.problems import Location
 from tests.build import ACCOUNT_ID, TODAY
 
@@ -259,3 +259,15 @@ def test_names_are_compared_in_one_form():
     ]
     assert (list(desired.account.removed), list(desired.account.protect)) == (["g\xf3ne"], ["caf\xe9"])
     assert desired.account.ignore[0].name == "ap\u1e55-*"
+
+
+def test_windows_are_minutes_of_days_by_the_clocks_of_a_zone():
+    text = "windows:\n  - {days: [sun, fri, sun], from: 22:00, to: '4:30', zone: Europe/London}\n"
+    text += "  - {days: [mon], from: '00:00', to: 24:00, zone: UTC}\n"
+    loaded = texts("tunnels: []\n", ACCOUNT + text)
+    assert loaded.diagnostics == ()
+    assert loaded.accounts[0].windows == (
+        Window((4, 6), 1320, 270, "Europe/London"),
+        Window((0,), 0, 1440, "UTC"),
+    )
+    assert texts("tunnels: []\n").accounts[0].windows == ()

@@ -3,9 +3,11 @@
 from datetime import date
 
 import pytest
+from pydantic_core import PydanticCustomError
 
 from reconciler.files.load import load
 from reconciler.files.tree import AccountFiles, SourceFile, Tree
+from reconciler.model import checks
 
 ACCOUNT = "account_id: 023e105f4ecef8ad9ca31a8372d0c353\nprune: true\n"
 TUNNELS = """\
@@ -116,7 +118,7 @@ def test_one_misspelt_key_of_an_account_is_one_error() -> None:
     assert messages(account=ACCOUNT.replace("prune", "purne")) == [
         (
             'account.yaml:2:1 unknown key "purne". Did you mean "prune"? Known here: account_id, token, prune, '
-            "removed, protect, owns, paused, ignore, limits, parking, defaults."
+            "removed, protect, owns, paused, ignore, limits, parking, rollout, windows, defaults."
         )
     ]
 
@@ -146,3 +148,89 @@ def test_a_text_that_is_a_comment_alone_is_warned_of() -> None:
 
 def test_a_comment_with_a_blank_or_behind_a_mapping_is_a_comment() -> None:
     assert messages(tunnels=f"{TUNNELS}    description: # none yet\n    bgp: #1\n      customer_asn: 65010\n") == []
+
+
+@pytest.mark.parametrize(
+    ("window", "expected"),
+    [
+        (
+            "{days: [saturday], from: '22:00', to: '04:00', zone: UTC}",
+            (
+                'account.yaml:3:19 "saturday" is not one of the possible values. Did you mean "sat"? '
+                "It can be mon or tue or wed or thu or fri or sat or sun."
+            ),
+        ),
+        (
+            "{days: [sat], from: '24:00', to: '04:00', zone: UTC}",
+            'account.yaml:3:31 "24:00" is not a time of day. Write hours and minutes from 00:00 to 23:59, like 22:00.',
+        ),
+        (
+            "{days: [sat], from: '22:00', to: '24:01', zone: UTC}",
+            'account.yaml:3:44 "24:01" is not a time of day. Write hours and minutes from 00:00 to 24:00, like 22:00.',
+        ),
+        (
+            "{days: [sat], from: '22:00', to: 22:00, zone: UTC}",
+            (
+                "account.yaml:3:11 from and to are the same time. "
+                "It would never open. For the whole day write from 00:00 to 24:00."
+            ),
+        ),
+        (
+            "{days: [sat], from: '22:00', to: '04:00', zone: Europe/Lodnon}",
+            (
+                'account.yaml:3:59 "Europe/Lodnon" is not a time zone. Did you mean "Europe/London"? '
+                "Write a name of the IANA time zone database, like Europe/London or UTC."
+            ),
+        ),
+        (
+            "{days: [sat], from: '22:00', to: '04:00', zone: London}",
+            (
+                'account.yaml:3:59 "London" is not a time zone. Did you mean "Europe/London"? '
+                "Write a name of the IANA time zone database, like Europe/London or UTC."
+            ),
+        ),
+        (
+            "{days: [sat], from: '22:00', to: '04:00', zone: localtime}",
+            (
+                'account.yaml:3:59 "localtime" is not a time zone. '
+                "Write a name of the IANA time zone database, like Europe/London or UTC."
+            ),
+        ),
+        (
+            "{days: [sat], from: '22:00', to: '04:00'}",
+            'account.yaml:3:11 "zone" is missing. It is required: add it. Whose clock, by its name: Europe/London.',
+        ),
+        (
+            "{days: [sat], to: '04:00', zone: UTC}",
+            'account.yaml:3:11 "from" is missing. It is required: add it. When it opens, as 22:00.',
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_window(window: str, expected: str) -> None:
+    assert messages(account=f"{ACCOUNT}windows: [{window}]\n") == [expected]
+
+
+@pytest.mark.parametrize("zone", ["Europe", "../../etc/passwd", "/etc/passwd", "right/UTC", "Europe/Lo\u0000ndon", ""])
+def test_what_is_not_a_zone(zone: str) -> None:
+    with pytest.raises(PydanticCustomError):
+        checks.zone(zone)
+
+
+def test_a_machine_without_zone_data_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("zoneinfo.available_timezones", set)
+        found = messages(
+            account=f"{ACCOUNT}windows: [{{days: [sat], from: '22:00', to: '23:00', zone: Europe/Nowhere}}]\n"
+        )
+    assert found == [
+        (
+            "account.yaml:3:59 this machine has no data on time zones. "
+            "Install the package tzdata: that of the operating system, or that of Python."
+        )
+    ]
+
+
+def test_windows_that_are_commented_out_are_an_error() -> None:
+    assert messages(account=f"{ACCOUNT}windows:\n") == [
+        "account.yaml:3:9 nothing where a list belongs. Write a list here, as in `windows: [{days: …}]`."
+    ]

@@ -15,10 +15,10 @@ NO_CODES = frozenset(
         *("accept-encoding", "cf-ray", "content-encoding", "content-type", "retry-after", "user-agent"),
         *("ratelimit-policy", "ratelimit-remaining", "ratelimit-reset", "x-ratelimit-remaining", "x-ratelimit-reset"),
         *("cat-file", "ls-tree", "rev-parse", "utf-8", "utf-8-sig", "look-up", "lon-a", "tunnel-reconciler"),
-        *("x-always-in", "x-magic-new-hc-target"),
+        *("needs-window", "x-always-in", "x-magic-new-hc-target"),
     )
 )
-"""Texts with hyphens that are headers, commands of git, encodings and names."""
+"""Texts with hyphens that are headers, commands of git, encodings, names and a reason."""
 FIRST = ("error", "warning", "wrong", "Problem", "Guard", "NotSent", "Ambiguous", "ApiError", "_MissingError")
 """What is called with a code first; `halt` has the outcome before it."""
 
