@@ -125,3 +125,22 @@ def test_tunnels_in_sync_and_down_stand_in_the_title_and_by_name():
     assert lines(render(QUIET, "text"), "lon-c") == [f"  down: {told}"]
     assert lines(render(QUIET, "markdown"), "lon-c") == [f"- **In sync and down**: {inert}"]
     assert lines(render(QUIET, "html"), "lon-c") == [f'<div class="box warn"><b>In sync and down</b>{inert}</div>']
+
+
+@pytest.mark.parametrize(
+    ("format_", "live"), [("text", "\x1b"), ("markdown", "<b>"), ("html", "<b>"), ("github", "\x1b")]
+)
+def test_a_time_and_a_name_of_the_api_are_inert(format_, live):
+    def drawn(text: str) -> str:
+        change = replace(LON_B, health="down", health_since=text)
+        of_account = account(changes=(change,), down=(Down(name=text, id="1", since=text),))
+        return render(replace(PLAN, accounts=(of_account,)), format_)
+
+    shown, usual = drawn("x\n::error::<b>\x1b[0m"), drawn("x")
+    assert (shown.count("\n"), shown.count(live)) == (usual.count("\n"), usual.count(live))
+
+
+def test_the_end_of_a_long_plan_names_deletes_with_their_state():
+    changes = [replace(OLD_SITE, name=f"t{n:02}", **(UP if n == 3 else {})) for n in range(21)]
+    told = render(replace(PLAN, accounts=(account(changes=tuple(changes)),)), "text")
+    assert lines(told, "t02, t03")[0].startswith("  t00, t01, t02, t03 (BGP up), t04, ")
