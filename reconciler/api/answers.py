@@ -265,6 +265,8 @@ def result_of(call: Call, envelope: Envelope, headers: Mapping[str, str], wrap: 
     if not isinstance(result, dict):
         raise UnreadableError("the answer's result is not an object")
     match call.verb:
+        case Verb.GET:
+            return _read(call, result)
         case Verb.UPDATE:
             return _updated(result)
         case Verb.UPDATE_ONE | Verb.DELETE:
@@ -273,6 +275,14 @@ def result_of(call: Call, envelope: Envelope, headers: Mapping[str, str], wrap: 
             return _psks_set(call, result)
         case Verb.GENERATE_PSK:
             return _psk_made(call, result, wrap)
+
+
+def _read(call: Call, result: dict[str, Any]) -> Answered:
+    """The tunnel that was asked for: `{"ipsec_tunnel": {...}}`."""
+    tunnel = result.get(IPSEC_TUNNEL.item)
+    if _id_of(tunnel) != call.tunnel_id:
+        raise UnreadableError("the answer does not hold the tunnel that was asked for")
+    return Answered(tunnels={str(call.tunnel_id): tunnel})
 
 
 def _updated(result: dict[str, Any]) -> Answered:

@@ -34,6 +34,7 @@ class Verb(StrEnum):
 
     LIST = "list"
     ROUTES = "routes"
+    GET = "get"
     CREATE = "create"
     UPDATE = "update"
     UPDATE_ONE = "update_one"
@@ -42,8 +43,8 @@ class Verb(StrEnum):
     GENERATE_PSK = "generate_psk"
 
 
-READS = frozenset((Verb.LIST, Verb.ROUTES))
-"""The calls that change nothing, whose answers are lists and read as such."""
+READS = frozenset((Verb.LIST, Verb.GET, Verb.ROUTES))
+"""The calls that change nothing; their answers are believed when they are whole and plain."""
 
 _EMPTY: Mapping[str, Any] = MappingProxyType({})
 
@@ -55,7 +56,7 @@ class Call(NamedTuple):
         verb: Which endpoint.
         body: JSON object to send. CREATE: one tunnel without its key; UPDATE: a list under `items`, each with `id`;
             UPDATE_ONE: one tunnel; SET_PSKS: nothing (see `psks`); else empty.
-        tunnel_id: For UPDATE_ONE, DELETE, GENERATE_PSK.
+        tunnel_id: For GET, UPDATE_ONE, DELETE, GENERATE_PSK.
         psks: Names of the pre-shared keys to put in: for CREATE `{"": name}`, for SET_PSKS `{tunnel_id: name}`.
             The edge looks the names up in its key ring, so that no key ever stands in a call.
         validate_only: Ask the server to check and not to persist.
@@ -96,7 +97,7 @@ class Answered(NamedTuple):
     Attributes:
         live: LIST: the trusted tunnels; None when the list is null.
         routes: ROUTES: the static routes.
-        tunnels: UPDATE, UPDATE_ONE: tunnels as answered, by id.
+        tunnels: GET, UPDATE, UPDATE_ONE: tunnels as answered, by id.
         taken: SET_PSKS: by id, whether the tunnel has its key now. An id of which nothing is said is missing.
         psk: GENERATE_PSK: the key, as the secret that the edge makes of it.
         made_on: GENERATE_PSK: when it was made, in Cloudflare's words; empty when the answer does not say.

@@ -59,6 +59,10 @@ _TOO_LARGE = (
 _RAY = re.compile(r"[0-9a-f]{8,32}(-[A-Z]{3,4})?")
 
 
+_METHODS = {**dict.fromkeys(READS, "GET"), Verb.UPDATE: "PUT", Verb.UPDATE_ONE: "PUT", Verb.DELETE: "DELETE"}
+"""HTTP's method of a call; POST where nothing stands here."""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """An HTTP request without host and credentials.
@@ -103,25 +107,24 @@ def encode(call: Call, account_id: str, reveal: Callable[[str], str]) -> Request
     """
     magic = f"/accounts/{_segment(account_id)}/magic"
     tunnels = f"{magic}/{IPSEC_TUNNEL.collection}"
-    method, path = "POST", tunnels
+    method, path = _METHODS.get(call.verb, "POST"), tunnels
     body: dict[str, Any] = {}  # (API: DELETE and psk_generate have a required body that may be empty.)
     match call.verb:
         case Verb.LIST:
-            method = "GET"
+            pass
         case Verb.ROUTES:
-            method, path = "GET", f"{magic}/routes"
+            path = f"{magic}/routes"
+        case Verb.GET | Verb.DELETE:
+            path = f"{tunnels}/{_segment(call.tunnel_id)}"
         case Verb.CREATE:
             body = dict(call.body)
             for name in call.psks.values():  # one at most
                 body["psk"] = reveal(name)
         case Verb.UPDATE:  # (API: the body is undocumented; all evidence points to this wrapper.)
-            method = "PUT"
             body = {IPSEC_TUNNEL.collection: list(call.body["items"])}
         case Verb.UPDATE_ONE:
-            method, path = "PUT", f"{tunnels}/{_segment(call.tunnel_id)}"
+            path = f"{tunnels}/{_segment(call.tunnel_id)}"
             body = dict(call.body)
-        case Verb.DELETE:
-            method, path = "DELETE", f"{tunnels}/{_segment(call.tunnel_id)}"
         case Verb.SET_PSKS:
             path = f"{tunnels}/psk"
             body = {"psks": [{"id": i, "psk": reveal(name)} for i, name in call.psks.items()]}

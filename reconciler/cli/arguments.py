@@ -226,8 +226,8 @@ def _check(options: Options) -> None:
         raise UsageError("--live is offline: it can't go with --server-check or --save-live")
     if options.command == "import" and options.account_id is not None and len(options.account) != 1:
         raise UsageError("--account-id needs exactly one --account NAME")
-    if options.command == "show" and options.plan is None:
-        raise UsageError("show needs --plan FILE, a plan that plan --out FILE saved")
+    if options.command == "show" and bool(options.plan) == bool(options.names):
+        raise UsageError("show needs NAMES of tunnels, or --plan FILE, a plan that plan --out FILE saved")
     if options.quiet and options.verbose:
         raise UsageError("--quiet and --verbose can't go together")
     if options.command == "psk":

@@ -34,7 +34,11 @@ COMMANDS = {
     "plan": Command("show what apply would do; writes nothing remote", "plan --account prod --out plan.json", "plan"),
     "apply": Command("carry the plan out and prove that the account converged", "apply --plan plan.json", "apply"),
     "drift": Command("report how live differs from git; never writes", "drift --patch drift.patch", "drift"),
-    "show": Command("show a saved plan", "show --plan plan.json", "small", "show_plan"),
+    "show": Command(
+        "show live tunnels, what their devices must have, or a saved plan",
+        "show lon-a\nshow --device lon-a --json\nshow --plan plan.json",
+        "tunnels",
+    ),
     "init": Command(
         "write a new repository into the current folder; overwrites nothing",
         "init --account prod --account-id 023e105f4ecef8ad9ca31a8372d0c353",
@@ -76,10 +80,10 @@ ACTIONS: dict[Action, Command] = {
 }
 """Of `psk`; each has a page of help of its own."""
 
-CALLING = "plan apply drift import psk"
+CALLING = "plan apply drift show import psk"
 """Commands that call the API, with a token."""
 _READING = f"validate accounts {CALLING}"
-_REPORTING = f"{_READING} show render"
+_REPORTING = f"{_READING} render"
 _NAMING = f"{_READING} init completion"
 
 
@@ -381,8 +385,9 @@ class Options(NamedTuple):
     action: Annotated[Action, Positional("send keys, make new ones, or say what is known", "psk")] = "status"
     names: Annotated[
         tuple[str, ...],
-        Positional("tunnels, or patterns like 'lon-*'; of one account for set and rotate", "psk", "NAME"),
+        Positional("tunnels, or patterns like 'lon-*'; of one account for set and rotate", "psk show", "NAME"),
     ] = ()
+    device: Annotated[bool, Option("what the other ends of the tunnels must have; no key", "show")] = False
     kind: Annotated[
         Literal["account", "tunnels", "files", "report", "plan"],
         Positional(

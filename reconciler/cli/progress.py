@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from threading import Lock
 from typing import Any
 
-from reconciler.api.call import Answered, Call, CallOutcome, Carry, NotSent, Pause, Probe, Send, Step, Verb
+from reconciler.api.call import READS, Answered, Call, CallOutcome, Carry, NotSent, Pause, Probe, Send, Step, Verb
 from reconciler.cli.context import Context
 from reconciler.model.verdict import Result
 from reconciler.render.headline import DONE
@@ -26,6 +26,7 @@ _CLEAR = "\r\x1b[K"
 """Back to the beginning of the line, and nothing stands in it any more."""
 
 _DOING = {
+    Verb.GET: "Reading",
     Verb.CREATE: "Creating",
     Verb.UPDATE: "Updating",
     Verb.UPDATE_ONE: "Updating",
@@ -88,6 +89,7 @@ class Progress:
                 return
             if outcome.live:
                 self._names |= {tunnel.id: tunnel.name for tunnel in outcome.live.tunnels.values()}
+            if call.verb in READS:
                 return
             self._wrote.add(account)
             for name in self._tunnels(call) if call.verb in _ACTIONS else ():

@@ -1,13 +1,11 @@
-"""The commands of a few lines: accounts, validate, schema, render and show. They need no network and no token."""
+"""The commands of a few lines: accounts, validate, schema and render. They need no network and no token."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
-from reconciler.api.baseurl import CLOUDFLARE
-from reconciler.cli.context import SANDBOX, Context, halt
+from reconciler.cli.context import Context
 from reconciler.cli.files import load_files
-from reconciler.cli.named import read_file, why_unread, write_file
+from reconciler.cli.named import read_file, write_file
 from reconciler.cli.options import UsageError
 from reconciler.cli.show import saved_report, show
 from reconciler.report.outcome import EXIT_CODES
@@ -54,28 +52,6 @@ def schema(ctx: Context) -> int:
         else:
             write_file(Path(path), text, ctx.stop)
     return 0
-
-
-def show_plan(ctx: Context) -> Report:
-    """A saved plan. It is not trusted, only shown.
-
-    Raises:
-        Halt: The file is not a saved plan.
-    """
-    from reconciler.plan.saved import read_saved
-    from reconciler.report.make import saved
-
-    path = ctx.options.plan or ""
-    data = read_file(ctx, "--plan", path)
-    try:
-        plan = read_saved(json.loads(data))
-    except (ValueError, RecursionError) as wrong:
-        summary = f"{path} is not a saved plan of this version: {why_unread(wrong)}"
-        raise halt("error", "saved-plan", summary, "Give a file that plan --out wrote.") from None
-    bases = {account.base for account in plan.accounts}
-    others = tuple(f"For the API at {base}." for base in sorted(bases - {SANDBOX, CLOUDFLARE}))
-    accounts = [replace(told, notes=(*others, *told.notes)) for told in map(saved, plan.accounts)]
-    return replace(ctx.report(accounts), sandbox=SANDBOX in bases)
 
 
 def render(ctx: Context) -> int:

@@ -116,6 +116,10 @@ def _plan(report: Report) -> str:
 
 
 def _saved(report: Report) -> str:
+    if any(account.tunnels or account.devices for account in report.accounts):
+        return count(sum(len(a.tunnels) + len(a.devices) for a in report.accounts), "tunnel")
+    if report.outcome != "ok":
+        return _other(report)
     return f"Saved plan: {_to_do(report) or 'no changes'}"  # it says nothing of what is live by now
 
 

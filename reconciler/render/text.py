@@ -16,6 +16,7 @@ from reconciler.render.groups import Group, groups, is_long
 from reconciler.render.headline import headline, stops
 from reconciler.render.layout import ACTION_COLOR, Paint, aligned, columns, padded, widest
 from reconciler.render.safe import terminal
+from reconciler.render.tunnels import tunnels
 from reconciler.report.values import AccountReport, ChangeReport, DiagnosticReport, Report
 
 LineOf = Callable[[str, int], Sequence[Part] | None]
@@ -69,8 +70,10 @@ def text(
     else:
         every = _untold(report.accounts, shown.accounts) if shown else report.accounts
         for account in (replace(one, notes=()) for one in every) if quiet and well else every:
+            single = bool(account.tunnels or account.devices)  # which tell of the keys themselves
             parts = [_trouble(account, paint), _changes(account, paint), _ways_out(account, paint)]
-            parts += [_psks(account.keys, paint), _left(account, report.command, paint)]
+            parts += [tunnels(account, paint) if single else _psks(account.keys, paint)]
+            parts += [_left(account, report.command, paint)]
             if told := [lines for part in parts if (lines := list(part))]:
                 blocks += [[paint(f"Account {terminal(account.account)}", "bold")], *told]
     if not first:

@@ -30,6 +30,7 @@ _WRONG = {"failed": -4, "unknown": -3, "rolled_back": -2, "skipped": -1}
 _CALLS = {
     "list": "list",
     "routes": "route list",
+    "get": "tunnel read",
     "update": "bulk update",
     "update_one": "single update",
     "create": "create",
@@ -54,7 +55,7 @@ def calls_told(report: Report) -> str:
 
     Of a saved plan, if it could be read, what it does not tell.
     """
-    if report.command == "show":
+    if report.command == "show" and not any(account.tunnels or account.devices for account in report.accounts):
         told = "Not in a saved plan: guards, warnings and what is left alone. Apply judges them anew."
         return told if report.accounts else ""
     changed = [account for account in report.accounts if account.changes]

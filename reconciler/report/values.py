@@ -181,6 +181,58 @@ class WaveReport:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SettingReport:
+    """One setting of a live tunnel, beside what the files declare."""
+
+    path: Annotated[str, _about("Dotted name of a leaf")]
+    live: Annotated[Any, _about("Live value; null is unset (and sensitive values are always null)")] = None
+    declared: Annotated[Any, _about("Declared value, likewise")] = None
+    differs: Annotated[StrictBool, _about("True when `apply` would change it")] = False
+    sensitive: Annotated[StrictBool, _about("True when neither value may be shown")] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class TunnelReport:
+    """Everything known of one live tunnel (`show NAME`)."""
+
+    name: Annotated[str, _about("Its name")]
+    id: Annotated[str, _about("Cloudflare's id")]
+    source: Annotated[Source | None, _about("Where it is declared; null when no file declares it")] = None
+    settings: Annotated[tuple[SettingReport, ...], _about("Its settings, in the order of the files")] = ()
+    bgp_status: Annotated[
+        dict[str, Any] | None, _about("Its BGP session, every field as the API gives it; null without one")
+    ] = None
+    remote_identities: Annotated[
+        dict[str, str], _about("IKE identities that the device can use: `hex_id`, `fqdn_id`, `user_id`")
+    ] = field(default_factory=dict)
+    allow_null_cipher: Annotated[StrictBool | None, _about("Whether Cloudflare takes tunnels without encryption")] = (
+        None
+    )
+    psk_generated_on: Annotated[str | None, _about("When Cloudflare last made its key, if it did")] = None
+    created_on: Annotated[str | None, _about("When it was made, says Cloudflare")] = None
+    modified_on: Annotated[str | None, _about("When it last changed, says Cloudflare")] = None
+    unknown: Annotated[dict[str, Any], _about("Fields that this program does not know, by path")] = field(
+        default_factory=dict
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceReport:
+    """What the other end of a tunnel must have (`show --device NAME`); no key."""
+
+    name: Annotated[str, _about("The tunnel's name")]
+    cloudflare_endpoint: Annotated[str | None, _about("Cloudflare's address outside the tunnel: the device's peer")]
+    customer_endpoint: Annotated[str | None, _about("The device's own address outside the tunnel")]
+    interface_address: Annotated[str | None, _about("The device's own IPv4 address inside the tunnel")]
+    cloudflare_interface_address: Annotated[str | None, _about("Cloudflare's IPv4 address inside the tunnel")]
+    interface_address6: Annotated[str | None, _about("The device's own IPv6 address inside the tunnel")]
+    cloudflare_interface_address6: Annotated[str | None, _about("Cloudflare's IPv6 address inside the tunnel")]
+    asn: Annotated[StrictInt | None, _about("The device's AS number; null without BGP")]
+    identities: Annotated[dict[str, str], _about("IKE identities that the device can use")]
+    health_check_target: Annotated[str | None, _about("The address that Cloudflare's health checks are sent to")]
+
+
+@dataclass(frozen=True, kw_only=True)
 class WaysOut:
     """Both ways to end drift."""
 
@@ -231,6 +283,8 @@ class AccountReport:
     ] = None
     guards: Annotated[tuple[Guard, ...], _about("What blocks it")] = ()
     changes: Annotated[tuple[ChangeReport, ...], _about("The plan, or the differences of `drift`")] = ()
+    tunnels: Annotated[tuple[TunnelReport, ...], _when_set("Of `show NAME`")] = ()
+    devices: Annotated[tuple[DeviceReport, ...], _when_set("Of `show --device NAME`")] = ()
     waves: Annotated[tuple[WaveReport, ...], _when_set("Of a rollout")] = ()
     rolled_back: Annotated[
         tuple[RolledBack, ...],

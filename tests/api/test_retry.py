@@ -2,12 +2,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.api.call import Ambiguous, Call, NotSent, Verb
+from reconciler.api.call import READS, Ambiguous, Call, NotSent, Verb
 from reconciler.api.retry import next_delay, parse_retry_after
 
 LIST = Call(Verb.LIST)
 ROUTES = Call(Verb.ROUTES)
-WRITES = [Call(verb) for verb in Verb if verb not in (Verb.LIST, Verb.ROUTES)]
+WRITES = [Call(verb) for verb in Verb if verb not in READS]
 MAYBE = Ambiguous("http-500", "HTTP 500")
 UNREACHABLE = NotSent("unreachable", "refused")
 LIMITED = NotSent("rate-limited", "HTTP 429")

@@ -733,3 +733,16 @@ def test_no_message_about_an_unreadable_answer_quotes_it():
 @pytest.mark.parametrize("ray", ["", "s3cret-key", "Zx9", "8f2a1b3c4d5e6f70-LHR extra", "8f2a1b3c4d5e6f70-lhr", "-LHR"])
 def test_a_ray_that_is_none_is_not_kept(ray):
     assert decode(LIST, Reply(401, {"cf-ray": ray}, b"")).ray is None
+
+
+def test_a_tunnel_is_read_by_its_id_and_an_answer_about_another_is_not_believed():
+    call = Call(Verb.GET, tunnel_id="1f")
+    request = wire.encode(call, "acc", str)
+    assert (request.method, request.path, request.body) == ("GET", "/accounts/acc/magic/ipsec_tunnels/1f", b"")
+    assert request.headers["x-magic-new-hc-target"] == "true"
+    one = b'{"success": true, "errors": [], "result": {"ipsec_tunnel": {"id": "1f", "name": "lon"}}}'
+    assert decode(call, Reply(200, {}, one)).tunnels == {"1f": {"id": "1f", "name": "lon"}}
+    for wrong in (b'"2e"', b"7", b"null"):
+        assert isinstance(decode(call, Reply(200, {}, one.replace(b'"1f"', wrong))), Ambiguous)
+    missing = b'{"success": false, "errors": [{"code": 1032, "message": "not found"}], "result": null}'
+    assert isinstance(decode(call, Reply(404, {}, missing)), Refused)

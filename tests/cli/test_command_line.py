@@ -17,7 +17,7 @@ from reconciler.cli.arguments import parse
 from reconciler.cli.options import COMMANDS, SANDBOX_FILE, TABLE, Options, UsageError
 from tests.cli.world import World, tunnel
 
-CALLING = ("plan", "apply", "drift", "import", "psk")
+CALLING = ("plan", "apply", "drift", "show", "import", "psk")
 
 
 def answer(capsys: pytest.CaptureFixture[str], argv: str) -> str:
@@ -152,7 +152,11 @@ def test_an_option_that_does_nothing_in_a_command_is_taken_and_not_in_its_help(c
             "reconciler plan --help",
         ),
         ("plan --timeout x", "--timeout: 'x' is not a number of seconds above 0", "reconciler plan --help"),
-        ("show", "show needs --plan FILE, a plan that plan --out FILE saved", "reconciler show --help"),
+        (
+            "show",
+            "show needs NAMES of tunnels, or --plan FILE, a plan that plan --out FILE saved",
+            "reconciler show --help",
+        ),
         (
             "plan prod",
             "plan takes no further words; accounts are chosen with --account NAME, tunnels with --target GLOB",

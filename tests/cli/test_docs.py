@@ -47,8 +47,8 @@ VALUES = {
     "--allow-delete": "t001",
 }
 """A value for an option that a text names without one."""
-KEYS = {"set": "t001", "rotate": "t002"}
-"""The tunnel whose key can be sent, and the one whose key can be made."""
+KEYS = {"set": "t001", "rotate": "t002", "--device": "t001", "NAME": "t001"}
+"""The tunnel whose key can be sent, the one whose key can be made, and those that are shown."""
 
 
 def commands(text: str) -> list[str]:
@@ -112,7 +112,7 @@ def test_a_command_of_the_docs_runs(world: World, command: str) -> None:
     if "--account-id" in argv:
         (world.root / "tunnels/prod/account.yaml").unlink()
     argv = [world.base_url if word == "BASE_URL" else word for word in argv]
-    if argv[0] in ("plan", "apply", "drift", "import", "psk") and not {"--base-url", *sandbox} & {*argv}:
+    if argv[0] in ("plan", "apply", "drift", "show", "import", "psk") and not {"--base-url", *sandbox} & {*argv}:
         argv += server
     if argv[:2] in (["psk", "set"], ["psk", "rotate"]):  # on a terminal they ask
         argv.append("--auto-approve")

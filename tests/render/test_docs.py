@@ -13,7 +13,7 @@ from reconciler.report.values import ALWAYS_IN, Report
 PAGE = Path(__file__).parents[2] / ".github" / "docs" / "report.md"
 MARK = "<!-- What follows is made from the models: pytest tests/render/test_docs.py --update-golden -->\n"
 SCHEMA = schema_of(Report)
-TYPES = {"string": "text", "integer": "number", "boolean": "flag", "object": "object of numbers"}
+TYPES = {"string": "text", "integer": "number", "boolean": "flag", "object": "object"}
 
 
 def title(name: str) -> str:
@@ -33,6 +33,8 @@ def kind(about: dict[str, Any]) -> str:
         return "outcome" if every else ", ".join(f"`{choice}`" for choice in about["enum"])
     if about.get("type") == "array":
         return f"list of {kind(about['items'])}"
+    if about.get("type") == "object" and isinstance(inner := about.get("additionalProperties"), dict) and inner:
+        return f"object of {kind(inner)}s"
     return TYPES.get(about.get("type", ""), about.get("type", "value"))
 
 

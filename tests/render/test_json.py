@@ -72,7 +72,7 @@ def test_drift_has_its_keys_on_every_difference_and_account() -> None:
 def test_every_key_is_described() -> None:
     schema = schema_of(Report)
     parts = [schema, *(part for part in schema["$defs"].values() if "properties" in part)]
-    assert len(parts) == 20
+    assert len(parts) > 15  # or what holds of all of them says nothing
     assert [key for part in parts for key, about in part["properties"].items() if not about.get("description")] == []
 
 
