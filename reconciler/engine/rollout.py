@@ -74,7 +74,7 @@ def roll_out(run: Run) -> Conversation[bool]:
         yield StopClock(stopped=True)
         if _is_deadline(run.stop):
             yield from _look_at_cut_off(run, changes)
-        done = [c for c in changes if run.verdicts.get(c.ref) == APPLIED and not _is_as(c, before)]
+        done = [c for c in changes if run.verdicts.get(c.ref) == APPLIED and c.id in run.sent]
         ill: Seen | None = {}
         if done:
             watchable = run.stop is None or _is_deadline(run.stop)
@@ -167,12 +167,14 @@ class _Pulse(NamedTuple):
 
     Attributes:
         session: As last listed.
+        at: When that list was there.
         steady: When it was first listed just so.
         up: When it was first listed as up with no list in between that showed it otherwise; None when it is not up.
         fresh: Whether it became so after the change, by the server's clock.
     """
 
     session: Session
+    at: float
     steady: float
     up: float | None
     fresh: bool
@@ -229,7 +231,7 @@ def _watch(
         began = live.at if began is None else began
         ill: dict[str, list[str]] = {}
         for change in (c for c in judged if can_be_judged(c, before.tunnels.get(c.ref))):
-            pulse = _felt(change, live.tunnels.get(change.ref), live.at, pulses.get(change.ref))
+            pulse = _felt(change, live, pulses.get(change.ref))
             pulses[change.ref] = pulse
             if not _healthy(pulse, live.asked, rollout):
                 ill.setdefault(change.ref, []).append(_told(pulse, live.at))
@@ -246,14 +248,20 @@ def _watch(
         waiting = [change.name for change in judged if change.ref in ill]
 
 
-def _felt(change: Change, tunnel: LiveTunnel | None, at: float, last: _Pulse | None) -> _Pulse:
-    """The pulse after one more list. One that does not show the change yet says nothing of what the change did."""
+def _felt(change: Change, live: Live, last: _Pulse | None) -> _Pulse:
+    """The pulse after one more list. One that does not show the change yet says nothing of what the change did.
+
+    Where lists failed for a while, a session that has another time than before may have been down in between.
+    """
+    tunnel, at = live.tunnels.get(change.ref), live.at
     if not _shows(change, tunnel):
-        return _Pulse(UNKNOWN, at, None, fresh=False)
+        return _Pulse(UNKNOWN, at, at, None, fresh=False)
     now = session(tunnel)
-    steady = last.steady if last and last.session == now else at
-    up = None if now.state != "up" else last.up if last and last.up is not None else at
-    return _Pulse(now, steady, up, _is_fresh(change, tunnel, now))
+    same = last is not None and last.session == now
+    steady = last.steady if last and same else at
+    seen_all_along = same or (last is not None and live.asked - last.at <= 2 * LOOK_SECONDS)
+    up = last.up if last and last.up is not None and seen_all_along else at
+    return _Pulse(now, at, steady, up if now.state == "up" else None, _is_fresh(change, tunnel, now))
 
 
 def _shows(change: Change, tunnel: LiveTunnel | None) -> bool:

@@ -25,6 +25,7 @@ QUICK = {
     "keys": (4, 500),
     "names": (8, 300),
     "sinks": (8, 200),
+    "waves": (16, 60),
     "machine": (4, 1),
 }
 LONG = {
@@ -38,6 +39,7 @@ LONG = {
     "keys": (50, 500),
     "names": (100, 1_000),
     "sinks": (100, 1_000),
+    "waves": (64, 3_000),
     "machine": (600, 1),
 }
 """Battery to the number of seeds, and the most stories of each."""

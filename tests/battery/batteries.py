@@ -15,6 +15,7 @@ from tests.battery.port import KINDS, STRANGE
 from tests.battery.run import Result, run
 from tests.battery.sinks import SINK_KINDS, generated_world, run_shared_sinks, run_sinks
 from tests.battery.two import SYSTEMATIC, run_rivals, run_two
+from tests.battery.waves import run_waves, wave_world
 from tests.battery.world import World, world
 
 PAIRED = (
@@ -47,6 +48,7 @@ _MODES: Mapping[str, Callable[[World, Mapping[int, str], int], Result]] = {
     "named": run_named,
     "sinks": run_sinks,
     "shared": run_shared_sinks,
+    "waves": run_waves,
     "machine": run_machine,
 }
 
@@ -223,6 +225,17 @@ def sinks(seed: int) -> Iterator[tuple[Spec, World]]:
         yield ("sinks", seed, 0, ((index, kind),), 0), found
 
 
+def waves(seed: int) -> Iterator[tuple[Spec, World]]:
+    """Every request of a rollout, while it is watched and rolled back too, meets every kind of fault."""
+    found = wave_world(seed)
+    requests = run_waves(found, {}).requests
+    every = [(index, kind) for index, kind in product(range(requests + 1), KINDS)]
+    random.Random(seed).shuffle(every)  # so that a slice of them is one of all
+    yield ("waves", seed, 0, (), 0), found
+    for number, fault in enumerate(every):
+        yield ("waves", seed, 0, (fault,), number % 7), found
+
+
 def machines(seed: int) -> Iterator[tuple[Spec, World]]:
     """Examples of the Hypothesis state machine."""
     yield ("machine", 0, 0, (), seed), world(0)
@@ -239,6 +252,7 @@ BATTERIES: Mapping[str, Callable[[int], Iterator[tuple[Spec, World]]]] = {
     "keys": secrets,
     "names": names,
     "sinks": sinks,
+    "waves": waves,
     "machine": machines,
 }
 

@@ -9,6 +9,7 @@ from reconciler.model.settings import canonical
 from reconciler.plan.build import Plan
 from tests.battery.ledger import View
 from tests.battery.oracles import UNTRUE, Watch, operation
+from tests.battery.wave_oracles import WaveOracles
 from tests.battery.world import ACCOUNT, World
 
 _UNSENT = frozenset({"refused", "timeout-connect", "429", "429-seconds", "429-date", "401", "403"})
@@ -39,6 +40,8 @@ class Guarded:
         self.raced = False
         self.denied = False
         self.keying: frozenset[str] = frozenset()
+        rolls_out = world.desired.account.rollout is not None
+        self.waves = WaveOracles(watch, world, started, world.deadline) if rolls_out else None
         self._started = started
         self.plan: Plan | None = None
         self._view: View = {}
@@ -55,6 +58,9 @@ class Guarded:
         """From now on this plan may be carried out."""
         self.plan = plan
         self._planned = self._view
+        if self.waves:
+            sure = not self.untrue_list and not self.watch.simulator.semantics.list_lag
+            self.waves.approve(plan, self.watch.world.clock.seconds, sure=sure)
         if self.watch.world.blocked and not self.untrue_list:
             self.watch.breach("S2", "a plan that a guard must stop was approved")
 
@@ -99,8 +105,20 @@ class Guarded:
             updates = {c.id for c in changes if c.declared is not None and c.live is not None}
             items = body["ipsec_tunnels"] if kind == "bulk" else [{"id": request.path.rpartition("/")[2]}]
             self._only([i["id"] for i in items], deletes if kind == "delete" else updates, kind)
+            if self.waves:
+                self._in_waves(kind, body, items[0]["id"])
             if kind == "delete" and items[0]["id"] in {c.id for c in self.plan.phases.last_deletes}:
                 self._last_delete()
+
+    def _in_waves(self, kind: str, body: Any, tunnel_id: str) -> None:
+        if self.waves is None:
+            return
+        now = self.watch.world.clock.seconds
+        if kind == "delete":
+            self.waves.delete(tunnel_id, now)
+            return
+        for item in body["ipsec_tunnels"] if kind == "bulk" else [{"id": tunnel_id, **body}]:
+            self.waves.update(item["id"], item, now)
 
     def _keyed(self, spoken: list[str]) -> None:
         """Only what this run made, or what can't be told from it, gets a key."""
@@ -166,6 +184,8 @@ class Guarded:
             self._nulls = 0
             self._shown |= {t["id"] for t in tunnels}
         self._lists += self.trusted
+        if self.waves:
+            self.waves.list(self.watch.world.clock.seconds, whole=self.trusted)
         self._unproved = self._unproved and not self.trusted
         if self.trusted and tunnels is not None and (self.watch.ledger.open or self.watch.strangers):
             self._look(tunnels)
@@ -211,9 +231,14 @@ class Guarded:
                 text = f"{one.path} of {one.name} was overwritten although a list showed that another had changed it"
                 self.watch.breach("S15", text)
 
+    def undid(self) -> set[str]:
+        """Ids of the tunnels of which this invocation knowingly overwrote what its plan does not name."""
+        mine = (one for one in self.watch.ledger.overwrites if one.by is self)
+        return {one.tunnel for one in mine if one.seen and not one.planned}
+
     def end(self, outcome: str, now: float) -> None:
         """The invocation ended by itself."""
-        if now - self._started > 660:
+        if now - self._started - (self.waves.watched if self.waves else 0) > 660:
             self.watch.breach("L5", f"it took {now - self._started:.0f} s")
         if outcome == "ok" and self._unproved:
             self.watch.breach("S12", "ok was said without a trusted list after the last write")

@@ -47,6 +47,10 @@ class Ledger:
             self.open = True
             self._known = dict(self._account.tunnels)
 
+    def paths_of_others(self, tunnel_id: str) -> list[str]:
+        """What of a tunnel a person wrote last."""
+        return [path for (one, path), (author, _) in self._authors.items() if one == tunnel_id and author is None]
+
     def wrote(self, author: Any, view: View, planned: View, plan: Plan | None) -> None:
         """Something may have been written.
 

@@ -13,6 +13,7 @@ from tests.battery.lone_bugs import ALONE
 from tests.battery.oracles import Breach
 from tests.battery.port import KINDS
 from tests.battery.sinks import SINK_KINDS
+from tests.battery.wave_bugs import ABOUT_WAVES
 from tests.battery.world import world
 
 LIMIT = 10_000
@@ -64,10 +65,20 @@ def _stories() -> Iterator[Spec]:
         yield "named", 4 * seed + 1, 0, ((rng.randrange(4), rng.choice(("reset-after", "500-after"))),), seed
 
 
-def _breaches(limit: int) -> Iterator[tuple[int, Spec, list[Breach]]]:
+def _rollouts() -> Iterator[Spec]:
+    """Stories of rollouts, without a fault and with one or two."""
+    rng = random.Random(0)
+    for seed in range(LIMIT):
+        yield "waves", seed, 0, (), 0
+        for draw in range(4):
+            yield "waves", seed, 0, ((rng.randrange(24), rng.choice(KINDS)),), draw
+            yield "waves", seed, 0, ((rng.randrange(24), "foreign-edit"),), draw
+
+
+def _breaches(limit: int, bug: str) -> Iterator[tuple[int, Spec, list[Breach]]]:
     """The stories that end with a breach, each with its number."""
     found, last = world(0), 0
-    for count, spec in enumerate(_stories(), 1):
+    for count, spec in enumerate(_rollouts() if bug in ABOUT_WAVES else _stories(), 1):
         if count > limit:
             return
         if spec[1] != last:
@@ -84,7 +95,7 @@ def catch(name: str, limit: int = LIMIT) -> tuple[str, int, str, str]:
         The bug's name, the number of stories (0 when it was not caught), the story and its breach.
     """
     with planted(BUGS[name]()):
-        for count, spec, found in _breaches(limit):
+        for count, spec, found in _breaches(limit, name):
             # A crash proves nothing, and nothing that follows from it: the bug may be planted where it does not fit.
             if name == ALONE["crash"] or all(breach.oracle != "crash" for breach in found):
                 return name, count, replay_text(spec), f"{found[0].oracle} {found[0].text}"
@@ -98,7 +109,7 @@ def catch_alone(oracle: str, limit: int = LIMIT) -> tuple[str, int, str, str]:
         The oracle, the number of stories (0 when there was none), the story and its breach.
     """
     with planted(BUGS[ALONE[oracle]]()):
-        for count, spec, found in _breaches(limit):
+        for count, spec, found in _breaches(limit, ALONE[oracle]):
             if {breach.oracle for breach in found} == {oracle}:
                 return oracle, count, replay_text(spec), f"{ALONE[oracle]}: {found[0].text}"
     return oracle, 0, "", ALONE[oracle]

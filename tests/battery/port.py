@@ -121,6 +121,11 @@ class VirtualPort:
     def sleep(self, seconds: float) -> None:
         self._clock.seconds += seconds
 
+    def stop_clock(self, *, stopped: bool) -> None:
+        """The tool says whether the time counts."""
+        if self._guarded.waves:
+            self._guarded.waves.clock(self._clock.seconds, stopped=stopped)
+
     def stopping(self) -> bool:
         return self._guarded.stopped
 

@@ -4,9 +4,11 @@ import random
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
-from reconciler.api.call import Denied, Pause
+from reconciler.api.call import Denied, Pause, StopClock
+from reconciler.api.exchange import Clock as Deadline
 from reconciler.api.exchange import SecretAccess, Session, exchange
 from reconciler.engine import apply as engine
 from reconciler.engine.listing import read_list
@@ -60,10 +62,13 @@ def tool(world: World, guarded: Guarded) -> Conversation:
 
 def _plan(world: World, live: Live) -> Plan:
     """The plan, which the same inputs always give: remembered, since making it costs more than a whole story."""
-    key = (core.build_plan, repr([t.raw for t in live.tunnels.values()]))
+    options = world.options
+    if world.desired.account.rollout:
+        options = options._replace(now=datetime.fromtimestamp(world.clock.server(), UTC))
+    key = (core.build_plan, options.now, repr([t.raw for t in live.tunnels.values()]))
     found = world.memo.get(key)
     if found is None:
-        found = world.memo[key] = core.build_plan(world.desired, live, world.options)
+        found = world.memo[key] = core.build_plan(world.desired, live, options)
     return found
 
 
@@ -126,7 +131,7 @@ class Story:
         clock: Clock = self.world.clock
         guarded = Guarded(self.watch, clock.seconds, world or self.world)
         keys = SecretAccess(lambda _, name: key_text(name), lambda text: text, lambda text: "token" in text)
-        return Session(clock.seconds + 600, keys), VirtualPort(self, guarded, self.rng.random), guarded
+        return Session(clock.seconds + self.world.deadline, keys), VirtualPort(self, guarded, self.rng.random), guarded
 
     def start(self, world: World | None = None) -> tuple[Generator[None, None, Ending], Guarded]:
         """A fresh process of the tool, and its oracles."""
@@ -164,6 +169,9 @@ class Story:
             guarded.end(ending.outcome, self.world.clock.seconds)
             told(ending, self.watch)
             guarded.undone(lambda i, name: mentioned(ending, i, name))
+            if guarded.waves:
+                now = self.world.clock.seconds
+                guarded.waves.end(ending, now, lambda i, name: mentioned(ending, i, name), guarded.undid())
         self.world.clock.seconds += 60
         if ending.outcome != "ok":
             self.watch.unfenced()
@@ -225,6 +233,7 @@ def turns(
 ) -> Generator[None, None, Ending]:
     """Drives the tool over the virtual clock; yields before every call, so that others may have a turn."""
     outcomes: Any = None
+    clock = Deadline()
     while True:
         try:
             step = next(protocol) if outcomes is None else protocol.send(outcomes)
@@ -236,13 +245,18 @@ def turns(
             outcomes = sink(step)
             continue
         if isinstance(step, Pause):
-            port.sleep(min(step.seconds, max(0.0, session.left(port.now()))))
+            port.sleep(min(step.seconds, max(0.0, clock.left(session, port.now()))))
+            outcomes = ()
+            continue
+        if isinstance(step, StopClock):
+            clock.stop(port.now(), stopped=step.stopped)
+            port.stop_clock(stopped=step.stopped)
             outcomes = ()
             continue
         done = []
         for call in step.calls:
             yield
-            done.append(exchange(call, ACCOUNT, session, port))
+            done.append(exchange(call, ACCOUNT, session, port, lambda now: clock.left(session, now)))
         outcomes = tuple(done)
 
 

@@ -3,6 +3,7 @@ import pytest
 from tests.battery.bugs import BUGS
 from tests.battery.oracles import ORACLES
 from tests.battery.planted import ALONE, catch, catch_alone
+from tests.battery.wave_bugs import ABOUT_WAVES
 
 HANDFUL = [
     "creates are resent blindly",
@@ -24,8 +25,9 @@ HANDFUL = [
 ]
 
 
-def test_there_are_at_least_25_bugs_to_plant():
+def test_there_are_at_least_25_bugs_to_plant_and_12_about_rollouts():
     assert len(BUGS) >= 25
+    assert len(ABOUT_WAVES & BUGS.keys()) >= 12
 
 
 @pytest.mark.parametrize("bug", HANDFUL)
@@ -38,6 +40,6 @@ def test_every_oracle_has_a_bug_that_only_it_catches():
     assert set(ALONE.values()) <= BUGS.keys()
 
 
-@pytest.mark.parametrize("oracle", ["S1", "S4", "S8", "S14", "S10", "L2", "L3", "crash"])
+@pytest.mark.parametrize("oracle", ["S1", "S4", "S8", "S14", "S10", "R5", "L2", "L3", "crash"])
 def test_an_oracle_complains_when_no_other_does(oracle):
     assert catch_alone(oracle, 1_000)[1] > 0

@@ -55,6 +55,8 @@ class World:
         blocked: Whether a guard must stop the plan.
         fenced: Whether the server itself refuses a second tunnel of the same name.
         sent: Names that the server keeps in another form than they are declared in: as kept, to as declared.
+        cycles: Names of the tunnels that exchange something, in a rollout.
+        deadline: Seconds that a run has.
     """
 
     seed: int
@@ -72,6 +74,8 @@ class World:
     blocked: bool
     fenced: bool
     sent: dict[str, str] = field(default_factory=dict)
+    cycles: frozenset[frozenset[str]] = frozenset()
+    deadline: float = 600.0
     memo: dict[Any, Any] = field(default_factory=dict, repr=False)
 
 

@@ -1,6 +1,7 @@
 """Rollouts over the simulator: waves, what is judged, what is taken back."""
 
-from reconciler.api.call import ApiError, NotSent, Refused, Verb
+from reconciler.api.call import ApiError, NotSent, Pause, Refused, Verb, drive
+from reconciler.engine.apply import apply
 from reconciler.model.desired import Rollout
 from reconciler.model.problems import Location
 from tests.build import ACCOUNT_ID, account, desired, settings, tunnel
@@ -214,6 +215,18 @@ def test_a_list_that_does_not_show_the_change_yet_says_nothing_of_its_session():
     world = world_of("a", "b", semantics="bgp_down=a,list_lag=25")
     world.apply(new_asn("a", "b"))
     assert asns(world) == {"a": 65010, "b": 65010}
+
+
+def test_a_session_that_changed_while_no_list_could_be_had_begins_anew():
+    world = world_of("a", semantics="bgp_hold=20,bgp_lag=90")
+    real = world.carry
+    rest = iter([5.0] * 3 + [100.0])  # three looks at the dead session that reads up, then retries until it is up anew
+
+    def carry(step):
+        return real(step._replace(seconds=next(rest, step.seconds)) if isinstance(step, Pause) else step)
+
+    drive(apply(world.plan(new_asn("a"))), carry)
+    assert world.story == ["update", *[5.0, "list"] * 3, 100.0, "list", *[5.0, "list"] * 3, "list"]
 
 
 def test_what_others_had_changed_just_so_is_not_watched_and_not_rolled_back():
