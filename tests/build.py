@@ -1,7 +1,7 @@
 """Tiny builders with defaults, so that a test states only what it is about."""
 
 from collections.abc import Iterable, Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 from zlib import crc32
 
@@ -14,7 +14,8 @@ from reconciler.plan.build import Plan
 from reconciler.plan.scope import PlanOptions
 
 ACCOUNT_ID = "023e105f4ecef8ad9ca31a8372d0c353"
-TODAY = date(2026, 5, 4)
+NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
+TODAY = NOW.date()
 PLACE = Location("tunnels/prod/account.yaml")
 
 
@@ -86,7 +87,7 @@ def desired(*tunnels: str | Declared, of: Account | None = None) -> Desired:
 
 def options(**fields: Any) -> PlanOptions:
     """Options of a plan, on a fixed day."""
-    return PlanOptions(**({"today": TODAY} | fields))
+    return PlanOptions(**({"now": NOW} | fields))
 
 
 def plan(declared: Desired, found: Live, sinks: Mapping[str, SinkState] | None = None, **fields: Any) -> Plan:

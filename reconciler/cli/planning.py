@@ -106,14 +106,13 @@ def make_plan(ctx: Context, desired: Desired, live: Live) -> Plan:
 
         sinks = sink_states(ctx, desired)
     scope = PlanOptions(
-        today=ctx.now().date(),
+        now=ctx.now(),
         glob=options.target and tunnel_name(options.target),
         no_delete=options.no_delete,
         allow_delete=frozenset(map(tunnel_name, options.allow_delete)),
         batch_size=options.batch_size,
         base=ctx.base,
         rollout=not options.no_rollout,
-        now=ctx.now(),
         rolled_back=ctx.rolled_back.get(desired.account.account_id, ()),
         retry=options.retry,
         outside_window=options.outside_window,

@@ -100,7 +100,7 @@ def roll_out(run: Run) -> Conversation[bool]:
 def heed_windows(run: Run) -> None:
     """Hold back what waits for a window, if all have closed since the run began: it is the latest list's time."""
     plan = run.plan
-    if plan.options.now is not None and run.stop is None:
+    if run.stop is None:
         now = plan.options.now + timedelta(seconds=run.live.at - plan.live.at)
         run.plan = hold_back(plan, now, run.verdicts)
 

@@ -228,7 +228,7 @@ _HOUR = timedelta(hours=1)
 
 def _down_after_change(draft: Draft) -> Iterator[Guard]:
     """A run that was killed while it watched a wave leaves tunnels behind that are as declared, and down since."""
-    if not draft.rolls_out or draft.options.now is None:
+    if not draft.rolls_out:
         return
     changing = {c.ref for c in draft.changes}
     names = []

@@ -40,30 +40,33 @@ class PlanOptions(NamedTuple):
     """What the caller of plan and apply may choose.
 
     Attributes:
-        today: Current day (UTC), for rules that end.
+        now: When the plan is made (UTC).
         glob: Of --target; changes of tunnels whose names (old and new) it does not match are left out.
         no_delete: Leave deletes out (reported; they count neither for guards nor against convergence).
         allow_delete: Names whose deletion is meant, as `removed` does.
         batch_size: Items of one bulk update.
         base: The API's base URL, or `sandbox`; part of the digest.
         rollout: Whether what can interrupt traffic goes in waves, where the account says so.
-        now: When the plan is made; None where nobody asks.
         rolled_back: What earlier runs rolled back in this account.
         retry: Whether that may be tried again.
         outside_window: Whether traffic may be touched at any time.
     """
 
-    today: date
+    now: datetime
     glob: str | None = None
     no_delete: bool = False
     allow_delete: frozenset[str] = frozenset()
     batch_size: int = 100
     base: str = ""
     rollout: bool = True
-    now: datetime | None = None
     rolled_back: tuple[RolledBack, ...] = ()
     retry: bool = False
     outside_window: bool = False
+
+    @property
+    def today(self) -> date:
+        """The day on which rules that end are judged."""
+        return self.now.date()
 
 
 class Pair(NamedTuple):

@@ -141,12 +141,12 @@ def planned(plan: "Plan", outcome: Outcome, unreadable: tuple[LeftAlone, ...] | 
 
 def _window(plan: "Plan") -> tuple[WindowReport | None, frozenset[str]]:
     """What the account's windows say when the plan is made, and the refs of the changes that wait for one."""
-    windows, now = plan.desired.account.windows, plan.options.now
-    if not windows or now is None or plan.options.outside_window:
+    windows = plan.desired.account.windows
+    if not windows or plan.options.outside_window:
         return None, frozenset()
     from reconciler.plan.windows import hours, waiting
 
-    found = hours(windows, now)
+    found = hours(windows, plan.options.now)
     return WindowReport(opens=_utc(found.opens), closes=_utc(found.closes)), waiting(
         plan
     ) if found.opens else frozenset()

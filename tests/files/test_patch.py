@@ -12,7 +12,7 @@ from reconciler.model.live import live_from_result
 from reconciler.model.settings import nested
 from reconciler.plan.build import build_plan
 from reconciler.plan.scope import PlanOptions
-from tests.build import TODAY
+from tests.build import NOW, TODAY
 
 ACCOUNT = "account_id: 023e105f4ecef8ad9ca31a8372d0c353\nprune: true\n"
 
@@ -24,7 +24,7 @@ def loaded(root):
 
 
 def planned(root, live):
-    return build_plan(loaded(root), live, PlanOptions(today=TODAY))
+    return build_plan(loaded(root), live, PlanOptions(NOW))
 
 
 def write(root, tunnels, account=ACCOUNT):
