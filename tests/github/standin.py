@@ -1,12 +1,15 @@
-"""A GitHub of issues, comments, labels and pull requests, on loopback, with pages of two entries."""
+"""A GitHub of issues, comments, labels, pull requests and artifacts, on loopback, with pages of two entries."""
 
 import json
 import threading
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote
+from zipfile import ZipFile
 
 BOT = "github-actions[bot]"
 PAGE = 2
@@ -22,6 +25,7 @@ class GitHub:
         self.pulls: list[dict[str, Any]] = []
         self.viewer = BOT  # whom the token belongs to
         self.labels: list[str] | None = None  # which the token may only use, not make; None: it may make any
+        self.artifacts: list[dict[str, Any]] = []
         self.writes: list[str] = []
 
     def answer(self, method: str, path: str, query: dict[str, list[str]], body: dict[str, str]) -> Any:
@@ -45,6 +49,13 @@ class GitHub:
                 return next(p for p in self.pulls if p["number"] == int(number))
             case ["pulls"]:
                 return [p for p in self.pulls if p["state"] == query["state"][0]][:PAGE]
+            case ["actions", "artifacts"]:
+                if not self.viewer:
+                    raise PermissionError("Resource not accessible by integration")
+                named = [one for one in self.artifacts if one["name"] == query["name"][0]]
+                return {"artifacts": [{k: v for k, v in one.items() if k != "zip"} for one in named]}
+            case ["actions", "artifacts", number, "zip"]:
+                return {"binary": self.artifacts[int(number) - 1]["zip"]}
             case ["commits", _, "pulls"]:
                 return self.pulls
             case _:
@@ -94,6 +105,17 @@ class GitHub:
     def comment(self, issue: int, login: str, body: str) -> dict[str, Any]:
         self.comments.append({"id": 100 + len(self.comments), "issue": issue, "user": {"login": login}, "body": body})
         return self.comments[-1]
+
+    def artifact(self, name: str, report: dict[str, Any], **fields: Any) -> None:
+        """One that an apply on main left; the fields are those that are otherwise."""
+        packed = BytesIO()
+        with ZipFile(packed, "w") as archive:
+            archive.writestr("report.json", json.dumps(report))
+        number = len(self.artifacts) + 1
+        run = {"head_branch": "main", "repository_id": 1, "head_repository_id": 1}
+        run |= {key: fields.pop(key) for key in tuple(fields) if key in run}
+        made = {"id": number, "name": name, "created_at": f"2026-05-{number:02}T00:00:00Z", "expired": False}
+        self.artifacts.append({**made, "workflow_run": run, "zip": b64encode(packed.getvalue()).decode(), **fields})
 
     def bodies(self, issue: int) -> list[str]:
         return [c["body"] for c in self.comments if c["issue"] == issue]

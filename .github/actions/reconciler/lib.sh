@@ -15,6 +15,11 @@ random() { od -An -N16 -tx1 /dev/urandom | tr -d ' \n'; }
 # summarize LINE…: lines of the job summary.
 summarize() { printf '%s\n' "$@" >>"$GITHUB_STEP_SUMMARY"; }
 
+# artifact_name: of the report of an account's apply. A hash, as an account's name may hold what no artifact's can.
+artifact_name() {
+  printf 'reconciler-apply-%.16s' "$(printf '%s/%s' "$RECONCILER_DIRECTORY" "$RECONCILER_ACCOUNT" | sha256sum)"
+}
+
 # query EXPRESSION ARGUMENT…: prints a Python expression over `data`, the JSON on stdin, and `args`; text as it is,
 # anything else as JSON. marker(text, kind) is the JSON of a hidden line: the tool's stands first, ours last.
 # mapping(text) is the JSON object in a text, empty if there is none.

@@ -35,7 +35,7 @@ while read -r argument; do
     exit 64
   fi
   further+=("$argument")
-  if [[ $name != --allow-commands && $name != --batch-size ]]; then of_plan+=("$argument"); fi
+  if [[ $name != --allow-commands && $name != --batch-size && $name != --retry ]]; then of_plan+=("$argument"); fi
 done <<<"${RECONCILER_ARGUMENTS:-}"
 
 # The tool must end before the runner kills it. What the job does besides, before and after, takes its time too.
@@ -157,7 +157,12 @@ case $command in
       command=validate
     fi
     ;;
-  apply) if [[ $gate ]]; then options+=(--plan "$report/plan.json"); else options+=(--auto-approve); fi ;;
+  apply)
+    if [[ $gate ]]; then options+=(--plan "$report/plan.json"); else options+=(--auto-approve); fi
+    if [[ -f $previous ]]; then options+=(--previous "$previous"); fi
+    # Where a person has merged, or started the run, what an earlier one rolled back may be tried again.
+    if [[ -f $previous && ${GITHUB_EVENT_NAME:-} != schedule ]]; then options+=(--retry); fi
+    ;;
   drift) if [[ -f $previous ]]; then options+=(--previous "$previous"); fi ;;
   psk)
     options+=(set --auto-approve)
@@ -214,6 +219,7 @@ if [[ -s $report/report.json ]]; then
     [str(int((data.get("summary") or {}).get(k) or 0)) for k in ("create", "update", "delete")]
     + [str(sum(map(keyless, data.get("accounts") or [])))])' <"$report/report.json")
   output report "$report"
+  if [[ $command == apply ]]; then output artifact "$(artifact_name)"; fi
 fi
 output exitcode "$code"
 output outcome "$outcome"
