@@ -1,7 +1,7 @@
 """The oracles of one invocation of the tool: what it asks for and when, and what it says at its end."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from reconciler.api.wire import Reply, Request
@@ -17,6 +17,15 @@ _REFUSING = _UNSENT | {"404", "413", "quoted"}
 _LISTS_TO_RESEND = 2
 _WRITES_ALL = 60
 _WRITES_EACH = 40
+
+
+_CALM = frozenset({"name", "description", "health_check.rate"})
+"""What interrupts nothing when it changes."""
+
+
+def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> set[str]:
+    before, after = canonical(one), canonical(other)
+    return {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
 
 
 def _tunnels(reply: Reply | None) -> Any:
@@ -82,6 +91,8 @@ class Guarded:
             self.watch.breach("L5", f"more than {limit} calls")
         if request.method != "GET":
             self._write(request)
+            if now < self.world.opens and not self.untrue_list:
+                self._calm(request)
 
     def _write(self, request: Request) -> None:
         if not self.trusted:
@@ -119,6 +130,16 @@ class Guarded:
             return
         for item in body["ipsec_tunnels"] if kind == "bulk" else [{"id": tunnel_id, **body}]:
             self.waves.update(item["id"], item, now)
+
+    def _calm(self, request: Request) -> None:
+        """While no window is open, nothing is deleted, and an update changes only what interrupts nothing."""
+        kind, body = operation(request), json.loads(request.body or b"{}")
+        tunnels = self.watch.simulator.account(ACCOUNT).tunnels
+        one = request.path.rpartition("/")[2]
+        items = body["ipsec_tunnels"] if kind == "bulk" else [body | {"id": one}] if kind == "update" else []
+        touched = [i["id"] for i in items if i["id"] in tunnels and _differing(i, tunnels[i["id"]]) - _CALM]
+        for tunnel_id in [one] if kind == "delete" else touched:
+            self.watch.breach("S8", f"{kind} of {tunnel_id} touches traffic while no window is open")
 
     def _keyed(self, spoken: list[str]) -> None:
         """Only what this run made, or what can't be told from it, gets a key."""

@@ -16,6 +16,7 @@ from reconciler.model.live import Live
 from reconciler.model.settings import nested
 from reconciler.model.verdict import APPLIED
 from reconciler.plan import build as core
+from reconciler.plan import windows
 from reconciler.plan.build import Plan
 from reconciler.report.values import AccountReport
 from reconciler.secrets.steps import SinkOutcome, SinkStep
@@ -32,7 +33,7 @@ _RUNS_TO_REPAIR = 3
 
 @dataclass(slots=True)
 class Ending:
-    """How one invocation ended: an outcome in the words of the exit codes, or `killed`."""
+    """How one invocation ended: an outcome in the words of the exit codes, `waits` (for a window), or `killed`."""
 
     outcome: str
     plan: Plan | None = None
@@ -56,8 +57,10 @@ def tool(world: World, guarded: Guarded) -> Conversation:
     if plan.guards:
         return Ending("blocked", plan)
     guarded.approve(plan)
-    applied = yield from engine.apply(plan, world.keyed)
-    return Ending("ok" if applied.converged else "partial", plan, applied)
+    now = datetime.fromtimestamp(world.clock.server(), UTC)
+    rest = windows.hold_back(plan, now)
+    applied = yield from engine.apply(rest, world.keyed)
+    return Ending("partial" if not applied.converged else "waits" if rest.held_back else "ok", plan, applied)
 
 
 def _plan(world: World, live: Live) -> Plan:
@@ -178,7 +181,8 @@ class Story:
 
     def repair(self) -> int:
         """Runs without faults until it is said that the account has converged, then twice more; counts the former."""
-        watch = self.watch
+        watch, clock = self.watch, self.world.clock
+        clock.seconds = max(clock.seconds, self.world.opens)
         again = 0
         outcome = ""
         while again < _RUNS_TO_REPAIR and outcome not in ("ok", "blocked"):
@@ -303,7 +307,8 @@ def run(world: World, faults: Mapping[int, str], seed: int = 0) -> Result:
     """
     story = Story(world, Mishaps(faults), random.Random(seed))
     first = story.invoke()
-    if not story.mishaps.fired and first.outcome != ("blocked" if world.blocked else "ok"):
+    well = {"blocked"} if world.blocked else {"ok", "waits"} if world.opens else {"ok"}
+    if not story.mishaps.fired and first.outcome not in well:
         story.watch.breach("L1", f"{first.outcome} without any fault")
     while story.mishaps.left and len(story.endings) < 3 and story.endings[-1].outcome != "ok":
         story.invoke()

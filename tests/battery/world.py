@@ -54,6 +54,7 @@ class World:
         keyed: Names whose key is sent with the create.
         blocked: Whether a guard must stop the plan.
         fenced: Whether the server itself refuses a second tunnel of the same name.
+        opens: Second at which the account's window opens: no traffic may be touched before.
         sent: Names that the server keeps in another form than they are declared in: as kept, to as declared.
         cycles: Names of the tunnels that exchange something, in a rollout.
         deadline: Seconds that a run has.
@@ -73,6 +74,7 @@ class World:
     keyed: frozenset[str]
     blocked: bool
     fenced: bool
+    opens: float = 0.0
     sent: dict[str, str] = field(default_factory=dict)
     cycles: frozenset[frozenset[str]] = frozenset()
     deadline: float = 600.0
