@@ -1,13 +1,20 @@
+from datetime import UTC, datetime
+
 import pytest
 
 from reconciler.api.call import Ambiguous, ApiError, Denied, NotSent, Refused
 from reconciler.engine.apply import Applied
 from reconciler.engine.check import Checked
+from reconciler.model.desired import Window
 from reconciler.model.problems import Location, Problem, error, warning
 from reconciler.model.verdict import APPLIED, Result, Verdict
+from reconciler.plan.build import build_plan
+from reconciler.plan.digest import change_digest
+from reconciler.plan.scope import RolledBack
+from reconciler.plan.windows import hold_back
 from reconciler.report.make import applied, checked, planned, report_of, unread, with_diagnostics
-from reconciler.report.values import AccountReport
-from tests.build import account, desired, live, plan, raw, tunnel
+from reconciler.report.values import AccountReport, WindowReport
+from tests.build import account, desired, live, options, plan, raw, tunnel
 
 ERRORS = (ApiError("1000", "no"),)
 FAILED = Verdict(Result.FAILED, Problem("1000", "no"))
@@ -176,3 +183,38 @@ def test_a_change_says_how_bgp_was_and_its_digest_does_not(declared, observed, e
 def test_what_is_to_be_created_has_no_session():
     (told,) = planned(plan(desired(tunnel("a", **BGP)), live()), "ok").changes
     assert (told.action, told.health) == ("create", None)
+
+
+NIGHT = Window((6,), 1320, 1440, "UTC")  # Sundays, from 22:00 to 24:00
+NOON = datetime(2026, 5, 3, 12, tzinfo=UTC)
+
+
+def moved(*, at, **chosen):
+    declared = desired("a", tunnel("b", customer_endpoint="198.51.100.77"), of=account(windows=(NIGHT,)))
+    return build_plan(declared, live(raw("a", description="x"), "b"), options(now=at, **chosen))
+
+
+def test_a_plan_tells_of_each_change_when_it_may_be_carried_out():
+    found = planned(moved(at=NOON), "ok")
+    assert found.window == WindowReport(opens="2026-05-03T22:00:00Z", closes=None)
+    assert {c.name: c.opens for c in found.changes} == {"a": None, "b": "2026-05-03T22:00:00Z"}
+    assert found.held_back == ()
+
+
+def test_a_plan_tells_until_when_a_window_is_open():
+    found = planned(moved(at=NOON.replace(hour=23)), "ok")
+    assert found.window == WindowReport(opens=None, closes="2026-05-04T00:00:00Z")
+    assert {c.opens for c in found.changes} == {None}
+
+
+def test_nothing_is_told_of_windows_that_are_lifted():
+    assert planned(moved(at=NOON, outside_window=True), "ok").window is None
+
+
+def test_what_was_rolled_back_and_waits_for_a_window_is_not_resolved():
+    whole = moved(at=NOON)
+    digest = next(change_digest(change) for change in whole.changes if change.name == "b")
+    entry = RolledBack("b", whole.changes[1].ref, digest)
+    found = hold_back(moved(at=NOON, rolled_back=(entry,), retry=True), NOON)
+    assert [change.name for change in found.changes] == ["a"]
+    assert applied(found, ended(found, APPLIED)).rolled_back == (entry,)
