@@ -147,9 +147,8 @@ def _window(plan: "Plan") -> tuple[WindowReport | None, frozenset[str]]:
     from reconciler.plan.windows import hours, waiting
 
     found = hours(windows, plan.options.now)
-    return WindowReport(opens=_utc(found.opens), closes=_utc(found.closes)), waiting(
-        plan
-    ) if found.opens else frozenset()
+    waits = waiting(plan) if found.opens else frozenset()
+    return WindowReport(opens=_utc(found.opens), closes=_utc(found.closes)), waits
 
 
 def _utc(moment: datetime | None) -> str | None:
