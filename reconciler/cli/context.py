@@ -10,7 +10,7 @@ from threading import Event
 from typing import TextIO
 
 from reconciler.api.baseurl import CLOUDFLARE
-from reconciler.cli.options import TABLE, Options, same_again
+from reconciler.cli.options import CALLING, TABLE, Options, same_again
 from reconciler.cli.output import Output, Stream
 from reconciler.model.desired import Desired
 from reconciler.model.problems import Diagnostic, error
@@ -117,7 +117,8 @@ class Context:
     ) -> Report:
         """The run's report with what was found wrong by now; for the rest see `report_of`."""
         name = command or self.options.command
-        return report_of(name, accounts, self.diagnostics, sandbox=self.sandbox, outcome=outcome, written=written)
+        sandbox = self.sandbox and name in CALLING.split()
+        return report_of(name, accounts, self.diagnostics, sandbox=sandbox, outcome=outcome, written=written)
 
     def left(self) -> float:
         """Seconds until the deadline of the run."""

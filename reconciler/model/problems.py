@@ -5,7 +5,7 @@ account failed. It stands in the report as it is, so its keys are described here
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, NamedTuple
@@ -26,6 +26,12 @@ def shown(text: str) -> str:
 def count(number: int, noun: str) -> str:
     """`1 list`, `2 lists`, `1,200 tunnels`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def named(names: Sequence[str], most: int) -> str:
+    """`lon-a, lon-b and 1,198 more`: the first names, and how many others there are."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 class Part(NamedTuple):

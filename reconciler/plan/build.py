@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from reconciler.model.desired import Desired, Rollout
 from reconciler.model.live import Live
-from reconciler.model.problems import NO_PSK, Problem
+from reconciler.model.problems import NO_PSK, Problem, named
 from reconciler.model.psk import SinkState, doubt
 from reconciler.model.tunnel import SETTINGS, WHOLE, Clear
 from reconciler.plan.claims import conflicts
@@ -252,9 +252,7 @@ def _ignored(owned: Scope) -> tuple[LeftAlone, ...]:
 
 def listed(names: Iterable[str]) -> str:
     """The first names of a note, and how many more there are."""
-    every = sorted(names)
-    more = f" and {len(every) - _SHOWN} more" if len(every) > _SHOWN else ""
-    return ", ".join(every[:_SHOWN]) + more
+    return named(sorted(names), _SHOWN)
 
 
 def clearing_notes(changes: Iterable[Change]) -> list[str]:

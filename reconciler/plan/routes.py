@@ -10,7 +10,7 @@ the plan's digest: its guards are asked anew.
 
 from collections.abc import Iterable, Mapping
 
-from reconciler.model.problems import count
+from reconciler.model.problems import count, named
 from reconciler.model.routes import Route, Routes
 from reconciler.plan.build import Plan, listed
 from reconciler.plan.claims import NETWORKS, claims
@@ -55,7 +55,7 @@ def _in_use(changes: Iterable[Change], taken: Mapping[str, tuple[str, ...]], pla
     changes = list(changes)
     if not changes:
         return
-    said = [f"{c.name} ({_first(taken[c.ref])})" for c in changes[:_FEW]]
+    said = [f"{c.name} ({named(taken[c.ref], _FEW)})" for c in changes[:_FEW]]
     more = f" and {count(len(changes) - _FEW, 'more tunnel')}" if len(changes) > _FEW else ""
     names = tuple(sorted(change.name for change in changes))
     yield Guard(
@@ -65,11 +65,6 @@ def _in_use(changes: Iterable[Change], taken: Mapping[str, tuple[str, ...]], pla
         "move these routes or delete them, or name the tunnels that are meant to go under `removed` in "
         f"{plan.desired.account.location.file}, or by --allow-delete NAME",
     )
-
-
-def _first(prefixes: tuple[str, ...]) -> str:
-    more = f" and {len(prefixes) - _FEW:,} more" if len(prefixes) > _FEW else ""
-    return ", ".join(prefixes[:_FEW]) + more
 
 
 def _unchecked(affected: Iterable[Change], uncalled: Iterable[Change], why: str) -> str:

@@ -327,8 +327,7 @@ def _left(account: AccountReport, command: str, paint: Paint) -> Iterator[str]:
         yield from paint.said("Left alone:", f"{counts}.", 2)
     if account.unmanaged and command != "drift":
         names = [terminal(item.name) for item in account.unmanaged]
-        more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
-        yield from paint.below(f"no file declares {', '.join(names[:_NAMED])}{more}", 4)
+        yield from paint.below(f"no file declares {words.named(names, _NAMED)}", 4)
     for kind, lines in words.left(account).items():
         if command == "drift" or kind in ("not checked", "not shown"):
             style = "green" if kind == "resolved" else "dim"

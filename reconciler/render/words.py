@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from reconciler.model.problems import MORE, Problem, Reason, Source
-from reconciler.model.problems import count as count  # noqa: PLC0414 - all formats take it from here
+from reconciler.model.problems import count as count  # noqa: PLC0414 - all formats take these from here
+from reconciler.model.problems import named as named  # noqa: PLC0414
 from reconciler.model.psk import KeyStatus
 from reconciler.model.tunnel import SENSITIVE_NAMES, Severity
 from reconciler.plan.diff import FieldChange
@@ -284,8 +285,7 @@ def routes(change: ChangeReport) -> str:
     """That static routes lose their next hop by it, or nothing."""
     if not change.routes:
         return ""
-    more = f" and {len(change.routes) - _ROUTES:,} more" if len(change.routes) > _ROUTES else ""
-    return f"takes away the next hop of static routes to {', '.join(change.routes[:_ROUTES])}{more}"
+    return f"takes away the next hop of static routes to {named(change.routes, _ROUTES)}"
 
 
 def weight(change: ChangeReport) -> str:
@@ -399,9 +399,8 @@ def window(account: AccountReport) -> str:
     opens = f"closed, opens {moment(account.window.opens)}"
     if not waiting:
         return f"{opens}; no change waits for it"
-    more = f" and {len(waiting) - _WAVE:,} more" if len(waiting) > _WAVE else ""
     waits = "changes wait" if len(waiting) > 1 else "change waits"
-    return f"{opens}; {len(waiting):,} {waits} for it: {', '.join(waiting[:_WAVE])}{more}"
+    return f"{opens}; {len(waiting):,} {waits} for it: {named(waiting, _WAVE)}"
 
 
 def waves(account: AccountReport) -> list[str]:
@@ -412,8 +411,7 @@ def waves(account: AccountReport) -> list[str]:
     lines = [f"{count(len(account.waves), 'wave')}; {judged:,} of {count(total, 'tunnel')} can be judged"]
     for number, wave in enumerate(account.waves, 1):
         names = [*wave.first, *wave.names]
-        more = f" and {len(names) - _WAVE:,} more" if len(names) > _WAVE else ""
-        lines.append(f"wave {number}, {wave.done:,} of {total:,} done at its end: {', '.join(names[:_WAVE])}{more}")
+        lines.append(f"wave {number}, {wave.done:,} of {total:,} done at its end: {named(names, _WAVE)}")
     return lines
 
 

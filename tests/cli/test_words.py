@@ -1,5 +1,6 @@
 """What the command line says, in whole: commands to copy, mistakes with their way out, quiet runs."""
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -243,3 +244,12 @@ def test_quiet_says_why_a_run_did_not_go_well(world: World) -> None:
     world.declare(tunnel(1, description="x"))
     ran = world.run("plan", "--quiet")
     assert (ran.code, "  blocked: " in ran.out, "  to go on: " in ran.out) == (5, True, True)
+
+
+def test_only_where_calls_are_made_the_sandbox_stood_in_for_cloudflare(world: World) -> None:
+    world.declare(tunnel(1))
+    said = {}
+    for command in ("validate", "accounts", "plan"):
+        ran = world.bare(command, "-o", "text", "-o", "json=r.json", env={"RECONCILER_SANDBOX": "yes"})
+        said[command] = ("SANDBOX" in ran.out, json.loads(world.read("r.json"))["sandbox"])
+    assert said == {"validate": (False, False), "accounts": (False, False), "plan": (True, True)}
