@@ -8,7 +8,7 @@ address was written down, so there it is only said. Apply does the same whatever
 the plan's digest: its guards are asked anew.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 from reconciler.model.problems import count, named
 from reconciler.model.routes import Route, Routes
@@ -27,7 +27,7 @@ def with_routes(plan: Plan, routes: Routes) -> Plan:
     affected = [change for change in plan.changes if change.frees_network]
     taken = {change.ref: prefixes for change in affected if (prefixes := _taken(change, routes))}
     uncalled = unnamed(plan.desired, plan.options, affected)
-    guards = tuple(_in_use([change for change in uncalled if change.ref in taken], taken, plan))
+    guards = in_use([change for change in uncalled if change.ref in taken], taken, plan)
     notes = (_unchecked(affected, uncalled, routes.unchecked),) if routes.unchecked else ()
     return plan._replace(
         routes=taken,
@@ -51,25 +51,22 @@ def _taken(change: Change, routes: Routes) -> tuple[str, ...]:
     )
 
 
-def _in_use(changes: Iterable[Change], taken: Mapping[str, tuple[str, ...]], plan: Plan) -> Iterable[Guard]:
-    changes = list(changes)
+def in_use(changes: Sequence[Change], taken: Mapping[str, tuple[str, ...]], plan: Plan) -> tuple[Guard, ...]:
+    """What stands against these unnamed deletes of tunnels whose next hops they take away."""
     if not changes:
-        return
+        return ()
     said = [f"{c.name} ({named(taken[c.ref], _FEW)})" for c in changes[:_FEW]]
     more = f" and {count(len(changes) - _FEW, 'more tunnel')}" if len(changes) > _FEW else ""
-    names = tuple(sorted(change.name for change in changes))
-    yield Guard(
-        "routes-in-use",
-        f"the plan deletes {', '.join(said)}{more}, which nobody named and which static routes use",
-        names,
+    message = f"the plan deletes {', '.join(said)}{more}, which nobody named and which static routes use"
+    remedy = (
         "move these routes or delete them, or name the tunnels that are meant to go under `removed` in "
-        f"{plan.desired.account.location.file}, or by --allow-delete NAME",
+        f"{plan.desired.account.location.file}, or by --allow-delete NAME"
     )
+    return (Guard("routes-in-use", message, tuple(sorted(change.name for change in changes)), remedy),)
 
 
-def _unchecked(affected: Iterable[Change], uncalled: Iterable[Change], why: str) -> str:
+def _unchecked(affected: Sequence[Change], uncalled: Sequence[Change], why: str) -> str:
     """That nobody looked for routes. Then no guard can speak up for them, and whoever approves a delete must know."""
-    affected, uncalled = list(affected), list(uncalled)
     gone = [c.name for c in affected if c.action is Action.DELETE]
     moved = [c.name for c in affected if c.action is not Action.DELETE]
     through = [f"the {len(gone):,} tunnels to delete"] if len(gone) > _FEW else gone

@@ -76,7 +76,7 @@ def tell_all(amounts: dict[str, tuple[int, int]], first: int, workers: int) -> d
 def silent(sums: dict[str, Tally]) -> list[str]:
     """Cells of fault and operation that never occurred, among the operations that apply makes."""
     seen = set(chain.from_iterable(tally.fired for tally in sums.values()))
-    asked = ("list", "create", "bulk", "update", "delete")
+    asked = ("list", "routes", "create", "bulk", "update", "delete")
     return [f"{kind} at {one}" for kind in KINDS for one in asked if (kind, one) not in seen]
 
 

@@ -12,6 +12,7 @@ from tests.battery.memo import remembering
 from tests.battery.names import named_world, run_named
 from tests.battery.paths import run_path
 from tests.battery.port import KINDS, STRANGE
+from tests.battery.routed import routed_world, run_routed
 from tests.battery.run import Result, run
 from tests.battery.sinks import SINK_KINDS, generated_world, run_shared_sinks, run_sinks
 from tests.battery.two import SYSTEMATIC, run_rivals, run_two
@@ -49,6 +50,7 @@ _MODES: Mapping[str, Callable[[World, Mapping[int, str], int], Result]] = {
     "sinks": run_sinks,
     "shared": run_shared_sinks,
     "waves": run_waves,
+    "routed": run_routed,
     "machine": run_machine,
 }
 
@@ -236,6 +238,17 @@ def waves(seed: int) -> Iterator[tuple[Spec, World]]:
         yield ("waves", seed, 0, (fault,), number % 7), found
 
 
+def routed(seed: int) -> Iterator[tuple[Spec, World]]:
+    """Every request of a story with static routes meets every kind of fault, and pairs of them by chance."""
+    found = routed_world(seed)
+    requests = run_routed(found, {}).requests
+    for index, kind in product(range(requests + 1), KINDS):
+        yield ("routed", seed, 0, ((index, kind),), 0), found
+    rng = random.Random(seed)
+    for draw in range(60):
+        yield ("routed", seed, 0, _some_faults(rng, 2, requests), draw), found
+
+
 def machines(seed: int) -> Iterator[tuple[Spec, World]]:
     """Examples of the Hypothesis state machine."""
     yield ("machine", 0, 0, (), seed), world(0)
@@ -253,6 +266,7 @@ BATTERIES: Mapping[str, Callable[[int], Iterator[tuple[Spec, World]]]] = {
     "names": names,
     "sinks": sinks,
     "waves": waves,
+    "routed": routed,
     "machine": machines,
 }
 

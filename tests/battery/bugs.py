@@ -6,14 +6,16 @@ from typing import Any
 from reconciler.api import answers, wire
 from reconciler.api import exchange as edge
 from reconciler.api.call import Answered, Call, NotSent, Refused, Verb
-from reconciler.engine import apply, creates, deletes, run, updates, verify
+from reconciler.engine import apply, creates, deletes, listing, run, updates, verify
 from reconciler.model import canonical, desired, psk, settings
 from reconciler.model import live as live_list
+from reconciler.model import routes as route_list
 from reconciler.model.live import Live
 from reconciler.model.settings import nested
 from reconciler.model.tunnel import WHOLE
 from reconciler.model.verdict import Result, Verdict
 from reconciler.plan import build, diff, guard, scope
+from reconciler.plan import routes as routing
 from reconciler.secrets import made
 from tests.battery import keys, port, sinks
 from tests.battery import run as stories
@@ -489,3 +491,38 @@ def a_made_key_is_settled_without_another_list() -> list[Patch]:
         yield
 
     return [(made, "overtaken", believe)]
+
+
+@bug
+def routes_in_use_block_nothing() -> list[Patch]:
+    return [(routing, "in_use", lambda *_: ())]
+
+
+@bug
+def routes_are_not_looked_at() -> list[Patch]:
+    return [(build.Plan, "frees_networks", False)]
+
+
+@bug
+def routes_that_can_not_be_read_are_none() -> list[Patch]:
+    return [(stories, "read_routes", _no_routes_then)]
+
+
+def _no_routes_then() -> Any:
+    found = yield from listing.read_routes()
+    return found._replace(unchecked="")
+
+
+@bug
+def a_next_hop_is_looked_for_on_one_side_of_a_tunnel() -> list[Patch]:
+    real = route_list.Routes.through
+
+    def one_side(self: Any, network: Any) -> Any:
+        return {route for route in real(self, network) if route.nexthop == network.network_address}
+
+    return [(route_list.Routes, "through", one_side)]
+
+
+@bug
+def every_named_delete_names_all() -> list[Patch]:
+    return [(routing, "unnamed", lambda *_: ())]

@@ -60,12 +60,15 @@ class Guarded:
         self._doubted = False
         self._sent: dict[str, int] = {}
         self._nulls = 0
+        self._routes_seen = False
+        self._excused = False
         self._shown: set[str] = set()
         self._deleted: set[str] = set()
 
     def approve(self, plan: Plan) -> None:
         """From now on this plan may be carried out."""
         self.plan = plan
+        self._excused |= not self._routes_seen and any("were not checked" in note for note in plan.notes)
         self._planned = self._view
         if self.waves:
             sure = not self.untrue_list and not self.watch.simulator.semantics.list_lag
@@ -118,6 +121,8 @@ class Guarded:
             self._only([i["id"] for i in items], deletes if kind == "delete" else updates, kind)
             if self.waves:
                 self._in_waves(kind, body, items[0]["id"])
+            if kind == "delete" and items[0]["id"] in self.watch.in_use() and not self._excused:
+                self.watch.breach("S18", f"{items[0]['id']} is deleted, which static routes use and nobody named")
             if kind == "delete" and items[0]["id"] in {c.id for c in self.plan.phases.last_deletes}:
                 self._last_delete()
 
@@ -182,11 +187,13 @@ class Guarded:
 
     def after(self, request: Request, reply: Reply | None, kind: str | None, now: float) -> None:
         """A request met its fate; `reply` is None when there was no whole answer."""
-        if request.method == "GET":
+        if operation(request) == "routes":
+            self._routes_seen |= reply is not None and (kind is None or kind.startswith(("clock", "stop", "foreign")))
+        elif request.method == "GET":
             self._listed(reply, kind)
         else:
             self._written(request, kind)
-        self.denied = self.denied or kind in ("401", "403")
+        self.denied = self.denied or (kind in ("401", "403") and operation(request) != "routes")
         if reply is not None and kind == "429-seconds":
             self.silent_until = now + float(reply.headers["retry-after"])
 

@@ -151,6 +151,7 @@ ALONE = {
     "R4": "a wave that was not watched to its end is fine",
     "R5": "lists while watching are a second apart",
     "R6": "the time that is watched counts",
+    "S18": "routes in use block nothing",
     "L1": "cycles are split",
     "L2": "what is as declared is written again",
     "L3": "every update sets a direction",

@@ -37,6 +37,7 @@ ORACLES = {
     "R4": "no tunnel that a wave changed is down without a word about it",
     "R5": "lists while watching are no closer than five seconds",
     "R6": "no wave begins after the deadline, and the time that is watched does not count",
+    "S18": "no tunnel that static routes use is deleted unnamed, unless the plan says why nobody looked",
     "L1": "converged after at most three more runs",
     "L2": "then two empty plans",
     "L3": "the way does not matter, only the wish",
@@ -58,6 +59,8 @@ class Breach(NamedTuple):
 
 def operation(request: Request) -> str:
     """The operation a request asks for, in the simulator's words."""
+    if request.path.endswith("/routes"):
+        return "routes"
     tail = request.path.partition("/ipsec_tunnels")[2]
     if tail.endswith("/psk_generate"):
         return "psk_generate"
@@ -131,6 +134,11 @@ class Watch:
         """
         self.strangers[tunnel_id] = same
         self.ledger.wrote(None, {}, {}, None)
+
+    def in_use(self) -> set[str]:
+        """Ids of tunnels that are there, that routes use, and whose delete nobody named."""
+        unnamed = self.world.doomed & self.world.routed - self.world.desired.account.removed.keys()
+        return {self.world.ids[name] for name in unnamed} & self.simulator.account(ACCOUNT).tunnels.keys()
 
     def doubled(self) -> list[str]:
         """Ids of tunnels that somebody made and whose name another tunnel has too."""

@@ -60,6 +60,7 @@ def _stories() -> Iterator[Spec]:
         for draw in range(2):
             yield "sinks", seed, size, ((-own.randrange(1, 10), own.choice(SINK_KINDS)),), draw
             yield "shared", seed, size, (), seed + draw
+        yield "routed", seed, 0, ((own.randrange(5), own.choice(KINDS)),) if seed % 2 else (), 0
         yield "keys", seed, 2, ((rng.randrange(4), rng.choice(KEY_KINDS)),), seed
         yield "named", seed, 0, ((rng.randrange(6), rng.choice(KINDS)),), seed
         yield "named", 4 * seed + 1, 0, ((rng.randrange(4), rng.choice(("reset-after", "500-after"))),), seed

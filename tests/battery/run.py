@@ -11,11 +11,12 @@ from reconciler.api.call import Denied, Pause, StopClock
 from reconciler.api.exchange import Clock as Deadline
 from reconciler.api.exchange import SecretAccess, Session, exchange
 from reconciler.engine import apply as engine
-from reconciler.engine.listing import read_list
+from reconciler.engine.listing import read_list, read_routes
 from reconciler.model.live import Live
 from reconciler.model.settings import nested
 from reconciler.model.verdict import APPLIED
 from reconciler.plan import build as core
+from reconciler.plan import routes as routing
 from reconciler.plan import windows
 from reconciler.plan.build import Plan
 from reconciler.report.values import AccountReport
@@ -54,6 +55,8 @@ def tool(world: World, guarded: Guarded) -> Conversation:
     plan = _plan(world, found)
     if plan.unread:  # such as a tunnel with a key that can't be read, which the list lacks
         return Ending("invalid", plan)
+    if world.routed and plan.frees_networks:
+        plan = routing.with_routes(plan, (yield from read_routes()))
     if plan.guards:
         return Ending("blocked", plan)
     guarded.approve(plan)
@@ -179,6 +182,11 @@ class Story:
         if ending.outcome != "ok":
             self.watch.unfenced()
 
+    @property
+    def expected(self) -> str:
+        """How a run without a fault must end now."""
+        return "blocked" if self.world.blocked or self.watch.in_use() else "ok"
+
     def repair(self) -> int:
         """Runs without faults until it is said that the account has converged, then twice more; counts the former."""
         watch, clock = self.watch, self.world.clock
@@ -188,7 +196,7 @@ class Story:
         while again < _RUNS_TO_REPAIR and outcome not in ("ok", "blocked"):
             again += 1
             outcome = self.invoke().outcome
-        expected = "blocked" if self.world.blocked else "ok"
+        expected = self.expected
         if self.endings[-1].outcome != expected:
             watch.breach("L1", f"still {self.endings[-1].outcome} after {again} runs without a fault")
             return again

@@ -22,6 +22,9 @@ HANDFUL = [
     "owns is forgotten",
     "a tunnel of others is left in an account that is emptied",
     "what others own is left to be done",
+    "routes in use block nothing",
+    "routes that can not be read are none",
+    "a next hop is looked for on one side of a tunnel",
 ]
 
 

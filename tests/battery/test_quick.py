@@ -15,6 +15,7 @@ AMOUNTS = {
     "names": (8, 150),
     "sinks": (8, 130),
     "waves": (16, 10),
+    "routed": (6, 300),
 }
 
 

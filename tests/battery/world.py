@@ -54,6 +54,7 @@ class World:
         keyed: Names whose key is sent with the create.
         blocked: Whether a guard must stop the plan.
         fenced: Whether the server itself refuses a second tunnel of the same name.
+        routed: Names of live tunnels that static routes use. Where there are some, the tool looks at routes.
         opens: Second at which the account's window opens: no traffic may be touched before.
         sent: Names that the server keeps in another form than they are declared in: as kept, to as declared.
         cycles: Names of the tunnels that exchange something, in a rollout.
@@ -74,6 +75,7 @@ class World:
     keyed: frozenset[str]
     blocked: bool
     fenced: bool
+    routed: frozenset[str] = frozenset()
     opens: float = 0.0
     sent: dict[str, str] = field(default_factory=dict)
     cycles: frozenset[frozenset[str]] = frozenset()
