@@ -6,8 +6,8 @@ The path of data, one way through:
     desired   files.load types, merges and checks them           -> model.desired.Desired
     live      api lists, model.live trusts the list only when whole -> model.live.Live
     diff      plan.scope settles who owns what, plan.diff compares -> plan.diff.Change
-    plan      plan.order, plan.guard, plan.build                   -> plan.build.Plan
-    apply     engine yields calls and is fed their outcomes        -> engine.apply.Applied
+    plan      plan.order, plan.waves, plan.guard, plan.build       -> plan.build.Plan
+    apply     engine yields steps and is fed their outcomes        -> engine.apply.Applied
     verify    engine.verify lists again; the list decides
     report    report.make makes one value, render draws it        -> report.values.Report
 
@@ -34,13 +34,17 @@ Words, each with one meaning:
                 KeyStatus; no other name in the code says key for one, since a key is a mapping's
     secret      what no output may show: a psk, an md5_key, a token
     sink        where a generated psk is delivered: it holds the current one, and a pending one during a rotation
+    session     the BGP session of a live tunnel: a fact that is listed, never a setting
+    wave        updates that a rollout carries out and watches together, by sessions and probes
+    probe       a program of the user's own that says of a tunnel whether it carries traffic
+    window      when changes with impact on traffic may be made; outside it they are held back
     impact      whether a change can interrupt traffic; severity, how bad drift is
     verdict     how a change ended; an outcome is how a run ended, a CallOutcome how a call ended
     headline    the one sentence that a report comes down to
-    conversation  a protocol of the engine: a generator that yields calls and is sent their outcomes
+    conversation  a protocol of the engine: a generator that yields steps, such as calls, and is sent their outcomes
 
 Who does I/O: `cli` (arguments, environment, clock, files, standard streams), `files.tree` and `files.gitref` (files,
-git), `api.http` (HTTP), `secrets.resolve`, `secrets.sinks`, `secrets.file_sink` and `secrets.program` (keys),
+git), `api.http` (HTTP), `secrets.resolve`, `secrets.sinks`, `secrets.file_sink` and `secrets.program` (keys, probes),
 `simulator.http`, `simulator.transport` and `simulator.sandbox`. All else is pure: values in, values out; import
 contracts in pyproject.toml prove it.
 """

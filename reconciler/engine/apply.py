@@ -66,7 +66,7 @@ def apply(plan: Plan, with_psk: frozenset[str] = frozenset()) -> Conversation[Ap
         with_psk: Names of tunnels to create whose pre-shared key the carrier can put into the call.
 
     Yields:
-        `Send` (answered by one outcome per call) and `Pause` (answered by an empty tuple).
+        The steps of `api.call`.
 
     Returns:
         A verdict per change and what the last list says.

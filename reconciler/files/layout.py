@@ -1,13 +1,15 @@
 """Settings of tunnels to the files that a person would have written: a file for each site, what is common in defaults.
 
-defaults:                              what most tunnels of the file have; what most of the account have stands
-  customer_endpoint: 198.51.100.10     in `account.yaml`
+Such a file, and what stands where:
 
-tunnels:
-  - name: lon-a                        and of each tunnel what is not said above
-    cloudflare_endpoint: 203.0.113.1
-    interface_address: 10.20.0.0/31
-    psk: external
+    defaults:                              what most tunnels of the file have; what most of the account have stands
+      customer_endpoint: 198.51.100.10     in `account.yaml`
+
+    tunnels:
+      - name: lon-a                        and of each tunnel what is not said above
+        cloudflare_endpoint: 203.0.113.1
+        interface_address: 10.20.0.0/31
+        psk: external
 """
 
 import re

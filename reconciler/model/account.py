@@ -86,7 +86,7 @@ class LimitKeys(Written):
     )
 
 
-class Probe(Written):
+class ProbeKeys(Written):
     """What says of a tunnel whether it carries traffic."""
 
     command: Annotated[
@@ -133,7 +133,7 @@ class RolloutKeys(Written):
     )
 
     probe: Annotated[
-        Probe | None, Field(description="A program that says of each tunnel whether it carries traffic.")
+        ProbeKeys | None, Field(description="A program that says of each tunnel whether it carries traffic.")
     ] = None
 
     @model_validator(mode="after")

@@ -107,9 +107,9 @@ def build_plan(
         options: What the caller chose.
         sinks: What the sinks of generated keys show of themselves, by tunnel name.
     """
-    owned = scope(desired, live, options)
-    doubts = _doubts(owned, sinks)
-    found = diff(owned.pairs, owned.surplus)
+    scoped = scope(desired, live, options)
+    doubts = _doubts(scoped, sinks)
+    found = diff(scoped.pairs, scoped.surplus)
     held_back = tuple(c for c in found if options.no_delete and c.action is Action.DELETE)
     changes = tuple(c for c in found if not (options.no_delete and c.action is Action.DELETE))
     blocked = conflicts(changes, live)
@@ -118,7 +118,7 @@ def build_plan(
     rollout = desired.account.rollout if options.rollout else None
     if rollout is not None:
         phases = in_waves(phases, rollout)
-    draft = Draft(desired, live, options, owned, changes, held_back, blocked, rolls_out=bool(phases.waves))
+    draft = Draft(desired, live, options, scoped, changes, held_back, blocked, rolls_out=bool(phases.waves))
     covered = _waves(phases, rollout)
     return Plan(
         desired=desired,
@@ -129,35 +129,35 @@ def build_plan(
         guards=guards(draft),
         digest=plan_digest(desired.account.account_id, options.base, changes, _without_psk(doubts), covered),
         api_calls=_api_calls(phases, options.batch_size, live.lists),
-        unmanaged=owned.unmanaged,
-        ignored=_ignored(owned),
+        unmanaged=scoped.unmanaged,
+        ignored=_ignored(scoped),
         held_back=tuple(Held(change, "--no-delete") for change in held_back),
         notes=(
             *clearing_notes(changes),
             *_cycle_notes(phases, around),
             *_wave_notes(phases, live, rollout),
         ),
-        unchanged=len(owned.pairs) - sum(c.action is not Action.DELETE for c in changes),
+        unchanged=len(scoped.pairs) - sum(c.action is not Action.DELETE for c in changes),
         detours=around,
-        unreadable=owned.unreadable,
+        unreadable=scoped.unreadable,
         doubts=doubts,
-        unread=_unread(owned, desired),
-        not_owned=owned.not_owned,
+        unread=_unread(scoped, desired),
+        not_owned=scoped.not_owned,
     )
 
 
-def _unread(owned: Scope, desired: Desired) -> tuple[LeftAlone, ...]:
+def _unread(scoped: Scope, desired: Desired) -> tuple[LeftAlone, ...]:
     found = []
-    for pair in owned.pairs:
+    for pair in scoped.pairs:
         for path in missing_secrets(pair):
             why = desired.unread[pair.declared.references[path]].message
             found.append(LeftAlone(pair.declared.name, why, pair.live.id if pair.live else None, (path,)))
     return tuple(found)
 
 
-def _doubts(owned: Scope, sinks: Mapping[str, SinkState]) -> dict[str, Problem]:
+def _doubts(scoped: Scope, sinks: Mapping[str, SinkState]) -> dict[str, Problem]:
     doubts = {}
-    for pair in owned.pairs:
+    for pair in scoped.pairs:
         name = pair.declared.name
         why = doubt(pair.declared, pair.live, sinks.get(name, SinkState())) if pair.live else None
         if why is not None:
@@ -174,7 +174,7 @@ def remaining(plan: Plan, live_now: Live) -> tuple[Change, ...]:
 
     A renamed tunnel still belongs to the plan's target when only its old name matched.
     """
-    owned = scope(plan.desired, live_now, plan.options._replace(glob=None))
+    scoped = scope(plan.desired, live_now, plan.options._replace(glob=None))
     ids = {c.ref for c in plan.changes}
 
     def selected(pair: Pair) -> bool:
@@ -183,8 +183,8 @@ def remaining(plan: Plan, live_now: Live) -> tuple[Change, ...]:
             return True
         return matches(plan.options.glob, pair.declared.name, now.name if now else None)
 
-    surplus = [t for t in owned.surplus if matches(plan.options.glob, t.name) and not plan.options.no_delete]
-    found = diff((p for p in owned.pairs if selected(p)), surplus)
+    surplus = [t for t in scoped.surplus if matches(plan.options.glob, t.name) and not plan.options.no_delete]
+    found = diff((p for p in scoped.pairs if selected(p)), surplus)
     left_out = {word for held in plan.held_back for word in (held.change.ref, held.change.name)}
     return tuple(c for c in found if left_out.isdisjoint((c.ref, c.name))) if left_out else found
 
@@ -238,16 +238,16 @@ def _api_calls(phases: Phases, batch_size: int, lists: int) -> dict[str, int]:
     return {"list": lists, "update": updates, "create": len(phases.creates), "delete": deletes}
 
 
-def _ignored(owned: Scope) -> tuple[LeftAlone, ...]:
+def _ignored(scoped: Scope) -> tuple[LeftAlone, ...]:
     """Whole tunnels first, then those of which an ignored field differs."""
     partly = []
-    for pair in owned.pairs:
+    for pair in scoped.pairs:
         fields = left_fields(pair)
         if fields and pair.live:
             reason = "; ".join(sorted({rule.reason for rule in pair.rules}))
             tunnel = pair.live
             partly.append(LeftAlone(tunnel.name, reason, tunnel.id, fields, tunnel.created_on))
-    return (*owned.ignored, *partly)
+    return (*scoped.ignored, *partly)
 
 
 def listed(names: Iterable[str]) -> str:
