@@ -137,3 +137,23 @@ def test_keys_are_changed_in_a_window_only(world: World, clock: dict[str, dateti
     assert world.run(*words, "--outside-window", env=key).code == 0
     clock["now"] = OPEN
     assert world.run(*words, env=key).code == 0
+
+
+@pytest.mark.parametrize(("then", "left"), [(OPEN, ["t001", "t002"]), (CLOSED, ["t001", "t002", "t003"])])
+def test_the_time_of_the_approval_counts(
+    world: World, clock: dict[str, datetime], then: datetime, left: list[str]
+) -> None:
+    clock["now"] = CLOSED if then == OPEN else OPEN
+    world.patch.setattr("reconciler.cli.apply.require_approval", lambda *_: clock.update(now=then))
+    assert world.run("apply").code == 0
+    assert sorted(world.names()) == left
+
+
+def test_keys_are_not_changed_when_the_window_closed_during_the_question(
+    world: World, clock: dict[str, datetime]
+) -> None:
+    world.declare(tunnel(1, psk={"env": "KEY"}))
+    world.patch.setattr("reconciler.cli.psk.require_approval", lambda *_: clock.update(now=CLOSED))
+    clock["now"] = OPEN
+    ran = world.run("psk", "set", "t001", env={"KEY": "0123456789abcdef0123456789abcdef"})
+    assert (ran.code, [call for call in world.calls if call != "GET"]) == (5, [])
