@@ -195,9 +195,9 @@ def test_a_comment_that_names_no_commit_counts_as_old(step: Step, github: GitHub
     ]
 
 
-def applied(step: Step, result: str, paused: str = "0") -> Result:
+def applied(step: Step, result: str, paused: str = "0", waits: str = "") -> Result:
     step.answers()
-    return step("applied", APPLY_RESULT=result, PAUSED=paused, RECONCILER_COMMIT="", PR_NUMBER="")
+    return step("applied", APPLY_RESULT=result, PAUSED=paused, WAITS=waits, RECONCILER_COMMIT="", PR_NUMBER="")
 
 
 @pytest.mark.parametrize(
@@ -228,6 +228,14 @@ def test_the_comment_says_how_the_apply_of_the_merge_ended(
     github.pull(5, HEAD, merged=SHA)
     assert applied(step, result, paused).code == 0
     assert visible(github.bodies(5)[0]) == [f"> [!{alert}]", f"> {line}", "## changes"]
+
+
+def test_the_comment_does_not_call_converged_what_waits_for_a_window(step: Step, github: GitHub) -> None:
+    shown(github)
+    github.pull(5, HEAD, merged=SHA)
+    applied(step, "success", waits="true")
+    line = f"> ✅ **Applied** in {RUN}: converged, but for what waits for a window, as the run says."
+    assert visible(github.bodies(5)[0])[1] == line
 
 
 def test_a_merge_of_what_was_never_planned_says_so_too(step: Step, github: GitHub) -> None:

@@ -373,3 +373,11 @@ def test_accounts_are_grouped_by_token_without_the_paused(step: Step) -> None:
 def test_unknown_command_is_a_usage_error(step: Step) -> None:
     step.answers()
     assert step("destroy").code == 64
+
+
+@pytest.mark.parametrize(("opens", "waits"), [("2026-05-03T22:00:00Z", "true"), (None, None)])
+def test_an_apply_says_whether_anything_waits_for_a_window(step: Step, opens: str | None, waits: str | None) -> None:
+    found = report("apply", "ok")
+    found["accounts"][0]["held_back"] = [{"action": "update", "name": "a", "reason": "window", "opens": opens}]
+    step.answers(apply={"code": 0, "report": found})
+    assert step("apply", account="prod").outputs.get("waits") == waits

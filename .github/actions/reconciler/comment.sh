@@ -82,7 +82,7 @@ unlabelled() {
 
 # The merged pull request is among those that changed last; asked so, the right to read commits is not needed.
 tell_applied() {
-  local number="" paused="" found comment
+  local number="" paused="" waiting="" found comment
   read -r number head < <(gh api "$pulls?state=closed&sort=updated&direction=desc&per_page=100" |
     query 'next((str(p["number"]) + " " + p["head"]["sha"] for p in data
       if p["merged_at"] and p["merge_commit_sha"] == args[0]), "")' "$GITHUB_SHA") || true
@@ -90,6 +90,7 @@ tell_applied() {
     echo "No pull request belongs to $GITHUB_SHA, or nothing was to be applied: nothing to tell."
     return
   fi
+  if [[ ${WAITS:-} ]]; then waiting=", but for what waits for a window, as the run says"; fi
   if [[ ${PAUSED:-0} != 0 ]]; then paused=" Paused and left out: $PAUSED account(s)."; fi
   find_author
   found=$(own_plan_comments "$number" |
@@ -97,7 +98,7 @@ tell_applied() {
   while IFS= read -r comment; do
     take "$comment"
     case $APPLY_RESULT in
-      success) restate TIP "✅ **Applied** in $run: converged.$paused" ;;
+      success) restate TIP "✅ **Applied** in $run: converged$waiting.$paused" ;;
       skipped) restate WARNING "⏸️ **Not applied**: the $run says why.$paused" ;;
       *) restate CAUTION "❌ **Not converged** after apply: the $run says what was carried out and what was not.$paused" ;;
     esac

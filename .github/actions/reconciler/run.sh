@@ -219,7 +219,11 @@ if [[ -s $report/report.json ]]; then
     [str(int((data.get("summary") or {}).get(k) or 0)) for k in ("create", "update", "delete")]
     + [str(sum(map(keyless, data.get("accounts") or [])))])' <"$report/report.json")
   output report "$report"
-  if [[ $command == apply ]]; then output artifact "$(artifact_name)"; fi
+  if [[ $command == apply ]]; then
+    output artifact "$(artifact_name)"
+    waits=$(query 'any(h.get("opens") for a in data.get("accounts") or [] for h in a.get("held_back", []))' <"$report/report.json")
+    if [[ $waits == true ]]; then output waits true; fi # of all accounts, one that says nothing must not take it away
+  fi
 fi
 output exitcode "$code"
 output outcome "$outcome"
