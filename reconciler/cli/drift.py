@@ -16,6 +16,7 @@ from reconciler.files.tree import read_tree
 from reconciler.model.psk import KeyStatus
 from reconciler.plan.build import Plan
 from reconciler.report.drift import down_warnings, drift_of, drift_report, with_history
+from reconciler.report.make import utc
 from reconciler.report.values import AccountReport, Report
 
 
@@ -50,7 +51,7 @@ def run(ctx: Context) -> Report:
             ctx.late += stopped.diagnostics
     ctx.diagnostics += down_warnings(accounts)
     report = ctx.report(accounts)
-    return with_history(report, previous, ctx.now().isoformat(timespec="seconds").replace("+00:00", "Z"))
+    return with_history(report, previous, utc(ctx.now()))
 
 
 def _accept_command(ctx: Context, account: str) -> str:

@@ -10,7 +10,7 @@ from reconciler.cli.named import why_unread, write_file
 from reconciler.model.problems import Diagnostic, Problem, error
 from reconciler.model.verdict import Result
 from reconciler.render import Format, render
-from reconciler.report.make import with_diagnostics
+from reconciler.report.make import utc, with_diagnostics
 from reconciler.report.outcome import EXIT_CODES, worst
 from reconciler.report.values import FIXED, AccountReport, Report
 
@@ -147,7 +147,7 @@ def _context(ctx: Context, *, ours: bool) -> dict[str, str]:
     found = {"base": ctx.options.baseline} if ctx.options.baseline else {}
     if ours:
         again = {command: ctx.to_copy(f"reconciler {command}") for command in ("validate", "apply")}
-        found |= {"made_at": f"{ctx.now():%Y-%m-%dT%H:%M:%SZ}", **again}
+        found |= {"made_at": utc(ctx.now()), **again}
     if ctx.env.get("GITHUB_ACTIONS") != "true":
         pages = {"html", "markdown"} & {name for name, _ in ctx.options.output or ()}
         return found | (_own_commit(ctx) if ours and pages else {})

@@ -26,9 +26,9 @@ from reconciler.engine.listing import PATIENCE
 from reconciler.engine.run import Run
 from reconciler.engine.updates import update
 from reconciler.model.desired import Rollout
-from reconciler.model.live import Live, LiveTunnel
+from reconciler.model.live import Live, LiveTunnel, instant
 from reconciler.model.problems import Problem
-from reconciler.model.session import UNKNOWN, Session, moment, session
+from reconciler.model.session import UNKNOWN, Session, session
 from reconciler.model.settings import Settings
 from reconciler.model.tunnel import SENSITIVE_PATHS
 from reconciler.model.verdict import APPLIED, Result, Verdict
@@ -275,7 +275,7 @@ def _is_fresh(change: Change, tunnel: LiveTunnel | None, now: Session) -> bool:
     """Whether the session became what it is after the change, by the server's clock."""
     if tunnel is None or change.live is None or tunnel.modified_on == change.live.modified_on:
         return False
-    changed, since = moment(tunnel.modified_on), moment(now.since)
+    changed, since = instant(tunnel.modified_on), instant(now.since)
     return changed is not None and since is not None and since > changed
 
 

@@ -8,6 +8,7 @@ without a trusted list writes nothing. A field of a wrong type concerns its tunn
 
 import re
 from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
 from itertools import islice
 from typing import Any, Literal, NamedTuple
 
@@ -103,6 +104,15 @@ class Live(NamedTuple):
     def by_name(self) -> dict[str, LiveTunnel]:
         """The same by name (names are unique in a trusted list)."""
         return {t.name: t for t in self.tunnels.values()}
+
+
+def instant(text: str | None) -> datetime | None:
+    """A time as the API writes it (RFC 3339), or None for text that is not one."""
+    try:
+        found = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return found if found.tzinfo else None
 
 
 # (API: 32 hexadecimal digits in every example; the schema of redundancy groups also allows hyphens and 36 characters.)

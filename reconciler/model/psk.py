@@ -6,14 +6,14 @@ to see that an earlier run stopped half-way, and never enough to prove that all 
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from shlex import quote
 from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field, StrictBool, StrictInt
 
 from reconciler.model.desired import CommandRef, Declared, EnvRef, External, FileRef, Generated, PskRef
-from reconciler.model.live import LiveTunnel
+from reconciler.model.live import LiveTunnel, instant
 from reconciler.model.problems import NO_PSK, Problem
 from reconciler.model.verdict import Result
 
@@ -114,15 +114,6 @@ def is_later(made: str | None, other: str | None) -> bool:
 def _is_after(text: str | None, other: str | None, margin: timedelta) -> bool:
     then, since = instant(text), instant(other)
     return then is not None and since is not None and then > since + margin
-
-
-def instant(text: str | None) -> datetime | None:
-    """A time with its zone, or None for text that is not one."""
-    try:
-        found = datetime.fromisoformat(text or "")
-    except ValueError:
-        return None
-    return found if found.tzinfo else None
 
 
 def describe(reference: PskRef) -> str:

@@ -6,7 +6,6 @@ It is a fact and never a setting: no plan compares it, no call sends it. What ca
 no reason to distrust a list.
 """
 
-from datetime import UTC, datetime
 from typing import Literal, NamedTuple
 
 from reconciler.model.desired import Declared
@@ -45,12 +44,3 @@ def session(tunnel: LiveTunnel | None) -> Session:
 def has_bgp(tunnel: LiveTunnel | Declared | None) -> bool:
     """Whether it has, or is to have, a session at all."""
     return tunnel is not None and "bgp.customer_asn" in tunnel.settings
-
-
-def moment(text: str | None) -> datetime | None:
-    """A time of the API; None for none, or one that can't be read."""
-    try:
-        found = datetime.fromisoformat(text) if text else None
-    except ValueError:
-        return None
-    return found.replace(tzinfo=found.tzinfo or UTC) if found else None

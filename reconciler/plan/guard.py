@@ -13,9 +13,9 @@ from pydantic import Field
 
 from reconciler.model.canonical import same_letters
 from reconciler.model.desired import Desired, rename_cycles
-from reconciler.model.live import Live
+from reconciler.model.live import Live, instant
 from reconciler.model.problems import count
-from reconciler.model.session import moment, session
+from reconciler.model.session import session
 from reconciler.plan.claims import NETWORKS, Conflicts, claims
 from reconciler.plan.diff import Action, Change
 from reconciler.plan.digest import change_digest
@@ -236,7 +236,7 @@ def _down_after_change(draft: Draft) -> Iterator[Guard]:
         found = session(tunnel)
         if found.state != "down":
             continue
-        changed, since = moment(tunnel.modified_on), moment(found.since)
+        changed, since = instant(tunnel.modified_on), instant(found.since)
         if changed and since and changed <= since and draft.options.now - since < _HOUR:
             names.append(tunnel.name)
     if names:

@@ -151,8 +151,13 @@ def _window(plan: "Plan") -> tuple[WindowReport | None, frozenset[str]]:
     return WindowReport(opens=_utc(found.opens), closes=_utc(found.closes)), waits
 
 
+def utc(moment: datetime) -> str:
+    """A time as reports write it: `2026-05-04T08:00:00Z`."""
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
 def _utc(moment: datetime | None) -> str | None:
-    return moment.isoformat(timespec="seconds").replace("+00:00", "Z") if moment else None
+    return utc(moment) if moment else None
 
 
 def _waves(plan: "Plan") -> Iterator[WaveReport]:

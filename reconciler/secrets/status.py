@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import Literal
 
 from reconciler.model.desired import Desired, Generated
-from reconciler.model.live import Live
+from reconciler.model.live import Live, instant
 from reconciler.model.problems import Problem
-from reconciler.model.psk import KeyStatus, SinkState, describe, doubt, instant, psk_command
+from reconciler.model.psk import KeyStatus, SinkState, describe, doubt, psk_command
 from reconciler.model.verdict import Result
 
 
