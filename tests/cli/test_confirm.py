@@ -221,6 +221,20 @@ def test_a_run_that_is_stopped_while_it_updates_keeps_nothing(world: World, term
     assert {world.shown(name)["description"] for name in world.names()} == {"old"}
 
 
+def test_nor_does_one_whose_terminal_hangs_up_and_that_is_told_twice(world: World, terminals: list[Terminal]) -> None:
+    world.live(*(tunnel(n, description="old") for n in range(2)))
+    world.declare(*(tunnel(n, description="new") for n in range(2)))
+    gate = world.answer = Gate("PUT")
+    terminals.append(one := Terminal(world, "--auto-approve", "--batch-size", "1", "--confirm", "10m"))
+    assert gate.reached.wait(120)
+    one.signal(signal.SIGHUP)
+    one.sees(b"what nobody confirmed is rolled back")
+    one.signal(signal.SIGHUP)
+    gate.go_on.set()
+    assert one.ends() == (8, {"t000": ("rolled_back", "rolled-back"), "t001": ("skipped", "interrupted")})
+    assert {world.shown(name)["description"] for name in world.names()} == {"old"}
+
+
 def test_where_nothing_was_updated_nobody_is_asked(world: World, terminals: list[Terminal]) -> None:
     world.live(tunnel(1), tunnel(3))
     world.declare(tunnel(2), tunnel(3))
