@@ -138,8 +138,12 @@ def _skip_the_rest(run: Run, why: Problem) -> None:
 
 def updated(run: Run) -> list[Change]:
     """The updates that this run made, or may have made, and did not take back; not what others did just so."""
-    sent = [c for group in run.plan.phases.all_updates for c in group if c.id in run.sent and c.ref not in run.for_good]
-    return [c for c in sent if run.verdicts[c.ref].result in (Result.APPLIED, Result.UNKNOWN)]
+    return [c for c in _sent(run) if run.verdicts[c.ref].result in (Result.APPLIED, Result.UNKNOWN)]
+
+
+def _sent(run: Run) -> list[Change]:
+    updates = (change for group in run.plan.phases.all_updates for change in group)
+    return [c for c in updates if c.id in run.sent and c.ref in run.verdicts and c.ref not in run.for_good]
 
 
 def take_back(run: Run, why: str) -> Conversation[None]:
@@ -151,12 +155,17 @@ def take_back(run: Run, why: str) -> Conversation[None]:
     """
     done = updated(run)
     yield StopClock(stopped=True)
-    if done and (yield from run.observe()) is None:
+    live = (yield from run.observe()) if _sent(run) else None
+    if live is None:
         remedy = "Run plan to see."
         problem = Problem("rollback-failed", f"it was to be rolled back ({why}), and there is no list to go by", remedy)
         for change in done:
             run.judge_for_good(change, Verdict(Result.UNKNOWN, problem))
-    elif done:
+    else:  # what failed may have been carried out all the same, or be parked
+        at = {t.id: t.settings for t in live.tunnels.values()}
+        failed = (c for c in _sent(run) if c not in done)
+        done += [c for c in failed if at.get(c.ref, {}) in (c.target, run.answered.get(c.ref))]
+    if live is not None and done:
         yield from _roll_back(run, done, {change.ref: why for change in done})
     yield StopClock(stopped=False)
     _skip_the_rest(run, Problem("not-confirmed", why, "Run apply again, and answer yes when the tunnels are well."))

@@ -1,6 +1,6 @@
 """What becomes of a run after its updates: kept, or taken back."""
 
-from reconciler.api.call import NotSent, Verb, drive
+from reconciler.api.call import ApiError, NotSent, Refused, Verb, drive
 from reconciler.engine.apply import Applied, begin, finish
 from reconciler.model.desired import Rollout
 from tests.build import ACCOUNT_ID, account, desired, tunnel
@@ -124,3 +124,21 @@ def test_what_others_did_just_so_is_not_taken_back():
     ended = answered(world, wanted, batch_size=1)
     assert by_name(world, ended) == {"a": BACK, "b": ("applied", None)}
     assert described(world) == {"a": "", "b": "x"}
+
+
+def test_what_a_stop_left_parked_is_taken_back():
+    world = World("a", "b")
+    nets = {t["name"]: t["interface_address"] for t in world.simulator.tunnels(ACCOUNT_ID)}
+    no, stopped = Refused(400, (ApiError("1022", "no"),)), NotSent("interrupted", "the run was stopped")
+    world.instead = {(Verb.UPDATE, 0): no, (Verb.UPDATE_ONE, 1): stopped}
+    ended = answered(world, desired(*(tunnel(a, interface_address=nets[b]) for a, b in ("ab", "ba"))))
+    assert {t["name"]: t["interface_address"] for t in world.simulator.tunnels(ACCOUNT_ID)} == nets
+    assert sorted(by_name(world, ended).values()) == [BACK, ("skipped", "interrupted")]
+
+
+def test_a_refused_update_that_was_carried_out_all_the_same_is_taken_back():
+    world = World("a", "b")
+    no = Refused(400, (ApiError("1022", "no"),))
+    world.after = {(Verb.UPDATE, 0): no, (Verb.UPDATE_ONE, 0): no}
+    ended = answered(world, desired(tunnel("a", description="x"), "b"))
+    assert (by_name(world, ended), described(world)) == ({"a": BACK}, {"a": "", "b": ""})
