@@ -105,7 +105,7 @@ def rolled_back(world: World) -> bool:
 
 def test_a_yes_keeps_the_updates_and_lets_the_rest_go_on(world: World, terminals: list[Terminal]) -> None:
     one = asked(world, terminals)
-    assert world.calls == ["GET", "PUT"]
+    assert world.calls == ["GET", "ROUTES", "PUT"]
     assert world.shown("t000")["description"] == "new"
     one.types(b"yes\n")
     assert one.ends() == (0, {"t000": ("applied", None), "t001": ("applied", None), "t002": ("applied", None)})
