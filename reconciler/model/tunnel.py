@@ -59,6 +59,7 @@ class Setting(NamedTuple):
         sensitive: Its value is never shown.
         clear: How a request clears it, when it is live and no longer declared.
         kept: When the files leave it out, it stays as it is live.
+        device: The device at the tunnel's other end has it in its own settings, and must follow a change.
         path: Its dotted name; `SETTINGS` fills it in.
         read: Makes a value canonical; `SETTINGS` takes it from the type.
     """
@@ -71,6 +72,7 @@ class Setting(NamedTuple):
     sensitive: bool = False
     clear: Clear = Clear.EMPTY
     kept: bool = False
+    device: bool = False
     path: str = ""
     read: Callable[[Any], Value | None] = canonical.text
 
@@ -154,7 +156,7 @@ class HealthCheck(Written):
 class Bgp(Written):
     """The BGP session with the customer's device."""
 
-    customer_asn: Annotated[Asn | None, Setting("The customer's AS number.", required=True)] = None
+    customer_asn: Annotated[Asn | None, Setting("The customer's AS number.", required=True, device=True)] = None
     extra_prefixes: Annotated[Prefixes | None, Setting("Prefixes advertised besides the routing table.")] = None
     md5_key: Annotated[
         Md5Key | None,
@@ -163,6 +165,7 @@ class Bgp(Written):
             severity=_SECURITY,
             sensitive=True,  # (API: it is not treated as a secret and listed in clear; here it is one)
             clear=Clear.OMIT,  # (API: if it is set it must not be empty)
+            device=True,
         ),
     ] = None
     import_filter_id: Annotated[Text | None, Setting("Filter profile for routes from the customer.")] = None
@@ -173,7 +176,8 @@ class Identities(Written):
     """Custom IKE identities of the customer's device."""
 
     fqdn_id: Annotated[
-        Identity | None, Setting("<label>.<account>.custom.ipsec.cloudflare.com", severity=_SECURITY)
+        Identity | None,
+        Setting("<label>.<account>.custom.ipsec.cloudflare.com", severity=_SECURITY, device=True),
     ] = None
 
 
@@ -181,9 +185,10 @@ class Defaults(Written):
     """Settings under every tunnel of the account or file; mappings merge key by key, null removes."""
 
     cloudflare_endpoint: Annotated[
-        Endpoint | None, Setting("Cloudflare's outer address (an anycast IP of the account).", required=True)
+        Endpoint | None,
+        Setting("Cloudflare's outer address (an anycast IP of the account).", required=True, device=True),
     ] = None
-    customer_endpoint: Annotated[OptionalEndpoint | None, Setting("The customer's outer address.")] = None
+    customer_endpoint: Annotated[OptionalEndpoint | None, Setting("The customer's outer address.", device=True)] = None
     description: Annotated[Text | None, Setting("A comment.", impact=_NONE, severity=_COSMETIC)] = None
     replay_protection: Annotated[
         Flag | None, Setting("IPsec replay protection.", severity=_SECURITY, default=False)
@@ -205,9 +210,11 @@ class Tunnel(Defaults):
         Setting("Unique in the account.", impact=_NONE, severity=_COSMETIC, required=True),
     ] = ""
     interface_address: Annotated[
-        Interface, Setting("Cloudflare's own inner IPv4 address with /31 or /30.", required=True)
+        Interface, Setting("Cloudflare's own inner IPv4 address with /31 or /30.", required=True, device=True)
     ] = ""
-    interface_address6: Annotated[Interface6 | None, Setting("Cloudflare's own inner IPv6 address with /127.")] = None
+    interface_address6: Annotated[
+        Interface6 | None, Setting("Cloudflare's own inner IPv6 address with /127.", device=True)
+    ] = None
     psk: Annotated[Psk | None, Field(description="Where the pre-shared key is; never the key.")] = None
     renamed_from: Annotated[Name | None, Field(description="Former name: the live tunnel is renamed in place.")] = None
     protect: Annotated[Flag | None, Field(description="Never delete this tunnel.")] = None
@@ -321,6 +328,11 @@ def covers(rule: str, path: str) -> bool:
 def impact_of(path: str) -> Impact:
     """Impact of a change of one setting, or of an object that comes or goes."""
     return SETTINGS[path].impact if path in SETTINGS else Impact.TRAFFIC
+
+
+def concerns_device(path: str) -> bool:
+    """Whether the device must follow a change of one setting, or of an object that comes or goes."""
+    return any(SETTINGS[one].device for one in WHOLE.get(path, (path,)))
 
 
 def severity_of(path: str) -> Severity:

@@ -93,8 +93,8 @@ def _changes(account: AccountReport, command: str) -> Iterator[_Note]:
                 impact = ", can interrupt traffic"
             rank, what = _rank(change, command), f"{_what(change)} {words.label(change)}"
             health = words.down_since(change) or words.health(change)
-            told = f"{_fields(change)[:_LONGEST]}{impact}{f', {health}' if health else ''}"
-            yield _Note(rank, what, told, change.source)
+            beyond = "".join(f", {more}" for more in filter(None, [health, *words.beyond(change)]))
+            yield _Note(rank, what, f"{_fields(change)[:_LONGEST]}{impact}{beyond}", change.source)
 
 
 def _fields(change: ChangeReport) -> str:

@@ -56,6 +56,8 @@ def cells(group: Group, shape: Shape) -> dict[str, str]:
     else:
         found["Impact"] = _with_health("⚠️ traffic" if change.impact == "traffic" else "none", group)
         found["Impact"] += f" ({words.cause(change)})" if change.cause == "both" else ""
+        if routes := sum(len(one.routes) for one in group.changes):
+            found["Impact"] += f", {words.count(routes, 'static route')}"
     found["Fields"] = _fields(group, safe.markdown)
     found["Declared at"] = "" if group.several else place(change.source, shape.link)
     return found
@@ -105,12 +107,13 @@ def blocks(group: Group) -> Iterator[tuple[int, list[str]]]:
         if words.fields(group.first):
             yield len(group.changes), list(_diff(group.first))
         return
+    shared = [f"! {safe.visible(line)}" for line in words.beyond(group.first)]
     for change in group.changes:
         name = safe.visible(words.label(change))[:_NAME]
         if group.share == "field":
             (field,) = change.fields
             value = words.CHANGES if field.sensitive else f"{_value(field.before)} -> {_value(field.after)}"
-            yield 1, [f"! {name}: {value}"]
+            yield 1, [*(shared if change is group.first else []), f"! {name}: {value}"]
         elif words.fields(change):
             seen = safe.visible(words.seen(change))[:_FIELDS]
             yield 1, [f"@@ {name} @@ {seen}".rstrip(), *_diff(change)]
@@ -188,8 +191,7 @@ def said(error: Problem, most: int) -> Iterator[str]:
 
 
 def _diff(change: ChangeReport) -> Iterator[str]:
-    if routes := words.routes(change):
-        yield f"! {safe.visible(routes)}"
+    yield from (f"! {safe.visible(line)}" for line in words.beyond(change))
     for field in words.fields(change):
         path, items = safe.visible(field.path)[:_NAME], words.items(field)
         if field.sensitive:

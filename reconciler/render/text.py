@@ -220,8 +220,8 @@ def _changes(account: AccountReport, paint: Paint) -> Iterator[str]:
         yield from _head(change, label, place, f"{group.health:<{health_width}}", paint)
         if history := words.cause(change) if group.several else words.history(change):
             yield from paint.below(terminal(history), _INDENT, "dim")
-        if routes := words.routes(change):
-            yield from paint.below(terminal(routes), _INDENT, "red")
+        for line in words.beyond(change):
+            yield from paint.below(terminal(line), _INDENT, "yellow")
         yield from (_each(group, paint) if group.share == "field" else _fields(change, paint))
         if group.several and group.share == "all":
             yield from paint.below(", ".join(terminal(one.name) for one in group.changes), _INDENT)

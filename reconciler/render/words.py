@@ -281,11 +281,14 @@ def down(account: AccountReport) -> list[str]:
     return [f"{one.name} since {moment(one.since)}" if one.since else one.name for one in account.down]
 
 
-def routes(change: ChangeReport) -> str:
-    """That static routes lose their next hop by it, or nothing."""
-    if not change.routes:
-        return ""
-    return f"takes away the next hop of static routes to {named(change.routes, _ROUTES)}"
+def beyond(change: ChangeReport) -> list[str]:
+    """What a change does to others than its tunnel: to static routes, and to the device at the other end."""
+    found = []
+    if change.routes:
+        found.append(f"takes away the next hop of static routes to {named(change.routes, _ROUTES)}")
+    if change.device:
+        found.append(f"the device at the other end must follow: {', '.join(change.device)}")
+    return found
 
 
 def weight(change: ChangeReport) -> str:

@@ -19,9 +19,9 @@ from reconciler.model.desired import Account, Declared, Generated
 from reconciler.model.problems import Diagnostic, Problem, Source
 from reconciler.model.psk import KeyStatus, describe
 from reconciler.model.session import has_bgp, session
-from reconciler.model.tunnel import PATHS, Impact, impact_of
+from reconciler.model.tunnel import PATHS, Impact, concerns_device, impact_of
 from reconciler.model.verdict import APPLIED, Result, Verdict
-from reconciler.plan.diff import Action
+from reconciler.plan.diff import Action, FieldChange
 from reconciler.plan.scope import LeftAlone, RolledBack, matches
 from reconciler.report.outcome import Outcome, worst
 from reconciler.report.values import (
@@ -384,6 +384,7 @@ def saved(account: "SavedAccount") -> AccountReport:
                 fields=change.fields,
                 source=change.source,
                 psk=change.psk,
+                device=_device(change.action, change.fields),
             )
         )
     return AccountReport(
@@ -419,11 +420,17 @@ def change_report(change: "Change", verdict: Verdict | None = None, routes: tupl
         outcome=verdict.result if verdict else None,
         error=placed(verdict.problem, change) if verdict and verdict.problem else None,
         psk=change.psk,
+        device=_device(change.action, change.fields),
         routes=routes,
         modified_on=change.live.modified_on if change.live else None,
         health=health and health.state,
         health_since=health and health.since,
     )
+
+
+def _device(action: Action, fields: Iterable[FieldChange]) -> tuple[str, ...]:
+    """In what the device must follow. Of a new tunnel it needs to know all, and of one that goes nothing."""
+    return tuple(f.path for f in fields if concerns_device(f.path)) if action is Action.UPDATE else ()
 
 
 def placed(problem: Problem, change: "Change") -> Problem:

@@ -136,6 +136,9 @@ class ChangeReport:
     psk: Annotated[
         str | None, _when_set("Of a create: where its pre-shared key comes from (`env NAME`, …), `external` or `none`")
     ] = None
+    device: Annotated[
+        tuple[str, ...], _when_set("Of an update: the fields in which the device at the other end must follow")
+    ] = ()
     routes: Annotated[tuple[str, ...], _when_set("Prefixes of the static routes whose next hop it takes away")] = ()
     modified_on: Annotated[str | None, _in("drift", "When the live tunnel last changed, says Cloudflare")] = None
     health: Annotated[State | None, _when_set("BGP session of a live tunnel with `bgp`, before any change")] = None

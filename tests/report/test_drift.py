@@ -200,3 +200,8 @@ def test_a_warning_counts_those_that_are_down_and_names_the_first():
     names = "t00, t01, t02, t03, t04, t05, t06, t07, t08, t09 and 2 more"
     assert (found.severity, found.code) == ("warning", "in-sync-and-down")
     assert found.summary == f"12 tunnels of account prod in sync and down: {names}"
+
+
+def test_drift_asks_no_device_to_follow():
+    found = drifted(plan(desired("a"), live(raw("a", customer_endpoint="198.51.100.77"))))
+    assert [change.device for change in found.changes] == [()]

@@ -218,3 +218,26 @@ def test_what_was_rolled_back_and_waits_for_a_window_is_not_resolved():
     found = hold_back(moved(at=NOON, rolled_back=(entry,), retry=True), NOON)
     assert [change.name for change in found.changes] == ["a"]
     assert applied(found, ended(found, APPLIED)).rolled_back == (entry,)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "device"),
+    [
+        ({}, {"customer_endpoint": "198.51.100.77", "description": "x"}, ("customer_endpoint",)),
+        ({}, {"interface_address": "10.9.9.0/31"}, ("interface_address",)),
+        ({}, {"bgp": {"customer_asn": 65001}}, ("bgp",)),
+        ({"bgp": {"customer_asn": 65001}}, {"bgp": {"customer_asn": 65002}}, ("bgp.customer_asn",)),
+        ({}, {"custom_remote_identities": {"fqdn_id": "a.b"}}, ("custom_remote_identities.fqdn_id",)),
+        ({}, {"replay_protection": True, "health_check": {"rate": "low"}}, ()),
+    ],
+    ids=str,
+)
+def test_an_update_says_in_what_the_device_must_follow(before, after, device):
+    found = plan(desired(tunnel("a", **after)), live(raw("a", **before)))
+    (change,) = planned(found, "ok").changes
+    assert change.device == device
+
+
+def test_of_what_comes_or_goes_the_device_has_nothing_to_follow():
+    found = planned(plan(desired("a"), live("b")), "ok")
+    assert [change.device for change in found.changes] == [(), ()]
