@@ -44,6 +44,7 @@ LOOK_SECONDS = 5.0
 """Time between two lists while a wave is watched."""
 
 _AGAIN = "Look at the tunnel's other end. Run apply again when it is clear why: it tries the change anew."
+_UNCONFIRMED = "Run apply again, and answer yes when the tunnels are well."
 
 Seen = Mapping[str, str]
 """Ref of a change whose tunnel is not healthy, to what was seen of it."""
@@ -166,9 +167,9 @@ def take_back(run: Run, why: str) -> Conversation[None]:
         failed = (c for c in _sent(run) if c not in done)
         done += [c for c in failed if at.get(c.ref, {}) in (c.target, run.answered.get(c.ref))]
     if live is not None and done:
-        yield from _roll_back(run, done, {change.ref: why for change in done})
+        yield from _roll_back(run, done, {change.ref: why for change in done}, _UNCONFIRMED)
     yield StopClock(stopped=False)
-    _skip_the_rest(run, Problem("not-confirmed", why, "Run apply again, and answer yes when the tunnels are well."))
+    _skip_the_rest(run, Problem("not-confirmed", why, _UNCONFIRMED))
 
 
 class _Pulse(NamedTuple):
@@ -305,7 +306,7 @@ def _told(pulse: _Pulse, at: float) -> str:
     return f"its BGP session is up{since}, and was for {at - pulse.up:.0f} s only when the time to watch was over"
 
 
-def _roll_back(run: Run, changes: list[Change], ill: Seen) -> Conversation[None]:
+def _roll_back(run: Run, changes: list[Change], ill: Seen, remedy: str = _AGAIN) -> Conversation[None]:
     """Give the tunnels of a wave the values back that this run took from them.
 
     Only these: what somebody else changed meanwhile is left as it is, and said.
@@ -324,7 +325,8 @@ def _roll_back(run: Run, changes: list[Change], ill: Seen) -> Conversation[None]
     back = yield from _carry_back(run, [c for c in backwards.values() if c.fields])
     for change in (c for c in changes if c.ref in backwards):
         seen = ill.get(change.ref) or f"it is in one wave with {', '.join(sick)}"
-        run.judge_for_good(change, _verdict(change, back, backwards[change.ref], foreign[change.ref], seen))
+        told = Problem("rolled-back", seen, remedy)
+        run.judge_for_good(change, _verdict(change, back, backwards[change.ref], foreign[change.ref], told))
     taken_back = [c for c in changes if run.verdicts[c.ref].result is Result.ROLLED_BACK]
     if taken_back:
         run.notes.append(f"Rolled back: {_names(taken_back)}.")
@@ -372,10 +374,10 @@ def _carry_back(run: Run, changes: list[Change]) -> Conversation[Run]:
     return back
 
 
-def _verdict(change: Change, back: Run, way: Change, foreign: Iterable[str], seen: str) -> Verdict:
-    """How the rollback of a change ended, by the last list."""
+def _verdict(change: Change, back: Run, way: Change, foreign: Iterable[str], told: Problem) -> Verdict:
+    """How the rollback of a change ended, by the last list; `told` is what there is to say if it went well."""
     if back.stop is not None:
-        why = f"it was to be rolled back ({seen}), and no list shows whether it was"
+        why = f"it was to be rolled back ({told.message}), and no list shows whether it was"
         return Verdict(Result.UNKNOWN, Problem("rollback-failed", why, "Run plan to see."))
     now = back.live.tunnels.get(change.ref)
     if not _is_as(way, back.live):
@@ -383,9 +385,9 @@ def _verdict(change: Change, back: Run, way: Change, foreign: Iterable[str], see
         why = said.problem.message if said and said.problem else "the list does not show its old values"
         return _not_back(change, why, now.settings if now else {})
     if foreign := list(foreign):
-        why = f"it was rolled back ({seen}) but for {', '.join(foreign)}, which somebody else changed meanwhile"
+        why = f"it was rolled back ({told.message}) but for {', '.join(foreign)}, which somebody else changed meanwhile"
         return Verdict(Result.UNKNOWN, Problem("changed-meanwhile", why, "Run plan and look."))
-    return Verdict(Result.ROLLED_BACK, Problem("rolled-back", seen, _AGAIN))
+    return Verdict(Result.ROLLED_BACK, told)
 
 
 def _not_back(change: Change, why: str, now: Settings | None = None) -> Verdict:

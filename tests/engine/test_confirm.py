@@ -36,6 +36,8 @@ def test_all_waves_are_taken_back():
         "gone": ("skipped", "not-confirmed"),
     }
     assert said(ended) == {WHY}
+    remedy = "Run apply again, and answer yes when the tunnels are well."
+    assert {verdict.problem.remedy for verdict in ended.verdicts.values() if verdict.problem} == {remedy}
     assert asns(world) == {"a": 65010, "b": 65010, "gone": 65010}
     assert not ended.converged
     assert ended.notes == ("Rolled back: a, b.",)
