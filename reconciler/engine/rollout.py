@@ -139,12 +139,18 @@ def _skip_the_rest(run: Run, why: Problem) -> None:
 
 def updated(run: Run) -> list[Change]:
     """The updates that this run made, or may have made, and did not take back; not what others did just so."""
-    return [c for c in _sent(run) if run.verdicts[c.ref].result in (Result.APPLIED, Result.UNKNOWN)]
+    made = (Result.APPLIED, Result.UNKNOWN)
+    return [c for c in _sent(run) if run.verdicts[c.ref].result in made or _is_left_ill(run.verdicts[c.ref])]
 
 
 def _sent(run: Run) -> list[Change]:
-    updates = (change for group in run.plan.phases.all_updates for change in group)
-    return [c for c in updates if c.id in run.sent and c.ref in run.verdicts and c.ref not in run.for_good]
+    updates = (c for group in run.plan.phases.all_updates for c in group if c.id in run.sent and c.ref in run.verdicts)
+    return [c for c in updates if c.ref not in run.for_good or _is_left_ill(run.verdicts[c.ref])]
+
+
+def _is_left_ill(verdict: Verdict) -> bool:
+    """Whether an update was made that did not come up, and was left since `on_failure` is `stop`."""
+    return verdict.problem is not None and verdict.problem.code == "not-healthy"
 
 
 def take_back(run: Run, why: str) -> Conversation[None]:

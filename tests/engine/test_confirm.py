@@ -144,3 +144,10 @@ def test_a_refused_update_that_was_carried_out_all_the_same_is_taken_back():
     world.after = {(Verb.UPDATE, 0): no, (Verb.UPDATE_ONE, 0): no}
     ended = answered(world, desired(tunnel("a", description="x"), "b"))
     assert (by_name(world, ended), described(world)) == ({"a": BACK}, {"a": "", "b": ""})
+
+
+def test_what_a_rollout_left_ill_is_taken_back_too():
+    world = world_of("a", "b", semantics="bgp_down=b")
+    ended = answered(world, new_asn("a", "b", rollout=Rollout(("1", "2"), apart="none", on_failure="stop")))
+    assert by_name(world, ended) == {"a": BACK, "b": BACK}
+    assert asns(world) == {"a": 65010, "b": 65010}
