@@ -164,9 +164,10 @@ def _waves(plan: "Plan") -> Iterator[WaveReport]:
     from reconciler.plan.waves import may_be_judged, traffic
 
     done = 0
-    for wave in plan.phases.waves:
+    # What waits for a window leaves waves empty, or with nothing in any of them that is watched.
+    for wave in plan.phases.waves if any(wave.groups for wave in plan.phases.waves) else ():
         changes = [change for group in wave.groups for change in traffic(group)]
-        if not changes and not wave.first:  # its updates wait for a window
+        if not changes and not wave.first:
             continue
         done += len(changes)
         yield WaveReport(

@@ -5,7 +5,7 @@ import pytest
 from reconciler.api.call import Ambiguous, ApiError, Denied, NotSent, Refused
 from reconciler.engine.apply import Applied
 from reconciler.engine.check import Checked
-from reconciler.model.desired import Window
+from reconciler.model.desired import Rollout, Window
 from reconciler.model.problems import Location, Problem, error, warning
 from reconciler.model.verdict import APPLIED, Result, Verdict
 from reconciler.plan.build import build_plan
@@ -241,3 +241,14 @@ def test_an_update_says_in_what_the_device_must_follow(before, after, device):
 def test_of_what_comes_or_goes_the_device_has_nothing_to_follow():
     found = planned(plan(desired("a"), live("b")), "ok")
     assert [change.device for change in found.changes] == [(), ()]
+
+
+def test_no_wave_is_told_of_whose_updates_all_wait():
+    names = ("a", "b", "c")
+    of = account(windows=(NIGHT,), rollout=Rollout(("1",), apart="none"))
+    declared = desired(*(tunnel(name, replay_protection=True) for name in names), tunnel("d", description="x"), of=of)
+    whole = build_plan(declared, live(*names, "d"), options(now=NOON))
+    assert [wave.names for wave in planned(whole, "ok").waves] == [("a",), ("b", "c")]
+    assert [wave.names for wave in planned(hold_back(whole, NOON), "ok").waves] == []
+    decided = [change.ref for change in whole.changes if change.name == "a"]
+    assert [wave.names for wave in planned(hold_back(whole, NOON, decided), "ok").waves] == [("a",)]
