@@ -122,7 +122,9 @@ def _require_window(ctx: Context, account: Account) -> None:
     if opens is not None:
         when = opens.strftime("%Y-%m-%d %H:%M UTC")
         remedy = "Nothing was written. Run it again then, or add --outside-window."
-        raise halt("blocked", "outside-window", f"the next window of account {account.name} opens {when}", remedy)
+        raise halt(
+            "blocked", "outside-window", f"no window of account {account.name} is open; the next opens {when}", remedy
+        )
 
 
 def _outcome(ctx: Context, verdicts: Collection[Verdict], seen: Sequence[CallOutcome], *, written: bool) -> Outcome:

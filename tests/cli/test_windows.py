@@ -133,7 +133,7 @@ def test_keys_are_changed_in_a_window_only(world: World, clock: dict[str, dateti
     key = {"KEY": "0123456789abcdef0123456789abcdef"}
     ran = world.run(*words, env=key)
     assert (ran.code, [call for call in world.calls if call != "GET"]) == (5, [])
-    assert "the next window of account prod opens 2026-05-03 22:00 UTC" in ran.out
+    assert "no window of account prod is open; the next opens 2026-05-03 22:00 UTC" in ran.out
     assert world.run(*words, "--outside-window", env=key).code == 0
     clock["now"] = OPEN
     assert world.run(*words, env=key).code == 0
