@@ -385,7 +385,7 @@ class Options(NamedTuple):
     action: Annotated[Action, Positional("send keys, make new ones, or say what is known", "psk")] = "status"
     names: Annotated[
         tuple[str, ...],
-        Positional("tunnels, or patterns like 'lon-*'; of one account for set and rotate", "psk show", "NAME"),
+        Positional("tunnels, or patterns like 'lon-*'", "psk show", "NAME"),
     ] = ()
     device: Annotated[bool, Option("what the other ends of the tunnels must have; no key", "show")] = False
     kind: Annotated[

@@ -40,7 +40,7 @@ def tunnels(account: AccountReport, paint: Paint) -> Iterator[str]:
 def _tunnel(tunnel: TunnelReport, key: str, paint: Paint) -> Iterator[str]:
     place = words.place(tunnel.source) or "no file declares it"
     yield from paint.flow([(terminal(tunnel.name), "bold"), (tunnel.id, None), (terminal(place), "dim")], 2, 6)
-    made = f"{key}; Cloudflare made one {tunnel.psk_generated_on}"
+    made = f"{key}; Cloudflare made one {words.moment(tunnel.psk_generated_on or '')}"
     facts: list[tuple[str, str | None]] = [("key", made if tunnel.psk_generated_on else key)]
     facts += [("made", tunnel.created_on), ("changed", tunnel.modified_on)]
     facts += [(f"IKE {kind}", value) for kind, value in tunnel.remote_identities.items()]
@@ -57,7 +57,7 @@ def _tunnel(tunnel: TunnelReport, key: str, paint: Paint) -> Iterator[str]:
         yield from _line("~" if setting.differs else " ", setting.path, shown, width, paint)
     for name, value in facts:
         if value:
-            yield from _line(" ", name, value, width, paint)
+            yield from _line(" ", name, words.moment(value), width, paint)
 
 
 def _device(device: DeviceReport, paint: Paint) -> Iterator[str]:

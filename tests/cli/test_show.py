@@ -39,6 +39,17 @@ def test_as_text_differences_have_a_sign(world: World) -> None:
     assert text.endswith("1 tunnel.\n")
 
 
+def test_times_are_told_as_everywhere_else(world: World) -> None:
+    world.live(tunnel(1, **BGP))
+    world.declare(tunnel(1, **BGP))
+    found = re.findall(r"^      (?:made|changed|BGP updated_at)  +(.*)$", world.run("show", "t001").out, re.MULTILINE)
+    assert [re.sub(r"\d", "0", told) for told in found] == ["0000-00-00 00:00:00 UTC"] * 3
+
+
+def test_its_help_speaks_of_no_other_command(world: World) -> None:
+    assert "NAME                  tunnels, or patterns like 'lon-*'\n" in world.bare("help", "show").out
+
+
 def test_the_device_s_side_is_computed(world: World) -> None:
     world.live(tunnel(1, interface_address="10.1.0.6/30", interface_address6="2001:db8::/127", **BGP))
     world.declare(tunnel(1))
