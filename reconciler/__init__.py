@@ -7,6 +7,7 @@ The path of data, one way through:
     live      api lists, model.live trusts the list only when whole -> model.live.Live
     diff      plan.scope settles who owns what, plan.diff compares -> plan.diff.Change
     plan      plan.order, plan.waves, plan.guard, plan.build       -> plan.build.Plan
+    routes    plan.routes: what static routes say to a plan that takes a network from a tunnel
     apply     engine yields steps and is fed their outcomes        -> engine.apply.Applied
     verify    engine.verify lists again; the list decides
     report    report.make makes one value, render draws it        -> report.values.Report

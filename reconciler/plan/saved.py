@@ -36,6 +36,9 @@ class SavedChange(_Saved):
         str | None, Field(description="Of a create: where its pre-shared key comes from, `external` or `none`")
     ] = None
     source: Annotated[Source | None, Field(description="Where the tunnel was declared; may differ later")] = None
+    routes: Annotated[
+        tuple[str, ...], Field(description="Prefixes of static routes that lost their next hop; may differ later")
+    ] = ()
 
     @property
     def ref(self) -> str:
@@ -70,7 +73,7 @@ def saved_plan(plans: Iterable[Plan]) -> SavedPlan:
             account_id=plan.desired.account.account_id,
             base=plan.options.base,
             digest=plan.digest,
-            changes=tuple(map(_saved_change, plan.changes)),
+            changes=tuple(_saved_change(change, plan.routes.get(change.ref, ())) for change in plan.changes),
             notes=plan.notes,
         )
         for plan in plans
@@ -78,7 +81,7 @@ def saved_plan(plans: Iterable[Plan]) -> SavedPlan:
     return SavedPlan(accounts=tuple(sorted(accounts, key=lambda a: a.account)))
 
 
-def _saved_change(change: Change) -> SavedChange:
+def _saved_change(change: Change, routes: tuple[str, ...]) -> SavedChange:
     observed, place = change.live.settings if change.live else {}, change.location
     return SavedChange(
         action=change.action,
@@ -93,6 +96,7 @@ def _saved_change(change: Change) -> SavedChange:
         },
         psk=change.psk,
         source=Source(place.file, place.line) if place else None,
+        routes=routes,
     )
 
 
@@ -141,7 +145,7 @@ def differences(saved: SavedPlan, plans: Iterable[Plan]) -> tuple[str, ...]:
 
 
 def _same(then: SavedAccount, now: SavedAccount) -> bool:
-    """Whether both say the same but for what may differ: places, notes, the folders of key files.
+    """Whether both say the same but for what may differ: places, notes, static routes, the folders of key files.
 
     (An earlier version wrote nothing of keys.)
     """
@@ -150,7 +154,8 @@ def _same(then: SavedAccount, now: SavedAccount) -> bool:
 
 
 def _bare(account: SavedAccount) -> SavedAccount:
-    changes = tuple(change.model_copy(update={"psk": None, "source": None}) for change in account.changes)
+    apart: dict[str, object] = {"psk": None, "source": None, "routes": ()}
+    changes = tuple(change.model_copy(update=apart) for change in account.changes)
     return account.model_copy(update={"changes": changes, "notes": ()})
 
 

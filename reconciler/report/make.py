@@ -386,6 +386,7 @@ def saved(account: "SavedAccount") -> AccountReport:
                 source=change.source,
                 psk=change.psk,
                 device=_device(change.action, change.fields),
+                routes=change.routes,
             )
         )
     return AccountReport(

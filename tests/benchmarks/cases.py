@@ -92,13 +92,13 @@ def many_accounts(folder: Path, accounts: int, rounds: int) -> Iterator[Row]:
 
 
 def call_counts(folder: Path) -> Iterator[Row]:
-    """Calls of an apply: 2 + ceil(U / 100) + C + D, or one list when there is nothing to do."""
+    """Calls of an apply: 2 + ceil(U / 100) + C + D, and 1 with any D; or one list when there is nothing to do."""
     for number, (update, create, delete) in enumerate(((0, 0, 0), (1, 0, 0), (250, 20, 10), (0, 0, 30))):
         data = make(folder / f"calls-{number}", tunnels=400, update=update, create=create, delete=delete)
         with served(data / "lists") as base:
             run(command("apply", data, base, "--auto-approve"), ENV)
             made = calls(base)
-        formula = 1 + bool(update or create or delete) + ceil(update / BATCH) + create + delete
+        formula = 1 + bool(update or create or delete) + ceil(update / BATCH) + create + delete + bool(delete)
         name = f"calls of `apply`, {update} updates, {create} creates, {delete} deletes"
         yield Row(name, sum(made.values()), "calls", listing(made), formula)
 

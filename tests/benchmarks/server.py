@@ -35,6 +35,9 @@ class Accounts:
 
     def answer(self, method: str, path: str, body: bytes) -> tuple[str, bytes]:
         """The encoding and the body of an answer."""
+        if path.endswith("/magic/routes"):
+            self.calls["ROUTES"] += 1
+            return "identity", _answer({"routes": []})
         account, _, tunnel_id = path.partition("/accounts/")[2].replace("/magic/ipsec_tunnels", "").partition("/")
         name = method if tunnel_id else {"GET": "LIST", "PUT": "BULK"}.get(method, method)
         self.calls[name] += 1
@@ -122,7 +125,7 @@ def served(lists: Path | None = None, latency: float = 0.0) -> Iterator[str]:
 
 
 def calls(base: str) -> dict[str, int]:
-    """How many calls the server got since it was last asked, by method; LIST and BULK are those to the collection."""
+    """How many calls the server got since it was last asked, by method; LIST, ROUTES and BULK go to a collection."""
     connection = HTTPConnection(base.removeprefix("http://"))
     connection.request("GET", "/calls")
     counts: dict[str, int] = json.loads(connection.getresponse().read())

@@ -44,7 +44,8 @@ def test_the_server_keeps_what_is_written_and_counts_the_calls():
     assert call("GET", f"/{ident}")["ipsec_tunnel"] == {"id": ident, "name": "y", "description": "new"}
     call("DELETE", f"/{ident}")
     assert accounts.answer("GET", "/accounts/a/magic/ipsec_tunnels", b"")[0] == "gzip"
-    assert accounts.calls == {"POST": 1, "PUT": 1, "BULK": 1, "GET": 1, "DELETE": 1, "LIST": 1}
+    assert json.loads(accounts.answer("GET", "/accounts/a/magic/routes", b"")[1])["result"] == {"routes": []}
+    assert accounts.calls == {"POST": 1, "PUT": 1, "BULK": 1, "GET": 1, "DELETE": 1, "LIST": 1, "ROUTES": 1}
 
 
 def test_both_languages_declare_the_same_tunnels(tmp_path):

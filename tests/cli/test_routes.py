@@ -1,6 +1,8 @@
 """Static routes from one end to the other: when they are read, what is said of them, which delete they block."""
 
 import json
+import os
+import signal
 
 import pytest
 
@@ -118,6 +120,26 @@ def test_no_routes_at_all_are_no_news(estate: World) -> None:
     ran = estate.run("plan", "-o", "json")
     assert (ran.code, estate.calls) == (0, ["GET", "ROUTES"])
     assert "notes" not in ran.account
+
+
+def test_a_saved_plan_shows_the_prefixes_too(estate: World) -> None:
+    estate.run("plan", "--out", "plan.json", "--allow-delete", "t003")
+    (change,) = estate.bare("show", "--plan", "plan.json", "-o", "json").account["changes"]
+    assert change["routes"] == ["10.77.0.0/16"]
+    route(estate, "10.78.0.0/16", "10.0.3.1")  # which changes neither what is done nor whether it may be
+    assert estate.run("apply", "--plan", "plan.json", "--allow-delete", "t003").code == 0
+
+
+def test_who_stops_the_run_while_routes_are_listed_has_stopped_it(estate: World) -> None:
+    def stop(sim: Simulator, request: Request) -> Reply:
+        if request.path.endswith("/routes"):
+            os.kill(os.getpid(), signal.SIGINT)
+        return sim.handle(request)
+
+    estate.answer = stop
+    ran = estate.run("apply", "--auto-approve", "--allow-delete", "t003", "-o", "json")
+    assert (ran.code, estate.calls) == (8, ["GET", "ROUTES"])
+    assert "t003" in estate.names()
 
 
 def test_an_offline_plan_says_that_routes_were_not_checked(estate: World) -> None:
