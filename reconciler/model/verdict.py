@@ -15,7 +15,7 @@ class Result(StrEnum):
     """How it ended.
 
     Applied: a list or an answer says so. Failed: it is not done. Skipped: not tried. Unknown: nobody can tell. Rolled
-    back: it was done, did harm, and was taken back.
+    back: it was done and taken back, since it did harm or nobody confirmed it.
     """
 
     APPLIED = "applied"

@@ -409,6 +409,7 @@ def with_diagnostics(report: Report, found: Iterable[Diagnostic], outcome: Outco
 def change_report(change: "Change", verdict: Verdict | None = None, routes: tuple[str, ...] = ()) -> ChangeReport:
     """A change, the routes that it takes the next hop from and, after apply, how it ended."""
     place = change.location
+    undone = verdict is not None and verdict.result in (Result.SKIPPED, Result.ROLLED_BACK)
     health = session(change.live) if has_bgp(change.live) else None
     return ChangeReport(
         action=change.action,
@@ -422,8 +423,8 @@ def change_report(change: "Change", verdict: Verdict | None = None, routes: tupl
         outcome=verdict.result if verdict else None,
         error=placed(verdict.problem, change) if verdict and verdict.problem else None,
         psk=change.psk,
-        device=_device(change.action, change.fields),
-        routes=routes,
+        device=() if undone else _device(change.action, change.fields),
+        routes=() if undone else routes,
         modified_on=change.live.modified_on if change.live else None,
         health=health and health.state,
         health_since=health and health.since,

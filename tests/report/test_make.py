@@ -238,6 +238,29 @@ def test_an_update_says_in_what_the_device_must_follow(before, after, device):
     assert change.device == device
 
 
+@pytest.mark.parametrize(
+    ("result", "device"),
+    [
+        (Result.APPLIED, ("customer_endpoint",)),
+        (Result.UNKNOWN, ("customer_endpoint",)),
+        (Result.FAILED, ("customer_endpoint",)),  # it may be a tunnel that was changed and stays down
+        (Result.SKIPPED, ()),
+        (Result.ROLLED_BACK, ()),
+    ],
+)
+def test_nobody_must_follow_what_was_not_done_or_was_taken_back(result, device):
+    found = plan(desired(tunnel("a", customer_endpoint="198.51.100.77")), live("a"))
+    (change,) = applied(found, ended(found, Verdict(result))).changes
+    assert change.device == device
+
+
+def test_nothing_was_taken_from_routes_by_a_delete_that_was_skipped():
+    found = plan(desired(), live("a"), allow_delete=frozenset({"a"}))
+    found = found._replace(routes={found.changes[0].ref: ("10.9.0.0/16",)})
+    told = [applied(found, ended(found, verdict)).changes[0].routes for verdict in (APPLIED, Verdict(Result.SKIPPED))]
+    assert told == [("10.9.0.0/16",), ()]
+
+
 def test_of_what_comes_or_goes_the_device_has_nothing_to_follow():
     found = planned(plan(desired("a"), live("b")), "ok")
     assert [change.device for change in found.changes] == [(), ()]
