@@ -94,7 +94,7 @@ class Guarded:
             self.watch.breach("L5", f"more than {limit} calls")
         if request.method != "GET":
             self._write(request)
-            if now < self.world.opens and not self.untrue_list:
+            if self.world.shut(self._started) and self.world.shut(now) and not self.untrue_list:
                 self._calm(request)
 
     def _write(self, request: Request) -> None:

@@ -62,8 +62,9 @@ def tool(world: World, guarded: Guarded) -> Conversation:
     guarded.approve(plan)
     now = datetime.fromtimestamp(world.clock.server(), UTC)
     rest = windows.hold_back(plan, now)
-    applied = yield from engine.apply(rest, world.keyed)
-    return Ending("partial" if not applied.converged else "waits" if rest.held_back else "ok", plan, applied)
+    run = yield from engine.begin(rest, world.keyed)
+    applied = yield from engine.finish(run)  # (a window may have closed meanwhile)
+    return Ending("partial" if not applied.converged else "waits" if run.plan.held_back else "ok", plan, applied)
 
 
 def _plan(world: World, live: Live) -> Plan:

@@ -1,15 +1,17 @@
-"""Worlds in which no window is open at first: whatever fails, nothing touches traffic until one is."""
+"""Worlds in which no window is open at first, or one closes during a rollout: nothing touches traffic then."""
 
 from dataclasses import replace
 from itertools import product
 
 import pytest
 
+from reconciler.engine import rollout
 from reconciler.model.desired import Window
 from reconciler.plan import windows
 from tests.battery.planted import planted
 from tests.battery.port import KINDS
 from tests.battery.run import run
+from tests.battery.waves import run_waves, wave_world
 from tests.battery.world import World, world
 
 OPENS = 57_600.0  # a world begins on a Friday at 08:00
@@ -63,6 +65,30 @@ BUGS = {
         (windows, "without", lambda plan, held, real=windows.without: real(plan, held)._replace(held_back=()))
     ],
 }
+
+
+def closing(seed: int) -> World:
+    """A rollout that begins a minute before the window closes."""
+    found = wave_world(seed)
+    account = found.desired.account._replace(windows=(Window((4,), 480, 481, "UTC"), SATURDAY))
+    return replace(found, desired=found.desired._replace(account=account), closes=60.0, opens=OPENS, memo={})
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_no_wave_begins_after_the_window_has_closed(seed: int) -> None:
+    assert run_waves(closing(seed), {}).breaches == []
+    for index, kind in (((seed * 7) % 11, KINDS[seed % len(KINDS)]), ((seed * 5) % 7, "timeout-after")):
+        assert run_waves(closing(seed), {index: kind}).breaches == [], f"{seed}/{index}={kind}"
+
+
+def test_something_waits_after_some_of_these_rollouts() -> None:
+    outcomes = [run_waves(closing(seed), {}).outcomes for seed in range(40)]
+    assert sum(found["waits"] for found in outcomes) > 5
+
+
+def test_a_rollout_that_heeds_no_window_is_caught() -> None:
+    with planted([(rollout, "hold_back", lambda *plan_and_time: plan_and_time[0])]):
+        assert any(run_waves(closing(seed), {}).breaches for seed in range(40))
 
 
 @pytest.mark.parametrize("bug", BUGS)

@@ -39,6 +39,7 @@ class WaveOracles:
         self._deadline = deadline
         self._stopped_at: float | None = None
         self._last_list: float | None = None
+        self._listed = started
         self._close = 0
         self._taking_back = False
         self._plan: Plan | None = None
@@ -111,6 +112,7 @@ class WaveOracles:
 
     def list(self, now: float, *, whole: bool) -> None:
         """A list was answered."""
+        self._listed = now if whole else self._listed
         if self._stopped_at is None or not whole or self._taking_back:
             return
         close = self._last_list is not None and now - self._last_list < _LOOK - 0.001
@@ -137,6 +139,7 @@ class WaveOracles:
         number = self._wave[tunnel_id]
         if number > self._began:
             self._all_healthy(now, f"wave {number + 1} begins")
+            self._in_a_window(f"wave {number + 1} begins")
             if self._active(now) >= self._deadline:
                 self._watch.breach("R6", f"wave {number + 1} begins after the deadline")
             self._began = number
@@ -155,6 +158,7 @@ class WaveOracles:
     def delete(self, tunnel_id: str, now: float) -> None:
         """A delete is about to go."""
         self._all_healthy(now, f"{tunnel_id} is deleted")
+        self._in_a_window(f"{tunnel_id} is deleted")
         unsent = [i for i in self._wave if i not in self._sent and not self._is_there(i)]
         if unsent and not self._watch.lied:
             self._watch.breach("R1", f"a delete goes before {self._name(unsent[0])} has changed")
@@ -164,6 +168,11 @@ class WaveOracles:
         now = self._watch.simulator.account(ACCOUNT).tunnels.get(tunnel_id)
         change = next(c for c in self._plan.changes if c.id == tunnel_id) if self._plan else None
         return now is not None and change is not None and _as(canonical(now), change.target, change)
+
+    def _in_a_window(self, what: str) -> None:
+        """By the latest list: its time is the latest that the engine knows."""
+        if self._wave and self._world.shut(self._listed):
+            self._watch.breach("S8", f"{what} while no window is open")
 
     def _all_healthy(self, now: float, what: str) -> None:
         ill = [i for i in sorted(self._judged) if not self._alive(i, now)]

@@ -55,7 +55,8 @@ class World:
         blocked: Whether a guard must stop the plan.
         fenced: Whether the server itself refuses a second tunnel of the same name.
         routed: Names of live tunnels that static routes use. Where there are some, the tool looks at routes.
-        opens: Second at which the account's window opens: no traffic may be touched before.
+        closes: Second at which the account's window closes.
+        opens: Second at which it opens again: no traffic may be touched in between.
         sent: Names that the server keeps in another form than they are declared in: as kept, to as declared.
         cycles: Names of the tunnels that exchange something, in a rollout.
         deadline: Seconds that a run has.
@@ -76,11 +77,16 @@ class World:
     blocked: bool
     fenced: bool
     routed: frozenset[str] = frozenset()
+    closes: float = 0.0
     opens: float = 0.0
     sent: dict[str, str] = field(default_factory=dict)
     cycles: frozenset[frozenset[str]] = frozenset()
     deadline: float = 600.0
     memo: dict[Any, Any] = field(default_factory=dict, repr=False)
+
+    def shut(self, seconds: float) -> bool:
+        """Whether no window is open at this time."""
+        return self.closes <= seconds < self.opens
 
 
 @dataclass(slots=True)
