@@ -117,7 +117,7 @@ class Context:
     ) -> Report:
         """The run's report with what was found wrong by now; for the rest see `report_of`."""
         name = command or self.options.command
-        sandbox = self.sandbox and name in CALLING.split()
+        sandbox = self.sandbox and name in CALLING.split() and not self.options.live
         return report_of(name, accounts, self.diagnostics, sandbox=sandbox, outcome=outcome, written=written)
 
     def left(self) -> float:

@@ -145,7 +145,7 @@ def _output(text: str) -> tuple[str, str | None]:
     if name not in FORMATS or (separator and not path):
         formats = f"one of {', '.join(FORMATS)}, with =PATH to write a file"
         raise argparse.ArgumentTypeError(f"{text!r} is not {formats}{near(name, tuple(FORMATS))}")
-    return name, path or None
+    return name, None if path in ("", "-") else path
 
 
 def _duration(text: str) -> int | None:

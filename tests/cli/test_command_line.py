@@ -419,3 +419,8 @@ def test_zsh_asks_for_names(world: World, kind: str, root: str, offered: list[st
     )
     ran = subprocess.run(["zsh", "-fc", act], cwd=world.root, check=True, capture_output=True, text=True)  # noqa: S603, S607
     assert ran.stdout.splitlines() == ["-J", "group", "--", *offered]
+
+
+def test_a_dash_is_standard_output_and_no_file_of_that_name() -> None:
+    assert parse(["plan", "-o", "json=-", "-o", "text=./-"], {}).output == (("json", None), ("text", "./-"))
+    assert "only one output can go to standard output" in wrong("plan -o json=- -o text")
