@@ -12,7 +12,9 @@ free something goes after the last wave, as that delete does: nothing is deleted
 follow, and at the end the deletes that free nothing.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from graphlib import TopologicalSorter
+from heapq import heappop, heappush
 
 from reconciler.model.desired import Rollout
 from reconciler.model.live import LiveTunnel
@@ -50,21 +52,18 @@ def in_waves(phases: Phases, rollout: Rollout) -> Phases:
     """The same changes with the updates put into waves, as far as nothing that is deleted stands in their way."""
     late = _late(phases)
     early = [group for group in phases.updates if group[0].ref not in late]
-    calm = [group for group in early if not traffic(group)]
     total = sum(len(traffic(group)) for group in early)
     if not total:
         return phases
-    queues = _queues((group for group in early if traffic(group)), apart=rollout.apart == "file")
-    place = {group[0].ref: number for number, group in enumerate(early)}
+    ready = _Ready(early, phases, apart=rollout.apart == "file")
     waves: list[Wave] = []
-    done: set[str] = set()
     count = 0
-    while calm or queues:
-        first, calm = _free(calm, phases, done)
+    while ready.more:
+        first = ready.take_calm()
         bound = rollout.waves[len(waves)] if len(waves) < len(rollout.waves) else "100%"
-        groups = _next(queues, phases, done, max(_most(bound, total), count + 1) - count)
+        groups = ready.take(max(_most(bound, total), count + 1) - count)
         count += sum(len(traffic(group)) for group in groups)
-        waves.append(Wave(tuple(first), tuple(sorted(groups, key=lambda group: place[group[0].ref]))))
+        waves.append(Wave(first, groups))
     return phases._replace(waves=tuple(waves), updates=tuple(g for g in phases.updates if g[0].ref in late))
 
 
@@ -87,60 +86,82 @@ def _needs(group: Group, phases: Phases) -> frozenset[str]:
     return phases.needs.get(group[0].ref, _NOTHING) - {change.ref for change in group}
 
 
-def _may_go(group: Group, phases: Phases, done: set[str]) -> bool:
-    """Whether all that the group needs from outside is done."""
-    return _needs(group, phases) <= done
+class _Ready:
+    """The groups that need nothing more: a queue by name for each file, of which a wave takes one; or one for all.
 
-
-def _free(calm: Iterable[Group], phases: Phases, done: set[str]) -> tuple[list[Group], list[Group]]:
-    """Those of the groups that interrupt nothing that need nothing more, in the order of the plan, and the others."""
-    free: list[Group] = []
-    left: list[Group] = []
-    for group in calm:
-        if _may_go(group, phases, done):
-            free.append(group)
-            done |= {change.ref for change in group}
-        else:
-            left.append(group)
-    return free, left
-
-
-def _queues(groups: Iterable[Group], *, apart: bool) -> dict[str, list[Group]]:
-    """The groups by file and name: a queue for each file, of which a wave takes one; or one queue for all."""
-    queues: dict[str, list[Group]] = {}
-    for group in sorted(groups, key=lambda group: min(_place(change) for change in group)):
-        queues.setdefault(min(_place(change) for change in group)[0] if apart else "", []).append(group)
-    return queues
-
-
-def _next(queues: dict[str, list[Group]], phases: Phases, done: set[str], room: int) -> list[Group]:
-    """Takes the groups of the next wave off the queues: as many as there is room for, and always one if any is left.
-
-    A cycle is never split: it may be larger than the room, and hold tunnels of several files, or several of one.
+    What is taken sets free what needs it, so a wave costs what it takes, however many have to wait.
     """
-    taken: list[Group] = []
-    files: set[str] = set()
-    for file in list(queues):
-        left = []
-        for number, group in enumerate(queues[file]):
-            own = {_place(change)[0] for change in group} if file else set()
-            fits = not taken or len(traffic(group)) <= room
-            if room > 0 and fits and not own & files and _may_go(group, phases, done):
-                taken.append(group)
-                files |= own
-                done |= {change.ref for change in group}
-                room -= len(traffic(group))
+
+    def __init__(self, groups: Sequence[Group], phases: Phases, *, apart: bool) -> None:
+        number = {change.ref: n for n, group in enumerate(groups) for change in group}
+        needs = {n: {number[ref] for ref in _needs(group, phases)} for n, group in enumerate(groups)}
+        self._groups = groups
+        self._apart = apart
+        self._sorter = TopologicalSorter(needs)
+        self._sorter.prepare()
+        self._calm: list[int] = []
+        self._queues: dict[str, list[tuple[tuple[str, str], int]]] = {}
+        self._admit()
+
+    @property
+    def more(self) -> bool:
+        """Whether any group is left."""
+        return self._sorter.is_active()
+
+    def _admit(self) -> None:
+        for n in self._sorter.get_ready():
+            group = self._groups[n]
+            if traffic(group):
+                place = min(_place(change) for change in group)
+                heappush(self._queues.setdefault(place[0] if self._apart else "", []), (place, n))
             else:
-                left.append(group)
-            if room <= 0 or file in files:  # none of the others can go
-                left += queues[file][number + 1 :]
+                self._calm.append(n)
+
+    def _done(self, numbers: Iterable[int]) -> None:
+        self._sorter.done(*numbers)
+        self._admit()
+
+    def _in_order(self, numbers: Iterable[int]) -> tuple[Group, ...]:
+        """In the order of the plan: what frees goes before what needs it."""
+        return tuple(self._groups[n] for n in sorted(numbers))
+
+    def take_calm(self) -> tuple[Group, ...]:
+        """Those that interrupt nothing."""
+        taken: list[int] = []
+        while self._calm:
+            some, self._calm = self._calm, []
+            taken += some
+            self._done(some)
+        return self._in_order(taken)
+
+    def take(self, room: int) -> tuple[Group, ...]:
+        """Those of the next wave: as many as there is room for, and always one if any is left.
+
+        A cycle is never split: it may be larger than the room, and hold tunnels of several files, or several of one.
+        """
+        taken: list[int] = []
+        files: set[str] = set()
+        for file in sorted(self._queues):
+            queue = self._queues[file]
+            later = []
+            while queue and room > 0 and file not in files:
+                place, n = heappop(queue)
+                own = {_place(change)[0] for change in self._groups[n]} if self._apart else set()
+                size = len(traffic(self._groups[n]))
+                if own & files or (taken and size > room):
+                    later.append((place, n))
+                    continue
+                taken.append(n)
+                files |= own
+                room -= size
+                self._done([n])
+            for one in later:
+                heappush(queue, one)
+            if not queue:
+                del self._queues[file]
+            if room <= 0:
                 break
-        queues[file] = left
-        if not left:
-            del queues[file]
-        if room <= 0:
-            break
-    return taken
+        return self._in_order(taken)
 
 
 def _place(change: Change) -> tuple[str, str]:

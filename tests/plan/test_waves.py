@@ -187,3 +187,12 @@ def test_a_tunnel_that_is_itself_changed_may_be_down():
     a = raw("a", bgp=bgp, modified_on="2026-05-04T08:30:00Z", bgp_status=UP | {"state": "BGP_DOWN"})
     wanted = desired(tunnel("a", bgp={"customer_asn": 65020}), of=account(rollout=Rollout(("1",))))
     assert plan(wanted, live(a), now=datetime(2026, 5, 4, 9, tzinfo=UTC)).guards == ()
+
+
+def test_a_chain_in_one_file_goes_link_by_link_from_its_free_end():
+    names = [f"t{n:02}" for n in range(30)]
+    bgp = {"bgp": {"customer_asn": 65010}}
+    old = {name: bgp | {"interface_address": f"10.1.{n}.0/31"} for n, name in enumerate(names)}
+    new = {name: bgp | {"interface_address": f"10.1.{n + 1}.0/31"} for n, name in enumerate(names)}
+    found = rolled_out(dict.fromkeys(names, "x.yaml"), Rollout(("100%",)), old, new)
+    assert waves(found) == [[name] for name in reversed(names)]
