@@ -8,6 +8,7 @@ Taken for empty by mistake, an account would get all its tunnels a second time.
 """
 
 from collections.abc import Collection
+from typing import TYPE_CHECKING
 
 from reconciler.api.answers import UNTRUSTED
 from reconciler.api.call import (
@@ -25,7 +26,9 @@ from reconciler.api.call import (
 )
 from reconciler.model.live import Live
 from reconciler.model.problems import count
-from reconciler.model.routes import Routes
+
+if TYPE_CHECKING:
+    from reconciler.model.routes import Routes
 
 AGREEMENT_SECONDS = 5.0
 """Time between two lists that must agree before either is believed."""
@@ -65,12 +68,14 @@ def _list() -> Conversation[Live | Failure | None]:
     return outcome.live if isinstance(outcome, Answered) else outcome
 
 
-def read_routes() -> Conversation[Routes]:
+def read_routes() -> Conversation["Routes"]:
     """List an account's static routes, or say why they are not known: to a plan that is no failure.
 
     A token may have no right to them, and an API that answers nothing about routes still carries out what was asked of
     tunnels. To refuse such a plan would take the tool away from whoever needs it then; the plan says what nobody knows.
     """
+    from reconciler.model.routes import Routes
+
     (outcome,) = yield Send((Call(Verb.ROUTES),))
     if isinstance(outcome, Answered):
         return Routes(outcome.routes)
