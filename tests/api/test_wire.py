@@ -46,6 +46,7 @@ def listed(*tunnels, **more):
     ("call", "method", "path", "body"),
     [
         (LIST, "GET", BASE, b""),
+        (Call(Verb.ROUTES), "GET", BASE.replace("ipsec_tunnels", "routes"), b""),
         (CREATE, "POST", BASE, b'{"name":"lon"}'),
         (
             Call(Verb.CREATE, {"name": "lon"}, psks={"": "k"}),
@@ -70,7 +71,7 @@ def test_each_call_has_its_request(call, method, path, body):
     request = encode(call, ACCOUNT, reveal)
     assert (request.method, request.path, request.body, request.query) == (method, path, body, {})
     assert request.headers.get("content-type") == ("application/json" if body else None)
-    target = None if call.verb in {Verb.SET_PSKS, Verb.GENERATE_PSK} else "true"
+    target = None if call.verb in {Verb.ROUTES, Verb.SET_PSKS, Verb.GENERATE_PSK} else "true"
     assert request.headers.get("x-magic-new-hc-target") == target
 
 
