@@ -1,7 +1,5 @@
 """The YAML files as desired state: of the selected accounts now, and of all at `--baseline`."""
 
-import os
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,13 +10,10 @@ from reconciler.cli.options import UsageError, near, unheard
 from reconciler.files.load import Loaded, load
 from reconciler.files.tree import Tree, read_tree
 from reconciler.model.canonical import tunnel_name
-from reconciler.model.checks import ACCOUNT_ID
-from reconciler.model.desired import Account, Declared, Desired
+from reconciler.model.desired import Declared, Desired
 from reconciler.model.live import LiveTunnel
-from reconciler.model.problems import Diagnostic, Location, has_errors, warning
+from reconciler.model.problems import Diagnostic, has_errors, warning
 
-NO_ID = "PUT-YOUR-ACCOUNT-ID-HERE"
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _NAMED = 10
 
 
@@ -82,51 +77,6 @@ def selected(ctx: Context, loaded: Loaded) -> tuple[Desired, ...]:
             told = f"{name!r}{ctx.options.origin('account')} in {ctx.options.dir}{ctx.options.origin('dir')}"
             raise UsageError(f"there is no account {told}{hint}")
     return tuple(d for d in loaded.desired if not ctx.options.account or d.account.name in ctx.options.account)
-
-
-def new_account(ctx: Context, tree: Tree, name: str, account_id: str | None) -> Account:
-    """An account that has no folder yet and deletes nothing; without an id `NO_ID` stands for it.
-
-    Raises:
-        UsageError: It can't stand beside the others.
-    """
-    root = Path(ctx.options.dir)
-    if not _NAME.fullmatch(name):
-        raise UsageError(f"--account {name!r} can't be a folder name here: use letters, digits, '.', '_' and '-'")
-    account_id = account_id.lower() if account_id else NO_ID  # as in account.yaml
-    if account_id != NO_ID and not ACCOUNT_ID.fullmatch(account_id):
-        raise UsageError("--account-id needs 32 hexadecimal digits")
-    if any(a.name == name for a in tree.accounts):
-        raise UsageError(f"there is an account {name!r} already: import it without --account-id")
-    for other in load(tree, ctx.now().date()).accounts:
-        if other.account_id == account_id:
-            raise UsageError(f"account {other.name!r} has this --account-id already: import it with --account alone")
-    if any(Path(a.folder) == root for a in tree.accounts):
-        raise UsageError(f"{root} is the folder of an account, and no account can lie below another")
-    return Account(name, account_id, prune=False, location=Location(f"{root / name}/account.yaml"))
-
-
-def schema_line(ctx: Context, folder: Path, kind: str) -> str:
-    """What tells an editor which keys there are, if the schema was saved beside the root of the files."""
-    schema = Path(ctx.options.dir).absolute().parent / f"{kind}.schema.json"
-    return f"# yaml-language-server: $schema={os.path.relpath(schema, folder)}\n" if schema.is_file() else ""
-
-
-def begun(ctx: Context, folder: Path, account_id: str) -> dict[Path, str]:
-    """The files with which `init` begins an account. As long as nobody changed one, `import` writes it anew."""
-    from reconciler.files.dump import account_text
-
-    return {
-        folder / "account.yaml": account_text(account_id, head=schema_line(ctx, folder, "account")),
-        folder / "tunnels.yaml": schema_line(ctx, folder, "tunnels") + template("tunnels.yaml"),
-    }
-
-
-def template(name: str) -> str:
-    """A file of a new repository, as it is for this program's example name."""
-    from importlib.resources import files
-
-    return files("reconciler.cli").joinpath("repository", name).read_text(encoding="utf-8")
 
 
 def with_md5_keys(ctx: Context, every: Iterable[Desired]) -> tuple[Desired, ...]:

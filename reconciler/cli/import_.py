@@ -15,9 +15,10 @@ from itertools import count
 from pathlib import Path
 from unicodedata import normalize
 
+from reconciler.cli.begin import begun, new_account, schema_line
 from reconciler.cli.clients import Clients
 from reconciler.cli.context import Context, Halt, halt
-from reconciler.cli.files import begun, new_account, schema_line, selected, watch_md5_keys
+from reconciler.cli.files import selected, watch_md5_keys
 from reconciler.cli.named import refuse_files, replace_file, write_file
 from reconciler.cli.planning import live_tunnels, side_by_side
 from reconciler.files.dump import Dumped, account_text, add_ignores, dump

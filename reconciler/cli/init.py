@@ -14,8 +14,8 @@ from textwrap import TextWrapper
 
 import reconciler
 from reconciler.cli.about import installed_from
+from reconciler.cli.begin import NO_ID, begun, new_account, template
 from reconciler.cli.context import Context
-from reconciler.cli.files import NO_ID, begun, new_account, template
 from reconciler.cli.named import create_file, replace_file
 from reconciler.cli.options import UsageError
 from reconciler.files.schema import json_schema
