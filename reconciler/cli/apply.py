@@ -237,7 +237,10 @@ class _Work:
                 return _waiting(again, "blocked"), False
             plan = hold_back(again.plan, self._begins)
         plan = hold_back(plan, self._ctx.now())
-        return drive(begin(plan, self._psks.sent_with_creates(plan)), self._clients.carry(plan.desired.account))
+        return drive(
+            begin(plan, self._psks.sent_with_creates(plan), asks=bool(self._ctx.options.confirm)),
+            self._clients.carry(plan.desired.account),
+        )
 
     def finish(self, begun: Run | Ended, kept: str | None = None) -> Ended:
         """Do what follows the updates; for `kept` see the engine's."""

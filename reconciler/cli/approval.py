@@ -118,12 +118,13 @@ def _what_was_done(run: Run) -> list[str]:
     done, phases = updated(run), run.plan.phases
     updates = [change for group in phases.all_updates for change in group]
     freed = [change.name for change in phases.first_deletes if run.verdicts.get(change.ref) == APPLIED]
+    waiting = [c.name for c in (*phases.first_deletes, *phases.last_deletes) if c.ref not in run.verdicts]
     named = {
         "Updated": [change.name for change in done],
         "Not updated": [change.name for change in updates if change not in done],
         "Deleted, which a no does not undo": freed,
         "To create after a yes": [change.name for change in phases.creates if not run.ended],
-        "To delete after a yes": [change.name for change in phases.last_deletes if not run.ended],
+        "To delete after a yes": [name for name in waiting if not run.ended],
     }
     account = f"{run.plan.desired.account.name}: "
     return [f"{account}{what}: {', '.join(few(names, str, _SHOWN))}" for what, names in named.items() if names]

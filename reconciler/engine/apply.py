@@ -75,13 +75,25 @@ def apply(plan: Plan, with_psk: frozenset[str] = frozenset()) -> Conversation[Ap
     return (yield from finish(run))
 
 
-def begin(plan: Plan, with_psk: frozenset[str] = frozenset()) -> Conversation[Run]:
-    """The first part of `apply`, with all its updates; a person may be asked then whether to keep them."""
+def begin(plan: Plan, with_psk: frozenset[str] = frozenset(), *, asks: bool = False) -> Conversation[Run]:
+    """The first part of `apply`, with all its updates.
+
+    Args:
+        plan: As for `apply`.
+        with_psk: As for `apply`.
+        asks: Whether a person is asked then if the updates are to be kept. Until then nothing is deleted but what an
+            update needs, since a delete can't be taken back.
+    """
     run = Run(plan, with_psk)
     run.ended = not (yield from roll_out(run))
     if not run.ended:
-        yield from delete(run, run.plan.phases.first_deletes)  # a window that closed has made them fewer
-        yield from update(run, run.plan.phases.updates)
+        phases = run.plan.phases  # a window that closed has made them fewer
+        first = phases.first_deletes
+        if asks:  # (the members of a group all need the same)
+            needs = [phases.needs.get(group[0].ref, frozenset()) for group in phases.updates]
+            first = tuple(c for c in first if any(c.ref in some for some in needs))
+        yield from delete(run, first)
+        yield from update(run, phases.updates)
     return run
 
 
@@ -101,6 +113,7 @@ def finish(run: Run, kept: str | None = None) -> Conversation[Applied]:
         if kept is not None:
             yield from run.observe()  # the list is as old as the question
             heed_windows(run)
+        yield from delete(run, [c for c in run.plan.phases.first_deletes if c.ref not in run.verdicts])
         yield from create(run, run.plan.phases.creates)
         yield from last_deletes(run)
     left: tuple[Change, ...] | None = None

@@ -12,8 +12,8 @@ WHY = "the answer was no"
 BACK = ("rolled_back", "rolled-back")
 
 
-def answered(world: World, wanted, why: str = WHY, meanwhile=lambda: None, **chosen) -> Applied:
-    run = drive(begin(world.plan(wanted, **chosen)), world.carry)
+def answered(world: World, wanted, why: str | None = WHY, meanwhile=lambda: None, **chosen) -> Applied:
+    run = drive(begin(world.plan(wanted, **chosen), asks=True), world.carry)
     meanwhile()
     return drive(finish(run, why), world.carry)
 
@@ -151,3 +151,23 @@ def test_what_a_rollout_left_ill_is_taken_back_too():
     ended = answered(world, new_asn("a", "b", rollout=Rollout(("1", "2"), apart="none", on_failure="stop")))
     assert by_name(world, ended) == {"a": BACK, "b": BACK}
     assert asns(world) == {"a": 65010, "b": 65010}
+
+
+def test_a_delete_that_frees_something_for_a_create_alone_waits_for_the_yes():
+    for why, verbs in (
+        (WHY, ["update", "list", "update", "list", "list"]),
+        ("", ["update", "list", "delete", "create", "list"]),
+    ):
+        world = World("a", "gone")
+        network = next(t["interface_address"] for t in world.simulator.tunnels(ACCOUNT_ID) if t["name"] == "gone")
+        wanted = desired(tunnel("a", description="x"), tunnel("new", interface_address=network))
+        ended = answered(world, wanted, why)
+        assert (ended.converged, world.verbs) == (not why, verbs)
+        assert set(described(world)) == ({"a", "gone"} if why else {"a", "new"})
+
+
+def test_nor_is_it_forgotten_where_nobody_was_asked():
+    world = World("gone")
+    network = world.simulator.tunnels(ACCOUNT_ID)[0]["interface_address"]
+    assert answered(world, desired(tunnel("new", interface_address=network)), None).converged
+    assert world.verbs == ["delete", "create", "list"]
