@@ -40,6 +40,10 @@ R = TypeVar("R")
 READ_TIMEOUT = 30.0
 """Longest wait for one answer, in seconds."""
 
+_LONGEST = 600.0
+"""Seconds of silence, at most, that a call is put off for while no deadline counts: a server that asks for a day of it
+would hold up a run that watches tunnels until somebody kills it."""
+
 LeftAt = Callable[[float], float]
 """Seconds until the deadline, by the time that it is."""
 
@@ -264,6 +268,10 @@ class Clock:
             self._off += now - self._stopped_at
         self._stopped_at = now if stopped else None
 
+    def left_for_call(self, session: Session, now: float) -> float:
+        """Seconds that a call has. While the clock is stopped it may not wait for ever either."""
+        return _LONGEST if self._stopped_at is not None else self.left(session, now)
+
     def left(self, session: Session, now: float) -> float:
         """Seconds until the account's deadline."""
         return inf if self._stopped_at is not None else session.left(now) + self._off
@@ -315,10 +323,13 @@ class Client:
         return tuple(self._pool.map(work, items))
 
     def _call(self, call: Call) -> CallOutcome:
-        outcome = exchange(call, self._account_id, self._session, self._port, self._left)
+        outcome = exchange(call, self._account_id, self._session, self._port, self._left_for_call)
         if self.watch is not None:
             self.watch(call, outcome)
         return outcome
+
+    def _left_for_call(self, now: float) -> float:
+        return self._clock.left_for_call(self._session, now)
 
     def _left(self, now: float) -> float:
         return self._clock.left(self._session, now)

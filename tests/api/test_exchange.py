@@ -3,8 +3,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from reconciler.api.call import Ambiguous, Answered, ApiError, Call, Denied, NotSent, Verb
-from reconciler.api.exchange import AmbiguousError, NotSentError, SecretAccess, Session, exchange
+from reconciler.api.call import Ambiguous, Answered, ApiError, Call, Denied, NotSent, Pause, Send, StopClock, Verb
+from reconciler.api.exchange import AmbiguousError, Client, NotSentError, SecretAccess, Session, exchange
 from reconciler.api.wire import Reply
 
 LIST = Call(Verb.LIST)
@@ -236,3 +236,52 @@ def test_a_server_that_allows_8_calls_in_2_seconds_is_never_pressed():
     assert outcomes == [Answered()] * 35
     assert port.script == []
     assert port.clock < 20
+
+
+def test_time_does_not_count_while_the_clock_is_stopped_and_counts_again_after():
+    port = Port([EMPTY, EMPTY])
+    client = Client("acc", session(deadline=60.0), port, 1)
+    list_it = Send((LIST,))
+    steps = (
+        StopClock(stopped=True),
+        Pause(500.0, "a"),
+        list_it,
+        StopClock(stopped=False),
+        Pause(50.0, "b"),
+        list_it,
+        Pause(50.0, "b"),
+        list_it,
+    )
+    told = [type(outcome).__name__ for step in steps for outcome in client.run(step)]
+    assert told == ["Answered", "Answered", "NotSent"]
+    assert port.times == [500.0, 550.0]
+    assert port.clock == 560.0  # the last pause ended at the deadline
+
+
+def test_a_list_knows_when_it_was_asked_for_and_when_it_was_there():
+    class Slow(Port):
+        def send(self, request, timeout):
+            self.clock += 20.0
+            return super().send(request, timeout)
+
+    port = Slow([RESET, EMPTY])
+    live = exchange(LIST, "acc", session(), port).live
+    assert (live.asked, live.at) == (port.clock - 20.0, port.clock)
+    assert live.asked > 20.0  # that of the second try
+
+
+@pytest.mark.parametrize(("asked", "outcome", "waited"), [("300", "Answered", 300.0), ("86400", "NotSent", 0.0)])
+def test_while_the_clock_is_stopped_a_server_may_ask_for_minutes_and_not_for_a_day(asked, outcome, waited):
+    port = Port([after(asked), EMPTY])
+    client = Client("acc", session(deadline=0.0), port, 1)
+    client.run(StopClock(stopped=True))
+    (found,) = client.run(Send((LIST,)))
+    assert (type(found).__name__, port.clock) == (outcome, waited)
+
+
+def test_a_pause_of_a_stopped_clock_is_as_long_as_it_says():
+    port = Port([])
+    client = Client("acc", session(deadline=0.0), port, 1)
+    client.run(StopClock(stopped=True))
+    client.run(Pause(900.0, "to settle"))
+    assert port.clock == 900.0

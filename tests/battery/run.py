@@ -269,7 +269,7 @@ def turns(
         done = []
         for call in step.calls:
             yield
-            done.append(exchange(call, ACCOUNT, session, port, lambda now: clock.left(session, now)))
+            done.append(exchange(call, ACCOUNT, session, port, lambda now: clock.left_for_call(session, now)))
         outcomes = tuple(done)
 
 
