@@ -60,7 +60,8 @@ def test_a_plan_says_in_every_format_what_it_did_not_check(world: World) -> None
     assert "- not checked: t001 (bgp.md5\\_key): the environment variable LON\\_MD5 is not set\n" in comment
     assert world.run("plan", "-o", "html").out.count("the environment variable LON_MD5 is not set") == 1
     assert world.run("drift").out.splitlines()[0] == (
-        "No drift of settings, but 1 MD5 key not checked: 1 tunnel in sync, 0 unmanaged, 0 missing, 0 not checked."
+        "No drift of settings, but 1 MD5 key not checked: 1 tunnel in sync, 0 unmanaged, 0 missing, 0 not checked, "
+        "1 in sync and down."
     )
 
 

@@ -82,7 +82,7 @@ def test_a_plan_is_another_one_where_owns_makes_it_so(shared: World) -> None:
     assert shared.run("plan", "--out", "plan.json").code == 0
     shared.account(owns=[*MINE["owns"], "oslo"])
     assert shared.run("apply", "--plan", "plan.json", "-o", "json").code == 6
-    assert set(shared.calls) == {"GET"}
+    assert set(shared.calls) == {"GET", "ROUTES"}
 
 
 def test_a_target_reaches_nothing_that_is_not_owned(shared: World) -> None:
