@@ -43,6 +43,9 @@ from reconciler.plan.windows import hold_back
 LOOK_SECONDS = 5.0
 """Time between two lists while a wave is watched."""
 
+_LOOKS_FOR_WHAT_IT_WROTE = 6
+"""Lists, at most, until one shows what is to be rolled back."""
+
 _AGAIN = "Look at the tunnel's other end. Run apply again when it is clear why: it tries the change anew."
 _UNCONFIRMED = "Run apply again, and answer yes when the tunnels are well."
 
@@ -315,8 +318,17 @@ def _told(pulse: _Pulse, at: float) -> str:
 def _roll_back(run: Run, changes: list[Change], ill: Seen, remedy: str = _AGAIN) -> Conversation[None]:
     """Give the tunnels of a wave the values back that this run took from them.
 
-    Only these: what somebody else changed meanwhile is left as it is, and said.
+    Only these: what somebody else changed meanwhile is left as it is, and said. It goes by a list that shows what is to
+    be taken back: one that lags behind would show the old values, as if there were nothing to do.
     """
+    for _ in range(_LOOKS_FOR_WHAT_IT_WROTE):
+        if all(_shows(change, run.live.tunnels.get(change.ref)) for change in changes):
+            break
+        yield Pause(LOOK_SECONDS, "until the list shows what is to be rolled back")
+        if (yield from run.observe()) is None:
+            for change in changes:
+                run.judge_for_good(change, _not_known(ill.get(change.ref, "its wave is not healthy")))
+            return
     sick = sorted(change.name for change in changes if change.ref in ill)
     backwards: dict[str, Change] = {}
     foreign: dict[str, list[str]] = {}
@@ -383,8 +395,7 @@ def _carry_back(run: Run, changes: list[Change]) -> Conversation[Run]:
 def _verdict(change: Change, back: Run, way: Change, foreign: Iterable[str], told: Problem) -> Verdict:
     """How the rollback of a change ended, by the last list; `told` is what there is to say if it went well."""
     if back.stop is not None:
-        why = f"it was to be rolled back ({told.message}), and no list shows whether it was"
-        return Verdict(Result.UNKNOWN, Problem("rollback-failed", why, "Run plan to see."))
+        return _not_known(told.message)
     now = back.live.tunnels.get(change.ref)
     if not _is_as(way, back.live):
         said = back.verdicts.get(change.ref)
@@ -394,6 +405,11 @@ def _verdict(change: Change, back: Run, way: Change, foreign: Iterable[str], tol
         why = f"it was rolled back ({told.message}) but for {', '.join(foreign)}, which somebody else changed meanwhile"
         return Verdict(Result.UNKNOWN, Problem("changed-meanwhile", why, "Run plan and look."))
     return Verdict(Result.ROLLED_BACK, told)
+
+
+def _not_known(seen: str) -> Verdict:
+    why = f"it was to be rolled back ({seen}), and no list shows whether it was"
+    return Verdict(Result.UNKNOWN, Problem("rollback-failed", why, "Run plan to see."))
 
 
 def _not_back(change: Change, why: str, now: Settings | None = None) -> Verdict:

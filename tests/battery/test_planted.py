@@ -25,6 +25,10 @@ HANDFUL = [
     "routes in use block nothing",
     "routes that can not be read are none",
     "a next hop is looked for on one side of a tunnel",
+    "no wave is waited for",
+    "a rollback undoes what others wrote",
+    "the time that is watched counts",
+    "what a killed run left down is forgotten",
 ]
 
 

@@ -210,7 +210,7 @@ class WaveOracles:
                 self._watch.breach("R3", f"{change.name} is as before, and is said to be applied")
             if told == "applied" and self._wave[change.id] in taken_back and paths & _differing(before, after):
                 self._watch.breach("R3", f"{change.name} keeps what its wave had to give back")
-            down = change.id in self._judged and not self._alive(change.id, now)
+            down = change.id in self._judged and not self._alive(change.id, now) and not self._watch.lied
             if down and paths & _differing(before, after) and not mentioned(change.id, change.name):
                 self._watch.breach("R4", f"{change.name} was changed and is down, and no word is said about it")
 

@@ -182,6 +182,7 @@ def run_waves(known: World, faults: Mapping[int, str], seed: int = 0) -> Result:
         story.watch.breach("L1", f"{first.outcome} without any fault")
     while story.mishaps.left and len(story.endings) < 3 and story.endings[-1].outcome != "ok":
         story.invoke()
+    story.simulator.account(ACCOUNT).stale.clear()  # it takes minutes until all is up, and no list lags so long
     story.simulator.semantics = replace(semantics, bgp_down=frozenset(), bgp_flap=0)
     story.world = story.watch.world = replace(found, deadline=600.0)
     return finish(story)

@@ -1,6 +1,6 @@
 """Rollouts over the simulator: waves, what is judged, what is taken back."""
 
-from reconciler.api.call import ApiError, NotSent, Pause, Refused, Verb, drive
+from reconciler.api.call import Answered, ApiError, NotSent, Pause, Refused, Verb, drive
 from reconciler.engine.apply import apply
 from reconciler.model.desired import Rollout
 from reconciler.model.problems import Location
@@ -274,3 +274,22 @@ def test_a_rollback_knows_what_it_wrote_in_the_form_that_the_server_keeps():
     wanted = tunnel("New", renamed_from="old", **NEW)
     ended = world.apply(desired(wanted, of=account(rollout=ONE_BY_ONE)))
     assert by_name(world, ended) == {"old": ("rolled_back", "rolled-back")}
+
+
+def test_a_rollback_goes_by_no_list_that_lags_behind_what_it_takes_back():
+    world = world_of("a", semantics="bgp_down=a")
+    stale = world.live()._replace(asked=305.0 + world.seconds, at=305.0 + world.seconds)
+    world.instead = {(Verb.LIST, 60): Answered(live=stale)}  # the last one while watching
+    ended = world.apply(new_asn("a"))
+    assert world.verbs == ["update", *["list"] * 62, "update", "list", "list"]
+    assert by_name(world, ended) == {"a": ("rolled_back", "rolled-back")}
+    assert asns(world) == {"a": 65010}
+
+
+def test_nothing_is_rolled_back_where_no_list_shows_what_there_is():
+    world = world_of("a", semantics="bgp_down=a")
+    stale = world.live()._replace(asked=305.0 + world.seconds, at=305.0 + world.seconds)
+    world.instead = {(Verb.LIST, 60): Answered(live=stale), (Verb.LIST, 61): NotSent("unreachable", "no route")}
+    ended = world.apply(new_asn("a"))
+    assert by_name(world, ended) == {"a": ("unknown", "rollback-failed")}
+    assert world.verbs == ["update", *["list"] * 62]
