@@ -1,6 +1,6 @@
 """Measures the program against an earlier commit and its peers; prints a table in Markdown and writes it as JSON.
 
-    pip install -e .[dev] octodns
+    pip install -e . octodns cloudflare
     python -m tests.benchmarks --against 982fc4d [--quick] [--only PART …]
 
 CPU is user and system time of whole processes. All programs of a block run in turn, once a round, and the least CPU of
