@@ -26,6 +26,7 @@ QUICK = {
     "names": (8, 300),
     "sinks": (8, 200),
     "waves": (16, 60),
+    "routed": (6, 300),
     "machine": (4, 1),
 }
 LONG = {
@@ -40,6 +41,7 @@ LONG = {
     "names": (100, 1_000),
     "sinks": (100, 1_000),
     "waves": (64, 3_000),
+    "routed": (64, 1_000),
     "machine": (600, 1),
 }
 """Battery to the number of seeds, and the most stories of each."""
