@@ -118,7 +118,7 @@ def wave_world(seed: int) -> World:
     extra = {"x_unknown": "keep me"} if chosen.semantics.server_fields else {}
     ids = {body["name"]: foreign_create(start, ACCOUNT, body | extra | {"psk": "old"}) for body in draw.live}
     start.settle()
-    down = frozenset(rng.sample(sorted(ids.values()), rng.choice([0, 0, 0, 1, 1, 2])))
+    down = frozenset(rng.sample(sorted(ids.values()), min(rng.choice([0, 0, 0, 1, 1, 2]), len(ids))))
     start.semantics = replace(
         start.semantics,
         bgp_lag=rng.choice([0, 3, 3, 12]),
