@@ -23,8 +23,6 @@ from reconciler.model.tunnel import PATHS
 UNTRUSTED = "list-untrusted"
 """Code of the error for a list that is readable and not whole."""
 
-"""Code of the error for a list that is null: untrusted too, until a second one says the same (`engine.listing`)."""
-
 MAX_BODY = 32 * 1024 * 1024
 """Longest answer that is read, in bytes after decoding."""
 
