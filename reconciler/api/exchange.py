@@ -4,7 +4,7 @@ All that a call may have to wait for is decided here, and what waits is a `Port`
 of sleeping. Calls of one token share a `Session` over threads and accounts, since Cloudflare counts by token.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from http import HTTPStatus
 from math import inf
@@ -96,6 +96,20 @@ class SecretAccess(NamedTuple):
     quotes: Quotes
 
 
+class Heard(NamedTuple):
+    """What an answer says beside its body, for whoever looks at the way and not at the tunnels.
+
+    Attributes:
+        headers: Names in lower case.
+        seconds: How long the answer took.
+        epoch: When it was there, in seconds since 1970 by the clock of this machine.
+    """
+
+    headers: Mapping[str, str]
+    seconds: float
+    epoch: float
+
+
 class Session:
     """What all calls with one token share in one run: pace, retry budget, deadline, refusal of the token.
 
@@ -106,11 +120,13 @@ class Session:
 
     Attributes:
         denied: What refused the token, or everything; then no further call goes.
+        heard: With the last answer; None before the first.
     """
 
     def __init__(self, deadline: float, secrets: SecretAccess, budget: int = _BUDGET) -> None:
         self.secrets = secrets
         self.denied: Denied | None = None
+        self.heard: Heard | None = None
         self._deadline = deadline
         self._budget = budget
         self._pacer = Pacer()
@@ -205,6 +221,7 @@ def _try(call: Call, request: Request, session: Session, port: Port, left: float
         message = WITHHELD if quotes(str(problem)) else str(problem)
         unsent = isinstance(problem, NotSentError)
         return NotSent("unreachable", message) if unsent else Ambiguous("no-answer", message)
+    session.heard = Heard(reply.headers, port.now() - asked, port.epoch())
     session.note(reply, port.now(), port.epoch())
     outcome = decode(call, reply, session.secrets.wrap, quotes)
     if isinstance(outcome, Answered) and outcome.live:

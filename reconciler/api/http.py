@@ -233,8 +233,8 @@ def _url(url: httpx.URL) -> httpcore.URL:
     return httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
 
 
-def _proxy(base_url: str) -> httpx.Proxy | None:
-    """The proxy that the environment names for the API, None to go there directly.
+def proxy_for(base_url: str) -> httpx.Proxy | None:
+    """The proxy that the environment names for the API, its URL without credentials; None to go there directly.
 
     Raises:
         BadProxyError: It can't be used.
@@ -249,6 +249,15 @@ def _proxy(base_url: str) -> httpx.Proxy | None:
         raise BadProxyError(_variable(scheme), "It is not the URL of a proxy. Correct it, or unset it.") from None
     except ValueError as refused:
         raise BadProxyError(_variable(scheme), str(refused)) from None
+
+
+def trusted() -> SSLContext:
+    """The certificates that a server is proved by: those that the environment names, else those of certifi.
+
+    Raises:
+        OSError: They can't be read.
+    """
+    return httpx.create_ssl_context()
 
 
 def _variable(scheme: str) -> str:
@@ -294,7 +303,7 @@ class HttpPort:
             # What stays on this machine needs no proxy. A context that trusts nobody saves reading the certificates.
             transport = _Transport(SSLContext(PROTOCOL_TLS_CLIENT), parallelism, None)
         elif transport is None:
-            transport = _Transport(httpx.create_ssl_context(), parallelism, _proxy(base_url))
+            transport = _Transport(trusted(), parallelism, proxy_for(base_url))
         self._base_url = base_url
         self.stopping = stopping
         self._client = httpx.Client(

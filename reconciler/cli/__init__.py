@@ -14,8 +14,9 @@
     lock        one writing run at a time
     show        the report, in every format
 
-The commands are `plan`, `apply`, `drift`, `import_`, `psk`, `simulate`, `completion`, and those of a few lines in
-`small`. Each takes a `Context` and returns a report, or an exit code where it has none. None imports another.
+The commands are `plan`, `apply`, `drift`, `import_`, `psk`, `doctor`, `simulate`, `completion`, and those of a
+few lines in `small`. Each takes a `Context` and returns a report, or an exit code where it has none. None imports
+another.
 
 One command on its way: `main` has `arguments` parse the words, makes a `Context`, has `named` try out the files that
 are to be written, and runs `plan`. That has `files` load the YAML, opens `clients`, and has `planning` list and plan

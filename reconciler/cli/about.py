@@ -25,12 +25,17 @@ def version(*, libraries: bool) -> str:
     lines = [f"reconciler {reconciler.__version__}{f' (commit {commit})' if commit else ''}"]
     if libraries:
         lines.append(f"Python {platform.python_version()}")
-        for name in LIBRARIES:
-            try:
-                lines.append(f"{name} {metadata.version(name)}")
-            except metadata.PackageNotFoundError:
-                lines.append(f"{name} is not installed")
+        lines += [f"{name} {number or 'is not installed'}" for name, number in versions().items()]
     return "\n".join(lines)
+
+
+def versions() -> dict[str, str | None]:
+    """The version of each library; None where it is not installed."""
+    found: dict[str, str | None] = dict.fromkeys(LIBRARIES)
+    for name in LIBRARIES:
+        with suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
 
 
 def commit_of(root: Path, env: Mapping[str, str] = os.environ) -> str | None:

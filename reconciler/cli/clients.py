@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 from reconciler.api.baseurl import CLOUDFLARE
 from reconciler.api.call import Carry, Probed
-from reconciler.api.exchange import Client, SecretAccess, Session
+from reconciler.api.exchange import Client, Heard, SecretAccess, Session
 from reconciler.api.http import BadProxyError, HttpPort
 from reconciler.api.proxy import proxy_passwords
 from reconciler.cli.context import SANDBOX, Context, Halt, halt
@@ -19,7 +19,7 @@ from reconciler.cli.options import UsageError
 from reconciler.cli.progress import Progress
 from reconciler.cli.tokens import token_faults, tokens
 from reconciler.model.desired import Account, CommandRef
-from reconciler.model.problems import error
+from reconciler.model.problems import Diagnostic, error
 from reconciler.model.settings import Settings
 from reconciler.report.values import Report
 from reconciler.secrets.secret import Secret, reveal
@@ -37,6 +37,14 @@ PROBE_PATHS = ("cloudflare_endpoint", "customer_endpoint", "interface_address", 
 
 _PRINTED = 300
 _OTHER_SANDBOX = "Give another one with --sandbox=FILE; a sandbox that is damaged can be deleted, to start anew."
+
+
+def no_way(wrong: BadProxyError | OSError) -> Diagnostic:
+    """Why no call can be made: the proxy, or the certificates that a server is proved by."""
+    if isinstance(wrong, BadProxyError):
+        return error("bad-proxy", f"the proxy in {wrong.variable} can't be used", wrong.why)
+    summary = f"the TLS certificates can't be read: {wrong.strerror or wrong}"
+    return error("no-certificates", summary, "Correct SSL_CERT_FILE or SSL_CERT_DIR, or unset it.")
 
 
 class Clients:
@@ -101,6 +109,10 @@ class Clients:
         """The keys that the account's calls may carry, by tunnel name."""
         return self._rings.setdefault(account.account_id, {})
 
+    def heard(self, account: Account) -> Heard | None:
+        """What the last answer said beside its body to the token of an account whose steps were carried out."""
+        return self._sessions[self._tokens[account.name]][1].heard
+
     def extend(self, seconds: float) -> None:
         """Put all deadlines off: the time that an approval takes does not count."""
         self.waited += seconds
@@ -145,14 +157,10 @@ class Clients:
                 make = partial(LoggedPort, self._ctx)
             try:
                 port = make(base, token, options.parallelism, self._ctx.stop.is_set, self._transport)
-            except BadProxyError as bad:
-                raise halt("error", "bad-proxy", f"the proxy in {bad.variable} can't be used", bad.why) from None
+            except (BadProxyError, OSError) as wrong:
+                raise Halt("error", [no_way(wrong)]) from None
             except ValueError as refused:
                 raise halt("auth", "bad-token", str(refused), "Copy it again, whole.") from None
-            except OSError as wrong:
-                summary = f"the TLS certificates can't be read: {wrong.strerror or wrong}"
-                remedy = "Correct SSL_CERT_FILE or SSL_CERT_DIR, or unset it."
-                raise halt("error", "no-certificates", summary, remedy) from None
             self._stack.callback(port.close)
             access = SecretAccess(self._reveal, self._wrap, self._ctx.output.redactor.quotes)
             self._sessions[token] = port, Session(port.now() + self._ctx.left(), access)
@@ -208,7 +216,7 @@ class Clients:
     def _save_sandbox(self, path: Path, simulator: "Simulator") -> None:
         from reconciler.simulator import sandbox
 
-        if all(entry.method == "GET" for entry in simulator.log):
+        if all(entry.method == "GET" or "validate_only=true" in entry.query for entry in simulator.log):
             return  # a plan must not touch the file
         try:
             sandbox.save(path, simulator)

@@ -39,6 +39,11 @@ COMMANDS = {
         "show lon-a\nshow --device lon-a --json\nshow --plan plan.json",
         "tunnels",
     ),
+    "doctor": Command(
+        "check that all is set up: files, git, token, network, API; writes nothing",
+        "doctor\ndoctor --account prod --json",
+        "doctor",
+    ),
     "init": Command(
         "write a new repository into the current folder; overwrites nothing",
         "init --account prod --account-id 023e105f4ecef8ad9ca31a8372d0c353",
@@ -80,7 +85,7 @@ ACTIONS: dict[Action, Command] = {
 }
 """Of `psk`; each has a page of help of its own."""
 
-CALLING = "plan apply drift show import psk"
+CALLING = "plan apply drift show doctor import psk"
 """Commands that call the API, with a token."""
 _READING = f"validate accounts {CALLING}"
 _REPORTING = f"{_READING} render"

@@ -12,7 +12,7 @@ from reconciler.model.verdict import Result
 from reconciler.render import Format, render
 from reconciler.report.make import utc, with_diagnostics
 from reconciler.report.outcome import EXIT_CODES, worst
-from reconciler.report.values import FIXED, AccountReport, Report
+from reconciler.report.values import FIXED, AccountReport, CheckReport, Report
 
 
 def write_report(ctx: Context, report: Report) -> int:
@@ -65,6 +65,9 @@ def to_copy(ctx: Context, report: Report) -> Report:
     Only in texts of ours: what files and Cloudflare hold stays as it is.
     """
 
+    def checked(found: CheckReport) -> CheckReport:
+        return replace(found, remedy=found.remedy and ctx.to_copy(found.remedy))
+
     def of_account(account: AccountReport) -> AccountReport:
         def text(said: str) -> str:
             return ctx.to_copy(said, account.account)
@@ -81,6 +84,7 @@ def to_copy(ctx: Context, report: Report) -> Report:
             changes=tuple(replace(one, error=problem(one.error)) if one.error else one for one in account.changes),
             keys=tuple(replace(one, error=problem(one.error)) if one.error else one for one in account.keys),
             guards=tuple(replace(one, remedy=text(one.remedy)) for one in account.guards),
+            checks=tuple(map(checked, account.checks)),
             notes=tuple(map(text, account.notes)),
             error=problem(account.error),
             ways_out=ways,
@@ -88,6 +92,7 @@ def to_copy(ctx: Context, report: Report) -> Report:
 
     return replace(
         report,
+        checks=tuple(map(checked, report.checks)),
         accounts=tuple(map(of_account, report.accounts)),
         diagnostics=tuple(replace(one, detail=ctx.to_copy(one.detail)) for one in report.diagnostics),
     )

@@ -59,7 +59,7 @@ class _Git:
                 command, input=data, capture_output=True, timeout=TIMEOUT, check=False, env=self._env
             )
         except FileNotFoundError:
-            raise GitError("The program git is not there. Install it, or leave out --baseline") from None
+            raise GitError("The program git is not there. Install it; --baseline needs it") from None
         except subprocess.TimeoutExpired:
             raise GitError(f"Git took longer than {TIMEOUT:.0f} seconds. Try again") from None
 
@@ -87,10 +87,7 @@ def read_tree_at(ref: str, root: Path, env: Mapping[str, str]) -> Tree:
     """
     if not _REF.fullmatch(ref):
         raise GitError("This is not a git ref. Give a branch, tag or commit, such as origin/main")
-    real = Path(os.path.realpath(root))
-    place = next(path for path in (real, *real.parents) if path.is_dir())
-    top = _Git(place, env).line("rev-parse", "--show-toplevel", remedy="--baseline needs a git repository")
-    git = _Git(Path(top), env)
+    real, top, git = _repository(root, env)
     remedy = "Fetch it first (in CI: fetch the whole history), or give another ref"
     commit = git.line("rev-parse", "--verify", "--end-of-options", f"{ref}^{{commit}}", remedy=remedy)
     inside = real.relative_to(os.path.realpath(top)).as_posix()
@@ -99,6 +96,30 @@ def read_tree_at(ref: str, root: Path, env: Mapping[str, str]) -> Tree:
         return Tree((), ())
     blobs = _blobs(git, spec)
     return _laid_out(git, blobs, root) if blobs else Tree((), ())
+
+
+def changed_files(root: Path, env: Mapping[str, str]) -> tuple[str, ...]:
+    """The files below a folder that are not as committed last, by their paths in the repository.
+
+    Args:
+        root: The folder of the desired state; it may be missing.
+        env: The environment that git gets.
+
+    Raises:
+        GitError: No git, or no repository.
+    """
+    real, _, git = _repository(root, {**env, "GIT_OPTIONAL_LOCKS": "0"})  # only looked at: git writes no index either
+    words = ("status", "--porcelain", "-z", "--no-renames", "--untracked-files=all", "--", str(real))
+    listing = git.output(*words, remedy="Check the repository with git status")
+    return tuple(safe_path(Path(os.fsdecode(entry[3:]))) for entry in listing.split(b"\0")[:-1])
+
+
+def _repository(root: Path, env: Mapping[str, str]) -> tuple[Path, str, _Git]:
+    """The real path of a folder, that of the repository that holds it, and git there."""
+    real = Path(os.path.realpath(root))
+    place = next(path for path in (real, *real.parents) if path.is_dir())
+    top = _Git(place, env).line("rev-parse", "--show-toplevel", remedy="--baseline needs a git repository")
+    return real, top, _Git(Path(top), env)
 
 
 def _blobs(git: _Git, spec: str) -> list[_Blob]:

@@ -32,11 +32,13 @@ _WHY = {
 
 def headline(report: Report) -> str:
     """The sentence of a run, with its full stop."""
+    if report.checks and report.outcome not in {"interrupted", "internal"}:
+        return f"{_checked(report)}."
     if report.outcome in {"invalid", "usage"} or (report.command == "validate" and report.outcome == "ok"):
         return f"{_validity(report)}."
     if report.outcome in {"error", "auth", "internal"}:
         return f"{_name(report)} failed: {_why(report)}."
-    if report.outcome == "interrupted" and report.command in {"plan", "drift"}:
+    if report.outcome == "interrupted" and report.command in {"plan", "drift", "doctor"}:
         return f"{_name(report)} interrupted: it is not complete, and nothing was written."
     sentence = {"drift": _drift, "plan": _plan, "show": _saved, "apply": _applied}.get(report.command, _other)
     return f"{sentence(report)}."
@@ -102,6 +104,14 @@ def _validity(report: Report) -> str:
     if report.outcome == "usage":
         return f"Invalid: {_WHY['usage']}"
     return f"Invalid: {', '.join(found) or 'nothing was written, for the reasons above'}"
+
+
+def _checked(report: Report) -> str:
+    """`Doctor: 14 checks, 1 error, 2 warnings`."""
+    every = [*report.checks, *(check for account in report.accounts for check in account.checks)]
+    checks = [check.severity for check in every]
+    found = [count(checks.count(severity), severity) for severity in ("error", "warning") if severity in checks]
+    return f"Doctor: {', '.join([count(len(checks), 'check'), *(found or ['all ok'])])}"
 
 
 def _plan(report: Report) -> str:

@@ -17,7 +17,7 @@ from reconciler.render.headline import headline, stops
 from reconciler.render.layout import ACTION_COLOR, Paint, aligned, columns, padded, widest
 from reconciler.render.safe import terminal
 from reconciler.render.tunnels import tunnels
-from reconciler.report.values import AccountReport, ChangeReport, DiagnosticReport, Report
+from reconciler.report.values import AccountReport, ChangeReport, CheckReport, DiagnosticReport, Report
 
 LineOf = Callable[[str, int], Sequence[Part] | None]
 
@@ -33,7 +33,17 @@ _ENDED: dict[str, Any] = {"reference": "", "age_days": None, "rotate_after_days"
 
 OUTCOME_COLOR = {"applied": "green", "failed": "red", "skipped": "yellow", "unknown": "red", "rolled_back": "red"}
 HEALTH_COLOR = {"up": "green", "down": "yellow"}
-WEIGHT_COLOR = {"traffic": "red", "security": "red", "error": "red", "warning": "yellow", "refused": "red"}
+_CHECKED = 25
+"""Columns before what is said of a check."""
+
+WEIGHT_COLOR = {
+    "ok": "green",
+    "traffic": "red",
+    "security": "red",
+    "error": "red",
+    "warning": "yellow",
+    "refused": "red",
+}
 
 
 def text(
@@ -65,13 +75,19 @@ def text(
         blocks.append([*verdict, *(paint.below(f"Since the last report: {since}.", 0) if since else ())])
     problems = [one for one in report.diagnostics if shown is None or one not in shown.diagnostics]
     blocks.append(list(_diagnostics(problems, line_of, paint)))
+    blocks.append(list(_checks(report.checks, paint)))
     if report.command == "accounts":
         blocks.append(list(_account_rows(report, paint)))
     else:
         every = _untold(report.accounts, shown.accounts) if shown else report.accounts
         for account in (replace(one, notes=()) for one in every) if quiet and well else every:
             single = bool(account.tunnels or account.devices)  # which tell of the keys themselves
-            parts = [_trouble(account, paint), _changes(account, paint), _ways_out(account, paint)]
+            parts = [
+                _checks(account.checks, paint),
+                _trouble(account, paint),
+                _changes(account, paint),
+                _ways_out(account, paint),
+            ]
             parts += [tunnels(account, paint) if single else _psks(account.keys, paint)]
             parts += [_left(account, report.command, paint)]
             if told := [lines for part in parts if (lines := list(part))]:
@@ -176,6 +192,14 @@ def _source(place: Location, line_of: LineOf, said: str, paint: Paint) -> list[s
         line, at = line[begin : begin + room], at - begin
     number = f"{place.line:>5} | "
     return [paint(number, "blue") + line[:_LONGEST], paint(" " * 5 + " | ", "blue") + " " * at + paint("^", "red")]
+
+
+def _checks(checks: Iterable[CheckReport], paint: Paint) -> Iterator[str]:
+    """`  warning  git           2 files not as committed: a.yaml. …`: how it is, what was looked at, what to do."""
+    for check in checks:
+        begin = f"  {paint(f'{check.severity:<7}', WEIGHT_COLOR[check.severity])}  {check.name:<12}  "
+        said = f"{check.summary}. {check.remedy}" if check.remedy else check.summary
+        yield from paint.below(terminal(said), _CHECKED, begin=begin)
 
 
 def _trouble(account: AccountReport, paint: Paint) -> Iterator[str]:

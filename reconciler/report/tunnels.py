@@ -33,7 +33,7 @@ def tunnel_report(tunnel: LiveTunnel, declared: Declared | None, differing: tupl
         psk_generated_on=tunnel.psk_generated_on,
         created_on=tunnel.created_on,
         modified_on=tunnel.modified_on,
-        unknown=dict(sorted(_unknown(raw, TUNNEL))),
+        unknown=dict(sorted(unknown_fields(raw))),
     )
 
 
@@ -61,13 +61,13 @@ def _identities(raw: Mapping[str, Any]) -> dict[str, str]:
     return {k: v for k, v in found.items() if isinstance(v, str) and v} if isinstance(found, dict) else {}
 
 
-def _unknown(raw: Mapping[str, Any], section: Section, before: str = "") -> Iterator[tuple[str, Any]]:
+def unknown_fields(raw: Mapping[str, Any], section: Section = TUNNEL, before: str = "") -> Iterator[tuple[str, Any]]:
     """What stands in no table, by path."""
     for key, value in raw.items():
         path = f"{before}{key}"
         inner = section.sections.get(key)
         if inner and isinstance(value, dict):
-            yield from _unknown(value, inner, f"{path}.")
+            yield from unknown_fields(value, inner, f"{path}.")
         elif not inner and key not in section.settings and path not in READ_ONLY:
             yield path, value
 

@@ -263,6 +263,16 @@ class Down:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CheckReport:
+    """One thing that `doctor` looked at."""
+
+    name: Annotated[str, _about("What: `python`, `files`, `token`, …")]
+    severity: Annotated[Literal["ok", "warning", "error"], _about("How it is")]
+    summary: Annotated[str, _about("What was found")]
+    remedy: Annotated[str | None, _about("What to do; null where there is nothing to do")] = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class TokenSource:
     """Where an account's API token is read from."""
 
@@ -288,6 +298,7 @@ class AccountReport:
     changes: Annotated[tuple[ChangeReport, ...], _about("The plan, or the differences of `drift`")] = ()
     tunnels: Annotated[tuple[TunnelReport, ...], _when_set("Of `show NAME`")] = ()
     devices: Annotated[tuple[DeviceReport, ...], _when_set("Of `show --device NAME`")] = ()
+    checks: Annotated[tuple[CheckReport, ...], _when_set("Of `doctor`: what was found in the account")] = ()
     waves: Annotated[tuple[WaveReport, ...], _when_set("Of a rollout")] = ()
     rolled_back: Annotated[
         tuple[RolledBack, ...],
@@ -385,6 +396,7 @@ class Report:
     outcome: Annotated[Outcome, _about("Name of the exit code")]
     sandbox: Annotated[StrictBool, _about("True when the built-in simulator stood in for Cloudflare")]
     summary: Annotated[Summary, _about("Counts over all accounts")] = Summary()
+    checks: Annotated[tuple[CheckReport, ...], _when_set("Of `doctor`: what was found on this machine")] = ()
     accounts: Annotated[tuple[AccountReport, ...], _about("One each")] = ()
     diagnostics: Annotated[tuple[DiagnosticReport, ...], _about("One each")] = ()
     generated_at: Annotated[

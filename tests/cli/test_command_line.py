@@ -17,7 +17,7 @@ from reconciler.cli.arguments import parse
 from reconciler.cli.options import COMMANDS, SANDBOX_FILE, TABLE, Options, UsageError
 from tests.cli.world import World, tunnel
 
-CALLING = ("plan", "apply", "drift", "show", "import", "psk")
+CALLING = ("plan", "apply", "drift", "show", "doctor", "import", "psk")
 
 
 def answer(capsys: pytest.CaptureFixture[str], argv: str) -> str:

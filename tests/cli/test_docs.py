@@ -112,7 +112,9 @@ def test_a_command_of_the_docs_runs(world: World, command: str) -> None:
     if "--account-id" in argv:
         (world.root / "tunnels/prod/account.yaml").unlink()
     argv = [world.base_url if word == "BASE_URL" else word for word in argv]
-    if argv[0] in ("plan", "apply", "drift", "show", "import", "psk") and not {"--base-url", *sandbox} & {*argv}:
+    if argv[0] in ("plan", "apply", "drift", "show", "doctor", "import", "psk") and not {"--base-url", *sandbox} & {
+        *argv
+    }:
         argv += server
     if argv[:2] in (["psk", "set"], ["psk", "rotate"]):  # on a terminal they ask
         argv.append("--auto-approve")
