@@ -13,7 +13,7 @@ from reconciler.cli.context import SANDBOX, Context, Halt, halt
 from reconciler.cli.files import load_files, with_md5_keys
 from reconciler.cli.named import read_file, why_unread
 from reconciler.cli.options import UsageError, near
-from reconciler.cli.planning import make_plan, plan_all
+from reconciler.cli.planning import make_plan, plan_all, routes_of
 from reconciler.cli.psk_supply import statuses
 from reconciler.model.canonical import tunnel_name
 from reconciler.model.live import ListUntrusted, LiveTunnel, live_tunnel
@@ -41,7 +41,7 @@ def run(ctx: Context) -> Report:
     words = list(dict.fromkeys(map(tunnel_name, ctx.options.names)))
     accounts: list[AccountReport] = []
     with Clients(ctx, [desired.account for desired in every]) as clients:
-        found = plan_all(ctx, clients, every)
+        found = plan_all(ctx, clients, every, routes=False)
         plans = [one.plan for one in found if not isinstance(one, AccountReport)]
         failed = [one for one in found if isinstance(one, AccountReport)]
         if not failed:  # else nobody knows where a name might be
@@ -104,6 +104,7 @@ def _account(ctx: Context, clients: Clients, plan: Plan, wanted: Sequence[LiveTu
     report = AccountReport(account=account.name, account_id=account.account_id, outcome="ok")
     if ctx.options.device:
         return replace(report, devices=tuple(device_report(t) for t in read.values()))
+    routes = routes_of(clients, account)
     # As the tunnels are now: they may have changed since the list.
     now = make_plan(ctx, plan.desired, plan.live._replace(tunnels={**plan.live.tunnels, **read}))
     changes = {c.ref: c for c in now.changes if c.live and c.declared}
@@ -118,10 +119,12 @@ def _account(ctx: Context, clients: Clients, plan: Plan, wanted: Sequence[LiveTu
                 tunnel,
                 declared.get(tunnel.id) or by_name.get(tunnel.name),
                 tuple(f.path for f in changes[tunnel.id].fields) if tunnel.id in changes else (),
+                routes,
             )
             for tunnel in read.values()
         ),
         keys=tuple(status for status in statuses(ctx, plan.desired, now.live) if status.name in names),
+        notes=(f"Static routes were not read: {routes.unchecked}.",) if routes.unchecked else (),
     )
 
 

@@ -3,8 +3,8 @@
     {"id": "5c…", "prefix": "10.9.0.0/16", "nexthop": "10.20.0.1", "priority": 100, …}
 
 A next hop inside a tunnel's interface network is the other end of that tunnel. When the tunnel goes, or its network
-does, the route leads nowhere. Routes are read for that alone and never written, so whoever may not read them still gets
-a plan, which then says that they were not checked.
+does, the route leads nowhere. Routes are read to say so, and to show what goes through a tunnel, and are never written:
+whoever may not read them still gets a plan, which then says that they were not checked.
 """
 
 from bisect import bisect_left
@@ -18,10 +18,11 @@ COLLECTION = "routes"
 
 
 class Route(NamedTuple):
-    """One static route."""
+    """One static route; its priority is None where the API gives none that can be read, since nothing depends on it."""
 
     prefix: IPv4Network | IPv6Network
     nexthop: IPv4Address | IPv6Address
+    priority: int | None = None
 
 
 class Routes(NamedTuple):
@@ -72,10 +73,11 @@ def routes_from_result(result: object) -> tuple[Route, ...]:
 
 
 def _route(item: dict[str, object]) -> Route:
-    prefix, nexthop = item.get("prefix"), item.get("nexthop")
+    prefix, nexthop, priority = item.get("prefix"), item.get("nexthop"), item.get("priority")
     if not isinstance(prefix, str) or not isinstance(nexthop, str):
         raise ListUntrusted("a route has no text as its prefix or nexthop")
     try:
-        return Route(ip_network(prefix, strict=False), ip_address(nexthop))
+        known = priority if type(priority) is int else None
+        return Route(ip_network(prefix, strict=False), ip_address(nexthop), known)
     except ValueError:
         raise ListUntrusted("a route's prefix or nexthop is not an IP network or address") from None

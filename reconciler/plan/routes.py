@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from reconciler.model.problems import count, named
 from reconciler.model.routes import Route, Routes
+from reconciler.model.settings import Settings
 from reconciler.plan.build import Plan, listed
 from reconciler.plan.claims import NETWORKS, claims
 from reconciler.plan.diff import Action, Change
@@ -37,14 +38,17 @@ def with_routes(plan: Plan, routes: Routes) -> Plan:
     )
 
 
+def through(settings: Settings, routes: Routes) -> set[Route]:
+    """The routes whose next hop lies in an interface network of a tunnel with these settings."""
+    networks = [network for _, network in claims(settings, NETWORKS) if not isinstance(network, str)]
+    return {route for network in networks for route in routes.through(network)}
+
+
 def _taken(change: Change, routes: Routes) -> tuple[str, ...]:
     """The prefixes whose next hop lies in a network that the change takes from its tunnel."""
-    before = change.live.settings if change.live else {}
-    lost: set[Route] = set()
-    for settings, goes in ((before, True), (change.target, change.action is Action.DELETE)):
-        for _, network in claims(settings, NETWORKS):
-            found = set() if isinstance(network, str) else routes.through(network)
-            lost = lost | found if goes else lost - found
+    lost = through(change.live.settings, routes) if change.live else set()
+    if change.action is not Action.DELETE:
+        lost -= through(change.target, routes)
     prefixes = {route.prefix for route in lost}
     return tuple(
         str(prefix) for prefix in sorted(prefixes, key=lambda p: (p.version, int(p.network_address), p.prefixlen))

@@ -4,10 +4,11 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from reconciler.model.psk import KeyStatus
 from reconciler.render import words
 from reconciler.render.layout import Paint, padded, widest
 from reconciler.render.safe import terminal
-from reconciler.report.values import AccountReport, DeviceReport, TunnelReport
+from reconciler.report.values import AccountReport, DeviceReport, RouteReport, TunnelReport
 
 _LIMIT = 40
 _DEVICE = {
@@ -28,36 +29,55 @@ def tunnels(account: AccountReport, paint: Paint) -> Iterator[str]:
     for number, tunnel in enumerate(account.tunnels):
         if number:
             yield ""
-        key = keys.get(tunnel.name)
-        said = (key.reference, words.age(key)) if key else ("the files say nothing of it",)
-        yield from _tunnel(tunnel, ", ".join(filter(None, said)), paint)
+        yield from _tunnel(tunnel, keys.get(tunnel.name), paint)
     for number, device in enumerate(account.devices):
         if number:
             yield ""
         yield from _device(device, paint)
 
 
-def _tunnel(tunnel: TunnelReport, key: str, paint: Paint) -> Iterator[str]:
+def _tunnel(tunnel: TunnelReport, psk: KeyStatus | None, paint: Paint) -> Iterator[str]:
     place = words.place(tunnel.source) or "no file declares it"
     yield from paint.flow([(terminal(tunnel.name), "bold"), (tunnel.id, None), (terminal(place), "dim")], 2, 6)
-    made = f"{key}; Cloudflare made one {words.moment(tunnel.psk_generated_on or '')}"
-    facts: list[tuple[str, str | None]] = [("key", made if tunnel.psk_generated_on else key)]
-    facts += [("made", tunnel.created_on), ("changed", tunnel.modified_on)]
+    facts = [*_key(psk, tunnel.psk_generated_on), ("made", tunnel.created_on), ("changed", tunnel.modified_on)]
     facts += [(f"IKE {kind}", value) for kind, value in tunnel.remote_identities.items()]
-    session = tunnel.bgp_status or {}
-    facts += [(f"BGP {name}", _value(value)) for name, value in session.items()]
+    facts += [("BGP", "not known" if tunnel.health == "unknown" else tunnel.health)]
+    facts += [(f"BGP {name}", _value(value)) for name, value in (tunnel.bgp_status or {}).items()]
+    facts += _routes(tunnel.routes)
+    facts += [("health checks to", tunnel.health_check_target), ("redundancy group", tunnel.redundancy_group_id)]
     facts += [("null cipher", _value(tunnel.allow_null_cipher))] if tunnel.allow_null_cipher is not None else []
-    facts += [(path, _value(value)) for path, value in tunnel.unknown.items()]
-    width = widest([terminal(name) for name, _ in facts] + [s.path for s in tunnel.settings], _LIMIT)
+    facts += [("can't be read", ", ".join(tunnel.unreadable))]
+    facts += [(f"unknown {path}", _value(value)) for path, value in tunnel.unknown.items()]
+    told = [(name, value) for name, value in facts if value]
+    width = widest([terminal(name) for name, _ in told] + [s.path for s in tunnel.settings], _LIMIT)
     for setting in tunnel.settings:
-        shown = words.SENSITIVE if setting.sensitive else _value(setting.live)
-        if setting.differs:
-            other = words.CHANGES if setting.sensitive else f"declared: {_value(setting.declared)}"
-            shown = other if setting.sensitive else f"{shown}  {other}"
+        if setting.sensitive:
+            shown = words.CHANGES if setting.differs else words.SENSITIVE
+        elif setting.differs or setting.declared not in (None, setting.live):  # what `ignore` leaves as it is, too
+            shown = f"{_value(setting.live)}  declared: {_value(setting.declared)}"
+        else:
+            shown = _value(setting.live)
         yield from _line("~" if setting.differs else " ", setting.path, shown, width, paint)
-    for name, value in facts:
-        if value:
-            yield from _line(" ", name, words.moment(value), width, paint)
+    for name, value in told:
+        yield from _line(" ", name, words.moment(value), width, paint)
+
+
+def _key(psk: KeyStatus | None, made: str | None) -> Iterator[tuple[str, str | None]]:
+    said = ["the files say nothing of it"]
+    if psk:
+        said = [psk.reference or "no psk", words.age(psk), words.due(psk), "overdue" if psk.overdue else ""]
+    yield "key", ", ".join(filter(None, said))
+    yield "Cloudflare made a key", made
+    if psk and psk.error:
+        yield "key in doubt", ". ".join(filter(None, [psk.error.message, psk.error.remedy]))
+
+
+def _routes(routes: tuple[RouteReport, ...] | None) -> Iterator[tuple[str, str]]:
+    for route in routes or ():
+        priority = f", priority {route.priority}" if route.priority is not None else ""
+        yield "static route", f"{route.prefix} by {route.nexthop}{priority}"
+    if not routes:
+        yield "static routes", "not known" if routes is None else "none"
 
 
 def _device(device: DeviceReport, paint: Paint) -> Iterator[str]:

@@ -102,7 +102,7 @@ def _clock(heard: Heard) -> CheckReport:
 def tunnel_checks(tunnels: Iterable[LiveTunnel]) -> Iterator[CheckReport]:
     """What the live tunnels show: fields that are not known, sessions that are down, what a measurement left."""
     every = list(tunnels)
-    paths = sorted({path for tunnel in every for path, _ in unknown_fields(tunnel.raw)})
+    paths = sorted({path for tunnel in every for path in unknown_fields(tunnel)})
     if paths:
         yield warning(
             "fields",

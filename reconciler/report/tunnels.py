@@ -1,5 +1,10 @@
-"""What `show` says of single live tunnels, and of the devices at their other ends."""
+"""What `show` says of single live tunnels, and of the devices at their other ends.
 
+Whoever looks at one tunnel wants all of it. So everything that the API says has its place: a setting, a fact that this
+program knows, what can't be read, or else a field that it does not know. That holds for fields of tomorrow too.
+"""
+
+import re
 from collections.abc import Iterator, Mapping
 from ipaddress import ip_interface
 from typing import Any
@@ -7,33 +12,63 @@ from typing import Any
 from reconciler.model.desired import Declared
 from reconciler.model.live import LiveTunnel
 from reconciler.model.problems import Source
+from reconciler.model.routes import Routes
+from reconciler.model.session import has_bgp, session
 from reconciler.model.settings import Settings
-from reconciler.model.tunnel import READ_ONLY, SETTINGS, TUNNEL, Section, covers
-from reconciler.report.values import DeviceReport, SettingReport, TunnelReport
+from reconciler.model.tunnel import PATHS, SECTIONS, SETTINGS, covers
+from reconciler.plan.routes import through
+from reconciler.report.values import DeviceReport, RouteReport, SettingReport, TunnelReport
+
+_IDENTITIES = "remote_identities"
+_EFFECTIVE = "health_check.target.effective"
+_FACTS = {
+    "id": str,
+    "created_on": str,
+    "modified_on": str,
+    "psk_metadata.last_generated_on": str,
+    "bgp_status": dict,
+    "allow_null_cipher": bool,
+    "redundancy_group_id": str,
+    _EFFECTIVE: str,
+}
+"""What is no setting and has a place in the report, by path, with its type; the identities besides."""
+_OBJECTS = {*(section.path for section in SECTIONS), "psk_metadata", _IDENTITIES}
+"""What is told member by member."""
+_MAY_BE_A_KEY = re.compile("key|psk|secret|password", re.IGNORECASE).search
 
 
-def tunnel_report(tunnel: LiveTunnel, declared: Declared | None, differing: tuple[str, ...]) -> TunnelReport:
+def tunnel_report(
+    tunnel: LiveTunnel, declared: Declared | None, differing: tuple[str, ...], routes: Routes
+) -> TunnelReport:
     """Everything known of one live tunnel.
 
     Args:
         tunnel: As the API gives it by its id.
         declared: Its declaration, if any file has one.
         differing: Paths in which a plan would change it.
+        routes: The static routes of its account.
     """
-    raw = tunnel.raw
-    session, cipher = raw.get("bgp_status"), raw.get("allow_null_cipher")
+    facts = dict(_facts(tunnel.raw))
+    status, cipher = facts.get("bgp_status"), facts.get("allow_null_cipher")
+    # Where an address can't be read, nobody knows what goes through it.
+    known = not routes.unchecked and not tunnel.wrong_types
     return TunnelReport(
         name=tunnel.name,
         id=tunnel.id,
         source=Source(declared.location.file, declared.location.line) if declared else None,
         settings=tuple(_settings(tunnel.settings, declared.settings if declared else None, differing)),
-        bgp_status=session if isinstance(session, dict) else None,
-        remote_identities=_identities(raw),
+        unreadable=tuple(sorted(tunnel.wrong_types.values())),
+        health=session(tunnel).state if has_bgp(tunnel) else None,
+        bgp_status=status if isinstance(status, dict) else None,
+        remote_identities=_identities(facts),
+        routes=tuple(_routes(tunnel.settings, routes)) if known else None,
+        health_check_target=_text(facts, _EFFECTIVE),
+        redundancy_group_id=_text(facts, "redundancy_group_id"),
         allow_null_cipher=cipher if isinstance(cipher, bool) else None,
         psk_generated_on=tunnel.psk_generated_on,
         created_on=tunnel.created_on,
         modified_on=tunnel.modified_on,
-        unknown=dict(sorted(unknown_fields(raw))),
+        unknown=unknown_fields(tunnel),
     )
 
 
@@ -55,29 +90,52 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _identities(raw: Mapping[str, Any]) -> dict[str, str]:
-    """The IKE identities that the device can use (API: in answers and in no schema; what is not set is empty)."""
-    found = raw.get("remote_identities")
-    return {k: v for k, v in found.items() if isinstance(v, str) and v} if isinstance(found, dict) else {}
-
-
-def unknown_fields(raw: Mapping[str, Any], section: Section = TUNNEL, before: str = "") -> Iterator[tuple[str, Any]]:
-    """What stands in no table, by path."""
+def _facts(raw: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    """What a tunnel says besides its settings, by path."""
     for key, value in raw.items():
         path = f"{before}{key}"
-        inner = section.sections.get(key)
-        if inner and isinstance(value, dict):
-            yield from unknown_fields(value, inner, f"{path}.")
-        elif not inner and key not in section.settings and path not in READ_ONLY:
+        if path in _OBJECTS and isinstance(value, dict):
+            yield from _facts(value, f"{path}.")
+        elif path not in PATHS:
             yield path, value
+
+
+def unknown_fields(tunnel: LiveTunnel) -> dict[str, Any]:
+    """What it says that this program does not know, by path; of what it knows, what has a type that it can't have."""
+
+    def has_place(path: str, value: Any) -> bool:
+        kind = str if path.startswith(f"{_IDENTITIES}.") else _FACTS.get(path)
+        return kind is not None and (value is None or isinstance(value, kind))
+
+    found = sorted(dict(_facts(tunnel.raw)).items())
+    return {path: _without_keys(path, value) for path, value in found if not has_place(path, value)}
+
+
+def _without_keys(path: str, value: Any) -> Any:
+    """A value without what may be a key by its name: no one else hides those that stand in unknown fields."""
+    if value and _MAY_BE_A_KEY(path.rpartition(".")[2]):
+        return "(sensitive)"
+    if isinstance(value, list):
+        return [_without_keys("", one) for one in value]
+    return {key: _without_keys(key, one) for key, one in value.items()} if isinstance(value, dict) else value
+
+
+def _identities(facts: Mapping[str, Any]) -> dict[str, str]:
+    """The IKE identities that the device can use (API: in answers and in no schema; what is not set is empty)."""
+    found = {path.rpartition(".")[2]: _text(facts, path) for path in facts if path.startswith(f"{_IDENTITIES}.")}
+    return {kind: identity for kind, identity in found.items() if identity}
+
+
+def _routes(settings: Settings, routes: Routes) -> Iterator[RouteReport]:
+    found = sorted(
+        through(settings, routes), key=lambda r: (r.prefix.version, r.prefix, r.priority or 0, str(r.nexthop))
+    )
+    return (RouteReport(prefix=str(r.prefix), nexthop=str(r.nexthop), priority=r.priority) for r in found)
 
 
 def device_report(tunnel: LiveTunnel) -> DeviceReport:
     """What the other end must have, by what is live."""
-    settings, raw = tunnel.settings, tunnel.raw
-    health = raw.get("health_check")
-    target = health.get("target") if isinstance(health, dict) else None
-    effective = target.get("effective") if isinstance(target, dict) else None
+    settings, facts = tunnel.settings, dict(_facts(tunnel.raw))
     custom = settings.get("custom_remote_identities.fqdn_id")
     asn = settings.get("bgp.customer_asn")
     address, address6 = _text(settings, "interface_address"), _text(settings, "interface_address6")
@@ -90,15 +148,14 @@ def device_report(tunnel: LiveTunnel) -> DeviceReport:
         interface_address6=other_side(address6),
         cloudflare_interface_address6=address6,
         asn=asn if isinstance(asn, int) else None,
-        identities=_identities(raw) | ({"custom_fqdn_id": str(custom)} if custom else {}),
-        health_check_target=_text(settings, "health_check.target.saved")
-        or (effective if isinstance(effective, str) and effective else None),
+        identities=_identities(facts) | ({"custom_fqdn_id": str(custom)} if custom else {}),
+        health_check_target=_text(settings, "health_check.target.saved") or _text(facts, _EFFECTIVE),
     )
 
 
-def _text(settings: Settings, path: str) -> str | None:
-    value = settings.get(path)
-    return value if isinstance(value, str) else None
+def _text(values: Mapping[str, Any], path: str) -> str | None:
+    value = values.get(path)
+    return value if isinstance(value, str) and value else None
 
 
 def other_side(address: str | None) -> str | None:

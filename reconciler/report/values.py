@@ -195,6 +195,15 @@ class SettingReport:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RouteReport:
+    """A static route through a tunnel: its next hop lies in one of the tunnel's interface networks."""
+
+    prefix: Annotated[str, _about("Where packets that take it go")]
+    nexthop: Annotated[str, _about("The next hop")]
+    priority: Annotated[StrictInt | None, _about("Its priority; null where Cloudflare gives none")]
+
+
+@dataclass(frozen=True, kw_only=True)
 class TunnelReport:
     """Everything known of one live tunnel (`show NAME`)."""
 
@@ -202,21 +211,32 @@ class TunnelReport:
     id: Annotated[str, _about("Cloudflare's id")]
     source: Annotated[Source | None, _about("Where it is declared; null when no file declares it")] = None
     settings: Annotated[tuple[SettingReport, ...], _about("Its settings, in the order of the files")] = ()
+    unreadable: Annotated[tuple[str, ...], _about("What of it has a wrong type: `bgp is a list`")] = ()
+    health: Annotated[State | None, _about("Whether its BGP session is up; null without `bgp`")] = None
     bgp_status: Annotated[
         dict[str, Any] | None, _about("Its BGP session, every field as the API gives it; null without one")
     ] = None
     remote_identities: Annotated[
         dict[str, str], _about("IKE identities that the device can use: `hex_id`, `fqdn_id`, `user_id`")
     ] = field(default_factory=dict)
+    routes: Annotated[
+        tuple[RouteReport, ...] | None,
+        _about("Static routes through it; null is not known: a note or `unreadable` says why"),
+    ] = None
+    health_check_target: Annotated[str | None, _about("Where health checks are sent, says Cloudflare")] = None
+    redundancy_group_id: Annotated[str | None, _about("The redundancy group that it is in, if the API gives one")] = (
+        None
+    )
     allow_null_cipher: Annotated[StrictBool | None, _about("Whether Cloudflare takes tunnels without encryption")] = (
         None
     )
     psk_generated_on: Annotated[str | None, _about("When Cloudflare last made its key, if it did")] = None
     created_on: Annotated[str | None, _about("When it was made, says Cloudflare")] = None
     modified_on: Annotated[str | None, _about("When it last changed, says Cloudflare")] = None
-    unknown: Annotated[dict[str, Any], _about("Fields that this program does not know, by path")] = field(
-        default_factory=dict
-    )
+    unknown: Annotated[
+        dict[str, Any],
+        _about("Fields that this program does not know, by path; what may be a key, by its name, is `(sensitive)`"),
+    ] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -320,7 +340,7 @@ class AccountReport:
     keys: Annotated[
         tuple[KeyStatus, ...], _when_set("Pre-shared keys: all (`psk`), else those in doubt, made or overdue")
     ] = ()
-    notes: Annotated[tuple[str, ...], _when_set("To be read before approving")] = ()
+    notes: Annotated[tuple[str, ...], _when_set("To be read, above all before approving")] = ()
     paused: Annotated[str | None, _in("accounts", "Why the account is paused")] = None
     error: Annotated[Problem | None, _when_set("Why the account was not read or converged")] = None
     token: Annotated[TokenSource | None, _in("accounts", "Where its token is read from")] = None

@@ -8,15 +8,7 @@ import pytest
 
 from reconciler.simulator.message import Reply, Request, failure, ok
 from reconciler.simulator.server import Simulator
-from tests.cli.world import ID, TOKEN, World, tunnel
-
-
-def route(world: World, prefix: str, nexthop: str) -> None:
-    """Make a static route behind everybody's back."""
-    made = json.dumps({"prefix": prefix, "nexthop": nexthop, "priority": 100}).encode()
-    headers = {"authorization": f"Bearer {TOKEN}"}
-    reply = world.sim.handle(Request("POST", f"/client/v4/accounts/{ID}/magic/routes", "", headers, made))
-    assert reply.status == 200
+from tests.cli.world import World, tunnel
 
 
 @pytest.fixture
@@ -24,8 +16,8 @@ def estate(world: World) -> World:
     """Two tunnels as declared, a third that no file has, and a route through each of the last two."""
     world.live(tunnel(1), tunnel(2), tunnel(3))
     world.declare(tunnel(1), tunnel(2))
-    route(world, "10.66.0.0/16", "10.0.2.1")
-    route(world, "10.77.0.0/16", "10.0.3.1")
+    world.route("10.66.0.0/16", "10.0.2.1")
+    world.route("10.77.0.0/16", "10.0.3.1")
     return world
 
 
@@ -126,7 +118,7 @@ def test_a_saved_plan_shows_the_prefixes_too(estate: World) -> None:
     estate.run("plan", "--out", "plan.json", "--allow-delete", "t003")
     (change,) = estate.bare("show", "--plan", "plan.json", "-o", "json").account["changes"]
     assert change["routes"] == ["10.77.0.0/16"]
-    route(estate, "10.78.0.0/16", "10.0.3.1")  # which changes neither what is done nor whether it may be
+    estate.route("10.78.0.0/16", "10.0.3.1")  # which changes neither what is done nor whether it may be
     assert estate.run("apply", "--plan", "plan.json", "--allow-delete", "t003").code == 0
 
 
@@ -171,7 +163,7 @@ def test_a_route_that_is_made_while_the_plan_waits_for_approval_blocks_it(
     def answer(sim: Simulator, request: Request) -> Reply:
         lists.append(request.path)
         if len(lists) == 3:
-            route(world, "10.77.0.0/16", "10.0.2.1")
+            world.route("10.77.0.0/16", "10.0.2.1")
         return sim.handle(request)
 
     world.answer = answer

@@ -22,11 +22,11 @@ def test_everything_known_of_a_tunnel_is_shown_beside_what_git_declares(world: W
     assert settings["description"] == ("by hand", "London", True)
     assert settings["bgp.customer_asn"] == (65010, 65010, False)
     assert settings["bgp.md5_key"] == (None, None, False)
-    assert shown["bgp_status"]["state"] == "BGP_DOWN"
+    assert (shown["health"], shown["bgp_status"]["state"]) == ("down", "BGP_DOWN")
     assert shown["bgp_status"].keys() == {"state", "tcp_established", "updated_at"}
     assert shown["remote_identities"] == {"hex_id": number, "fqdn_id": f"{number}.ipsec.test"}
     assert shown["unknown"] == {"health_check.x_jitter": 7, "x_new_field": {"mode": "auto", "weight": 3}}
-    assert [entry.path.rpartition("/")[2] for entry in world.sim.log] == ["ipsec_tunnels", number]
+    assert [entry.path.rpartition("/")[2] for entry in world.sim.log] == ["ipsec_tunnels", number, "routes"]
     assert "s3cret" not in found.out
 
 
@@ -37,6 +37,49 @@ def test_as_text_differences_have_a_sign(world: World) -> None:
     assert '    ~ description               "by hand"  declared: London' in text.splitlines()
     assert "      key                       external, age unknown" in text.splitlines()
     assert text.endswith("1 tunnel.\n")
+
+
+def test_what_a_rule_leaves_as_it_is_stands_beside_what_is_declared(world: World) -> None:
+    world.live(tunnel(1, health_check={"rate": "low"}))
+    world.account(ignore=[{"name": "t*", "fields": ["health_check.rate"], "reason": "tuned by hand"}])
+    world.declare(tunnel(1, health_check={"rate": "high"}))
+    assert "      health_check.rate         low  declared: high" in world.run("show", "t001").out.splitlines()
+
+
+def test_static_routes_through_a_tunnel_are_shown(world: World) -> None:
+    world.live(tunnel(1), tunnel(2))
+    world.declare(tunnel(1))  # a plan that deletes t002 would look at routes too
+    world.route("10.66.0.0/16", "10.0.1.1")
+    world.route("10.77.0.0/16", "10.0.9.1")
+    found = world.run("show", "t00*", "--json")
+    assert [one["routes"] for one in found.account["tunnels"]] == [
+        [{"prefix": "10.66.0.0/16", "nexthop": "10.0.1.1", "priority": 100}],
+        [],
+    ]
+    assert world.calls.count("ROUTES") == 1
+    text = world.run("show", "t00*").out.splitlines()
+    assert "      static route              10.66.0.0/16 by 10.0.1.1, priority 100" in text
+    assert "      static routes             none" in text
+
+
+def test_routes_that_can_not_be_read_are_no_failure_and_show_says_why(world: World) -> None:
+    world.become(routes="forbidden")
+    world.live(tunnel(1))
+    world.declare(tunnel(1))
+    found = world.run("show", "t001", "--json")
+    assert (found.code, found.account["tunnels"][0]["routes"]) == (0, None)
+    (note,) = found.account["notes"]
+    assert re.fullmatch(r"Static routes were not read: the token may not read them: .+ \(\d+\)\.", note)
+    text = world.run("show", "t001").out.splitlines()
+    assert f"  note: {note}" in text
+    assert "      static routes             not known" in text
+
+
+def test_the_device_s_side_needs_no_routes(world: World) -> None:
+    world.live(tunnel(1))
+    world.declare(tunnel(1))
+    assert world.run("show", "--device", "t001").code == 0
+    assert "ROUTES" not in world.calls
 
 
 def test_times_are_told_as_everywhere_else(world: World) -> None:

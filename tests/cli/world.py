@@ -133,6 +133,13 @@ class World:
         """Put tunnels live behind everybody's back; returns their ids."""
         return [foreign_create(self.sim, account, body(t)) for t in tunnels]
 
+    def route(self, prefix: str, nexthop: str) -> None:
+        """Make a static route behind everybody's back."""
+        made = json.dumps({"prefix": prefix, "nexthop": nexthop, "priority": 100}).encode()
+        headers = {"authorization": f"Bearer {TOKEN}"}
+        reply = self.sim.handle(Request("POST", f"/client/v4/accounts/{ID}/magic/routes", "", headers, made))
+        assert reply.status == 200
+
     def forget(self, past: Simulator | None = None) -> None:
         """Go back to an earlier copy of what is live, or to nothing."""
         self.sim.accounts = (past or Simulator()).clone().accounts

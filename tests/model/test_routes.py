@@ -11,10 +11,16 @@ ONE = {"id": "1" * 32, "prefix": "10.9.0.0/16", "nexthop": "10.20.0.1", "priorit
 def test_a_list_of_routes_is_read():
     two = ONE | {"id": "2", "prefix": "2001:db8::/48", "nexthop": "2001:db8:1::1"}
     found = routes_from_result({"routes": [two, ONE]})
-    assert [(str(r.prefix), str(r.nexthop)) for r in found] == [
-        ("10.9.0.0/16", "10.20.0.1"),
-        ("2001:db8::/48", "2001:db8:1::1"),
+    assert [(str(r.prefix), str(r.nexthop), r.priority) for r in found] == [
+        ("10.9.0.0/16", "10.20.0.1", 100),
+        ("2001:db8::/48", "2001:db8:1::1", 100),
     ]
+
+
+@pytest.mark.parametrize("priority", [None, "100", 1.5, True, ...])
+def test_a_priority_that_can_not_be_read_is_not_known(priority):
+    route = {k: v for k, v in (ONE | {"priority": priority}).items() if v is not ...}
+    assert [r.priority for r in routes_from_result({"routes": [route]})] == [None]
 
 
 @pytest.mark.parametrize("result", [{"routes": None}, {"routes": []}])

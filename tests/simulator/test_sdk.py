@@ -3,8 +3,6 @@
 import pytest
 from cloudflare import APIResponseValidationError, Cloudflare
 
-from reconciler.model.live import live_tunnel
-from reconciler.report.tunnels import tunnel_report
 from reconciler.simulator.faults import FaultKind, apply_fault
 from reconciler.simulator.http import LoopbackServer
 from reconciler.simulator.server import Simulator
@@ -89,19 +87,3 @@ def test_the_witness_objects_to_an_answer_of_a_wrong_type():
         pytest.raises(APIResponseValidationError),
     ):
         client.magic_transit.ipsec_tunnels.list(account_id=ACCOUNT)
-
-
-def test_the_sdk_reads_a_tunnel_as_show_does():
-    simulator = Simulator()
-    full = foreign_create(simulator, ACCOUNT, FULL)
-    with LoopbackServer(simulator) as running, strict(running) as client:
-        tunnel = client.magic_transit.ipsec_tunnels.get(full, account_id=ACCOUNT, x_magic_new_hc_target=True)
-    read = tunnel.ipsec_tunnel.to_dict(mode="json", exclude_unset=True)
-    (raw,) = simulator.tunnels(ACCOUNT)
-    shown = tunnel_report(live_tunnel(raw), None, ())
-    settings = {setting.path: setting.live for setting in shown.settings if not setting.sensitive}
-    for path in ("name", "description", "replay_protection", "interface_address6", "customer_endpoint"):
-        assert read[path] == settings[path]
-    assert (read["bgp"]["customer_asn"], read["health_check"]["rate"]) == (65010, settings["health_check.rate"])
-    assert shown.unknown == {}
-    assert (shown.created_on, shown.bgp_status) == (read["created_on"], read["bgp_status"])
