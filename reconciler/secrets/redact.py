@@ -16,6 +16,7 @@ import html
 import json
 import re
 from base64 import b64encode, urlsafe_b64encode
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields, is_dataclass, replace
@@ -41,18 +42,18 @@ _ENDS = 3
 class _Table:
     """Texts that are looked for all at once.
 
-    A pattern finds the first four characters of every text; only there the texts themselves are compared. So the
-    pattern stays small with thousands of keys, or with one key of many KiB.
+    A pattern finds where the first four characters of one may stand; only there the texts themselves are compared. So
+    the pattern stays small with thousands of keys, or with one key of many KiB.
     """
 
-    def __init__(self, texts: frozenset[str]) -> None:
-        by_head: defaultdict[str, list[str]] = defaultdict(list)
-        for text in sorted(texts, key=lambda t: (-len(t), t)):
-            by_head[text[:MIN_LENGTH]].append(text)
-        self.longest = max(map(len, texts), default=0)
-        self._starts = frozenset(text[:n] for text in texts for n in range(1, MIN_LENGTH))
-        self._by_head = {head: tuple(found) for head, found in by_head.items()}
-        self._heads = re.compile(f"(?={_alternation(sorted(by_head))})" if texts else r"(?!)")
+    def __init__(self, texts: set[str]) -> None:
+        self._ordered = sorted(texts)
+        self._longest = max(map(len, texts), default=0)
+        self._by_head: defaultdict[str, list[str]] = defaultdict(list)
+        for text in sorted(texts, key=len, reverse=True):
+            self._by_head[text[:MIN_LENGTH]].append(text)
+        classes = (f"[{''.join(map(re.escape, {*column}))}]" for column in zip(*self._by_head, strict=True))
+        self._heads = re.compile(f"(?={''.join(classes)})" if texts else "(?!)")
 
     def spans(self, text: str) -> list[tuple[int, int]]:
         """Where the texts stand, in order; overlapping ones are one span, so that no rest stays."""
@@ -60,7 +61,7 @@ class _Table:
         for match in self._heads.finditer(text):
             start = match.start()
             last = spans[-1] if spans else (0, 0)
-            for form in self._by_head[text[start : start + MIN_LENGTH]]:  # the longest first
+            for form in self._by_head.get(text[start : start + MIN_LENGTH], ()):  # the longest first
                 end = start + len(form)
                 if end <= last[1]:
                     break  # this and all shorter ones lie inside the span before
@@ -77,19 +78,13 @@ class _Table:
 
         What a stream is given may end in the middle of a secret, which the next piece then ends.
         """
-        nearest = max(0, len(text) - self.longest + 1)
-        for match in self._heads.finditer(text, nearest):
-            start = match.start()
-            size = len(text) - start
-            for form in self._by_head[text[start : start + MIN_LENGTH]]:
-                if len(form) <= size:
-                    break  # this and all shorter ones would be whole, which is for `spans` to find
-                if form.startswith(text[start:]):
-                    return start
-        # An end of fewer characters than a head is not found by the pattern.
-        for size in range(min(MIN_LENGTH - 1, len(text)), 0, -1):
-            if text[-size:] in self._starts:
-                return len(text) - size
+        found = (match.start() for match in self._heads.finditer(text, max(0, len(text) - self._longest + 1)))
+        too_short = range(max(0, len(text) - MIN_LENGTH + 1), len(text))  # for the pattern
+        for start in (*found, *too_short):
+            end = text[start:]
+            longer = bisect_right(self._ordered, end)  # in sorted order, what begins with it stands right behind
+            if longer < len(self._ordered) and self._ordered[longer].startswith(end):
+                return start
         return len(text)
 
 
@@ -160,18 +155,8 @@ class Redactor:
         """What is looked for in a text as it stands, and in one of which only letters and digits are left."""
         with self._lock:
             if self._tables is None:
-                self._tables = _Table(frozenset(self._forms)), _Table(frozenset(self._bare))
+                self._tables = _Table(self._forms), _Table(self._bare)
             return self._tables
-
-
-def _alternation(heads: list[str]) -> str:
-    """A pattern for texts of the same length as a tree, so that the time doesn't grow with their number."""
-    tails: defaultdict[str, list[str]] = defaultdict(list)
-    for head in heads:
-        tails[head[0]].append(head[1:])
-    if all(len(head) == 1 for head in heads):
-        return f"[{''.join(re.escape(c) for c in tails)}]"
-    return f"(?:{'|'.join(re.escape(c) + _alternation(rest) for c, rest in tails.items())})"
 
 
 def _cut(text: str, spans: list[tuple[int, int]]) -> str:
