@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from reconciler.files.tree import MAX_FILES, MAX_TOTAL, Tree, is_a_programs, is_read, read_tree, safe_path, was_meant
+from reconciler.files.tree import MAX_FILES, MAX_TOTAL, Tree, is_read, read_tree, safe_path, would_be_read
 from reconciler.model.problems import Location, error, in_order
 
 TIMEOUT = 60.0
@@ -22,6 +22,7 @@ TIMEOUT = 60.0
 _REF = re.compile(r"[A-Za-z0-9_@][A-Za-z0-9_./@{}^~+-]{0,255}")
 _LINK, _FILES = "120000", ("100644", "100755")
 _STDERR = 300
+_CHECK = "Check the repository with git fsck"
 
 
 class GitError(ValueError):
@@ -29,20 +30,12 @@ class GitError(ValueError):
 
 
 class _Blob(NamedTuple):
-    """One entry of a git tree."""
+    """A file or a link of a git tree; `size` is None for what is not read, which needs no content."""
 
-    mode: str
+    is_link: bool
     id: str
-    size: int
+    size: int | None
     path: str
-
-    @property
-    def is_link(self) -> bool:
-        return self.mode == _LINK
-
-    @property
-    def is_read(self) -> bool:
-        return not self.is_link and is_read(self.path.split("/"))
 
 
 class _Git:
@@ -124,41 +117,39 @@ def _repository(root: Path, env: Mapping[str, str]) -> tuple[Path, str, _Git]:
 
 def _blobs(git: _Git, spec: str) -> list[_Blob]:
     """The files of a git tree that the working tree's reader would look at, and the links that might stand for one."""
-    listing = git.output("ls-tree", "-r", "-z", "-l", spec, remedy="Check the repository with git fsck")
     out = []
-    for entry in listing.split(b"\0")[:-1]:
-        facts, _, path = entry.partition(b"\t")
+    for entry in git.output("ls-tree", "-r", "-z", "-l", spec, remedy=_CHECK).split(b"\0")[:-1]:
+        facts, _, name = entry.partition(b"\t")
         mode, _, blob, size = facts.decode("ascii").split()
-        parts = os.fsdecode(path).split("/")
-        meant = was_meant(parts[-1]) or (mode == _LINK and not any(part.startswith(".") for part in parts))
-        if mode in (_LINK, *_FILES) and (is_read(parts) or (meant and not is_a_programs(parts))):
-            out.append(_Blob(mode, blob, int(size), os.fsdecode(path)))
-    if len(out) > MAX_FILES or sum(blob.size for blob in out if is_read(blob.path.split("/"))) > MAX_TOTAL:
+        path, is_link = os.fsdecode(name), mode == _LINK
+        parts = path.split("/")
+        hidden = any(part.startswith(".") for part in parts)
+        if (is_link or mode in _FILES) and (would_be_read(parts, in_account=True) or (is_link and not hidden)):
+            out.append(_Blob(is_link, blob, int(size) if is_read(parts) and not is_link else None, path))
+    if len(out) > MAX_FILES or sum(blob.size or 0 for blob in out) > MAX_TOTAL:
         raise GitError("The folder is too large at that ref. Is this the right folder?")
     return out
 
 
 def _laid_out(git: _Git, blobs: list[_Blob], root: Path) -> Tree:
-    """The tree of the files among the blobs, with a problem for each link. What is not read needs no content."""
-    detail = "Links are not followed when files are read from git. Put the file itself there."
-    links = [
-        error("linked-file", "a symbolic link in git", detail, Location(safe_path(root / blob.path)))
-        for blob in blobs
-        if blob.is_link
-    ]
-    ids = "".join(f"{blob.id}\n" for blob in blobs if blob.is_read).encode()
-    stream = git.output("cat-file", "--batch", remedy="Check the repository with git fsck", data=ids)
-    at = 0
+    """The tree of the files among the blobs, with a problem for each link."""
+    ids = "".join(f"{blob.id}\n" for blob in blobs if blob.size is not None)
+    stream = git.output("cat-file", "--batch", remedy=_CHECK, data=ids.encode())
+    at, links = 0, []
     with TemporaryDirectory() as temporary:
         for blob in blobs:
+            if blob.is_link:
+                detail = "Links are not followed when files are read from git. Put the file itself there."
+                place = Location(safe_path(root / blob.path))
+                links.append(error("linked-file", "a symbolic link in git", detail, place))
+                continue
             content = b""
-            if blob.is_read:
+            if blob.size is not None:
                 at = stream.index(b"\n", at) + 1  # before each stands a line with its id, type and size
                 content = stream[at : at + blob.size]
                 at += blob.size + 1  # git writes a line end behind each
-            if not blob.is_link:
-                path = Path(temporary, blob.path)
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(content)
+            path = Path(temporary, blob.path)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
         tree = read_tree(Path(temporary), shown_root=root)
     return tree._replace(diagnostics=in_order([*tree.diagnostics, *links]))

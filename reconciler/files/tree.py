@@ -11,7 +11,6 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -29,9 +28,9 @@ DEFAULT_ACCOUNT = "default"
 """The name of an account whose files stand directly in the root."""
 
 _SUFFIXES = (".yaml", ".yml")
-_EDITORS = re.compile(r"\.#.+|\.~lock\..+#|\..+\.(?:sw[a-p]|kate-swp|un~)")
+_EDITORS = r"\.#.+|\.~lock\..+#|\..+\.(?:sw[a-p]|kate-swp|un~)"
 """Locks, swap files and undo files that an editor keeps beside an open file, in its own format."""
-_UNWRITTEN = re.compile(r"\.(?:git|hg|svn|jj|reconciler)|\.\.data(?:_tmp)?|\.\.\d{4}_\d\d_\d\d_.+")
+_UNWRITTEN = r"\.(?:git|hg|svn|jj|reconciler)|\.\.data(?:_tmp)?|\.\.\d{4}_\d\d_\d\d_.+"
 """Folders in which nobody writes a file by hand: version control's, our own, and those in which Kubernetes keeps the
 files of a mounted volume, behind links."""
 _TOOLS = frozenset((".github", ".gitlab", ".circleci", ".vscode", ".idea", ".venv"))
@@ -48,12 +47,11 @@ Parts = tuple[str, ...]
 """A path below the root, name by name; of the root itself it is empty."""
 
 
-@dataclass(frozen=True, slots=True)
-class SourceFile:
+class SourceFile(NamedTuple):
     """One file: its path as messages show it, and its bytes."""
 
     path: str
-    data: bytes = field(repr=False)
+    data: bytes
 
 
 class AccountFiles(NamedTuple):
@@ -92,33 +90,6 @@ class _TooManyBytesError(Exception):
     """The files hold more than may be read in all."""
 
 
-@dataclass(slots=True)
-class _Walk:
-    """What a walk over the tree has found so far.
-
-    Attributes:
-        paths: Of the files that are read or were meant to be.
-        with_account_inside: Folders of accounts that have another account inside.
-        total: Bytes read.
-    """
-
-    root: Path
-    shown_root: Path
-    real_root: str
-    diagnostics: list[Diagnostic] = field(default_factory=list)
-    paths: list[Parts] = field(default_factory=list)
-    with_account_inside: set[Parts] = field(default_factory=set)
-    total: int = 0
-
-    def problem(self, parts: Parts, code: str, summary: str, detail: str = _ALL) -> None:
-        """Notes an error at a path below the root."""
-        self.diagnostics.append(error(code, summary, detail, Location(self.shown(parts))))
-
-    def shown(self, parts: Parts) -> str:
-        """A path below the root as messages show it."""
-        return safe_path(self.shown_root.joinpath(*parts))
-
-
 def safe_path(path: Path) -> str:
     """A path for messages: bytes that are not UTF-8 and characters that can't be seen become escapes."""
     text = os.fsencode(path).decode("utf-8", "backslashreplace")
@@ -136,13 +107,13 @@ def read_tree(root: Path, shown_root: Path | None = None) -> Tree:
     if not os.path.isdir(root):  # noqa: PTH112 - Path.is_dir raises for a folder that may not be searched
         what = "is not a folder" if os.path.lexists(root) else "does not exist"
         return Tree((), (_no_root(f"the folder {safe_path(shown_root)} {what}"),))
-    walk = _Walk(root, shown_root, os.path.realpath(root))
-    walk.paths.extend(islice(_paths(walk, (), inside=False), MAX_FILES + 1))
+    walk = _Walk(root, shown_root)
+    walk.paths.extend(islice(walk.find((), inside=False), MAX_FILES + 1))
     if len(walk.paths) > MAX_FILES:
         walk.problem((), "too-many-files", f"more than {MAX_FILES:,} files", "Is this the right folder?")
         return Tree((), in_order(walk.diagnostics))
     try:
-        found = [_account(walk, folder, names) for folder, names in _by_account(walk).items()]
+        found = [walk.account(folder, names) for folder, names in walk.by_account().items()]
         accounts = tuple(sorted(found, key=lambda account: account.name))
     except _TooManyBytesError:
         accounts = ()
@@ -155,40 +126,135 @@ def _no_root(summary: str) -> Diagnostic:
     return error("no-account", summary, _NO_FOLDER)
 
 
-def _paths(walk: _Walk, folder: Parts, *, inside: bool) -> Iterator[Parts]:
-    """The files below a folder that are read or were meant to be, as parts of their paths below the root.
+_WHERE_ACCOUNT = "Put an account.yaml into its folder, or move the file into the folder of an account."
+_MOVE = "Move one of the two folders out of the other."
+_NO_TUNNELS = "Without a tunnel file it would declare nothing. Write 'tunnels: []' into one if that is meant."
 
-    Args:
-        walk: What is found goes there.
-        folder: Where to look.
-        inside: Whether the folder lies below an account. Elsewhere nothing is declared, so hidden folders are skipped.
+
+class _Walk:
+    """One walk over the tree, and what it has found so far.
+
+    Attributes:
+        diagnostics: What is wrong.
+        paths: Of the files that are read or were meant to be.
     """
-    if len(folder) > MAX_LEVELS:
-        walk.problem(folder, "unreadable", f"folders nested deeper than {MAX_LEVELS} levels")
-        return
-    try:
-        with os.scandir(walk.root.joinpath(*folder)) as entries:
-            found = sorted(entries, key=lambda entry: os.fsencode(entry.name))
-    except OSError as broken:
-        walk.problem(folder, "unreadable", f"the folder can't be read ({broken.strerror})")
-        return
-    inside = inside or any(entry.name in ACCOUNT_FILES for entry in found)
-    for entry in found:
-        parts = (*folder, entry.name)
-        folder_here = entry.is_dir(follow_symlinks=False)
-        if _belongs_to_a_program(parts, folder=folder_here) or (entry.name.startswith(".") and not inside):
-            continue
-        if is_read(parts) or (inside and not folder_here and was_meant(entry.name)):
-            yield parts
-        elif folder_here:
-            yield from _paths(walk, parts, inside=inside)
-        elif entry.is_symlink() and os.path.isdir(entry.path):  # noqa: PTH112 - a loop of links is not a folder
-            walk.problem(
-                parts,
-                "linked-folder",
-                "a symbolic link to a folder",
-                f"Links to folders are not followed. {_ALL}",
-            )
+
+    def __init__(self, root: Path, shown_root: Path) -> None:
+        self.diagnostics: list[Diagnostic] = []
+        self.paths: list[Parts] = []
+        self._root = root
+        self._shown_root = shown_root
+        self._real_root = os.path.realpath(root)
+        self._with_account_inside: set[Parts] = set()
+        self._total = 0  # bytes read
+
+    def problem(self, parts: Parts, code: str, summary: str, detail: str = _ALL) -> None:
+        """Notes an error at a path below the root."""
+        self.diagnostics.append(error(code, summary, detail, Location(self._shown(parts))))
+
+    def _shown(self, parts: Parts) -> str:
+        """A path below the root as messages show it."""
+        return safe_path(self._shown_root.joinpath(*parts))
+
+    def find(self, folder: Parts, *, inside: bool) -> Iterator[Parts]:
+        """The files below a folder that are read or were meant to be, as parts of their paths below the root.
+
+        Args:
+            folder: Where to look.
+            inside: Whether the folder lies below an account. Elsewhere nothing is declared: hidden folders are skipped.
+        """
+        if len(folder) > MAX_LEVELS:
+            self.problem(folder, "unreadable", f"folders nested deeper than {MAX_LEVELS} levels")
+            return
+        try:
+            with os.scandir(self._root.joinpath(*folder)) as entries:
+                found = sorted(entries, key=lambda entry: os.fsencode(entry.name))
+        except OSError as broken:
+            self.problem(folder, "unreadable", f"the folder can't be read ({broken.strerror})")
+            return
+        inside = inside or any(entry.name in ACCOUNT_FILES for entry in found)
+        for entry in found:
+            parts = (*folder, entry.name)
+            folder_here = entry.is_dir(follow_symlinks=False)
+            if _belongs_to_a_program(parts, folder=folder_here) or (entry.name.startswith(".") and not inside):
+                continue
+            if is_read(parts) or (inside and not folder_here and _was_meant(entry.name)):
+                yield parts
+            elif folder_here:
+                yield from self.find(parts, inside=inside)
+            elif entry.is_symlink() and os.path.isdir(entry.path):  # noqa: PTH112 - a loop of links is not a folder
+                detail = f"Links to folders are not followed. {_ALL}"
+                self.problem(parts, "linked-folder", "a symbolic link to a folder", detail)
+
+    def by_account(self) -> dict[Parts, list[Parts]]:
+        """The folders of accounts, each with its files; problems for files and folders that fit nowhere."""
+        accounts = {parts[:-1] for parts in self.paths if _is_account_file(parts)}
+        found: dict[Parts, list[Parts]] = {}
+        misspelt = {parts[:-1]: parts for parts in reversed(self.paths) if _meant_for_account(parts)}
+        for parts in self.paths:
+            folder = parts[:-1]
+            above = [folder[:n] for n in range(len(folder) + 1) if folder[:n] in accounts]  # the outermost first
+            if not above:  # never a file that is not read: it was found below an account
+                slips = [misspelt[parts[:n]] for n in range(len(parts)) if parts[:n] in misspelt]
+                if parts in slips or not slips:  # one slip of the pen is one error
+                    detail = f'Did you mean "{ACCOUNT_FILES[0]}"?' if slips else _WHERE_ACCOUNT
+                    self.problem(parts, "no-account", "this file belongs to no account", detail)
+            elif len(above) == 1 or not is_read(parts):
+                found.setdefault(above[0], []).append(parts)
+            elif _is_account_file(parts):
+                detail = f"{self._shown((*above[0], ACCOUNT_FILES[0]))} claims this folder. {_MOVE}"
+                self.problem(parts, "nested-account", "an account inside another account", detail)
+                self._with_account_inside.add(above[0])
+            # Other files of a nested account are left out: as the outer one's they would bring errors that are none.
+        return found
+
+    def account(self, folder: Parts, names: list[Parts]) -> AccountFiles:
+        """Reads the files of one account."""
+        own = [parts for parts in names if _is_account_file(parts)]
+        tunnels = [parts for parts in names if is_read(parts) and not _is_account_file(parts)]
+        unread = [parts for parts in names if not is_read(parts)]
+        if len(own) > 1:
+            self.problem(own[1], "two-account-files", "account.yaml and account.yml in one folder", "Keep one of them.")
+        # What is inside another account may be its only files.
+        if not tunnels and folder not in self._with_account_inside:
+            self.problem(own[0], "no-tunnel-file", "the account has no tunnel file", _NO_TUNNELS)
+        read = [file for parts in tunnels if (file := self._read(parts)) is not None]
+        return AccountFiles(
+            safe_path(Path(*folder)) if folder else DEFAULT_ACCOUNT,
+            self._shown(folder),
+            self._read(own[0]),
+            tuple(read),
+            tuple(Unread(self._shown(parts), os.path.abspath(self._shown_root.joinpath(*parts))) for parts in unread),  # noqa: PTH100 - links stay
+        )
+
+    def _read(self, parts: Parts) -> SourceFile | None:
+        """One file's bytes, or None and a problem."""
+        path = self._root.joinpath(*parts)
+        try:
+            data = read_regular(self._inside(path))
+        except OSError as broken:
+            reason = broken.strerror or str(broken)
+            self.problem(parts, "unreadable", f"the file can't be read ({reason})")
+            return None
+        if len(data) > MAX_BYTES:
+            self.problem(parts, "file-too-large", f"the file has more than {MAX_BYTES:,} bytes", "Split it.")
+            return None
+        self._total += len(data)
+        if self._total > MAX_TOTAL:
+            self.problem((), "too-many-files", f"more than {MAX_TOTAL:,} bytes in all", "Is this the right folder?")
+            raise _TooManyBytesError
+        return SourceFile(self._shown(parts), data)
+
+    def _inside(self, path: Path) -> str:
+        """The path with every link resolved.
+
+        Raises:
+            OSError: It leads out of the tree, in a circle or nowhere.
+        """
+        real = os.path.realpath(path, strict=True)
+        if os.path.commonpath([self._real_root, real]) != self._real_root:
+            raise OSError(0, "it is a symbolic link that leads out of the folder")
+        return real
 
 
 def is_read(parts: Sequence[str]) -> bool:
@@ -198,22 +264,25 @@ def is_read(parts: Sequence[str]) -> bool:
 
 def would_be_read(parts: Sequence[str], *, in_account: bool) -> bool:
     """True for the path of a file that would be read, or refused as one that was meant to be."""
-    return is_read(parts) or (in_account and was_meant(parts[-1]) and not is_a_programs(parts))
-
-
-def is_a_programs(parts: Sequence[str]) -> bool:
-    """True for the path of a file that is never looked at, whatever it is: a program keeps it for itself."""
-    return any(_belongs_to_a_program(parts[:n], folder=n < len(parts)) for n in range(1, len(parts) + 1))
+    folders = range(1, len(parts))
+    return is_read(parts) or (
+        in_account
+        and _was_meant(parts[-1])
+        and not any(_belongs_to_a_program(parts[:n], folder=True) for n in folders)
+        and not _belongs_to_a_program(parts, folder=False)
+    )
 
 
 def _belongs_to_a_program(parts: Sequence[str], *, folder: bool) -> bool:
     name = parts[-1]
-    if _UNWRITTEN.fullmatch(name) or (name in _TOOLS and len(parts) == 1):
+    if not name.startswith("."):
+        return False
+    if name in _TOOLS and len(parts) == 1:
         return True
-    return not folder and _EDITORS.fullmatch(name) is not None
+    return re.fullmatch(_UNWRITTEN if folder else f"{_UNWRITTEN}|{_EDITORS}", name) is not None
 
 
-def was_meant(name: str) -> bool:
+def _was_meant(name: str) -> bool:
     """True for a name that somebody gave to a file that should be read, or to a copy or a template of one."""
     name = name.lower().strip()
     if any(suffix in name for suffix in _SUFFIXES) or name.endswith(".json"):
@@ -232,56 +301,6 @@ def _one_edit(one: str, other: str) -> bool:
     return short[1:] == long[1:] or (short[:2] == long[1::-1] and short[2:] == long[2:])
 
 
-def _by_account(walk: _Walk) -> dict[Parts, list[Parts]]:
-    """The folders of accounts, each with its files; problems for files and folders that fit nowhere."""
-    accounts = {parts[:-1] for parts in walk.paths if _is_account_file(parts)}
-    found: dict[Parts, list[Parts]] = {}
-    misspelt = {parts[:-1]: parts for parts in reversed(walk.paths) if _meant_for_account(parts)}
-    for parts in walk.paths:
-        folder = parts[:-1]
-        above = [folder[:n] for n in range(len(folder) + 1) if folder[:n] in accounts]  # the outermost first
-        if not above:  # never a file that is not read: it was found below an account
-            slips = [misspelt[parts[:n]] for n in range(len(parts)) if parts[:n] in misspelt]
-            if parts in slips:
-                walk.problem(
-                    parts, "no-account", "this file belongs to no account", f'Did you mean "{ACCOUNT_FILES[0]}"?'
-                )
-            elif not slips:  # one slip of the pen is one error
-                walk.problem(parts, "no-account", "this file belongs to no account", _WHERE_ACCOUNT)
-        elif len(above) == 1 or not is_read(parts):
-            found.setdefault(above[0], []).append(parts)
-        elif _is_account_file(parts):
-            detail = f"{walk.shown((*above[0], ACCOUNT_FILES[0]))} claims this folder. {_MOVE}"
-            walk.problem(parts, "nested-account", "an account inside another account", detail)
-            walk.with_account_inside.add(above[0])
-        # Other files of a nested account are left out: read as the outer one's, they would bring errors that are none.
-    return found
-
-
-_WHERE_ACCOUNT = "Put an account.yaml into its folder, or move the file into the folder of an account."
-_MOVE = "Move one of the two folders out of the other."
-_NO_TUNNELS = "Without a tunnel file it would declare nothing. Write 'tunnels: []' into one if that is meant."
-
-
-def _account(walk: _Walk, folder: Parts, names: list[Parts]) -> AccountFiles:
-    """Reads the files of one account."""
-    own = [parts for parts in names if _is_account_file(parts)]
-    tunnels = [parts for parts in names if is_read(parts) and not _is_account_file(parts)]
-    unread = [parts for parts in names if not is_read(parts)]
-    if len(own) > 1:
-        walk.problem(own[1], "two-account-files", "account.yaml and account.yml in one folder", "Keep one of them.")
-    if not tunnels and folder not in walk.with_account_inside:  # what is inside another account may be its only files
-        walk.problem(own[0], "no-tunnel-file", "the account has no tunnel file", _NO_TUNNELS)
-    read = [file for parts in tunnels if (file := _read(walk, parts)) is not None]
-    return AccountFiles(
-        safe_path(Path(*folder)) if folder else DEFAULT_ACCOUNT,
-        walk.shown(folder),
-        _read(walk, own[0]),
-        tuple(read),
-        tuple(Unread(walk.shown(parts), os.path.abspath(walk.shown_root.joinpath(*parts))) for parts in unread),  # noqa: PTH100 - links stay
-    )
-
-
 def _is_account_file(parts: Sequence[str]) -> bool:
     return parts[-1] in ACCOUNT_FILES and is_read(parts)
 
@@ -289,37 +308,6 @@ def _is_account_file(parts: Sequence[str]) -> bool:
 def _meant_for_account(parts: Sequence[str]) -> bool:
     stem, _, extension = parts[-1].lower().rpartition(".")
     return f".{extension}" in _SUFFIXES and not _is_account_file(parts) and _one_edit(stem, "account")
-
-
-def _read(walk: _Walk, parts: Parts) -> SourceFile | None:
-    """One file's bytes, or None and a problem."""
-    path = walk.root.joinpath(*parts)
-    try:
-        data = read_regular(_inside(walk, path))
-    except OSError as broken:
-        reason = broken.strerror or str(broken)
-        walk.problem(parts, "unreadable", f"the file can't be read ({reason})")
-        return None
-    if len(data) > MAX_BYTES:
-        walk.problem(parts, "file-too-large", f"the file has more than {MAX_BYTES:,} bytes", "Split it.")
-        return None
-    walk.total += len(data)
-    if walk.total > MAX_TOTAL:
-        walk.problem((), "too-many-files", f"more than {MAX_TOTAL:,} bytes in all", "Is this the right folder?")
-        raise _TooManyBytesError
-    return SourceFile(walk.shown(parts), data)
-
-
-def _inside(walk: _Walk, path: Path) -> str:
-    """The path with every link resolved.
-
-    Raises:
-        OSError: It leads out of the tree, in a circle or nowhere.
-    """
-    real = os.path.realpath(path, strict=True)
-    if os.path.commonpath([walk.real_root, real]) != walk.real_root:
-        raise OSError(0, "it is a symbolic link that leads out of the folder")
-    return real
 
 
 def read_regular(path: str) -> bytes:

@@ -78,9 +78,9 @@ class _Table:
 
         What a stream is given may end in the middle of a secret, which the next piece then ends.
         """
-        found = (match.start() for match in self._heads.finditer(text, max(0, len(text) - self._longest + 1)))
-        too_short = range(max(0, len(text) - MIN_LENGTH + 1), len(text))  # for the pattern
-        for start in (*found, *too_short):
+        starts = [match.start() for match in self._heads.finditer(text, max(0, len(text) - self._longest + 1))]
+        starts += range(max(0, len(text) - MIN_LENGTH + 1), len(text))  # what is too short for the pattern
+        for start in starts:
             end = text[start:]
             longer = bisect_right(self._ordered, end)  # in sorted order, what begins with it stands right behind
             if longer < len(self._ordered) and self._ordered[longer].startswith(end):
