@@ -1,203 +1,127 @@
-"""`reconciler completion`: a completion script for a shell, made of the tables of commands and options.
+"""`reconciler completion`: a completion script for a shell.
 
-Names of accounts and declared tunnels are asked of the program where one belongs, and nowhere else, so that a shell is
-slow at most there. They are read from the files: nothing is asked of Cloudflare, so what is only live is not offered.
+The scripts know nothing: they send the words of the line to `reconciler completion words`, which knows the tables of
+commands and options and the names in the files, and offer what it answers. Nothing is asked of Cloudflare, so a tunnel
+that is only live is not offered.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from reconciler.cli.context import Context
 from reconciler.cli.options import ACTIONS, COMMANDS, TABLE, Option, taken_by
 from reconciler.render import FORMATS
 
+_SCRIPTS = {
+    "bash": """_reconciler() {
+  local IFS=$'\\n' cur=${COMP_WORDS[COMP_CWORD]} found
+  [[ $cur == = ]] && cur=
+  found=$(printf '%s\\n' "${COMP_WORDS[@]:1:COMP_CWORD-1}" "$cur" | "${COMP_WORDS[0]}" completion words 2>/dev/null)
+  case $found in
+    FILE) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- "$cur")) ;;
+    DIR) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -d -- "$cur")) ;;
+    *) COMPREPLY=($(cut -f 1 <<< "$found")) ;;
+  esac
+}
+complete -F _reconciler reconciler
+""",
+    "zsh": """#compdef reconciler
+_reconciler() {
+  local -a found
+  found=(${(f)"$(print -rl -- "${(@Q)words[2,CURRENT]}" | $words[1] completion words 2>/dev/null)"})
+  compset -P '--*='
+  case $found in
+    FILE) _files ;;
+    DIR) _files -/ ;;
+    *) found=(${found//:/\\\\:}); found=(${found/$'\\t'/:}); _describe -V reconciler found ;;
+  esac
+}
+[[ $funcstack[1] == _reconciler ]] && _reconciler "$@" || compdef _reconciler reconciler
+""",
+    "fish": """function __reconciler
+  set -l line (commandline -opc) (commandline -ct)
+  set -l found (printf '%s\\n' $line[2..-1] | command reconciler completion words 2>/dev/null)
+  set -l given (string match -r -- '^--.*?=' $line[-1])
+  switch "$found"
+    case FILE
+      __fish_complete_path $line[-1]
+    case DIR
+      __fish_complete_directories $line[-1]
+    case '*'
+      printf '%s\\n' "$given"$found
+  end
+end
+complete -c reconciler -f -k -a '(__reconciler)'
+""",
+}
+
 
 def run(ctx: Context) -> int:
-    """Print the script, or the names that it offers."""
-    scripts = {"bash": _bash, "zsh": _zsh, "fish": _fish}
-    shell = ctx.options.shell
-    lines = scripts[shell]() if shell in scripts else _names(ctx, shell)
-    ctx.output.stdout.write("".join(f"{line}\n" for line in lines))
+    """Print the script; or, of the words of a line, what the last one can be, each with what it does."""
+    if script := _SCRIPTS.get(ctx.options.shell):
+        ctx.output.stdout.write(script)
+        return 0
+    line = ctx.stdin.read().removesuffix("\n").split("\n")
+    # What follows --dir= is a word of its own; bash makes one of the sign too.
+    parts = [part for word in line for part in (word.split("=", 1) if word.startswith("--") else [word])]
+    *before, current = [part for part in parts if part != "="]
+    for offered in _offered(ctx, before, current):
+        if offered.startswith(current) or offered in ("FILE", "DIR"):
+            ctx.output.stdout.write(f"{offered}\n")
     return 0
 
 
-def _names(ctx: Context, kind: str) -> Iterator[str]:
-    """Names in the files, as far as these can be read, and where a shell takes them as they are."""
+def _offered(ctx: Context, before: Sequence[str], current: str) -> Iterator[str]:
+    by_flag = {flag: option for option in TABLE.values() for flag in option.flags}
+    awaited: Option | None = None  # the option whose value comes next
+    given: list[str] = []
+    root = ctx.options.dir
+    for word in before:
+        if awaited is not None:
+            root = word if awaited.name == "dir" else root
+            awaited = None
+        elif (option := by_flag.get(word)) is None:
+            given.append(word)
+        elif option.takes_value and "nargs" not in option.argument:
+            awaited = option
+    command, action = [*given, "", ""][:2]
+    taken = taken_by(command, action if action in ACTIONS else "")
+    words = [option for option in taken if option.positional]
+    if awaited is not None:
+        yield from _values(ctx, awaited, root)
+    elif command in ("", "help") and not current.startswith("-"):
+        yield from (f"{name}\t{about.help}" for name, about in COMMANDS.items())
+    elif words and not current.startswith("-"):
+        if len(given) <= len(words) or words[-1].argument.get("nargs") == "*":
+            yield from _values(ctx, words[min(len(given), len(words)) - 1], root)
+    else:
+        yield from (f"{flag}\t{option.argument['help']}" for option in taken for flag in option.flags)
+        yield "--help\tshow help"
+        if not command:
+            yield "--version\tshow the version"
+
+
+def _values(ctx: Context, option: Option, root: str) -> Iterator[str]:
+    """What the value of an option can be, or `FILE` or `DIR` for the name of one."""
+    argument = option.argument
+    if option.name in ("account", "target", "names"):
+        yield from _names(ctx, Path(root), tunnels=option.name != "account")
+    elif option.name == "output":
+        yield from FORMATS
+    elif "choices" in argument:
+        yield from argument["choices"]
+    elif argument.get("metavar") in ("FILE", "DIR", "REPORT.json"):
+        yield argument["metavar"].replace("REPORT.json", "FILE")
+
+
+def _names(ctx: Context, root: Path, *, tunnels: bool) -> Iterator[str]:
+    """Names in the files, as far as these can be read and a shell takes them as they are."""
     from reconciler.files.load import load
     from reconciler.files.tree import read_tree
 
-    tree = read_tree(Path(ctx.options.dir))
-    if kind == "accounts":
-        found = {account.name for account in tree.accounts}
-    else:
-        desired = load(tree, ctx.now().date()).desired
-        chosen = ctx.options.account or [one.account.name for one in desired]
-        found = {name for one in desired if one.account.name in chosen for name in one.tunnels}
+    tree = read_tree(root)
+    found = {account.name for account in tree.accounts}
+    if tunnels:
+        found = {name for one in load(tree, ctx.now().date()).desired for name in one.tunnels}
     return (name for name in sorted(found) if re.fullmatch(r"[\w./:@-]+", name))
-
-
-_NAMED = {"account": "accounts", "target": "tunnels", "names": "tunnels"}
-"""Options whose value is a name of these."""
-
-
-def _values(option: Option) -> str | None:
-    """The words that a value can be, with blanks between; None where no value follows as a word of its own.
-
-    `FILE` or `DIR` for a name of one, `accounts` or `tunnels` for names in the files, "" for anything else.
-    """
-    argument = option.argument
-    if not option.takes_value or (option.flags and argument.get("nargs") == "?"):
-        return None
-    if option.name in _NAMED:
-        return _NAMED[option.name]
-    if option.name == "output":
-        return " ".join(FORMATS)
-    if "choices" in argument:
-        return " ".join(argument["choices"])
-    return {"FILE": "FILE", "REPORT.json": "FILE", "DIR": "DIR"}.get(argument.get("metavar", ""), "")
-
-
-def _flags(command: str) -> Iterator[tuple[Option, str]]:
-    """What a command takes, and each flag of it; without one, what stands before it."""
-    return ((option, flag) for option in taken_by(command) for flag in option.flags)
-
-
-def _words(command: str) -> str:
-    """What a positional argument can be, as of `_values`."""
-    if command in ("", "help"):
-        return " ".join(COMMANDS)
-    return next((_values(option) or "" for option in taken_by(command) if option.positional), "")
-
-
-def _bash() -> Iterator[str]:
-    every = "|".join(COMMANDS)
-    yield f"""_reconciler() {{
-  local IFS=$' \\t\\n' command= action= dir= last= names= word words files=
-  local cur=${{COMP_WORDS[COMP_CWORD]}} prev=${{COMP_WORDS[COMP_CWORD-1]}}
-  [[ $cur == = ]] && cur=  # bash makes three words of --dir=x
-  [[ $prev == = ]] && prev=${{COMP_WORDS[COMP_CWORD-2]}}
-  for word in "${{COMP_WORDS[@]:1:COMP_CWORD-1}}"; do
-    [[ $word == = ]] && continue
-    [[ $last == --dir ]] && dir=$word
-    last=$word
-    case $word in
-      --dir=*) dir=${{word#--dir=}} ;;
-      {every}) command=${{command:-$word}} ;;
-      {"|".join(ACTIONS)}) action=$word ;;
-    esac
-  done
-  case $prev in"""
-    kinds: dict[str, set[str]] = {}
-    for option in TABLE.values():
-        if option.flags and (values := _values(option)) is not None:
-            kinds.setdefault(values, set()).update(option.flags)
-    for values, flags in sorted(kinds.items()):
-        named = {kind: f"names={kind}" for kind in _NAMED.values()}
-        offer = {"FILE": "files=-f", "DIR": "files=-d", "": "return", **named}.get(values, f'words="{values}"')
-        yield f"    {'|'.join(sorted(flags))}) {offer} ;;"
-    yield "    *) case $command in"
-    for command in (*COMMANDS, ""):
-        words, files = ("", " files=-f") if _words(command) == "FILE" else (_words(command), "")
-        offered = " ".join([*words.split(), *(flag for _, flag in _flags(command)), "--help"])
-        yield f'      {command or "*"}) words="{offered}{"" if command else " --version"}"{files} ;;'
-    yield """    esac
-    [[ $command == psk && $action ]] && names=tunnels ;;
-  esac
-  if [[ $names && $cur != -* ]]; then
-    words=$("${COMP_WORDS[0]}" completion $names ${dir:+"--dir=$dir"} 2>/dev/null)
-  fi
-  COMPREPLY=($(compgen -W "$words" -- "$cur"))
-  if [[ $files && $cur != -* ]]; then
-    IFS=$'\\n'
-    compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen $files -- "$cur"))
-  fi
-}
-complete -F _reconciler reconciler"""
-
-
-def _zsh() -> Iterator[str]:
-    yield f"""#compdef reconciler
-_reconciler_names() {{
-  local -a dir
-  [[ -n $opt_args[--dir] ]] && dir=(--dir=${{(Q)opt_args[--dir]}})
-  compadd "${{@[1,-2]}}" -- ${{(f)"$($words[1] completion $@[-1] $dir 2>/dev/null)"}}
-}}
-_reconciler() {{
-  local command= word
-  local -A opt_args
-  for word in ${{words[2,CURRENT-1]}}; do
-    case $word in ({"|".join(COMMANDS)}) command=$word; break ;; esac
-  done
-  case $command in"""
-    for command in (*COMMANDS, ""):
-        yield f"    ({command or '*'}) _arguments -s \\"
-        for option, flag in _flags(command):
-            values = _values(option)
-            many = "*" if option.argument.get("action") in ("append", "count") else ""
-            actions = {None: "", "FILE": ":FILE:_files", "DIR": ":DIR:_files -/", "": ":value: "}
-            actions |= {kind: f":name:_reconciler_names {kind}" for kind in _NAMED.values()}
-            told = _escaped(option.argument["help"].replace("[", "(").replace("]", ")"))
-            value = actions.get(values, f":value:({values})")
-            yield f"      {_quoted(f'{many}{flag}[{told}]{value}')} \\"
-        if command:
-            words = _words(command)
-            rest = {"FILE": "*:FILE:_files", "": "*: : "}.get(words, f"*:value:({words})")
-            if command == "psk":
-                rest = f"2:action:({words})' '*:name:_reconciler_names tunnels"
-                yield f"      '1:command:({command})' '{rest}' '--help[show help]' ;;"
-            else:
-                yield f"      '1:command:({command})' {_quoted(rest)} '--help[show help]' ;;"
-    listed = " ".join(f'{name}\\:"{_escaped(about.help)}"' for name, about in COMMANDS.items())
-    yield f"""      {_quoted(f"1:command:(({listed}))")} '--version[show the version]' '--help[show help]' ;;
-  esac
-}}
-[[ $funcstack[1] == _reconciler ]] && _reconciler "$@" || compdef _reconciler reconciler"""
-
-
-def _fish() -> Iterator[str]:
-    def line(where: str, *words: str) -> str:
-        return " ".join(("complete -c reconciler", *(("-n", _quoted(where)) if where else ()), *words))
-
-    yield """function __reconciler_names
-  set -l dir
-  set -l last
-  for word in (commandline -opc)
-    string match -q -- '--dir=*' $word; and set dir $word
-    test "$last" = --dir; and set dir --dir=$word
-    set last $word
-  end
-  command reconciler completion $argv[1] $dir 2>/dev/null
-end"""
-    first = "__fish_use_subcommand"
-    yield line("", "-f")
-    for name, about in COMMANDS.items():
-        yield line(first, "-a", name, "-d", _quoted(about.help))
-    yield line("", "-l help -d 'show help'")
-    yield line(first, "-l version -d 'show the version'")
-    kinds = {None: "", "FILE": "-r -F", "DIR": "-x -a '(__fish_complete_directories)'", "": "-x"}
-    kinds |= {kind: f"-x -a '(__reconciler_names {kind})'" for kind in _NAMED.values()}
-    for option in TABLE.values():
-        values = _values(option)
-        where = f"__fish_seen_subcommand_from {' '.join(option.on)}"
-        if option.positional:
-            if option.name == "names":
-                where = f"__fish_seen_subcommand_from psk; and __fish_seen_subcommand_from {' '.join(ACTIONS)}"
-                values = f"(__reconciler_names {values})"
-            yield line(where, "-F" if values == "FILE" else f"-a {_quoted(values or '')}")
-            continue
-        flags = (f"-l {flag[2:]}" if flag.startswith("--") else f"-s {flag[1:]}" for flag in option.flags)
-        kind = kinds.get(values, f"-x -a {_quoted(values or '')}")
-        where = f"{where}; or {first}" if option.general else where
-        yield line(where, *flags, kind, "-d", _quoted(option.argument["help"]))
-    yield line("__fish_seen_subcommand_from help", "-a", _quoted(" ".join(COMMANDS)))
-
-
-def _quoted(text: str) -> str:
-    """For zsh and fish, whose single quotes know different escapes: an apostrophe stands in double quotes."""
-    return "'" + text.replace("'", "'\"'\"'") + "'"
-
-
-def _escaped(text: str) -> str:
-    """Text of zsh, where a colon parts what is completed from what is said of it."""
-    return text.replace(":", "\\:")

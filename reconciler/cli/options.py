@@ -407,8 +407,8 @@ class Options(NamedTuple):
     state: Annotated[str | None, Option("keep the state in FILE between runs", "simulate", "FILE")] = None
     report: Annotated[str, Positional("a report written by -o json", "render", "REPORT.json")] = ""
     shell: Annotated[
-        Literal["bash", "zsh", "fish", "accounts", "tunnels"],
-        Positional("whose script, or the names it asks for", "completion"),
+        Literal["bash", "zsh", "fish", "words"],
+        Positional("whose script, or how the words on standard input can end", "completion"),
     ] = "bash"
 
     def origin(self, name: str) -> str:
