@@ -15,7 +15,7 @@ from reconciler.cli.about import version, versions
 from reconciler.cli.clients import Clients, no_way
 from reconciler.cli.context import Context, Halt
 from reconciler.cli.files import load_files, with_md5_keys
-from reconciler.cli.options import UsageError
+from reconciler.cli.options import UsageError, listed
 from reconciler.cli.planning import live_tunnels, side_by_side
 from reconciler.cli.tokens import token_faults
 from reconciler.files.gitref import GitError, changed_files
@@ -55,12 +55,11 @@ def run(ctx: Context) -> Report:
 def _program() -> Iterator[CheckReport]:
     yield ok("version", version(libraries=False))
     found = versions()
-    libraries = f"{platform.python_version()}; {', '.join(f'{name} {number}' for name, number in found.items())}"
-    missing = [name for name, number in found.items() if number is None]
-    if missing:
-        yield error("python", f"{', '.join(missing)} is not installed", "Install the program anew, with what it needs.")
+    if missing := [name for name, number in found.items() if number is None]:
+        yield error("python", f"{listed(missing)} not installed", "Install the program anew, with what it requires.")
     else:
-        yield ok("python", libraries)
+        libraries = ", ".join(f"{name} {number}" for name, number in found.items())
+        yield ok("python", f"{platform.python_version()}; {libraries}")
 
 
 def _files(ctx: Context) -> tuple[CheckReport, list[Account]]:
@@ -76,10 +75,8 @@ def _files(ctx: Context) -> tuple[CheckReport, list[Account]]:
     there = f"{count(len(chosen), 'account')}, {count(sum(len(d.tunnels) for d in chosen), 'tunnel')}"
     if wrong:
         errors = sum(one.count for one in ctx.diagnostics if one.severity is Level.ERROR)
-        return error(
-            "files", f"{count(errors, 'error')}, told above", "reconciler validate shows them alone."
-        ), accounts
-    if warned := len(ctx.diagnostics):
+        return error("files", f"{count(errors, 'error')}, told above"), accounts
+    if warned := sum(one.count for one in ctx.diagnostics if one.location):
         return warning("files", f"{there}; {count(warned, 'warning')}, told above"), accounts
     return ok("files", there), accounts
 
@@ -136,8 +133,8 @@ def _accounts(ctx: Context, accounts: Sequence[Account]) -> list[AccountReport]:
             return write_check(outcome)
 
         lists = {a.name: found for a, found in zip(asked, side_by_side(ctx, asked, read), strict=True)}
-        listed = [account for account in asked if lists[account.name][0] == "ok"]
-        writes = {a.name: [check] for a, check in zip(listed, side_by_side(ctx, listed, write), strict=True)}
+        readable = [account for account in asked if lists[account.name][0] == "ok"]
+        writes = {a.name: [check] for a, check in zip(readable, side_by_side(ctx, readable, write), strict=True)}
     reports = []
     for name, account_id in ((account.name, account.account_id) for account in accounts):
         outcome, more = lists.get(name, ("auth", []))

@@ -128,13 +128,15 @@ class Progress:
         if call.verb is Verb.LIST:
             return "Listing again, to prove what was written" if account in self._wrote else "Listing the tunnels"
         names = self._tunnels(call)
+        if not names:  # a bulk update of no tunnel
+            return "Asking what the token may do"
         more = f" and {count(len(names) - 1, 'other')}" if len(names) > 1 else ""
         doing = "Having Cloudflare check" if call.validate_only else _DOING[call.verb]
         total = self._calls[account]
         done = total - len(self._open[account])
         filled = _BAR * done // total
         bar = f" [{'#' * filled}{' ' * (_BAR - filled)}] {done}/{total}" if total >= _LONG else ""
-        return f"{doing} {names[0] if names else 'nothing'}{more}{bar}"
+        return f"{doing} {names[0]}{more}{bar}"
 
     def _tunnels(self, call: Call) -> list[str]:
         """Names of the tunnels that a call is about."""

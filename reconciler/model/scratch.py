@@ -33,4 +33,4 @@ def is_scratch(tunnel: LiveTunnel, network: IPv4Network | IPv6Network | None = N
         addresses = [ip_interface(str(settings[path])).ip for path in _ADDRESSES if path in settings]
     except ValueError:
         return False
-    return not tunnel.wrong_types and bool(addresses) and all(address in network for address in addresses)
+    return not tunnel.wrong_types and all(address in network for address in addresses)

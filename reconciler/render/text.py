@@ -195,11 +195,14 @@ def _source(place: Location, line_of: LineOf, said: str, paint: Paint) -> list[s
 
 
 def _checks(checks: Iterable[CheckReport], paint: Paint) -> Iterator[str]:
-    """`  warning  git           2 files not as committed: a.yaml. …`: how it is, what was looked at, what to do."""
+    """`  warning  git           2 files not as committed: a.yaml. …`; what to do goes below where it has no room."""
     for check in checks:
         begin = f"  {paint(f'{check.severity:<7}', WEIGHT_COLOR[check.severity])}  {check.name:<12}  "
-        said = f"{check.summary}. {check.remedy}" if check.remedy else check.summary
-        yield from paint.below(terminal(said), _CHECKED, begin=begin)
+        said, remedy = terminal(check.summary), terminal(check.remedy or "")
+        if remedy and paint.fits(f"{said}. {remedy}", _CHECKED):
+            said, remedy = f"{said}. {remedy}", ""
+        yield from paint.below(said, _CHECKED, begin=begin)
+        yield from paint.below(remedy, _CHECKED) if remedy else ()
 
 
 def _trouble(account: AccountReport, paint: Paint) -> Iterator[str]:

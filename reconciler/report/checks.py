@@ -65,8 +65,12 @@ def write_check(outcome: CallOutcome) -> CheckReport:
     # A bulk update of nothing is a bad request to whoever may make one.
     if isinstance(outcome, Refused) and outcome.status == _BAD_REQUEST:
         return ok("write", "the token may write")
-    said = "it was taken" if isinstance(outcome, Answered) else problem_of(outcome).message
-    return warning("write", f"whether the token may write is not known: {said}", "plan --server-check asks it too.")
+    said = "a bulk update of no tunnel was taken" if isinstance(outcome, Answered) else problem_of(outcome).message
+    return warning(
+        "write",
+        f"whether the token may write is not known: {said}",
+        "Try reconciler plan --server-check when there is something to change.",
+    )
 
 
 def way_checks(heard: Heard) -> Iterator[CheckReport]:

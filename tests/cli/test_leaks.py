@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
+from reconciler.model.scratch import MARKER
 from reconciler.secrets.redact import Redactor
 from reconciler.simulator.faults import Ambiguous
 from reconciler.simulator.message import Reply, failure
@@ -340,6 +341,32 @@ def ray_with_the_token(world: World) -> list[Ran]:
 
     world.answer = answer
     return each(world, "plan")
+
+
+def examined(world: World, **env: str) -> list[Ran]:
+    return [world.run("doctor", "-o", form, "-vv", env=env) for form in ("text", "json")]
+
+
+@path(redacted=True)
+def doctor_where_the_token_is_everywhere(world: World) -> list[Ran]:
+    world.live(tunnel(1, name=TOKEN, **BGP), tunnel(2, name=f"reconciler-doctor-{TOKEN}", description=MARKER))
+    world.declare(tunnel(3, **KEYED, **BGP_REF))
+
+    def answer(sim, request):
+        reply = failure(404, 1022, TOKEN) if request.method == "PUT" else sim.handle(request)
+        said = dict.fromkeys(("date", "ratelimit", "ratelimit-policy", "x-ratelimit-remaining"), TOKEN)
+        return Reply(reply.status, reply.headers | said, reply.body.replace(b"modified_on", TOKEN.encode()))
+
+    world.answer = answer
+    proxy = {"HTTPS_PROXY": f"http://{quote(TOKEN, '')}:{quote(KEY, '')}@proxy.example"}
+    return examined(world, SSL_CERT_FILE=f"/{TOKEN}", **proxy)
+
+
+@path()
+def doctor_of_an_account_that_refuses_with_secrets(world: World) -> list[Ran]:
+    world.declare(tunnel(1, **KEYED, **BGP), tunnel(2, **BGP_REF))
+    echo(world, f"{TOKEN} and {MD5}", "GET", 403)
+    return examined(world)
 
 
 @path()
