@@ -16,7 +16,6 @@ from reconciler.cli.lock import lock_accounts
 from reconciler.cli.named import read_file
 from reconciler.cli.planning import (
     Found,
-    Planned,
     plan_account,
     plan_all,
     plans_of,
@@ -33,6 +32,7 @@ from reconciler.engine.run import Run
 from reconciler.model.problems import Problem, error
 from reconciler.model.verdict import may_have_written
 from reconciler.plan.build import Plan
+from reconciler.plan.routes import with_routes
 from reconciler.plan.saved import carried_out, differences, read_saved
 from reconciler.plan.windows import hold_back
 from reconciler.report.make import applied, checked, planned, with_psks
@@ -77,7 +77,7 @@ def run(ctx: Context) -> Report:
         ready = _ready(found)
         psks = PskSupply(ctx, clients, ready)
         _require_strict(ctx, found)  # keys and their sinks may have brought warnings
-        ended = _carry_out(ctx, clients, _Work(ctx, clients, psks, begins), found)
+        ended = _Work(ctx, clients, psks, begins).carry_out(found)
     report = ctx.report([report for report, _ in ended], written=any(written for _, written in ended))
     return clients.counted(report, calls=not all(plan.empty for plan in ready))
 
@@ -162,15 +162,12 @@ def _without_refused(ctx: Context, clients: Clients, found: Sequence[Found]) -> 
     said = server_check(ctx, clients, plans.values())
     objects = {name: one for name, one in said.items() if one.refused or one.moved or one.stop is not None}
     wrong = {name: checked(plans[name], one) for name, one in objects.items()}
-    return tuple(wrong.get(one.plan.desired.account.name, one) if isinstance(one, Planned) else one for one in found)
+    return tuple(wrong.get(one.desired.account.name, one) if isinstance(one, Plan) else one for one in found)
 
 
 def _held_back(found: Sequence[Found], now: datetime) -> tuple[Found, ...]:
     """The same without what has to wait for a window at this time."""
-    return tuple(
-        one._replace(plan=hold_back(one.plan, now)) if isinstance(one, Planned) and not _obstacle(one.plan) else one
-        for one in found
-    )
+    return tuple(hold_back(one, now) if isinstance(one, Plan) and not _obstacle(one) else one for one in found)
 
 
 def _ready(found: Sequence[Found]) -> list[Plan]:
@@ -180,14 +177,6 @@ def _ready(found: Sequence[Found]) -> list[Plan]:
 def _obstacle(plan: Plan) -> bool:
     """Whether a guard or a pause keeps the plan from being carried out."""
     return bool(plan.guards) or plan.desired.account.paused is not None
-
-
-def _carry_out(ctx: Context, clients: Clients, work: "_Work", found: Sequence[Found]) -> Sequence["Ended"]:
-    if not ctx.options.confirm:
-        return side_by_side(ctx, found, lambda one: work.finish(work.begin(one)))
-    begun = side_by_side(ctx, found, work.begin)  # the updates of all accounts are kept, or none are
-    kept = ask_to_keep(ctx, clients, [one for one in begun if isinstance(one, Run)])
-    return side_by_side(ctx, begun, lambda one: work.finish(one, kept))
 
 
 Ended = tuple[AccountReport, bool]
@@ -206,43 +195,33 @@ class _Work:
         self._psks = psks
         self._begins = begins
 
-    def begin(self, one: Found) -> Run | Ended:
+    def carry_out(self, found: Sequence[Found]) -> Sequence[Ended]:
+        """How each account ended; with `--confirm` the updates of all are kept, or none are."""
+        if not self._ctx.options.confirm:
+            return side_by_side(self._ctx, found, lambda one: self._finish(self._begin(one)))
+        begun = side_by_side(self._ctx, found, self._begin)
+        kept = ask_to_keep(self._ctx, self._clients, [one for one in begun if isinstance(one, Run)])
+        return side_by_side(self._ctx, begun, lambda one: self._finish(one, kept))
+
+    def _begin(self, one: Found) -> Run | Ended:
         """Make the updates of an account; or say why nothing is done there."""
-        if isinstance(one, AccountReport):
-            return one, False
-        if _obstacle(one.plan):
+        if isinstance(one, AccountReport) or _obstacle(one):
             return _waiting(one, "blocked"), False
         try:
-            return self._begin(one)
+            plan = one
+            if time.monotonic() - self._clients.listed_at[one.desired.account.name] > LIST_LASTS and not one.empty:
+                again = _planned_again(self._ctx, self._clients, one)
+                if isinstance(again, AccountReport):
+                    return again, False
+                plan = hold_back(again, self._begins)
+            plan = hold_back(plan, self._ctx.now())
+            sent = self._psks.sent_with_creates(plan)
+            protocol = begin(plan, sent, asks=bool(self._ctx.options.confirm))
+            return drive(protocol, self._clients.carry(plan.desired.account))
         except Exception as bug:  # noqa: BLE001 - whatever it is, it has its exit code
-            return self._broken(one.plan, bug)
+            return self._broken(one, bug)
 
-    def _begin(self, one: Planned) -> Run | Ended:
-        plan = one.plan
-        if time.monotonic() - one.listed_at > LIST_LASTS and not plan.empty:
-            # Routes first: they may take long, and the list must be fresh when the writes begin.
-            routes = routes_of(self._clients, plan.desired.account) if plan.frees_networks else None
-            again = plan_account(self._ctx, self._clients, plan.desired, plan.live.tunnels)
-            if isinstance(again, AccountReport):
-                return again, False
-            again = again.with_routes(routes) if routes and again.plan.frees_networks else again
-            if again.plan.digest != plan.digest:
-                problem = Problem(
-                    "plan-changed",
-                    "the account changed while the plan waited for approval; nothing was written",
-                    "Look at the new plan and approve that one.",
-                )
-                return replace(planned(again.plan, "plan_changed"), error=problem), False
-            if _obstacle(again.plan):  # such as a route that was made meanwhile
-                return _waiting(again, "blocked"), False
-            plan = hold_back(again.plan, self._begins)
-        plan = hold_back(plan, self._ctx.now())
-        return drive(
-            begin(plan, self._psks.sent_with_creates(plan), asks=bool(self._ctx.options.confirm)),
-            self._clients.carry(plan.desired.account),
-        )
-
-    def finish(self, begun: Run | Ended, kept: str | None = None) -> Ended:
+    def _finish(self, begun: Run | Ended, kept: str | None = None) -> Ended:
         """Do what follows the updates; for `kept` see the engine's."""
         if not isinstance(begun, Run):
             return begun
@@ -263,10 +242,28 @@ class _Work:
         return replace(planned(plan, "internal"), error=problem), True
 
 
+def _planned_again(ctx: Context, clients: Clients, plan: Plan) -> Found:
+    """The same plan on a list of now; or why it must not be carried out any more."""
+    # Routes first: they may take long, and the list must be fresh when the writes begin.
+    routes = routes_of(clients, plan.desired.account) if plan.frees_networks else None
+    again = plan_account(ctx, clients, plan.desired, plan.live.tunnels)
+    if isinstance(again, AccountReport):
+        return again
+    again = with_routes(again, routes) if routes and again.frees_networks else again
+    if again.digest != plan.digest:
+        problem = Problem(
+            "plan-changed",
+            "the account changed while the plan waited for approval; nothing was written",
+            "Look at the new plan and approve that one.",
+        )
+        return replace(planned(again, "plan_changed"), error=problem)
+    return _waiting(again, "blocked") if _obstacle(again) else again  # such as a route that was made meanwhile
+
+
 def _waiting(one: Found, outcome: Outcome) -> AccountReport:
     """The report of an account in which nothing was written."""
     if isinstance(one, AccountReport):
         return one
-    if outcome == "blocked" and one.plan.empty and not _obstacle(one.plan):
+    if outcome == "blocked" and one.empty and not _obstacle(one):
         outcome = "ok"  # there is nothing to do, so it waits for nobody's approval
-    return planned(one.plan, outcome)
+    return planned(one, outcome)

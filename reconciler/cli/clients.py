@@ -54,7 +54,7 @@ class Clients:
 
     Attributes:
         progress: What is told of their calls meanwhile.
-        waited: Seconds that an approval took.
+        listed_at: When each account's list was begun, by its name, in seconds of the monotonic clock.
     """
 
     def __init__(self, ctx: Context, accounts: Iterable[Account]) -> None:
@@ -70,7 +70,7 @@ class Clients:
         self._sessions: dict[str, tuple[HttpPort, Session]] = {}
         self._rings: dict[str, dict[str, Secret]] = {}
         self.progress = Progress(ctx)
-        self.waited = 0.0
+        self.listed_at: dict[str, float] = {}
         self._tokens = self._find_tokens(accounts)
         self._transport: SimulatorTransport | None = None
 
@@ -115,7 +115,7 @@ class Clients:
 
     def extend(self, seconds: float) -> None:
         """Put all deadlines off: the time that an approval takes does not count."""
-        self.waited += seconds
+        self._ctx.started += seconds
         for _, session in self._sessions.values():
             session.extend(seconds)
 
@@ -125,7 +125,7 @@ class Clients:
         accounts = (
             replace(one, calls_made=dict(made[one.account])) if one.account in made else one for one in report.accounts
         )
-        seconds = max(round(time.monotonic() - self._ctx.started - self.waited, 1), 0.1)  # a report tells no zero
+        seconds = max(round(time.monotonic() - self._ctx.started, 1), 0.1)  # a report tells no zero
         return replace(report, accounts=tuple(accounts), seconds=seconds)
 
     def _find_tokens(self, accounts: Iterable[Account]) -> dict[str, str]:

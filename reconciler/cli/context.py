@@ -57,7 +57,7 @@ class Context:
 
     Attributes:
         stop: Set when the run is to end before its next call.
-        started: When, in seconds of the monotonic clock.
+        started: When, in seconds of the monotonic clock; later by the time that an approval took.
         every: What the files of all accounts declare, also of those that this run is not about; empty until loaded.
         diagnostics: What was found wrong by now, for the report.
         shown: The plan that the person at the terminal has seen, so that the end need not repeat it.

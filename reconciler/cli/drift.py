@@ -37,7 +37,7 @@ def run(ctx: Context) -> Report:
             if isinstance(one, AccountReport):
                 accounts.append(one)
                 continue
-            plan = attributed(one.plan, baseline)
+            plan = attributed(one, baseline)
             accepted = accept_patch(tree, plan.desired, drift_of(plan), ctx.now().date(), strip=here)
             if not shows_patch:  # what is not in a patch that nobody sees is no news
                 accepted = accepted._replace(left_out=())

@@ -11,7 +11,6 @@ from reconciler.cli.files import baseline_of, load_files, with_md5_keys
 from reconciler.cli.named import read_file, why_unread, write_file
 from reconciler.cli.planning import (
     Found,
-    Planned,
     attributed,
     make_plan,
     plan_all,
@@ -64,7 +63,7 @@ def run(ctx: Context) -> Report:
         if isinstance(one, AccountReport):
             reports.append(one)
             continue
-        plan = attributed(one.plan, baseline)
+        plan = attributed(one, baseline)
         changes = options.detailed_exitcode and (plan.changes or plan.doubts)
         outcome: Outcome = "blocked" if plan.guards else "changes" if changes else "ok"
         said = checks.get(plan.desired.account.name)
@@ -73,12 +72,12 @@ def run(ctx: Context) -> Report:
     return replace(report, outcome=worst((report.outcome, "invalid"))) if too_strict(ctx) else report
 
 
-def _offline(plan: Plan) -> Planned:
+def _offline(plan: Plan) -> Plan:
     if not plan.frees_networks:
-        return Planned(plan)
-    from reconciler.plan.routes import OFFLINE
+        return plan
+    from reconciler.plan.routes import OFFLINE, with_routes
 
-    return Planned(plan).with_routes(OFFLINE)
+    return with_routes(plan, OFFLINE)
 
 
 def _save_plan(ctx: Context, path: str, found: Sequence[Found]) -> None:

@@ -5,7 +5,7 @@ What only a call to Cloudflare needs is imported where it is called: a plan agai
 
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from reconciler.cli.context import Context
 from reconciler.cli.files import watch_md5_keys
@@ -33,21 +33,8 @@ _NO_FAULT = frozenset({"baseline-invalid", "sandbox-key", "no-lock"})
 at the baseline must get its plan, and a sandbox is what its user asked for."""
 
 
-class Planned(NamedTuple):
-    """One account's plan and the time of its list (seconds of the monotonic clock; 0 for a saved list)."""
-
-    plan: Plan
-    listed_at: float = 0.0
-
-    def with_routes(self, routes: "Routes") -> "Planned":
-        """The same, with what static routes say to a plan that takes networks away."""
-        from reconciler.plan.routes import with_routes
-
-        return self._replace(plan=with_routes(self.plan, routes))
-
-
-Found = Planned | AccountReport
-"""An account with its plan, or the report of one that the run leaves as it is, since it could not be read."""
+Found = Plan | AccountReport
+"""An account's plan, or the report of one that the run leaves as it is, since it could not be read."""
 
 
 def attributed(plan: Plan, baseline: Mapping[str, Desired] | None) -> Plan:
@@ -73,20 +60,20 @@ def plan_all(ctx: Context, clients: "Clients", every: Iterable[Desired], *, rout
 
     def one(desired: Desired) -> Found:
         found = plan_account(ctx, clients, desired)
-        if not routes or isinstance(found, AccountReport) or not found.plan.frees_networks:
+        if not routes or isinstance(found, AccountReport) or not found.frees_networks:
             return found
-        return found.with_routes(routes_of(clients, desired.account))
+        from reconciler.plan.routes import with_routes
+
+        return with_routes(found, routes_of(clients, desired.account))
 
     return side_by_side(ctx, every, one)
 
 
 def plan_account(ctx: Context, clients: "Clients", desired: Desired, seen: Collection[str] = ()) -> Found:
     """List one account and plan it, or say why that can't be done; `seen` as for `read_list`."""
-    listed_at = time.monotonic()
+    clients.listed_at[desired.account.name] = time.monotonic()
     found = live_tunnels(ctx, clients, desired.account, seen)
-    if isinstance(found, AccountReport):
-        return found
-    return Planned(make_plan(ctx, desired, found), listed_at)
+    return found if isinstance(found, AccountReport) else make_plan(ctx, desired, found)
 
 
 def routes_of(clients: "Clients", account: Account) -> "Routes":
@@ -148,7 +135,7 @@ def server_check(ctx: Context, clients: "Clients", plans: Iterable[Plan]) -> dic
 
 def plans_of(found: Iterable[Found]) -> list[Plan]:
     """The plans that there are."""
-    return [one.plan for one in found if isinstance(one, Planned)]
+    return [one for one in found if isinstance(one, Plan)]
 
 
 def stale(found: Sequence[Found]) -> tuple[Diagnostic, ...]:

@@ -13,7 +13,7 @@ from reconciler.cli.context import SANDBOX, Context, Halt, halt
 from reconciler.cli.files import load_files, with_md5_keys
 from reconciler.cli.named import read_file, why_unread
 from reconciler.cli.options import UsageError, near
-from reconciler.cli.planning import make_plan, plan_all, routes_of
+from reconciler.cli.planning import make_plan, plan_all, plans_of, routes_of
 from reconciler.cli.psk_supply import statuses
 from reconciler.model.canonical import tunnel_name
 from reconciler.model.live import ListUntrusted, LiveTunnel, live_tunnel
@@ -42,7 +42,7 @@ def run(ctx: Context) -> Report:
     accounts: list[AccountReport] = []
     with Clients(ctx, [desired.account for desired in every]) as clients:
         found = plan_all(ctx, clients, every, routes=False)
-        plans = [one.plan for one in found if not isinstance(one, AccountReport)]
+        plans = plans_of(found)
         failed = [one for one in found if isinstance(one, AccountReport)]
         if not failed:  # else nobody knows where a name might be
             ctx.diagnostics += _not_live(plans, words)
