@@ -5,10 +5,14 @@ names after options, an environment behind the command line, and slips that are 
 """
 
 import argparse
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
-from typing import Any, NoReturn
+from io import TextIOBase
+from textwrap import fill
+from typing import Any, NoReturn, TextIO
 
 from reconciler.cli.options import (
     ACTIONS,
@@ -24,21 +28,26 @@ from reconciler.cli.options import (
     taken_by,
 )
 
-_TOKEN = """token: read from the environment variable CLOUDFLARE_API_TOKEN, or from the one
-  that account.yaml names (token: {env: NAME})"""  # noqa: S105
-
-_EXIT_CODES = """exit codes: 0 ok, 1 error, 2 changes, 3 invalid, 4 rejected, 5 blocked,
-  6 plan_changed, 7 partial, 8 interrupted, 9 auth, 64 usage, 70 internal"""
-
-# For 80 columns, whatever the terminal has: to ask it, argparse imports archives and all that packs them.
-_FORMAT = partial(argparse.RawDescriptionHelpFormatter, width=78)
+_TOKEN = (
+    "token: read from the environment variable CLOUDFLARE_API_TOKEN, or from the one that account.yaml names "  # noqa: S105
+    "(token: {env: NAME})"
+)
+_EXIT_CODES = (
+    "exit codes: 0 ok, 1 error, 2 changes, 3 invalid, 4 rejected, 5 blocked, 6 plan_changed, 7 partial, "
+    "8 interrupted, 9 auth, 64 usage, 70 internal"
+)
+_GENERAL = "general options, before or after the command [and the variables they can be in]"
+_NARROWEST, _WIDEST = 20, 80
+"""Columns of help, whatever there are: longer lines are hard to read."""
 
 
 class _Parser(argparse.ArgumentParser):
     """Raises instead of leaving, so that a bad command line has its own exit code."""
 
-    def __init__(self, prog: str, **more: Any) -> None:
-        super().__init__(prog, formatter_class=_FORMAT, allow_abbrev=False, **more)
+    def __init__(self, prog: str, columns: int | None = None, **more: Any) -> None:
+        # Without a width argparse asks the terminal, by a module that imports archives and all that packs them.
+        form = partial(argparse.RawDescriptionHelpFormatter, width=_width(columns) - 2)
+        super().__init__(prog, formatter_class=form, allow_abbrev=False, **more)
 
     def format_help(self) -> str:
         # The same width; and only so a value that may be left out is taken, since the next word may be the command.
@@ -65,15 +74,29 @@ def _argparse_names(option: Option) -> tuple[str, ...]:
     return (option.name, option.argument.get("metavar", "")) if option.positional else ("/".join(option.flags),)
 
 
-def parse(argv: Sequence[str], env: Mapping[str, str] | None = None) -> Options:
+def columns_of(stream: TextIO | TextIOBase, env: Mapping[str, str]) -> int | None:
+    """Columns of the terminal that a stream goes to; None where it goes elsewhere."""
+    if not stream.isatty():
+        return None
+    with suppress(ValueError, OSError):
+        return int(env.get("COLUMNS") or os.get_terminal_size(stream.fileno()).columns) or _WIDEST
+    return _WIDEST
+
+
+def parse(argv: Sequence[str], env: Mapping[str, str] | None = None, columns: int | None = None) -> Options:
     """The options; what the command line does not say of general ones is taken from the environment.
+
+    Args:
+        argv: The words of the command line.
+        env: The environment.
+        columns: Those of the terminal that help is shown on, if it is one.
 
     Raises:
         UsageError: The command line is wrong.
         SystemExit: `--help` or `--version` was answered.
     """
     try:
-        options = _parse(argv, env or {})
+        options = _parse(argv, env or {}, columns)
         _check(options)
     except UsageError as wrong:
         command = next((word for word in argv if word in COMMANDS and word != "help"), "")
@@ -82,7 +105,7 @@ def parse(argv: Sequence[str], env: Mapping[str, str] | None = None) -> Options:
     return options
 
 
-def _parse(argv: Sequence[str], env: Mapping[str, str]) -> Options:
+def _parse(argv: Sequence[str], env: Mapping[str, str], columns: int | None) -> Options:
     # First the general options are taken out, wherever they stand; a bare --sandbox must not swallow what follows it.
     words = [f"--sandbox={SANDBOX_FILE}" if word == "--sandbox" else word for word in argv]
     in_sandbox = "; a file for the sandbox is given as --sandbox=FILE" if "--sandbox" in argv else ""
@@ -91,7 +114,7 @@ def _parse(argv: Sequence[str], env: Mapping[str, str]) -> Options:
     found, rest = general.parse_known_args(words)
     command, *rest = [*rest[1:3], "--help"] if rest[:1] == ["help"] else rest or ["--help"]
     if command in ("-h", "--help"):
-        _help("").print_help()
+        _help("", "", columns).print_help()
         raise SystemExit(0)
     if command == "--version":
         from reconciler.cli.about import version
@@ -110,9 +133,8 @@ def _parse(argv: Sequence[str], env: Mapping[str, str]) -> Options:
     for word in before:
         if word.startswith("-") and word not in ("-", "-h", "--help"):
             raise _unknown_option(word, command)
-    if _help(command, _action(command, before)).parse_known_args(rest, found)[
-        1
-    ]:  # nobody is told what: it may be a token or a key
+    if _help(command, _action(command, before), columns).parse_known_args(rest, found)[1]:
+        # Nobody is told what: it may be a token or a key.
         tunnels = ", tunnels with --target GLOB" if command in TABLE["target"].on else ""
         chosen = "" if command == "psk" else f"; accounts are chosen with --account NAME{tunnels}"
         raise UsageError(f"{command} takes no further words{in_sandbox or chosen}")
@@ -143,16 +165,18 @@ def _unknown_option(word: str, command: str) -> UsageError:
     return UsageError(f"there is no option {name}{near(name, known)}")
 
 
-def _help(command: str, action: Any = "") -> argparse.ArgumentParser:
+def _help(command: str, action: Any, columns: int | None) -> argparse.ArgumentParser:
     """The parser that shows the help of a command, or of the program, and takes positional arguments."""
     taken = taken_by(command, action)
+    token, exit_codes, general = (_wrapped(text, columns) for text in (_TOKEN, _EXIT_CODES, _GENERAL))
     if not command:
         parser = _Parser(
             "reconciler",
+            columns,
             usage="reconciler [options] COMMAND [options]",
             description="Keeps Cloudflare IPsec tunnels equal to YAML files in git.",
-            epilog="example:\n  reconciler plan --sandbox     in the built-in simulator, without a token"
-            f"\n\n{_TOKEN}\n\n{_EXIT_CODES}",
+            epilog="example, in the built-in simulator and without a token:\n  reconciler plan --sandbox"
+            f"\n\n{token}\n\n{exit_codes}",
         )
         parser.add_argument("--version", action="store_true", help="show the version; with -v of the libraries too")
         commands = parser.add_argument_group("commands")
@@ -163,18 +187,29 @@ def _help(command: str, action: Any = "") -> argparse.ArgumentParser:
         own = [option for option in taken if not option.general and (option.name != "action" or not action)]
         positional = ["[COMMAND]"] if command == "help" else [_in_usage(option) for option in own if option.positional]
         example = "".join(f"\n  reconciler {line}" for line in about.example.splitlines())
+        usage = " ".join(filter(None, ("usage: reconciler", command, action, *positional, "[options]")))
         parser = _Parser(
             f"reconciler {command} {action}".rstrip(),
-            usage=" ".join(filter(None, ("reconciler", command, action, *positional, "[options]"))),
-            description=f"{about.help[0].upper()}{about.help[1:]}.",
-            epilog=f"example:{example}" + (f"\n\n{_TOKEN}" if command in CALLING.split() else ""),
+            columns,
+            usage=_wrapped(usage, columns).removeprefix("usage: "),  # which argparse puts before it
+            description=_wrapped(f"{about.help[0].upper()}{about.help[1:]}.", columns),
+            epilog=f"example:{example}" + (f"\n\n{token}" if command in CALLING.split() else ""),
         )
         if action:
             parser.add_argument("action", help=argparse.SUPPRESS)
         _add(parser, own)
-    group = parser.add_argument_group("general options, before or after the command [and the variables they can be in]")
+    group = parser.add_argument_group(general)
     _add(group, (option for option in taken if option.general))
     return parser
+
+
+def _width(columns: int | None) -> int:
+    return max(min(columns or _WIDEST, _WIDEST), _NARROWEST)
+
+
+def _wrapped(text: str, columns: int | None) -> str:
+    """The text on lines that leave room for the colon that argparse puts behind a heading."""
+    return fill(text, _width(columns) - 1, subsequent_indent="  ", break_on_hyphens=False)
 
 
 def _in_usage(option: Option) -> str:

@@ -1,6 +1,5 @@
 """What a command gets from its surroundings: options, environment, streams, clock, the wish to stop."""
 
-import os
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,6 +9,7 @@ from threading import Event
 from typing import TextIO
 
 from reconciler.api.baseurl import CLOUDFLARE
+from reconciler.cli.arguments import columns_of
 from reconciler.cli.options import CALLING, TABLE, Options, same_again
 from reconciler.cli.output import Output, Stream
 from reconciler.model.desired import Desired
@@ -140,11 +140,7 @@ class Context:
 
     def width(self, stream: Stream) -> int | None:
         """Columns of the terminal that this stream goes to; None where it goes elsewhere."""
-        if not stream.isatty():
-            return None
-        with suppress(ValueError, OSError):
-            return int(self.env.get("COLUMNS") or os.get_terminal_size(stream.fileno()).columns) or 80
-        return 80
+        return columns_of(stream, self.env)
 
     def color(self, stream: Stream) -> bool:
         """Whether to colour what goes to this stream."""

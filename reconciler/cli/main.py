@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     from reconciler.cli.context import Context
-    from reconciler.cli.options import Options
+    from reconciler.cli.options import Options, UsageError
     from reconciler.cli.output import Output
     from reconciler.report.values import Report
 
@@ -43,16 +43,15 @@ def run() -> NoReturn:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    from reconciler.cli.arguments import parse
+    from reconciler.cli.arguments import columns_of, parse
     from reconciler.cli.options import UsageError
 
     _prepare_process()
     try:
-        options = parse(sys.argv[1:] if argv is None else argv, os.environ)
+        options = parse(sys.argv[1:] if argv is None else argv, os.environ, columns_of(sys.stdout, os.environ))
     except UsageError as wrong:
         with _output() as output:
-            output.stderr.write(f"reconciler: {wrong}\n")
-        return _USAGE
+            return _refused(output, wrong)
     except SystemExit as answered:  # --help, --version
         return answered.code if isinstance(answered.code, int) else _USAGE
     gc.disable()  # one short run: collecting costs more than it frees
@@ -61,8 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             try:
                 code = _run(options, output)
             except UsageError as wrong:
-                output.stderr.write(f"reconciler: {wrong}\n")
-                code = _USAGE
+                code = _refused(output, wrong)
         return _ERROR if code == 0 and output.stdout.failed else code
     finally:
         gc.enable()
@@ -74,6 +72,17 @@ def _output() -> "Output":
 
     on_github = os.environ.get("GITHUB_ACTIONS") == "true"
     return Output(first_redactor(), sys.stdout, sys.stderr, on_github=on_github)
+
+
+def _refused(output: "Output", wrong: "UsageError") -> int:
+    """Says what is wrong with the command line; returns the exit code."""
+    from reconciler.cli.arguments import columns_of
+    from reconciler.render.layout import Paint
+
+    paint = Paint(width=columns_of(output.stderr, os.environ))
+    for line in f"reconciler: {wrong}".split("\n"):
+        output.stderr.write("".join(f"{one}\n" for one in paint.below(line, 0)))
+    return _USAGE
 
 
 def _run(options: "Options", output: "Output") -> int:

@@ -7,22 +7,23 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from io import StringIO
 from pathlib import Path
 
 import pytest
 
 from reconciler import __version__
 from reconciler.cli import about
-from reconciler.cli.arguments import parse
+from reconciler.cli.arguments import columns_of, parse
 from reconciler.cli.options import COMMANDS, SANDBOX_FILE, TABLE, Options, UsageError
 from tests.cli.world import World, tunnel
 
 CALLING = ("plan", "apply", "drift", "show", "doctor", "import", "psk")
 
 
-def answer(capsys: pytest.CaptureFixture[str], argv: str) -> str:
+def answer(capsys: pytest.CaptureFixture[str], argv: str, columns: int | None = None) -> str:
     with pytest.raises(SystemExit) as ended:
-        parse(shlex.split(argv))
+        parse(shlex.split(argv), {}, columns)
     assert ended.value.code == 0
     return capsys.readouterr().out
 
@@ -38,10 +39,36 @@ def test_help_of_the_program(capsys, argv):
     assert answer(capsys, argv).startswith("usage: reconciler [options] COMMAND [options]\n")
 
 
+@pytest.mark.parametrize(("columns", "widest"), [(60, 60), (80, 80), (200, 80), (None, 80)])
 @pytest.mark.parametrize("command", ["", *COMMANDS])
-def test_help_fits_80_columns(capsys, monkeypatch, command):
-    monkeypatch.setenv("COLUMNS", "80")
-    assert [line for line in answer(capsys, f"help {command}").splitlines() if len(line) > 80] == []
+def test_help_fits_the_terminal_but_for_commands_to_copy(capsys, command, columns, widest):
+    lines = answer(capsys, f"help {command}", columns).splitlines()
+    assert [line for line in lines if len(line) > widest and not line.startswith("  reconciler ")] == []
+
+
+def test_help_has_a_least_width(capsys):
+    assert answer(capsys, "help", 1) == answer(capsys, "help", 20)
+
+
+class Terminal(StringIO):
+    """A stream that may be a terminal, without a descriptor."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("stream", "env", "columns"),
+    [
+        (StringIO(), {"COLUMNS": "60"}, None),
+        (Terminal(), {"COLUMNS": "60"}, 60),
+        (Terminal(), {"COLUMNS": "wide"}, 80),
+        (Terminal(), {"COLUMNS": "0"}, 80),
+        (Terminal(), {}, 80),  # nobody can ask it
+    ],
+)
+def test_columns_are_those_of_the_terminal(stream, env, columns):
+    assert columns_of(stream, env) == columns
 
 
 @pytest.mark.parametrize("argv", ["--help", "plan --help"])

@@ -7,7 +7,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 import pytest
@@ -26,7 +26,9 @@ def test_the_word_that_a_message_quotes_stands_in_the_line_below_it(world: World
     assert lines[at + 1 : at + 3] == ["    6 |   health_check: {rate: midd}", "      |                        ^"]
 
 
-def on_a_terminal(world: World, *argv: str, answers: Sequence[str] = (), piped: bool = False) -> tuple[int, str]:
+def on_a_terminal(
+    world: World, *argv: str, answers: Sequence[str] = (), piped: bool = False, env: Mapping[str, str] | None = None
+) -> tuple[int, str]:
     """Exit code, and what a person at a terminal sees; a line that is written over ends with `|`.
 
     Args:
@@ -34,11 +36,12 @@ def on_a_terminal(world: World, *argv: str, answers: Sequence[str] = (), piped: 
         argv: The command.
         answers: What the person types at each question; the last one may be `^C` or `^D`.
         piped: Whether standard output goes elsewhere.
+        env: Of the environment, what is special.
     """
     command = [sys.executable, "-m", "reconciler", *argv, "--base-url", world.base_url]
     mine, theirs = pty.openpty()
     seen, left = b"", [*answers]
-    env = world.child() | {"TERM": "xterm", "COLUMNS": "80", "NO_COLOR": "1"}
+    env = world.child() | {"TERM": "xterm", "COLUMNS": "80", "NO_COLOR": "1"} | dict(env or {})
     out = subprocess.DEVNULL if piped else theirs
     with subprocess.Popen(command, cwd=world.root, env=env, stdin=theirs, stdout=out, stderr=theirs) as child:  # noqa: S603
         os.close(theirs)
@@ -180,6 +183,35 @@ def test_many_calls_have_a_bar(world: World) -> None:
         "prod: Listing again, to prove what was written…",
         "",
     ]
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (
+            "plan -o jsn",
+            """\
+reconciler: -o/--output: 'jsn' is not one of text, json, markdown, html, github,
+with =PATH to write a file. Did you mean "json"?
+Run 'reconciler plan --help' to see what it takes.
+""",
+        ),
+        (
+            "plan --account nope",
+            """\
+reconciler: there is no account 'nope' in tunnels. There: prod.
+""",
+        ),
+    ],
+)
+def test_what_is_wrong_with_the_command_line_is_wrapped(world: World, argv: str, said: str) -> None:
+    world.declare(tunnel(1))
+    assert on_a_terminal(world, *argv.split()) == (64, said)
+
+
+def test_help_is_as_wide_as_the_terminal(world: World) -> None:
+    code, seen = on_a_terminal(world, "--help", env={"COLUMNS": "60"})
+    assert (code, max(map(len, seen.splitlines()))) == (0, 58)
 
 
 def test_the_log_stands_in_the_place_of_progress(world: World) -> None:
