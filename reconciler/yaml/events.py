@@ -159,7 +159,7 @@ class Reader:
             self._problem(event, "tag", "a tag, which is not allowed", _NO_TAG)
         # Before the next level is read: hostile depth must end here, not in Python's limit of recursion.
         if len(self._open) >= MAX_DEPTH:
-            self._too_deep(event)
+            self._stop(event, *TOO_DEEP)
         return self._mapping(event) if kind is MappingStartEvent else self._sequence(event, field)
 
     def _mapping(self, start: Any) -> tuple[Data, Places]:
@@ -278,7 +278,7 @@ class Reader:
             summary = f"aliases stand for more than {MAX_EXPANSION:,} values"
             self._stop(event, "alias-expansion", summary, _WRITE_OUT)
         if len(self._open) + depth > MAX_DEPTH:
-            self._too_deep(event)
+            self._stop(event, *TOO_DEEP)
         return value
 
     def _extent(self, value: Data) -> tuple[int, int]:
@@ -335,10 +335,6 @@ class Reader:
             if sign and not before.startswith("#") and " #" not in before:
                 yield error(*TAB, Location(self._file, number, len(before) + 1))
 
-    def _too_deep(self, event: Any) -> NoReturn:
-        what = f"nested deeper than {MAX_DEPTH} levels"
-        self._stop(event, "too-deep", what, "Nothing that can be declared is so deep. Is a bracket not closed?")
-
     def _stop(self, event: Any, code: str, summary: str, detail: str) -> NoReturn:
         self._problem(event, code, summary, detail)
         raise Stop
@@ -359,6 +355,11 @@ TAB = (
     "tab",
     "a tab outside quotes and comments",
     'YAML counts spaces, and programs disagree on tabs. Use spaces, or "\\t" inside double quotes.',
+)
+TOO_DEEP = (
+    "too-deep",
+    f"nested deeper than {MAX_DEPTH} levels",
+    "Nothing that can be declared is so deep. Is a bracket not closed?",
 )
 _ESCAPED_CONTROL = (
     "control-character",

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeAlias
 import yaml
 
 from reconciler.model.problems import MAX_LISTED, MORE, Diagnostic, Location, error, in_order
-from reconciler.yaml.events import BAD_ESCAPE, TAB, Data, Reader, Spot, Stop, place
+from reconciler.yaml.events import BAD_ESCAPE, TAB, TOO_DEEP, Data, Reader, Spot, Stop, place
 from reconciler.yaml.screen import decode, screen, split_lines
 
 KeyPath: TypeAlias = tuple[str | int, ...]
@@ -124,8 +124,7 @@ def parse(data: bytes, file: str, loader: Any = LOADER) -> Parsed:
     except Stop:
         pass
     except _BROKEN as broken:
-        before = _before(broken, text, file, loader)
-        reader.problems += before or [_syntax(broken, text, file)]
+        reader.problems.append(_syntax(broken, text, file))
     if reader.problems:  # found on the way, or when the reader stopped
         raise DocumentError(_capped(in_order(reader.problems)))
     return Parsed(Document(file, reader.root), reader.value, tuple(reader.glued))
@@ -138,26 +137,6 @@ def _capped(problems: Sequence[Diagnostic]) -> tuple[Diagnostic, ...]:
         return first
     detail = "After so many problems the rest is not looked at. Correct these, then look again."
     return (*first, error(MORE, "there may be more problems in this file", detail, first[-1].location))
-
-
-def _before(broken: Exception, text: str, file: str, loader: Any) -> list[Diagnostic]:
-    """The problems of what stands before a parser's error, if one of them makes the rest unreadable.
-
-    To tell keys from values a parser reads up to 1,024 characters ahead of the events it gives, and it raises an error
-    when it meets it: libyaml 0.2.6 ends at its own limit of 1,000 levels before it gives the first bracket of `[[[[…`.
-    So what stands before the error is read alone, where a file that is too deep shows itself with any parser.
-    """
-    if not isinstance(broken, yaml.MarkedYAMLError) or broken.problem_mark is None:
-        return []
-    part = text[: broken.problem_mark.index]
-    reader = Reader(loader(part).get_event, part, file)
-    try:
-        reader.read()
-    except Stop:
-        return reader.problems
-    except _BROKEN:
-        pass  # it was cut, so it need not be whole
-    return []
 
 
 _CHECK_INDENT = "Check the indentation of this line against the lines above it."
@@ -202,6 +181,9 @@ _PHRASES = (
 )
 _ESCAPES = ("escape", "hexdecimal")  # a parser spells it so
 _TAGS = ("tag", "undefined tag handle")
+_DEPTH = "nesting depth"
+"""libyaml from 0.2.6 on has a limit of its own. To tell keys from values it reads up to 1,024 characters ahead of the
+events that it gives, so it may meet that limit before the reader sees ours."""
 
 
 def _syntax(broken: Exception, text: str, file: str) -> Diagnostic:
@@ -226,6 +208,8 @@ def _syntax(broken: Exception, text: str, file: str) -> Diagnostic:
         return error(*TAB, where)
     if any(word in message for word in _TAGS):
         return _tag(where)
+    if _DEPTH in message:
+        return error(*TOO_DEEP, where)
     for words, summary, remedy in _PHRASES:
         if words in message:
             return error("syntax", summary, f"This is not valid YAML. {remedy}", where)

@@ -31,8 +31,6 @@ _TABLE: tuple[tuple[str, tuple[tuple[str, bytes, int], ...]], ...] = (
             ("1,001 brackets after a mark and wide letters", "\ufeffä: é\nb: ".encode() + b"[" * 1001, 2),
             ("more braces than a parser takes", b"{a: " * 2000, 1),
             ("lists below braces", b"{a: [" * 600, 1),
-            ("900 brackets and a bad character", b"[" * 900 + b"@", 1),
-            ("33 brackets and a bad character", b"a: b\nc: " + b"[" * 33 + b"@", 2),
             ("dashes", b"- " * 1000 + b"x", 1),
             ("indented keys", b"".join(b" " * n + b"a:\n" for n in range(40)), 33),
             (
@@ -267,6 +265,8 @@ _TABLE: tuple[tuple[str, tuple[tuple[str, bytes, int], ...]], ...] = (
         "syntax",
         (
             ("colon first", b": 1", 1),
+            ("900 brackets and a bad character", b"[" * 900 + b"@", 1),
+            ("33 brackets and a bad character", b"a: b\nc: " + b"[" * 33 + b"@", 2),
             ("two colons", b"a: b: c", 1),
             ("no colon", b"a: 1\nb\nc: 1", 3),
             ("open quote", b"a: 1\nb: 'x\nc: 1", 2),
