@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, WrapValidator
 from reconciler.files.consistency import Entry, EntryGroup
 from reconciler.model.account import AccountFile, TunnelFile
 from reconciler.model.checks import ANY_TEXT
-from reconciler.model.desired import Account, FileRef, Generated, PskRef
+from reconciler.model.desired import Account, FileRef, Generated
 from reconciler.model.problems import Diagnostic, Location, shown, warning
 from reconciler.model.written import Written, marks_of, model_of
 from reconciler.yaml.read import Parsed
@@ -42,8 +42,7 @@ def warnings_of(groups: Iterable[EntryGroup], today: date) -> Iterator[Diagnosti
         today: The day (UTC) on which rules with an end are judged.
     """
     for group in groups:
-        yield from _expired(group.account, today)
-        yield from _idle(group.account)
+        yield from _rules(group.account, today)
         yield from _names(group.entries)
         yield from _pairs(group.entries)
         for entry in group.entries:
@@ -67,8 +66,9 @@ def _origin(group: EntryGroup, entry: Entry, *path: str) -> Location:
 
 def glued_comments(parsed: Parsed) -> Iterator[Diagnostic]:
     """Where YAML takes a text or its end for a comment: `description: rack #7` says `rack`, `: #7` says nothing."""
+    free_text = (*_free_text(AccountFile), *_free_text(TunnelFile)) if parsed.glued else ()
     for field, place in parsed.glued:
-        if field in _FREE_TEXT:
+        if field in free_text:
             yield warning(
                 "glued-comment",
                 "a comment that may be meant as text",
@@ -88,24 +88,12 @@ def _free_text(model: type[Written]) -> Iterator[str]:
             yield name
 
 
-_FREE_TEXT = frozenset((*_free_text(AccountFile), *_free_text(TunnelFile)))
-
-
-def _expired(account: Account, today: date) -> Iterator[Diagnostic]:
+def _rules(account: Account, today: date) -> Iterator[Diagnostic]:
     for rule in account.ignore:
-        if rule.until is None or today <= rule.until:
-            continue
-        effect = "Its fields are compared again" if rule.fields else "It still protects its tunnels"
-        yield warning(
-            "expired-rule",
-            f"the rule for {shown(rule.name)} ended on {rule.until}",
-            f"{effect}. Remove the rule, or give it a later end.",
-            rule.location,
-        )
-
-
-def _idle(account: Account) -> Iterator[Diagnostic]:
-    for rule in account.ignore:
+        if rule.until is not None and today > rule.until:
+            effect = "Its fields are compared again" if rule.fields else "It still protects its tunnels"
+            summary = f"the rule for {shown(rule.name)} ended on {rule.until}"
+            yield warning("expired-rule", summary, f"{effect}. Remove the rule, or give it a later end.", rule.location)
         if account.owns is not None and not account.owns.meets(rule.name):
             summary = f"the rule for {shown(rule.name)} does nothing"
             detail = "It matches only names that `owns` leaves to other files anyway. Remove the rule."
@@ -130,18 +118,16 @@ def _names(entries: Sequence[Entry]) -> Iterator[Diagnostic]:
 
 
 def _psk(entry: Entry) -> Iterator[Diagnostic]:
-    if entry.declared.psk is None and "psk" not in entry.wrong:
+    psk = entry.declared.psk
+    if psk is None and "psk" not in entry.wrong:
         detail = "A tunnel without a key does not come up. Add psk: {env: NAME}, or psk: external."
         summary = f"the tunnel {shown(entry.declared.name)} declares no pre-shared key"
         yield warning("no-psk", summary, detail, entry.declared.location)
-    if entry.declared.rotate_after_days is not None and not _has_age(entry.declared.psk):
+    has_age = isinstance(psk, Generated) and (psk.by == "cloudflare" or isinstance(psk.deliver_to, FileRef))
+    if entry.declared.rotate_after_days is not None and not has_age:
         summary = f"the age of the key of {shown(entry.declared.name)} is never known, so it is never called overdue"
         detail = "Only a sink that is a file, or Cloudflare for a key that it made, tells an age. Remove rotate_after."
         yield warning("no-age", summary, detail, entry.at("psk", "rotate_after"))
-
-
-def _has_age(psk: PskRef | None) -> bool:
-    return isinstance(psk, Generated) and (psk.by == "cloudflare" or isinstance(psk.deliver_to, FileRef))
 
 
 def _inner(entry: Entry) -> Iterator[Diagnostic]:

@@ -141,49 +141,42 @@ def _capped(problems: Sequence[Diagnostic]) -> tuple[Diagnostic, ...]:
 
 _CHECK_INDENT = "Check the indentation of this line against the lines above it."
 _QUOTE_TEXT = "Put text that holds such characters in quotes."
-# The first entry whose words stand in the parser's message counts, so the special ones come first: what libyaml and
-# PyYAML's own parser say, what is wrong in words of ours, what to do.
+_TAG = ("tag", "a tag that can't be read", "Tags are not needed here. Remove what begins with '!'.")
+# What libyaml and PyYAML's own parser say, and the problem in words of ours. The first entry whose words stand in the
+# parser's message counts, so the special ones come first.
 _PHRASES = (
+    ("escape", BAD_ESCAPE),
+    ("hexdecimal", BAD_ESCAPE),  # a parser spells it so
+    ("tag", _TAG),
+    # libyaml from 0.2.6 on has a limit of its own, and may meet it before the reader sees ours: to tell keys from
+    # values it reads up to 1,024 characters ahead of the events that it gives.
+    ("nesting depth", TOO_DEEP),
+)
+_SYNTAX = (
     (
-        "mapping values are not allowed",
+        "mapping values",
         "a ':' where no key can stand",
         "Text that holds ': ' needs quotes; else check the indentation.",
     ),
     (
-        "could not find expected ':'",
+        "expected ':'",
         "a line that is neither 'key: value' nor a list item",
         f"A ':' is missing after it. {_CHECK_INDENT}",
     ),
-    (
-        "quoted scalar",
-        "a quote that is never closed",
-        "Text that begins with a quote must end with the same one.",
-    ),
-    ("cannot start any token", "a value can't begin with this character", _QUOTE_TEXT),
+    ("quoted scalar", "a quote that is never closed", "Text that begins with a quote must end with the same one."),
+    ("start any token", "a value can't begin with this character", _QUOTE_TEXT),
     ("'-' indicator", "a line that does not belong to the list above it", _CHECK_INDENT),
     ("parsing a block", "a line that fits no level above it", _CHECK_INDENT),
-    (
-        "flow sequence",
-        "a list in [ ] without a ',' or ']'",
-        "Close the list with ']', separate items with ','.",
-    ),
-    (
-        "flow mapping",
-        "a mapping in { } without a ',' or '}'",
-        "Close it with '}', separate entries with ','.",
-    ),
+    ("flow sequence", "a list in [ ] without a ',' or ']'", "Close the list with ']', separate items with ','."),
+    ("flow mapping", "a mapping in { } without a ',' or '}'", "Close it with '}', separate entries with ','."),
     ("flow node", "a '[' or '{' that is never closed", "Add the missing bracket."),
     ("entries are not allowed", "a list item where none can stand", _CHECK_INDENT),
     ("anchor", "an anchor or alias without a proper name", "Names of anchors hold letters, digits, - and _."),
     ("alias", "an anchor or alias without a proper name", _QUOTE_TEXT),
     ("block scalar", "a block of text that is not well formed", _CHECK_INDENT),
     ("document start", "text after the end of the document", "Remove the line with ... or what follows it."),
+    ("", "something that can't be read", _CHECK_INDENT),
 )
-_ESCAPES = ("escape", "hexdecimal")  # a parser spells it so
-_TAGS = ("tag", "undefined tag handle")
-_DEPTH = "nesting depth"
-"""libyaml from 0.2.6 on has a limit of its own. To tell keys from values it reads up to 1,024 characters ahead of the
-events that it gives, so it may meet that limit before the reader sees ours."""
 
 
 def _syntax(broken: Exception, text: str, file: str) -> Diagnostic:
@@ -196,33 +189,18 @@ def _syntax(broken: Exception, text: str, file: str) -> Diagnostic:
     """
     # Raised without a place while a tag or an escape was turned into text: a UnicodeError by a tag's %-escapes.
     if not isinstance(broken, yaml.MarkedYAMLError):
-        return _tag(Location(file)) if isinstance(broken, UnicodeError) else error(*BAD_ESCAPE, Location(file))
+        return error(*(_TAG if isinstance(broken, UnicodeError) else BAD_ESCAPE), Location(file))
     message = f"{broken.context} {broken.problem}"
-    mark: Any = broken.problem_mark
-    if "quoted scalar" in message or any(word in message for word in _ESCAPES):
-        mark = broken.context_mark  # where the text begins
-    where = _within(mark, text, file)
-    if any(word in message for word in _ESCAPES):
-        return error(*BAD_ESCAPE, where)
-    if text[mark.index : mark.index + 1] == "\t":
-        return error(*TAB, where)
-    if any(word in message for word in _TAGS):
-        return _tag(where)
-    if _DEPTH in message:
-        return error(*TOO_DEEP, where)
-    for words, summary, remedy in _PHRASES:
-        if words in message:
-            return error("syntax", summary, f"This is not valid YAML. {remedy}", where)
-    return error("syntax", "this is not valid YAML", _CHECK_INDENT, where)
-
-
-def _within(mark: Any, text: str, file: str) -> Location:
-    """The place of a mark; the end of the last line with text for one behind it, where parsers differ."""
+    found = next((told for words, told in _PHRASES if words in message), None)
+    begins = found == BAD_ESCAPE or "quoted scalar" in message  # the place is then where the text begins
+    mark: Any = broken.context_mark if begins else broken.problem_mark
     lines = split_lines(text.rstrip())
-    if mark.line < len(lines):
-        return Location(file, mark.line + 1, mark.column + 1)
-    return Location(file, len(lines), len(lines[-1]) + 1)
-
-
-def _tag(where: Location) -> Diagnostic:
-    return error("tag", "a tag that can't be read", "Tags are not needed here. Remove what begins with '!'.", where)
+    where = Location(file, mark.line + 1, mark.column + 1)
+    if mark.line >= len(lines):  # behind the last line with text, where parsers differ
+        where = Location(file, len(lines), len(lines[-1]) + 1)
+    if text[mark.index : mark.index + 1] == "\t":
+        found = TAB
+    if found:
+        return error(*found, where)
+    summary, remedy = next((summary, remedy) for words, summary, remedy in _SYNTAX if words in message)
+    return error("syntax", summary, f"This is not valid YAML. {remedy}", where)

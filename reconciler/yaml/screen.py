@@ -28,7 +28,7 @@ _ZEROS = {
 }
 # U+0085, U+2028 and U+2029 end a line in YAML 1.1 and do not in 1.2: an editor would show something else
 # than what is read.
-_FORBIDDEN = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
+_FORBIDDEN = "[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]"
 _HARMLESS = bytes({*b"\t\n\r", *range(0x20, 0x7F)} - {*b"%"})
 """The bytes that break no rule of this module: a file of these alone is not looked at line by line."""
 _VERSIONS = (["%YAML", "1.1"], ["%YAML", "1.2"])
@@ -49,7 +49,8 @@ def screen(data: bytes, file: str) -> tuple[Diagnostic, ...]:
         summary = f"the file has {len(data):,} bytes, more than {MAX_BYTES:,}"
         detail = "Larger files are refused unread. Split it: any number of files may stand in an account's folder."
         return (error("file-too-large", summary, detail, Location(file)),)
-    if wide := _wide_encoding(data):
+    marked = (name for signature, name in _SIGNATURES if data.startswith(signature))
+    if wide := next(marked, _ZEROS.get(bytes(byte == 0 for byte in data[:4]))):
         return (_encoding(f"the file is {wide} text", Location(file)),)
     try:
         text = decode(data)
@@ -75,21 +76,13 @@ def split_lines(text: str) -> list[str]:
 
 def has_control(text: str) -> bool:
     """True when a value holds a character that no value may hold, which escapes can smuggle in."""
-    return not text.isprintable() and _FORBIDDEN.search(text) is not None
-
-
-def _wide_encoding(data: bytes) -> str | None:
-    """The name of the encoding when the file begins as UTF-16 or UTF-32 does, with a mark or without."""
-    for signature, name in _SIGNATURES:
-        if data.startswith(signature):
-            return name
-    return _ZEROS.get(bytes(byte == 0 for byte in data[:4]))
+    return not text.isprintable() and re.search(_FORBIDDEN, text) is not None
 
 
 def _controls(lines: list[str], file: str) -> Iterator[Diagnostic]:
     """One problem for each line with a forbidden character, at the first one."""
     for number, line in enumerate(lines, 1):
-        if match := _FORBIDDEN.search(line):
+        if match := re.search(_FORBIDDEN, line):
             yield error(
                 "control-character",
                 f"the character U+{ord(match.group()):04X} may not stand in a file",
