@@ -45,7 +45,7 @@ Words, each with one meaning:
     conversation  a protocol of the engine: a generator that yields steps, such as calls, and is sent their outcomes
 
 Who does I/O: `cli` (arguments, environment, clock, files, standard streams), `files.tree` and `files.gitref` (files,
-git), `api.http` (HTTP), `secrets.resolve`, `secrets.sinks`, `secrets.file_sink` and `secrets.program` (keys, probes),
+git), `api.http` (HTTP), `secrets.resolve`, `secrets.sinks` and `secrets.program` (keys, probes),
 `simulator.http`, `simulator.transport` and `simulator.sandbox`. All else is pure: values in, values out; import
 contracts in pyproject.toml prove it.
 """

@@ -21,8 +21,7 @@ from reconciler.cli.context import Context, Halt, halt
 from reconciler.cli.files import selected, watch_md5_keys
 from reconciler.cli.named import refuse_files, replace_file, write_file
 from reconciler.cli.planning import live_tunnels, side_by_side
-from reconciler.files.dump import Dumped, account_text, add_ignores, dump
-from reconciler.files.layout import MARKER, Layout
+from reconciler.files.dump import MARKER, Dumped, Layout, account_text, add_ignores, dump
 from reconciler.files.load import load
 from reconciler.files.tree import AccountFiles, SourceFile, Tree, is_read, read_regular, read_tree
 from reconciler.model.checks import is_md5_key

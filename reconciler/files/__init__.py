@@ -6,6 +6,6 @@ consistency      what is wrong only when tunnels are seen together: an error
 warnings         what the API may take, and Cloudflare's guides or the eye advise against: a warning
 excerpt          what a message may quote of a wrong line, which may hold a key
 schema           both kinds of file as a JSON Schema, for editors
-dump, layout     live tunnels to new files, for `import`: what can be declared, and how a person would write it
+dump             live tunnels to new files, for `import`: what can be declared, as a person would write it
 edit, patch      live values into files that are there, for `drift`
 """

@@ -53,7 +53,7 @@ from reconciler.yaml.read import Document, DocumentError, Parsed, parse
 _NOTHING: frozenset[str] = frozenset()
 _REQUIRED = {path: path.split(".") for path in REQUIRED}
 _TEMPORARY = re.compile(r"\.[0-9a-f]{8}\.new\Z")
-"""How a sink ends the name of a file that it has not yet renamed (`secrets.file_sink`)."""
+"""How a sink ends the name of a file that it has not yet renamed (`secrets.sinks`)."""
 _STAND_INS: Mapping[type, Mapping[str, Any]] = {
     AccountFile: {"account_id": "0" * 32, "prune": Plain("false")},
     TunnelFile: {"tunnels": []},

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import yaml
 
-from reconciler.files.layout import MARKER
+from reconciler.files.dump import MARKER
 from reconciler.simulator.message import RefusedError
 from reconciler.simulator.semantics import Semantics
 from reconciler.simulator.server import Simulator

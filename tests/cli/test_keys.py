@@ -441,7 +441,7 @@ def test_a_plan_looks_at_sinks_and_loads_nothing_that_calls_or_makes_keys(world:
     assert "Plan: 1 to create" in ran.stdout
     loaded = ran.stdout.splitlines()[-1].split()
     assert {"httpx", "reconciler.api.call", "reconciler.secrets.made"}.isdisjoint(loaded)
-    assert "reconciler.secrets.file_sink" in loaded
+    assert "reconciler.secrets.sinks" in loaded
 
 
 def test_the_status_of_named_tunnels(world: World) -> None:

@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.files.dump import Dumped, Ignored, account_text, add_ignores, dump
-from reconciler.files.layout import Layout
+from reconciler.files.dump import Dumped, Ignored, Layout, account_text, add_ignores, dump
 from reconciler.files.load import Loaded, load
 from reconciler.files.tree import AccountFiles, SourceFile, Tree
 from reconciler.model.checks import visible

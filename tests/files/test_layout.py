@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.files.layout import Layout, laid_over, lay_out, typical
+from reconciler.files.dump import Layout, laid_over, lay_out, typical
 from reconciler.model.settings import Settings, canonical, nested
 from tests.build import settings
 
