@@ -3,10 +3,13 @@
 Pydantic's models say what a document holds. This is what they leave to be said.
 """
 
-from typing import Any
+from typing import Annotated, Any, NoReturn, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
-from pydantic.json_schema import GenerateJsonSchema
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
+from pydantic.json_schema import GenerateJsonSchema, SkipJsonSchema
+from pydantic_core import PydanticKnownError
+
+T = TypeVar("T")
 
 _WORDS = {"missing": "is missing", "extra_forbidden": "is unknown", "unexpected_keyword_argument": "is unknown"}
 
@@ -14,6 +17,14 @@ _WORDS = {"missing": "is missing", "extra_forbidden": "is unknown", "unexpected_
 def says_nothing(value: object) -> bool:
     """Whether an optional key is left out for what it holds; for a field's `exclude_if`."""
     return value in (None, (), 0)
+
+
+def _refused(_: object) -> NoReturn:
+    raise PydanticKnownError("extra_forbidden")
+
+
+NotWritten = Annotated[T, SkipJsonSchema(), Field(exclude=True), BeforeValidator(_refused)]
+"""A field that no document has: neither written nor described, and refused when it is read."""
 
 
 def first_fault(wrong: ValidationError) -> str:

@@ -1,7 +1,7 @@
 """Problems as values: what a person fixes in the files, and why something could not be done.
 
 A `Diagnostic` is about the files: they are collected and shown all at once. A `Problem` is why a change, a key or an
-account failed. It stands in the report as it is, so its keys are described here.
+account failed. Both stand in the report as they are, so their keys are described here.
 """
 
 from collections import Counter
@@ -12,7 +12,7 @@ from typing import Annotated, NamedTuple
 
 from pydantic import Field, StrictInt
 
-from reconciler.model.document import says_nothing
+from reconciler.model.document import NotWritten, says_nothing
 
 _SHOWN = 60
 
@@ -68,23 +68,27 @@ class Location(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One problem.
+    """What is wrong with the files, or with a run as a whole."""
 
-    Attributes:
-        severity: Error or warning.
-        code: Stable kebab-case name of the rule.
-        summary: What is wrong, one phrase without a full stop.
-        detail: Why it is wrong and what to do, in sentences. Never holds a secret.
-        location: Where, when the problem has a place.
-        count: How many problems it stands for.
-    """
+    severity: Annotated[Level, Field(description="A warning fails the run only with `--strict`")]
+    code: Annotated[str, Field(description="Stable name of the rule")]
+    summary: Annotated[str, Field(description="What is wrong")]  # one phrase without a full stop
+    detail: Annotated[str, Field(description="Why, and what to do")]  # in sentences; never holds a secret
+    file: Annotated[str | None, Field(description="Where; `file`, `line` and `column` are null together")] = None
+    line: Annotated[StrictInt | None, Field(description="Line, from 1")] = None
+    column: Annotated[StrictInt | None, Field(description="Column, from 1")] = None
+    count: NotWritten[int] = 1  # how many problems it stands for
 
-    severity: Level
-    code: str
-    summary: str
-    detail: str
-    location: Location | None = None
-    count: int = 1
+    def __post_init__(self) -> None:
+        if len({part is None for part in (self.file, self.line, self.column)}) > 1:
+            raise ValueError("file, line and column are not null together")
+
+    @property
+    def location(self) -> Location | None:
+        """Where, when it has a place."""
+        if self.file is None or self.line is None or self.column is None:
+            return None
+        return Location(self.file, self.line, self.column)
 
     def __str__(self) -> str:
         place = f"{self.location}: " if self.location else ""
@@ -93,12 +97,19 @@ class Diagnostic:
 
 def error(code: str, summary: str, detail: str, location: Location | None = None) -> Diagnostic:
     """An error: the run stops before any call."""
-    return Diagnostic(Level.ERROR, code, summary, detail, location)
+    return _diagnostic(Level.ERROR, code, summary, detail, location)
 
 
 def warning(code: str, summary: str, detail: str, location: Location | None = None) -> Diagnostic:
     """A warning: shown, and fatal only with `--strict`."""
-    return Diagnostic(Level.WARNING, code, summary, detail, location)
+    return _diagnostic(Level.WARNING, code, summary, detail, location)
+
+
+def _diagnostic(
+    severity: Level, code: str, summary: str, detail: str, location: Location | None, count: int = 1
+) -> Diagnostic:
+    file, line, column = location or (None, None, None)
+    return Diagnostic(severity, code, summary, detail, file, line, column, count)
 
 
 MAX_LISTED = 100
@@ -112,9 +123,8 @@ def unlisted(number: int, severity: Level, location: Location | None) -> Diagnos
     """Stands for problems that are not listed one by one, in the file of a location or in other files."""
     what = "problem" if severity is Level.ERROR else "warning"
     summary = f"{count(number, f'more {what}')} in {'this file' if location else 'other files'}"
-    return Diagnostic(
-        severity, MORE, summary, "Only the first are shown. Correct them, then look again.", location, number
-    )
+    detail = "Only the first are shown. Correct them, then look again."
+    return _diagnostic(severity, MORE, summary, detail, location, number)
 
 
 def limited(problems: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
@@ -124,7 +134,7 @@ def limited(problems: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     in_all: Counter[Level] = Counter()
     rest: dict[tuple[Level, str], list[Diagnostic]] = {}
     for problem in in_order(problems):
-        severity, file = problem.severity, problem.location.file if problem.location else ""
+        severity, file = problem.severity, problem.file or ""
         if problem.count == 1 and of_file[severity, file] < MAX_LISTED and in_all[severity] < MAX_LISTED_IN_ALL:
             listed.append(problem)
             of_file[severity, file] += 1
@@ -145,8 +155,7 @@ def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     """Sorted by place, then severity, code and text; those without a place come first; duplicates once."""
 
     def key(d: Diagnostic) -> tuple[object, ...]:
-        place = d.location or Location("", 0, 0)
-        return place, d.severity, d.code, d.summary, d.detail
+        return d.file or "", d.line or 0, d.column or 0, d.severity, d.code, d.summary, d.detail
 
     return tuple(sorted(set(diagnostics), key=key))
 

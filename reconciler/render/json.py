@@ -60,8 +60,6 @@ def report_from_json(document: str | bytes) -> Report:
         _check_depth(loaded, 0)
     except RecursionError:
         raise ValueError("the document is nested too deeply") from None
-    if isinstance(loaded, dict) and "context" in loaded:
-        raise ValueError("context is unknown")
     try:
         # Not as JSON text: pydantic's own parser refuses a lone surrogate, which a name from the API may hold.
         return _documents().validate_python(loaded, by_alias=True, by_name=False)

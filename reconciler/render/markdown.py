@@ -11,7 +11,7 @@ from hashlib import sha256
 from itertools import islice
 
 import reconciler
-from reconciler.model.problems import Problem
+from reconciler.model.problems import Diagnostic, Problem
 from reconciler.plan.guard import Guard
 from reconciler.render import markdown_changes as changes
 from reconciler.render import safe, words
@@ -19,7 +19,7 @@ from reconciler.render.groups import groups, is_long
 from reconciler.render.headline import title, tone
 from reconciler.render.markdown_changes import names, place, said, trouble, tunnel
 from reconciler.render.safe import clipped, fence, few, size
-from reconciler.report.values import AccountReport, ChangeReport, DiagnosticReport, Report
+from reconciler.report.values import AccountReport, ChangeReport, Report
 
 BUDGET = 60_000
 """Bytes; GitHub takes 65,536 characters."""
@@ -140,7 +140,7 @@ def _diagnostics(report: Report) -> str:
     """What is wrong with the files, as a list; the same slip is told once, with its places."""
     link = safe.https(report.context.get("source_url"))
 
-    def line(alike: list[DiagnosticReport]) -> str:
+    def line(alike: list[Diagnostic]) -> str:
         found = alike[0]
         mark = "❌" if found.severity == "error" else "⚠️"
         where = f"{place(found.location, link)}: " if found.location else ""

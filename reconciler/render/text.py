@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
-from reconciler.model.problems import Location, Part, Problem, shown
+from reconciler.model.problems import Diagnostic, Location, Part, Problem, shown
 from reconciler.model.psk import KeyStatus
 from reconciler.render import words
 from reconciler.render.groups import Group, groups, is_long
@@ -17,7 +17,7 @@ from reconciler.render.headline import headline, stops
 from reconciler.render.layout import ACTION_COLOR, Paint, aligned, columns, padded, widest
 from reconciler.render.safe import terminal
 from reconciler.render.tunnels import tunnels
-from reconciler.report.values import AccountReport, ChangeReport, CheckReport, DiagnosticReport, Report
+from reconciler.report.values import AccountReport, ChangeReport, CheckReport, Report
 
 LineOf = Callable[[str, int], Sequence[Part] | None]
 
@@ -135,7 +135,7 @@ def _ending(report: Report, paint: Paint, *, shown: bool, calls: bool) -> Iterat
         yield from paint.below(line, 0)
 
 
-def _diagnostics(found: Sequence[DiagnosticReport], line_of: LineOf | None, paint: Paint) -> Iterator[str]:
+def _diagnostics(found: Sequence[Diagnostic], line_of: LineOf | None, paint: Paint) -> Iterator[str]:
     """Each as `file:line:column: error: … [code]`, then its source line.
 
     The same slip in hundreds of files is no reason to say the same hundreds of times: all keep place, summary and code.

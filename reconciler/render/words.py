@@ -9,14 +9,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from reconciler.model.problems import MORE, Problem, Reason, Source
+from reconciler.model.problems import MORE, Diagnostic, Problem, Reason, Source
 from reconciler.model.problems import count as count  # noqa: PLC0414 - all formats take these from here
 from reconciler.model.problems import named as named  # noqa: PLC0414
 from reconciler.model.psk import KeyStatus
 from reconciler.model.tunnel import SENSITIVE_NAMES, Severity
 from reconciler.plan.diff import FieldChange
 from reconciler.plan.scope import LeftAlone
-from reconciler.report.values import AccountReport, ChangeReport, DiagnosticReport, HeldBack, Report, Resolved
+from reconciler.report.values import AccountReport, ChangeReport, HeldBack, Report, Resolved
 
 SIGNS = {"create": "+", "update": "~", "delete": "-"}
 SENSITIVE = "(sensitive)"
@@ -141,14 +141,14 @@ def is_drift(change: ChangeReport) -> bool:
     return change.cause != "git"
 
 
-def errors_first(found: Iterable[DiagnosticReport]) -> list[DiagnosticReport]:
+def errors_first(found: Iterable[Diagnostic]) -> list[Diagnostic]:
     """Problems of the files, for where not all of them find room: no warning may hide an error."""
     return sorted(found, key=lambda one: one.severity != "error")
 
 
-def alike(found: Iterable[DiagnosticReport]) -> list[list[DiagnosticReport]]:
+def alike(found: Iterable[Diagnostic]) -> list[list[Diagnostic]]:
     """The same, those together that differ in their place alone, and warnings that give the same advice."""
-    together: dict[tuple[str, ...], list[DiagnosticReport]] = {}
+    together: dict[tuple[str, ...], list[Diagnostic]] = {}
     for one in errors_first(found):
         own = one.summary if one.severity == "error" or one.code == MORE else ""
         together.setdefault((one.severity, one.code, one.detail, own), []).append(one)

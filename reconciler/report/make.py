@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.api.pace import PACE
 from reconciler.model.desired import Account, Declared, Generated
-from reconciler.model.problems import Diagnostic, Problem, Source
+from reconciler.model.problems import Diagnostic, Problem, Source, in_order
 from reconciler.model.psk import KeyStatus, describe
 from reconciler.model.session import has_bgp, session
 from reconciler.model.tunnel import PATHS, Impact, concerns_device, impact_of
@@ -28,13 +28,11 @@ from reconciler.report.values import (
     AccountReport,
     ChangeReport,
     Check,
-    DiagnosticReport,
     HeldBack,
     Report,
     Summary,
     WaveReport,
     WindowReport,
-    diagnostic_report,
 )
 
 if TYPE_CHECKING:  # validate plans nothing, and a plan needs no engine
@@ -356,17 +354,8 @@ def report_of(
             not_owned=sum(not_owned) if not_owned else None,
         ),
         accounts=shown,
-        diagnostics=_in_order(map(diagnostic_report, diagnostics)),
+        diagnostics=in_order(diagnostics),
     )
-
-
-def _in_order(found: Iterable[DiagnosticReport]) -> tuple[DiagnosticReport, ...]:
-    """By place whenever they were found, those without one first: what was read after the files has its line too."""
-
-    def key(one: DiagnosticReport) -> tuple[object, ...]:
-        return one.file or "", one.line or 0, one.column or 0, one.severity, one.code, one.summary, one.detail
-
-    return tuple(sorted(set(found), key=key))
 
 
 def saved(account: "SavedAccount") -> AccountReport:
@@ -401,9 +390,7 @@ def saved(account: "SavedAccount") -> AccountReport:
 
 def with_diagnostics(report: Report, found: Iterable[Diagnostic], outcome: Outcome) -> Report:
     """The report with more diagnostics, each once, and the outcome that it has then."""
-    return replace(
-        report, diagnostics=_in_order((*report.diagnostics, *map(diagnostic_report, found))), outcome=outcome
-    )
+    return replace(report, diagnostics=in_order((*report.diagnostics, *found)), outcome=outcome)
 
 
 def change_report(change: "Change", verdict: Verdict | None = None, routes: tuple[str, ...] = ()) -> ChangeReport:

@@ -2,14 +2,19 @@
 
 These parts are what a run says. Pydantic writes them as JSON, reads such JSON back (`render.json`) and describes it in
 a JSON Schema; the tables of the report's page in the docs are made from the descriptions here. They are not pydantic's
-own models: each start would build all of them, and most runs only print text. What a report shows unchanged stands in
-it as the plan made it: `FieldChange`, `Guard`, `LeftAlone`, `KeyStatus`, `Problem`.
+own models: each start would build all of them, and most runs only print text. For the same reason their annotations
+stay text until JSON is written or read, and they are not frozen, though nobody changes one: `replace` makes another.
+What a report shows unchanged stands in it as it was made: `Diagnostic`, `FieldChange`, `Guard`, `KeyStatus`,
+`LeftAlone`, `Problem`.
 
 A key is in every report, unless it is declared with `_when_set` or `_in`.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field, fields
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from functools import cache
+from typing import Annotated, Any, ClassVar, Literal, get_args, get_type_hints
 
 from pydantic import (
     BeforeValidator,
@@ -23,11 +28,10 @@ from pydantic import (
     model_serializer,
 )
 from pydantic.fields import FieldInfo
-from pydantic.json_schema import SkipJsonSchema
 
-from reconciler.model import problems, tunnel
-from reconciler.model.document import says_nothing
-from reconciler.model.problems import Diagnostic, Location, Problem, Source
+from reconciler.model import tunnel
+from reconciler.model.document import NotWritten, says_nothing
+from reconciler.model.problems import Diagnostic, Problem, Source
 from reconciler.model.psk import KeyStatus
 from reconciler.model.session import State
 from reconciler.model.verdict import Result
@@ -103,18 +107,23 @@ def _with_keys_of_the_command(self: Any, write: SerializerFunctionWrapHandler, i
     if info.context not in ("drift", "accounts"):
         return written
     every: dict[str, Any] = {}
-    for part in fields(self):
-        about: FieldInfo = get_args(part.type)[-1]
-        key, extra = about.alias or part.name, about.json_schema_extra
+    for name, about in _fields_of(self.__class__).items():
+        key, extra = about.alias or name, about.json_schema_extra
         if key in written:
             every[key] = written[key]
         elif isinstance(extra, dict) and extra.get(ALWAYS_IN) == info.context:
-            item = getattr(self, part.name)
+            item = getattr(self, name)
             every[key] = [] if item == () else item
     return every
 
 
-@dataclass(frozen=True, kw_only=True)
+@cache
+def _fields_of(part: type) -> dict[str, FieldInfo]:
+    hints = get_type_hints(part, include_extras=True)
+    return {one.name: get_args(hints[one.name])[-1] for one in fields(part)}
+
+
+@dataclass(kw_only=True)
 class ChangeReport:
     """One change, or in a drift report one difference."""
 
@@ -149,7 +158,7 @@ class ChangeReport:
     _written = _with_keys_of_the_command
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class HeldBack:
     """A change that a run leaves out, though the files ask for it."""
 
@@ -165,7 +174,7 @@ class HeldBack:
     opens: Annotated[str | None, _about("When it may be carried out (UTC); null when no time is set for it")] = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class WindowReport:
     """Whether the account's windows let traffic be touched when the plan was made."""
 
@@ -173,7 +182,7 @@ class WindowReport:
     closes: Annotated[str | None, _about("While one is open: when none is any more (UTC); null where one always is")]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class WaveReport:
     """One wave of a rollout."""
 
@@ -183,7 +192,7 @@ class WaveReport:
     judged: Annotated[Count, _about("How many of the tunnels can be judged: their BGP session is up")]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class SettingReport:
     """One setting of a live tunnel, beside what the files declare."""
 
@@ -194,7 +203,7 @@ class SettingReport:
     sensitive: Annotated[StrictBool, _about("True when neither value may be shown")] = False
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class RouteReport:
     """A static route through a tunnel: its next hop lies in one of the tunnel's interface networks."""
 
@@ -203,7 +212,7 @@ class RouteReport:
     priority: Annotated[StrictInt | None, _about("Its priority; null where Cloudflare gives none")]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class TunnelReport:
     """Everything known of one live tunnel (`show NAME`)."""
 
@@ -239,7 +248,7 @@ class TunnelReport:
     ] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class DeviceReport:
     """What the other end of a tunnel must have (`show --device NAME`); no key."""
 
@@ -255,7 +264,7 @@ class DeviceReport:
     health_check_target: Annotated[str | None, _about("The address that Cloudflare's health checks are sent to")]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class WaysOut:
     """Both ways to end drift."""
 
@@ -264,7 +273,7 @@ class WaysOut:
     accept_command: Annotated[str | None, _when_set("Commands that write this patch and apply it")] = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Resolved:
     """A difference of the previous report that is gone."""
 
@@ -273,7 +282,7 @@ class Resolved:
     first_seen: Annotated[str | None, _about("First report that had it (UTC)")]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Down:
     """A tunnel that is as declared and whose BGP session is down."""
 
@@ -282,7 +291,7 @@ class Down:
     since: Annotated[str | None, _about("When the session became so, says Cloudflare")]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class CheckReport:
     """One thing that `doctor` looked at."""
 
@@ -292,14 +301,14 @@ class CheckReport:
     remedy: Annotated[str | None, _about("What to do; null where there is nothing to do")] = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class TokenSource:
     """Where an account's API token is read from."""
 
     env: Annotated[str, _about("Name of an environment variable")]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class AccountReport:
     """What was seen, planned and done in one account."""
 
@@ -347,7 +356,7 @@ class AccountReport:
     _written = _with_keys_of_the_command
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Summary:
     """Counts over all accounts."""
 
@@ -365,49 +374,11 @@ class Summary:
         return {"create": self.create, "update": self.update, "delete": self.delete}
 
 
-@dataclass(frozen=True, kw_only=True)
-class DiagnosticReport:
-    """What is wrong with the files, or with a run as a whole."""
-
-    severity: Annotated[problems.Level, _about("A warning fails the run only with `--strict`")]
-    code: Annotated[str, _about("Stable name of the rule")]
-    summary: Annotated[str, _about("What is wrong")]
-    detail: Annotated[str, _about("Why, and what to do")]
-    file: Annotated[str | None, _about("Where; `file`, `line` and `column` are null together")] = None
-    line: Annotated[StrictInt | None, _about("Line, from 1")] = None
-    column: Annotated[StrictInt | None, _about("Column, from 1")] = None
-
-    def __post_init__(self) -> None:
-        if len({part is None for part in (self.file, self.line, self.column)}) > 1:
-            raise ValueError("file, line and column are not null together")
-
-    @property
-    def location(self) -> Location | None:
-        """Where, when it has a place."""
-        if self.file is None or self.line is None or self.column is None:
-            return None
-        return Location(self.file, self.line, self.column)
-
-
-def diagnostic_report(found: Diagnostic) -> DiagnosticReport:
-    """A diagnostic as the report holds it: its place is flat."""
-    place = found.location
-    return DiagnosticReport(
-        severity=found.severity,
-        code=found.code,
-        summary=found.summary,
-        detail=found.detail,
-        file=place.file if place else None,
-        line=place.line if place else None,
-        column=place.column if place else None,
-    )
-
-
 def _current(version: object) -> object:
     return FORMAT_VERSION if version in READABLE_VERSIONS else version
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Report:
     """What one run has to say."""
 
@@ -415,18 +386,18 @@ class Report:
     command: Annotated[str, _about("The command that ran")]
     outcome: Annotated[Outcome, _about("Name of the exit code")]
     sandbox: Annotated[StrictBool, _about("True when the built-in simulator stood in for Cloudflare")]
-    summary: Annotated[Summary, _about("Counts over all accounts")] = Summary()
+    summary: Annotated[Summary, _about("Counts over all accounts")] = field(default_factory=Summary)
     checks: Annotated[tuple[CheckReport, ...], _when_set("Of `doctor`: what was found on this machine")] = ()
     accounts: Annotated[tuple[AccountReport, ...], _about("One each")] = ()
-    diagnostics: Annotated[tuple[DiagnosticReport, ...], _about("One each")] = ()
+    diagnostics: Annotated[tuple[Diagnostic, ...], _about("One each")] = ()
     generated_at: Annotated[
         str | None, _when_set("Time of the run (RFC 3339, UTC); only where history needs it (`drift`)")
     ] = None
     seconds: Annotated[
         float | None, _when_set("How long `apply`, `psk set` or `psk rotate` took, without the time for approval")
     ] = None
-    # What the caller knows of the run, for comments and pages (commit, base, run URL); not part of the JSON.
-    context: Annotated[SkipJsonSchema[dict[str, str]], Field(exclude=True)] = field(default_factory=dict)
+    # What the caller knows of the run, for comments and pages: commit, base, run URL.
+    context: NotWritten[dict[str, str]] = field(default_factory=dict)
     __pydantic_config__: ClassVar = ConfigDict(
         extra="forbid", validate_by_name=True, serialize_by_alias=True, hide_input_in_errors=True
     )

@@ -1,9 +1,8 @@
 """Reports as literals: one of every kind that a person can meet."""
 
-from dataclasses import replace as replaced
-from typing import Any
+from dataclasses import replace
 
-from reconciler.model.problems import Diagnostic, Location, Problem, Reason, Source, error, warning
+from reconciler.model.problems import Location, Problem, Reason, Source, error, warning
 from reconciler.model.psk import KeyStatus
 from reconciler.model.verdict import Result
 from reconciler.plan.diff import FieldChange
@@ -12,7 +11,6 @@ from reconciler.plan.scope import LeftAlone
 from reconciler.report.values import (
     AccountReport,
     ChangeReport,
-    DiagnosticReport,
     HeldBack,
     Report,
     Resolved,
@@ -20,7 +18,6 @@ from reconciler.report.values import (
     TokenSource,
     WaysOut,
     WindowReport,
-    diagnostic_report,
 )
 
 PROD = "023e105f4ecef8ad9ca31a8372d0c353"
@@ -89,18 +86,6 @@ UNMANAGED = LeftAlone(
     "handmade", "no file declares it and prune is false", "c4a7362d577a6c3019a474fd6f485830", (), "2025-11-02"
 )
 IGNORED = LeftAlone("appliance-7", "made by branch appliances")
-
-
-def replace(value: Any, **fields: object) -> Any:
-    """A part of a report with other fields."""
-    if "diagnostics" in fields:
-        fields["diagnostics"] = told(*fields["diagnostics"])
-    return replaced(value, **fields)
-
-
-def told(*found: Diagnostic | DiagnosticReport) -> tuple[DiagnosticReport, ...]:
-    """Diagnostics as a report holds them."""
-    return tuple(diagnostic_report(one) if isinstance(one, Diagnostic) else one for one in found)
 
 
 def account(name: str = "prod", account_id: str = PROD, **fields: object) -> AccountReport:
@@ -386,7 +371,7 @@ INVALID = Report(
     sandbox=False,
     summary=counted(),
     accounts=(),
-    diagnostics=told(
+    diagnostics=(
         error("no-accounts", "No account is selected", "Check --account.", None),
         error(
             "unknown-key",
@@ -418,7 +403,7 @@ TWO_ACCOUNTS = Report(
         ),
         account(changes=(LON_A,), api_calls={"list": 2, "update": 1}),
     ),
-    diagnostics=told(
+    diagnostics=(
         warning("public-address", "Public interface address", "It is outside RFC 1918.", Location(LONDON, 7, 5)),
     ),
     context=CONTEXT,

@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -16,7 +17,6 @@ from tests.render.samples import (
     PARTIAL,
     PLAN,
     account,
-    replace,
 )
 from tests.render.test_markdown import hostile
 

@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from reconciler.plan.diff import FieldChange
 from reconciler.render import render
 from reconciler.render.groups import groups
 from reconciler.report.values import ChangeReport
-from tests.render.samples import DRIFT, LON_A, OLD_SITE, PAR_A, account, replace
+from tests.render.samples import DRIFT, LON_A, OLD_SITE, PAR_A, account
 
 RATE = (FieldChange("health_check.rate", "mid", "high"),)
 BOTH = (FieldChange("description", None, "x"), *RATE)

@@ -1,12 +1,14 @@
 """What the formats say of BGP sessions: only where it has something to say."""
 
+from dataclasses import replace
+
 import pytest
 
 from reconciler.render import render, words
 from reconciler.render.groups import groups
 from reconciler.render.headline import headline, tone
 from reconciler.report.values import Down
-from tests.render.samples import DRIFT, LON_A, LON_B, OLD_SITE, PLAN, account, replace
+from tests.render.samples import DRIFT, LON_A, LON_B, OLD_SITE, PLAN, account
 
 SINCE = "2026-05-04T08:00:00.123456Z"
 UP = {"health": "up", "health_since": SINCE}

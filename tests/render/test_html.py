@@ -4,6 +4,7 @@ import subprocess
 import sys
 from base64 import b64encode
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -29,7 +30,6 @@ from tests.render.samples import (
     SAMPLES,
     account,
     counted,
-    replace,
 )
 from tests.render.test_markdown import hostile
 from tests.render.test_safe import parsed, seen

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from reconciler.plan.diff import FieldChange
 from reconciler.render.json import report_document, report_from_json, report_json
 from reconciler.report.values import AccountReport, ChangeReport, Report
 from tests.render.payloads import PAYLOADS
-from tests.render.samples import DRIFT, LON_A, NO_CHANGES, PLAN, SAMPLES, account, replace
+from tests.render.samples import DRIFT, LON_A, NO_CHANGES, PLAN, SAMPLES, account
 
 VALIDATOR = Draft202012Validator(schema_of(Report))
 
@@ -168,8 +169,9 @@ def edited(*path: str | int, value: Any) -> str:
                 {"severity": "error", "code": "", "summary": "", "detail": "", "file": None, "line": 1, "column": 1}
             ],
         ),
+        edited("diagnostics", value=[{"severity": "error", "code": "", "summary": "", "detail": "", "count": 2}]),
     ],
-    ids=range(31),
+    ids=range(32),
 )
 def test_anything_else_is_refused(document: str | bytes) -> None:
     with pytest.raises(ValueError, match=r"\S"):

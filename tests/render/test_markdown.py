@@ -1,5 +1,6 @@
 import json
 import re
+from dataclasses import replace
 from functools import cache
 from time import process_time
 
@@ -27,7 +28,6 @@ from tests.render.samples import (
     SAMPLES,
     account,
     counted,
-    replace,
 )
 from tests.render.test_safe import parsed
 

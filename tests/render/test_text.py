@@ -1,5 +1,6 @@
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,6 @@ from tests.render.samples import (
     SAMPLES,
     account,
     counted,
-    replace,
 )
 from tests.render.test_markdown import all_said
 from tests.render.test_safe import workflow_command
