@@ -2,8 +2,9 @@
 
 Updates that say the same but for the tunnel's name are told as one; of updates of the same one field the field is told
 once, then each tunnel with its own values. What is created or deleted is told in full, and so is a rename, what went
-wrong, and what takes the next hop of routes away. Only where a plan is longer than anybody reads, a comment and a page
-fold such changes by their kind.
+wrong, and what takes the next hop of routes away. Of drift each difference has a history of its own, so only what tells
+that beside each name puts them together. Only where a plan is longer than anybody reads, a comment and a page fold such
+changes by their kind.
 """
 
 from collections.abc import Callable, Hashable, Iterable
@@ -66,14 +67,22 @@ def is_long(report: Report) -> bool:
     return len(report.changes) > _LONG
 
 
-def groups(accounts: Iterable[AccountReport], *, by_kind: bool = False) -> list[Group]:
-    """The changes of accounts, the gravest first; those that are alike stand where the first of them does."""
+def groups(accounts: Iterable[AccountReport], *, by_kind: bool = False, drift: bool = False) -> list[Group]:
+    """The changes of accounts, the gravest first; those that are alike stand where the first of them does.
+
+    Args:
+        accounts: In the report's order.
+        by_kind: Whether what is left is told together by its kind.
+        drift: Whether equal differences of drift are told together too.
+    """
     found: list[Group] = []
     for account in accounts:
         rest, told = dict(enumerate(account.changes)), {}
         for share, likeness in _LIKENESS[: 3 if by_kind else 2]:
             together: dict[Hashable, list[int]] = {}
             for number, change in rest.items():
+                if share == "all" and change.drift_class and not drift:
+                    continue
                 if (alike := likeness(change)) is not None:
                     together.setdefault(alike, []).append(number)
             for numbers in together.values():
@@ -85,15 +94,15 @@ def groups(accounts: Iterable[AccountReport], *, by_kind: bool = False) -> list[
 
 
 def _all(change: ChangeReport) -> Hashable:
-    """What equal updates have in common; None where a change is told alone. Of drift each has a history of its own."""
-    if change.action != "update" or change.previous_name or change.error or change.drift_class or change.routes:
+    """What equal updates have in common; None where a change is told alone."""
+    if change.action != "update" or change.previous_name or change.error or change.routes:
         return None
     return (*_kind(change), repr(change.fields))  # a value may be a list
 
 
 def _field(change: ChangeReport) -> Hashable:
-    """What updates of the same one field have in common; the items of a list take lines of their own."""
-    if _all(change) is None or len(change.fields) != 1 or words.items(change.fields[0]):
+    """What updates of the same one field have in common; items of a list, and histories, take lines of their own."""
+    if _all(change) is None or change.drift_class or len(change.fields) != 1 or words.items(change.fields[0]):
         return None
     return (*_kind(change), change.fields[0].path)
 

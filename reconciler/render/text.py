@@ -235,7 +235,7 @@ def _problem(error: Problem, paint: Paint, indent: int, why: str = "error") -> I
 
 
 def _changes(account: AccountReport, paint: Paint) -> Iterator[str]:
-    told = groups([account])
+    told = groups([account], drift=True)
     width = widest([terminal(group.label) for group in told], _NAME_LIMIT)
     health_width = max((len(group.health) for group in told), default=0)
     for number, group in enumerate(told):
@@ -250,7 +250,12 @@ def _changes(account: AccountReport, paint: Paint) -> Iterator[str]:
         for line in words.beyond(change):
             yield from paint.below(terminal(line), _INDENT, "yellow")
         yield from (_each(group, paint) if group.share == "field" else _fields(change, paint))
-        if group.several and group.share == "all":
+        if group.several and change.drift_class:
+            rows = [[terminal(one.name), terminal(words.place(one.source))] for one in group.changes]
+            for one, cells in zip(group.changes, aligned(rows, _NAME_LIMIT), strict=True):
+                past = terminal(words.past(one))
+                yield from _line(_INDENT, "", "  ".join(cells), past, paint.below(past, _DEEPER), paint)
+        elif group.several and group.share == "all":
             yield from paint.below(", ".join(terminal(one.name) for one in group.changes), _INDENT)
         if change.error:
             why = "error" if change.outcome in {None, "failed"} else words.ended(change)
@@ -306,7 +311,7 @@ def _line(indent: int, sign: str, name: str, value: str, below: Iterable[str], p
     """A name and its value; where the line has no room for it, the name and what stands below it then."""
     start = f"{' ' * indent}{sign}{name}"
     if paint.fits(value, indent + 2 * bool(sign) + columns(name) + 2):
-        yield f"{start}  {value}"
+        yield f"{start}  {value}".rstrip()
     else:
         yield start.rstrip()
         yield from below

@@ -308,7 +308,12 @@ def cause(change: ChangeReport) -> str:
 
 def history(change: ChangeReport) -> str:
     """What is known of a difference's past: who made it, of drift when and since when it is reported; how BGP is."""
-    return ", ".join(filter(None, [cause(change), seen(change), down_since(change)]))
+    return ", ".join(filter(None, [cause(change), past(change)]))
+
+
+def past(change: ChangeReport) -> str:
+    """The same without who made it."""
+    return ", ".join(filter(None, [seen(change), down_since(change)]))
 
 
 def seen(change: ChangeReport) -> str:

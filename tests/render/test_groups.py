@@ -64,8 +64,8 @@ def test_updates_that_are_alike_are_told_together(changes: list[ChangeReport], t
     assert shared(changes) == told
 
 
-def shared(changes: Sequence[ChangeReport], *, by_kind: bool = False) -> list[tuple[str, str]]:
-    found = groups([account(changes=tuple(changes))], by_kind=by_kind)
+def shared(changes: Sequence[ChangeReport], **how: bool) -> list[tuple[str, str]]:
+    found = groups([account(changes=tuple(changes))], **how)
     return [("".join(change.name for change in group.changes), group.share) for group in found]
 
 
@@ -103,6 +103,22 @@ def test_of_drift_each_difference_has_a_history_of_its_own() -> None:
     found = [update(n, drift_class="changed", severity="cosmetic") for n in "abc"]
     assert shared(found) == [("a", "all"), ("b", "all"), ("c", "all")]
     assert shared(found, by_kind=True) == [("abc", "kind")]
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ([update(n) for n in "abc"], [("abc", "all")]),
+        ([update("a", age="new"), update("b", age="persisting"), update("c")], [("abc", "all")]),
+        ([update("a"), update("b"), update("c", cause="git")], [("a", "all"), ("b", "all"), ("c", "all")]),
+        ([rate("a", "low"), rate("b", "mid"), rate("c", None)], [("a", "all"), ("b", "all"), ("c", "all")]),
+    ],
+)
+def test_what_tells_histories_beside_names_puts_equal_drift_together(
+    changes: list[ChangeReport], told: list[tuple[str, str]]
+) -> None:
+    found = [replace(change, drift_class="changed", severity="cosmetic") for change in changes]
+    assert shared(found, drift=True) == told
 
 
 def test_groups_never_span_accounts_and_the_gravest_of_all_come_first() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from reconciler.cli.main import main
-from reconciler.model.problems import Location, Part, Problem, error, warning
+from reconciler.model.problems import Location, Part, Problem, Source, error, warning
 from reconciler.model.psk import KeyStatus
 from reconciler.model.verdict import Result
 from reconciler.plan.diff import FieldChange
@@ -607,6 +607,50 @@ def test_what_failed_comes_before_what_was_done(format_: Format) -> None:
     told = render(replace(PARTIAL, accounts=(account(changes=changes),)), format_)
     body = told[told.index("Tunnel |" if format_ == "markdown" else "Account" if format_ == "text" else "<section>") :]
     assert list(dict.fromkeys(re.findall(r"t-\d", body))) == ["t-4", "t-5", "t-3", "t-2", "t-1"]
+
+
+@pytest.mark.parametrize(
+    ("width", "lines"),
+    [
+        (
+            None,
+            """\
+  ~ 3 tunnels  cosmetic  changed
+      ~ health_check.rate  declared high, live mid
+      lon-a  tunnels/prod/london.yaml:4   changed live 2026-04-30 22:10:00 UTC, new
+      lon-b  tunnels/prod/london.yaml:40  persisting, since 2026-05-01 03:17:00 UTC
+      lon-c  tunnels/prod/london.yaml:4""",
+        ),
+        (
+            50,
+            """\
+  ~ 3 tunnels  cosmetic  changed
+      ~ health_check.rate  declared high, live mid
+      lon-a  tunnels/prod/london.yaml:4
+          changed live 2026-04-30 22:10:00 UTC,
+          new
+      lon-b  tunnels/prod/london.yaml:40
+          persisting, since 2026-05-01 03:17:00
+          UTC
+      lon-c  tunnels/prod/london.yaml:4""",
+        ),
+    ],
+)
+def test_equal_drift_is_told_once_and_the_history_of_each_tunnel_beside_its_name(width: int | None, lines: str) -> None:
+    one = replace(LON_A, drift_class="changed", severity="cosmetic", cause=None, modified_on=None)
+    changes = (
+        replace(one, modified_on="2026-04-30T22:10:00Z", age="new"),
+        replace(
+            one,
+            name="lon-b",
+            source=Source("tunnels/prod/london.yaml", 40),
+            age="persisting",
+            first_seen="2026-05-01T03:17:00Z",
+        ),
+        replace(one, name="lon-c"),
+    )
+    shown = render(replace(DRIFT, accounts=(account(changes=changes),)), "text", width=width)
+    assert shown.split("\n\n")[-1].rstrip() == lines
 
 
 @pytest.mark.parametrize("width", [60, 80])
