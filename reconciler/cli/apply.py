@@ -25,7 +25,7 @@ from reconciler.cli.planning import (
     stale,
     too_strict,
 )
-from reconciler.cli.psk_supply import PskSupply, require_md5_keys
+from reconciler.cli.psk_supply import Psks, prepared_psks, require_md5_keys
 from reconciler.cli.show import saved_report
 from reconciler.engine.apply import begin, finish
 from reconciler.engine.run import Run
@@ -38,6 +38,7 @@ from reconciler.plan.windows import hold_back
 from reconciler.report.make import applied, checked, planned, with_psks
 from reconciler.report.outcome import Outcome, worst
 from reconciler.report.values import AccountReport, Report
+from reconciler.secrets.deliver import deliver
 
 LIST_LASTS = 30.0
 """Seconds for which a list may be written upon; after that it is read again."""
@@ -75,7 +76,7 @@ def run(ctx: Context) -> Report:
         begins = _approved(ctx, clients, found)
         found = _held_back(found, begins)
         ready = _ready(found)
-        psks = PskSupply(ctx, clients, ready)
+        psks = prepared_psks(ctx, clients, ready)
         _require_strict(ctx, found)  # keys and their sinks may have brought warnings
         ended = _Work(ctx, clients, psks, begins).carry_out(found)
     report = ctx.report([report for report, _ in ended], written=any(written for _, written in ended))
@@ -189,7 +190,7 @@ class _Work:
     What waited for a window at `begins` waits still, since no key was made for it; and a window may have closed since.
     """
 
-    def __init__(self, ctx: Context, clients: Clients, psks: PskSupply, begins: datetime) -> None:
+    def __init__(self, ctx: Context, clients: Clients, psks: dict[str, Psks], begins: datetime) -> None:
         self._ctx = ctx
         self._clients = clients
         self._psks = psks
@@ -215,9 +216,9 @@ class _Work:
                     return again, False
                 plan = hold_back(again, self._begins)
             plan = hold_back(plan, self._ctx.now())
-            sent = self._psks.sent_with_creates(plan)
-            protocol = begin(plan, sent, asks=bool(self._ctx.options.confirm))
-            return drive(protocol, self._clients.carry(plan.desired.account))
+            account, asks = plan.desired.account, bool(self._ctx.options.confirm)
+            sent_with_creates = frozenset(self._clients.ring(account))
+            return drive(begin(plan, sent_with_creates, asks=asks), self._clients.carry(account))
         except Exception as bug:  # noqa: BLE001 - whatever it is, it has its exit code
             return self._broken(one, bug)
 
@@ -226,9 +227,10 @@ class _Work:
         if not isinstance(begun, Run):
             return begun
         try:
-            ended = drive(finish(begun, kept), self._clients.carry(begun.plan.desired.account))
             plan = begun.plan  # as it was carried out: a window may have closed meanwhile
-            verdicts = self._psks.deliver(plan, ended)
+            account = plan.desired.account
+            ended = drive(finish(begun, kept), self._clients.carry(account))
+            verdicts = drive(deliver(plan, ended), self._psks[account.name].carry)
             report = with_psks(applied(plan, ended), plan, verdicts)
         except Exception as bug:  # noqa: BLE001 - as above
             return self._broken(begun.plan, bug)

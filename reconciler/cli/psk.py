@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
-from reconciler.api.call import Answered, CallOutcome, Denied, Step, drive
+from reconciler.api.call import Answered, CallOutcome, Denied, drive
 from reconciler.cli.approval import require_approval
 from reconciler.cli.clients import Clients
 from reconciler.cli.context import Context, halt
@@ -12,7 +12,7 @@ from reconciler.cli.files import load_files
 from reconciler.cli.lock import lock_accounts
 from reconciler.cli.options import UsageError, near
 from reconciler.cli.planning import live_tunnels, side_by_side
-from reconciler.cli.psk_supply import fill_ring, psk_carrier, report_problems, sinks_of, statuses
+from reconciler.cli.psk_supply import Psks, report_problems, statuses
 from reconciler.model.canonical import tunnel_name
 from reconciler.model.desired import Account, Declared, Desired
 from reconciler.model.verdict import APPLIED, Verdict, may_have_written
@@ -82,10 +82,8 @@ def _change(ctx: Context, desired: Desired, tunnels: list[Declared]) -> Report:
             if not due:  # or there is no list
                 return ctx.report([found])
             tunnels = [t for t in tunnels if t.name in due]
-        ring = clients.ring(account)
-        problems = fill_ring(ctx, ring, tunnels) if action == "set" else ()
-        sinks, wrong_sinks = sinks_of(ctx, account, tunnels)
-        report_problems(ctx, (*problems, *wrong_sinks))
+        psks = Psks(ctx, clients, account, tunnels)
+        report_problems(ctx, psks.problems)
         if account.paused is not None:
             raise halt("blocked", "paused", f"account {account.name} is paused", f"Reason: {account.paused}")
         _require_window(ctx, account)
@@ -99,20 +97,11 @@ def _change(ctx: Context, desired: Desired, tunnels: list[Declared]) -> Report:
                 note = "The customers' devices need the new keys too."
             require_approval(ctx, clients, ctx.report([replace(found, notes=(*found.notes, note))]), what)
             _require_window(ctx, account)  # it may have closed meanwhile
-        send = clients.carry(account)
-        seen: list[CallOutcome] = []
-
-        def noting(step: Step) -> tuple[CallOutcome, ...]:
-            outcomes = send(step)
-            seen.extend(outcomes)
-            return outcomes
-
-        protocol = send_psks(tunnels) if action == "set" else rotate(tunnels)
-        verdicts = drive(protocol, psk_carrier(ctx, ring, sinks, noting))
+        verdicts = drive(send_psks(tunnels) if action == "set" else rotate(tunnels), psks.carry)
     # Where a sink fails after Cloudflare took the key, the verdict is `failed`; only the answer tells of the write.
-    taken = any(isinstance(o, Answered) and (any(o.taken.values()) or o.psk) for o in seen)
+    taken = any(isinstance(o, Answered) and (any(o.taken.values()) or o.psk) for o in psks.answers)
     written = taken or may_have_written(verdicts.values())
-    outcome = _outcome(ctx, verdicts.values(), seen, written=written)
+    outcome = _outcome(ctx, verdicts.values(), psks.answers, written=written)
     return clients.counted(ctx.report([_account(desired, tunnels, outcome, verdicts)], written=written), calls=True)
 
 

@@ -4,7 +4,7 @@ A key that is missing, or a sink that can't be written, must stop an apply befor
 key does not come up. So all keys are resolved, or made and stored, first; sinks make them current after the changes.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from reconciler.cli.context import Context, Halt, halt
@@ -12,7 +12,6 @@ from reconciler.model.desired import Account, Declared, Desired, Generated
 from reconciler.model.live import Live
 from reconciler.model.problems import Diagnostic, Problem, has_errors, in_order
 from reconciler.model.psk import KeyStatus, SinkState
-from reconciler.model.verdict import Verdict
 from reconciler.plan.build import Plan
 from reconciler.plan.diff import Action
 from reconciler.secrets.program import child_environment
@@ -21,9 +20,8 @@ from reconciler.secrets.sinks import carry_out, open_sinks
 from reconciler.secrets.steps import Sink, SinkStep
 
 if TYPE_CHECKING:  # a plan looks at sinks, and neither reads nor makes a key
-    from reconciler.api.call import Carry, Step
+    from reconciler.api.call import Step
     from reconciler.cli.clients import Clients
-    from reconciler.engine.apply import Applied
 
 
 def fill_ring(ctx: Context, ring: dict[str, Secret], tunnels: Iterable[Declared]) -> tuple[Diagnostic, ...]:
@@ -45,15 +43,14 @@ def require_md5_keys(ctx: Context, clients: "Clients", plans: Sequence[Plan]) ->
     Raises:
         Halt: `invalid`; nothing was written.
     """
+    from reconciler.secrets.resolve import needed
+
     problems: list[Diagnostic] = []
     for plan in plans:
         for one in plan.unread:
             tunnel = plan.desired.tunnels[one.name]
-            from reconciler.secrets.resolve import needed
-
-            problems += [
-                needed(one.name, plan.desired.unread[tunnel.references[p]], tunnel.place_of(p)) for p in one.fields
-            ]
+            missing = ((plan.desired.unread[tunnel.references[path]], tunnel.place_of(path)) for path in one.fields)
+            problems += [needed(one.name, problem, place) for problem, place in missing]
     if problems:
         problems += [d for plan in plans for d in fill_ring(ctx, clients.ring(plan.desired.account), _created(plan))]
         report_problems(ctx, problems)
@@ -70,7 +67,7 @@ def report_problems(ctx: Context, problems: Sequence[Diagnostic]) -> None:
         raise Halt("invalid")
 
 
-def sinks_of(
+def _sinks_of(
     ctx: Context, account: Account, tunnels: Iterable[Declared]
 ) -> tuple[dict[str, Sink], tuple[Diagnostic, ...]]:
     """The sinks of an account's tunnels whose key is generated; in the sandbox files of its own in their place."""
@@ -86,7 +83,7 @@ def sinks_of(
 
 def sink_states(ctx: Context, desired: Desired) -> dict[str, SinkState]:
     """What the sinks of generated keys show of themselves: no key is read and no command runs."""
-    sinks, _ = sinks_of(ctx, desired.account, desired.tunnels.values())
+    sinks, _ = _sinks_of(ctx, desired.account, desired.tunnels.values())
     return {name: sink.state() for name, sink in sinks.items()}
 
 
@@ -97,70 +94,57 @@ def statuses(ctx: Context, desired: Desired, live: Live) -> tuple[KeyStatus, ...
     return psk_statuses(desired, live, sink_states(ctx, desired), ctx.now())
 
 
-def psk_carrier(
-    ctx: Context, ring: dict[str, Secret], sinks: dict[str, Sink], carry: "Carry"
-) -> Callable[["Step | SinkStep"], Any]:
-    """Carries out steps of both kinds: calls and sink operations."""
+class Psks:
+    """The keys of some tunnels of an account: those that references hold are read, and sinks are opened for the others.
 
-    def both(step: "Step | SinkStep") -> Any:
+    Attributes:
+        problems: What is wrong with references and sinks.
+        answers: How the calls ended that were made for them, in order.
+    """
+
+    def __init__(self, ctx: Context, clients: "Clients", account: Account, tunnels: Sequence[Declared]) -> None:
+        self._hide = ctx.output.hide
+        self._ring = clients.ring(account)
+        self._send = clients.carry(account)
+        unread = fill_ring(ctx, self._ring, tunnels)
+        self._sinks, unopened = _sinks_of(ctx, account, tunnels)
+        self.problems = (*unread, *unopened)
+        self.answers: list[Any] = []
+
+    def carry(self, step: "Step | SinkStep") -> Any:
+        """Carries out a step of either kind: calls, and what is done with a sink."""
         if isinstance(step, SinkStep):
-            return carry_out(step, sinks, ring, ctx.output.hide)
-        return carry(step)
+            return carry_out(step, self._sinks, self._ring, self._hide)
+        outcomes = self._send(step)
+        self.answers += outcomes
+        return outcomes
 
-    return both
 
-
-class PskSupply:
-    """The keys of one apply, for all its accounts: making it resolves, makes and stores them, before the first write.
+def prepared_psks(ctx: Context, clients: "Clients", plans: Sequence[Plan]) -> dict[str, Psks]:
+    """The keys of an apply by the account's name: read, or made and stored, before its first write.
 
     Raises:
         Halt: `invalid` when one is missing, `error` when a sink fails; nothing was written.
     """
+    from reconciler.api.call import drive
+    from reconciler.secrets.deliver import prepare
 
-    def __init__(self, ctx: Context, clients: "Clients", plans: Sequence[Plan]) -> None:
-        self._ctx = ctx
-        self._clients = clients
-        self._sinks: dict[str, dict[str, Sink]] = {}
-        problems: list[Diagnostic] = []
-        for plan in plans:
-            created = _created(plan)
-            problems += fill_ring(ctx, clients.ring(plan.desired.account), created)
-            without_psk = [plan.desired.tunnels[name] for name in plan.without_psk]
-            sinks, wrong = sinks_of(ctx, plan.desired.account, [*created, *without_psk])
-            problems += wrong
-            self._sinks[plan.desired.account.account_id] = sinks
-        report_problems(ctx, problems)
-        for plan in plans:
-            self._prepare(plan)
-
-    def _prepare(self, plan: Plan) -> None:
-        from reconciler.api.call import drive
-        from reconciler.secrets.deliver import prepare
-
+    psks = {}
+    for plan in plans:
+        account, without_psk = plan.desired.account, (plan.desired.tunnels[name] for name in plan.without_psk)
+        psks[account.name] = Psks(ctx, clients, account, [*_created(plan), *without_psk])
+    report_problems(ctx, [problem for one in psks.values() for problem in one.problems])
+    for plan in plans:
         generated = {t.name: t.psk.by for t in _created(plan) if isinstance(t.psk, Generated)}
         if not generated:
-            return
+            continue
         local = {name for name, by in generated.items() if by == "local"}
-        wrong: dict[str, Problem] = drive(prepare(local, generated.keys() - local), self._carrier(plan))
+        protocol = prepare(local, generated.keys() - local)
+        wrong: dict[str, Problem] = drive(protocol, psks[plan.desired.account.name].carry)
         for name, why in wrong.items():
             summary = f"the key of {name} can't be stored: {why.message}"
             raise halt("error", why.code, summary, "Nothing was written.")
-
-    def _carrier(self, plan: Plan) -> Callable[["Step | SinkStep"], Any]:
-        account, clients = plan.desired.account, self._clients
-        return psk_carrier(self._ctx, clients.ring(account), self._sinks[account.account_id], clients.carry(account))
-
-    def sent_with_creates(self, plan: Plan) -> frozenset[str]:
-        """Names of the tunnels to create whose key is sent with the create."""
-        ring = self._clients.ring(plan.desired.account)
-        return frozenset(t.name for t in _created(plan) if t.name in ring)
-
-    def deliver(self, plan: Plan, ended: "Applied") -> dict[str, Verdict]:
-        """After the changes: a verdict for each generated key that something had to be done about."""
-        from reconciler.api.call import drive
-        from reconciler.secrets.deliver import deliver
-
-        return drive(deliver(plan, ended), self._carrier(plan))
+    return psks
 
 
 def _created(plan: Plan) -> list[Declared]:
