@@ -190,6 +190,37 @@ class Send(NamedTuple):
     calls: tuple[Call, ...]
 
 
+class Ask(NamedTuple):
+    """The engine's step: send this once, whatever it is, and hand over the answer as it came.
+
+    To find out what the API does, one has to send what no `Call` may hold (null, a body in another shape) and to see
+    what no outcome tells (a status, an order). It is answered by one `Said`, `NotSent` or `Ambiguous`.
+
+    Attributes:
+        verb: Which endpoint.
+        body: JSON to send; it holds no key, since none could be looked for in the answer.
+        tunnel_id: For GET, UPDATE_ONE, DELETE.
+        validate_only: Ask the server to check and not to persist.
+    """
+
+    verb: Verb
+    body: Any = None
+    tunnel_id: str | None = None
+    validate_only: bool = False
+
+
+class Said(NamedTuple):
+    """What came back, unjudged.
+
+    Attributes:
+        status: HTTP status.
+        envelope: The JSON object in the body; empty when there is none that can be read.
+    """
+
+    status: int
+    envelope: Mapping[str, Any] = _EMPTY
+
+
 class Pause(NamedTuple):
     """The engine's step: wait this many seconds (answered by an empty tuple; shorter when the run is being stopped)."""
 
@@ -228,11 +259,11 @@ class Probed(NamedTuple):
     said: str = ""
 
 
-Step = Send | Pause | StopClock | Probe
+Step = Send | Ask | Pause | StopClock | Probe
 
 Carry = Callable[[Step], tuple[Any, ...]]
-"""Carries a step out. A `Send` is answered by a `CallOutcome` for each call, a `Probe` by a `Probed` for each tunnel,
-any other by an empty tuple."""
+"""Carries a step out. A `Send` is answered by a `CallOutcome` for each call, an `Ask` by one answer, a `Probe` by a
+`Probed` for each tunnel, any other by an empty tuple."""
 
 S = TypeVar("S")
 T = TypeVar("T")

@@ -15,6 +15,7 @@ from reconciler.api.answers import WITHHELD, Quotes
 from reconciler.api.call import (
     Ambiguous,
     Answered,
+    Ask,
     Call,
     CallOutcome,
     Denied,
@@ -22,13 +23,14 @@ from reconciler.api.call import (
     Pause,
     Probe,
     Probed,
+    Said,
     Step,
     StopClock,
     Verb,
 )
 from reconciler.api.pace import Pacer
 from reconciler.api.retry import next_delay, parse_retry_after
-from reconciler.api.wire import Reply, Request, decode, encode
+from reconciler.api.wire import Reply, Request, decode, decode_ask, encode, encode_ask
 from reconciler.model.settings import Settings
 
 if TYPE_CHECKING:
@@ -209,24 +211,27 @@ def _used_up(last: NotSent | Ambiguous | None) -> str:
     return "unreachable" if last is not None and last.code == "unreachable" else "deadline"
 
 
-def _try(call: Call, request: Request, session: Session, port: Port, left: float) -> CallOutcome:
+def _send(request: Request, session: Session, port: Port, left: float) -> Reply | NotSent | Ambiguous:
     """Send it once."""
-    quotes = session.secrets.quotes
     timeout = min(READ_TIMEOUT, max(0.001, left))  # above zero, should the time just be used up
     asked = port.now()
     try:
         reply = port.send(request, timeout)
     except (NotSentError, AmbiguousError) as problem:
         session.lost()
-        message = WITHHELD if quotes(str(problem)) else str(problem)
+        message = WITHHELD if session.secrets.quotes(str(problem)) else str(problem)
         unsent = isinstance(problem, NotSentError)
         return NotSent("unreachable", message) if unsent else Ambiguous("no-answer", message)
     session.heard = Heard(reply.headers, port.now() - asked, port.epoch())
     session.note(reply, port.now(), port.epoch())
-    outcome = decode(call, reply, session.secrets.wrap, quotes)
-    if isinstance(outcome, Answered) and outcome.live:
-        return outcome._replace(live=outcome.live._replace(asked=asked, at=port.now()))
-    return outcome
+    return reply
+
+
+def ask(what: Ask, account_id: str, session: Session, port: Port, left_at: LeftAt) -> Said | NotSent | Ambiguous:
+    """Carry one request out, once, and hand over what came back; for the arguments see `exchange`."""
+    request = encode_ask(what, account_id)
+    reply = _gate(session, port, left_at, None) or _send(request, session, port, left_at(port.now()))
+    return decode_ask(reply) if isinstance(reply, Reply) else reply
 
 
 def exchange(call: Call, account_id: str, session: Session, port: Port, left_at: LeftAt | None = None) -> CallOutcome:
@@ -248,7 +253,13 @@ def exchange(call: Call, account_id: str, session: Session, port: Port, left_at:
         stopped = _gate(session, port, left_at, last)
         if stopped is not None:
             return stopped
-        outcome = _try(call, request, session, port, left_at(port.now()))
+        asked = port.now()
+        reply = _send(request, session, port, left_at(asked))
+        outcome = (
+            decode(call, reply, session.secrets.wrap, session.secrets.quotes) if isinstance(reply, Reply) else reply
+        )
+        if isinstance(outcome, Answered) and outcome.live:
+            outcome = outcome._replace(live=outcome.live._replace(asked=asked, at=port.now()))
         # A 403 on a dry run says that the token may only read, so whoever reads on can do so. And what it may do with
         # routes says nothing of tunnels.
         dry = call.validate_only and isinstance(outcome, Denied) and outcome.status == HTTPStatus.FORBIDDEN
@@ -328,6 +339,8 @@ class Client:
             return ()
         if isinstance(step, Probe):
             return self._side_by_side(self.probe, step.tunnels)
+        if isinstance(step, Ask):
+            return (ask(step, self._account_id, self._session, self._port, self._left_for_call),)
         return self._side_by_side(self._call, step.calls)
 
     def _side_by_side(self, work: Callable[[T], R], items: tuple[T, ...]) -> tuple[R, ...]:

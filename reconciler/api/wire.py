@@ -30,11 +30,13 @@ from reconciler.api.call import (
     Ambiguous,
     Answered,
     ApiError,
+    Ask,
     Call,
     CallOutcome,
     Denied,
     NotSent,
     Refused,
+    Said,
     Verb,
 )
 from reconciler.model.kind import IPSEC_TUNNEL
@@ -105,17 +107,8 @@ def encode(call: Call, account_id: str, reveal: Callable[[str], str]) -> Request
     Raises:
         ValueError: An id is missing, or the body can't be written as JSON.
     """
-    magic = f"/accounts/{_segment(account_id)}/magic"
-    tunnels = f"{magic}/{IPSEC_TUNNEL.collection}"
-    method, path = _METHODS.get(call.verb, "POST"), tunnels
-    body: dict[str, Any] = {}  # (API: DELETE and psk_generate have a required body that may be empty.)
+    body: dict[str, Any] = {}
     match call.verb:
-        case Verb.LIST:
-            pass
-        case Verb.ROUTES:
-            path = f"{magic}/routes"
-        case Verb.GET | Verb.DELETE:
-            path = f"{tunnels}/{_segment(call.tunnel_id)}"
         case Verb.CREATE:
             body = dict(call.body)
             for name in call.psks.values():  # one at most
@@ -123,21 +116,42 @@ def encode(call: Call, account_id: str, reveal: Callable[[str], str]) -> Request
         case Verb.UPDATE:  # (API: the body is undocumented; all evidence points to this wrapper.)
             body = {IPSEC_TUNNEL.collection: list(call.body["items"])}
         case Verb.UPDATE_ONE:
-            path = f"{tunnels}/{_segment(call.tunnel_id)}"
             body = dict(call.body)
         case Verb.SET_PSKS:
-            path = f"{tunnels}/psk"
             body = {"psks": [{"id": i, "psk": reveal(name)} for i, name in call.psks.items()]}
+        case Verb.LIST | Verb.ROUTES | Verb.GET | Verb.DELETE | Verb.GENERATE_PSK:
+            pass  # (API: DELETE and psk_generate have a required body that may be empty.)
+    return encode_ask(Ask(call.verb, body, call.tunnel_id, call.validate_only), account_id)
+
+
+def encode_ask(ask: Ask, account_id: str) -> Request:
+    """The request that carries any body to an endpoint; none to one that only reads.
+
+    Raises:
+        ValueError: An id is missing, or the body can't be written as JSON.
+    """
+    magic = f"/accounts/{_segment(account_id)}/magic"
+    path = f"{magic}/{IPSEC_TUNNEL.collection}"
+    match ask.verb:
+        case Verb.LIST | Verb.CREATE | Verb.UPDATE:
+            pass
+        case Verb.ROUTES:
+            path = f"{magic}/routes"
+        case Verb.GET | Verb.UPDATE_ONE | Verb.DELETE:
+            path += f"/{_segment(ask.tunnel_id)}"
+        case Verb.SET_PSKS:
+            path += "/psk"
         case Verb.GENERATE_PSK:
-            path = f"{tunnels}/{_segment(call.tunnel_id)}/psk_generate"
+            path += f"/{_segment(ask.tunnel_id)}/psk_generate"
+    method = _METHODS.get(ask.verb, "POST")
     headers = {"accept": "application/json"}
-    if call.verb not in {Verb.ROUTES, Verb.SET_PSKS, Verb.GENERATE_PSK}:
+    if ask.verb not in {Verb.ROUTES, Verb.SET_PSKS, Verb.GENERATE_PSK}:
         headers |= IPSEC_TUNNEL.headers
-    query = {"validate_only": "true"} if call.validate_only else {}
-    if call.verb in READS:
+    query = {"validate_only": "true"} if ask.validate_only else {}
+    if ask.verb in READS:
         return Request(method, path, query, headers)
     headers["content-type"] = "application/json"
-    return Request(method, path, query, headers, json.dumps(body, separators=(",", ":"), allow_nan=False).encode())
+    return Request(method, path, query, headers, json.dumps(ask.body, separators=(",", ":"), allow_nan=False).encode())
 
 
 def _segment(text: str | None) -> str:
@@ -190,6 +204,16 @@ def decode(call: Call, reply: Reply, wrap: Wrap, quotes: Quotes) -> CallOutcome:
         return Answered() if errors else Ambiguous("http-404", why[0].message, ray)
     too_large = call.verb not in READS and any(re.search(_TOO_LARGE, error.message) for error in errors)
     return Refused(413 if too_large else status, why, ray)
+
+
+def decode_ask(reply: Reply) -> Said | NotSent:
+    """What came back, as it is. A call too many says nothing of what was asked for."""
+    if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
+        return NotSent("rate-limited", "too many calls (HTTP 429)", ray_of(reply))
+    try:
+        return Said(reply.status, open_envelope(reply.body))
+    except UnreadableError:
+        return Said(reply.status)
 
 
 def ray_of(reply: Reply) -> str | None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from threading import Lock
 from typing import Any
 
-from reconciler.api.call import READS, Answered, Call, CallOutcome, Carry, NotSent, Pause, Probe, Send, Step, Verb
+from reconciler.api.call import READS, Answered, Ask, Call, CallOutcome, Carry, NotSent, Pause, Probe, Send, Step, Verb
 from reconciler.cli.context import Context
 from reconciler.model.verdict import Result
 from reconciler.render.headline import DONE
@@ -73,7 +73,13 @@ class Progress:
                 elif isinstance(step, Send) and step.calls:
                     self._open[account], self._calls[account] = list(step.calls), len(step.calls)
                     self._show(account, self._doing(account, step.calls[0]))
-            return carry(step)
+                elif isinstance(step, Ask):
+                    self._show(account, f"Measuring with the call {step.verb.value}")
+            outcomes = carry(step)
+            if isinstance(step, Ask) and not isinstance(outcomes[0], NotSent):
+                with self._lock:
+                    self.calls.setdefault(account, Counter())[step.verb.value] += 1
+            return outcomes
 
         return tell_and_carry
 

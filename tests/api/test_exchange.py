@@ -3,7 +3,20 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from reconciler.api.call import Ambiguous, Answered, ApiError, Call, Denied, NotSent, Pause, Send, StopClock, Verb
+from reconciler.api.call import (
+    Ambiguous,
+    Answered,
+    ApiError,
+    Ask,
+    Call,
+    Denied,
+    NotSent,
+    Pause,
+    Said,
+    Send,
+    StopClock,
+    Verb,
+)
 from reconciler.api.exchange import AmbiguousError, Client, NotSentError, SecretAccess, Session, exchange
 from reconciler.api.wire import Reply
 
@@ -285,3 +298,43 @@ def test_a_pause_of_a_stopped_clock_is_as_long_as_it_says():
     client.run(StopClock(stopped=True))
     client.run(Pause(900.0, "to settle"))
     assert port.clock == 900.0
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [
+        (Reply(400, {}, b'{"success":false}'), Said(400, {"success": False})),
+        (Reply(200, {}, b'{"a":1}'), Said(200, {"a": 1})),
+        (FIREWALL, Said(403)),
+        (WRONG, Said(500)),
+        (limited(), NotSent("rate-limited", "too many calls (HTTP 429)")),
+        (OFFLINE, NotSent("unreachable", "refused")),
+        (RESET, Ambiguous("no-answer", "reset")),
+    ],
+)
+def test_what_is_asked_raw_is_sent_once_and_answered_as_it_is(answer, outcome):
+    port = Port([answer])
+    assert Client("acc", session(), port, 1).run(Ask(Verb.UPDATE_ONE, {"bgp": None}, "a1", validate_only=True)) == (
+        outcome,
+    )
+    ((_, sent),) = port.sent
+    assert (sent.method, sent.path, sent.query) == (
+        "PUT",
+        "/accounts/acc/magic/ipsec_tunnels/a1",
+        {"validate_only": "true"},
+    )
+    assert sent.body == b'{"bgp":null}'
+
+
+def test_what_is_asked_raw_waits_and_stops_like_any_call():
+    port = Port([after("7"), EMPTY, EMPTY], stop_at=10.0)
+    client = Client("acc", session(), port, 1)
+    said = [client.run(Ask(Verb.LIST))[0] for _ in range(2)]
+    port.sleep(3.0)
+    said += client.run(Ask(Verb.LIST))
+    assert port.times == [0.0, 7.0]
+    assert [one.code if isinstance(one, NotSent) else one.status for one in said] == [
+        "rate-limited",
+        200,
+        "interrupted",
+    ]

@@ -7,6 +7,7 @@ from typing import Any
 from reconciler.api.call import (
     Ambiguous,
     Answered,
+    Ask,
     Call,
     CallOutcome,
     Pause,
@@ -17,12 +18,12 @@ from reconciler.api.call import (
     Verb,
     drive,
 )
-from reconciler.api.wire import decode, encode
+from reconciler.api.wire import Reply, Request, decode, decode_ask, encode, encode_ask
 from reconciler.engine.apply import Applied, apply
 from reconciler.model.desired import Desired
 from reconciler.model.live import Live, live_from_result
 from reconciler.plan.build import Plan, build_plan
-from reconciler.simulator.message import Request
+from reconciler.simulator import message
 from reconciler.simulator.semantics import Semantics
 from reconciler.simulator.server import Simulator
 from tests.build import ACCOUNT_ID, options, settings
@@ -44,6 +45,7 @@ class World:
         self.seconds = 3600.0  # all sessions are up long since
         self.verbs: list[str] = []
         self.calls: list[Call] = []
+        self.asked: list[Ask] = []
         self.pauses: list[float] = []
         self.reasons: list[str] = []
         self.story: list[str | float] = []
@@ -80,6 +82,9 @@ class World:
         if isinstance(step, Probe):
             self.probed += [(self.seconds, name, settings["interface_address"]) for name, settings in step.tunnels]
             return tuple(Probed(not (why := self.ailing(name)), why) for name, _ in step.tunnels)
+        if isinstance(step, Ask):
+            self.asked.append(step)
+            return (decode_ask(self._send(encode_ask(step, ACCOUNT_ID))),)
         return tuple(self.call(call) for call in step.calls)
 
     def call(self, call: Call) -> CallOutcome:
@@ -91,16 +96,19 @@ class World:
         self.story.append(call.verb.value)
         if (call.verb, number) in self.instead:
             return self.instead[call.verb, number]
-        request = encode(call, ACCOUNT_ID, lambda name: self.psks[name])
-        query = "&".join(f"{k}={v}" for k, v in request.query.items())
-        headers = {"authorization": "Bearer t", **{k.lower(): v for k, v in request.headers.items()}}
-        reply = self.simulator.handle(Request(request.method, request.path, query, headers, request.body))
+        reply = self._send(encode(call, ACCOUNT_ID, lambda name: self.psks[name]))
         found = decode(call, reply, str, lambda _: False)
         if (call.verb, number) in self.after:
             return self.after[call.verb, number]
         if isinstance(found, Answered) and found.live:
             return found._replace(live=found.live._replace(asked=self.seconds, at=self.seconds))
         return found
+
+    def _send(self, request: Request) -> Reply:
+        query = "&".join(f"{k}={v}" for k, v in request.query.items())
+        headers = {"authorization": "Bearer t", **{k.lower(): v for k, v in request.headers.items()}}
+        reply = self.simulator.handle(message.Request(request.method, request.path, query, headers, request.body))
+        return Reply(reply.status, reply.headers, reply.body)
 
 
 def by_name(world: World, ended: Applied) -> dict[str, tuple[str, str | None]]:

@@ -1,0 +1,170 @@
+"""What the API leaves undocumented, found out on two scratch tunnels: the table of what there is to find out.
+
+Nothing in this program needs the API to behave in one way: it is right either way, and the simulator can behave in
+every way. What was measured tells how an account really behaves, and `simulate --semantics` can then do the same.
+
+Each row is a switch of the simulator (`--semantics`): the page of the docs is made of this table, and a test holds its
+names and values against the simulator's. The experiments stand in `probes`, the tunnels in `bench`.
+"""
+
+from typing import NamedTuple
+
+from reconciler.api.call import Conversation, Verb, problem_of
+from reconciler.engine import probes
+from reconciler.engine.bench import Bench, clear, make, survey
+from reconciler.engine.probes import Probe, StoppedError, UndecidedError, look
+from reconciler.model.problems import Problem
+
+
+class Row(NamedTuple):
+    """One thing that is not documented.
+
+    Attributes:
+        switch: Its name, the simulator's.
+        decides: What it is about.
+        assumed: What evidence speaks for: the simulator's default.
+        copes: How the program is right either way.
+        probe: The experiment that finds it out; several rows may share one.
+        why_not: Why there is none.
+    """
+
+    switch: str
+    decides: str
+    assumed: str
+    copes: str
+    probe: Probe | None = None
+    why_not: str = ""
+
+
+_WHOLE = "An update sends every field that a list showed, so both lead to the same."
+_UNSET = "Absent, null and empty are read alike."
+_DEVICE = "It takes a device at the other end."
+_JUDGED = "A session is judged by its own time and by how long it was up."
+
+TABLE = (
+    Row("empty_list", "how an account without tunnels is listed", "list", "Null is believed when two lists say it.",
+        probes.empty_list),
+    Row("create_shape", "what a create answers", "object", "The list decides what was made.", probes.create_shape),
+    Row("unset_text", "how text that is unset is listed", "absent", _UNSET, probes.unset),
+    Row("unset_object", "how `bgp` and identities that are unset are listed", "absent", _UNSET, probes.unset),
+    Row("unset_flag", "how a false flag is listed", "absent", _UNSET, probes.unset),
+    Row("unset_target", "how an unset health-check target is listed", "absent", _UNSET, probes.unset),
+    Row("default_direction", "the health check's direction when none was sent", "unidirectional",
+        "It is compared only where it is declared.", probes.unset),
+    Row("server_fields", "whether tunnels carry fields that no contract names", "false",
+        "They are no drift, and updates send them as they are.", probes.unset),
+    Row("list_lag", "how many lists after a write show the state before it", "0",
+        "What does not show yet is listed again for 30 seconds.", probes.list_lag),
+    Row("single_put", "whether a PUT of one tunnel merges or replaces", "merge", _WHOLE, probes.single_put),
+    Row("bulk_body", "the form of the bulk body", "wrapped", "A refused bulk update goes on as single ones.",
+        probes.bulk_body),
+    Row("bulk_put", "whether an item of a bulk PUT merges or replaces", "merge", _WHOLE, probes.bulk_put),
+    Row("bulk_limit", "the most items of a bulk PUT; 0 is no limit", "0", "A refused bulk update is split.",
+        probes.bulk_limit),
+    Row("bulk_limit_status", "the status of a bulk PUT over the limit", "413", "Both make it smaller.",
+        probes.bulk_limit),
+    Row("addresses_unique", "whether a second tunnel of an interface network is refused", "true",
+        "No step needs what another tunnel holds.", probes.conflicts),
+    Row("names_unique", "whether a second tunnel of a name is refused", "true",
+        "A lost create is looked for before it is sent again.", probes.conflicts),
+    Row("conflict_status", "the status of these two refusals", "400", "Both are refusals if they say why.",
+        probes.conflicts),
+    Row("bulk", "how a bulk PUT is judged: as a whole, or item by item, and what stays of it", "atomic",
+        "A swap goes in one call, or by a detour; a refused call is looked up in the list.", probes.bulk),
+    Row("modified_flag", "what `modified` and `deleted` say", "true", "The list decides, not the flag.",
+        probes.modified_flag),
+    Row("unset_prefixes", "how unset `extra_prefixes` inside `bgp` are listed", "empty", _UNSET, probes.bgp),
+    Row("bgp_status", "whether tunnels with `bgp` show their session", "shown",
+        "A tunnel that shows none is not judged.", probes.bgp),
+    Row("asn_max", "the highest `customer_asn`", "4294967295", "A refusal is told with the field's line.",
+        probes.asn_max),
+    Row("object_put", "whether a merge goes into `bgp` and the identities", "replace", _WHOLE, probes.object_put),
+    Row("spelling", "how addresses and prefixes are listed", "as_sent", "They are compared by meaning.",
+        probes.spelling),
+    Row("null_object", "what null for `bgp` or the identities does", "refused", "No other call sends null.",
+        probes.null_object),
+    Row("empty_text", "what empty text does to an endpoint, IPv6 address or identity", "clears",
+        "What is still there afterwards is reported as not cleared.", probes.empty_text),
+    Row("read_only", "whether read-only fields in a request are refused", "ignored", "None is ever sent.",
+        probes.read_only),
+    Row("coupler_integration", "whether the account may have `automatic_return_routing`", "true",
+        "A refusal is told with the field's line.", probes.coupler_integration),
+    Row("text", "whether blanks around text are kept", "as_sent", "Text is compared and sent without them.",
+        probes.texts),
+    Row("names", "the form in which names are kept", "as_sent", "A name in another form is told, and not made twice.",
+        probes.names),
+    Row("order", "the order of the list", "insertion", "Tunnels are told apart by id.", probes.order),
+    Row("routes", "how static routes are listed", "listed", "A plan says when they were not checked.", probes.routes),
+    Row("replaced_psk", "the key when a replacing PUT does not carry it", "kept",
+        "psk set and psk rotate send it again.", why_not="No answer tells which key a tunnel has."),
+    Row("psk_refusals", "whose key the bulk key call leaves unapplied", "", "It is reported tunnel by tunnel.",
+        why_not="It would set keys, and why one is left unapplied is not known."),
+    Row("bgp_lag", "seconds until a session is up after a change", "3", _JUDGED, why_not=_DEVICE),
+    Row("bgp_hold", "seconds for which a dead session still reads up", "0", _JUDGED, why_not=_DEVICE),
+    Row("bgp_down", "whose session does not come up after a change", "", "The rollout ends.", why_not=_DEVICE),
+    Row("bgp_keeps", "whether a change leaves sessions alone", "false", _JUDGED, why_not=_DEVICE),
+    Row("bgp_flap", "seconds after which a session goes down again", "0", "It must stay up for `settle`.",
+        why_not=_DEVICE),
+    Row("tokens", "which tokens there are, and what they may do", "", "A refusal stops the accounts of the token.",
+        why_not="It would take other tokens; `reconciler doctor` says what this one may do."),
+    Row("rate_limit", "calls per token and time", "", "Never more than 1,200 calls in 5 minutes, or what answers say.",
+        why_not="It would have to be exceeded on purpose, which blocks the token for minutes."),
+    Row("retry_after", "the form of `Retry-After`", "seconds", "Both forms are obeyed.",
+        why_not="The rate limit would have to be exceeded on purpose."),
+    Row("seed", "what makes ids and shuffles differ", "0", "Nothing goes by them.",
+        why_not="It is the simulator's own."),
+)  # fmt: skip
+"""In the order in which they are found out: later experiments go by what earlier ones saw."""
+
+CALLS = {
+    Verb.LIST: 60,
+    Verb.ROUTES: 1,
+    Verb.GET: 60,
+    Verb.CREATE: 2,
+    Verb.UPDATE: 20,
+    Verb.UPDATE_ONE: 45,
+    Verb.DELETE: 8,
+}
+"""The most calls that a measurement makes where every answer arrives, by kind."""
+
+
+def measure(bench: Bench) -> Conversation[Problem | None]:
+    """Find out what can be found out; it stands in `bench.seen`. Whatever ends it, `clear` must follow.
+
+    Returns:
+        Why it ended early, or None.
+    """
+    found = yield from survey(bench)
+    if not isinstance(found, Problem) and bench.leftovers(found):
+        found = yield from clear(bench)
+    if isinstance(found, Problem):
+        return found
+    bench.before = found
+    for tunnel in (bench.first, bench.second):
+        problem = yield from make(bench, tunnel)
+        if problem is not None:
+            return problem
+    try:
+        for probe in dict.fromkeys(row.probe for row in TABLE if row.probe):
+            yield from _carry_out(bench, probe)
+    except StoppedError as stopped:
+        return problem_of(stopped.why)
+    return None
+
+
+def _carry_out(bench: Bench, probe: Probe) -> Conversation[None]:
+    """One experiment. After one without a result both tunnels are read, since nobody knows what became of its calls."""
+    try:
+        bench.seen |= yield from probe(bench)
+    except UndecidedError:
+        for tunnel in (bench.first, bench.second):
+            try:
+                now = yield from look(tunnel)
+            except UndecidedError:
+                continue
+            tunnel.name, tunnel.address = now.get("name", tunnel.name), now.get("interface_address", tunnel.address)
+
+
+def semantics(seen: dict[str, str]) -> str:
+    """What was found out as text for `simulate --semantics`."""
+    return ",".join(f"{row.switch}={seen[row.switch]}" for row in TABLE if row.switch in seen)

@@ -1,0 +1,107 @@
+"""A measurement against servers of every kind: what it says is right, and it leaves nothing behind."""
+
+import random
+from collections import Counter
+from dataclasses import fields
+from ipaddress import IPv4Network
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+import pytest
+
+from reconciler.api.call import drive
+from reconciler.engine.bench import Bench, clear
+from reconciler.engine.measure import CALLS, TABLE, measure, semantics
+from reconciler.model.live import Live
+from reconciler.model.problems import Problem
+from reconciler.simulator.semantics import DEFAULT, Semantics
+from tests.build import ACCOUNT_ID
+from tests.engine.harness import World
+
+HINTS = get_type_hints(Semantics)
+MEASURED = [row.switch for row in TABLE if row.probe]
+NUMBERS = {
+    "bulk_limit": (0, 1, 2),
+    "list_lag": (0, 1, 2, 3),
+    "asn_max": (4294967295, 2147483647, 65535, 70000),
+}
+SOME = (*MEASURED, "replaced_psk", "bgp_lag", "bgp_hold", "bgp_keeps")
+
+
+def bench(**fields: Any) -> Bench:
+    return Bench(IPv4Network("10.255.0.0/29"), "203.0.113.1", "x1", **fields)
+
+
+def measured(text: str, *names: str, **of_bench: Any) -> tuple[World, Bench, Problem | None]:
+    """A measurement and the clean-up after it; the tunnels that were there before must be as they were."""
+    world, place = World(*names, semantics=text), bench(**of_bench)
+    before = world.simulator.tunnels(ACCOUNT_ID)
+    problem = drive(measure(place), world.carry)
+    assert isinstance(drive(clear(place), world.carry), Live)
+    assert world.simulator.tunnels(ACCOUNT_ID) == before
+    return world, place, problem
+
+
+def some_semantics(seed: int) -> str:
+    """Any reading of every switch that can be measured, and of some that can't."""
+    rng = random.Random(seed)
+    chosen = []
+    for switch in SOME:
+        hint = HINTS[switch]
+        choices = get_args(hint) if get_origin(hint) is Literal else NUMBERS.get(switch, (0, 1))
+        value = rng.choice(("true", "false") if hint is bool else choices)
+        chosen.append(f"{switch}={value}")
+    return ",".join(chosen)
+
+
+def test_the_table_has_a_row_for_each_switch_of_the_simulator() -> None:
+    assert sorted(row.switch for row in TABLE) == sorted(field.name for field in fields(Semantics))
+
+
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.switch)
+def test_a_row_is_measured_or_says_why_not_and_assumes_what_the_simulator_does(row: Any) -> None:
+    assert (row.probe is None) == bool(row.why_not)
+    if row.assumed:
+        assert getattr(Semantics.parse(f"{row.switch}={row.assumed}"), row.switch) == getattr(DEFAULT, row.switch)
+
+
+def test_of_a_server_as_assumed_all_is_found_out_but_two() -> None:
+    _, place, problem = measured("")
+    assert problem is None
+    assert [switch for switch in MEASURED if switch not in place.seen] == ["bulk_limit", "bulk_limit_status"]
+    assert semantics(place.seen) == (
+        "empty_list=list,create_shape=object,unset_text=absent,unset_object=absent,unset_flag=absent,"
+        "unset_target=absent,default_direction=unidirectional,server_fields=false,list_lag=0,single_put=merge,"
+        "bulk_body=wrapped,bulk_put=merge,addresses_unique=true,names_unique=true,conflict_status=400,bulk=atomic,"
+        "modified_flag=true,unset_prefixes=empty,bgp_status=shown,asn_max=4294967295,object_put=replace,"
+        "spelling=as_sent,null_object=refused,empty_text=clears,read_only=ignored,coupler_integration=true,"
+        "text=as_sent,names=as_sent,order=insertion,routes=listed"
+    )
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_whatever_the_server_does_no_verdict_is_wrong(seed: int) -> None:
+    server = some_semantics(seed)
+    world, place, problem = measured(server)
+    found, real = Semantics.parse(semantics(place.seen)), Semantics.parse(server)
+    assert problem is None
+    assert {s: getattr(found, s) for s in place.seen} == {s: getattr(real, s) for s in place.seen}
+    made = Counter(world.verbs) + Counter(ask.verb.value for ask in world.asked)
+    assert {verb: n for verb, n in made.items() if n > CALLS[verb]} == {}
+
+
+@pytest.mark.parametrize("switch", [switch for switch in MEASURED if HINTS[switch] is not int])
+def test_every_value_of_a_switch_is_found_out_or_left_undecided(switch: str) -> None:
+    values = ("true", "false") if HINTS[switch] is bool else get_args(HINTS[switch])
+    found = {}
+    for value in values:
+        _, place, _ = measured(f"{switch}={value}")
+        found[str(value)] = place.seen.get(switch)
+    assert found == {str(value): str(value) for value in values} | UNDECIDED.get(switch, {})
+
+
+UNDECIDED: dict[str, dict[str, str | None]] = {
+    "bulk_limit_status": {"413": None, "400": None},
+    "bgp_status": {"absent": None},
+    "routes": {"null": None},
+}
+"""Readings that look like another one: a session that is only not there yet, an account without routes."""
