@@ -51,6 +51,6 @@ def delete(run: Run, changes: Iterable[Change]) -> Conversation[None]:
 
 def edited_meanwhile(change: Change, now: LiveTunnel | None) -> Verdict | None:
     """The verdict on a delete whose tunnel somebody has changed since the plan was made; else None."""
-    if now is None or change.live is None or (now.settings == change.live.settings and not now.unreadable):
+    if now is None or (now.settings == change.before and not now.unreadable):
         return None
     return Verdict(Result.FAILED, _EDITED)

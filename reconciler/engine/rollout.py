@@ -358,7 +358,7 @@ def _as_before(change: Change, now: Settings, answered: Settings) -> tuple[Setti
         now: As listed now.
         answered: As the server said that it keeps what was written, should it keep it in another form.
     """
-    old = change.live.settings if change.live else {}
+    old = change.before
     written = [path for path in old.keys() | change.target.keys() if old.get(path) != change.target.get(path)]
     known = (change.target, answered, old)
     foreign = sorted(path for path in written if all(now.get(path) != one.get(path) for one in known))
@@ -414,8 +414,9 @@ def _not_known(seen: str) -> Verdict:
 
 def _not_back(change: Change, why: str, now: Settings | None = None) -> Verdict:
     """The verdict on a change that could not be taken back, with the values that differ."""
-    old = change.live.settings if change.live else {}
     paths = [field.path for field in change.fields if field.path not in SENSITIVE_PATHS] if now is not None else []
-    values = [f"{path} is {shown_value(path, now or {})!r} and was {shown_value(path, old)!r}" for path in paths]
+    values = [
+        f"{path} is {shown_value(path, now or {})!r} and was {shown_value(path, change.before)!r}" for path in paths
+    ]
     message = "; ".join([f"it could not be given its old values back: {why}", *values])
     return Verdict(Result.FAILED, Problem("rollback-failed", message, "Change it back in the files, or by hand."))

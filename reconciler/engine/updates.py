@@ -88,8 +88,7 @@ def judge(run: Run, change: Change, now: LiveTunnel | None) -> Verdict | None:
         return Verdict(Result.FAILED, Problem("unreadable-tunnel", message, "Look at the tunnel, then run plan."))
     if now.settings == change.target:
         return APPLIED
-    before = change.live.settings if change.live else {}
-    if now.settings == before or now.settings == run.passing.get(change.ref):
+    if now.settings == change.before or now.settings == run.passing.get(change.ref):
         return None
     message = "the tunnel is neither as it was nor as it was sent: somebody else changed it meanwhile"
     return Verdict(Result.FAILED, Problem("changed-meanwhile", message, "Run plan again and look."))
@@ -201,7 +200,7 @@ def _rest(left: Sequence[Change]) -> Detour | None:
     It might be parked on values that the plan did not show, and nobody approved that.
     """
     parts = order(left, conflicts(left, Live({c.ref: c.live for c in left if c.live}))).updates
-    return Detour(tuple(Leg(c, c.target) for (c, *_) in parts), ()) if len(parts) == len(left) else None
+    return Detour(tuple(Leg(c, c.target) for (c, *_) in parts)) if len(parts) == len(left) else None
 
 
 def _back_out(run: Run, legs: Sequence[Leg], failed: int) -> Conversation[None]:
@@ -215,8 +214,8 @@ def _back_out(run: Run, legs: Sequence[Leg], failed: int) -> Conversation[None]:
     culprit = legs[failed].change
     why = run.verdicts[culprit.ref]
     for change in parked:
-        if not final and run.stop is None and change.live is not None:
-            yield from _put(run, change, change.live.settings)
+        if not final and run.stop is None:
+            yield from _put(run, change, change.before)
     problem = Problem(
         "cycle-broken",
         f"it exchanges values with {culprit.name}, which could not be changed",

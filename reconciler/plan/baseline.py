@@ -66,17 +66,16 @@ def _cause(change: Change, baseline: Desired) -> Cause:
 
 
 def _update_cause(change: Change, then: Declared) -> Cause:
-    live = change.live.settings if change.live else {}
     now = change.declared.settings if change.declared else {}
     before = then.settings
     causes: set[Cause] = set()
     for field in change.fields:
         meant = _under(before, field.path)
         if field.path in KEPT and not meant:  # git had no say in it then
-            meant = _under(live, field.path)
+            meant = _under(change.before, field.path)
         if meant != _under(now, field.path):
             causes.add(GIT)
-        if meant != _under(live, field.path):
+        if meant != _under(change.before, field.path):
             causes.add(DRIFT)
     return causes.pop() if len(causes) == 1 else BOTH
 

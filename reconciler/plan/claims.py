@@ -185,7 +185,7 @@ def acquired(change: Change) -> tuple[Claim, ...]:
     kinds = frozenset(CLAIMED[f.path] for f in change.fields if f.path in CLAIMED)
     if not kinds:
         return ()
-    has = set(claims(change.live.settings, kinds))
+    has = set(claims(change.before, kinds))
     return tuple(claim for claim in claims(change.target, kinds) if claim not in has)
 
 

@@ -46,14 +46,23 @@ class Detour(NamedTuple):
 
     Attributes:
         legs: Updates to send one by one, in this order; a later one needs those before it.
-        through: The free values that are used for a moment, for the plan's notes.
     """
 
     legs: tuple[Leg, ...]
-    through: tuple[str, ...]
+
+    @property
+    def through(self) -> tuple[str, ...]:
+        """The free values that are used for a moment."""
+        pairs = [(leg.settings, leg.change.before) for leg in self.legs if leg.parked]
+        return tuple(
+            str(parked[path])
+            for parked, now in pairs
+            for path in (_NETWORK, _FQDN)
+            if parked.get(path) != now.get(path)
+        )
 
 
-_FQDN = "custom_remote_identities.fqdn_id"
+_NETWORK, _FQDN = "interface_address", "custom_remote_identities.fqdn_id"
 _LINK = 31  # the prefix length of a network for two ends
 
 Blocked = dict[str, dict[str, frozenset[ClaimKind]]]
@@ -100,7 +109,6 @@ def _detour(group: Group, free: Iterator[IPv4Network]) -> Detour | None:
     waits = conflicts(group, Live({c.ref: c.live for c in group if c.live})).waits
     blocked = {ref: dict(waits.get(ref, {})) for ref in by_ref}
     legs: list[Leg] = []
-    through: list[str] = []
     while True:
         ready = list(topological(blocked, lambda ref: by_ref[ref].name))
         legs.extend(Leg(by_ref[ref], by_ref[ref].target) for ref in ready)
@@ -111,12 +119,11 @@ def _detour(group: Group, free: Iterator[IPv4Network]) -> Detour | None:
             if ref not in done
         }
         if not blocked:
-            return Detour(tuple(legs), tuple(through))
+            return Detour(tuple(legs))
         parked = _park(blocked, by_ref, free)
         if parked is None:
             return None
         legs.append(parked)
-        through.extend(_through(parked))
 
 
 _PARKABLE = frozenset({ClaimKind.NETWORK, ClaimKind.IDENTITY})
@@ -149,22 +156,15 @@ def _park(blocked: Blocked, by_ref: Mapping[str, Change], free: Iterator[IPv4Net
 
 def _parked(change: Change, kinds: frozenset[ClaimKind], free: Iterator[IPv4Network]) -> Settings | None:
     """The live settings of a tunnel with free values in place of what others wait for."""
-    settings = dict(change.live.settings) if change.live else {}
+    settings = dict(change.before)
     if ClaimKind.NETWORK in kinds:
         network = next(free, None)
         if network is None:
             return None
-        settings["interface_address"] = str(network)
+        settings[_NETWORK] = str(network)
     if ClaimKind.IDENTITY in kinds:
         _, _, suffix = str(settings[_FQDN]).partition(".")
         # Of the tunnel's id, so that each run borrows the same one and no two tunnels borrow one.
         label = f"reconciler-{sha256(change.ref.encode()).hexdigest()[:8]}"
         settings[_FQDN] = f"{label}.{suffix}" if suffix else label
     return settings
-
-
-def _through(leg: Leg) -> Iterator[str]:
-    before = leg.change.live.settings if leg.change.live else {}
-    for path in ("interface_address", _FQDN):
-        if leg.settings.get(path) != before.get(path):
-            yield str(leg.settings[path])

@@ -88,6 +88,11 @@ class Change(NamedTuple):
         return self.live.id if self.live else f"+{self.name}"
 
     @property
+    def before(self) -> Settings:
+        """The settings that the tunnel has now; none for a create."""
+        return self.live.settings if self.live else {}
+
+    @property
     def frees_network(self) -> bool:
         """Whether the tunnel goes, or one of its interface addresses does."""
         gone = any(f.path.startswith("interface_address") and f.before for f in self.fields)

@@ -52,7 +52,7 @@ def _content(change: Change) -> dict[str, Any]:
     """What the digest covers of a change. "key" is an old word for its ref: another one would change every digest."""
     content: dict[str, Any] = {"action": change.action.value, "key": change.ref, "name": change.name}
     if change.live:
-        content["observed"] = _values(change.live.settings)
+        content["observed"] = _values(change.before)
     if change.declared:
         content["wanted"] = {**_values(change.target), **_new_references(change)}
     if change.action is Action.CREATE and change.declared and change.declared.psk:
@@ -73,7 +73,7 @@ def _new_references(change: Change) -> dict[str, list[str]]:
 
 def change_digest(change: Change) -> str:
     """`sha256:` and the hash of one update: its tunnel, and the values before and after of what it writes."""
-    before, after = _values(change.live.settings if change.live else {}), _values(change.target)
+    before, after = _values(change.before), _values(change.target)
     paths = sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
     content = [change.ref, [[path, before.get(path), after.get(path)] for path in paths]]
     return f"sha256:{sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()}"

@@ -46,7 +46,7 @@ def through(settings: Settings, routes: Routes) -> set[Route]:
 
 def _taken(change: Change, routes: Routes) -> tuple[str, ...]:
     """The prefixes whose next hop lies in a network that the change takes from its tunnel."""
-    lost = through(change.live.settings, routes) if change.live else set()
+    lost = through(change.before, routes)
     if change.action is not Action.DELETE:
         lost -= through(change.target, routes)
     prefixes = {route.prefix for route in lost}

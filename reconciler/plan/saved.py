@@ -82,7 +82,7 @@ def saved_plan(plans: Iterable[Plan]) -> SavedPlan:
 
 
 def _saved_change(change: Change, routes: tuple[str, ...]) -> SavedChange:
-    observed, place = change.live.settings if change.live else {}, change.location
+    place = change.location
     return SavedChange(
         action=change.action,
         name=change.name,
@@ -91,7 +91,7 @@ def _saved_change(change: Change, routes: tuple[str, ...]) -> SavedChange:
         fields=change.fields,
         observed={
             path: list(value) if isinstance(value, tuple) else value
-            for path, value in sorted(observed.items())
+            for path, value in sorted(change.before.items())
             if not SETTINGS[path].sensitive
         },
         psk=change.psk,
