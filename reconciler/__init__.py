@@ -6,7 +6,7 @@ The path of data, one way through:
     desired   files.load types, merges and checks them           -> model.desired.Desired
     live      api lists, model.live trusts the list only when whole -> model.live.Live
     diff      plan.scope settles who owns what, plan.diff compares -> plan.diff.Change
-    plan      plan.order, plan.waves, plan.guard, plan.build       -> plan.build.Plan
+    plan      plan.order, plan.waves, plan.guard, plan.build       -> plan.plan.Plan
     routes    plan.routes: what static routes say to a plan that takes a network from a tunnel
     apply     engine yields steps and is fed their outcomes        -> engine.apply.Applied
     verify    engine.verify lists again; the list decides

@@ -10,7 +10,7 @@ from reconciler.model.live import Live, live_from_result
 from reconciler.model.problems import Location
 from reconciler.model.psk import SinkState
 from reconciler.model.settings import canonical
-from reconciler.plan.build import Plan
+from reconciler.plan.plan import Plan
 from reconciler.plan.scope import PlanOptions
 
 ACCOUNT_ID = "023e105f4ecef8ad9ca31a8372d0c353"

@@ -31,7 +31,7 @@ from reconciler.engine.apply import begin, finish
 from reconciler.engine.run import Run
 from reconciler.model.problems import Problem, error
 from reconciler.model.verdict import may_have_written
-from reconciler.plan.build import Plan
+from reconciler.plan.plan import Plan
 from reconciler.plan.routes import with_routes
 from reconciler.plan.saved import carried_out, differences, read_saved
 from reconciler.plan.windows import hold_back

@@ -14,7 +14,7 @@ from reconciler.cli.show import saved_report
 from reconciler.files.patch import accept_patch
 from reconciler.files.tree import read_tree
 from reconciler.model.psk import KeyStatus
-from reconciler.plan.build import Plan
+from reconciler.plan.plan import Plan
 from reconciler.report.drift import down_warnings, drift_of, drift_report, with_history
 from reconciler.report.make import utc
 from reconciler.report.values import AccountReport, Report

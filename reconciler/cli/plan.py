@@ -23,7 +23,7 @@ from reconciler.model.desired import Desired
 from reconciler.model.kind import IPSEC_TUNNEL
 from reconciler.model.live import ListUntrusted, Live, live_from_result
 from reconciler.model.problems import error
-from reconciler.plan.build import Plan
+from reconciler.plan.plan import Plan
 from reconciler.report.make import checked, planned
 from reconciler.report.outcome import Outcome, worst
 from reconciler.report.values import AccountReport, Report

@@ -14,7 +14,8 @@ from reconciler.model.desired import Account, Desired, Generated
 from reconciler.model.live import Live
 from reconciler.model.problems import Diagnostic
 from reconciler.model.psk import SinkState
-from reconciler.plan.build import Plan, build_plan
+from reconciler.plan.build import build_plan
+from reconciler.plan.plan import Plan
 from reconciler.plan.scope import PlanOptions
 from reconciler.plan.stale import stale_names
 from reconciler.report.make import unread

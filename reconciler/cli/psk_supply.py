@@ -12,8 +12,8 @@ from reconciler.model.desired import Account, Declared, Desired, Generated
 from reconciler.model.live import Live
 from reconciler.model.problems import Diagnostic, Problem, has_errors, in_order
 from reconciler.model.psk import KeyStatus, SinkState
-from reconciler.plan.build import Plan
 from reconciler.plan.diff import Action
+from reconciler.plan.plan import Plan
 from reconciler.secrets.program import child_environment
 from reconciler.secrets.secret import Secret
 from reconciler.secrets.sinks import carry_out, open_sinks

@@ -18,7 +18,7 @@ from reconciler.cli.psk_supply import statuses
 from reconciler.model.canonical import tunnel_name
 from reconciler.model.live import ListUntrusted, LiveTunnel, live_tunnel
 from reconciler.model.problems import Diagnostic, error, warning
-from reconciler.plan.build import Plan
+from reconciler.plan.plan import Plan
 from reconciler.report.make import unread
 from reconciler.report.tunnels import device_report, tunnel_report
 from reconciler.report.values import AccountReport, Report

@@ -12,8 +12,9 @@ from reconciler.engine.updates import update
 from reconciler.engine.verify import verify
 from reconciler.model.live import Live
 from reconciler.model.verdict import APPLIED, THERE, Verdict, may_have_written
-from reconciler.plan.build import Plan, unreadable
+from reconciler.plan.build import unreadable
 from reconciler.plan.diff import Change
+from reconciler.plan.plan import Plan
 from reconciler.plan.scope import LeftAlone
 
 

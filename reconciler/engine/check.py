@@ -30,8 +30,8 @@ from reconciler.model.desired import Account
 from reconciler.model.live import Live
 from reconciler.model.problems import Problem
 from reconciler.model.settings import Settings, nested, update_body
-from reconciler.plan.build import Plan
 from reconciler.plan.diff import Action, Change
+from reconciler.plan.plan import Plan
 
 _AS_A_WHOLE = "only valid together with other changes: it needs something that another tunnel still holds"
 _DELETE = "a delete is never sent, not even to be checked"

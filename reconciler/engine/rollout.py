@@ -32,11 +32,11 @@ from reconciler.model.session import UNKNOWN, Session, session
 from reconciler.model.settings import Settings
 from reconciler.model.tunnel import SENSITIVE_PATHS
 from reconciler.model.verdict import APPLIED, Result, Verdict
-from reconciler.plan.build import listed
 from reconciler.plan.claims import conflicts
 from reconciler.plan.detour import detours
 from reconciler.plan.diff import Change, shown_value, update_of
 from reconciler.plan.order import order
+from reconciler.plan.plan import listed
 from reconciler.plan.waves import can_be_judged, traffic
 from reconciler.plan.windows import hold_back
 

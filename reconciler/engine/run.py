@@ -23,9 +23,9 @@ from reconciler.model.problems import Problem
 from reconciler.model.psk import psk_command
 from reconciler.model.settings import Settings, readable
 from reconciler.model.verdict import APPLIED, THERE, Result, Verdict
-from reconciler.plan.build import Plan
 from reconciler.plan.claims import NETWORKS, claims, clash
 from reconciler.plan.diff import Change
+from reconciler.plan.plan import Plan
 
 Judge = Callable[[Change, LiveTunnel | None], Verdict | None]
 """The verdict on a change whose tunnel is now listed so, or not at all; None when the change is still to be sent."""

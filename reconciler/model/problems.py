@@ -1,7 +1,8 @@
 """Problems as values: what a person fixes in the files, and why something could not be done.
 
 A `Diagnostic` is about the files: they are collected and shown all at once. A `Problem` is why a change, a key or an
-account failed. Both stand in the report as they are, so their keys are described here.
+account failed, a `Guard` why a plan may not be carried out. They stand in the report as they are, so their keys are
+described here.
 """
 
 from collections import Counter
@@ -205,3 +206,13 @@ class Problem:
     also: Annotated[
         tuple[Reason, ...], Field(description="What else Cloudflare said of it", exclude_if=says_nothing)
     ] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """One guard that blocks the plan."""
+
+    code: Annotated[str, Field(description="Stable name of the guard")]
+    message: Annotated[str, Field(description="What it found")]
+    names: Annotated[tuple[str, ...], Field(description="The tunnels it is about")]
+    remedy: Annotated[str, Field(description="What lifts it")]

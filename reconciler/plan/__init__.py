@@ -5,8 +5,9 @@
     claims    which change takes what another tunnel holds: a name, a network, an identity
     order     an order in which nothing is taken before it is free
     detour    a way out for changes that wait for each other in a circle
-    guard     what forbids the plan
-    build     all of it together: the `Plan`, with the digest of what was approved
+    plan      all of it together: the `Plan`
+    guard     what forbids it
+    build     makes it, with the digest of what was approved
 
 `saved` writes a plan down for approval and compares it later, `baseline` says who made each difference, and `stale`
 names lines and options that do nothing.

@@ -5,45 +5,36 @@ show that what is done is what was approved, though files and tunnels were read 
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from hashlib import sha256
-from types import MappingProxyType
 from typing import Any
 
 from reconciler.model.desired import CommandRef, EnvRef, FileRef, Generated, PskRef
 from reconciler.model.settings import Settings
 from reconciler.model.tunnel import SENSITIVE_PATHS, WHOLE, covers
 from reconciler.plan.diff import Action, Change
+from reconciler.plan.plan import Plan
 
 
-def plan_digest(
-    account_id: str,
-    base: str,
-    changes: Iterable[Change],
-    without_psk: Iterable[str] = (),
-    rollout: Mapping[str, Any] = MappingProxyType({}),
-) -> str:
+def plan_digest(plan: Plan) -> str:
     """`sha256:` and the hash of everything that decides what apply does.
 
-    It covers the account, the API's base URL (or `sandbox`), the changes and the observed settings of the
-    tunnels they touch, and the waves of a rollout. It does not cover times, places in files, read-only and unknown
-    fields; nor what `owns`, `ignore` and `prune` say, since all that comes of these is which changes there are.
-
-    Args:
-        account_id: Cloudflare's account id.
-        base: The base URL, or `sandbox`.
-        changes: In any order.
-        without_psk: Names of tunnels that have no key yet and get one from Cloudflare.
-        rollout: What is to be covered of a rollout.
+    It covers the account, the API's base URL (or `sandbox`), the changes and the observed settings of the tunnels they
+    touch, and the waves of a rollout. It does not cover times, places in files, read-only and unknown fields; nor what
+    `owns`, `ignore` and `prune` say, since all that comes of these is which changes there are.
     """
     content: dict[str, Any] = {
-        **rollout,
-        "account_id": account_id,
-        "base": base,
-        "changes": [_content(c) for c in sorted(changes, key=lambda c: (c.name, c.ref))],
+        "account_id": plan.desired.account.account_id,
+        "base": plan.options.base,
+        "changes": [_content(c) for c in plan.changes],
     }
-    if names := sorted(without_psk):
+    if names := sorted(plan.without_psk):
         content["keyless"] = names
+    rollout, waves = plan.desired.account.rollout, plan.phases.waves
+    if rollout is not None and waves:
+        refs = [[[change.ref for change in group] for group in (*wave.first, *wave.groups)] for wave in waves]
+        settings = rollout._asdict() | {"waves": refs, "probe": rollout.probe and rollout.probe.argv}
+        content["rollout"] = {name: value for name, value in settings.items() if value is not None}
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return f"sha256:{sha256(text.encode()).hexdigest()}"
 

@@ -5,76 +5,20 @@ place, the wrong folder. Each guard knows one such slip by its traces, and says 
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated, NamedTuple
-
-from pydantic import Field
 
 from reconciler.model.canonical import same_letters
-from reconciler.model.desired import Desired, rename_cycles
-from reconciler.model.live import Live, instant
-from reconciler.model.problems import count
+from reconciler.model.desired import rename_cycles
+from reconciler.model.live import instant
+from reconciler.model.problems import Guard, count
 from reconciler.model.session import session
-from reconciler.plan.claims import NETWORKS, Conflicts, claims
+from reconciler.plan.claims import NETWORKS, claims
 from reconciler.plan.diff import Action, Change
 from reconciler.plan.digest import change_digest
-from reconciler.plan.scope import PlanOptions, Scope
+from reconciler.plan.plan import Plan
 
 
-class Draft(NamedTuple):
-    """A plan before its guards have spoken: all that they look at.
-
-    A `Plan` has their answer in it, so it can't be what they are asked about. And they look at what no later step does:
-    who owns which tunnel (`scope`), and who stands in whose way (`conflicts`).
-
-    Attributes:
-        changes: What would be done.
-        held_back: Deletes that `--no-delete` leaves out.
-        rolls_out: Whether it goes in waves that are watched.
-    """
-
-    desired: Desired
-    live: Live
-    options: PlanOptions
-    scope: Scope
-    changes: tuple[Change, ...]
-    held_back: tuple[Change, ...]
-    conflicts: Conflicts
-    rolls_out: bool = False
-
-    def of(self, action: Action) -> tuple[Change, ...]:
-        """The changes with this action."""
-        return tuple(c for c in self.changes if c.action is action)
-
-    @property
-    def unnamed(self) -> tuple[Change, ...]:
-        """The deletes that neither `removed` nor `--allow-delete` names."""
-        return unnamed(self.desired, self.options, self.changes)
-
-    @property
-    def file(self) -> str:
-        """The account's file, as the user would type it."""
-        return self.desired.account.location.file
-
-
-def unnamed(desired: Desired, options: PlanOptions, changes: Iterable[Change]) -> tuple[Change, ...]:
-    """The deletes among these changes that neither `removed` nor `--allow-delete` names."""
-    named = desired.account.removed.keys() | options.allow_delete
-    return tuple(c for c in changes if c.action is Action.DELETE and c.name not in named)
-
-
-@dataclass(frozen=True, slots=True)
-class Guard:
-    """One guard that blocks the plan."""
-
-    code: Annotated[str, Field(description="Stable name of the guard")]
-    message: Annotated[str, Field(description="What it found")]
-    names: Annotated[tuple[str, ...], Field(description="The tunnels it is about")]
-    remedy: Annotated[str, Field(description="What lifts it")]
-
-
-def guards(draft: Draft) -> tuple[Guard, ...]:
+def guards(plan: Plan) -> tuple[Guard, ...]:
     """Everything that forbids the plan, in a fixed order; empty when it may be carried out.
 
     (What static routes forbid is added in `plan.routes`, since they are read only where a plan is about them.)
@@ -84,14 +28,14 @@ def guards(draft: Draft) -> tuple[Guard, ...]:
     if it came alone. Nothing but the file lifts a protection.
     """
     return (
-        *too_many_deletes(draft),
-        *_too_many_changes(draft),
-        *_protected(draft),
-        *_probable_renames(draft),
-        *_name_swaps(draft),
-        *_held(draft),
-        *_rolled_back_before(draft),
-        *_down_after_change(draft),
+        *too_many_deletes(plan),
+        *_too_many_changes(plan),
+        *_protected(plan),
+        *_probable_renames(plan),
+        *_name_swaps(plan),
+        *_held(plan),
+        *_rolled_back_before(plan),
+        *_down_after_change(plan),
     )
 
 
@@ -103,11 +47,11 @@ def _percent(part: int, whole: int) -> str:
     return f"{part} of {count(whole, 'live tunnel')} ({100 * part // whole} %)"
 
 
-def too_many_deletes(draft: Draft) -> Iterator[Guard]:
+def too_many_deletes(plan: Plan) -> Iterator[Guard]:
     """What stands against the deletes that nobody named."""
-    limits, unnamed, counted = draft.desired.account.limits, draft.unnamed, draft.scope.counted
+    limits, unnamed, counted = plan.desired.account.limits, plan.unnamed, plan.scope.counted
     names = _names(unnamed)
-    remedy = f"name the tunnels that are meant to go under `removed` in {draft.file}, or by --allow-delete NAME"
+    remedy = f"name the tunnels that are meant to go under `removed` in {plan.file}, or by --allow-delete NAME"
     number = len(unnamed)
     if number > limits.max_deletes:
         message = f"the plan deletes {count(number, 'tunnel')} that nobody named; max_deletes is {limits.max_deletes}"
@@ -117,39 +61,39 @@ def too_many_deletes(draft: Draft) -> Iterator[Guard]:
         share = _percent(number, counted)
         message = f"the plan deletes {share} that nobody named; max_delete_percent is {limits.max_delete_percent}"
         yield Guard("max-delete-percent", message, names, remedy)
-    left = len(draft.live.tunnels) - len(draft.of(Action.DELETE)) + len(draft.of(Action.CREATE))
-    if unnamed and left == (draft.scope.not_owned or 0):
-        whose = "any tunnel" if draft.scope.not_owned is None else "any tunnel that these files own"
+    left = len(plan.live.tunnels) - len(plan.of(Action.DELETE)) + len(plan.of(Action.CREATE))
+    if unnamed and left == (plan.scope.not_owned or 0):
+        whose = "any tunnel" if plan.scope.not_owned is None else "any tunnel that these files own"
         message = f"the plan leaves the account without {whose}, and not every delete is named"
         yield Guard("empties-account", message, names, remedy)
 
 
-def _too_many_changes(draft: Draft) -> Iterator[Guard]:
-    limit, counted = draft.desired.account.limits.max_change_percent, draft.scope.counted
-    touched = (*draft.of(Action.UPDATE), *draft.of(Action.DELETE))
+def _too_many_changes(plan: Plan) -> Iterator[Guard]:
+    limit, counted = plan.desired.account.limits.max_change_percent, plan.scope.counted
+    touched = (*plan.of(Action.UPDATE), *plan.of(Action.DELETE))
     if len(touched) * 100 > limit * counted:
         message = f"the plan changes or deletes {_percent(len(touched), counted)}; max_change_percent is {limit}"
-        remedy = f"make the change in smaller parts, or raise `limits.max_change_percent` in {draft.file}"
+        remedy = f"make the change in smaller parts, or raise `limits.max_change_percent` in {plan.file}"
         yield Guard("max-change-percent", message, _names(touched), remedy)
 
 
-def _protected(draft: Draft) -> Iterator[Guard]:
-    account = draft.desired.account
+def _protected(plan: Plan) -> Iterator[Guard]:
+    account = plan.desired.account
     protected = set(account.protect)
-    for tunnel in draft.desired.tunnels.values():
+    for tunnel in plan.desired.tunnels.values():
         if tunnel.protect:
             protected |= {tunnel.name, tunnel.renamed_from or tunnel.name}
-    names = _names(c for c in draft.of(Action.DELETE) if c.name in protected)
+    names = _names(c for c in plan.of(Action.DELETE) if c.name in protected)
     if names:
         message = f"the plan deletes {count(len(names), 'protected tunnel')}: {', '.join(names)}"
-        remedy = f"put their lines back, or take them out of `protect` in {draft.file} in a commit of its own"
+        remedy = f"put their lines back, or take them out of `protect` in {plan.file} in a commit of its own"
         yield Guard("protected", message, names, remedy)
 
 
-def _probable_renames(draft: Draft) -> Iterator[Guard]:
+def _probable_renames(plan: Plan) -> Iterator[Guard]:
     """A name that was changed in place looks like a delete and a create on the same network."""
-    deleted = {claim: change.name for change in draft.unnamed for claim in claims(change.target, NETWORKS)}
-    for change in draft.of(Action.CREATE) if deleted else ():
+    deleted = {claim: change.name for change in plan.unnamed for claim in claims(change.target, NETWORKS)}
+    for change in plan.of(Action.CREATE) if deleted else ():
         found = next((claim for claim in claims(change.target, NETWORKS) if claim in deleted), None)
         if found is None:
             continue
@@ -157,7 +101,7 @@ def _probable_renames(draft: Draft) -> Iterator[Guard]:
         message = f"{old} is to be deleted, and {change.name} made on its {kind.value} {value}: probably a rename"
         remedy = (
             f"add the line `renamed_from: {old}` to {change.name} at {change.place}; if {old} is meant to go, "
-            f"name it under `removed` in {draft.file}, or by --allow-delete {old}"
+            f"name it under `removed` in {plan.file}, or by --allow-delete {old}"
         )
         if same_letters(old, change.name):
             remedy += (
@@ -166,58 +110,58 @@ def _probable_renames(draft: Draft) -> Iterator[Guard]:
         yield Guard("probable-rename", message, (old, change.name), remedy)
 
 
-def _name_swaps(draft: Draft) -> Iterator[Guard]:
+def _name_swaps(plan: Plan) -> Iterator[Guard]:
     """Tunnels that exchange names: unlike a network, no name can be borrowed for a moment (`plan.detour`)."""
-    old_of = {c.name: c.previous_name for c in draft.of(Action.UPDATE) if c.previous_name}
+    old_of = {c.name: c.previous_name for c in plan.of(Action.UPDATE) if c.previous_name}
     for names in rename_cycles(old_of):
         message = f"{', '.join(names)} exchange their names, and no order can do that in place"
         remedy = "rename one of them to a name that is free, apply, then rename on"
         yield Guard("name-swap", message, names, remedy)
 
 
-def _held(draft: Draft) -> Iterator[Guard]:
+def _held(plan: Plan) -> Iterator[Guard]:
     """Changes that want what a live tunnel keeps; of each pair the first claim only."""
     seen: set[tuple[str, str]] = set()
-    for conflict in draft.conflicts.unsolvable:
+    for conflict in plan.unsolvable:
         pair = conflict.change.ref, conflict.holder
         if pair in seen:
             continue
         seen.add(pair)
         kind, value = conflict.claim
-        holder, name = draft.live.tunnels[conflict.holder].name, conflict.change.name
-        why, remedy = _why_kept(draft, conflict.holder)
+        holder, name = plan.live.tunnels[conflict.holder].name, conflict.change.name
+        why, remedy = _why_kept(plan, conflict.holder)
         message = f"{name} wants the {kind.value} {value}, which {holder} holds and keeps: {why}"
         remedy = f"{remedy}, or give {name} at {conflict.change.place} another {kind.value}"
         yield Guard("held", message, (name, holder), remedy)
 
 
-def _why_kept(draft: Draft, holder: str) -> tuple[str, str]:
+def _why_kept(plan: Plan, holder: str) -> tuple[str, str]:
     """Why a live tunnel keeps what it holds, and what would change that."""
-    if not draft.desired.account.is_owned(draft.live.tunnels[holder].name):
+    if not plan.desired.account.is_owned(plan.live.tunnels[holder].name):
         return "these files do not own it", "have it moved by the files that own it"
-    if any(t.id == holder for t in draft.scope.ignored):
-        return "an ignore rule covers it", f"end the ignore rule in {draft.file}"
-    if any(t.id == holder for t in draft.scope.unreadable):
-        return f"it can't be read ({draft.live.tunnels[holder].unreadable})", "correct that at Cloudflare"
-    if any(t.id == holder for t in draft.scope.unmanaged):
-        name = draft.live.tunnels[holder].name
+    if any(t.id == holder for t in plan.scope.ignored):
+        return "an ignore rule covers it", f"end the ignore rule in {plan.file}"
+    if any(t.id == holder for t in plan.scope.unreadable):
+        return f"it can't be read ({plan.live.tunnels[holder].unreadable})", "correct that at Cloudflare"
+    if any(t.id == holder for t in plan.scope.unmanaged):
+        name = plan.live.tunnels[holder].name
         return (
             "no file declares it and prune is false",
             f"take it over by `renamed_from: {name}`, or delete it by hand",
         )
-    if any(c.ref == holder for c in draft.held_back):
+    if any(held.change.ref == holder for held in plan.held_back):
         return "deletes are left out", "run without --no-delete"
-    if draft.options.glob is not None and all(c.ref != holder for c in draft.changes):
+    if plan.options.glob is not None and all(c.ref != holder for c in plan.changes):
         return "it is outside the target", "widen --target"
     return "its own settings keep it", "change it first"
 
 
-def _rolled_back_before(draft: Draft) -> Iterator[Guard]:
+def _rolled_back_before(plan: Plan) -> Iterator[Guard]:
     """What an earlier run had to take back would most likely fail again."""
-    before = {one.digest for one in draft.options.rolled_back}
-    if not before or draft.options.retry:
+    before = {one.digest for one in plan.options.rolled_back}
+    if not before or plan.options.retry:
         return
-    names = _names(c for c in draft.of(Action.UPDATE) if change_digest(c) in before)
+    names = _names(c for c in plan.of(Action.UPDATE) if change_digest(c) in before)
     if names:
         message = f"an earlier run rolled the same change of {', '.join(names)} back"
         yield Guard("rolled-back-before", message, names, "change it in the files, or try it again by --retry")
@@ -226,18 +170,18 @@ def _rolled_back_before(draft: Draft) -> Iterator[Guard]:
 _HOUR = timedelta(hours=1)
 
 
-def _down_after_change(draft: Draft) -> Iterator[Guard]:
+def _down_after_change(plan: Plan) -> Iterator[Guard]:
     """A run that was killed while it watched a wave leaves tunnels behind that are as declared, and down since."""
-    if not draft.rolls_out:
+    if not plan.phases.waves:
         return
-    changing = {c.ref for c in draft.changes}
+    changing = {c.ref for c in plan.changes}
     names = []
-    for tunnel in (pair.live for pair in draft.scope.pairs if pair.live and pair.live.id not in changing):
+    for tunnel in (pair.live for pair in plan.scope.pairs if pair.live and pair.live.id not in changing):
         found = session(tunnel)
         if found.state != "down":
             continue
         changed, since = instant(tunnel.modified_on), instant(found.since)
-        if changed and since and changed <= since and draft.options.now - since < _HOUR:
+        if changed and since and changed <= since and plan.options.now - since < _HOUR:
             names.append(tunnel.name)
     if names:
         message = f"{', '.join(sorted(names))} went down when or after being changed, less than an hour ago"

@@ -10,13 +10,12 @@ the plan's digest: its guards are asked anew.
 
 from collections.abc import Mapping, Sequence
 
-from reconciler.model.problems import count, named
+from reconciler.model.problems import Guard, count, named
 from reconciler.model.routes import Route, Routes
 from reconciler.model.settings import Settings
-from reconciler.plan.build import Plan, listed
 from reconciler.plan.claims import NETWORKS, claims
 from reconciler.plan.diff import Action, Change
-from reconciler.plan.guard import Guard, unnamed
+from reconciler.plan.plan import Plan, listed
 
 OFFLINE = Routes(unchecked="the plan was made offline")
 _FEW = 5
@@ -27,15 +26,9 @@ def with_routes(plan: Plan, routes: Routes) -> Plan:
     """A plan that takes networks away, with what static routes say to that."""
     affected = [change for change in plan.changes if change.frees_network]
     taken = {change.ref: prefixes for change in affected if (prefixes := _taken(change, routes))}
-    uncalled = unnamed(plan.desired, plan.options, affected)
-    guards = in_use([change for change in uncalled if change.ref in taken], taken, plan)
-    notes = (_unchecked(affected, uncalled, routes.unchecked),) if routes.unchecked else ()
-    return plan._replace(
-        routes=taken,
-        guards=(*plan.guards, *guards),
-        notes=(*plan.notes, *notes),
-        api_calls={**plan.api_calls, "routes": 1},
-    )
+    guards = in_use([change for change in plan.unnamed if change.ref in taken], taken, plan)
+    notes = (_unchecked(affected, plan.unnamed, routes.unchecked),) if routes.unchecked else ()
+    return plan._replace(routes=taken, guards=(*plan.guards, *guards), notes=(*plan.notes, *notes))
 
 
 def through(settings: Settings, routes: Routes) -> set[Route]:
@@ -63,8 +56,8 @@ def in_use(changes: Sequence[Change], taken: Mapping[str, tuple[str, ...]], plan
     more = f" and {count(len(changes) - _FEW, 'more tunnel')}" if len(changes) > _FEW else ""
     message = f"the plan deletes {', '.join(said)}{more}, which nobody named and which static routes use"
     remedy = (
-        "move these routes or delete them, or name the tunnels that are meant to go under `removed` in "
-        f"{plan.desired.account.location.file}, or by --allow-delete NAME"
+        f"move these routes or delete them, or name the tunnels that are meant to go under `removed` in {plan.file}, "
+        "or by --allow-delete NAME"
     )
     return (Guard("routes-in-use", message, tuple(sorted(change.name for change in changes)), remedy),)
 

@@ -13,8 +13,8 @@ from reconciler.model.document import first_fault
 from reconciler.model.live import Live
 from reconciler.model.problems import Source
 from reconciler.model.tunnel import SENSITIVE_PATHS, SETTINGS
-from reconciler.plan.build import Plan
 from reconciler.plan.diff import Action, Change, FieldChange, shown_value
+from reconciler.plan.plan import Plan
 
 _UNREAD = " (its BGP MD5 key differs, which was not so, or could not be read, when the plan was made)"
 
@@ -73,7 +73,7 @@ def saved_plan(plans: Iterable[Plan]) -> SavedPlan:
             account_id=plan.desired.account.account_id,
             base=plan.options.base,
             digest=plan.digest,
-            changes=tuple(_saved_change(change, plan.routes.get(change.ref, ())) for change in plan.changes),
+            changes=tuple(_saved_change(change, plan.taken(change)) for change in plan.changes),
             notes=plan.notes,
         )
         for plan in plans

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from reconciler.model.checks import did_you_mean
 from reconciler.model.problems import Diagnostic, in_order, warning
-from reconciler.plan.build import Plan
 from reconciler.plan.diff import Action
+from reconciler.plan.plan import Plan
 from reconciler.plan.scope import matches
 
 

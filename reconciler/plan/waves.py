@@ -43,9 +43,9 @@ def can_be_judged(change: Change, before: LiveTunnel | None) -> bool:
     return has_bgp and session(before).state == "up"
 
 
-def may_be_judged(change: Change, before: LiveTunnel | None, rollout: Rollout | None) -> bool:
-    """The same before the wave, when nobody knows yet what a probe says."""
-    return can_be_judged(change, before) or (rollout is not None and rollout.probe is not None)
+def may_be_judged(change: Change, rollout: Rollout | None) -> bool:
+    """The same when the plan is made, and nobody knows yet what a probe says."""
+    return can_be_judged(change, change.live) or (rollout is not None and rollout.probe is not None)
 
 
 def in_waves(phases: Phases, rollout: Rollout) -> Phases:

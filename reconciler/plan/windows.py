@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from reconciler.model.desired import Window
 from reconciler.model.tunnel import Impact
-from reconciler.plan.build import Held, Plan, without
+from reconciler.plan.diff import Change
+from reconciler.plan.order import Group, Wave
+from reconciler.plan.plan import Held, Plan
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -102,11 +104,32 @@ def waiting(plan: Plan, decided: Collection[str] = ()) -> frozenset[str]:
 
 
 def hold_back(plan: Plan, now: datetime, decided: Collection[str] = ()) -> Plan:
-    """The plan without what has to wait now; the plan as it is while a window is open, or where there is none."""
+    """The plan without what has to wait now; the plan as it is while a window is open, or where there is none.
+
+    What is left was judged with the rest, so its guards and its digest are the whole plan's.
+    """
     windows = plan.desired.account.windows
     opens = hours(windows, now).opens if windows and not plan.options.outside_window else None
     if opens is None:
         return plan
     refs = waiting(plan, decided)
-    held = [(c, c.impact is Impact.TRAFFIC) for c in plan.changes if c.ref in refs]
-    return without(plan, tuple(Held(c, "window" if touches else "needs-window", opens) for c, touches in held))
+
+    def kept(changes: Iterable[Change]) -> tuple[Change, ...]:
+        return tuple(change for change in changes if change.ref not in refs)
+
+    def groups(every: Iterable[Group]) -> tuple[Group, ...]:
+        return tuple(group for group in every if group[0].ref not in refs)  # a cycle goes as a whole, or not at all
+
+    phases = plan.phases._replace(
+        waves=tuple(Wave(groups(wave.first), groups(wave.groups)) for wave in plan.phases.waves),
+        first_deletes=kept(plan.phases.first_deletes),
+        updates=groups(plan.phases.updates),
+        creates=kept(plan.phases.creates),
+        last_deletes=kept(plan.phases.last_deletes),
+    )
+    held = [
+        Held(change, "window" if change.impact is Impact.TRAFFIC else "needs-window", opens)
+        for change in plan.changes
+        if change.ref in refs
+    ]
+    return plan._replace(changes=kept(plan.changes), phases=phases, held_back=(*plan.held_back, *held))

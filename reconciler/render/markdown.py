@@ -11,8 +11,7 @@ from hashlib import sha256
 from itertools import islice
 
 import reconciler
-from reconciler.model.problems import Diagnostic, Problem
-from reconciler.plan.guard import Guard
+from reconciler.model.problems import Diagnostic, Guard, Problem
 from reconciler.render import markdown_changes as changes
 from reconciler.render import safe, words
 from reconciler.render.groups import groups, is_long

@@ -10,8 +10,9 @@ from reconciler.model.problems import Diagnostic, count, warning
 from reconciler.model.psk import KeyStatus
 from reconciler.model.session import has_bgp, session
 from reconciler.model.tunnel import Severity, severity_of
-from reconciler.plan.build import Plan, clearing_notes, listed
+from reconciler.plan.build import clearing_notes
 from reconciler.plan.diff import Action, Change
+from reconciler.plan.plan import Plan, listed
 from reconciler.plan.scope import LeftAlone, glob_of, matches
 from reconciler.report.make import planned
 from reconciler.report.values import AccountReport, Down, DriftClass, Report, Resolved, WaysOut
@@ -86,7 +87,7 @@ def drift_report(plan: Plan, accepted: Accepted, psks: tuple[KeyStatus, ...], ac
 def _down(plan: Plan) -> Iterator[Down]:
     """The tunnels that are declared with `bgp` and are so, and whose session is down."""
     live = plan.live.by_name()
-    differs = {change.name for change in plan.changes} | {tunnel.name for tunnel in plan.unreadable}
+    differs = {change.name for change in plan.changes} | {tunnel.name for tunnel in plan.scope.unreadable}
     for name in sorted(plan.desired.tunnels.keys() & live.keys() - differs):
         found = session(live[name])
         if has_bgp(plan.desired.tunnels[name]) and found.state == "down" and matches(plan.options.glob, name):

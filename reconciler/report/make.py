@@ -39,8 +39,8 @@ if TYPE_CHECKING:  # validate plans nothing, and a plan needs no engine
     from reconciler.api.call import Failure
     from reconciler.engine.apply import Applied
     from reconciler.engine.check import Checked
-    from reconciler.plan.build import Plan
     from reconciler.plan.diff import Change
+    from reconciler.plan.plan import Plan
     from reconciler.plan.saved import SavedAccount
 
 _UNTRUSTED = (
@@ -102,7 +102,7 @@ def planned(plan: "Plan", outcome: Outcome, unreadable: tuple[LeftAlone, ...] | 
         unreadable: Tunnels that can't be read, by a later list than the plan's.
     """
     account, tunnels = plan.desired.account, plan.desired.tunnels
-    unreadable = plan.unreadable if unreadable is None else unreadable
+    unreadable = plan.scope.unreadable if unreadable is None else unreadable
     window, waits = _window(plan)
     opens = window.opens if window else None
     return AccountReport(
@@ -110,10 +110,10 @@ def planned(plan: "Plan", outcome: Outcome, unreadable: tuple[LeftAlone, ...] | 
         account_id=account.account_id,
         outcome=worst((outcome, "error")) if unreadable else outcome,
         digest=plan.digest,
-        api_calls=dict(plan.api_calls),
+        api_calls=plan.api_calls,
         guards=plan.guards,
         changes=tuple(
-            replace(change_report(c, routes=plan.routes.get(c.ref, ())), opens=opens if c.ref in waits else None)
+            replace(change_report(c, routes=plan.taken(c)), opens=opens if c.ref in waits else None)
             for c in plan.changes
         ),
         waves=tuple(_waves(plan)),
@@ -123,15 +123,15 @@ def planned(plan: "Plan", outcome: Outcome, unreadable: tuple[LeftAlone, ...] | 
             HeldBack(action=held.change.action, name=held.change.name, reason=held.reason, opens=_utc(held.opens))
             for held in plan.held_back
         ),
-        unmanaged=plan.unmanaged,
+        unmanaged=plan.scope.unmanaged,
         ignored=plan.ignored,
         not_checked=(*unreadable, *plan.unread),
         keys=tuple(psk_report(tunnels[name], Verdict(Result.UNKNOWN, why)) for name, why in plan.doubts.items()),
         notes=(*plan.notes, *_waiting(plan)),
         error=_unreadable(unreadable),
         paused=account.paused,
-        total=len(plan.live.tunnels) - (plan.not_owned or 0),
-        not_owned=plan.not_owned,
+        total=len(plan.live.tunnels) - (plan.scope.not_owned or 0),
+        not_owned=plan.scope.not_owned,
         managed=len(plan.desired.tunnels),
         unchanged=plan.unchanged,
     )
@@ -172,7 +172,7 @@ def _waves(plan: "Plan") -> Iterator[WaveReport]:
             first=tuple(change.name for group in wave.first for change in group),
             names=tuple(change.name for change in changes),
             done=done,
-            judged=sum(may_be_judged(change, change.live, plan.desired.account.rollout) for change in changes),
+            judged=sum(may_be_judged(change, plan.desired.account.rollout) for change in changes),
         )
 
 
@@ -266,7 +266,7 @@ def checked(plan: "Plan", found: "Checked", outcome: Outcome = "ok") -> AccountR
         report,
         outcome=worst((report.outcome, ended)),
         changes=tuple(changes),
-        not_checked=(*plan.unreadable, *plan.unread, *skipped),
+        not_checked=(*plan.scope.unreadable, *plan.unread, *skipped),
         error=problem,
     )
 
@@ -281,7 +281,7 @@ def applied(plan: "Plan", ended: "Applied") -> AccountReport:
         outcome = "partial" if ended.verdicts else "error"  # without a change only what can't be read is left
     report = planned(plan, outcome, ended.unreadable)
     not_sent = Verdict(Result.SKIPPED, Problem("not-sent", "it was not sent"))
-    done = [change_report(c, ended.verdicts.get(c.ref, not_sent), plan.routes.get(c.ref, ())) for c in plan.changes]
+    done = [change_report(c, ended.verdicts.get(c.ref, not_sent), plan.taken(c)) for c in plan.changes]
     # What this run created has got an id, and so another ref than in the plan: its name tells it.
     ours = {c.ref for c in plan.changes} | {c.name for c in plan.changes}
     strangers = ", ".join(c.name for c in ended.left or () if c.ref not in ours and c.name not in ours)

@@ -31,12 +31,11 @@ from pydantic.fields import FieldInfo
 
 from reconciler.model import tunnel
 from reconciler.model.document import NotWritten, says_nothing
-from reconciler.model.problems import Diagnostic, Problem, Source
+from reconciler.model.problems import Diagnostic, Guard, Problem, Source
 from reconciler.model.psk import KeyStatus
 from reconciler.model.session import State
 from reconciler.model.verdict import Result
 from reconciler.plan.diff import Action, Cause, FieldChange
-from reconciler.plan.guard import Guard
 from reconciler.plan.scope import HeldReason, LeftAlone, RolledBack
 from reconciler.report.outcome import Outcome
 

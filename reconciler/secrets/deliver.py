@@ -13,7 +13,7 @@ from reconciler.model.desired import Declared, Generated
 from reconciler.model.problems import NO_PSK, Problem
 from reconciler.model.psk import psk_command
 from reconciler.model.verdict import Result, Verdict
-from reconciler.plan.build import Plan
+from reconciler.plan.plan import Plan
 from reconciler.secrets.made import make_psks
 from reconciler.secrets.steps import PskConversation, PskSteps, hold, listed, probe, promote
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from reconciler.api.wire import Reply, Request
 from reconciler.model.settings import canonical
-from reconciler.plan.build import Plan
+from reconciler.plan.plan import Plan
 from tests.battery.ledger import View
 from tests.battery.oracles import UNTRUE, Watch, operation
 from tests.battery.wave_oracles import WaveOracles

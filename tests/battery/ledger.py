@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from reconciler.model.settings import canonical
 from reconciler.model.tunnel import covers
-from reconciler.plan.build import Plan
+from reconciler.plan.plan import Plan
 from reconciler.simulator.account import Account
 
 View = Mapping[str, Mapping[str, Any]]

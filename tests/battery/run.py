@@ -18,7 +18,7 @@ from reconciler.model.verdict import APPLIED
 from reconciler.plan import build as core
 from reconciler.plan import routes as routing
 from reconciler.plan import windows
-from reconciler.plan.build import Plan
+from reconciler.plan.plan import Plan
 from reconciler.report.values import AccountReport
 from reconciler.secrets.steps import SinkOutcome, SinkStep
 from reconciler.simulator.message import RefusedError

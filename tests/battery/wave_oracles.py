@@ -5,7 +5,7 @@ from typing import Any
 
 from reconciler.api.call import NotSent
 from reconciler.model.settings import canonical
-from reconciler.plan.build import Plan
+from reconciler.plan.plan import Plan
 from reconciler.simulator.sessions import state
 from tests.battery.oracles import Watch
 from tests.battery.world import ACCOUNT, EPOCH, World

@@ -22,7 +22,8 @@ from reconciler.api.wire import Reply, Request, decode, decode_ask, encode, enco
 from reconciler.engine.apply import Applied, apply
 from reconciler.model.desired import Desired
 from reconciler.model.live import Live, live_from_result
-from reconciler.plan.build import Plan, build_plan
+from reconciler.plan.build import build_plan
+from reconciler.plan.plan import Plan
 from reconciler.simulator import message
 from reconciler.simulator.semantics import Semantics
 from reconciler.simulator.server import Simulator

@@ -89,7 +89,7 @@ def test_a_tunnel_that_cant_be_read_blocks_only_itself():
     now = live(raw("a") | {"bgp": "?"}, "b", "c")
     found = plan(desired(tunnel("a", description="x"), tunnel("b", description="x"), "d"), now)
     assert [(c.action.value, c.name) for c in found.changes] == [("update", "b"), ("delete", "c"), ("create", "d")]
-    assert [(t.name, t.reason) for t in found.unreadable] == [("a", "it can't be read: bgp is a string")]
+    assert [(t.name, t.reason) for t in found.scope.unreadable] == [("a", "it can't be read: bgp is a string")]
     assert found.guards == ()
 
 

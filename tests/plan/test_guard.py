@@ -1,8 +1,8 @@
 import pytest
 
 from reconciler.model.desired import Limits
+from reconciler.model.problems import Guard
 from reconciler.plan.build import build_plan
-from reconciler.plan.guard import Guard
 from tests.build import account, desired, live, options, plan, raw, rule, tunnel
 
 NET = {"interface_address": "10.0.0.0/31"}

@@ -201,5 +201,5 @@ def test_a_plan_is_the_same_however_many_tunnels_others_own(estate, prune, count
         for n in range(count)
     ]
     alone, among = plan(wanted, live(*observed)), plan(wanted, live(*observed, *others))
-    assert (alone.not_owned, among.not_owned) == (0, count)
-    assert among._replace(live=alone.live, not_owned=0) == alone
+    assert (alone.scope.not_owned, among.scope.not_owned) == (0, count)
+    assert among._replace(live=alone.live, scope=among.scope._replace(not_owned=0)) == alone

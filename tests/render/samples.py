@@ -2,11 +2,10 @@
 
 from dataclasses import replace
 
-from reconciler.model.problems import Location, Problem, Reason, Source, error, warning
+from reconciler.model.problems import Guard, Location, Problem, Reason, Source, error, warning
 from reconciler.model.psk import KeyStatus
 from reconciler.model.verdict import Result
 from reconciler.plan.diff import FieldChange
-from reconciler.plan.guard import Guard
 from reconciler.plan.scope import LeftAlone
 from reconciler.report.values import (
     AccountReport,

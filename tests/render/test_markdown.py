@@ -7,9 +7,8 @@ from time import process_time
 import pytest
 from markdown_it import MarkdownIt
 
-from reconciler.model.problems import Location, Problem, Reason, Source, error, warning
+from reconciler.model.problems import Guard, Location, Problem, Reason, Source, error, warning
 from reconciler.plan.diff import FieldChange
-from reconciler.plan.guard import Guard
 from reconciler.plan.scope import LeftAlone
 from reconciler.render import render
 from reconciler.report.values import Report, WaysOut

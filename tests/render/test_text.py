@@ -7,11 +7,10 @@ from typing import Any
 import pytest
 
 from reconciler.cli.main import main
-from reconciler.model.problems import Location, Part, Problem, Source, error, warning
+from reconciler.model.problems import Guard, Location, Part, Problem, Source, error, warning
 from reconciler.model.psk import KeyStatus
 from reconciler.model.verdict import Result
 from reconciler.plan.diff import FieldChange
-from reconciler.plan.guard import Guard
 from reconciler.render import Format, render, words
 from reconciler.render.headline import tone
 from reconciler.render.json import report_from_json

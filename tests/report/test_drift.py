@@ -3,7 +3,7 @@ import pytest
 from reconciler.files.patch import Accepted
 from reconciler.model.desired import EnvRef, External, Rollout
 from reconciler.model.problems import Problem
-from reconciler.plan.build import Plan
+from reconciler.plan.plan import Plan
 from reconciler.plan.scope import LeftAlone
 from reconciler.render.headline import headline
 from reconciler.report.drift import down_warnings, drift_report, with_history

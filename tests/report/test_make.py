@@ -10,6 +10,7 @@ from reconciler.model.problems import Location, Problem, error, warning
 from reconciler.model.verdict import APPLIED, Result, Verdict
 from reconciler.plan.build import build_plan
 from reconciler.plan.digest import change_digest
+from reconciler.plan.order import Phases
 from reconciler.plan.scope import RolledBack
 from reconciler.plan.windows import hold_back
 from reconciler.report.make import applied, checked, planned, report_of, unread, with_diagnostics
@@ -45,11 +46,15 @@ def update(*names: str):
     return plan(desired(*(tunnel(n, description="x") for n in names)), live(*names))
 
 
+def with_creates(found, number):
+    return found._replace(phases=Phases(creates=found.changes[:1] * number))
+
+
 @pytest.mark.parametrize(
     ("creates", "minutes"), [(1098, None), (1099, 5), (2198, 5), (2199, 10), (13198, 55), (13199, 60)]
 )
 def test_a_plan_that_the_limit_on_calls_holds_up_says_how_long_at_least(creates, minutes):
-    notes = planned(update("a")._replace(api_calls={"list": 2, "create": creates}), "ok").notes
+    notes = planned(with_creates(update("a"), creates), "ok").notes
     assert [note.partition(" minutes at least")[0] for note in notes] == (
         [f"Apply makes {creates + 2:,} calls, which takes {minutes}"] if minutes else []
     )
@@ -58,7 +63,7 @@ def test_a_plan_that_the_limit_on_calls_holds_up_says_how_long_at_least(creates,
 def test_a_plan_that_is_blocked_takes_no_time():
     found = plan(desired(of=account(prune=True)), live("a", "b", "c"))
     assert found.guards
-    assert planned(found._replace(api_calls={"list": 2, "delete": 9999}), "blocked").notes == found.notes
+    assert planned(with_creates(found, 9999), "blocked").notes == found.notes
 
 
 def ended(found, *verdicts, left=(), stop=None) -> Applied:

@@ -3,7 +3,7 @@ import pytest
 from reconciler.api.call import ApiError, NotSent, Refused
 from reconciler.engine.apply import Applied
 from reconciler.model.psk import SinkState
-from reconciler.plan.build import Plan
+from reconciler.plan.plan import Plan
 from reconciler.secrets.deliver import deliver, prepare
 from reconciler.secrets.steps import PskSteps, promote
 from tests import build
