@@ -5,9 +5,9 @@ from pathlib import Path
 from shlex import quote
 
 from reconciler.cli.clients import Clients
-from reconciler.cli.context import Context, Halt
+from reconciler.cli.context import Context
 from reconciler.cli.files import baseline_of, load_files, with_md5_keys
-from reconciler.cli.named import read_file, write_file
+from reconciler.cli.named import read_file, save_file
 from reconciler.cli.planning import attributed, plan_all
 from reconciler.cli.psk_supply import statuses
 from reconciler.cli.show import saved_report
@@ -45,10 +45,7 @@ def run(ctx: Context) -> Report:
             accounts.append(drift_report(plan, accepted, _psks(ctx, plan), command))
     if ctx.options.patch:
         patch = "".join(a.ways_out.accept for a in accounts if a.ways_out)
-        try:
-            write_file(Path(ctx.options.patch), ctx.output.redactor.clean(patch), ctx.stop)
-        except Halt as stopped:  # the drift is reported all the same
-            ctx.late += stopped.diagnostics
+        save_file(ctx, ctx.options.patch, ctx.output.redactor.clean(patch))
     ctx.diagnostics += down_warnings(accounts)
     report = ctx.report(accounts)
     return with_history(report, previous, utc(ctx.now()))

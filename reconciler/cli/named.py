@@ -12,17 +12,20 @@ deletes tunnels with the next apply, and one in the place of a key loses it.
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from errno import ENXIO
 from json import JSONDecodeError
 from pathlib import Path
 from threading import Event, Thread
+from typing import TypeVar
 
 from reconciler.cli.context import Context, Halt, halt
 from reconciler.cli.options import TABLE, Options, UsageError
 from reconciler.files.tree import ACCOUNT_FILES, Tree, would_be_read
 from reconciler.model.desired import CommandRef, Desired, FileRef, Generated
+
+T = TypeVar("T")
 
 MAX_INPUT = 128 << 20
 """Bytes of one file: far above the report of the largest account."""
@@ -73,13 +76,23 @@ def read_file(ctx: Context, option: str, path: str) -> bytes:
     return found
 
 
-def why_unread(wrong: Exception) -> str:
-    """What keeps a document from being read, after "the report r.json can't be used:"."""
-    if isinstance(wrong, RecursionError):
-        return "it is nested too deeply"
-    if isinstance(wrong, UnicodeDecodeError):
-        return "it is not UTF-8"
-    return f"it is not JSON ({wrong})" if isinstance(wrong, JSONDecodeError) else str(wrong)
+def parsed(data: bytes, parse: Callable[[bytes], T], code: str, summary: str, remedy: str) -> T:
+    """What a document holds that somebody gave; `parse` raises a ValueError where that is not what is wanted.
+
+    Raises:
+        Halt: It is not; the reason follows the summary.
+    """
+    try:
+        return parse(data)
+    except RecursionError:
+        why = "it is nested too deeply"
+    except UnicodeDecodeError:
+        why = "it is not UTF-8"
+    except JSONDecodeError as wrong:
+        why = f"it is not JSON ({wrong})"
+    except ValueError as wrong:
+        why = str(wrong)
+    raise halt("error", code, f"{summary}: {why}", remedy)
 
 
 def probe(options: Options) -> None:
@@ -174,6 +187,15 @@ def write_file(path: Path, text: str, stop: Event, *, private: bool = False) -> 
     except OSError as wrong:
         raise _unwritable(path, wrong) from None
     return False
+
+
+def save_file(ctx: Context, path: str, text: str, *, private: bool = False) -> bool | None:
+    """As `write_file`, for what the run makes besides its report: None, and an error in the report, where it can't."""
+    try:
+        return write_file(Path(path), text, ctx.stop, private=private)
+    except Halt as stopped:
+        ctx.late += stopped.diagnostics
+        return None
 
 
 def replace_file(path: Path, text: str, *, private: bool = False) -> None:

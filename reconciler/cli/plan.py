@@ -3,12 +3,12 @@
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING
 
-from reconciler.cli.context import Context, Halt, halt
+from reconciler.cli.context import Context
 from reconciler.cli.files import baseline_of, load_files, with_md5_keys
-from reconciler.cli.named import read_file, why_unread, write_file
+from reconciler.cli.named import parsed, read_file, save_file
 from reconciler.cli.planning import (
     Found,
     attributed,
@@ -19,7 +19,7 @@ from reconciler.cli.planning import (
     stale,
     too_strict,
 )
-from reconciler.model.desired import Desired
+from reconciler.model.desired import Account
 from reconciler.model.kind import IPSEC_TUNNEL
 from reconciler.model.live import ListUntrusted, Live, live_from_result
 from reconciler.model.problems import error
@@ -44,7 +44,9 @@ def run(ctx: Context) -> Report:
     checks: dict[str, Checked] = {}
     found: Sequence[Found]
     if saved is not None:
-        lives = _saved_lists(options.live or "", saved, every)
+        summary, remedy = f"the saved list {options.live} can't be used", "Write it again: plan --save-live FILE."
+        accounts = [desired.account for desired in every]
+        lives = parsed(saved, partial(_saved_lists, accounts=accounts), "saved-live", summary, remedy)
         found = [_offline(make_plan(ctx, d, lives[d.account.account_id])) for d in every]
     else:
         from reconciler.cli.clients import Clients
@@ -89,8 +91,7 @@ def _save_plan(ctx: Context, path: str, found: Sequence[Found]) -> None:
         detail = f"There is no plan of account {missing}, and a part is never saved. Run it again."
         ctx.diagnostics += (error("not-saved", f"the plan was not saved to {path}", detail),)
         return
-    document = ctx.output.redactor.clean_value(saved_plan(plans_of(found))).model_dump(mode="json")
-    _save(ctx, path, document)
+    save_file(ctx, path, _json(ctx.output.redactor.clean_value(saved_plan(plans_of(found))).model_dump(mode="json")))
 
 
 def _save_lists(ctx: Context, path: str, plans: Iterable[Plan]) -> None:
@@ -100,50 +101,36 @@ def _save_lists(ctx: Context, path: str, plans: Iterable[Plan]) -> None:
         for p in plans
     }
     document = {"format_version": _LIVE_VERSION, "kind": "saved-live", "accounts": accounts}
-    regular = _save(ctx, path, document, private=True)
+    regular = save_file(ctx, path, _json(document), private=True)
     if regular is not None and not ctx.options.quiet:
         mode = " with mode 0600" if regular else ""
         ctx.output.stderr.write(f"Wrote {path}{mode}: BGP MD5 keys, where tunnels have them, stand in it.\n")
 
 
-def _save(ctx: Context, path: str, document: object, *, private: bool = False) -> bool | None:
-    """Whether a regular file holds it now; None, and an error in the report, when it can't be written."""
-    try:
-        return write_file(Path(path), json.dumps(document, indent=2, sort_keys=True) + "\n", ctx.stop, private=private)
-    except Halt as stopped:  # the plan is shown all the same
-        ctx.late += stopped.diagnostics
-        return None
+def _json(document: object) -> str:
+    return json.dumps(document, indent=2, sort_keys=True) + "\n"
 
 
-def _saved_lists(path: str, data: bytes, every: Iterable[Desired]) -> dict[str, Live]:
+def _saved_lists(data: bytes, accounts: Sequence[Account]) -> dict[str, Live]:
     """The saved lists of these accounts by account id, trusted by the same rules as an answer of the API.
 
     Raises:
-        Halt: The file holds no lists, or lacks a whole one for one of the accounts.
+        ValueError: The file holds no lists, or lacks a whole one for one of the accounts.
     """
-
-    def refused(why: str) -> Halt:
-        summary = f"the saved list {path} can't be used: {why}"
-        return halt("error", "saved-live", summary, "Write it again: plan --save-live FILE.")
-
-    try:
-        document = json.loads(data)
-    except (ValueError, RecursionError) as wrong:
-        raise refused(why_unread(wrong)) from None
+    document = json.loads(data)
     if not isinstance(document, dict):
         document = {}
-    wanted = [d.account for d in every]
-    accounts = document.get("accounts")
-    if document.get("success") is True and not document.get("errors") and len(wanted) == 1:
-        accounts = {wanted[0].account_id: document.get("result")}  # the API's own answer, saved with another tool
-    elif not isinstance(accounts, dict) or document.get("kind") != "saved-live":
-        raise refused("it is not a file that --save-live wrote")
+    saved = document.get("accounts")
+    if document.get("success") is True and not document.get("errors") and len(accounts) == 1:
+        saved = {accounts[0].account_id: document.get("result")}  # the API's own answer, saved with another tool
+    elif not isinstance(saved, dict) or document.get("kind") != "saved-live":
+        raise ValueError("it is not a file that --save-live wrote")
     elif document.get("format_version") != _LIVE_VERSION:
-        raise refused("it is of another version")
+        raise ValueError("it is of another version")
     lists = {}
-    for account in wanted:
+    for account in accounts:
         try:
-            lists[account.account_id] = live_from_result(accounts.get(account.account_id))
+            lists[account.account_id] = live_from_result(saved.get(account.account_id))
         except ListUntrusted as wrong:
-            raise refused(f"it holds no whole list of account {account.name}: {wrong}") from None
+            raise ValueError(f"it holds no whole list of account {account.name}: {wrong}") from None
     return lists

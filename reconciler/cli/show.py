@@ -5,8 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from reconciler.cli.context import Context, Halt, halt
-from reconciler.cli.named import why_unread, write_file
+from reconciler.cli.context import Context, Halt
+from reconciler.cli.named import parsed, write_file
 from reconciler.model.problems import Diagnostic, Problem, error
 from reconciler.model.verdict import Result
 from reconciler.render import Format, render
@@ -189,8 +189,5 @@ def saved_report(path: str, data: bytes) -> Report:
     """
     from reconciler.render.json import report_from_json
 
-    try:
-        return report_from_json(data.decode())
-    except (ValueError, RecursionError) as wrong:
-        summary = f"{path} is not a report of this version: {why_unread(wrong)}"
-        raise halt("error", "bad-report", summary, "Give a file that -o json=PATH wrote.") from None
+    summary, remedy = f"{path} is not a report of this version", "Give a file that -o json=PATH wrote."
+    return parsed(data, lambda text: report_from_json(text.decode()), "bad-report", summary, remedy)

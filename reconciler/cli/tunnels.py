@@ -9,9 +9,9 @@ from typing import Any
 from reconciler.api.baseurl import CLOUDFLARE
 from reconciler.api.call import Answered, Call, Conversation, Send, Verb, drive
 from reconciler.cli.clients import Clients
-from reconciler.cli.context import SANDBOX, Context, Halt, halt
+from reconciler.cli.context import SANDBOX, Context, Halt
 from reconciler.cli.files import load_files, with_md5_keys
-from reconciler.cli.named import read_file, why_unread
+from reconciler.cli.named import parsed, read_file
 from reconciler.cli.options import UsageError, near
 from reconciler.cli.planning import make_plan, plan_all, plans_of, routes_of
 from reconciler.cli.psk_supply import statuses
@@ -145,12 +145,9 @@ def _saved_plan(ctx: Context) -> Report:
     from reconciler.report.make import saved
 
     path = ctx.options.plan or ""
+    summary, remedy = f"{path} is not a saved plan of this version", "Give a file that plan --out wrote."
     data = read_file(ctx, "--plan", path)
-    try:
-        plan = read_saved(json.loads(data))
-    except (ValueError, RecursionError) as wrong:
-        summary = f"{path} is not a saved plan of this version: {why_unread(wrong)}"
-        raise halt("error", "saved-plan", summary, "Give a file that plan --out wrote.") from None
+    plan = parsed(data, lambda text: read_saved(json.loads(text)), "saved-plan", summary, remedy)
     bases = {account.base for account in plan.accounts}
     others = tuple(f"For the API at {base}." for base in sorted(bases - {SANDBOX, CLOUDFLARE}))
     accounts = [replace(told, notes=(*others, *told.notes)) for told in map(saved, plan.accounts)]
