@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from shlex import quote
 
 from reconciler.api.call import drive
 from reconciler.cli.approval import ask_to_keep, require_approval, require_terminal, show_plan
@@ -67,10 +68,10 @@ def run(ctx: Context) -> Report:
         found = plan_all(ctx, clients, every)
         ctx.diagnostics += stale(found)
         _require_strict(ctx, found)
+        if options.plan:  # before the keys and the probe: a plan of other tunnels does without them
+            _require_saved(saved, found)
         require_md5_keys(ctx, clients, _ready(found))
         _require_probes(ctx, _ready(found))
-        if options.plan:
-            _require_saved(saved, found)
         if options.server_check:
             found = _without_refused(ctx, clients, found)
         begins = _approved(ctx, clients, found)
@@ -133,6 +134,8 @@ def _require_probes(ctx: Context, plans: Sequence[Plan]) -> None:
 def _require_saved(document: object, found: Sequence[Found]) -> None:
     """Refuse to go on unless the document is a saved plan, and what would be done now.
 
+    Where keys can't be read nobody can say that. Such a run ends without them, unless it is about other tunnels anyway.
+
     Raises:
         Halt: `plan_changed`, naming what differs; or an account could not be read.
     """
@@ -145,6 +148,11 @@ def _require_saved(document: object, found: Sequence[Found]) -> None:
         differing = differences(saved, plans)
     except ValueError as wrong:
         saved, differing = None, (f"the file is not a saved plan of this version: {wrong}",)
+    unread = any(plan.unread for plan in _ready(found))
+    if saved and saved.target not in (None, plans[0].options.glob) and (differing or unread):
+        differing = (f"it was made with --target {quote(saved.target)}", *differing)
+    elif saved and unread and {one.account for one in saved.accounts} == {p.desired.account.name for p in plans}:
+        return
     if saved and differing and carried_out(saved, plans):
         what, why = "the saved plan is already carried out: live is as the plan wanted", "Nothing is left to do."
         accounts = [planned(plan, "plan_changed") for plan in plans]

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
+from shlex import quote
 from typing import Any
 
 from reconciler.api.baseurl import CLOUDFLARE
@@ -149,6 +150,7 @@ def _saved_plan(ctx: Context) -> Report:
     data = read_file(ctx, "--plan", path)
     plan = parsed(data, lambda text: read_saved(json.loads(text)), "saved-plan", summary, remedy)
     bases = {account.base for account in plan.accounts}
-    others = tuple(f"For the API at {base}." for base in sorted(bases - {SANDBOX, CLOUDFLARE}))
-    accounts = [replace(told, notes=(*others, *told.notes)) for told in map(saved, plan.accounts)]
+    notes = [f"For the API at {base}." for base in sorted(bases - {SANDBOX, CLOUDFLARE})]
+    notes += [f"Made with --target {quote(plan.target)}; give it to apply too."] if plan.target else []
+    accounts = [replace(told, notes=(*notes, *told.notes)) for told in map(saved, plan.accounts)]
     return replace(ctx.report(accounts), sandbox=SANDBOX in bases)

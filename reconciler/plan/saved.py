@@ -4,7 +4,7 @@ The digests decide. The rest is there to be read, and to name what differs later
 version did not write is optional.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -62,10 +62,11 @@ class SavedPlan(_Saved):
 
     format_version: Annotated[Literal["1.1"], Field(description="A file of another version is refused")] = "1.1"
     kind: Annotated[Literal["saved-plan"], Field(description="`saved-plan`")] = "saved-plan"
+    target: Annotated[str | None, Field(description="The pattern of `--target`, for messages")] = None
     accounts: Annotated[tuple[SavedAccount, ...], Field(description="In order of name")]
 
 
-def saved_plan(plans: Iterable[Plan]) -> SavedPlan:
+def saved_plan(plans: Sequence[Plan]) -> SavedPlan:
     """The plans of all selected accounts, to be written as JSON."""
     accounts = [
         SavedAccount(
@@ -78,7 +79,8 @@ def saved_plan(plans: Iterable[Plan]) -> SavedPlan:
         )
         for plan in plans
     ]
-    return SavedPlan(accounts=tuple(sorted(accounts, key=lambda a: a.account)))
+    target = next((plan.options.glob for plan in plans), None)
+    return SavedPlan(target=target, accounts=tuple(sorted(accounts, key=lambda a: a.account)))
 
 
 def _saved_change(change: Change, routes: tuple[str, ...]) -> SavedChange:
@@ -112,7 +114,7 @@ def read_saved(document: object) -> SavedPlan:
         raise ValueError(first_fault(wrong)) from None
 
 
-def differences(saved: SavedPlan, plans: Iterable[Plan]) -> tuple[str, ...]:
+def differences(saved: SavedPlan, plans: Sequence[Plan]) -> tuple[str, ...]:
     """Compares a saved plan with the plans computed now: what differs, in sentences; empty when they are the same.
 
     Only equal sets of accounts with equal digests pass, and only when the rest says the same: so a forged file can at

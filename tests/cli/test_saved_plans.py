@@ -65,7 +65,38 @@ def test_a_plan_of_some_tunnels_must_be_carried_out_as_one(world: World) -> None
     (problem,) = ran.json["diagnostics"]
     said = "What chooses (--account, --target, --no-delete) must be given as it was for that plan. Nothing was written."
     assert (ran.code, problem["detail"].startswith(said)) == (6, True)
+    assert problem["summary"] == (
+        "the saved plan is not what would be done now: it was made with --target t001; "
+        "prod: t002 would be changed now and was not before"
+    )
     assert world.run("apply", "--plan", "plan.json", "--target", "t001").code == 0
+
+
+def test_a_plan_of_some_tunnels_is_the_same_where_there_are_no_others_to_change(world: World) -> None:
+    world.live(tunnel(2))
+    world.declare(tunnel(1), tunnel(2))
+    assert world.run("plan", "--out", "plan.json", "--target", "t001").code == 0
+    assert world.run("apply", "--plan", "plan.json").code == 0
+
+
+KEYED = tunnel(2, bgp={"customer_asn": 65000, "md5_key": {"env": "LON_MD5"}})
+LIVE = KEYED | {"bgp": {"customer_asn": 65000, "md5_key": "live-md5-key"}}
+
+
+def test_a_plan_of_other_tunnels_is_refused_before_their_keys_are_asked_for(world: World) -> None:
+    world.live(LIVE)
+    world.declare(tunnel(1), KEYED)
+    assert world.run("plan", "--out", "plan.json", "--target", "t001").code == 0
+    assert refused(world) == "the saved plan is not what would be done now: it was made with --target t001"
+
+
+def test_a_plan_of_another_account_is_refused_before_the_keys_of_this_one_are_asked_for(world: World) -> None:
+    world.live(LIVE, account=OTHER_ID)
+    world.declare(tunnel(1))
+    world.account("lab", account_id=OTHER_ID)
+    world.declare(KEYED, file="lab/a.yaml")
+    assert world.run("plan", "--out", "plan.json", "--account", "prod").code == 0
+    assert refused(world) == "the saved plan is not what would be done now: account lab is not in the saved plan"
 
 
 def test_moved_lines_and_read_only_facts_change_nothing(world: World) -> None:
@@ -357,6 +388,12 @@ def test_a_plan_that_the_files_took_back_is_not_called_carried_out(world: World)
     saved(world)
     world.declare(tunnel(1), tunnel(2))
     assert "already" not in refused(world)
+
+
+def test_a_saved_plan_of_some_tunnels_says_so(world: World) -> None:
+    world.declare(tunnel(1), tunnel(2))
+    assert world.run("plan", "--out", "plan.json", "--target", "t00[1]").code == 0
+    assert "note: Made with --target 't00[1]'; give it to apply too.\n" in world.run("show", "--plan", "plan.json").out
 
 
 def test_a_saved_plan_is_shown(world: World) -> None:
