@@ -267,6 +267,12 @@ def _check(options: Options) -> None:
         raise UsageError("--quiet and --verbose can't go together")
     if options.command == "psk":
         _check_psk(options)
+    if options.command == "doctor" and options.measure and (not options.network or len(options.account) != 1):
+        raise UsageError("doctor --measure needs exactly one --account NAME, and --network CIDR")
+    if options.command == "doctor" and not options.measure:
+        own = ("network", "endpoint", "beside_live", "auto_approve")
+        if given := next((name for name in own if getattr(options, name)), None):
+            raise UsageError(f"{TABLE[given].flags[-1]} belongs to doctor --measure")
 
 
 def _check_psk(options: Options) -> None:

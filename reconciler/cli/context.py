@@ -22,7 +22,9 @@ from reconciler.report.values import AccountReport, Report
 SANDBOX = "sandbox"
 """Stands for the base URL, and for the token, where the built-in simulator stands in for Cloudflare."""
 
-_TOLD = re.compile(r"(?<![\w./'\"-])reconciler (psk (?:set|rotate|status)|validate|plan|apply|drift|import|init)\b")
+_TOLD = re.compile(
+    r"(?<![\w./'\"-])reconciler (psk (?:set|rotate|status)|validate|plan|apply|drift|doctor|import|init)\b"
+)
 """A command that a message tells to run, without the options that most of its words could do with."""
 
 

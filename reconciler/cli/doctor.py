@@ -1,7 +1,7 @@
 """`reconciler doctor`: whether this machine, the files, the tokens and the API are ready for the other commands.
 
 It is what a new user runs first, and what anybody runs when nothing works. So it needs no file and no token, and what
-fails is a line among the others. Nothing is written.
+fails is a line among the others. Nothing is written, but by `--measure`.
 """
 
 import platform
@@ -34,7 +34,7 @@ _NAMED = 5
 
 
 def run(ctx: Context) -> Report:
-    """What is found on this machine, and in each account.
+    """What is found on this machine and in each account, or what a measurement of one account finds.
 
     Raises:
         UsageError: Another format than text or JSON was asked for.

@@ -40,8 +40,8 @@ COMMANDS = {
         "tunnels",
     ),
     "doctor": Command(
-        "check that all is set up: files, git, token, network, API; writes nothing",
-        "doctor\ndoctor --account prod --json",
+        "check that all is set up, or measure what the API leaves undocumented",
+        "doctor\ndoctor --account prod --json\ndoctor --measure --account scratch --network 10.99.0.0/28",
         "doctor",
     ),
     "init": Command(
@@ -143,6 +143,19 @@ _REPOSITORY = re.compile(r"[\w-]+/[\w.-]+@[0-9a-f]{40}", re.ASCII)
 _repository = _checked(
     lambda text: text if _REPOSITORY.fullmatch(text) else None, "OWNER/REPO@COMMIT with all 40 digits of the commit"
 )
+
+
+def _network(text: str) -> str | None:
+    from ipaddress import IPv4Network
+
+    network = IPv4Network(text)
+    return str(network) if network.num_addresses >= 8 else None  # noqa: PLR2004 - room for three of two
+
+
+def _endpoint(text: str) -> str:
+    from ipaddress import ip_address
+
+    return str(ip_address(text))
 
 
 def _output(text: str) -> tuple[str, str | None]:
@@ -329,7 +342,7 @@ class Options(NamedTuple):
     overdue: Annotated[
         bool, Option("only keys older than their rotate_after; of all tunnels without NAMES", "psk", actions="rotate")
     ] = False
-    auto_approve: Annotated[bool, Option("do not ask", "apply psk", actions="set rotate")] = False
+    auto_approve: Annotated[bool, Option("do not ask", "apply psk doctor", actions="set rotate")] = False
     confirm: Annotated[
         int | None,
         Option(
@@ -393,6 +406,33 @@ class Options(NamedTuple):
         Positional("tunnels, or patterns like 'lon-*'", "psk show", "NAME"),
     ] = ()
     device: Annotated[bool, Option("what the other ends of the tunnels must have; no key", "show")] = False
+    measure: Annotated[
+        bool,
+        Option(
+            "measure on an account what the API leaves undocumented, by tunnels that are made and removed", "doctor"
+        ),
+    ] = False
+    network: Annotated[
+        str | None,
+        Option(
+            "of --measure: where these tunnels have their addresses, /29 or larger",
+            "doctor",
+            "CIDR",
+            type=_checked(_network, "an IPv4 network of /29 or larger, such as 10.99.0.0/29"),
+        ),
+    ] = None
+    endpoint: Annotated[
+        str | None,
+        Option(
+            "of --measure: Cloudflare's address of these tunnels",
+            "doctor",
+            "IP",
+            type=_checked(_endpoint, "an IP address"),
+        ),
+    ] = None
+    beside_live: Annotated[bool, Option("of --measure: also in an account that has other live tunnels", "doctor")] = (
+        False
+    )
     kind: Annotated[
         Literal["account", "tunnels", "files", "report", "plan"],
         Positional(

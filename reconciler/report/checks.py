@@ -125,6 +125,9 @@ def tunnel_checks(tunnels: Iterable[LiveTunnel]) -> Iterator[CheckReport]:
         yield ok("sessions", told if states else "no tunnel has BGP")
     left = [tunnel.name for tunnel in every if is_scratch(tunnel)]
     if left:
-        yield warning("leftovers", f"left by a measurement: {named(left, _NAMED)}", "Delete them.")
+        remedy = (
+            "Run reconciler doctor --measure again in their network, which removes them first, or delete them by hand."
+        )
+        yield warning("leftovers", f"left by a measurement: {named(left, _NAMED)}", remedy)
     else:
         yield ok("leftovers", "no measurement left any tunnel")

@@ -125,7 +125,11 @@ def test_an_option_that_does_nothing_in_a_command_is_taken_and_not_in_its_help(c
         ("plan --det", 'there is no option --det. Did you mean "--detailed-exitcode"?', "reconciler plan --help"),
         ("drift --jsn", 'there is no option --jsn. Did you mean "--json"?', "reconciler drift --help"),
         ("plan -x", "there is no option -x", "reconciler plan --help"),
-        ("plan --auto-approve", "--auto-approve belongs to apply and psk, not to plan", "reconciler plan --help"),
+        (
+            "plan --auto-approve",
+            "--auto-approve belongs to apply, psk and doctor, not to plan",
+            "reconciler plan --help",
+        ),
         ("apply --out=x", "--out belongs to plan, not to apply", "reconciler apply --help"),
         ("--out x plan", "--out stands after its command: reconciler plan --out", "reconciler plan --help"),
         ("plan --version", "--version stands alone: reconciler --version", "reconciler plan --help"),

@@ -34,6 +34,7 @@ STANDS_FOR = {
     "$keep": "--no-delete",
     "[NAME…]": "t001",
     "REPORT.json": "drift.json",
+    "--account NAME --network CIDR": "--account prod --network 10.99.0.0/28",
     " NAME…": " NAME",
 }
 """What a page leaves to the reader."""
@@ -112,12 +113,13 @@ def test_a_command_of_the_docs_runs(world: World, command: str) -> None:
     if "--account-id" in argv:
         (world.root / "tunnels/prod/account.yaml").unlink()
     argv = [world.base_url if word == "BASE_URL" else word for word in argv]
-    if argv[0] in ("plan", "apply", "drift", "show", "doctor", "import", "psk") and not {"--base-url", *sandbox} & {
-        *argv
-    }:
+    if argv[0] in options.CALLING.split() and not {"--base-url", *sandbox} & {*argv}:
         argv += server
     if argv[:2] in (["psk", "set"], ["psk", "rotate"]):  # on a terminal they ask
         argv.append("--auto-approve")
+    if "--measure" in argv:
+        scratch = [] if "--network" in argv else ["--account", "prod", "--network", "10.99.0.0/28"]
+        argv += [*scratch, "--beside-live", "--auto-approve"]
     ran = world.bare(*argv)
     assert ran.code == 0, ran.out + ran.err
 

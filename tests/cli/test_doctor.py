@@ -18,6 +18,7 @@ from tests.cli.world import ID, OTHER_ID, TOKEN, Ran, World, tunnel
 
 BGP = {"bgp": {"customer_asn": 65010}}
 GIVE = "Give an HTTP proxy, such as http://proxy.example:3128, or unset it."
+AGAIN = "again in their network, which removes them first, or delete them by hand."
 NO_FILES = {"CLOUDFLARE_API_TOKEN": TOKEN, **NO_OTHER, "SSL_CERT_FILE": None, "SSL_CERT_DIR": None}
 
 Line = tuple[str, str, str | None]
@@ -102,6 +103,28 @@ def test_the_sandbox_needs_no_token_and_is_not_written(estate: World) -> None:
 @pytest.mark.parametrize("argv", [["-o", "markdown"], ["-o", "html=x.html"], ["--account", "nobody"], ["extra"]])
 def test_a_wrong_command_line(estate: World, argv: list[str]) -> None:
     assert (estate.run("doctor", *argv).code, estate.calls) == (64, [])
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["--measure", "--account", "prod"], "doctor --measure needs exactly one --account NAME, and --network CIDR"),
+        (["--measure", "--network", "10.99.0.0/29"], "doctor --measure needs exactly one --account NAME"),
+        (["--network", "10.99.0.0/29"], "--network belongs to doctor --measure"),
+        (["--endpoint", "203.0.113.1"], "--endpoint belongs to doctor --measure"),
+        (["--beside-live"], "--beside-live belongs to doctor --measure"),
+        (["--auto-approve"], "--auto-approve belongs to doctor --measure"),
+        (["--endpoint", "nonsense"], "--endpoint: 'nonsense' is not an IP address"),
+        *(
+            (["--network", network], f"--network: '{network}' is not an IPv4 network of /29 or larger")
+            for network in ("10.99.0.0/30", "10.99.0.1/29", "fd00::/64", "nonsense")
+        ),
+    ],
+)
+def test_what_only_a_measurement_takes(estate: World, argv: list[str], said: str) -> None:
+    ran = estate.run("doctor", *argv)
+    assert (ran.code, estate.calls) == (64, [])
+    assert said in " ".join(ran.err.split())
 
 
 # This machine
@@ -297,7 +320,11 @@ def test_what_the_live_tunnels_show(world: World) -> None:
             "They are no drift, and updates send them as they are. A newer version may know them.",
         ),
         "sessions": ("warning", "0 of 1 BGP session up; down: t001", "Look at the other ends of these tunnels."),
-        "leftovers": ("warning", "left by a measurement: reconciler-doctor-1", "Delete them."),
+        "leftovers": (
+            "warning",
+            "left by a measurement: reconciler-doctor-1",
+            f"Run reconciler doctor --base-url {world.base_url} --measure {AGAIN}",
+        ),
     }
 
 
