@@ -68,6 +68,7 @@ class EditableFile:
         self._complete = text.endswith("\n")
         self.path = source.path
         self.text = text if self._complete else f"{text}\n"
+        self._starts = [*accumulate(map(len, self.text.splitlines(keepends=True)), initial=0)]
         try:
             self.root: Node | None = yaml.compose(self.text, Loader=LOADER)
         except (yaml.YAMLError, ValueError):
@@ -102,22 +103,14 @@ class EditableFile:
             text = text[:start] + new + text[stop:]
         return self._bom + (text if self._complete else text.removesuffix("\n")).replace("\n", self._newline)
 
-    def reach(self, index: int | None) -> tuple[int, int]:
-        """The offsets between which a tunnel's edits lie: in its lines, or at the end of the list for a new one."""
-        node = self.tunnels if index is None else self.tunnels.value[index]
-        end = self._end(node)
-        return end - 1 if index is None else self._line_start(_start(node)), self._line_end(end)
-
     def lines_shown(self, edits: Collection[Edit]) -> list[range]:
         """The lines, from 0, that a diff shows for each edit."""
-        starts = [*accumulate(map(len, self.text.splitlines(keepends=True)), initial=0)]
-
-        def lines(edit: Edit) -> range:
+        starts, out = self._starts, []
+        for edit in edits:
             first = bisect_right(starts, edit.start) - 1
             stop = bisect_right(starts, max(edit.stop - 1, edit.start - 1))
-            return range(max(first - _CONTEXT, 0), min(stop + _CONTEXT, len(starts) - 1))
-
-        return [lines(edit) for edit in edits]
+            out.append(range(max(first - _CONTEXT, 0), min(stop + _CONTEXT, len(starts) - 1)))
+        return out
 
     def diff(self, edits: Collection[Edit], path: str) -> str:
         """The edits as a unified diff that `git apply` takes.
@@ -189,13 +182,14 @@ class EditableFile:
             yield Edit(first, _start(next(key for name, key in keys.items() if name in new)), "")
         else:
             leading = []
-        for name, value in entries(old).items():
+        here = entries(old)
+        for name, value in here.items():
             now = successors.get(name, GONE)
             if now is GONE and name not in leading:
                 yield self._removal(keys.get(name, value), value)
             elif now is not value and now is not GONE:
                 yield from self._entry(keys.get(name), value, now)
-        if added := {name: now for name, now in successors.items() if name not in entries(old)}:
+        if added := {name: now for name, now in successors.items() if name not in here}:
             yield self._addition(old, added)
 
     def _entry(self, key: Node | None, value: Node, now: Any) -> Iterator[Edit]:

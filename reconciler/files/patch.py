@@ -28,8 +28,7 @@ from reconciler.plan.diff import Action, Change, intended
 from reconciler.plan.scope import Pair
 from reconciler.yaml.read import DocumentError, parse
 
-_SHOWS_MD5_KEY = "its lines hold a BGP MD5 key, which no patch may show"
-_SHOWS_OTHER_MD5_KEY = "the patch would show a BGP MD5 key that stands in the lines beside it"
+_SHOWS_MD5_KEY = "the patch would show a BGP MD5 key that stands in its lines or beside them"
 _MD5_KEY_LEFT = "bgp.md5_key is sensitive and never written into a patch"
 _REMOVED = "account.yaml says under 'removed' that its deletion is meant"
 _UNEQUAL = "the edited file would not read back as the live tunnel"
@@ -69,12 +68,16 @@ class _Part(NamedTuple):
 
 
 class _Trial(NamedTuple):
-    """A file with the parts that are tried, the edits that they ask for, and its text then."""
+    """A file with the parts that are tried, and the edits that they ask for."""
 
     file: EditableFile
     parts: list[_Part]
     edits: list[Edit]
-    text: str
+
+    @property
+    def data(self) -> bytes:
+        """What the file holds then."""
+        return self.file.edited(self.edits).encode()
 
 
 def accept_patch(
@@ -99,7 +102,7 @@ def accept_patch(
     # one change at least, so there is an end.
     while True:
         tried = [(file, [p for p in mine if p.ref not in left]) for file, mine in parts]
-        trials = [_try(file, mine) for file, mine in tried if mine]
+        trials = [_Trial(file, mine, _edits(file, mine)) for file, mine in tried if mine]
         wrong = _prove(files, desired, today, trials) or _shown_md5_keys(trials)
         if not wrong:
             break
@@ -224,13 +227,12 @@ def _items(old: Any, value: tuple[str, ...]) -> list[Any]:
     return [node if node.value in value else GONE for node in nodes] + [text for text in value if text not in written]
 
 
-def _try(file: EditableFile, parts: list[_Part]) -> _Trial:
+def _edits(file: EditableFile, parts: list[_Part]) -> list[Edit]:
     tunnels = [*file.tunnels.value, *(p.item for p in parts if p.place is None)]
     for part in parts:
         if part.place is not None:
             tunnels[part.place] = part.item
-    edits = file.edits(tunnels)
-    return _Trial(file, parts, edits, file.edited(edits))
+    return file.edits(tunnels)
 
 
 def _prove(files: AccountFiles, desired: Desired, today: date, trials: list[_Trial]) -> dict[str, str]:
@@ -238,8 +240,8 @@ def _prove(files: AccountFiles, desired: Desired, today: date, trials: list[_Tri
 
     What can't be blamed on one change counts for all of them: then there is no patch.
     """
-    texts = {trial.file.path: trial.text.encode() for trial in trials}
-    sources = tuple(SourceFile(f.path, texts.get(f.path, f.data)) for f in files.files)
+    edited = {trial.file.path: trial.data for trial in trials}
+    sources = tuple(SourceFile(f.path, edited.get(f.path, f.data)) for f in files.files)
     loaded = load(Tree((files._replace(files=sources, unread=()),), ()), today)
     parts = {part.ref: part for trial in trials for part in trial.parts}
     wrong: dict[str, str] = {}
@@ -273,7 +275,7 @@ def _prove(files: AccountFiles, desired: Desired, today: date, trials: list[_Tri
 def _items_of(trial: _Trial) -> tuple[list[int], list[str | None]]:
     """The lines, from 1, at which the tunnels of an edited file begin, and the change that each of them is of."""
     try:
-        places = parse(trial.text.encode(), trial.file.path).item_locations("tunnels")
+        places = parse(trial.data, trial.file.path).item_locations("tunnels")
     except DocumentError:
         return [], []
     by_index = {part.place: part for part in trial.parts}
@@ -288,16 +290,11 @@ def _shown_md5_keys(trials: list[_Trial]) -> dict[str, str]:
     wrong: dict[str, str] = {}
     for trial in trials:
         secret = trial.file.lines_with(SENSITIVE_NAMES)
-        if not secret:
-            continue
-        text = trial.file.text
-        reach = [(part.ref, part.place, *trial.file.reach(part.place)) for part in trial.parts]
-        for edit, lines in zip(trial.edits, trial.file.lines_shown(trial.edits), strict=True):
-            if secret.isdisjoint(lines):
-                continue
-            for ref, place, start, stop in reach:  # lines that are inserted behind its last one are its own too
-                if start < edit.stop and (edit.start < stop or edit.stop == stop):
-                    own = range(text.count("\n", 0, start), text.count("\n", 0, stop))
-                    # A new tunnel has no lines yet: those at the end of the list are its neighbour's.
-                    wrong[ref] = _SHOWS_OTHER_MD5_KEY if place is None or secret.isdisjoint(own) else _SHOWS_MD5_KEY
+        if _shows(trial.file, trial.parts, secret):
+            alone = [part for part in trial.parts if _shows(trial.file, [part], secret)]
+            wrong.update((part.ref, _SHOWS_MD5_KEY) for part in alone or trial.parts)
     return wrong
+
+
+def _shows(file: EditableFile, parts: list[_Part], secret: set[int]) -> bool:
+    return bool(secret) and any(not secret.isdisjoint(lines) for lines in file.lines_shown(_edits(file, parts)))

@@ -335,7 +335,7 @@ def test_what_a_patch_leaves_out_is_told_where_a_patch_is_shown(world: World) ->
     world.live(*(tunnel(n, **keyed, description="by hand") for n in (1, 2)))
     world.declare(tunnel(1, **keyed), tunnel(2, **keyed))
     assert "Not in the patch" not in world.run("drift").out
-    told = "Not in the patch: t001, t002: its lines hold a BGP MD5 key, which no patch may show"
+    told = "Not in the patch: t001, t002: the patch would show a BGP MD5 key that stands in its lines or beside them"
     assert told in world.run("drift", "--patch", "p.patch").out
     assert told in world.run("drift", "-o", "json").account["notes"]  # which holds the patch
 
