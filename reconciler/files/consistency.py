@@ -1,4 +1,4 @@
-"""Errors across the tunnels of an account and across accounts; what is only unwise is for `guides` to say.
+"""Errors across the tunnels of an account and across accounts; what is only unwise is for `warnings` to say.
 
 Each value alone is right, and together they can't be: two tunnels of one name, networks that overlap, renames in a
 circle. Cloudflare would refuse some of these in the middle of an apply, and take others that then carry no traffic.
@@ -67,14 +67,12 @@ class EntryGroup(NamedTuple):
     """An account and its tunnels in the order of files and lines, duplicates included.
 
     Attributes:
-        account_id: The account's id in lower case; empty when there is none.
         document: The account's own file; None when it could not be read.
         whole: False when a tunnel or its reference to a key could not be read.
     """
 
     account: Account
     entries: tuple[Entry, ...]
-    account_id: str = ""
     document: Document | None = None
     whole: bool = True
 
@@ -98,11 +96,9 @@ def check(groups: Sequence[EntryGroup]) -> Iterator[Diagnostic]:
 def _account_ids(groups: Iterable[EntryGroup]) -> Iterator[Diagnostic]:
     first: dict[str, Account] = {}
     for group in groups:
-        if not group.account_id:
-            continue
         account = group.account
-        other = first.setdefault(group.account_id, account)
-        if other is not account:
+        other = first.setdefault(account.account_id, account)
+        if account.account_id and other is not account:
             detail = f"{other.location} has it too, and each would delete the other's tunnels. Merge the two."
             yield error("duplicate-account", "an account id that stands twice", detail, account.location)
 

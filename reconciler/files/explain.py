@@ -6,6 +6,8 @@ message holds the value of an unknown key or of a key.
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
+from operator import getitem
 from typing import Any
 
 from reconciler.files.consistency import Gone
@@ -52,11 +54,6 @@ def _known(parent: Loc, root: type[Written]) -> tuple[str, ...]:
     return tuple(keys_of(_model(parent, root)))
 
 
-def _secret_like(name: str, value: object) -> bool:
-    looks = _SECRET.search(name) or did_you_mean(name, _PSK_WORDS)
-    return bool(looks) and isinstance(value, str) and value != EXTERNAL
-
-
 def _unknown(found: Error, root: type[Written]) -> tuple[str, str, str]:
     *parent, name = found["loc"]
     known = _known(tuple(parent), root)
@@ -69,7 +66,8 @@ def _unknown(found: Error, root: type[Written]) -> tuple[str, str, str]:
         return "unknown-key", f"an unknown key in {where}", f"{near}It can hold {', '.join(known)}."
     # `pre_shared_key: s3cret` is somebody's key in the repository, which weighs more than its name.
     of_tunnel = where in ("tunnels", "defaults") or (root is TunnelFile and not parent)
-    if of_tunnel and near in ("", _MEANT_PSK) and _secret_like(name, found["input"]):
+    may_be_psk = isinstance(found["input"], str) and found["input"] != EXTERNAL and near in ("", _MEANT_PSK)
+    if of_tunnel and may_be_psk and (_SECRET.search(name) or did_you_mean(name, _PSK_WORDS)):
         problem = literal_psk().context or {}
         return "literal-psk", problem["summary"], problem["detail"]
     if where == "defaults" and name in _OWN_KEYS:
@@ -136,11 +134,6 @@ def _meant(found: Error, root: type[Written]) -> str:
     return nearest(name, _known(tuple(parent), root))
 
 
-def _said_twice(errors: Sequence[Error], root: type[Written]) -> set[Loc]:
-    """Where a key is missing only because its name is misspelt: `purne: true` is one mistake, and is told once."""
-    return {(*found["loc"][:-1], meant) for found in errors if (meant := _meant(found, root))}
-
-
 def explain(document: Document, errors: Sequence[Error], root: type[Written]) -> list[Diagnostic]:
     """One diagnostic for each of pydantic's errors, at its place in the file.
 
@@ -150,10 +143,11 @@ def explain(document: Document, errors: Sequence[Error], root: type[Written]) ->
         root: The model of the whole file.
     """
     out = []
-    twice = _said_twice(errors[:MAX_LISTED], root)
-    for found in errors[:MAX_LISTED]:
-        if found["type"] == "missing" and found["loc"] in twice:
-            continue
+    first = errors[:MAX_LISTED]
+    misspelt = {(*found["loc"][:-1], meant) for found in first if (meant := _meant(found, root))}
+    for found in first:
+        if found["type"] == "missing" and found["loc"] in misspelt:
+            continue  # `purne: true` is one mistake, and is told once
         code, summary, detail = _words(found, root)
         key = code in ("unknown-key", "not-in-defaults", "nothing-declared")
         out.append(error(code, summary, detail, document.location(found["loc"], key=key)))
@@ -190,7 +184,7 @@ def without(value: Any, errors: Iterable[Error], model: type[Written]) -> tuple[
                 gone, key = file, str(loc[0])
         gone.add(key)
         meant = _meant(found, model) if loc[-1] == key else ""
-        if meant and meant not in _mapping(value, loc):  # misspelt, not missing
+        if meant and meant not in reduce(getitem, loc[:-1], value):  # misspelt, not missing
             gone.add(meant)
         if _SECRET.search(key):  # a key under a wrong name: do not say as well that the tunnel has none
             gone.add("psk")
@@ -203,10 +197,3 @@ def without(value: Any, errors: Iterable[Error], model: type[Written]) -> tuple[
             for i, item in enumerate(root["tunnels"])
         ]
     return root, Gone(file, defaults, {**tunnels, **dict.fromkeys(lost)})
-
-
-def _mapping(value: Any, loc: Loc) -> Any:
-    """The mapping that a key stands in."""
-    for part in loc[:-1]:
-        value = value[part]
-    return value

@@ -21,9 +21,8 @@ from pydantic import ValidationError
 from reconciler.files.consistency import Entry, EntryGroup, Gone, check
 from reconciler.files.tree import AccountFiles, SourceFile, Tree
 from reconciler.files.warnings import glued_comments, warnings_of
-from reconciler.model.account import AccountFile, RolloutKeys, TunnelFile
+from reconciler.model.account import AccountFile, TunnelFile
 from reconciler.model.canonical import tunnel_name
-from reconciler.model.checks import ACCOUNT_ID
 from reconciler.model.desired import (
     PARKING,
     TOKEN_ENV,
@@ -46,7 +45,7 @@ from reconciler.model.desired import (
 from reconciler.model.plain import Plain
 from reconciler.model.problems import Diagnostic, Location, error, limited, shown
 from reconciler.model.reference import Md5Ref, Psk, Sink
-from reconciler.model.settings import Settings, canonical
+from reconciler.model.settings import canonical
 from reconciler.model.tunnel import REQUIRED, SENSITIVE_PATHS, Defaults
 from reconciler.yaml.read import Document, DocumentError, Parsed, parse
 
@@ -151,8 +150,7 @@ def _group(files: AccountFiles, problems: list[Diagnostic]) -> EntryGroup:
         if tunnels:
             entries += _entries(tunnels, defaults, unknown, problems)
         whole = whole and tunnels is not None and tunnels.gone.all_references_are_left
-    account = _account(files, read)
-    return EntryGroup(account, tuple(entries), _id(read), read.parsed.document if read else None, whole)
+    return EntryGroup(_account(files, read), tuple(entries), read.parsed.document if read else None, whole)
 
 
 def _unknown(read: _Read[Any] | None) -> AbstractSet[str]:
@@ -160,13 +158,6 @@ def _unknown(read: _Read[Any] | None) -> AbstractSet[str]:
     if read is None or "defaults" in read.gone.file:
         return Defaults.model_fields.keys()
     return read.gone.defaults
-
-
-def _id(read: _Read[AccountFile] | None) -> str:
-    """The account's id in lower case, as far as it is one."""
-    value = read.parsed.value if read else None
-    found = value.get("account_id") if isinstance(value, dict) else None
-    return found.lower() if isinstance(found, str) and ACCOUNT_ID.fullmatch(found.lower()) else ""
 
 
 def _read(source: SourceFile | None, model: type[File], problems: list[Diagnostic]) -> _Read[File] | None:
@@ -196,6 +187,8 @@ def _account(files: AccountFiles, read: _Read[AccountFile] | None) -> Account:
         return Account(files.name, "", prune=False, location=Location(files.folder))
     file, parsed = read.value, read.parsed
     rules = zip(file.ignore or (), parsed.item_locations("ignore"), strict=False)
+    rollout = file.rollout
+    probe = CommandRef(tuple(rollout.probe.command), files.folder) if rollout and rollout.probe else None
     return Account(
         name=files.name,
         account_id="" if "account_id" in read.gone.file else file.account_id,
@@ -216,13 +209,8 @@ def _account(files: AccountFiles, read: _Read[AccountFile] | None) -> Account:
             for one in file.windows
         ),
         parking=file.parking or PARKING,
-        rollout=_rollout(file.rollout, files.folder) if file.rollout else None,
+        rollout=Rollout(**rollout.model_dump() | {"waves": tuple(rollout.waves), "probe": probe}) if rollout else None,
     )
-
-
-def _rollout(keys: RolloutKeys, folder: str) -> Rollout:
-    probe = CommandRef(tuple(keys.probe.command), folder) if keys.probe else None
-    return Rollout(**keys.model_dump() | {"waves": tuple(keys.waves), "probe": probe})
 
 
 def _names(names: list[str] | None, places: list[Location]) -> dict[str, Location]:
@@ -240,7 +228,7 @@ def written(defaults: Defaults | None, folder: str) -> dict[str, Any]:
     out: dict[str, Any] = defaults.model_dump(exclude_unset=True, exclude={"psk"})
     key = defaults.bgp and defaults.bgp.md5_key
     if isinstance(key, Md5Ref):
-        out["bgp"]["md5_key"] = _md5_ref(key, folder)
+        out["bgp"]["md5_key"] = EnvRef(key.env) if key.env else FileRef(_joined(folder, key.file or ""))
     return out
 
 
@@ -288,7 +276,7 @@ def _entries(
             protect=own.protect is True,
             rotate_after_days=own.psk.rotate_after if own.psk else None,
             locate=partial(_locate, document, index),
-            references=_references(settings),
+            references={p: v for p in SENSITIVE_PATHS if isinstance(v := settings.get(p), EnvRef | FileRef)},
         )
         bgp = tunnel.get("bgp")
         yield Entry(declared, document, index, wrong, bgp["customer_asn"] if bgp else None)
@@ -327,15 +315,6 @@ def _psk(psk: Psk, folder: str) -> PskRef:
     if psk.file or psk.command:
         return _reference(psk, folder)
     return External()
-
-
-def _references(settings: Settings) -> dict[str, EnvRef | FileRef]:
-    found = ((path, settings.get(path)) for path in SENSITIVE_PATHS)
-    return {path: value for path, value in found if isinstance(value, EnvRef | FileRef)}
-
-
-def _md5_ref(key: Md5Ref, folder: str) -> EnvRef | FileRef:
-    return EnvRef(key.env) if key.env else FileRef(_joined(folder, key.file or ""))
 
 
 def _joined(folder: str, path: str) -> str:

@@ -18,7 +18,7 @@ import re
 from base64 import b64encode, urlsafe_b64encode
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import fields, is_dataclass, replace
 from threading import Lock
 from typing import Any
@@ -139,7 +139,18 @@ class Redactor:
         """
         if not self._forms:
             return value
-        return _map_text(value, self.clean, fixed)
+        if type(value) is str:
+            return self.clean(value)
+        if isinstance(value, dict):
+            return {k: self.clean_value(v, fixed) for k, v in value.items()}
+        if isinstance(value, (list, tuple)):
+            return type(value)(self.clean_value(v, fixed) for v in value)
+        model = hasattr(type(value), "model_fields")  # `--help` has a redactor too, and imports no pydantic
+        if not model and not is_dataclass(value):
+            return value
+        names = type(value).model_fields if model else [field.name for field in fields(value)]
+        texts = {name: self.clean_value(getattr(value, name), fixed) for name in names if name not in fixed}
+        return value.model_copy(update=texts) if model else replace(value, **texts)
 
     def split(self, text: str) -> tuple[str, str]:
         """What of a stream's text can be written now, cleaned, and its raw rest that may begin a secret."""
@@ -165,21 +176,6 @@ def _cut(text: str, spans: list[tuple[int, int]]) -> str:
     ends = [0, *(end for _, end in spans)]
     starts = [*(start for start, _ in spans), len(text)]
     return MASK.join(text[a:b] for a, b in zip(ends, starts, strict=True))
-
-
-def _map_text(value: Any, change: Callable[[str], str], fixed: frozenset[str]) -> Any:
-    if type(value) is str:
-        return change(value)
-    if isinstance(value, dict):
-        return {k: _map_text(v, change, fixed) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return type(value)(_map_text(v, change, fixed) for v in value)
-    model = hasattr(type(value), "model_fields")  # `--help` has a redactor too, and imports no pydantic
-    if not model and not is_dataclass(value):
-        return value
-    names = type(value).model_fields if model else [field.name for field in fields(value)]
-    texts = {name: _map_text(getattr(value, name), change, fixed) for name in names if name not in fixed}
-    return value.model_copy(update=texts) if model else replace(value, **texts)
 
 
 def can_hide(secret: Secret) -> bool:
