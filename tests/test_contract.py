@@ -21,7 +21,6 @@ from reconciler.files.schema import json_schema
 from reconciler.model import canonical
 from reconciler.model.live import live_tunnel
 from reconciler.model.routes import Routes
-from reconciler.model.session import session
 from reconciler.model.tunnel import SETTINGS
 from reconciler.report.tunnels import tunnel_report
 from tests.build import live, raw
@@ -245,7 +244,7 @@ def test_the_sdk_reads_from_that_answer_what_show_tells():
 def test_a_session_is_read_from_the_fields_and_states_of_the_contract():
     fields = ipsec_tunnel_list_response.IPSECTunnelBGPStatus.model_fields
     lists = (live(raw("a", bgp_status={"state": state})) for state in get_args(fields["state"].annotation))
-    found = [(t.raw["bgp_status"]["state"], session(t).state) for listed in lists for t in listed.tunnels.values()]
+    found = [(t.raw["bgp_status"]["state"], t.session.state) for listed in lists for t in listed.tunnels.values()]
     assert found == [("BGP_DOWN", "down"), ("BGP_UP", "up"), ("BGP_ESTABLISHING", "down")]
     assert fields["updated_at"].annotation is datetime
 

@@ -26,9 +26,8 @@ from reconciler.engine.listing import PATIENCE
 from reconciler.engine.run import Run
 from reconciler.engine.updates import update
 from reconciler.model.desired import Rollout
-from reconciler.model.live import Live, LiveTunnel, instant
+from reconciler.model.live import UNKNOWN, Live, LiveTunnel, Session, instant
 from reconciler.model.problems import Problem
-from reconciler.model.session import UNKNOWN, Session, session
 from reconciler.model.settings import Settings
 from reconciler.model.tunnel import SENSITIVE_PATHS
 from reconciler.model.verdict import APPLIED, Result, Verdict
@@ -273,9 +272,9 @@ def _felt(change: Change, live: Live, last: _Pulse | None) -> _Pulse:
     Where lists failed for a while, a session that has another time than before may have been down in between.
     """
     tunnel, at = live.tunnels.get(change.ref), live.at
-    if not _shows(change, tunnel):
+    if tunnel is None or not _shows(change, tunnel):
         return _Pulse(UNKNOWN, at, at, None, fresh=False)
-    now = session(tunnel)
+    now = tunnel.session
     same = last is not None and last.session == now
     steady = last.steady if last and same else at
     seen_all_along = same or (last is not None and live.asked - last.at <= 2 * LOOK_SECONDS)

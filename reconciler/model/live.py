@@ -17,6 +17,24 @@ from reconciler.model.problems import shown
 from reconciler.model.settings import Settings, below, readable
 from reconciler.model.tunnel import REQUIRED_OF_ALL
 
+State = Literal["up", "down", "unknown"]
+
+
+class Session(NamedTuple):
+    """A BGP session: a fact and never a setting, which no plan compares and no call sends.
+
+    Attributes:
+        state: `down` is any state but `BGP_UP`: what is being established carries nothing yet. What can't be read is
+            not known, which is no reason to distrust a list.
+        since: When it became so, as the API writes it (RFC 3339), or None.
+    """
+
+    state: State
+    since: str | None = None
+
+
+UNKNOWN = Session("unknown")
+
 
 class ListUntrusted(Exception):
     """The list can't be trusted to be whole, so nothing may be written on the strength of it.
@@ -77,6 +95,16 @@ class LiveTunnel(NamedTuple):
         """When it was made, as the API writes it (RFC 3339), or None."""
         value = self.raw.get("created_on")
         return value if isinstance(value, str) else None
+
+    @property
+    def session(self) -> Session:
+        """Its BGP session, as `{"state": "BGP_UP", "updated_at": "2026-11-28T09:00:00Z", …}` tells of it."""
+        status = self.raw.get("bgp_status")
+        state = status.get("state") if isinstance(status, dict) else None
+        if not isinstance(status, dict) or not isinstance(state, str) or not state:
+            return UNKNOWN
+        since = status.get("updated_at")
+        return Session("up" if state == "BGP_UP" else "down", since if isinstance(since, str) and since else None)
 
     @property
     def psk_generated_on(self) -> str | None:

@@ -70,6 +70,11 @@ def _wrong(path: str, value: object) -> str:
     return f"{path} is {_JSON_TYPES.get(type(value), 'a number')}"
 
 
+def has_bgp(settings: Settings) -> bool:
+    """Whether a tunnel with these settings has a BGP session at all."""
+    return "bgp.customer_asn" in settings
+
+
 def below(paths: Iterable[str]) -> frozenset[str]:
     """The settings that these paths name, or that stand in the objects that they name."""
     return frozenset(path for rule in paths for path in SETTINGS if covers(rule, path))

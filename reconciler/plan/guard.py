@@ -11,7 +11,6 @@ from reconciler.model.canonical import same_letters
 from reconciler.model.desired import rename_cycles
 from reconciler.model.live import instant
 from reconciler.model.problems import Guard, count
-from reconciler.model.session import session
 from reconciler.plan.claims import NETWORKS, claims
 from reconciler.plan.diff import Action, Change
 from reconciler.plan.digest import change_digest
@@ -177,7 +176,7 @@ def _down_after_change(plan: Plan) -> Iterator[Guard]:
     changing = {c.ref for c in plan.changes}
     names = []
     for tunnel in (pair.live for pair in plan.scope.pairs if pair.live and pair.live.id not in changing):
-        found = session(tunnel)
+        found = tunnel.session
         if found.state != "down":
             continue
         changed, since = instant(tunnel.modified_on), instant(found.since)

@@ -18,12 +18,11 @@ from heapq import heappop, heappush
 
 from reconciler.model.desired import Rollout
 from reconciler.model.live import LiveTunnel
-from reconciler.model.session import session
+from reconciler.model.settings import has_bgp
 from reconciler.model.tunnel import Impact
 from reconciler.plan.diff import Change
 from reconciler.plan.order import Group, Phases, Wave
 
-_BGP = "bgp.customer_asn"
 _NOTHING: frozenset[str] = frozenset()
 
 
@@ -39,8 +38,7 @@ def can_be_judged(change: Change, before: LiveTunnel | None) -> bool:
         change: The update.
         before: The tunnel as listed before it.
     """
-    has_bgp = before is not None and _BGP in before.settings and _BGP in change.target
-    return has_bgp and session(before).state == "up"
+    return before is not None and before.session.state == "up" and has_bgp(before.settings) and has_bgp(change.target)
 
 
 def may_be_judged(change: Change, rollout: Rollout | None) -> bool:

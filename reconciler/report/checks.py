@@ -15,7 +15,7 @@ from reconciler.api.pace import PACE, parse_quota
 from reconciler.model.live import LiveTunnel
 from reconciler.model.problems import Problem, count, named
 from reconciler.model.scratch import is_scratch
-from reconciler.model.session import has_bgp, session
+from reconciler.model.settings import has_bgp
 from reconciler.report.tunnels import unknown_fields
 from reconciler.report.values import CheckReport
 
@@ -115,7 +115,7 @@ def tunnel_checks(tunnels: Iterable[LiveTunnel]) -> Iterator[CheckReport]:
         )
     else:
         yield ok("fields", "every field of the list is known")
-    states = {tunnel.name: session(tunnel).state for tunnel in every if has_bgp(tunnel)}
+    states = {tunnel.name: tunnel.session.state for tunnel in every if has_bgp(tunnel.settings)}
     down = [name for name, state in states.items() if state == "down"]
     up = sum(state == "up" for state in states.values())
     told = f"{up:,} of {count(len(states), 'BGP session')} up"

@@ -8,7 +8,7 @@ from reconciler.files.patch import Accepted
 from reconciler.model.desired import External
 from reconciler.model.problems import Diagnostic, count, warning
 from reconciler.model.psk import KeyStatus
-from reconciler.model.session import has_bgp, session
+from reconciler.model.settings import has_bgp
 from reconciler.model.tunnel import Severity, severity_of
 from reconciler.plan.build import clearing_notes
 from reconciler.plan.diff import Action, Change
@@ -89,8 +89,8 @@ def _down(plan: Plan) -> Iterator[Down]:
     live = plan.live.by_name()
     differs = {change.name for change in plan.changes} | {tunnel.name for tunnel in plan.scope.unreadable}
     for name in sorted(plan.desired.tunnels.keys() & live.keys() - differs):
-        found = session(live[name])
-        if has_bgp(plan.desired.tunnels[name]) and found.state == "down" and matches(plan.options.glob, name):
+        found = live[name].session
+        if has_bgp(plan.desired.tunnels[name].settings) and found.state == "down" and matches(plan.options.glob, name):
             yield Down(name=name, id=live[name].id, since=found.since)
 
 

@@ -18,7 +18,7 @@ from reconciler.api.pace import PACE
 from reconciler.model.desired import Account, Declared, Generated
 from reconciler.model.problems import Diagnostic, Problem, Source, in_order
 from reconciler.model.psk import KeyStatus, describe
-from reconciler.model.session import has_bgp, session
+from reconciler.model.settings import has_bgp
 from reconciler.model.tunnel import PATHS, Impact, concerns_device, impact_of
 from reconciler.model.verdict import APPLIED, Result, Verdict
 from reconciler.plan.diff import Action, FieldChange
@@ -397,7 +397,7 @@ def change_report(change: "Change", verdict: Verdict | None = None, routes: tupl
     """A change, the routes that it takes the next hop from and, after apply, how it ended."""
     place = change.location
     undone = verdict is not None and verdict.result in (Result.SKIPPED, Result.ROLLED_BACK)
-    health = session(change.live) if has_bgp(change.live) else None
+    health = change.live.session if change.live and has_bgp(change.before) else None
     return ChangeReport(
         action=change.action,
         name=change.name,

@@ -13,8 +13,7 @@ from reconciler.model.desired import Declared
 from reconciler.model.live import LiveTunnel
 from reconciler.model.problems import Source
 from reconciler.model.routes import Routes
-from reconciler.model.session import has_bgp, session
-from reconciler.model.settings import Settings
+from reconciler.model.settings import Settings, has_bgp
 from reconciler.model.tunnel import PATHS, SECTIONS, SETTINGS, covers
 from reconciler.plan.routes import through
 from reconciler.report.values import DeviceReport, RouteReport, SettingReport, TunnelReport
@@ -58,7 +57,7 @@ def tunnel_report(
         source=Source(declared.location.file, declared.location.line) if declared else None,
         settings=tuple(_settings(tunnel.settings, declared.settings if declared else None, differing)),
         unreadable=tuple(sorted(tunnel.wrong_types.values())),
-        health=session(tunnel).state if has_bgp(tunnel) else None,
+        health=tunnel.session.state if has_bgp(tunnel.settings) else None,
         bgp_status=status if isinstance(status, dict) else None,
         remote_identities=_identities(facts),
         routes=tuple(_routes(tunnel.settings, routes)) if known else None,

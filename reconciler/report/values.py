@@ -31,9 +31,9 @@ from pydantic.fields import FieldInfo
 
 from reconciler.model import tunnel
 from reconciler.model.document import NotWritten, says_nothing
+from reconciler.model.live import State
 from reconciler.model.problems import Diagnostic, Guard, Problem, Source
 from reconciler.model.psk import KeyStatus
-from reconciler.model.session import State
 from reconciler.model.verdict import Result
 from reconciler.plan.diff import Action, Cause, FieldChange
 from reconciler.plan.scope import HeldReason, LeftAlone, RolledBack

@@ -1,7 +1,7 @@
 import pytest
 
-from reconciler.model.live import ListUntrusted, is_null_list, live_from_result
-from tests.build import raw
+from reconciler.model.live import UNKNOWN, ListUntrusted, Session, is_null_list, live_from_result
+from tests.build import live, raw
 
 IMPOSSIBLE = [
     ({"description": 7}, "description is a number"),
@@ -124,3 +124,23 @@ def test_many_doubles_are_counted():
     message, _ = refusal(*(raw(f"t{n % 5}", id=f"{n:032}") for n in range(10)))
     assert message.count("tunnels have the name") == 5
     assert "more" not in message
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        ({"state": "BGP_UP", "updated_at": "2026-05-04T08:00:00Z"}, Session("up", "2026-05-04T08:00:00Z")),
+        ({"state": "BGP_DOWN", "updated_at": "2026-05-04T08:00:00Z"}, Session("down", "2026-05-04T08:00:00Z")),
+        ({"state": "BGP_ESTABLISHING"}, Session("down")),
+        ({"state": "SOMETHING_NEW", "updated_at": 7}, Session("down")),
+        ({"state": ""}, UNKNOWN),
+        ({"state": None}, UNKNOWN),
+        ({}, UNKNOWN),
+        ([], UNKNOWN),
+        ("BGP_UP", UNKNOWN),
+        (None, UNKNOWN),
+    ],
+)
+def test_a_session_is_read_for_what_it_is(status, expected):
+    (tunnel,) = live(raw("a", bgp_status=status)).tunnels.values()
+    assert tunnel.session == expected
