@@ -13,11 +13,10 @@ from typing import Any
 from reconciler.files.consistency import Gone
 from reconciler.model.account import AccountFile, TunnelFile
 from reconciler.model.checks import did_you_mean, literal_psk, nearest
-from reconciler.model.plain import Plain
 from reconciler.model.problems import MAX_LISTED, Diagnostic, Level, error, shown, unlisted
 from reconciler.model.reference import EXTERNAL, Psk
 from reconciler.model.tunnel import Defaults, Tunnel
-from reconciler.model.written import Written, keys_of, model_of
+from reconciler.model.written import Plain, Written, keys_of, model_of
 from reconciler.yaml.read import Document
 
 Error = Mapping[str, Any]

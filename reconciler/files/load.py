@@ -42,11 +42,11 @@ from reconciler.model.desired import (
     Rollout,
     Window,
 )
-from reconciler.model.plain import Plain
 from reconciler.model.problems import Diagnostic, Location, error, limited, shown
 from reconciler.model.reference import Md5Ref, Psk, Sink
 from reconciler.model.settings import canonical
 from reconciler.model.tunnel import REQUIRED, SENSITIVE_PATHS, Defaults
+from reconciler.model.written import Plain
 from reconciler.yaml.read import Document, DocumentError, Parsed, parse
 
 _NOTHING: frozenset[str] = frozenset()

@@ -24,8 +24,8 @@ from unicodedata import category, normalize
 from pydantic_core import PydanticCustomError
 
 from reconciler.model.canonical import is_canonical_prefix4
-from reconciler.model.plain import Plain
 from reconciler.model.problems import shown
+from reconciler.model.written import Plain
 
 MAX_ASN = 0xFFFFFFFF
 _LONGEST = 60

@@ -4,9 +4,13 @@
         reason: Annotated[Name, Field(description="Why; shown by apply.")]
 
 pydantic checks a file against such models, reports everything that is wrong with it at once, each with its path, and
-makes the JSON Schema for editors. A scalar's type is the field's and not YAML's, which would guess too much (`on`,
-`010`, `1:30`): a function of `checks` makes the value from the text that was written. `null`, where it may stand, says
-that the default of the file or account is not inherited.
+makes the JSON Schema for editors. `null`, where it may stand, says that the default of the file or account is not
+inherited.
+
+A scalar's type is the field's and not YAML's, which would guess too much (`on`, `010`, `1:30`). Only the field knows
+that `name: 010` is the text "010", that `replay_protection: true` is a boolean, and that the same in quotes is a
+mistake. So the reader of YAML keeps the text, and as `Plain` the fact that there were no quotes, and a function of
+`checks` makes the value of it.
 """
 
 from collections.abc import Callable
@@ -18,6 +22,12 @@ from pydantic.fields import FieldInfo
 
 ANY_SCALAR = ["string", "number", "boolean"]
 """JSON Schema's types of a field that takes text: to an editor `name: 010` is a number, and here it is the text."""
+
+
+class Plain(str):
+    """Text written without quotes that YAML 1.2 reads as a boolean or a number (`true`, `010`, `1.5`), as written."""
+
+    __slots__ = ()
 
 
 class Written(BaseModel):

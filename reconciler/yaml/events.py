@@ -23,8 +23,8 @@ from yaml import (
     StreamEndEvent,
 )
 
-from reconciler.model.plain import Plain
 from reconciler.model.problems import MAX_LISTED, Diagnostic, Location, error, shown
+from reconciler.model.written import Plain
 from reconciler.yaml.screen import has_control, split_lines
 
 MAX_DEPTH = 32

@@ -8,8 +8,8 @@ from pydantic_core import ValidationError
 
 from reconciler.files.schema import json_schema
 from reconciler.model.account import TunnelFile
-from reconciler.model.plain import Plain
 from reconciler.model.tunnel import SETTINGS
+from reconciler.model.written import Plain
 
 ESTATE = Path(__file__).parents[1] / "estate"
 

@@ -8,7 +8,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.model.plain import Plain
+from reconciler.model.written import Plain
 from reconciler.yaml.read import LOADER, Document, DocumentError, KeyPath, parse
 from tests.yaml.hostile import CORPUS, Hostile
 
