@@ -10,7 +10,7 @@ from reconciler.cli.options import UsageError
 from reconciler.files.dump import account_text
 from reconciler.files.load import load
 from reconciler.files.tree import Tree
-from reconciler.model.checks import ACCOUNT_ID
+from reconciler.model.checks import is_account_id
 from reconciler.model.desired import Account
 from reconciler.model.problems import Location
 
@@ -28,7 +28,7 @@ def new_account(ctx: Context, tree: Tree, name: str, account_id: str | None) -> 
     if not _NAME.fullmatch(name):
         raise UsageError(f"--account {name!r} can't be a folder name here: use letters, digits, '.', '_' and '-'")
     account_id = account_id.lower() if account_id else NO_ID  # as in account.yaml
-    if account_id != NO_ID and not ACCOUNT_ID.fullmatch(account_id):
+    if account_id != NO_ID and not is_account_id(account_id):
         raise UsageError("--account-id needs 32 hexadecimal digits")
     if any(a.name == name for a in tree.accounts):
         raise UsageError(f"there is an account {name!r} already: import it without --account-id")

@@ -27,8 +27,6 @@ class Reference:
 Value = str | int | bool | tuple[str, ...] | Reference
 """One canonical setting that is set. Prefixes are sorted and unique."""
 
-_DIGITS = re.compile(r"\d{1,10}", re.ASCII)
-
 
 class WrongType(TypeError):
     """The API lists a value of a type that the setting can't have, or a list with such an item.
@@ -111,7 +109,7 @@ def number(value: Any) -> int | None:
     """A whole number; some servers put it in quotes, and JSON has one type for `5` and `5.0`."""
     if value is None or (isinstance(value, int) and not isinstance(value, bool)):
         return value
-    if isinstance(value, str) and _DIGITS.fullmatch(value):
+    if isinstance(value, str) and re.fullmatch("[0-9]{1,10}", value):
         return int(value)
     if isinstance(value, float) and value.is_integer():
         return int(value)

@@ -34,19 +34,13 @@ CLOUDFLARE = "cloudflare"
 
 _TRUE = frozenset(("true", "True", "TRUE"))
 _FALSE = frozenset(("false", "False", "FALSE"))
-_NUMBER = re.compile(r"0|[1-9][0-9]{0,18}")  # all bounds have fewer digits; thousands of them would be slow to convert
-_MD5 = re.compile(r"[ !#-<=>@-~]{1,80}")
-ACCOUNT_ID = re.compile(r"[0-9a-f]{32}")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
+# Patterns are texts, which `re` compiles when they are first used: most runs use few of them.
+_NUMBER = "0|[1-9][0-9]{0,18}"  # all bounds have fewer digits; thousands of them would be slow to convert
+_UNSEEN = "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 """Fillers, joiners and variation selectors; zero-width characters, soft hyphens and marks of direction are `Cf`."""
-_AGE = re.compile(r"([1-9][0-9]{0,4})([dw]?)")
-_DURATION = re.compile(r"([0-9]{1,5})([smh])")
+_FQDN = r"[A-Z0-9_](?:[A-Z0-9_-]{0,61}[A-Z0-9_])?\.[A-Z0-9_-]{1,63}\.custom\.ipsec\.cloudflare\.com"
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
-_CLOCK = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
 _NO_ZONES = {"localtime", "posixrules", "Factory"}  # what a machine's owner chose, beside the zones
-_SHARE = re.compile(r"(100|[1-9][0-9]?)%")
 
 
 def wrong(code: str, summary: str, detail: str) -> PydanticCustomError:
@@ -103,7 +97,7 @@ def visible(name: str) -> str:
     """A name without characters that can't be seen. Two names that are equal here look the same to everybody."""
     if name.isascii():
         return name
-    return normalize("NFC", "".join(c for c in name if category(c) != "Cf" and not _UNSEEN.match(c)))
+    return normalize("NFC", "".join(c for c in name if category(c) != "Cf" and not re.match(_UNSEEN, c)))
 
 
 def flag(value: Any) -> bool:
@@ -124,7 +118,7 @@ def number(low: int, high: int) -> Callable[[Any], int]:
     def typed(value: Any) -> int:
         if not isinstance(value, str):
             raise wrong("wrong-type", f"{_found(value)} where a number belongs", "Write a plain whole number.")
-        if not _NUMBER.fullmatch(value):
+        if not re.fullmatch(_NUMBER, value):
             remedy = f"Write a whole number from {low} to {high} in plain digits."
             raise wrong("wrong-type", f"{shown(value)} is not a whole number", remedy)
         if not isinstance(value, Plain):
@@ -165,7 +159,7 @@ def is_md5_key(text: str) -> bool:
 
     (API: the schema allows printable ASCII without `"` and `?`, and the documentation of BGP 80 characters.)
     """
-    return bool(_MD5.fullmatch(text))
+    return bool(re.fullmatch("[ !#-<=>@-~]{1,80}", text))
 
 
 def md5_key(value: Any, reference: Callable[[Any], Any]) -> Any:
@@ -181,10 +175,15 @@ def md5_key(value: Any, reference: Callable[[Any], Any]) -> Any:
     return str(value)
 
 
+def is_account_id(text: str) -> bool:
+    """Whether it is a Cloudflare account id as the API spells them: 32 hexadecimal digits, in lower case."""
+    return bool(re.fullmatch("[0-9a-f]{32}", text))
+
+
 def account_id(value: Any) -> str:
-    """A Cloudflare account id: 32 hexadecimal digits, in lower case as the API spells them."""
+    """A Cloudflare account id, in lower case."""
     found = text(value)
-    if not ACCOUNT_ID.fullmatch(found.lower()):
+    if not is_account_id(found.lower()):
         remedy = "It is the 32 hexadecimal digits that the dashboard shows for the account."
         raise wrong("bad-account-id", f"{shown(found)} is not an account id", remedy)
     return found.lower()
@@ -192,7 +191,7 @@ def account_id(value: Any) -> str:
 
 def variable(value: Any) -> str:
     """The name of an environment variable; never shown, since it could be a key put in the wrong place."""
-    if not isinstance(value, str) or not _VARIABLE.fullmatch(value):
+    if not isinstance(value, str) or not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", value):
         remedy = "Write the variable's name (letters, digits, _), never the secret itself."
         raise wrong("bad-variable", "this is not the name of an environment variable", remedy)
     return str(value)
@@ -201,7 +200,7 @@ def variable(value: Any) -> str:
 def day(value: Any) -> date:
     """A day, as `2027-01-31`."""
     try:
-        if isinstance(value, str) and _DATE.fullmatch(value):
+        if isinstance(value, str) and re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
             return date.fromisoformat(value)
     except ValueError:
         pass
@@ -210,7 +209,7 @@ def day(value: Any) -> date:
 
 def age(value: Any) -> int:
     """A number of days: `90d`, `12w` or `90`."""
-    found = _AGE.fullmatch(value) if isinstance(value, str) else None
+    found = re.fullmatch("([1-9][0-9]{0,4})([dw]?)", value) if isinstance(value, str) else None
     if not found:
         raise wrong("bad-age", "this is not a length of time", "Write days or weeks, like 90d or 12w.")
     return int(found[1]) * (7 if found[2] == "w" else 1)
@@ -218,7 +217,7 @@ def age(value: Any) -> int:
 
 def duration(value: Any) -> int:
     """A length of time in seconds: `90s`, `5m` or `1h`."""
-    found = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    found = re.fullmatch("([0-9]{1,5})([smh])", value) if isinstance(value, str) else None
     if not found:
         remedy = "Write a number with its unit: 90s, 5m or 1h."
         raise wrong("bad-duration", f"{_found(value)} is not a length of time", remedy)
@@ -231,7 +230,7 @@ def clock(last: str = "23:59") -> Callable[[Any], int]:
     def typed(value: Any) -> int:
         if value == last == "24:00":
             return 1440
-        found = _CLOCK.fullmatch(value) if isinstance(value, str) else None
+        found = re.fullmatch("([01]?[0-9]|2[0-3]):([0-5][0-9])", value) if isinstance(value, str) else None
         if not found:
             remedy = f"Write hours and minutes from 00:00 to {last}, like 22:00."
             raise wrong("bad-time", f"{_found(value)} is not a time of day", remedy)
@@ -262,7 +261,7 @@ def zone(value: Any) -> str:
 def bound(value: Any) -> str:
     """How many of all: a count (`3`) or a share of them (`25%`), as it was written."""
     found = text(value)
-    if not _SHARE.fullmatch(found) and not (_NUMBER.fullmatch(found) and int(found)):
+    if not re.fullmatch("(100|[1-9][0-9]?)%", found) and not (re.fullmatch(_NUMBER, found) and int(found)):
         raise wrong("bad-wave", f"{shown(found)} is neither a count nor a share", "Write a number like 3, or 25%.")
     return found
 
@@ -303,13 +302,6 @@ def literal_psk(hint: str = "") -> PydanticCustomError:
         "a pre-shared key where a reference belongs",
         hint + "Whoever reads the repository knows it: replace the key, and write {env: NAME} or external instead.",
     )
-
-
-_LENGTH = re.compile(r"0|[1-9][0-9]{0,2}")
-_FQDN = re.compile(
-    r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.[A-Za-z0-9_-]{1,63}\.custom\.ipsec\.cloudflare\.com",
-    re.IGNORECASE,
-)
 
 
 def _packed(family: int, host: str) -> bytes | None:
@@ -372,7 +364,7 @@ def interface6(value: Any) -> str:
 def _network(found: str) -> IPv4Network | IPv6Network | str:
     """The network, or what is wrong: `none`, or the network meant when host bits are set."""
     host, _, length = found.partition("/")
-    if not _LENGTH.fullmatch(length) or _packed(AF_INET6 if ":" in host else AF_INET, host) is None:
+    if not re.fullmatch("0|[1-9][0-9]{0,2}", length) or _packed(AF_INET6 if ":" in host else AF_INET, host) is None:
         return "none"
     try:
         meant = ip_network(found, strict=False)
@@ -411,7 +403,7 @@ def fqdn(value: Any) -> str:
     (API: `<label>.<account>.custom.ipsec.cloudflare.com`.)
     """
     found = text(value)
-    if found and not _FQDN.fullmatch(found):
+    if found and not re.fullmatch(_FQDN, found, re.IGNORECASE):
         remedy = "Write it as <label>.<account>.custom.ipsec.cloudflare.com."
         raise wrong("bad-identity", f"{shown(found)} is not a custom identity", remedy)
     return found

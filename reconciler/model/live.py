@@ -145,7 +145,7 @@ def instant(text: str | None) -> datetime | None:
 
 # (API: 32 hexadecimal digits in every example; the schema of redundancy groups also allows hyphens and 36 characters.)
 _ID_LENGTH = 36
-_ID = re.compile("-*[0-9A-Za-z][0-9A-Za-z-]*").fullmatch
+_ID = re.compile("-*[0-9A-Za-z][0-9A-Za-z-]*")  # compiled once, since thousands are asked for
 _LISTED = 5
 _REPORT = "Look at it in Cloudflare's dashboard. If it looks well there, report this message to Cloudflare."
 _RENAME = "Rename or delete all but one of them by hand, for example in Cloudflare's dashboard, then run it again."
@@ -153,7 +153,7 @@ _RENAME = "Rename or delete all but one of them by hand, for example in Cloudfla
 
 def _check_id(item: Mapping[str, Any]) -> str:
     value = item.get("id")
-    if isinstance(value, str) and len(value) <= _ID_LENGTH and _ID(value):
+    if isinstance(value, str) and len(value) <= _ID_LENGTH and _ID.fullmatch(value):
         return value
     name = item.get("name")
     which = f"the tunnel {shown(name)}" if isinstance(name, str) and name else "a tunnel"
