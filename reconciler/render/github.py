@@ -88,23 +88,12 @@ def _changes(account: AccountReport, command: str) -> Iterator[_Note]:
             text = f"{words.label(change)}: {change.error.message} ({change.error.code})."
             yield _annotation("error", words.ended(change) or "refused", text, change.error, change.source)
         elif change.action != "delete":
-            impact = f" ({change.severity})" if change.severity else ""
-            if change.impact == "traffic" and not (change.severity or change.outcome):
-                impact = ", can interrupt traffic"
-            rank, what = _rank(change, command), f"{_what(change)} {words.label(change)}"
-            health = words.down_since(change) or words.health(change)
-            beyond = "".join(f", {more}" for more in filter(None, [health, *words.beyond(change)]))
-            yield _Note(rank, what, f"{_fields(change)[:_LONGEST]}{impact}{beyond}", change.source)
-
-
-def _fields(change: ChangeReport) -> str:
-    """What an update is about, of a single field its values too; of what comes or goes how many fields it has."""
-    told = words.fields(change)
-    if change.action != "update":
-        return words.count(len(told), "field")
-    if len(told) == 1 and not words.items(told[0]):
-        return f"{told[0].path}: {words.difference(change, told[0])}"
-    return ", ".join(field.path for field in told) or "name"
+            severity = f" ({change.severity})" if change.severity else ""
+            risk = change.impact == "traffic" and not (change.severity or change.outcome)
+            told = [f"{words.about(change)[:_LONGEST]}{severity}", "can interrupt traffic" if risk else ""]
+            told += [words.down_since(change) or words.health(change), *words.beyond(change)]
+            title = f"{_what(change)} {words.label(change)}"
+            yield _Note(_rank(change, command), title, ", ".join(filter(None, told)), change.source)
 
 
 def _deletes(report: Report) -> Iterator[_Note]:

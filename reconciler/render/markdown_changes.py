@@ -71,18 +71,10 @@ def _with_health(weight: str, group: Group) -> str:
 
 
 def _fields(group: Group, inert: Callable[[str], str]) -> str:
-    """The fields that updates are about, of a single one its values too; of what comes or goes how many it has."""
-    fields = words.fields(group.first)
-    if group.first.action == "update" and group.share == "all" and len(fields) == 1 and not words.items(fields[0]):
-        return clipped(f"{fields[0].path}: {words.difference(group.first, fields[0])}", inert, _FIELDS)
-    if group.first.action == "update":
-        return clipped(", ".join(group.paths) or "name", inert, _FIELDS)
-    return _number(group.first) if not group.several else ""
-
-
-def _number(change: ChangeReport) -> str:
-    fields = words.fields(change)
-    return words.count(len(fields), "field") if fields else ""
+    """What the changes are about; of many that only come or go, nothing."""
+    update = group.first.action == "update"
+    told = words.about(group.first) if group.share == "all" else ", ".join(group.paths) or "name" * update
+    return clipped(told, inert, _FIELDS)
 
 
 def summary(group: Group, shape: Shape) -> str:
@@ -96,7 +88,8 @@ def summary(group: Group, shape: Shape) -> str:
         facts += [change.drift_class or "", words.ended(change)]
     else:
         what = f"<code>{clipped(words.label(change).replace(' -> ', ' → '), safe.html, _NAME)}</code>"
-        facts += ["" if change.outcome == "applied" else words.ended(change), _number(change)]
+        facts += ["" if change.outcome == "applied" else words.ended(change)]
+        facts += [words.count(len(words.fields(change)), "field")] if words.fields(change) else []
     told = ", ".join(filter(None, [*facts, words.weight(change), group.health]))
     return f"<summary>{words.SIGNS[change.action]} {what}{told and f' ({told})'}</summary>"
 

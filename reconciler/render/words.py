@@ -248,6 +248,16 @@ def difference(change: ChangeReport, field: FieldChange) -> str:
     return value(field.after if change.action == "create" else field.before)
 
 
+def about(change: ChangeReport) -> str:
+    """What an update is about, of a single field its values too; of what comes or goes how many fields it has."""
+    told = fields(change)
+    if change.action != "update":
+        return count(len(told), "field") if told else ""
+    if len(told) == 1 and not items(told[0]):
+        return f"{told[0].path}: {difference(change, told[0])}"
+    return ", ".join(field.path for field in told) or "name"
+
+
 def psk_source(change: ChangeReport) -> str | None:
     """Where the pre-shared key of a new tunnel comes from, or that the tunnel won't come up without one."""
     if change.psk == "external":
