@@ -13,7 +13,7 @@ from reconciler.api.call import READS, Answered, Ask, Call, CallOutcome, Carry, 
 from reconciler.cli.context import Context
 from reconciler.model.verdict import Result
 from reconciler.render.headline import DONE
-from reconciler.render.layout import ACTION_COLOR, Paint
+from reconciler.render.layout import COLOR, Paint
 from reconciler.render.safe import terminal
 from reconciler.render.words import SIGNS, count
 from reconciler.report.values import ChangeReport
@@ -123,7 +123,7 @@ class Progress:
             return
         self._told.add((account, action, name))
         self._clear()
-        sign = self._paint(SIGNS[action], ACTION_COLOR[action])
+        sign = self._paint(SIGNS[action], COLOR[action])
         where = f" in {account}" if len(self._ctx.shown.accounts) > 1 else ""
         self._stderr.write(f"  {sign} {terminal(f'{name}  {DONE[action]}{where}')}\n")
 

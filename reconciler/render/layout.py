@@ -8,7 +8,12 @@ from typing import NamedTuple
 from unicodedata import combining, east_asian_width
 
 _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36"}
-ACTION_COLOR = {"create": "green", "update": "yellow", "delete": "red"}
+COLOR = {
+    **dict.fromkeys(("create", "applied", "ok"), "green"),
+    **dict.fromkeys(("update", "skipped", "warning"), "yellow"),
+    **dict.fromkeys(("delete", "failed", "unknown", "rolled_back", "traffic", "security", "refused", "error"), "red"),
+}
+"""Of what is done, how it ended, and how bad it is."""
 _NARROWEST = 20
 """Columns for a text, also where the line has less left."""
 
@@ -30,30 +35,25 @@ class Paint(NamedTuple):
             return text
         return f"\x1b[{_CODES[style]}m{text}\x1b[0m"
 
-    def row(self, *cells: tuple[str, str | None]) -> str:
-        """Cells, each with its style, two spaces apart and without blanks at the end of the line."""
-        last = max((index for index, (text, _) in enumerate(cells) if text.strip()), default=-1)
-        kept = [*cells[:last], (cells[last][0].rstrip(), cells[last][1])] if last >= 0 else []
-        return "  ".join(self(text, style) for text, style in kept)
-
     def flow(self, cells: Iterable[tuple[str, str | None]], begin: int, indent: int) -> Iterator[str]:
-        """Cells in a row; one that has no room in its line begins the next.
+        """Cells, each with its style, two spaces apart; one that has no room in its line begins the next.
 
         Args:
-            cells: As for `row`.
+            cells: As wide as their columns; one that is empty in all rows is left out.
             begin: Columns before the first line.
             indent: Columns before each other line.
         """
-        margin, used, line = begin, begin, list[tuple[str, str | None]]()
+        line, used, blanks = "", begin, begin
         for text, style in cells:
-            if not text:  # a column that is empty in all rows
-                continue
-            if line and text.strip() and not self.fits(text.rstrip(), used):
-                yield " " * margin + self.row(*line)
-                margin, used, line = indent, indent, []
-            line.append((text, style))
-            used += columns(text) + 2
-        yield " " * margin + self.row(*line)
+            said = text.rstrip()
+            if line and said and not self.fits(said, used):
+                yield line
+                line, used, blanks = "", indent, indent
+            if said:
+                line, blanks = line + " " * blanks + self(said, style), 0
+            if text:
+                used, blanks = used + columns(text) + 2, blanks + len(text) - len(said) + 2
+        yield line
 
     def fits(self, text: str, used: int) -> bool:
         """Whether the text has room in a line of which so many columns are used."""

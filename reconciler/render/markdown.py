@@ -375,14 +375,7 @@ def _listed(report: Report) -> Iterator[str]:
             yield f"- {_account(account)}: {clipped(about, safe.markdown, 250)}"
         for psk in account.keys:
             name = clipped(psk.name, safe.markdown_code, 100)
-            facts = [
-                psk.outcome,
-                "overdue" if psk.overdue else "",
-                words.age(psk),
-                psk.reference or "no psk",
-                words.due(psk),
-            ]
-            line = f"- {name}: {clipped(', '.join(filter(None, facts)), safe.markdown, 250)}"
+            line = f"- {name}: {clipped(', '.join(filter(None, words.psk(psk))), safe.markdown, 250)}"
             yield " ".join([f"{line}.", trouble(psk.error), *said(psk.error, _FACTS)]) if psk.error else line
         for kind, lines in words.left(account).items():
             if report.command != "drift" and (kind != "not checked" or not words.unread(account)):

@@ -14,7 +14,7 @@ from reconciler.model.psk import KeyStatus
 from reconciler.render import words
 from reconciler.render.groups import Group, groups, is_long
 from reconciler.render.headline import headline, stops
-from reconciler.render.layout import ACTION_COLOR, Paint, aligned, columns, padded, widest
+from reconciler.render.layout import COLOR, Paint, aligned, columns, padded, widest
 from reconciler.render.safe import terminal
 from reconciler.render.tunnels import tunnels
 from reconciler.report.values import AccountReport, ChangeReport, CheckReport, Report
@@ -31,19 +31,9 @@ _INDENT, _DEEPER = 6, 10
 _ENDED: dict[str, Any] = {"reference": "", "age_days": None, "rotate_after_days": None}
 """What is not told once more of a key when it is told how it ended."""
 
-OUTCOME_COLOR = {"applied": "green", "failed": "red", "skipped": "yellow", "unknown": "red", "rolled_back": "red"}
-HEALTH_COLOR = {"up": "green", "down": "yellow"}
+_HEALTH_COLOR = {"up": "green", "down": "yellow"}
 _CHECKED = 25
 """Columns before what is said of a check."""
-
-WEIGHT_COLOR = {
-    "ok": "green",
-    "traffic": "red",
-    "security": "red",
-    "error": "red",
-    "warning": "yellow",
-    "refused": "red",
-}
 
 
 def text(
@@ -144,7 +134,7 @@ def _diagnostics(found: Sequence[Diagnostic], line_of: LineOf | None, paint: Pai
     quoted = words.errors_first(found)[:_WHOLE]
     for one in found:
         place = f"{terminal(str(one.location))}: " if one.location else ""
-        start = f"{paint(place, 'bold')}{paint(f'{one.severity}:', WEIGHT_COLOR[one.severity])}"
+        start = f"{paint(place, 'bold')}{paint(f'{one.severity}:', COLOR[one.severity])}"
         whole = one in quoted
         detail = one.detail if whole or one.detail not in told else ""
         told.add(one.detail)
@@ -197,7 +187,7 @@ def _source(place: Location, line_of: LineOf, said: str, paint: Paint) -> list[s
 def _checks(checks: Iterable[CheckReport], paint: Paint) -> Iterator[str]:
     """`  warning  git           2 files not as committed: a.yaml. …`; what to do goes below where it has no room."""
     for check in checks:
-        begin = f"  {paint(f'{check.severity:<7}', WEIGHT_COLOR[check.severity])}  {check.name:<12}  "
+        begin = f"  {paint(f'{check.severity:<7}', COLOR[check.severity])}  {check.name:<12}  "
         said, remedy = terminal(check.summary), terminal(check.remedy or "")
         if remedy and paint.fits(f"{said}. {remedy}", _CHECKED):
             said, remedy = f"{said}. {remedy}", ""
@@ -265,12 +255,12 @@ def _changes(account: AccountReport, paint: Paint) -> Iterator[str]:
 def _head(change: ChangeReport, label: str, place: str, health: str, paint: Paint) -> Iterator[str]:
     """`  ~ lon-a  traffic  tunnels/prod/london.yaml:4`, with the outcome when there is one."""
     weight = words.weight(change)
-    cells: list[tuple[str, str | None]] = [(f"{words.SIGNS[change.action]} {label}", ACTION_COLOR[change.action])]
-    cells += [(f"{weight:<8}", WEIGHT_COLOR.get(weight))]
-    cells += [(health, HEALTH_COLOR.get(change.health or ""))] if health else []
+    cells: list[tuple[str, str | None]] = [(f"{words.SIGNS[change.action]} {label}", COLOR[change.action])]
+    cells += [(f"{weight:<8}", COLOR.get(weight))]
+    cells += [(health, _HEALTH_COLOR.get(change.health or ""))] if health else []
     cells += [(f"{change.drift_class:<9}", None)] if change.drift_class else []
-    cells += [(f"{words.ended(change):<7}", OUTCOME_COLOR[change.outcome])] if change.outcome else []
-    cells += [(f"{change.check:<11}", WEIGHT_COLOR.get(change.check))] if change.check else []
+    cells += [(f"{words.ended(change):<7}", COLOR[change.outcome])] if change.outcome else []
+    cells += [(f"{change.check:<11}", COLOR.get(change.check))] if change.check else []
     yield from paint.flow([*cells, (terminal(place), "dim")], 2, _INDENT)
 
 
@@ -279,7 +269,7 @@ def _fields(change: ChangeReport, paint: Paint) -> Iterator[str]:
     fields = words.fields(change)
     psk = words.psk_source(change)
     width = widest([terminal(field.path) for field in fields] + ["psk"] * bool(psk), _NAME_LIMIT)
-    sign = f"{paint(words.SIGNS[change.action], ACTION_COLOR[change.action])} "
+    sign = f"{paint(words.SIGNS[change.action], COLOR[change.action])} "
     for field in fields:
         path = padded(terminal(field.path), width)
         if items := words.items(field):
@@ -298,7 +288,7 @@ def _fields(change: ChangeReport, paint: Paint) -> Iterator[str]:
 def _each(group: Group, paint: Paint) -> Iterator[str]:
     """The one field of many tunnels: its path, then each tunnel with its own values."""
     action = group.first.action
-    yield f"{' ' * _INDENT}{paint(words.SIGNS[action], ACTION_COLOR[action])} {terminal(group.first.fields[0].path)}"
+    yield f"{' ' * _INDENT}{paint(words.SIGNS[action], COLOR[action])} {terminal(group.first.fields[0].path)}"
     width = widest([terminal(change.name) for change in group.changes], _NAME_LIMIT)
     for change in group.changes:
         (field,) = change.fields
@@ -320,7 +310,7 @@ def _line(indent: int, sign: str, name: str, value: str, below: Iterable[str], p
 def _sides(items: Iterable[tuple[str, Any]], said: tuple[str, str], paint: Paint) -> Iterator[str]:
     """What goes and what comes, each on lines of its own: items of a list, or the old value and the new one."""
     for sign, item in items:
-        color, about = (ACTION_COLOR["delete"], said[0]) if sign == "-" else (ACTION_COLOR["create"], said[1])
+        color, about = (COLOR["delete"], said[0]) if sign == "-" else (COLOR["create"], said[1])
         if item is not None:
             begin = f"{' ' * _DEEPER}{paint(sign, color)} "
             yield from paint.below(terminal(words.value(item)) + about, _DEEPER + 2, color, begin)
@@ -337,13 +327,9 @@ def _ways_out(account: AccountReport, paint: Paint) -> Iterator[str]:
 
 
 def _psks(psks: tuple[KeyStatus, ...], paint: Paint) -> Iterator[str]:
-    rows = []
-    for psk in psks:
-        where = "no psk" if psk.reference is None else psk.reference
-        facts = ("overdue" if psk.overdue else "", words.age(psk), where, words.due(psk))
-        rows.append([terminal(cell) for cell in (psk.name, psk.outcome or "", *facts)])
+    rows = [[terminal(cell) for cell in (psk.name, *words.psk(psk))] for psk in psks]
     for psk, cells in zip(psks, aligned(rows, _NAME_LIMIT), strict=True):
-        styles = (None, OUTCOME_COLOR.get(psk.outcome or ""), "red", None, None, None)
+        styles = (None, COLOR.get(psk.outcome or ""), "red", None, None, None)
         yield from paint.flow(zip(cells, styles, strict=True), 2, _INDENT)
         if psk.error:
             yield from _problem(psk.error, paint, _INDENT)

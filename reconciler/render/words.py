@@ -380,6 +380,12 @@ def _first(lines: list[str]) -> list[str]:
     return lines if more <= 1 else [*lines[:_UNREAD], f"{more:,} more tunnels in the same way; JSON names them"]
 
 
+def psk(found: KeyStatus) -> tuple[str, str, str, str, str]:
+    """What is known of a key: how setting it ended, whether it is overdue, its age, where it is, when to rotate it."""
+    reference = "no psk" if found.reference is None else found.reference
+    return found.outcome or "", "overdue" if found.overdue else "", age(found), reference, due(found)
+
+
 def age(psk: KeyStatus) -> str:
     """How old a key is; nothing where a run tells what it did with one whose age it does not know."""
     if psk.age_days is None:

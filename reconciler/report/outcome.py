@@ -35,20 +35,16 @@ EXIT_CODES: dict[Outcome, int] = {
     "internal": 70,
 }
 
-_FIRST: tuple[Outcome, ...] = ("usage", "invalid", "internal", "interrupted")
-_ORDER: tuple[Outcome, ...] = ("auth", "error", "blocked", "plan_changed", "rejected", "changes")
+_GRAVEST_FIRST: tuple[Outcome, ...] = (
+    *("usage", "invalid", "internal", "interrupted", "partial"),
+    *("auth", "error", "blocked", "plan_changed", "rejected", "changes", "ok"),
+)
 
 
 def worst(outcomes: tuple[Outcome, ...], *, written: bool = False) -> Outcome:
-    """The outcome of a run from those of its accounts, `written` when anything was written anywhere.
+    """The outcome of a run from those of its accounts: the gravest, in the order of the documented exit codes.
 
-    The order is that of the documented exit codes: usage, invalid, then internal and interrupted, then `partial` when
-    something was written and not all is well, else the first of auth, error, blocked, plan_changed, rejected, changes.
+    Where anything was `written` anywhere and not all is well, it is `partial` at least.
     """
-    for outcome in _FIRST:
-        if outcome in outcomes:
-            return outcome
-    bad = [o for o in _ORDER if o in outcomes]
-    if "partial" in outcomes or (written and bad):
-        return "partial"
-    return bad[0] if bad else "ok"
+    partial = written and any(outcome != "ok" for outcome in outcomes)
+    return next((one for one in _GRAVEST_FIRST if one in outcomes or (partial and one == "partial")), "ok")
