@@ -14,7 +14,7 @@ from reconciler.cli.clients import Clients
 from reconciler.cli.context import Context, Halt, halt
 from reconciler.cli.files import load_files, with_md5_keys
 from reconciler.cli.lock import lock_accounts
-from reconciler.cli.named import read_file
+from reconciler.cli.named import parsed, read_file
 from reconciler.cli.planning import (
     Found,
     plan_account,
@@ -34,7 +34,7 @@ from reconciler.model.problems import Problem, error
 from reconciler.model.verdict import may_have_written
 from reconciler.plan.plan import Plan
 from reconciler.plan.routes import with_routes
-from reconciler.plan.saved import carried_out, differences, read_saved
+from reconciler.plan.saved import SavedPlan, carried_out, differences, read_saved
 from reconciler.plan.windows import hold_back
 from reconciler.report.make import applied, checked, planned, with_psks
 from reconciler.report.outcome import Outcome, worst
@@ -56,10 +56,12 @@ def run(ctx: Context) -> Report:
     saved_text = read_file(ctx, "--plan", options.plan) if options.plan else None
     before = read_file(ctx, "--previous", options.previous) if options.previous else None
     every = with_md5_keys(ctx, load_files(ctx))
-    try:  # only now: whether the files are right is the more urgent news
-        saved = None if saved_text is None else json.loads(saved_text)
-    except (ValueError, RecursionError):
-        raise halt("plan_changed", "saved-plan", "the saved plan is not JSON", _SAVE) from None
+    saved: SavedPlan | None = None
+    if saved_text is not None:  # only now: whether the files are right is the more urgent news
+        summary = f"{options.plan} is not a saved plan of this version"
+        saved = parsed(
+            saved_text, lambda text: read_saved(json.loads(text)), "saved-plan", summary, _SAVE, "plan_changed"
+        )
     if options.previous and before is not None:
         accounts_before = saved_report(options.previous, before).accounts
         ctx.rolled_back = {account.account_id: account.rolled_back for account in accounts_before}
@@ -68,7 +70,7 @@ def run(ctx: Context) -> Report:
         found = plan_all(ctx, clients, every)
         ctx.diagnostics += stale(found)
         _require_strict(ctx, found)
-        if options.plan:  # before the keys and the probe: a plan of other tunnels does without them
+        if saved:  # before the keys and the probe: a plan of other tunnels does without them
             _require_saved(saved, found)
         require_md5_keys(ctx, clients, _ready(found))
         _require_probes(ctx, _ready(found))
@@ -131,8 +133,8 @@ def _require_probes(ctx: Context, plans: Sequence[Plan]) -> None:
         raise Halt("invalid", problems)
 
 
-def _require_saved(document: object, found: Sequence[Found]) -> None:
-    """Refuse to go on unless the document is a saved plan, and what would be done now.
+def _require_saved(saved: SavedPlan, found: Sequence[Found]) -> None:
+    """Refuse to go on unless the saved plan is what would be done now.
 
     Where keys can't be read nobody can say that. Such a run ends without them, unless it is about other tunnels anyway.
 
@@ -143,17 +145,13 @@ def _require_saved(document: object, found: Sequence[Found]) -> None:
     if failed:
         raise Halt(worst(failed), accounts=[_waiting(one, "error") for one in found])
     plans = plans_of(found)
-    try:
-        saved = read_saved(document)
-        differing = differences(saved, plans)
-    except ValueError as wrong:
-        saved, differing = None, (f"the file is not a saved plan of this version: {wrong}",)
+    differing = differences(saved, plans)
     unread = any(plan.unread for plan in _ready(found))
-    if saved and saved.target not in (None, plans[0].options.glob) and (differing or unread):
+    if saved.target not in (None, plans[0].options.glob) and (differing or unread):
         differing = (f"it was made with --target {quote(saved.target)}", *differing)
-    elif saved and unread and {one.account for one in saved.accounts} == {p.desired.account.name for p in plans}:
+    elif unread and {one.account for one in saved.accounts} == {p.desired.account.name for p in plans}:
         return
-    if saved and differing and carried_out(saved, plans):
+    if differing and carried_out(saved, plans):
         what, why = "the saved plan is already carried out: live is as the plan wanted", "Nothing is left to do."
         accounts = [planned(plan, "plan_changed") for plan in plans]
         raise halt("plan_changed", "already-carried-out", what, why, accounts)

@@ -7,6 +7,7 @@ and all is as it was. So nothing but a `yes` keeps the updates.
 """
 
 import signal
+import termios
 import time
 from collections.abc import Iterable
 from contextlib import suppress
@@ -137,7 +138,8 @@ def _unless_yes(ctx: Context, until: float) -> str:
     """
     stderr = ctx.output.stderr
     draws = ctx.env.get("TERM") != "dumb"
-    _forget_typed(ctx)
+    with suppress(termios.error):  # what was typed before the question was there to be read is no answer to it
+        termios.tcflush(ctx.stdin, termios.TCIFLUSH)
     shown = ""
 
     def waits() -> bool:
@@ -165,11 +167,3 @@ def _unless_yes(ctx: Context, until: float) -> str:
             return "nobody said yes in time" if time.monotonic() >= until else "there was no answer"
         shown = ""  # anything else is asked again
     return "the run was stopped before anybody said yes"
-
-
-def _forget_typed(ctx: Context) -> None:
-    """Forget what was typed before the question was there to be read."""
-    import termios
-
-    with suppress(termios.error):
-        termios.tcflush(ctx.stdin, termios.TCIFLUSH)

@@ -23,7 +23,6 @@ from reconciler.model.desired import Account
 from reconciler.model.problems import warning
 
 _POLL = 0.1
-_HOLDER = re.compile(r"([a-z]{1,20}) (\d{1,10})\n", re.ASCII)
 
 
 def lock_accounts(ctx: Context, accounts: Iterable[Account]) -> ExitStack:
@@ -93,5 +92,5 @@ def _holder(path: Path, of: str) -> str:
     text = ""
     with suppress(OSError, ValueError):
         text = path.read_text(encoding="ascii")
-    named = _HOLDER.fullmatch(text)
+    named = re.fullmatch(r"([a-z]{1,20}) (\d{1,10})\n", text, re.ASCII)
     return f"another {named[1]} {of}, process {named[2]}" if named else f"another run {of}"

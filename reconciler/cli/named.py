@@ -24,6 +24,7 @@ from reconciler.cli.context import Context, Halt, halt
 from reconciler.cli.options import TABLE, Options, UsageError
 from reconciler.files.tree import ACCOUNT_FILES, Tree, would_be_read
 from reconciler.model.desired import CommandRef, Desired, FileRef, Generated
+from reconciler.report.outcome import Outcome
 
 T = TypeVar("T")
 
@@ -35,8 +36,6 @@ _LOOK = 0.1
 
 _BESIDE = ("", ".pending", ".json")
 """What a sink keeps beside a key ends so."""
-
-_DESCRIPTOR = re.compile(r"(?:/dev|/proc/self)/fd/(\d{1,6})|/dev/std(out|err)", re.ASCII)
 
 
 def read_file(ctx: Context, option: str, path: str) -> bytes:
@@ -76,7 +75,9 @@ def read_file(ctx: Context, option: str, path: str) -> bytes:
     return found
 
 
-def parsed(data: bytes, parse: Callable[[bytes], T], code: str, summary: str, remedy: str) -> T:
+def parsed(
+    data: bytes, parse: Callable[[bytes], T], code: str, summary: str, remedy: str, outcome: Outcome = "error"
+) -> T:
     """What a document holds that somebody gave; `parse` raises a ValueError where that is not what is wanted.
 
     Raises:
@@ -92,7 +93,7 @@ def parsed(data: bytes, parse: Callable[[bytes], T], code: str, summary: str, re
         why = f"it is not JSON ({wrong})"
     except ValueError as wrong:
         why = str(wrong)
-    raise halt("error", code, f"{summary}: {why}", remedy)
+    raise halt(outcome, code, f"{summary}: {why}", remedy)
 
 
 def probe(options: Options) -> None:
@@ -301,7 +302,7 @@ def _descriptor(path: Path) -> int | None:
     A file that the shell opened for us must be written through the same descriptor, or what goes there by itself
     would be lost.
     """
-    if found := _DESCRIPTOR.fullmatch(str(path)):
+    if found := re.fullmatch(r"(?:/dev|/proc/self)/fd/(\d{1,6})|/dev/std(out|err)", str(path), re.ASCII):
         return int(found[1] or {"out": 1, "err": 2}[found[2]])
     for number in (1, 2):
         with suppress(OSError):

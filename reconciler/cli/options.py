@@ -139,9 +139,9 @@ _FILLED = {
 """What must not be empty: an empty text is a variable that a script did not set, never the wish to go without."""
 
 
-_REPOSITORY = re.compile(r"[\w-]+/[\w.-]+@[0-9a-f]{40}", re.ASCII)
 _repository = _checked(
-    lambda text: text if _REPOSITORY.fullmatch(text) else None, "OWNER/REPO@COMMIT with all 40 digits of the commit"
+    lambda text: text if re.fullmatch(r"[\w-]+/[\w.-]+@[0-9a-f]{40}", text, re.ASCII) else None,
+    "OWNER/REPO@COMMIT with all 40 digits of the commit",
 )
 
 
