@@ -22,7 +22,9 @@ from reconciler.model import canonical
 from reconciler.model.live import live_tunnel
 from reconciler.model.routes import Routes
 from reconciler.model.tunnel import SETTINGS
+from reconciler.render import render, words
 from reconciler.report.tunnels import tunnel_report
+from reconciler.report.values import AccountReport, Report
 from tests.build import live, raw
 
 CREATE = ipsec_tunnel_create_params.IPSECTunnelCreateParams
@@ -234,6 +236,15 @@ def test_show_tells_all_that_an_answer_can_say():
     }
     assert settings | leaves(facts) == leaves(WHOLE) | {"bgp.md5_key": None}
     assert (told.unknown, told.unreadable) == ({}, ())
+
+
+def test_show_draws_all_that_an_answer_can_say_but_the_key():
+    told = tunnel_report(live_tunnel(WHOLE), None, (), Routes())
+    account = AccountReport(account="prod", account_id="0" * 32, outcome="ok", tunnels=(told,))
+    drawn = render(Report(command="show", outcome="ok", sandbox=False, accounts=(account,)), "text")
+    lines = {path: f"  {words.moment(words.value(value))}\n" for path, value in leaves(WHOLE).items()}
+    assert [path for path, line in lines.items() if line not in drawn] == ["bgp.md5_key", "id"]
+    assert f"  lon-a  {'0a' * 16}  " in drawn
 
 
 def test_the_sdk_reads_from_that_answer_what_show_tells():

@@ -39,7 +39,7 @@ def test_help_of_the_program(capsys, argv):
     assert answer(capsys, argv).startswith("usage: reconciler [options] COMMAND [options]\n")
 
 
-@pytest.mark.parametrize(("columns", "widest"), [(60, 60), (80, 80), (200, 80), (None, 80)])
+@pytest.mark.parametrize(("columns", "widest"), [(60, 60), (79, 79), (80, 80), (200, 80), (None, 80)])
 @pytest.mark.parametrize("command", ["", *COMMANDS])
 def test_help_fits_the_terminal_but_for_commands_to_copy(capsys, command, columns, widest):
     lines = answer(capsys, f"help {command}", columns).splitlines()

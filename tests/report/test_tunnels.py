@@ -62,6 +62,8 @@ def test_what_the_api_says_besides_its_schema_has_its_place():
     found = told(redundancy_group_id="5c", remote_identities={"hex_id": "0a", "fqdn_id": "a.test", "user_id": ""})
     assert (found.redundancy_group_id, found.unknown) == ("5c", {})
     assert found.remote_identities == {"hex_id": "0a", "fqdn_id": "a.test"}
+    unset = told(redundancy_group_id="", health_check={"target": {"effective": ""}})
+    assert (unset.redundancy_group_id, unset.health_check_target, unset.unknown) == (None, None, {})
 
 
 @pytest.mark.parametrize(
@@ -83,12 +85,14 @@ def test_the_routes_through_a_tunnel_are_those_into_its_networks():
         ("10.9.0.0/16", "10.20.0.1", 200),
         ("10.9.0.0/16", "10.20.0.1", 100),
         ("10.8.0.0/16", "10.20.0.0", None),
+        ("10.6.0.0/16", "10.20.0.1", 300),
         ("10.7.0.0/16", "10.20.0.2", 100),
     ]
     entries = [{"id": str(n), "prefix": p, "nexthop": h, "priority": q} for n, (p, h, q) in enumerate(listed)]
     routes = Routes(routes_from_result({"routes": entries}))
     found = told(routes, interface_address="10.20.0.0/31", interface_address6="2001:db8::/127").routes
     assert [(route.prefix, route.nexthop, route.priority) for route in found or ()] == [
+        ("10.6.0.0/16", "10.20.0.1", 300),
         ("10.8.0.0/16", "10.20.0.0", None),
         ("10.9.0.0/16", "10.20.0.1", 100),
         ("10.9.0.0/16", "10.20.0.1", 200),
