@@ -27,7 +27,7 @@ from reconciler.cli.planning import (
     too_strict,
 )
 from reconciler.cli.psk_supply import Psks, prepared_psks, require_md5_keys
-from reconciler.cli.show import saved_report
+from reconciler.cli.reports import saved_report
 from reconciler.engine.apply import begin, finish
 from reconciler.engine.run import Run
 from reconciler.model.problems import Problem, error

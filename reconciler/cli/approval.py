@@ -16,7 +16,7 @@ from dataclasses import replace
 from reconciler.cli.clients import Clients
 from reconciler.cli.context import Context, Halt, halt
 from reconciler.cli.options import UsageError
-from reconciler.cli.show import as_text, to_copy
+from reconciler.cli.reports import as_text, to_copy
 from reconciler.engine.rollout import updated
 from reconciler.engine.run import Run
 from reconciler.model.verdict import APPLIED

@@ -10,7 +10,7 @@ from reconciler.cli.files import baseline_of, load_files, with_md5_keys
 from reconciler.cli.named import read_file, save_file
 from reconciler.cli.planning import attributed, plan_all
 from reconciler.cli.psk_supply import statuses
-from reconciler.cli.show import saved_report
+from reconciler.cli.reports import saved_report
 from reconciler.files.patch import accept_patch
 from reconciler.files.tree import read_tree
 from reconciler.model.psk import KeyStatus

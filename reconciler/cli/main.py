@@ -91,7 +91,7 @@ def _run(options: "Options", output: "Output") -> int:
     from reconciler.cli.context import Context, Halt
     from reconciler.cli.named import probe
     from reconciler.cli.options import COMMANDS, UsageError
-    from reconciler.cli.show import write_report
+    from reconciler.cli.reports import write_report
     from reconciler.model.problems import error
     from reconciler.report.make import with_diagnostics
     from reconciler.report.outcome import worst

@@ -37,7 +37,7 @@ COMMANDS = {
     "show": Command(
         "show live tunnels, what their devices must have, or a saved plan",
         "show lon-a\nshow --device lon-a --json\nshow --plan plan.json",
-        "tunnels",
+        "show",
     ),
     "doctor": Command(
         "check that all is set up, or measure what the API leaves undocumented",

@@ -1,193 +1,156 @@
-"""Writes the report in every format that was asked for, says where that did not work, and reads one back."""
+"""`reconciler show`: live tunnels one by one, the devices at their other ends, or a saved plan."""
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
+from fnmatch import fnmatchcase
+from shlex import quote
 from typing import Any
 
-from reconciler.cli.context import Context, Halt
-from reconciler.cli.named import parsed, write_file
-from reconciler.model.problems import Diagnostic, Problem, error
-from reconciler.model.verdict import Result
-from reconciler.render import Format, render
-from reconciler.report.make import utc, with_diagnostics
-from reconciler.report.outcome import EXIT_CODES, worst
-from reconciler.report.values import FIXED, AccountReport, CheckReport, Report
+from reconciler.api.baseurl import CLOUDFLARE
+from reconciler.api.call import Answered, Call, Conversation, Send, Verb, drive
+from reconciler.cli.clients import Clients
+from reconciler.cli.context import SANDBOX, Context, Halt
+from reconciler.cli.files import load_files, with_md5_keys
+from reconciler.cli.named import parsed, read_file
+from reconciler.cli.options import UsageError, near
+from reconciler.cli.planning import make_plan, plan_all, plans_of, routes_of
+from reconciler.cli.psk_supply import statuses
+from reconciler.model.canonical import tunnel_name
+from reconciler.model.live import ListUntrusted, LiveTunnel, live_tunnel
+from reconciler.model.problems import Diagnostic, error, warning
+from reconciler.plan.plan import Plan
+from reconciler.report.make import unread
+from reconciler.report.tunnels import device_report, tunnel_report
+from reconciler.report.values import AccountReport, Report
+
+_NULL_CIPHER = "The API can only read it: ask Cloudflare, or make the tunnel anew."
 
 
-def write_report(ctx: Context, report: Report) -> int:
-    """Write the report to files and standard output; returns the exit code, the same in every format.
+def run(ctx: Context) -> Report:
+    """A saved plan, or what is known of the tunnels that are named.
 
-    What can't be written keeps nothing from being shown elsewhere, and is an error. It never hides that something
-    was done: a report that could be shown nowhere goes to standard error.
+    Raises:
+        UsageError: Another format than text or JSON was asked for.
+        Halt: A name is not live.
     """
-    return EXIT_CODES[_amended(report, show(ctx, report)).outcome]
+    if ctx.options.plan:
+        return _saved_plan(ctx)
+    if any(form not in ("text", "json") for form, _ in ctx.options.output):
+        raise UsageError("show draws tunnels as text or JSON: leave -o out, or give -o json")
+    every = with_md5_keys(ctx, load_files(ctx))
+    words = list(dict.fromkeys(map(tunnel_name, ctx.options.names)))
+    accounts: list[AccountReport] = []
+    with Clients(ctx, [desired.account for desired in every]) as clients:
+        found = plan_all(ctx, clients, every, routes=False)
+        plans = plans_of(found)
+        failed = [one for one in found if isinstance(one, AccountReport)]
+        if not failed:  # else nobody knows where a name might be
+            ctx.diagnostics += _not_live(plans, words)
+        for plan in plans:
+            wanted = [t for t in plan.live.tunnels.values() if any(_matches(plan, t.name, word) for word in words)]
+            if wanted:
+                accounts.append(_account(ctx, clients, plan, wanted))
+    missing = any(problem.code == "not-live" for problem in ctx.diagnostics)
+    if missing and not accounts:
+        raise Halt("error")
+    report = ctx.report([*failed, *accounts])
+    return replace(report, outcome="error") if missing and report.outcome == "ok" else report
 
 
-def show(ctx: Context, report: Report, *, ours: bool = True) -> tuple[Diagnostic, ...]:
-    """Write the report to files and standard output; returns what could not be written, and why.
-
-    Args:
-        ctx: Surroundings, with the outputs that were asked for.
-        report: What to write.
-        ours: Whether it is this run's, so that it tells, where it still can, what could not be written.
-    """
-    output = ctx.output
-    report = replace(to_copy(ctx, report) if ours else report, context=_context(ctx, ours=ours))
-    report = output.redactor.clean_value(report, FIXED)
-    wanted = ctx.options.output or (("text", None),)
-    files = [(name, Path(path)) for name, path in wanted if path is not None]
-    shown = [name for name, path in wanted if path is None]
-    lost, whole = _write_files(ctx, report, files)
-    if lost and ours:  # what could be written tells what could not; a pipe has been read, and stays as it is
-        report = output.redactor.clean_value(_amended(report, lost), FIXED)
-        _write_files(ctx, report, whole)
-    for name in shown:
-        # Every value of the report is clean; a second pass over JSON could take a key for its syntax.
-        write = output.stdout.write_unchanged if name == "json" else output.stdout.write
-        write(_whole_lines(_drawn(ctx, report, name, to_stdout=True)))
-        output.stdout.flush()
-    if failed := output.stdout.failed:
-        lost += (error("unwritable", f"standard output can't be written: {failed}", "Run it again elsewhere."),)
-        report = _amended(report, lost) if ours else report
-    for problem in lost:
-        output.stderr.write(f"reconciler: {problem.summary}\n")
-    if (failed or not shown) and (lost or report.outcome not in ("ok", "changes")):
-        # A job that only writes files must not fail in silence.
-        output.stderr.write(_whole_lines(as_text(report)))
-        output.stderr.flush()
-    return lost
+def _matches(plan: Plan, name: str, word: str) -> bool:
+    """Whether a word means a tunnel: by its whole name any that is live, by a pattern those that are owned."""
+    return name == word or (fnmatchcase(name, word) and plan.desired.account.is_owned(name))
 
 
-def to_copy(ctx: Context, report: Report) -> Report:
-    """The report with this run's options in the commands that it tells to run: what plans and applies knows no options.
+def _not_live(plans: Iterable[Plan], words: Iterable[str]) -> tuple[Diagnostic, ...]:
+    """An error for each word that no live tunnel answers to."""
+    plans = list(plans)
+    live = [(plan, tunnel.name) for plan in plans for tunnel in plan.live.tunnels.values()]
+    owned = tuple(name for plan, name in live if plan.desired.account.is_owned(name))
+    problems = []
+    for word in words:
+        if any(_matches(plan, name, word) for plan, name in live):
+            continue
+        declared = next((d for plan in plans if (d := plan.desired.tunnels.get(word))), None)
+        if declared is not None:
+            remedy = "It is declared and not made yet: run `apply`, or look at `plan`."
+            problems.append(error("not-live", f"no live tunnel is named {word}", remedy, declared.location))
+        else:
+            hint = near(word, owned).removeprefix(". ")
+            remedy = " ".join(
+                filter(None, (hint, "Names and patterns like 'lon-*' are looked for among live tunnels."))
+            )
+            problems.append(error("not-live", f"no live tunnel is named {word}", remedy))
+    return tuple(problems)
 
-    Only in texts of ours: what files and Cloudflare hold stays as it is.
-    """
 
-    def checked(found: CheckReport) -> CheckReport:
-        return replace(found, remedy=found.remedy and ctx.to_copy(found.remedy))
+def _details(ids: Sequence[str]) -> Conversation[tuple[Any, ...]]:
+    """The outcome of reading each of these tunnels by its id."""
+    return (yield Send(tuple(Call(Verb.GET, tunnel_id=i) for i in ids)))
 
-    def of_account(account: AccountReport) -> AccountReport:
-        def text(said: str) -> str:
-            return ctx.to_copy(said, account.account)
 
-        def problem(found: Problem | None) -> Problem | None:
-            return found and replace(found, message=text(found.message), remedy=found.remedy and text(found.remedy))
-
-        ways = account.ways_out
-        if ways:
-            accept = ways.accept_command and text(ways.accept_command)
-            ways = replace(ways, revert=text(ways.revert), accept_command=accept)
-        return replace(
-            account,
-            changes=tuple(replace(one, error=problem(one.error)) if one.error else one for one in account.changes),
-            keys=tuple(replace(one, error=problem(one.error)) if one.error else one for one in account.keys),
-            guards=tuple(replace(one, remedy=text(one.remedy)) for one in account.guards),
-            checks=tuple(map(checked, account.checks)),
-            notes=tuple(map(text, account.notes)),
-            error=problem(account.error),
-            ways_out=ways,
-        )
-
+def _account(ctx: Context, clients: Clients, plan: Plan, wanted: Sequence[LiveTunnel]) -> AccountReport:
+    """What is known of these tunnels of one account."""
+    account = plan.desired.account
+    outcomes = drive(_details([t.id for t in wanted]), clients.carry(account))
+    read: dict[str, LiveTunnel] = {}
+    for tunnel, outcome in zip(wanted, outcomes, strict=True):
+        if not isinstance(outcome, Answered):
+            return unread(account, outcome)
+        try:
+            read[tunnel.id] = live_tunnel(outcome.tunnels[tunnel.id])
+        except ListUntrusted as odd:
+            ctx.diagnostics += (error("unreadable-tunnel", f"{tunnel.name}: {odd}", odd.remedy or ""),)
+    report = AccountReport(account=account.name, account_id=account.account_id, outcome="ok")
+    if ctx.options.device:
+        return replace(report, devices=tuple(device_report(t) for t in read.values()))
+    routes = routes_of(clients, account)
+    # As the tunnels are now: they may have changed since the list.
+    now = make_plan(ctx, plan.desired, plan.live._replace(tunnels={**plan.live.tunnels, **read}))
+    changes = {c.ref: c for c in now.changes if c.live and c.declared}
+    declared = {c.ref: c.declared for c in changes.values()}
+    by_name = plan.desired.tunnels
+    names = {t.name for t in read.values()}
+    ctx.diagnostics += tuple(_null_ciphers(account.name, read))
     return replace(
         report,
-        checks=tuple(map(checked, report.checks)),
-        accounts=tuple(map(of_account, report.accounts)),
-        diagnostics=tuple(replace(one, detail=ctx.to_copy(one.detail)) for one in report.diagnostics),
+        tunnels=tuple(
+            tunnel_report(
+                tunnel,
+                declared.get(tunnel.id) or by_name.get(tunnel.name),
+                tuple(f.path for f in changes[tunnel.id].fields) if tunnel.id in changes else (),
+                routes,
+            )
+            for tunnel in read.values()
+        ),
+        keys=tuple(status for status in statuses(ctx, plan.desired, now.live) if status.name in names),
+        notes=(f"Static routes were not read: {routes.unchecked}.",) if routes.unchecked else (),
     )
 
 
-def _write_files(
-    ctx: Context, report: Report, files: Iterable[tuple[Format, Path]]
-) -> tuple[tuple[Diagnostic, ...], list[tuple[Format, Path]]]:
-    """What is wrong with the files, and those that hold the report now and could be replaced."""
-    wrong: tuple[Diagnostic, ...] = ()
-    whole = []
-    for name, path in files:
-        text = _drawn(ctx, report, name, to_stdout=False)
-        try:
-            if write_file(path, text if name == "json" else ctx.output.redactor.clean(text), ctx.stop):
-                whole.append((name, path))
-        except Halt as stopped:
-            wrong += stopped.diagnostics
-    return wrong, whole
+def _null_ciphers(account: str, tunnels: Mapping[str, LiveTunnel]) -> Iterable[Diagnostic]:
+    for tunnel in tunnels.values():
+        if tunnel.raw.get("allow_null_cipher") is True:
+            summary = f"{tunnel.name} in {account} may go without encryption (allow_null_cipher)"
+            yield warning("null-cipher", summary, _NULL_CIPHER)
 
 
-def _amended(report: Report, lost: tuple[Diagnostic, ...]) -> Report:
-    """The report of a run that could not say everywhere what it did."""
-    if not lost:
-        return report
-    outcomes = (one.outcome for a in report.accounts for ones in (a.changes, a.keys) for one in ones)
-    outcome = worst((report.outcome, "error"), written=Result.APPLIED in outcomes)
-    return with_diagnostics(report, lost, outcome)
-
-
-def _drawn(ctx: Context, report: Report, name: Format, *, to_stdout: bool) -> str:
-    if name != "text":
-        return render(report, name)
-    if not to_stdout:
-        return as_text(report)
-    stdout = ctx.output.stdout
-    shown = ctx.shown if stdout.isatty() else None
-    quiet = ctx.options.quiet
-    return as_text(report, width=ctx.width(stdout), color=ctx.color(stdout), shown=shown, quiet=quiet)
-
-
-def as_text(report: Report, **options: Any) -> str:
-    """The report as text, with the lines of files that its problems are about."""
-    if not report.diagnostics:  # so it quotes no line, and what reads lines need not be imported
-        return render(report, "text", **options)
-    from reconciler.files.excerpt import lines_of_files
-
-    return render(report, "text", **options, line_of=lines_of_files())
-
-
-def _whole_lines(text: str) -> str:
-    return text if text.endswith("\n") else f"{text}\n"
-
-
-def _context(ctx: Context, *, ours: bool) -> dict[str, str]:
-    """What the run was about: when, commit, base, and on GitHub pull request, address of the run and of the files."""
-    found = {"base": ctx.options.baseline} if ctx.options.baseline else {}
-    if ours:
-        again = {command: ctx.to_copy(f"reconciler {command}") for command in ("validate", "apply")}
-        found |= {"made_at": utc(ctx.now()), **again}
-    if ctx.env.get("GITHUB_ACTIONS") != "true":
-        pages = {"html", "markdown"} & {name for name, _ in ctx.options.output or ()}
-        return found | (_own_commit(ctx) if ours and pages else {})
-    commit = ctx.env.get("GITHUB_SHA", "")
-    home = f"{ctx.env.get('GITHUB_SERVER_URL', '')}/{ctx.env.get('GITHUB_REPOSITORY', '')}"
-    kind, number = [*ctx.env.get("GITHUB_REF", "").split("/"), "", "", ""][1:3]
-    found |= {"pull_request": number} if kind == "pull" else {}
-    return found | {
-        "commit": (ctx.env.get("RECONCILER_COMMIT") or commit)[:12],
-        "run_url": f"{home}/actions/runs/{ctx.env.get('GITHUB_RUN_ID', '')}",
-        "source_url": f"{home}/blob/{commit}",
-    }
-
-
-def _own_commit(ctx: Context) -> dict[str, str]:
-    """The commit of the files, marked when they were changed since, where they stand in a repository."""
-    from reconciler.cli.about import commit_of
-    from reconciler.secrets.program import child_environment
-
-    place, env = Path(ctx.options.dir).absolute(), child_environment(ctx.env, ctx.every)
-    commit = next(filter(None, (commit_of(folder, env) for folder in (place, *place.parents))), None)
-    return {"commit": commit} if commit else {}
-
-
-def saved_report(path: str, data: bytes) -> Report:
-    """A report that `-o json` wrote. It is not trusted, only drawn and compared.
-
-    Args:
-        path: Its file, for messages.
-        data: What stands in it.
+def _saved_plan(ctx: Context) -> Report:
+    """A saved plan. It is not trusted, only shown.
 
     Raises:
-        Halt: It is not a report.
+        Halt: The file is not a saved plan.
     """
-    from reconciler.render.json import report_from_json
+    from reconciler.plan.saved import read_saved
+    from reconciler.report.make import saved
 
-    summary, remedy = f"{path} is not a report of this version", "Give a file that -o json=PATH wrote."
-    return parsed(data, lambda text: report_from_json(text.decode()), "bad-report", summary, remedy)
+    path = ctx.options.plan or ""
+    summary, remedy = f"{path} is not a saved plan of this version", "Give a file that plan --out wrote."
+    data = read_file(ctx, "--plan", path)
+    plan = parsed(data, lambda text: read_saved(json.loads(text)), "saved-plan", summary, remedy)
+    bases = {account.base for account in plan.accounts}
+    notes = [f"For the API at {base}." for base in sorted(bases - {SANDBOX, CLOUDFLARE})]
+    notes += [f"Made with --target {quote(plan.target)}; give it to apply too."] if plan.target else []
+    accounts = [replace(told, notes=(*notes, *told.notes)) for told in map(saved, plan.accounts)]
+    return replace(ctx.report(accounts), sandbox=SANDBOX in bases)

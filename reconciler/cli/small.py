@@ -7,7 +7,7 @@ from reconciler.cli.context import Context
 from reconciler.cli.files import load_files
 from reconciler.cli.named import read_file, write_file
 from reconciler.cli.options import UsageError
-from reconciler.cli.show import saved_report, show
+from reconciler.cli.reports import saved_report, show
 from reconciler.report.outcome import EXIT_CODES
 from reconciler.report.values import AccountReport, Report, TokenSource
 
