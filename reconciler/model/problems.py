@@ -63,6 +63,11 @@ class Location(NamedTuple):
     line: int = 1
     column: int = 1
 
+    @property
+    def source(self) -> "Source":
+        """The same without the column, as reports hold it."""
+        return Source(self.file, self.line)
+
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}"
 

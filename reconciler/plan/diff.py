@@ -52,13 +52,18 @@ class FieldChange:
     sensitive: Annotated[StrictBool, Field(description="True when neither value may be shown")] = False
 
 
+def impact_of_fields(action: Action, fields: Iterable[FieldChange]) -> Impact:
+    """Whether a change can interrupt traffic: a delete does, some fields of an update do; a new tunnel carries none."""
+    risk = action is Action.UPDATE and any(impact_of(field.path) is Impact.TRAFFIC for field in fields)
+    return Impact.TRAFFIC if risk or action is Action.DELETE else Impact.NONE
+
+
 class Change(NamedTuple):
     """One thing that apply would do to one tunnel.
 
     Attributes:
         name: The tunnel's name afterwards (for a delete, its name now).
         fields: What differs, sorted by path.
-        impact: Whether it can interrupt traffic.
         target: The settings that the tunnel has when it is applied (for a delete, those it has now). What git has no
             say in is as it is live, which is what leaves ignored fields alone.
         declared: The declaration; None for a delete.
@@ -70,7 +75,6 @@ class Change(NamedTuple):
     action: Action
     name: str
     fields: tuple[FieldChange, ...]
-    impact: Impact
     target: Settings
     declared: Declared | None
     live: LiveTunnel | None
@@ -86,6 +90,11 @@ class Change(NamedTuple):
     def ref(self) -> str:
         """Names the change within its plan: the live tunnel's id, or `+name` for a create."""
         return self.live.id if self.live else f"+{self.name}"
+
+    @property
+    def impact(self) -> Impact:
+        """Whether it can interrupt traffic."""
+        return impact_of_fields(self.action, self.fields)
 
     @property
     def before(self) -> Settings:
@@ -175,23 +184,22 @@ def missing_secrets(pair: Pair) -> tuple[str, ...]:
 
 
 def _create(declared: Declared) -> Change:
-    fields = _field_changes({}, declared.settings, declared.settings)  # no impact: nothing runs through it yet
-    return Change(Action.CREATE, declared.name, fields, Impact.NONE, declared.settings, declared, None)
+    fields = _field_changes({}, declared.settings, declared.settings)
+    return Change(Action.CREATE, declared.name, fields, declared.settings, declared, None)
 
 
 def _delete(tunnel: LiveTunnel) -> Change:
     fields = _field_changes(tunnel.settings, {}, tunnel.settings)
-    return Change(Action.DELETE, tunnel.name, fields, Impact.TRAFFIC, tunnel.settings, None, tunnel)
+    return Change(Action.DELETE, tunnel.name, fields, tunnel.settings, None, tunnel)
 
 
 def update_of(live: LiveTunnel, target: Settings, declared: Declared | None = None) -> Change:
     """The update that leads a tunnel to these settings, whoever wants it."""
     differing, added, removed = compare(live.settings, target)
     fields = _field_changes(live.settings, target, differing, added, removed)
-    impact = Impact.TRAFFIC if any(impact_of(f.path) is Impact.TRAFFIC for f in fields) else Impact.NONE
     name = str(target["name"])
     previous = live.name if live.name != name else None
-    return Change(Action.UPDATE, name, fields, impact, target, declared, live, previous)
+    return Change(Action.UPDATE, name, fields, target, declared, live, previous)
 
 
 Items = dict[str, list[str]]

@@ -84,7 +84,6 @@ def saved_plan(plans: Sequence[Plan]) -> SavedPlan:
 
 
 def _saved_change(change: Change, routes: tuple[str, ...]) -> SavedChange:
-    place = change.location
     return SavedChange(
         action=change.action,
         name=change.name,
@@ -97,7 +96,7 @@ def _saved_change(change: Change, routes: tuple[str, ...]) -> SavedChange:
             if not SETTINGS[path].sensitive
         },
         psk=change.psk,
-        source=Source(place.file, place.line) if place else None,
+        source=change.location.source if change.location else None,
         routes=routes,
     )
 

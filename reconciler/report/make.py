@@ -19,9 +19,9 @@ from reconciler.model.desired import Account, Declared, Generated
 from reconciler.model.problems import Diagnostic, Problem, Source, in_order
 from reconciler.model.psk import KeyStatus, describe
 from reconciler.model.settings import has_bgp
-from reconciler.model.tunnel import PATHS, Impact, concerns_device, impact_of
+from reconciler.model.tunnel import PATHS, concerns_device
 from reconciler.model.verdict import APPLIED, Result, Verdict
-from reconciler.plan.diff import Action, FieldChange
+from reconciler.plan.diff import Action, FieldChange, impact_of_fields
 from reconciler.plan.scope import LeftAlone, RolledBack, matches
 from reconciler.report.outcome import Outcome, worst
 from reconciler.report.values import (
@@ -76,8 +76,7 @@ def _stop_problem(stop: "Failure", account: Account) -> Problem:
 
     problem = problem_of(stop)
     if problem.code in _OF_THE_ACCOUNT:
-        place = account.location
-        problem = replace(problem, field="account_id", source=Source(place.file, place.line))
+        problem = replace(problem, field="account_id", source=account.location.source)
     return problem if problem.remedy else replace(problem, remedy=_REMEDIES.get(problem.code))
 
 
@@ -360,24 +359,21 @@ def report_of(
 
 def saved(account: "SavedAccount") -> AccountReport:
     """An account's part of a saved plan."""
-    changes = []
-    for change in account.changes:
-        fields = [impact_of(field.path) for field in change.fields]
-        update = change.action is Action.UPDATE and Impact.TRAFFIC in fields
-        changes.append(
-            ChangeReport(
-                action=change.action,
-                name=change.name,
-                previous_name=change.previous_name,
-                id=change.id,
-                impact=Impact.TRAFFIC if update or change.action is Action.DELETE else Impact.NONE,
-                fields=change.fields,
-                source=change.source,
-                psk=change.psk,
-                device=_device(change.action, change.fields),
-                routes=change.routes,
-            )
+    changes = [
+        ChangeReport(
+            action=change.action,
+            name=change.name,
+            previous_name=change.previous_name,
+            id=change.id,
+            impact=impact_of_fields(change.action, change.fields),
+            fields=change.fields,
+            source=change.source,
+            psk=change.psk,
+            device=_device(change.action, change.fields),
+            routes=change.routes,
         )
+        for change in account.changes
+    ]
     return AccountReport(
         account=account.account,
         account_id=account.account_id,
@@ -395,7 +391,6 @@ def with_diagnostics(report: Report, found: Iterable[Diagnostic], outcome: Outco
 
 def change_report(change: "Change", verdict: Verdict | None = None, routes: tuple[str, ...] = ()) -> ChangeReport:
     """A change, the routes that it takes the next hop from and, after apply, how it ended."""
-    place = change.location
     undone = verdict is not None and verdict.result in (Result.SKIPPED, Result.ROLLED_BACK)
     health = change.live.session if change.live and has_bgp(change.before) else None
     return ChangeReport(
@@ -406,7 +401,7 @@ def change_report(change: "Change", verdict: Verdict | None = None, routes: tupl
         impact=change.impact,
         cause=change.cause,
         fields=change.fields,
-        source=Source(place.file, place.line) if place else None,
+        source=change.location.source if change.location else None,
         outcome=verdict.result if verdict else None,
         error=placed(verdict.problem, change) if verdict and verdict.problem else None,
         psk=change.psk,
@@ -430,10 +425,7 @@ def placed(problem: Problem, change: "Change") -> Problem:
         return problem
 
     def source(field: str | None) -> Source | None:
-        if field is None or field not in PATHS:
-            return None
-        place = declared.place_of(field)
-        return Source(place.file, place.line)
+        return declared.place_of(field).source if field in PATHS else None
 
     also = tuple(replace(reason, source=source(reason.field)) for reason in problem.also)
     return replace(problem, source=source(problem.field), also=also)

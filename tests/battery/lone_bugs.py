@@ -10,7 +10,6 @@ from reconciler.api.call import Answered, Call, Send, Verb
 from reconciler.engine import creates, deletes, updates
 from reconciler.model.live import Live
 from reconciler.model.settings import update_body
-from reconciler.model.tunnel import Impact
 from reconciler.plan import build, scope
 from reconciler.plan.diff import Action, Change
 from tests.battery import run as stories
@@ -96,7 +95,7 @@ def what_is_as_declared_is_written_again() -> list[Patch]:
         if plan.changes or not same:
             return plan
         one = same[0]
-        change = Change(Action.UPDATE, one.name, (), Impact.NONE, one.settings, one, known[one.name])
+        change = Change(Action.UPDATE, one.name, (), one.settings, one, known[one.name])
         return plan._replace(changes=(change,), phases=plan.phases._replace(updates=((change,),)))
 
     return [(stories.core, "build_plan", touching)]
