@@ -13,19 +13,10 @@ from reconciler.model.problems import Diagnostic, Location, error
 MAX_BYTES = 1 << 20
 """A file of 1 MiB holds about 1,700 tunnels."""
 
-_SIGNATURES = (
-    (b"\xff\xfe\x00\x00", "UTF-32"),
-    (b"\x00\x00\xfe\xff", "UTF-32"),
-    (b"\xff\xfe", "UTF-16"),
-    (b"\xfe\xff", "UTF-16"),
-)
-# Without a mark the zeros among the first four bytes tell: YAML begins with an ASCII character, as JSON does.
-_ZEROS = {
-    b"\x01\x01\x01\x00": "UTF-32",
-    b"\x00\x01\x01\x01": "UTF-32",
-    b"\x01\x00\x01\x00": "UTF-16",
-    b"\x00\x01\x00\x01": "UTF-16",
-}
+_WIDE = (b"\xff\xfe", b"\xfe\xff")
+"""How a file in UTF-16 or UTF-32 begins. Without such a mark a zero among the first four bytes tells it, since YAML
+begins with an ASCII character, as JSON does."""
+
 # U+0085, U+2028 and U+2029 end a line in YAML 1.1 and do not in 1.2: an editor would show something else
 # than what is read.
 _FORBIDDEN = "[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]"
@@ -49,9 +40,8 @@ def screen(data: bytes, file: str) -> tuple[Diagnostic, ...]:
         summary = f"the file has {len(data):,} bytes, more than {MAX_BYTES:,}"
         detail = "Larger files are refused unread. Split it: any number of files may stand in an account's folder."
         return (error("file-too-large", summary, detail, Location(file)),)
-    marked = (name for signature, name in _SIGNATURES if data.startswith(signature))
-    if wide := next(marked, _ZEROS.get(bytes(byte == 0 for byte in data[:4]))):
-        return (_encoding(f"the file is {wide} text", Location(file)),)
+    if data.startswith(_WIDE) or b"\0" in data[:4]:
+        return (_encoding("the file is UTF-16 or UTF-32 text", Location(file)),)
     try:
         text = decode(data)
     except UnicodeDecodeError as broken:
