@@ -4,11 +4,11 @@ Each value alone is right, and together they can't be: two tunnels of one name, 
 circle. Cloudflare would refuse some of these in the middle of an apply, and take others that then carry no traffic.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from fnmatch import fnmatchcase
 from socket import AF_INET, AF_INET6, inet_pton
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from reconciler.model.checks import visible
 from reconciler.model.desired import TOKEN_ENV, Account, Declared, EnvRef, rename_cycles
@@ -17,6 +17,8 @@ from reconciler.yaml.read import Document
 
 _RESTS = {"127": 1, "31": 1, "30": 3}
 """Host bits of an interface address by its length."""
+
+T = TypeVar("T")
 
 
 class Gone(NamedTuple):
@@ -93,14 +95,18 @@ def check(groups: Sequence[EntryGroup]) -> Iterator[Diagnostic]:
         yield from _not_owned(group.account, named)
 
 
+def twice(found: Iterable[T], key: Callable[[T], object]) -> Iterator[tuple[T, T]]:
+    """Each that has the same key as one before it, with the first such one. An empty key is none."""
+    first: dict[object, T] = {}
+    for one in found:
+        if (own := key(one)) and (other := first.setdefault(own, one)) is not one:
+            yield one, other
+
+
 def _account_ids(groups: Iterable[EntryGroup]) -> Iterator[Diagnostic]:
-    first: dict[str, Account] = {}
-    for group in groups:
-        account = group.account
-        other = first.setdefault(account.account_id, account)
-        if account.account_id and other is not account:
-            detail = f"{other.location} has it too, and each would delete the other's tunnels. Merge the two."
-            yield error("duplicate-account", "an account id that stands twice", detail, account.location)
+    for account, other in twice((group.account for group in groups), lambda account: account.account_id):
+        detail = f"{other.location} has it too, and each would delete the other's tunnels. Merge the two."
+        yield error("duplicate-account", "an account id that stands twice", detail, account.location)
 
 
 def _tokens(entries: Iterable[Entry], tokens: AbstractSet[str]) -> Iterator[Diagnostic]:
@@ -114,11 +120,8 @@ def _tokens(entries: Iterable[Entry], tokens: AbstractSet[str]) -> Iterator[Diag
 
 
 def _names(entries: Iterable[Entry]) -> Iterator[Diagnostic]:
-    first: dict[str, Entry] = {}
-    for entry in entries:
+    for entry, other in twice(entries, lambda entry: visible(entry.declared.name)):
         name = entry.declared.name
-        if not name or (other := first.setdefault(visible(name), entry)) is entry:
-            continue
         summary, detail = f"a second tunnel named {shown(name)}", "Names are unique in an account: change one of them."
         if other.declared.name != name:
             summary += f", which looks like {shown(other.declared.name)}"
@@ -169,25 +172,20 @@ def _overlaps(entries: Sequence[Entry], path: str, family: int) -> Iterator[Diag
 
 
 def _identities(entries: Iterable[Entry]) -> Iterator[Diagnostic]:
-    first: dict[tuple[str, str], Entry] = {}
-    for entry in entries:
+    def identity(entry: Entry) -> tuple[str, ...] | None:
         settings = entry.declared.settings
-        identity, endpoint = (
-            str(settings.get("custom_remote_identities.fqdn_id", "")),
-            str(settings.get("cloudflare_endpoint", "")),
+        found = settings.get("custom_remote_identities.fqdn_id"), settings.get("cloudflare_endpoint")
+        return tuple(str(part).lower() for part in found) if all(found) else None  # domain names know no case
+
+    for entry, other in twice(entries, identity):
+        place = other.at("custom_remote_identities", "fqdn_id")
+        yield error(
+            "duplicate-identity",
+            "an identity that another tunnel of the same Cloudflare endpoint has",
+            f"{shown(other.declared.name)} at {place} has it too: Cloudflare can't tell them apart. "
+            "Change one, or move one to another cloudflare_endpoint.",
+            entry.at("custom_remote_identities", "fqdn_id"),
         )
-        if not identity or not endpoint:
-            continue
-        other = first.setdefault((identity.lower(), endpoint), entry)  # domain names know no case
-        if other is not entry:
-            place = other.at("custom_remote_identities", "fqdn_id")
-            yield error(
-                "duplicate-identity",
-                "an identity that another tunnel of the same Cloudflare endpoint has",
-                f"{shown(other.declared.name)} at {place} has it too: Cloudflare can't tell them apart. "
-                "Change one, or move one to another cloudflare_endpoint.",
-                entry.at("custom_remote_identities", "fqdn_id"),
-            )
 
 
 def _renames(entries: Iterable[Entry]) -> Iterator[Diagnostic]:

@@ -11,7 +11,7 @@ from ipaddress import ip_address, ip_interface, ip_network
 
 from pydantic import BeforeValidator, WrapValidator
 
-from reconciler.files.consistency import Entry, EntryGroup
+from reconciler.files.consistency import Entry, EntryGroup, twice
 from reconciler.model.account import AccountFile, TunnelFile
 from reconciler.model.checks import ANY_TEXT
 from reconciler.model.desired import Account, FileRef, Generated
@@ -101,7 +101,6 @@ def _rules(account: Account, today: date) -> Iterator[Diagnostic]:
 
 
 def _names(entries: Sequence[Entry]) -> Iterator[Diagnostic]:
-    first: dict[str, Entry] = {}
     for entry in entries:
         name = entry.declared.name
         if len(name) > MAX_NAME:
@@ -110,10 +109,10 @@ def _names(entries: Sequence[Entry]) -> Iterator[Diagnostic]:
         if not _NAME.fullmatch(name):
             detail = "Cloudflare's documentation allows no spaces and no special characters. Use letters, digits and -."
             yield warning("odd-name", f"the name {shown(name)} has special characters", detail, entry.at("name"))
-        other = first.setdefault(name.casefold(), entry)
-        if other.declared.name != name:
+    for entry, other in twice(entries, lambda entry: entry.declared.name.casefold()):
+        if other.declared.name != entry.declared.name:
             detail = f"{shown(other.declared.name)} at {other.at('name')} is another tunnel. Is one of them a slip?"
-            summary = f"the name {shown(name)} differs from another one in case only"
+            summary = f"the name {shown(entry.declared.name)} differs from another one in case only"
             yield warning("similar-name", summary, detail, entry.at("name"))
 
 
@@ -214,17 +213,15 @@ def _health_check_target(group: EntryGroup, entry: Entry) -> Iterator[Diagnostic
 
 
 def _pairs(entries: Iterable[Entry]) -> Iterator[Diagnostic]:
-    first: dict[tuple[object, object], Entry] = {}
-    for entry in entries:
-        pair = entry.declared.settings.get("cloudflare_endpoint"), entry.declared.settings.get("customer_endpoint")
-        if not all(pair):
-            continue
-        other = first.setdefault(pair, entry)
-        if other is not entry:
-            yield warning(
-                "same-endpoint-pair",
-                "two tunnels with the same two endpoints",
-                f"{shown(other.declared.name)} at {other.at('customer_endpoint')} has them too. They can "
-                "only be told apart by identities. Change an endpoint if that is not meant.",
-                entry.at("customer_endpoint"),
-            )
+    def pair(entry: Entry) -> tuple[object, ...] | None:
+        found = tuple(entry.declared.settings.get(path) for path in ("cloudflare_endpoint", "customer_endpoint"))
+        return found if all(found) else None
+
+    for entry, other in twice(entries, pair):
+        yield warning(
+            "same-endpoint-pair",
+            "two tunnels with the same two endpoints",
+            f"{shown(other.declared.name)} at {other.at('customer_endpoint')} has them too. They can "
+            "only be told apart by identities. Change an endpoint if that is not meant.",
+            entry.at("customer_endpoint"),
+        )
