@@ -16,8 +16,8 @@ from reconciler.plan.diff import Action
 from reconciler.plan.plan import Plan
 from reconciler.secrets.program import child_environment
 from reconciler.secrets.secret import Secret
-from reconciler.secrets.sinks import carry_out, open_sinks
-from reconciler.secrets.steps import Sink, SinkStep
+from reconciler.secrets.sinks import Sink, carry_out, open_sinks
+from reconciler.secrets.steps import SinkStep
 
 if TYPE_CHECKING:  # a plan looks at sinks, and neither reads nor makes a key
     from reconciler.api.call import Step

@@ -26,6 +26,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
+from typing import TypeAlias
 
 from reconciler.model.desired import CommandRef, FileRef, Generated
 from reconciler.model.problems import Diagnostic, Location, Problem, error, warning
@@ -33,7 +34,7 @@ from reconciler.model.psk import SinkState
 from reconciler.secrets.program import CommandError, run
 from reconciler.secrets.resolve import read_private, strip_line_end
 from reconciler.secrets.secret import Secret, reveal
-from reconciler.secrets.steps import Sink, SinkError, SinkOp, SinkOutcome, SinkStep
+from reconciler.secrets.steps import SinkOp, SinkOutcome, SinkStep
 
 PSK_LENGTH = 40
 """Letters and digits of a key made here: 238 bits. (API: keys that Cloudflare makes have 32 of them.)"""
@@ -43,6 +44,10 @@ Cloudflare makes have 32 characters.)"""
 
 _ALLOW = "Add --allow-commands if you trust the files."
 _ALPHABET = string.ascii_letters + string.digits  # which every device and shell takes
+
+
+class SinkError(Exception):
+    """A sink did not do what it should. Its text never holds any of the key."""
 
 
 class FileSink:
@@ -65,7 +70,7 @@ class FileSink:
         self._reserved: dict[Path, Path] = {}
 
     def probe(self) -> None:
-        """Do with trial files what a key will need, and look at what is there.
+        """See whether a key could be stored and given back: do with trial files what it will need.
 
         They are as long as a key and its record, since a full disk takes an empty file.
         """
@@ -93,7 +98,7 @@ class FileSink:
         self.get()
 
     def put(self, secret: Secret) -> None:
-        """Write a new file and link it as pending, which fails when there is one already."""
+        """Store a key as pending, in a new file that is linked there: refused while another key is pending."""
         with _telling(self._pending):
             made = self._temporary(self._pending, reveal(secret).encode())
             try:
@@ -107,11 +112,14 @@ class FileSink:
             self._sync()
 
     def get(self) -> Secret | None:
-        """The bytes of the pending file."""
+        """The pending key, or None."""
         return _psk(self._pending)
 
     def promote(self, secret: Secret, made_on: str = "") -> None:
-        """Rename the pending file over the current one and note the time; done if another run has made it current."""
+        """Make the pending key the current one, and note the time, and when Cloudflare made the key if it did.
+
+        Refused unless it is this key: another run may have put its own. Done if another run has made it current.
+        """
         if self.get() != secret:
             if _psk(self._path) != secret:
                 raise SinkError(f"{self._pending} no longer holds the key that was put there")
@@ -123,9 +131,10 @@ class FileSink:
             self._write_record({"tunnel": self._tunnel, "set_on": self._clock().isoformat(), **made})
 
     def note(self, before: str) -> None:
-        """Put it into the record, which the promotion writes anew without it, and reserve the space of both files.
+        """Note that Cloudflare is asked for a key, and when it made one before, until a key becomes the current one.
 
-        An older note stays: a key made since then was never delivered, whatever comes of the next.
+        What the key will need is set aside: Cloudflare gives it once, and a full disk must not lose it. An older note
+        stays: a key made since then was never delivered, whatever comes of the next.
         """
         try:
             with _telling(self._record):
@@ -136,14 +145,14 @@ class FileSink:
             raise
 
     def release(self) -> None:
-        """Remove the reserved files that became neither key nor record."""
+        """Give back what `note` set aside and nothing used."""
         for path in self._reserved.values():
             with suppress(OSError):  # a file too many does no harm
                 path.unlink()
         self._reserved.clear()
 
     def state(self) -> SinkState:
-        """Which files are there, and what stands in the record."""
+        """What can be seen without reading a key or running anything; never fails."""
         current = _is_there(self._path)
         record = self._read_record()
         record = record if record.get("tunnel") == self._tunnel else {}  # after a tunnel was renamed, say
@@ -284,6 +293,11 @@ class CommandSink:
             return run(self._command, env, send=send)
         except CommandError as failed:
             raise SinkError(f"the sink command {self._command.argv[0]!r} ({op}) {failed}") from None
+
+
+Sink: TypeAlias = FileSink | CommandSink
+"""Keeps one tunnel's generated key: a current one, and a pending one while a rotation is under way. Every method but
+`state` raises `SinkError`; a failed `put` or `promote` may have worked."""
 
 
 def open_sinks(

@@ -13,54 +13,16 @@ key that the run has under the name. The sequences, each of one step or a few:
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from reconciler.model.live import Live, LiveTunnel
 from reconciler.model.problems import Problem
-from reconciler.model.psk import SinkState, psk_command
+from reconciler.model.psk import psk_command
 from reconciler.model.verdict import APPLIED, Result, Verdict
 from reconciler.secrets.secret import Secret
 
 if TYPE_CHECKING:  # a plan looks at sinks and calls nobody
     from reconciler.api.call import Step
-
-
-class SinkError(Exception):
-    """A sink did not do what it should. Its text never holds any of the key."""
-
-
-class Sink(Protocol):
-    """Keeps one tunnel's generated key: a current one, and a pending one while a rotation is under way.
-
-    Every method raises `SinkError`; a failed `put` or `promote` may have worked.
-    """
-
-    def probe(self) -> None:
-        """See whether a key could be stored and given back."""
-
-    def put(self, secret: Secret) -> None:
-        """Store as pending, durably. Refused while another key is pending."""
-
-    def get(self) -> Secret | None:
-        """The pending key, or None."""
-
-    def promote(self, secret: Secret, made_on: str = "") -> None:
-        """Make the pending key the current one; refused unless it is this one: another run may have put its own.
-
-        Notes, if it can, when that was, and when Cloudflare made the key if it did.
-        """
-
-    def note(self, before: str) -> None:
-        """Note, durably if it can, that Cloudflare is asked for a key, and when it made one before.
-
-        Sets aside, if it can, what the key will need: Cloudflare gives it once, and a full disk must not lose it.
-        """
-
-    def release(self) -> None:
-        """Give back what `note` set aside and nothing used."""
-
-    def state(self) -> SinkState:
-        """What can be seen without reading a key or running anything; never fails."""
 
 
 class SinkOp(StrEnum):

@@ -26,8 +26,8 @@ from reconciler.report.make import applied, with_psks
 from reconciler.secrets.deliver import deliver, prepare
 from reconciler.secrets.rotate import rotate
 from reconciler.secrets.secret import Secret, reveal
-from reconciler.secrets.sinks import carry_out
-from reconciler.secrets.steps import SinkError, SinkOutcome, SinkStep
+from reconciler.secrets.sinks import SinkError, carry_out
+from reconciler.secrets.steps import SinkOutcome, SinkStep
 from tests.battery.guarded import Guarded
 from tests.battery.port import Killed, Mishaps
 from tests.battery.run import Conversation, Ending, Result, Story, finish, turns

@@ -10,8 +10,7 @@ import pytest
 
 from reconciler.model.desired import CommandRef
 from reconciler.secrets.secret import Secret
-from reconciler.secrets.sinks import CommandSink
-from reconciler.secrets.steps import SinkError
+from reconciler.secrets.sinks import CommandSink, SinkError
 
 DOCS = Path(__file__).parents[2] / ".github" / "docs" / "keys.md"
 

@@ -3,6 +3,7 @@ import stat
 import subprocess
 import sys
 import textwrap
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,8 +13,8 @@ from reconciler.model.desired import CommandRef, FileRef, Generated
 from reconciler.model.problems import Location, Problem
 from reconciler.model.psk import SinkState
 from reconciler.secrets.secret import Secret, reveal
-from reconciler.secrets.sinks import PSK_LENGTH, CommandSink, FileSink, carry_out, open_sinks
-from reconciler.secrets.steps import Sink, SinkError, SinkOp, SinkStep
+from reconciler.secrets.sinks import PSK_LENGTH, CommandSink, FileSink, Sink, SinkError, carry_out, open_sinks
+from reconciler.secrets.steps import SinkOp, SinkStep
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 HERE = Location("t.yaml", 3)
@@ -44,8 +45,8 @@ def command_sink(tmp_path: Path, tunnel: str = "lon-a") -> CommandSink:
 
 
 @pytest.mark.parametrize("make", [file_sink, command_sink])
-def test_a_key_is_pending_then_current(make: type[Sink], tmp_path: Path) -> None:
-    sink = make(tmp_path)  # type: ignore[call-arg]
+def test_a_key_is_pending_then_current(make: Callable[[Path], Sink], tmp_path: Path) -> None:
+    sink = make(tmp_path)
     sink.probe()
     assert sink.get() is None
     sink.put(Secret("q\"'$x ä"))
@@ -57,8 +58,8 @@ def test_a_key_is_pending_then_current(make: type[Sink], tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("make", [file_sink, command_sink])
-def test_only_the_key_that_was_put_there_becomes_current(make: type[Sink], tmp_path: Path) -> None:
-    sink = make(tmp_path)  # type: ignore[call-arg]
+def test_only_the_key_that_was_put_there_becomes_current(make: Callable[[Path], Sink], tmp_path: Path) -> None:
+    sink = make(tmp_path)
     with pytest.raises(SinkError, match="no longer"):
         sink.promote(Secret("ours"))
     sink.put(Secret("theirs"))
@@ -218,8 +219,7 @@ def in_a_child(script: str, tmp_path: Path, *before: str) -> str:
 PROBE_WITH_LITTLE_ROOM = """
 import resource, sys
 from datetime import UTC, datetime
-from reconciler.secrets.sinks import FileSink
-from reconciler.secrets.steps import SinkError
+from reconciler.secrets.sinks import FileSink, SinkError
 
 resource.setrlimit(resource.RLIMIT_FSIZE, (30, 30))
 try:
@@ -254,9 +254,8 @@ def test_the_key_and_the_record_go_into_the_space_that_the_note_reserved(tmp_pat
 FILL_THE_DISK = """
 import itertools, pathlib, sys
 from datetime import UTC, datetime
-from reconciler.secrets.sinks import FileSink
 from reconciler.secrets.secret import Secret
-from reconciler.secrets.steps import SinkError
+from reconciler.secrets.sinks import FileSink, SinkError
 
 sink = FileSink(sys.argv[1], "lon-a", lambda: datetime.now(UTC))
 sink.note("")
