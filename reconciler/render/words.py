@@ -357,13 +357,13 @@ def left(account: AccountReport) -> dict[str, list[str]]:
     def since(gone: Resolved) -> str:
         return f" (since {moment(gone.first_seen)})" if gone.first_seen else ""
 
+    in_part = [line(item) for item in unread(account)]
+    if (more := len(in_part) - _UNREAD) > 1:
+        in_part[_UNREAD:] = [f"{more:,} more tunnels in the same way; JSON names them"]
     return {
         "unmanaged": [line(item) for item in account.unmanaged],
         "ignored": [line(item) for item in account.ignored],
-        "not checked": [
-            *(line(item) for item in account.not_checked if not item.fields),
-            *_first(list(map(line, unread(account)))),
-        ],
+        "not checked": [*(line(item) for item in account.not_checked if not item.fields), *in_part],
         # What no list shows of tunnels that were checked. The counts of tunnels leave it out, so it has its own word.
         "not shown": [line(item) for item in account.not_checked if item.fields and item.name == "*"],
         "resolved": [f"{gone.name}: was {gone.drift_class}{since(gone)}" for gone in account.resolved],
@@ -373,11 +373,6 @@ def left(account: AccountReport) -> dict[str, list[str]]:
 def unread(account: AccountReport) -> list[LeftAlone]:
     """The tunnels of which single settings were not checked: MD5 keys whose references could not be read."""
     return [item for item in account.not_checked if item.fields and item.name != "*"]
-
-
-def _first(lines: list[str]) -> list[str]:
-    more = len(lines) - _UNREAD
-    return lines if more <= 1 else [*lines[:_UNREAD], f"{more:,} more tunnels in the same way; JSON names them"]
 
 
 def psk(found: KeyStatus) -> tuple[str, str, str, str, str]:
