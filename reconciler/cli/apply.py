@@ -1,6 +1,5 @@
 """`reconciler apply`: plan, approve, carry out, list again and prove convergence."""
 
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,7 +13,6 @@ from reconciler.cli.clients import Clients
 from reconciler.cli.context import Context, Halt, halt
 from reconciler.cli.files import load_files, with_md5_keys
 from reconciler.cli.lock import lock_accounts
-from reconciler.cli.named import parsed, read_file
 from reconciler.cli.planning import (
     Found,
     plan_account,
@@ -27,14 +25,14 @@ from reconciler.cli.planning import (
     too_strict,
 )
 from reconciler.cli.psk_supply import Psks, prepared_psks, require_md5_keys
-from reconciler.cli.reports import saved_report
+from reconciler.cli.reports import saved_plan, saved_report
 from reconciler.engine.apply import begin, finish
 from reconciler.engine.run import Run
 from reconciler.model.problems import Problem, error
 from reconciler.model.verdict import may_have_written
 from reconciler.plan.plan import Plan
 from reconciler.plan.routes import with_routes
-from reconciler.plan.saved import SavedPlan, carried_out, differences, read_saved
+from reconciler.plan.saved import SavedPlan, carried_out, differences
 from reconciler.plan.windows import hold_back
 from reconciler.report.make import applied, checked, planned, with_psks
 from reconciler.report.outcome import Outcome, worst
@@ -53,17 +51,11 @@ def run(ctx: Context) -> Report:
     """Converge every selected account that no guard blocks; accounts fail independently."""
     options = ctx.options
     require_terminal(ctx)
-    saved_text = read_file(ctx, "--plan", options.plan) if options.plan else None
-    before = read_file(ctx, "--previous", options.previous) if options.previous else None
     every = with_md5_keys(ctx, load_files(ctx))
-    saved: SavedPlan | None = None
-    if saved_text is not None:  # only now: whether the files are right is the more urgent news
-        summary = f"{options.plan} is not a saved plan of this version"
-        saved = parsed(
-            saved_text, lambda text: read_saved(json.loads(text)), "saved-plan", summary, _SAVE, "plan_changed"
-        )
-    if options.previous and before is not None:
-        accounts_before = saved_report(options.previous, before).accounts
+    # Only now: whether the files are right is the more urgent news.
+    saved = saved_plan(ctx, _SAVE, "plan_changed") if options.plan else None
+    if options.previous:
+        accounts_before = saved_report(ctx, "previous").accounts
         ctx.rolled_back = {account.account_id: account.rolled_back for account in accounts_before}
     accounts = [d.account for d in every]
     with Clients(ctx, accounts) as clients, lock_accounts(ctx, accounts):

@@ -60,6 +60,7 @@ class Context:
     Attributes:
         stop: Set when the run is to end before its next call.
         started: When, in seconds of the monotonic clock; later by the time that an approval took.
+        inputs: What the files hold that options name, by the option, until the command has taken it.
         every: What the files of all accounts declare, also of those that this run is not about; empty until loaded.
         diagnostics: What was found wrong by now, for the report.
         shown: The plan that the person at the terminal has seen, so that the end need not repeat it.
@@ -74,6 +75,7 @@ class Context:
         self.output = output
         self.stop = Event()
         self.started = time.monotonic()
+        self.inputs: dict[str, bytes] = {}
         self.every: tuple[Desired, ...] = ()
         self.diagnostics: tuple[Diagnostic, ...] = ()
         self.shown: Report | None = None

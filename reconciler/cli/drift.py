@@ -7,7 +7,7 @@ from shlex import quote
 from reconciler.cli.clients import Clients
 from reconciler.cli.context import Context
 from reconciler.cli.files import baseline_of, load_files, with_md5_keys
-from reconciler.cli.named import read_file, save_file
+from reconciler.cli.named import save_file
 from reconciler.cli.planning import attributed, plan_all
 from reconciler.cli.psk_supply import statuses
 from reconciler.cli.reports import saved_report
@@ -22,12 +22,10 @@ from reconciler.report.values import AccountReport, Report
 
 def run(ctx: Context) -> Report:
     """The drift of every selected account, aged against `--previous`; what accepts it goes to `--patch`."""
-    path = ctx.options.previous
-    before = read_file(ctx, "--previous", path) if path else None
     tree = read_tree(Path(ctx.options.dir))
     every = with_md5_keys(ctx, load_files(ctx, tree))
     baseline = baseline_of(ctx)
-    previous = saved_report(path, before) if path and before is not None else None
+    previous = saved_report(ctx, "previous") if ctx.options.previous else None
     # `git apply` takes paths below the working directory only.
     here = f"{Path.cwd()}/" if Path(ctx.options.dir).is_absolute() else ""
     shows_patch = ctx.options.patch or any(form not in ("text", "github") for form, _ in ctx.options.output or ())

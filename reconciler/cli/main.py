@@ -89,7 +89,7 @@ def _run(options: "Options", output: "Output") -> int:
     from dataclasses import replace
 
     from reconciler.cli.context import Context, Halt
-    from reconciler.cli.named import probe
+    from reconciler.cli.named import probe, read_inputs
     from reconciler.cli.options import COMMANDS, UsageError
     from reconciler.cli.reports import write_report
     from reconciler.model.problems import error
@@ -102,6 +102,7 @@ def _run(options: "Options", output: "Output") -> int:
             probe(options)
             command = COMMANDS[options.command]
             try:
+                read_inputs(ctx)
                 module = importlib.import_module(f"reconciler.cli.{command.module}")
                 ended: Report | int = getattr(module, command.function)(ctx)
             except Halt as stopped:

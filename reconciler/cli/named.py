@@ -34,19 +34,30 @@ MAX_INPUT = 128 << 20
 _LOOK = 0.1
 """Seconds between looks at whether a wait that the system would not interrupt is to end."""
 
+_INPUTS = ("plan", "live", "previous", "report")
+"""Options whose files the command reads."""
+
 _BESIDE = ("", ".pending", ".json")
 """What a sink keeps beside a key ends so."""
 
 
-def read_file(ctx: Context, option: str, path: str) -> bytes:
-    """The bytes of a file that an option names.
+def read_inputs(ctx: Context) -> None:
+    """Keep in the context what the files hold that the command line gives to the command: a mistake there comes first.
+
+    Raises:
+        UsageError: One can't be read, or does not end.
+        Halt: The run was stopped meanwhile, or its time is over.
+    """
+    for name in _INPUTS:
+        for told, path in _named(ctx.options, name):
+            ctx.inputs[name] = _read(ctx, told, path)
+
+
+def _read(ctx: Context, told: str, path: str) -> bytes:
+    """The bytes of a file.
 
     No signal ends the wait for somebody who writes a pipe. So another thread reads, and this one looks now and then
     whether the run is to end.
-
-    Raises:
-        UsageError: It can't be read, or does not end.
-        Halt: The run was stopped meanwhile, or its time is over.
     """
     found: bytes | Exception = b""
 
@@ -66,19 +77,19 @@ def read_file(ctx: Context, option: str, path: str) -> bytes:
             raise halt("interrupted", "interrupted", f"stopped while reading {path}", "Nothing was done.")
         if ctx.left() <= 0:
             detail = "Nobody has written it to its end within --timeout. Nothing was done."
-            raise halt("error", "unreadable", f"{option} {path} can't be read", detail)
+            raise halt("error", "unreadable", f"{told} can't be read", detail)
         reader.join(_LOOK)
     if isinstance(found, Exception):
-        raise UsageError(f"{option} {path} can't be read: {_why(found)}")
+        raise UsageError(f"{told} can't be read: {_why(found)}")
     if len(found) > MAX_INPUT:
-        raise UsageError(f"{option} {path} can't be read: it holds more than {MAX_INPUT >> 20} MiB")
+        raise UsageError(f"{told} can't be read: it holds more than {MAX_INPUT >> 20} MiB")
     return found
 
 
 def parsed(
     data: bytes, parse: Callable[[bytes], T], code: str, summary: str, remedy: str, outcome: Outcome = "error"
 ) -> T:
-    """What a document holds that somebody gave; `parse` raises a ValueError where that is not what is wanted.
+    """What a file holds that somebody gave; `parse` raises a ValueError where that is not what is wanted.
 
     Raises:
         Halt: It is not; the reason follows the summary.
@@ -103,7 +114,7 @@ def probe(options: Options) -> None:
         UsageError: Something can't be, or must not be, since it is read or would be taken for a file of tunnels.
     """
     states = [*_named(options, "sandbox", "state")]
-    read = [*_named(options, "plan", "live", "previous", "report"), *((name, f"{path}.lock") for name, path in states)]
+    read = [*_named(options, *_INPUTS), *((name, f"{path}.lock") for name, path in states)]
     taken = {_identity(path): option for option, path in read}
     sinks = tuple(f"{os.path.realpath(path)}.keys/" for _, path in states)
     seen: dict[str, str] = {}

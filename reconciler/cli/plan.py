@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.cli.context import Context
 from reconciler.cli.files import baseline_of, load_files, with_md5_keys
-from reconciler.cli.named import parsed, read_file, save_file
+from reconciler.cli.named import parsed, save_file
 from reconciler.cli.planning import (
     Found,
     attributed,
@@ -37,16 +37,15 @@ _LIVE_VERSION = "1.0"
 def run(ctx: Context) -> Report:
     """The plan of every selected account; saved with `--out`, checked with `--server-check`."""
     options = ctx.options
-    # Files of options come first: one that can't be read is a mistake in the command line, whatever the YAML says.
-    saved = read_file(ctx, "--live", options.live) if options.live else None
     every = with_md5_keys(ctx, load_files(ctx))
     baseline = baseline_of(ctx)
     checks: dict[str, Checked] = {}
     found: Sequence[Found]
-    if saved is not None:
+    if options.live:
         summary, remedy = f"the saved list {options.live} can't be used", "Write it again: plan --save-live FILE."
         accounts = [desired.account for desired in every]
-        lives = parsed(saved, partial(_saved_lists, accounts=accounts), "saved-live", summary, remedy)
+        parse = partial(_saved_lists, accounts=accounts)
+        lives = parsed(ctx.inputs.pop("live"), parse, "saved-live", summary, remedy)
         found = [_offline(make_plan(ctx, d, lives[d.account.account_id])) for d in every]
     else:
         from reconciler.cli.clients import Clients

@@ -1,9 +1,10 @@
 """Writes the report in every format that was asked for, says where that did not work, and reads one back."""
 
+import json
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reconciler.cli.context import Context, Halt
 from reconciler.cli.named import parsed, write_file
@@ -11,8 +12,11 @@ from reconciler.model.problems import Diagnostic, Problem, error
 from reconciler.model.verdict import Result
 from reconciler.render import Format, render
 from reconciler.report.make import utc, with_diagnostics
-from reconciler.report.outcome import EXIT_CODES, worst
+from reconciler.report.outcome import EXIT_CODES, Outcome, worst
 from reconciler.report.values import FIXED, AccountReport, CheckReport, Report
+
+if TYPE_CHECKING:
+    from reconciler.plan.saved import SavedPlan
 
 
 def write_report(ctx: Context, report: Report) -> int:
@@ -177,17 +181,28 @@ def _own_commit(ctx: Context) -> dict[str, str]:
     return {"commit": commit} if commit else {}
 
 
-def saved_report(path: str, data: bytes) -> Report:
-    """A report that `-o json` wrote. It is not trusted, only drawn and compared.
-
-    Args:
-        path: Its file, for messages.
-        data: What stands in it.
+def saved_report(ctx: Context, option: str) -> Report:
+    """The report of an option, that `-o json` wrote. It is not trusted, only drawn and compared.
 
     Raises:
         Halt: It is not a report.
     """
     from reconciler.render.json import report_from_json
 
-    summary, remedy = f"{path} is not a report of this version", "Give a file that -o json=PATH wrote."
-    return parsed(data, lambda text: report_from_json(text.decode()), "bad-report", summary, remedy)
+    summary = f"{getattr(ctx.options, option)} is not a report of this version"
+    remedy = "Give a file that -o json=PATH wrote."
+    return parsed(ctx.inputs.pop(option), lambda data: report_from_json(data.decode()), "bad-report", summary, remedy)
+
+
+def saved_plan(ctx: Context, remedy: str, outcome: Outcome) -> "SavedPlan":
+    """The plan of `--plan`, that `plan --out` saved. It is not trusted, only shown and compared.
+
+    Raises:
+        Halt: It is not a saved plan.
+    """
+    from reconciler.plan.saved import read_saved
+
+    summary = f"{ctx.options.plan} is not a saved plan of this version"
+    return parsed(
+        ctx.inputs.pop("plan"), lambda data: read_saved(json.loads(data)), "saved-plan", summary, remedy, outcome
+    )

@@ -1,6 +1,5 @@
 """`reconciler show`: live tunnels one by one, the devices at their other ends, or a saved plan."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
@@ -12,10 +11,10 @@ from reconciler.api.call import Answered, Call, Conversation, Send, Verb, drive
 from reconciler.cli.clients import Clients
 from reconciler.cli.context import SANDBOX, Context, Halt
 from reconciler.cli.files import load_files, with_md5_keys
-from reconciler.cli.named import parsed, read_file
 from reconciler.cli.options import UsageError, near
 from reconciler.cli.planning import make_plan, plan_all, plans_of, routes_of
 from reconciler.cli.psk_supply import statuses
+from reconciler.cli.reports import saved_plan
 from reconciler.model.canonical import tunnel_name
 from reconciler.model.live import ListUntrusted, LiveTunnel, live_tunnel
 from reconciler.model.problems import Diagnostic, error, warning
@@ -142,13 +141,9 @@ def _saved_plan(ctx: Context) -> Report:
     Raises:
         Halt: The file is not a saved plan.
     """
-    from reconciler.plan.saved import read_saved
     from reconciler.report.make import saved
 
-    path = ctx.options.plan or ""
-    summary, remedy = f"{path} is not a saved plan of this version", "Give a file that plan --out wrote."
-    data = read_file(ctx, "--plan", path)
-    plan = parsed(data, lambda text: read_saved(json.loads(text)), "saved-plan", summary, remedy)
+    plan = saved_plan(ctx, "Give a file that plan --out wrote.", "error")
     bases = {account.base for account in plan.accounts}
     notes = [f"For the API at {base}." for base in sorted(bases - {SANDBOX, CLOUDFLARE})]
     notes += [f"Made with --target {quote(plan.target)}; give it to apply too."] if plan.target else []

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from reconciler.cli.context import Context
 from reconciler.cli.files import load_files
-from reconciler.cli.named import read_file, write_file
+from reconciler.cli.named import write_file
 from reconciler.cli.options import UsageError
 from reconciler.cli.reports import saved_report, show
 from reconciler.report.outcome import EXIT_CODES
@@ -56,6 +56,5 @@ def schema(ctx: Context) -> int:
 
 def render(ctx: Context) -> int:
     """Draw a saved JSON report in other formats. The exit code is of the drawing, not the one that it speaks of."""
-    path = ctx.options.report
-    lost = show(ctx, saved_report(path, read_file(ctx, "the report", path)), ours=False)
+    lost = show(ctx, saved_report(ctx, "report"), ours=False)
     return EXIT_CODES["error" if lost else "ok"]
