@@ -46,16 +46,10 @@ def resolve(
     problems: list[Diagnostic] = []
     read: dict[PskRef, Secret | Problem] = {}
     for name, (reference, location) in references.items():
+        if not isinstance(reference, EnvRef | FileRef | CommandRef):
+            continue
         if reference not in read:
-            match reference:
-                case EnvRef():
-                    read[reference] = _from_env(reference, env)
-                case FileRef():
-                    read[reference] = _from_file(reference)
-                case CommandRef():
-                    read[reference] = _from_command(reference, command_env, allowed=allow_commands)
-                case _:
-                    continue
+            read[reference] = _key(reference, env, command_env if allow_commands else None)
         found = read[reference]
         if isinstance(found, Problem):
             problems.append(needed(name, found, location))
@@ -90,16 +84,13 @@ def with_md5_keys(desired: Desired, env: Mapping[str, str]) -> Desired:
 
 
 def _md5_key(reference: EnvRef | FileRef, env: Mapping[str, str]) -> str | Problem:
-    if isinstance(reference, EnvRef):
-        found, place = _from_env(reference, env), f"the environment variable {reference.name}"
-    else:
-        found, place = _from_file(reference), f"the key file {reference.path}"
+    found = _key(reference, env)
     if isinstance(found, Problem):
         return found
     key = reveal(found)  # from here on it is a setting like those that a list holds in clear
     if is_md5_key(key):
         return key
-    return Problem("bad-md5-key", f"{place} holds no MD5 key that Cloudflare takes", MD5_RULE)
+    return Problem("bad-md5-key", f"{_place(reference)} holds no MD5 key that Cloudflare takes", MD5_RULE)
 
 
 # No error, since keys are opaque: what was written must arrive. (API: no least length is documented.)
@@ -109,31 +100,51 @@ _SHORT = (
 )
 
 
-def _from_env(reference: EnvRef, env: Mapping[str, str]) -> Secret | Problem:
-    # The operating system hands over bytes; what is not UTF-8 stands in the text as surrogates, which Secret refuses.
-    value = env.get(reference.name, "")
-    what = f"the environment variable {reference.name} "
-    if not value:
-        state = "is empty" if reference.name in env else "is not set"
-        return Problem("missing-key", what + state, f"Set {reference.name} to the key.")
-    return _secret(value.encode("utf-8", "surrogateescape"), what)
-
-
-def _from_file(reference: FileRef) -> Secret | Problem:
-    what = f"the key file {reference.path} "
+def _key(
+    reference: EnvRef | FileRef | CommandRef, env: Mapping[str, str], command_env: Mapping[str, str] | None = None
+) -> Secret | Problem:
+    """The key behind a reference; a command runs only where there is an environment for it."""
+    what = _place(reference)
     try:
-        data = read_private(reference.path)
+        if isinstance(reference, EnvRef):
+            # The operating system hands over bytes; what of them is not UTF-8 stands in the text as surrogates.
+            data = env[reference.name].encode("utf-8", "surrogateescape")
+        elif isinstance(reference, FileRef):
+            data = strip_line_end(read_private(reference.path))
+        elif command_env is not None:
+            data = strip_line_end(run(reference, command_env))
+        else:
+            message = f"the key comes from the command {reference.argv[0]!r}, which may not run"
+            remedy = "Add --allow-commands if you trust the files, or use an env or file reference."
+            return Problem("commands-not-allowed", message, remedy)
+        if not data:
+            return Problem("missing-key", f"{what} is empty", "A key has at least one character.")
+        return Secret.from_bytes(data)
+    except KeyError:
+        return Problem("missing-key", f"{what} is not set", "Set it to the key.")
     except FileNotFoundError:
-        return Problem("missing-key", what + "does not exist", "Create it with mode 0600.")
+        return Problem("missing-key", f"{what} does not exist", "Create it with mode 0600.")
     except PermissionError as denied:
-        return Problem("key-file-mode", f"{what}{denied.strerror or _UNREADABLE}", f"Run: chmod 600 {reference.path}")
+        return Problem("key-file-mode", f"{what} {denied.strerror}", f"Run: chmod 600 {denied.filename}")
+    except CommandError as failed:
+        remedy = "Its error output is not shown, because it may hold the key: run it by hand to see why."
+        return Problem("missing-key", f"{what} {failed}", remedy)
+    except NotTextError:
+        remedy = "JSON can carry only text: encode the key (base64)."
+        return Problem("key-not-text", f"{what} is not UTF-8 text", remedy)
     except (OSError, ValueError) as failed:
-        why = isinstance(failed, OSError) and failed.strerror
-        return Problem("unreadable-key", f"{what}{why or _UNREADABLE}", "Use a regular file.")
-    return _secret(strip_line_end(data), what)
+        why = (isinstance(failed, OSError) and failed.strerror) or "can't be read"
+        return Problem("unreadable-key", f"{what} {why}", "Use a regular file.")
 
 
-_UNREADABLE = "can't be read"
+def _place(reference: EnvRef | FileRef | CommandRef) -> str:
+    match reference:
+        case EnvRef(name):
+            return f"the environment variable {name}"
+        case FileRef(path):
+            return f"the key file {path}"
+        case CommandRef(argv):
+            return f"the key command {argv[0]!r}"
 
 
 def read_private(path: str) -> bytes:
@@ -151,7 +162,8 @@ def read_private(path: str) -> bytes:
         if not stat.S_ISREG(status.st_mode):
             raise OSError(0, "is not a regular file")
         if status.st_mode & 0o077:
-            raise PermissionError(0, f"can be read or changed by others (mode {status.st_mode & 0o777:04o})")
+            why = f"can be read or changed by others (mode {status.st_mode & 0o777:04o})"
+            raise PermissionError(0, why, path)
         data = file.read(MAX_BYTES + 3)
     # Two more bytes are for the line end.
     if len(data) > MAX_BYTES + 2:
@@ -159,30 +171,6 @@ def read_private(path: str) -> bytes:
     return data
 
 
-def _from_command(reference: CommandRef, env: Mapping[str, str], *, allowed: bool) -> Secret | Problem:
-    if not allowed:
-        message = f"the key comes from the command {reference.argv[0]!r}, which may not run"
-        remedy = "Add --allow-commands if you trust the files, or use an env or file reference."
-        return Problem("commands-not-allowed", message, remedy)
-    what = f"the key command {reference.argv[0]!r} "
-    try:
-        data = run(reference, env)
-    except CommandError as failed:
-        remedy = "Its error output is not shown, because it may hold the key: run it by hand to see why."
-        return Problem("missing-key", f"{what}{failed}", remedy)
-    return _secret(strip_line_end(data), what)
-
-
 def strip_line_end(data: bytes) -> bytes:
     r"""The bytes without one `\n` or `\r\n` at their end, which editors and `echo` add."""
     return data.removesuffix(b"\n").removesuffix(b"\r") if data.endswith(b"\n") else data
-
-
-def _secret(data: bytes, what: str) -> Secret | Problem:
-    if not data:
-        return Problem("missing-key", what + "is empty", "A key has at least one character.")
-    try:
-        return Secret.from_bytes(data)
-    except NotTextError:
-        remedy = "JSON can carry only text: encode the key (base64)."
-        return Problem("key-not-text", what + "is not UTF-8 text", remedy)
