@@ -66,11 +66,12 @@ def typed(text: str) -> Data:
 
 
 def spot(key: Any, value: Any) -> int:
-    """The places of a key and of its value, from their marks, packed into one number.
+    """The places of a key and of its value, from their first events, packed into one number.
 
     A large file has many thousands of them, and as tuples they would take several times the memory.
     """
-    packed: int = ((key.line << _BITS | key.column) << _BITS | value.line) << _BITS | value.column
+    mark, own = key.start_mark, value.start_mark
+    packed: int = ((mark.line << _BITS | mark.column) << _BITS | own.line) << _BITS | own.column
     return packed
 
 
@@ -141,55 +142,39 @@ class Reader:
                 documents += 1
                 if documents > 1:
                     self._stop(event, "multiple-documents", "a second document begins here", _ONE_DOCUMENT)
-                event = self._get()
-                self.value, places = self._node(event, "")
-                at = spot(event.start_mark, event.start_mark)
-                self.root = at if places is None else (at, places)
+                self.value, self.root = self._node(self._get(), "")
         if "\t" in self._text:
             self.problems += self._tabs()
 
-    def _node(self, event: Any, field: str) -> tuple[Data, Places | None]:
-        """The value that begins with an event, and the places in it."""
+    def _node(self, event: Any, field: str, key: Any = None) -> tuple[Data, Spot]:
+        """The value that begins with an event, and where it stands with its key if it has one."""
         kind = type(event)
+        at = spot(key or event, event)
         if kind is ScalarEvent:
-            return self._scalar(event, field), None
+            return self._scalar(event, field), at
         if kind is AliasEvent:
-            return self._alias(event), None
+            return self._alias(event), at
         if event.tag not in (None, "!"):
             self._problem(event, "tag", "a tag, which is not allowed", _NO_TAG)
         # Before the next level is read: hostile depth must end here, not in Python's limit of recursion.
         if len(self._open) >= MAX_DEPTH:
             self._stop(event, *TOO_DEEP)
-        return self._mapping(event) if kind is MappingStartEvent else self._sequence(event, field)
+        value, places = self._mapping(event) if kind is MappingStartEvent else self._sequence(event, field)
+        return value, (at, places)
 
     def _mapping(self, start: Any) -> tuple[Data, Places]:
         """The mapping after its start event."""
-        get, names, glued = self._get, self._names, self._glued_lines
         out: dict[str, Data] = {}
         places: dict[str, Spot] = {}
         merge: Any = None
         self._begin(start, out)
-        while type(key := get()) is not MappingEndEvent:
-            # Most keys and values are plain text. What `_key` and `_scalar` would do with these is short enough to
-            # stand here, and saves a sixth of the whole pass.
-            name = None
-            if type(key) is ScalarEvent and key.implicit[0] and key.anchor is None and key.tag is None:
-                name = names.get(key.value)
-            if name is None or name in places:
-                name = self._key(key, places)
-            event = get()
-            inner: Places | None = None
-            if type(event) is not ScalarEvent:
-                value, inner = self._node(event, name or "")
-            elif event.implicit[0] and event.anchor is None and event.tag is None and not glued:
-                value = typed(event.value)
-            else:
-                value = self._scalar(event, name or "")
+        while type(key := self._get()) is not MappingEndEvent:
+            name = self._key(key, places)
+            event = self._get()
+            value, at = self._node(event, name or "", key)
             if name is None:  # a key that is refused; its value was read, so that the events stay in step
                 continue
-            at = spot(key.start_mark, event.start_mark)
-            places[name] = at if inner is None else (at, inner)
-            out[name] = value
+            out[name], places[name] = value, at
             if name == "<<" and key.implicit[0]:  # in quotes it is a key like any other
                 merge = event
             # `psk: #x7…` is a key that begins with a #, pasted without quotes: YAML reads nothing.
@@ -207,10 +192,9 @@ class Reader:
         places: list[Spot] = []
         self._begin(start, out)
         while type(event := self._get()) is not SequenceEndEvent:
-            value, inner = self._node(event, field)
-            at = spot(event.start_mark, event.start_mark)
-            places.append(at if inner is None else (at, inner))
+            value, at = self._node(event, field)
             out.append(value)
+            places.append(at)
         self._open.pop()
         return out, places
 
@@ -256,8 +240,7 @@ class Reader:
             detail = f"It stands at line {line} already, and only one of the two can count. Remove one."
             self._problem(event, "duplicate-key", f"the key {shown(name)} stands twice in one mapping", detail)
             return None
-        # What is in the table is not checked again, so a name in quotes stays out: `"null"` would let `null` in.
-        return self._names.setdefault(name, name) if event.implicit[0] else name
+        return self._names.setdefault(name, name)
 
     def _alias(self, event: Any) -> Data:
         """What an alias stands for, counted as if it were written out; a refused one is empty."""
@@ -307,7 +290,7 @@ class Reader:
             for key, value in source.items():
                 if key not in out:
                     out[key] = value
-                    places[key] = spot(event.start_mark, event.start_mark)
+                    places[key] = spot(event, event)
 
     def _comment(self, mark: Any, *, colon: bool = False) -> Location | None:
         """Where a comment without a blank behind its sign begins, if one follows a mark, or the colon behind it."""
