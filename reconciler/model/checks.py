@@ -84,6 +84,15 @@ def filled(value: Any) -> str:
     return found
 
 
+def sink_path(value: Any) -> str:
+    """The file of a sink. It holds the key alone, so a file of tunnels would be lost to it."""
+    found = filled(value)
+    if found.lower().endswith((".yaml", ".yml")):
+        remedy = "The key alone is written there, over all that stands in the file. Give it a name without .yaml."
+        raise wrong("bad-reference", "a YAML file where a key is to be delivered", remedy)
+    return found
+
+
 def owned(value: Any) -> str:
     """A name, or what names begin with and a star. Other patterns know `?` and `[` too, and nobody means them here."""
     found = filled(value)

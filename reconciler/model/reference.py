@@ -10,6 +10,7 @@ from reconciler.model.written import ANY_SCALAR, Written, scalar
 EXTERNAL = "external"
 
 FilePath = Annotated[str, *scalar(checks.filled, type="string", minLength=1)]
+SinkPath = Annotated[str, *scalar(checks.sink_path, type="string", minLength=1)]
 Argv = Annotated[list[Annotated[str, *scalar(checks.argument, type=ANY_SCALAR)]], Field(min_length=1)]
 Variable = Annotated[str, *scalar(checks.variable, type="string", pattern="^[A-Za-z_][A-Za-z0-9_]*$")]
 Maker = Annotated[str, *scalar(checks.generate, enum=[True, checks.CLOUDFLARE], default=True)]
@@ -26,7 +27,7 @@ class Sink(Written):
 
     model_config = ConfigDict(json_schema_extra={"oneOf": _exactly_one("file", "command")})
 
-    file: FilePath | None = None
+    file: SinkPath | None = None
     command: Argv | None = None
 
     @model_validator(mode="after")
