@@ -41,6 +41,10 @@ def run(ctx: Context) -> Report:
     """
     if any(form not in ("text", "json") for form, _ in ctx.options.output):
         raise UsageError("doctor writes text or JSON: leave -o out, or give -o json")
+    if ctx.options.measure:
+        from reconciler.cli import measure
+
+        return measure.run(ctx)
     files, accounts = _files(ctx)
     checks = [*_program(), files, _git(ctx), *_way(ctx)]
     if not accounts:  # so that who has no files yet learns of the token too
