@@ -139,6 +139,8 @@ def _stop_on_signals(ctx: "Context") -> Iterator[None]:
     calls = ctx.options.command in CALLING.split()
     said = b": the call in flight is finished, nothing more is sent" if calls else b""
     signals = [signal.SIGINT, signal.SIGTERM]
+    if ctx.options.measure:
+        said = b": the call in flight is finished, and the scratch tunnels are removed"
     if ctx.options.confirm:
         signals += [signal.SIGHUP]
         said = b": the call in flight is finished, and what nobody confirmed is rolled back"

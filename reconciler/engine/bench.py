@@ -114,6 +114,11 @@ class Bench:
         return {tunnel.id: tunnel.name for tunnel in live.tunnels.values() if is_scratch(tunnel, self.network)}
 
     @property
+    def may_hold(self) -> bool:
+        """Whether there may be scratch tunnels."""
+        return bool(self.known or self.lost)
+
+    @property
     def spare(self) -> str:
         """The address that neither tunnel has."""
         return next(one for one in self._addresses() if one not in (self.first.address, self.second.address))
@@ -129,11 +134,15 @@ class Bench:
         }
 
 
-def survey(bench: Bench) -> Conversation[Live | Problem]:
+Hindrance = Failure | Problem
+"""Why it did not go on: what became of a call, or what is in the way."""
+
+
+def survey(bench: Bench) -> Conversation[Live | Hindrance]:
     """List the account: its tunnels, or why nothing may be measured there."""
     found = yield from read_list()
     if not isinstance(found, Live):
-        return problem_of(found)
+        return found
     own = bench.leftovers(found)
     others = [tunnel for tunnel in found.tunnels.values() if tunnel.id not in own]
     earlier = [tunnel.name for tunnel in others if is_scratch(tunnel)]
@@ -159,7 +168,7 @@ def _apart(tunnel: LiveTunnel, network: IPv4Network) -> bool:
     return not any(isinstance(at, IPv4Network) and at.overlaps(network) for _, at in claims(tunnel.settings, NETWORKS))
 
 
-def make(bench: Bench, tunnel: Scratch) -> Conversation[Problem | None]:
+def make(bench: Bench, tunnel: Scratch) -> Conversation[Hindrance | None]:
     """Make a scratch tunnel; why it could not be made, or None.
 
     Its create is sent at most once, unless it surely did nothing: a list decides whether it worked.
@@ -172,10 +181,11 @@ def make(bench: Bench, tunnel: Scratch) -> Conversation[Problem | None]:
         bench.made = answer if isinstance(answer, Said) else None
         again = isinstance(answer, NotSent) or (bench.made is not None and refused(bench.made))
     if again:
-        (outcome,) = yield Send((Call(Verb.CREATE, body),))
+        outcomes: tuple[CallOutcome, ...] = yield Send((Call(Verb.CREATE, body),))
+        outcome = outcomes[0]
         if not isinstance(outcome, Answered) and not unclear(outcome):
             bench.lost.discard(tunnel.name)
-            return problem_of(outcome)
+            return outcome
     for wait in (*PATIENCE, None):
         found = yield from read_list(bench.known)
         if isinstance(found, Live):
@@ -185,7 +195,7 @@ def make(bench: Bench, tunnel: Scratch) -> Conversation[Problem | None]:
             tunnel.listed = found.tunnels[tunnel.id].raw
             return None
         if not isinstance(found, Live) and is_final(found):
-            return problem_of(found)
+            return found
         if wait is not None:
             yield Pause(wait, f"until a list shows {tunnel.name}")
     remedy = "Run it again: it removes what was made after all. Is the description kept as it is sent?"

@@ -7,13 +7,14 @@ Each row is a switch of the simulator (`--semantics`): the page of the docs is m
 names and values against the simulator's. The experiments stand in `probes`, the tunnels in `bench`.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
-from reconciler.api.call import Conversation, Verb, problem_of
+from reconciler.api.call import Conversation, Verb
 from reconciler.engine import probes
-from reconciler.engine.bench import Bench, clear, make, survey
+from reconciler.engine.bench import Bench, Hindrance, clear, make, survey
 from reconciler.engine.probes import Probe, StoppedError, UndecidedError, look
-from reconciler.model.problems import Problem
+from reconciler.model.live import Live
 
 
 class Row(NamedTuple):
@@ -69,8 +70,8 @@ TABLE = (
         "A lost create is looked for before it is sent again.", probes.conflicts),
     Row("conflict_status", "the status of these two refusals", "400", "Both are refusals if they say why.",
         probes.conflicts),
-    Row("bulk", "how a bulk PUT is judged: as a whole, or item by item, and what stays of it", "atomic",
-        "A swap goes in one call, or by a detour; a refused call is looked up in the list.", probes.bulk),
+    Row("bulk", "whether a bulk PUT is judged as a whole or item by item", "atomic",
+        "A swap goes in one call, or else by a detour.", probes.bulk),
     Row("modified_flag", "what `modified` and `deleted` say", "true", "The list decides, not the flag.",
         probes.modified_flag),
     Row("unset_prefixes", "how unset `extra_prefixes` inside `bgp` are listed", "empty", _UNSET, probes.bgp),
@@ -116,7 +117,7 @@ TABLE = (
 )  # fmt: skip
 """In the order in which they are found out: later experiments go by what earlier ones saw."""
 
-CALLS = {
+CALLS: Mapping[str, int] = {
     Verb.LIST: 60,
     Verb.ROUTES: 1,
     Verb.GET: 60,
@@ -128,27 +129,27 @@ CALLS = {
 """The most calls that a measurement makes where every answer arrives, by kind."""
 
 
-def measure(bench: Bench) -> Conversation[Problem | None]:
+def measure(bench: Bench) -> Conversation[Hindrance | None]:
     """Find out what can be found out; it stands in `bench.seen`. Whatever ends it, `clear` must follow.
 
     Returns:
         Why it ended early, or None.
     """
     found = yield from survey(bench)
-    if not isinstance(found, Problem) and bench.leftovers(found):
+    if isinstance(found, Live) and bench.leftovers(found):
         found = yield from clear(bench)
-    if isinstance(found, Problem):
+    if not isinstance(found, Live):
         return found
     bench.before = found
     for tunnel in (bench.first, bench.second):
-        problem = yield from make(bench, tunnel)
-        if problem is not None:
-            return problem
+        hindrance = yield from make(bench, tunnel)
+        if hindrance is not None:
+            return hindrance
     try:
         for probe in dict.fromkeys(row.probe for row in TABLE if row.probe):
             yield from _carry_out(bench, probe)
     except StoppedError as stopped:
-        return problem_of(stopped.why)
+        return stopped.why
     return None
 
 

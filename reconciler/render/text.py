@@ -74,6 +74,7 @@ def text(
             single = bool(account.tunnels or account.devices)  # which tell of the keys themselves
             parts = [
                 _checks(account.checks, paint),
+                _behaviours(account, paint),
                 _trouble(account, paint),
                 _changes(account, paint),
                 _ways_out(account, paint),
@@ -193,6 +194,25 @@ def _checks(checks: Iterable[CheckReport], paint: Paint) -> Iterator[str]:
             said, remedy = f"{said}. {remedy}", ""
         yield from paint.below(said, _CHECKED, begin=begin)
         yield from paint.below(remedy, _CHECKED) if remedy else ()
+
+
+def _behaviours(account: AccountReport, paint: Paint) -> Iterator[str]:
+    """A row for each thing that could be measured, below it how this program copes if it is not as assumed."""
+    measured = [one for one in account.behaviours if not one.not_measured]
+    if not measured:
+        return
+    rows = [("behaviour", "seen", "assumed"), *((b.switch, b.seen or "undecided", b.assumed) for b in measured)]
+    head, *lines = aligned(rows, _NAME_LIMIT)
+    yield paint(f"    {'  '.join(head)}".rstrip(), "dim")
+    for one, cells in zip(measured, lines, strict=True):
+        style = "yellow" if one.differs else "dim" if one.seen is None else None
+        yield paint(f"  {'!' if one.differs else ' '} {'  '.join(cells)}".rstrip(), style)
+        if one.differs:
+            yield from paint.below(f"{one.decides[0].upper()}{one.decides[1:]}. {one.copes}", 6)
+    yield ""
+    others = ", ".join(one.switch for one in account.behaviours if one.not_measured)
+    yield from paint.said("not measured:", others, 2, "dim")
+    yield from paint.said("the same server:", f"reconciler simulate --semantics '{account.semantics}'", 2)
 
 
 def _trouble(account: AccountReport, paint: Paint) -> Iterator[str]:

@@ -66,11 +66,11 @@ def calls_told(report: Report) -> str:
             proved = "; not verified by a new list"
         else:
             proved = "; verified by a new list" if changed and all(one.outcome == "ok" for one in changed) else ""
-        return f"Calls made: {_calls(made)}, in {report.seconds:,.1f} s{proved}."
+        return f"Calls made: {calls(made)}, in {report.seconds:,.1f} s{proved}."
     if all(map(_obstructed, changed)) or report.command not in {"plan", "apply"}:
         return ""
     planned = sum((Counter(_to_make(one)) for one in report.accounts), Counter[str]())
-    return f"{'Apply makes' if report.command == 'plan' else 'Planned calls'}: {_calls(planned)}"
+    return f"{'Apply makes' if report.command == 'plan' else 'Planned calls'}: {calls(planned)}"
 
 
 def to_go_on(report: Report) -> str:
@@ -100,7 +100,8 @@ def _obstructed(account: AccountReport) -> bool:
     return bool(account.guards) or account.paused is not None
 
 
-def _calls(number_of: Mapping[str, int]) -> str:
+def calls(number_of: Mapping[str, int]) -> str:
+    """`2 lists, 1 bulk update`: how many calls there are of each kind."""
     kinds = [*_CALLS, *sorted(set(number_of) - set(_CALLS))]
     return ", ".join(count(number_of[kind], _CALLS.get(kind, kind)) for kind in kinds if number_of.get(kind)) or "none"
 

@@ -301,6 +301,19 @@ class CheckReport:
 
 
 @dataclass(kw_only=True)
+class BehaviourReport:
+    """One thing that the API leaves undocumented (`doctor --measure`)."""
+
+    switch: Annotated[str, _about("The simulator's switch for it")]
+    decides: Annotated[str, _about("What it is about")]
+    seen: Annotated[str | None, _about("What was seen; null where nothing decided it")]
+    assumed: Annotated[str, _about("What evidence speaks for, and the simulator does unless told otherwise")]
+    differs: Annotated[StrictBool, _about("True when something else was seen than is assumed")]
+    copes: Annotated[str, _about("How this program is right either way")]
+    not_measured: Annotated[str | None, _when_set("Why it can't be measured")] = None
+
+
+@dataclass(kw_only=True)
 class TokenSource:
     """Where an account's API token is read from."""
 
@@ -320,13 +333,19 @@ class AccountReport:
     ] = field(default_factory=dict)
     calls_made: Annotated[
         dict[str, Count] | None,
-        _when_set("Calls that `apply`, `psk set` or `psk rotate` made, from first to last, by kind"),
+        _when_set(
+            "Calls that `apply`, `psk set`, `psk rotate` or `doctor --measure` made, from first to last, by kind"
+        ),
     ] = None
     guards: Annotated[tuple[Guard, ...], _about("What blocks it")] = ()
     changes: Annotated[tuple[ChangeReport, ...], _about("The plan, or the differences of `drift`")] = ()
     tunnels: Annotated[tuple[TunnelReport, ...], _when_set("Of `show NAME`")] = ()
     devices: Annotated[tuple[DeviceReport, ...], _when_set("Of `show --device NAME`")] = ()
     checks: Annotated[tuple[CheckReport, ...], _when_set("Of `doctor`: what was found in the account")] = ()
+    behaviours: Annotated[tuple[BehaviourReport, ...], _when_set("Of `doctor --measure`")] = ()
+    semantics: Annotated[str | None, _when_set("Of `doctor --measure`: what was seen, for `simulate --semantics`")] = (
+        None
+    )
     waves: Annotated[tuple[WaveReport, ...], _when_set("Of a rollout")] = ()
     rolled_back: Annotated[
         tuple[RolledBack, ...],
@@ -393,7 +412,10 @@ class Report:
         str | None, _when_set("Time of the run (RFC 3339, UTC); only where history needs it (`drift`)")
     ] = None
     seconds: Annotated[
-        float | None, _when_set("How long `apply`, `psk set` or `psk rotate` took, without the time for approval")
+        float | None,
+        _when_set(
+            "How long `apply`, `psk set`, `psk rotate` or `doctor --measure` took, without the time for approval"
+        ),
     ] = None
     # What the caller knows of the run, for comments and pages: commit, base, run URL.
     context: NotWritten[dict[str, str]] = field(default_factory=dict)

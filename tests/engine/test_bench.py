@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from reconciler.api.call import Answered, ApiError, Denied, NotSent, Refused, Verb, drive
-from reconciler.engine.bench import Bench, clear, make, survey
+from reconciler.engine.bench import Bench, Hindrance, clear, make, survey
 from reconciler.model.live import Live
 from reconciler.model.problems import Problem
 from reconciler.model.scratch import MARKER
@@ -28,8 +28,8 @@ def left(world: World) -> list[str]:
     return [tunnel["name"] for tunnel in world.simulator.tunnels(ACCOUNT_ID)]
 
 
-def code(found: Live | Problem | None) -> str:
-    assert isinstance(found, Problem)
+def code(found: Live | Hindrance | None) -> str:
+    assert isinstance(found, (Problem, NotSent))
     return found.code
 
 
@@ -90,8 +90,8 @@ def test_a_create_that_is_refused_is_told_as_everywhere() -> None:
     world, place = World(), bench()
     place.endpoint = "nowhere"
     found = drive(make(place, place.second), world.carry)
-    assert isinstance(found, Problem)
-    assert (found.code, "cloudflare_endpoint" in found.message, place.lost) == ("1022", True, set())
+    assert isinstance(found, Refused)
+    assert (found.status, "cloudflare_endpoint" in found.errors[0].message, place.lost) == (400, True, set())
 
 
 def made(world: World) -> Bench:

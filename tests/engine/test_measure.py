@@ -4,15 +4,15 @@ import random
 from collections import Counter
 from dataclasses import fields
 from ipaddress import IPv4Network
+from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
 
 from reconciler.api.call import drive
-from reconciler.engine.bench import Bench, clear
+from reconciler.engine.bench import Bench, Hindrance, clear
 from reconciler.engine.measure import CALLS, TABLE, measure, semantics
 from reconciler.model.live import Live
-from reconciler.model.problems import Problem
 from reconciler.simulator.semantics import DEFAULT, Semantics
 from tests.build import ACCOUNT_ID
 from tests.engine.harness import World
@@ -31,7 +31,7 @@ def bench(**fields: Any) -> Bench:
     return Bench(IPv4Network("10.255.0.0/29"), "203.0.113.1", "x1", **fields)
 
 
-def measured(text: str, *names: str, **of_bench: Any) -> tuple[World, Bench, Problem | None]:
+def measured(text: str, *names: str, **of_bench: Any) -> tuple[World, Bench, Hindrance | None]:
     """A measurement and the clean-up after it; the tunnels that were there before must be as they were."""
     world, place = World(*names, semantics=text), bench(**of_bench)
     before = world.simulator.tunnels(ACCOUNT_ID)
@@ -105,3 +105,26 @@ UNDECIDED: dict[str, dict[str, str | None]] = {
     "routes": {"null": None},
 }
 """Readings that look like another one: a session that is only not there yet, an account without routes."""
+
+
+PAGE = Path(__file__).parents[2] / ".github" / "docs" / "doctor.md"
+MARK = "tests/engine/test_measure.py --update-golden -->\n"
+
+
+def test_the_table_of_the_page_is_made_from_the_rows(request: pytest.FixtureRequest) -> None:
+    rows = [
+        f"| `{row.switch}` | {row.decides} | {f'`{row.assumed}`' if row.assumed else 'none'} | {row.copes} | "
+        f"{row.why_not or first_line(row.probe)} |"
+        for row in TABLE
+    ]
+    head = ["| switch | what it decides | assumed | how the program copes | how it is measured, or why not |"]
+    head.append("|---|---|---|---|---|")
+    said, _, _ = PAGE.read_text().partition(MARK)
+    wanted = "\n".join([said + MARK, *head, *rows, ""])
+    if request.config.getoption("--update-golden", default=False):
+        PAGE.write_text(wanted)
+    assert PAGE.read_text() == wanted
+
+
+def first_line(probe: Any) -> str:
+    return str(probe.__doc__).partition("\n")[0].replace("|", "or")
