@@ -62,6 +62,7 @@ class Context:
         started: When, in seconds of the monotonic clock; later by the time that an approval took.
         inputs: What the files hold that options name, by the option, until the command has taken it.
         every: What the files of all accounts declare, also of those that this run is not about; empty until loaded.
+        baseline: What they declared at `--baseline`, by account id; None where that was not asked for, or is wrong.
         diagnostics: What was found wrong by now, for the report.
         shown: The plan that the person at the terminal has seen, so that the end need not repeat it.
         rolled_back: By account id, what the report of `--previous` says was rolled back.
@@ -77,6 +78,7 @@ class Context:
         self.started = time.monotonic()
         self.inputs: dict[str, bytes] = {}
         self.every: tuple[Desired, ...] = ()
+        self.baseline: dict[str, Desired] | None = None
         self.diagnostics: tuple[Diagnostic, ...] = ()
         self.shown: Report | None = None
         self.rolled_back: dict[str, tuple[RolledBack, ...]] = {}

@@ -6,9 +6,9 @@ from shlex import quote
 
 from reconciler.cli.clients import Clients
 from reconciler.cli.context import Context
-from reconciler.cli.files import baseline_of, load_files, with_md5_keys
+from reconciler.cli.files import load_files, with_md5_keys
 from reconciler.cli.named import save_file
-from reconciler.cli.planning import attributed, plan_all
+from reconciler.cli.planning import plan_all
 from reconciler.cli.psk_supply import statuses
 from reconciler.cli.reports import saved_report
 from reconciler.files.patch import accept_patch
@@ -24,18 +24,16 @@ def run(ctx: Context) -> Report:
     """The drift of every selected account, aged against `--previous`; what accepts it goes to `--patch`."""
     tree = read_tree(Path(ctx.options.dir))
     every = with_md5_keys(ctx, load_files(ctx, tree))
-    baseline = baseline_of(ctx)
     previous = saved_report(ctx, "previous") if ctx.options.previous else None
     # `git apply` takes paths below the working directory only.
     here = f"{Path.cwd()}/" if Path(ctx.options.dir).is_absolute() else ""
     shows_patch = ctx.options.patch or any(form not in ("text", "github") for form, _ in ctx.options.output or ())
     accounts: list[AccountReport] = []
     with Clients(ctx, [d.account for d in every]) as clients:
-        for one in plan_all(ctx, clients, every, routes=False):
-            if isinstance(one, AccountReport):
-                accounts.append(one)
+        for plan in plan_all(ctx, clients, every, routes=False):
+            if isinstance(plan, AccountReport):
+                accounts.append(plan)
                 continue
-            plan = attributed(one, baseline)
             accepted = accept_patch(tree, plan.desired, drift_of(plan), ctx.now().date(), strip=here)
             if not shows_patch:  # what is not in a patch that nobody sees is no news
                 accepted = accepted._replace(left_out=())

@@ -18,14 +18,14 @@ _NAMED = 10
 
 
 def load_files(ctx: Context, tree: Tree | None = None) -> tuple[Desired, ...]:
-    """Desired state of the selected accounts; their diagnostics, and those of no account, go to the context.
+    """Desired state of the selected accounts; what is wrong with it, and the baseline, go to the context.
 
     Args:
         ctx: Surroundings.
         tree: The files, for who needs them for more than this: they are read once, since somebody may edit them.
 
     Raises:
-        Halt: `invalid` when the files of a selected account are wrong.
+        Halt: `invalid` when the files of a selected account are wrong; the baseline can't be read.
         UsageError: `--account` names none, or an output is one of the files.
     """
     tree = read_tree(Path(ctx.options.dir)) if tree is None else tree
@@ -52,6 +52,7 @@ def load_files(ctx: Context, tree: Tree | None = None) -> tuple[Desired, ...]:
         # names it expects a delete that will not be, or stands in the wrong folder.
         if not any(desired.account.is_owned(tunnel_name(name)) for desired in every):
             raise UsageError(f"--allow-delete {name}: `owns` leaves that tunnel to other files, so it stays here")
+    ctx.baseline = _baseline_of(ctx)
     return every
 
 
@@ -101,7 +102,7 @@ def watch_md5_keys(ctx: Context, tunnels: Iterable[Declared | LiveTunnel]) -> No
     ctx.output.redactor.watch(*{md5_key for md5_key in found if isinstance(md5_key, str)})
 
 
-def baseline_of(ctx: Context) -> dict[str, Desired] | None:
+def _baseline_of(ctx: Context) -> dict[str, Desired] | None:
     """Desired state at `--baseline REF` by account id; a root that was not there yet declared nothing.
 
     None when it was not asked for. None with a warning when the files there are wrong: a change that repairs them must

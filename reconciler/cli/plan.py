@@ -7,11 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from reconciler.cli.context import Context
-from reconciler.cli.files import baseline_of, load_files, with_md5_keys
+from reconciler.cli.files import load_files, with_md5_keys
 from reconciler.cli.named import parsed, save_file
 from reconciler.cli.planning import (
     Found,
-    attributed,
     make_plan,
     plan_all,
     plans_of,
@@ -38,7 +37,6 @@ def run(ctx: Context) -> Report:
     """The plan of every selected account; saved with `--out`, checked with `--server-check`."""
     options = ctx.options
     every = with_md5_keys(ctx, load_files(ctx))
-    baseline = baseline_of(ctx)
     checks: dict[str, Checked] = {}
     found: Sequence[Found]
     if options.live:
@@ -60,11 +58,10 @@ def run(ctx: Context) -> Report:
         _save_plan(ctx, options.out, found)
     ctx.diagnostics += stale(found)
     reports = []
-    for one in found:
-        if isinstance(one, AccountReport):
-            reports.append(one)
+    for plan in found:
+        if isinstance(plan, AccountReport):
+            reports.append(plan)
             continue
-        plan = attributed(one, baseline)
         changes = options.detailed_exitcode and (plan.changes or plan.doubts)
         outcome: Outcome = "blocked" if plan.guards else "changes" if changes else "ok"
         said = checks.get(plan.desired.account.name)

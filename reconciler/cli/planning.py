@@ -4,7 +4,7 @@ What only a call to Cloudflare needs is imported where it is called: a plan agai
 """
 
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from reconciler.cli.context import Context
@@ -36,17 +36,6 @@ at the baseline must get its plan, and a sandbox is what its user asked for."""
 
 Found = Plan | AccountReport
 """An account's plan, or the report of one that the run leaves as it is, since it could not be read."""
-
-
-def attributed(plan: Plan, baseline: Mapping[str, Desired] | None) -> Plan:
-    """The plan with the cause of each change, when there is a baseline."""
-    if baseline is None:
-        return plan
-    from reconciler.plan.baseline import attribute
-
-    account = plan.desired.account
-    nothing = Desired(account._replace(prune=False), {})
-    return plan._replace(changes=attribute(plan.changes, baseline.get(account.account_id, nothing)))
 
 
 def plan_all(ctx: Context, clients: "Clients", every: Iterable[Desired], *, routes: bool = True) -> tuple[Found, ...]:
@@ -86,7 +75,7 @@ def routes_of(clients: "Clients", account: Account) -> "Routes":
 
 
 def make_plan(ctx: Context, desired: Desired, live: Live) -> Plan:
-    """The plan of one account under the command line's options."""
+    """The plan of one account under the command line's options; with a baseline each change has its cause."""
     options = ctx.options
     sinks: dict[str, SinkState] = {}
     if any(isinstance(t.psk, Generated) for t in desired.tunnels.values()):
@@ -105,7 +94,14 @@ def make_plan(ctx: Context, desired: Desired, live: Live) -> Plan:
         retry=options.retry,
         outside_window=options.outside_window,
     )
-    return build_plan(desired, live, scope, sinks)
+    plan = build_plan(desired, live, scope, sinks)
+    if ctx.baseline is None:
+        return plan
+    from reconciler.plan.baseline import attribute
+
+    nothing = Desired(desired.account._replace(prune=False), {})
+    then = ctx.baseline.get(desired.account.account_id, nothing)
+    return plan._replace(changes=attribute(plan.changes, then))
 
 
 def live_tunnels(
