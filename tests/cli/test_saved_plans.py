@@ -436,8 +436,12 @@ def test_what_an_earlier_version_saved_is_shown_and_carried_out(world: World) ->
 
 
 @pytest.mark.parametrize("content", ["", "{}", "null", "[" * 100_000, '{"kind": "saved-plan", "accounts": 1}'])
-def test_what_is_no_saved_plan_is_not_shown(world: World, content: str) -> None:
+def test_what_is_no_saved_plan_is_not_shown_and_no_reason_to_call(world: World, content: str) -> None:
     world.write("plan.json", content)
     ran = world.bare("show", "--plan", "plan.json", "-o", "json")
     assert (ran.code, [d["code"] for d in ran.json["diagnostics"]]) == (1, ["saved-plan"])
     assert "Not in a saved plan" not in world.bare("show", "--plan", "plan.json").out
+    world.declare(tunnel(1))
+    refused = world.run("apply", "--plan", "plan.json", "-o", "json")
+    assert (refused.code, [d["code"] for d in refused.json["diagnostics"]]) == (6, ["saved-plan"])
+    assert world.calls == []
