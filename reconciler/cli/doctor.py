@@ -22,7 +22,7 @@ from reconciler.files.gitref import GitError, changed_files
 from reconciler.files.tree import safe_path
 from reconciler.model.desired import TOKEN_ENV, Account
 from reconciler.model.problems import Level, count, named
-from reconciler.report.checks import error, failed, ok, tunnel_checks, warning, way_checks, write_check
+from reconciler.report.checks import error, failed, leftover_check, ok, tunnel_checks, warning, way_checks, write_check
 from reconciler.report.outcome import Outcome, worst
 from reconciler.report.values import AccountReport, CheckReport, Report
 from reconciler.secrets.program import child_environment
@@ -159,4 +159,5 @@ def _read(ctx: Context, clients: Clients, account: Account) -> tuple[Outcome, li
         return found.outcome, [*([failed("read", found.error)] if found.error else []), *way]
     tunnels = found.tunnels.values()
     own = [tunnel for tunnel in tunnels if account.is_owned(tunnel.name)]
-    return "ok", [ok("read", f"the token may read: {count(len(tunnels), 'live tunnel')}"), *way, *tunnel_checks(own)]
+    may_read = ok("read", f"the token may read: {count(len(tunnels), 'live tunnel')}")
+    return "ok", [may_read, *way, *tunnel_checks(own), leftover_check(tunnels)]

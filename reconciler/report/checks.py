@@ -104,7 +104,7 @@ def _clock(heard: Heard) -> CheckReport:
 
 
 def tunnel_checks(tunnels: Iterable[LiveTunnel]) -> Iterator[CheckReport]:
-    """What the live tunnels show: fields that are not known, sessions that are down, what a measurement left."""
+    """What live tunnels of these files show: fields that are not known, sessions that are down."""
     every = list(tunnels)
     paths = sorted({path for tunnel in every for path in unknown_fields(tunnel)})
     if paths:
@@ -123,11 +123,12 @@ def tunnel_checks(tunnels: Iterable[LiveTunnel]) -> Iterator[CheckReport]:
         yield warning("sessions", f"{told}; down: {named(down, _NAMED)}", "Look at the other ends of these tunnels.")
     else:
         yield ok("sessions", told if states else "no tunnel has BGP")
-    left = [tunnel.name for tunnel in every if is_scratch(tunnel)]
-    if left:
-        remedy = (
-            "Run reconciler doctor --measure again in their network, which removes them first, or delete them by hand."
-        )
-        yield warning("leftovers", f"left by a measurement: {named(left, _NAMED)}", remedy)
-    else:
-        yield ok("leftovers", "no measurement left any tunnel")
+
+
+def leftover_check(tunnels: Iterable[LiveTunnel]) -> CheckReport:
+    """What a measurement left in the account, whosever names these are."""
+    left = [tunnel.name for tunnel in tunnels if is_scratch(tunnel)]
+    if not left:
+        return ok("leftovers", "no measurement left any tunnel")
+    remedy = "Run reconciler doctor --measure again in their network, which removes them first, or delete them by hand."
+    return warning("leftovers", f"left by a measurement: {named(left, _NAMED)}", remedy)

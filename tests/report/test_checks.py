@@ -5,7 +5,7 @@ import pytest
 from reconciler.api.call import Ambiguous, Answered, ApiError, Denied, NotSent, Refused
 from reconciler.api.exchange import Heard
 from reconciler.model.problems import Problem
-from reconciler.report.checks import failed, tunnel_checks, way_checks, write_check
+from reconciler.report.checks import failed, leftover_check, tunnel_checks, way_checks, write_check
 from tests.build import live, raw
 
 SERVER = "Sun, 06 Nov 1994 08:49:37 GMT"
@@ -114,7 +114,6 @@ def test_tunnels_without_anything_to_say():
     assert seen(raw("a"), raw("b")) == {
         "fields": ("ok", "every field of the list is known"),
         "sessions": ("ok", "no tunnel has BGP"),
-        "leftovers": ("ok", "no measurement left any tunnel"),
     }
 
 
@@ -135,7 +134,8 @@ def test_sessions_that_are_down_are_named_and_one_of_which_nothing_is_said_is_no
 
 
 def test_only_a_tunnel_with_name_and_marker_was_left_by_a_measurement():
-    found = seen(
-        raw("reconciler-doctor-1", **LEFT), raw("reconciler-doctor-2", description="mine"), raw("doctor", **LEFT)
-    )
-    assert found["leftovers"] == ("warning", "left by a measurement: reconciler-doctor-1")
+    others = (raw("reconciler-doctor-2", description="mine"), raw("doctor", **LEFT))
+    check = leftover_check(live(raw("reconciler-doctor-1", **LEFT), *others).tunnels.values())
+    assert (check.severity, check.summary) == ("warning", "left by a measurement: reconciler-doctor-1")
+    check = leftover_check(live(*others).tunnels.values())
+    assert (check.severity, check.summary) == ("ok", "no measurement left any tunnel")
