@@ -36,6 +36,7 @@ STANDS_FOR = {
     "REPORT.json": "drift.json",
     "--account NAME --network CIDR": "--account prod --network 10.99.0.0/28",
     " NAME…": " NAME",
+    "'…'": "list_lag=1",
     " --account NAME --network CIDR": "",
 }
 """What a page leaves to the reader."""
@@ -44,6 +45,7 @@ VALUES = {
     "--plan": "plan.json",
     "--faults": "2=timeout-after",
     "--previous": "drift.json",
+    "--semantics": "list_lag=1",
     "--baseline": "HEAD",
     "--target": "t*",
     "--allow-delete": "t001",
