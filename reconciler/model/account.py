@@ -18,20 +18,20 @@ MAX_RULES = 1_000
 MAX_WINDOWS = 100
 
 AccountId = Annotated[str, *scalar(checks.account_id, type="string", pattern="^[0-9a-fA-F]{32}$")]
-Count = Annotated[int, *scalar(checks.number(0, 1_000_000), type="integer", minimum=0)]
+Count = Annotated[int, *checks.number(0, 1_000_000)]
 OwnedName = Annotated[str, *scalar(checks.owned, type=ANY_SCALAR, pattern=r"^[^*?\[]*\*?$")]
-Percent = Annotated[int, *scalar(checks.number(0, 100), type="integer", minimum=0, maximum=100)]
+Percent = Annotated[int, *checks.number(0, 100)]
 Day = Annotated[date, *scalar(checks.day, type="string", pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
 Network = Annotated[str, *scalar(checks.parking, type="string")]
 Bound = Annotated[str, *scalar(checks.bound, type=["integer", "string"], minimum=1, pattern="^[1-9][0-9]*%?$")]
 Duration = Annotated[int, *scalar(checks.duration, type="string", pattern="^[0-9]{1,5}[smh]$")]
-Apart = Annotated[str, *scalar(checks.choice("file", "none"), enum=["file", "none"])]
-Weekday = Annotated[str, *scalar(checks.choice(*WEEK), enum=[*WEEK])]
-Begin = Annotated[int, *scalar(checks.clock(), type="string", pattern="^([01]?[0-9]|2[0-3]):[0-5][0-9]$")]
-End = Annotated[int, *scalar(checks.clock("24:00"), type="string", pattern="^(([01]?[0-9]|2[0-3]):[0-5][0-9]|24:00)$")]
+Apart = Annotated[str, *checks.choice("file", "none")]
+Weekday = Annotated[str, *checks.choice(*WEEK)]
+Begin = Annotated[int, *checks.clock()]
+End = Annotated[int, *checks.clock("24:00")]
 Zone = Annotated[str, *scalar(checks.zone, type="string")]
-OnFailure = Annotated[str, *scalar(checks.choice("rollback", "stop"), enum=["rollback", "stop"])]
-RulePath = Annotated[str, *scalar(checks.one_of_paths(RULE_PATHS), type="string", enum=list(RULE_PATHS))]
+OnFailure = Annotated[str, *checks.choice("rollback", "stop")]
+RulePath = Annotated[str, *checks.one_of_paths(RULE_PATHS)]
 
 
 class Token(Written):

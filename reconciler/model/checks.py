@@ -7,8 +7,8 @@ This is for what people write. What a checked value and one of the API mean alik
     interface("10.20.0.0/31")  "10.20.0.0/31"
 
 Each function takes the value as it was read and returns it with its type, or raises a `PydanticCustomError`: the type
-of that is the diagnostic's code, and its context holds `summary` and `detail`. No message repeats a value from a field
-that is for keys.
+of that is the diagnostic's code, and its context holds `summary` and `detail`. (Those with bounds or words of their own
+give the marks of a field that is checked so.) No message repeats a value from a field that is for keys.
 """
 
 import re
@@ -25,9 +25,8 @@ from pydantic_core import PydanticCustomError
 
 from reconciler.model.canonical import is_canonical_prefix4
 from reconciler.model.problems import shown
-from reconciler.model.written import Plain
+from reconciler.model.written import Marks, Plain, scalar
 
-MAX_ASN = 0xFFFFFFFF
 _LONGEST = 60
 _SHORTEST = 3
 CLOUDFLARE = "cloudflare"
@@ -121,8 +120,8 @@ def flag(value: Any) -> bool:
     raise wrong("wrong-type", f"{_found(value)} where true or false belongs", "Write true or false, without quotes.")
 
 
-def number(low: int, high: int) -> Callable[[Any], int]:
-    """A function that takes plain decimal digits of a value between two bounds, both inclusive."""
+def number(low: int, high: int) -> Marks:
+    """The marks of plain decimal digits, of a value between two bounds, both inclusive."""
 
     def typed(value: Any) -> int:
         if not isinstance(value, str):
@@ -137,11 +136,11 @@ def number(low: int, high: int) -> Callable[[Any], int]:
             raise wrong("out-of-range", f"{value} is out of range", remedy)
         return found
 
-    return typed
+    return scalar(typed, type="integer", minimum=low, maximum=high)
 
 
-def choice(*choices: str) -> Callable[[Any], str]:
-    """A function that takes one of the words given."""
+def choice(*choices: str) -> Marks:
+    """The marks of one of the words given."""
     known = frozenset(choices)
 
     def typed(value: Any) -> str:
@@ -151,7 +150,7 @@ def choice(*choices: str) -> Callable[[Any], str]:
         remedy = f"{hint}It can be {' or '.join(choices)}."
         raise wrong("unknown-value", f"{_found(value)} is not one of the possible values", remedy)
 
-    return typed
+    return scalar(typed, enum=[*choices])
 
 
 def _found(value: Any) -> str:
@@ -233,19 +232,22 @@ def duration(value: Any) -> int:
     return int(found[1]) * _SECONDS[found[2]]
 
 
-def clock(last: str = "23:59") -> Callable[[Any], int]:
-    """A function that takes a time of day up to the last one, in minutes since midnight: `22:00`."""
+_CLOCK = "([01]?[0-9]|2[0-3]):([0-5][0-9])"
+
+
+def clock(last: str = "23:59") -> Marks:
+    """The marks of a time of day up to the last one, in minutes since midnight: `22:00`."""
 
     def typed(value: Any) -> int:
         if value == last == "24:00":
             return 1440
-        found = re.fullmatch("([01]?[0-9]|2[0-3]):([0-5][0-9])", value) if isinstance(value, str) else None
+        found = re.fullmatch(_CLOCK, value) if isinstance(value, str) else None
         if not found:
             remedy = f"Write hours and minutes from 00:00 to {last}, like 22:00."
             raise wrong("bad-time", f"{_found(value)} is not a time of day", remedy)
         return int(found[1]) * 60 + int(found[2])
 
-    return typed
+    return scalar(typed, type="string", pattern=f"^{_CLOCK}$" if last < "24" else f"^{_CLOCK}$|^{last}$")
 
 
 def zone(value: Any) -> str:
@@ -275,8 +277,8 @@ def bound(value: Any) -> str:
     return found
 
 
-def one_of_paths(paths: tuple[str, ...]) -> Callable[[Any], str]:
-    """A function that takes the dotted path of a field, or of a mapping for all that is below it."""
+def one_of_paths(paths: tuple[str, ...]) -> Marks:
+    """The marks of the dotted path of a field, or of a mapping for all that is below it."""
 
     def typed(value: Any) -> str:
         found = text(value)
@@ -285,7 +287,7 @@ def one_of_paths(paths: tuple[str, ...]) -> Callable[[Any], str]:
             raise wrong("unknown-field", f"{shown(found)} is not a field that can be ignored", remedy)
         return found
 
-    return typed
+    return scalar(typed, enum=[*paths])
 
 
 def argument(value: Any) -> str:

@@ -35,8 +35,7 @@ class FileRef(Reference):
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class CommandRef:
+class CommandRef(NamedTuple):
     """A command of the user's own, run only with `--allow-commands`; relative programs run in `folder`.
 
     It prints a key, takes one, or says whether a tunnel carries traffic.
@@ -51,8 +50,7 @@ class External:
     """Somebody else sets the key: it is never sent."""
 
 
-@dataclass(frozen=True, slots=True)
-class Generated:
+class Generated(NamedTuple):
     """The key is made by this program (`by="local"`) or by Cloudflare (`by="cloudflare"`) and delivered to a sink."""
 
     by: str

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from reconciler.model.canonical import Value, WrongType
-from reconciler.model.tunnel import DEFAULTS, READ_ONLY, SECTIONS, SETTINGS, TUNNEL, WHOLE, Clear, Section, covers
+from reconciler.model.tunnel import DEFAULTS, PATHS, READ_ONLY, SETTINGS, TUNNEL, WHOLE, Clear, Section, covers
 
 Settings = Mapping[str, Value]
 """Dotted path to canonical value."""
@@ -130,18 +130,15 @@ def update_body(observed: Mapping[str, Any], target: Settings) -> dict[str, Any]
 def _without_unset(value: Any, path: str = "") -> Any:
     """A copy of what is listed without its nulls (API: a null in a request is refused) and known texts that are empty.
 
-    Some servers list what is unset as `""`, and may refuse the same `""` where they expect an address.
+    Some servers list what is unset as `""`, and may refuse the same `""` where they expect an address. In a field that
+    is not in the table it may mean something, and goes back.
     """
     if isinstance(value, list):  # what stands in it is in no table, so only nulls go
         return [_without_unset(inner, f"{path}*.") for inner in value if inner is not None]
     if not isinstance(value, Mapping):
         return value
     kept = {key: _without_unset(inner, f"{path}{key}.") for key, inner in value.items() if inner is not None}
-    return {key: inner for key, inner in kept.items() if inner not in ("", {}) or f"{path}{key}" not in _KNOWN}
-
-
-_KNOWN = {*SETTINGS, *(section.path for section in SECTIONS)}
-"""Settings and objects of the table. An empty text in a field that is not in it may mean something, and goes back."""
+    return {key: inner for key, inner in kept.items() if inner not in ("", {}) or f"{path}{key}" not in PATHS}
 
 
 def _put(body: dict[str, Any], path: str, value: Value) -> None:

@@ -96,21 +96,13 @@ Interface6 = Annotated[str, *scalar(checks.interface6, type="string", pattern="^
 Identity = Annotated[
     str, *scalar(checks.fqdn, type="string", pattern=r"^$|\.custom\.ipsec\.cloudflare\.com$"), Form(canonical.text)
 ]
-Asn = Annotated[
-    int,
-    *scalar(checks.number(0, checks.MAX_ASN), type="integer", minimum=0, maximum=checks.MAX_ASN),
-    Form(canonical.number),
-]
+Asn = Annotated[int, *checks.number(0, 0xFFFFFFFF), Form(canonical.number)]
 Md5Key = Annotated[SerializeAsAny[Md5Ref], WrapValidator(checks.md5_key), Form(canonical.opaque)]
 Prefix = Annotated[str, *scalar(checks.prefix, type="string", pattern="/[0-9]+$")]
 Prefixes = Annotated[list[Prefix], Form(canonical.prefixes)]
-Rate = Annotated[str, *scalar(checks.choice("low", "mid", "high"), enum=["low", "mid", "high"]), Form(canonical.choice)]
-Type = Annotated[str, *scalar(checks.choice("reply", "request"), enum=["reply", "request"]), Form(canonical.choice)]
-Direction = Annotated[
-    str,
-    *scalar(checks.choice("unidirectional", "bidirectional"), enum=["unidirectional", "bidirectional"]),
-    Form(canonical.choice),
-]
+Rate = Annotated[str, *checks.choice("low", "mid", "high"), Form(canonical.choice)]
+Type = Annotated[str, *checks.choice("reply", "request"), Form(canonical.choice)]
+Direction = Annotated[str, *checks.choice("unidirectional", "bidirectional"), Form(canonical.choice)]
 
 _NONE = Impact.NONE
 _COSMETIC, _SECURITY = Severity.COSMETIC, Severity.SECURITY

@@ -40,7 +40,10 @@ class Written(BaseModel):
     `target: {saved: 192.0.2.1}`. Empty where there is no short form."""
 
 
-def scalar(check: Callable[[Any], Any], **json: Any) -> tuple[BeforeValidator, WithJsonSchema]:
+Marks = tuple[BeforeValidator, WithJsonSchema]
+
+
+def scalar(check: Callable[[Any], Any], **json: Any) -> Marks:
     """The marks of a scalar's type: how it is checked, and what JSON Schema says of it to an editor."""
     return BeforeValidator(check), WithJsonSchema(json)
 

@@ -70,13 +70,9 @@ def _unread(scoped: Scope, desired: Desired) -> tuple[LeftAlone, ...]:
 
 
 def _doubts(scoped: Scope, sinks: Mapping[str, SinkState]) -> dict[str, Problem]:
-    doubts = {}
-    for pair in scoped.pairs:
-        name = pair.declared.name
-        why = doubt(pair.declared, pair.live, sinks.get(name, SinkState())) if pair.live else None
-        if why is not None:
-            doubts[name] = why
-    return doubts
+    live = [(pair.declared, pair.live) for pair in scoped.pairs if pair.live]
+    found = {declared.name: doubt(declared, tunnel, sinks.get(declared.name, SinkState())) for declared, tunnel in live}
+    return {name: why for name, why in found.items() if why}
 
 
 def remaining(plan: Plan, live_now: Live) -> tuple[Change, ...]:

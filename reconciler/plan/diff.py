@@ -132,10 +132,16 @@ def diff(pairs: Iterable[Pair], surplus: Iterable[LiveTunnel] = ()) -> tuple[Cha
         pairs: Declared tunnels with their live ones.
         surplus: Live tunnels to delete.
     """
-    changes = [_delete(tunnel) for tunnel in surplus]
+    changes = []
+    for tunnel in surplus:
+        now = tunnel.settings
+        fields = _field_changes(now, {}, now)
+        changes.append(Change(Action.DELETE, tunnel.name, fields, now, None, tunnel))
     for pair in pairs:
         if pair.live is None:
-            changes.append(_create(pair.declared))
+            declared, target = pair.declared, pair.declared.settings
+            fields = _field_changes({}, target, target)
+            changes.append(Change(Action.CREATE, declared.name, fields, target, declared, None))
         elif (target := intended(pair)) != pair.live.settings:
             changes.append(update_of(pair.live, target, pair.declared))
     return tuple(sorted(changes, key=lambda c: (c.name, c.ref)))
@@ -181,16 +187,6 @@ def missing_secrets(pair: Pair) -> tuple[str, ...]:
     target = intended(pair)
     left = {p for p in unread if not isinstance(target.get(p), Reference)}
     return tuple(sorted(unread - {p for p in left if any(covers(rule, p) for rule in pair.ignored)}))
-
-
-def _create(declared: Declared) -> Change:
-    fields = _field_changes({}, declared.settings, declared.settings)
-    return Change(Action.CREATE, declared.name, fields, declared.settings, declared, None)
-
-
-def _delete(tunnel: LiveTunnel) -> Change:
-    fields = _field_changes(tunnel.settings, {}, tunnel.settings)
-    return Change(Action.DELETE, tunnel.name, fields, tunnel.settings, None, tunnel)
 
 
 def update_of(live: LiveTunnel, target: Settings, declared: Declared | None = None) -> Change:

@@ -91,9 +91,7 @@ def _saved_change(change: Change, routes: tuple[str, ...]) -> SavedChange:
         id=change.id,
         fields=change.fields,
         observed={
-            path: list(value) if isinstance(value, tuple) else value
-            for path, value in sorted(change.before.items())
-            if not SETTINGS[path].sensitive
+            path: shown_value(path, change.before) for path in sorted(change.before) if not SETTINGS[path].sensitive
         },
         psk=change.psk,
         source=change.location.source if change.location else None,
@@ -145,19 +143,17 @@ def differences(saved: SavedPlan, plans: Sequence[Plan]) -> tuple[str, ...]:
     return tuple(out)
 
 
+_MAY_DIFFER: dict[str, Any] = {"notes": True, "changes": {"__all__": {"psk", "source", "routes"}}}
+
+
 def _same(then: SavedAccount, now: SavedAccount) -> bool:
     """Whether both say the same but for what may differ: places, notes, static routes, the folders of key files.
 
     (An earlier version wrote nothing of keys.)
     """
+    same = then.model_dump(exclude=_MAY_DIFFER) == now.model_dump(exclude=_MAY_DIFFER)
     pairs = zip(then.changes, now.changes, strict=False)
-    return _bare(then) == _bare(now) and all(one.psk is None or _psk(one) == _psk(other) for one, other in pairs)
-
-
-def _bare(account: SavedAccount) -> SavedAccount:
-    apart: dict[str, object] = {"psk": None, "source": None, "routes": ()}
-    changes = tuple(change.model_copy(update=apart) for change in account.changes)
-    return account.model_copy(update={"changes": changes, "notes": ()})
+    return same and all(one.psk is None or _psk(one) == _psk(other) for one, other in pairs)
 
 
 def _psk(change: SavedChange) -> str:

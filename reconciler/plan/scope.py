@@ -143,13 +143,6 @@ def whole_rule(name: str, rules: Iterable[IgnoreRule]) -> IgnoreRule | None:
     return next((r for r in rules if fnmatchcase(name, r.name)), None)
 
 
-def _left_alone(tunnel: LiveTunnel, rule: IgnoreRule, today: date) -> LeftAlone:
-    reason = rule.reason
-    if _expired(rule, today):
-        reason += f" (the rule expired on {rule.until}; it protects until its lines go)"
-    return LeftAlone(tunnel.name, reason, tunnel.id, created_on=tunnel.created_on)
-
-
 def renames(declared: Mapping[str, Declared], live: Mapping[str, LiveTunnel]) -> dict[str, str]:
     """The renames to carry out, as new name to old name.
 
@@ -219,13 +212,18 @@ def scope(desired: Desired, live: Live, options: PlanOptions) -> Scope:
         rule = whole_rule(tunnel.name, whole)
         if rule is None:
             ours[tunnel.name] = tunnel
-        else:
-            ignored.append(_left_alone(tunnel, rule, options.today))
+            continue
+        expired = f" (the rule expired on {rule.until}; it protects until its lines go)"
+        reason = rule.reason + (expired if _expired(rule, options.today) else "")
+        ignored.append(LeftAlone(tunnel.name, reason, tunnel.id, created_on=tunnel.created_on))
     pairs = _pairs(desired, ours, options.today)
     managed = {p.live.id for p in pairs if p.live}
     rest = [t for t in ours.values() if t.id not in managed]
-    unmanaged = () if desired.account.prune else tuple(_undeclared(t) for t in rest)
-    surplus = tuple(t for t in rest if matches(options.glob, t.name)) if desired.account.prune else ()
+    prune = desired.account.prune
+    surplus = tuple(t for t in rest if prune and matches(options.glob, t.name))
+    unmanaged = tuple(
+        LeftAlone(t.name, "no file declares it", t.id, created_on=t.created_on) for t in rest if not prune
+    )
     if options.glob is not None:
         pairs = tuple(p for p in pairs if matches(options.glob, p.declared.name, p.live.name if p.live else None))
     found = Scope(pairs, surplus, unmanaged, tuple(ignored), len(ours), not_owned=not_owned)
@@ -243,7 +241,3 @@ def _set_apart(found: Scope, options: PlanOptions) -> Scope:
         surplus=tuple(t for t in found.surplus if t.id not in ids),
         unreadable=tuple(LeftAlone(t.name, f"it can't be read: {t.unreadable}", t.id) for t in apart),
     )
-
-
-def _undeclared(tunnel: LiveTunnel) -> LeftAlone:
-    return LeftAlone(tunnel.name, "no file declares it", tunnel.id, created_on=tunnel.created_on)

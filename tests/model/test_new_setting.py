@@ -15,7 +15,7 @@ from tests.build import raw
 
 LINE = """\
     mtu: Annotated[
-        Annotated[int, *scalar(checks.number(576, 9000), type="integer", minimum=576), Form(canonical.number)] | None,
+        Annotated[int, *checks.number(576, 9000), Form(canonical.number)] | None,
         Setting("Largest packet.", default=1500),
     ] = None
 """
