@@ -257,7 +257,7 @@ def _report(
         notes = [f"Wrote {_listed(written)} with mode 0600, for {declared}."]
     notes += told
     notes += [f"Removed {_listed(gone)}, of an earlier import or init."] if gone else []
-    notes += [f"Ignored, because no file can declare it: {one.name}: {one.reason}" for one in found.ignored]
+    notes += [f"Ignored, because no file can declare it: {glob}: {why}" for glob, why in found.ignored.items()]
     return AccountReport(
         account=desired.account.name,
         account_id=desired.account.account_id,

@@ -73,26 +73,19 @@ class Layout(NamedTuple):
     variables: Mapping[str, EnvRef] = {}
 
 
-class Ignored(NamedTuple):
-    """A live tunnel that can't be declared: the glob that matches it and the reason."""
-
-    name: str
-    reason: str
-
-
 class Dumped(NamedTuple):
     """What import writes.
 
     Attributes:
         files: Texts of tunnel files, by name.
         defaults: What a new `account.yaml` says in its `defaults`.
-        ignored: Tunnels that need an ignore rule in `account.yaml`.
+        ignored: Globs that need an ignore rule in `account.yaml`: they match what can't be declared, for this reason.
         tunnels: What the files declare: settings by name.
     """
 
     files: Mapping[str, str]
     defaults: Mapping[str, Any]
-    ignored: tuple[Ignored, ...]
+    ignored: Mapping[str, str]
     tunnels: Mapping[str, Settings]
 
 
@@ -133,7 +126,7 @@ def dump(
     common = defaults if account_file else typical([*kept.values()], defaults)
     # An account needs a file of tunnels, so without any other it gets one that declares none.
     files = lay_out(kept, common, layout) if kept or not beside else {}
-    return Dumped(files, laid_over(nested(defaults), nested(common)), _ignored(refused), kept)
+    return Dumped(files, laid_over(nested(defaults), nested(common)), _by_glob(refused), kept)
 
 
 def _by_reference(tunnel: LiveTunnel, layout: Layout) -> LiveTunnel:
@@ -152,7 +145,7 @@ def _refused(
     under = nested(defaults)
     texts = {n: f"tunnels:\n{item_text(t.settings, under)}".encode() for n, t in found.items() if n not in refused}
     while True:  # each round refuses one tunnel at least, or is the last
-        own = account_file or SourceFile("account", account_text(_NO_ID, _ignored(refused)).encode())
+        own = account_file or SourceFile("account", account_text(_NO_ID, _by_glob(refused)).encode())
         names = {str(number): name for number, name in enumerate(texts)}
         # Of two that contradict each other the later one is blamed: so those beside them come first.
         sources = (*beside, *(SourceFile(number, texts[name]) for number, name in names.items()))
@@ -171,16 +164,16 @@ def _refused(
         texts = {name: text for name, text in texts.items() if name not in wrong}
 
 
-def _ignored(refused: Mapping[str, str]) -> tuple[Ignored, ...]:
-    """One rule for each glob, with the reason of the first tunnel that it stands for."""
+def _by_glob(refused: Mapping[str, str]) -> dict[str, str]:
+    """The reasons by glob; of several tunnels with one glob that of the first."""
     reasons: dict[str, str] = {}
     for name, reason in sorted(refused.items()):
         reasons.setdefault(glob_of(name), reason)
-    return tuple(Ignored(name, reason) for name, reason in reasons.items())
+    return reasons
 
 
 def account_text(
-    account_id: str, ignored: Collection[Ignored] = (), defaults: Mapping[str, Any] | None = None, head: str = ""
+    account_id: str, ignored: Mapping[str, str] | None = None, defaults: Mapping[str, Any] | None = None, head: str = ""
 ) -> str:
     """The text of a new `account.yaml` that deletes nothing and explains what guards it."""
     limits = Limits()
@@ -213,12 +206,12 @@ limits:
     return text
 
 
-def add_ignores(source: SourceFile, ignored: Collection[Ignored]) -> str | Diagnostic:
+def add_ignores(source: SourceFile, ignored: Mapping[str, str]) -> str | Diagnostic:
     """The text of an `account.yaml` with an `ignore` for these tunnels, or why they must be added by hand.
 
     Args:
         source: A valid file; a list that it has already is its author's to lay out.
-        ignored: At least one tunnel.
+        ignored: Globs with the reason, one at least.
     """
     parsed = parse(source.data, source.path)
     text = source.data.decode("utf-8-sig")
@@ -233,8 +226,8 @@ def add_ignores(source: SourceFile, ignored: Collection[Ignored]) -> str | Diagn
     return error("ignore-by-hand", "`ignore` must name tunnels that no file can declare", detail, place)
 
 
-def _rules(ignored: Collection[Ignored]) -> list[dict[str, str]]:
-    return [{"name": entry.name, "reason": f"can't be declared: {entry.reason}"} for entry in ignored]
+def _rules(ignored: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"name": glob, "reason": f"can't be declared: {reason}"} for glob, reason in ignored.items()]
 
 
 def lay_out(tunnels: Mapping[str, Settings], under: Settings, layout: Layout) -> dict[str, str]:

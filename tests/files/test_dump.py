@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.files.dump import Dumped, Ignored, Layout, account_text, add_ignores, dump
+from reconciler.files.dump import Dumped, Layout, account_text, add_ignores, dump
 from reconciler.files.load import Loaded, load
 from reconciler.files.tree import AccountFiles, SourceFile, Tree
 from reconciler.model.checks import visible
@@ -101,7 +101,7 @@ def test_an_account_that_is_there_keeps_its_defaults_and_files_get_their_own():
 def test_odd_text_reads_back_as_it_is(text: str):
     now = live(raw("a", description=text, bgp={"customer_asn": 0, "import_filter_id": text}), raw(f"n{text}"))
     dumped = dump(now)
-    assert (dumped.ignored, errors(read_back(dumped)), declared(read_back(dumped))) == ((), [], of(now))
+    assert (dumped.ignored, errors(read_back(dumped)), declared(read_back(dumped))) == ({}, [], of(now))
 
 
 def test_what_is_live_in_another_spelling_reads_back_equal():
@@ -132,13 +132,13 @@ def test_what_is_live_in_another_spelling_reads_back_equal():
 )
 def test_a_tunnel_that_breaks_a_rule_is_ignored_with_the_reason(fields: dict[str, Any], reason: str):
     dumped = dump(live(raw("a[1]", **fields), "b"))
-    assert dumped.ignored == (Ignored("a[[]1]", reason),)
+    assert dumped.ignored == {"a[[]1]": reason}
     assert (errors(read_back(dumped)), list(declared(read_back(dumped)))) == ([], ["b"])
 
 
 def test_a_character_that_no_file_can_hold_is_ignored():
     dumped = dump(live(raw("a\x00b"), raw("c", description="\x1b[0m"), raw("d")))
-    assert [fnmatchcase("a\x00b", entry.name) for entry in dumped.ignored] == [True, False]
+    assert [fnmatchcase("a\x00b", glob) for glob in dumped.ignored] == [True, False]
     assert errors(read_back(dumped)) == []
 
 
@@ -152,7 +152,7 @@ def test_the_rule_for_a_name_that_no_file_can_hold_spares_its_neighbours():
 
 def test_one_of_two_overlapping_tunnels_stays():
     dumped = dump(live(raw("a", interface_address="10.0.0.0/31"), raw("b", interface_address="10.0.0.1/30")))
-    assert [entry.name for entry in dumped.ignored] == ["b"]
+    assert [*dumped.ignored] == ["b"]
 
 
 def test_tunnels_are_written_over_the_defaults_of_an_existing_account():
@@ -203,7 +203,7 @@ limits:
 
 
 def test_a_new_account_says_what_is_ignored_and_what_is_common():
-    text = account_text(ACCOUNT_ID, [Ignored("a", "it: breaks")], {"health_check": {"rate": "low"}}, "# first\n")
+    text = account_text(ACCOUNT_ID, {"a": "it: breaks"}, {"health_check": {"rate": "low"}}, "# first\n")
     assert text.startswith("# first\n# One Cloudflare account")
     assert text.endswith("""
 # Left alone: no file can declare them.
@@ -220,7 +220,7 @@ defaults:
     assert found.diagnostics == ()
 
 
-RULES = [Ignored("a[!b, c]", "it: breaks"), Ignored("\u2026", "also")]
+RULES = {"a[!b, c]": "it: breaks", "\u2026": "also"}
 
 
 @pytest.mark.parametrize(
@@ -342,4 +342,4 @@ def test_what_is_written_reads_back_equal(tunnels: dict[str, dict[str, Any]], de
     own = SourceFile("account.yaml", account.encode()) if account else None
     dumped = dump(now, own, layout=layout)
     back = read_back(dumped, account)
-    assert (dumped.ignored, errors(back), declared(back)) == ((), [], of(now))
+    assert (dumped.ignored, errors(back), declared(back)) == ({}, [], of(now))
