@@ -21,7 +21,9 @@ _REMOTE = re.compile(r"(?:https://|ssh://)?(?:[^@/]*@)?[\w.-]+[:/]([\w-]+/[\w.-]
 
 def version(*, libraries: bool) -> str:
     """`reconciler 0.1.0 (commit 1234567890ab)`, and with `libraries` a line for Python and for each of them."""
-    commit = commit_of(Path(reconciler.__file__).parents[1]) or _installed_commit()
+    commit = commit_of(Path(reconciler.__file__).parents[1])
+    with suppress(KeyError, TypeError):  # an installer wrote down which one it took from a repository
+        commit = commit or str(direct_url()["vcs_info"]["commit_id"])[:12]
     lines = [f"reconciler {reconciler.__version__}{f' (commit {commit})' if commit else ''}"]
     if libraries:
         lines.append(f"Python {platform.python_version()}")
@@ -82,10 +84,3 @@ def direct_url() -> dict[str, Any]:
         said = json.loads(metadata.distribution(DISTRIBUTION).read_text("direct_url.json") or "{}")
         return said if isinstance(said, dict) else {}
     return {}
-
-
-def _installed_commit() -> str | None:
-    """The commit that an installer wrote down when it installed from a repository."""
-    with suppress(KeyError, TypeError):
-        return str(direct_url()["vcs_info"]["commit_id"])[:12]
-    return None
