@@ -20,6 +20,8 @@ NO_CODES = frozenset(
 """Texts with hyphens that are headers, commands of git, encodings, names and a reason."""
 FIRST = ("error", "warning", "wrong", "Problem", "Guard", "NotSent", "Ambiguous", "ApiError", "_MissingError")
 """What is called with a code first; `halt` has the outcome before it."""
+DOCTOR = re.compile(r"^from reconciler\.report\.checks import|^def ok\(name", re.MULTILINE)
+"""What stands in a module of doctor, whose `error` and `warning` are called with a check's name first."""
 
 
 def calls(tree: ast.AST) -> Iterator[tuple[str, list[ast.expr]]]:
@@ -36,10 +38,10 @@ def texts(source: str) -> set[str]:
 
 def given(source: str) -> set[str]:
     """The codes that a module's text gives: all texts with a hyphen, and words where only a code can stand."""
-    tree = ast.parse(source)
+    tree, of_doctor = ast.parse(source), DOCTOR.search(source)
     found = {text for text in texts(source) if KEBAB.fullmatch(text)} - NO_CODES
     for name, args in calls(tree):
-        at = 1 if name == "halt" else 0 if name in FIRST else None
+        at = 1 if name == "halt" else 0 if name in FIRST and not (of_doctor and name in ("error", "warning")) else None
         # `walk.problem(parts, code, …)`, `self._problem(event, code, …)` and the like have what it is about before it.
         places = args[:2] if name in ("problem", "_problem", "_stop") else args[at : at + 1] if at is not None else []
         found |= {a.value for a in places if isinstance(a, ast.Constant) and WORD.fullmatch(str(a.value))}
