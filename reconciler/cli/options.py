@@ -98,7 +98,7 @@ class UsageError(Exception):
 
 def near(word: str, known: tuple[str, ...]) -> str:
     """`. Did you mean "plan"?` when a known word begins so, or is near."""
-    from reconciler.model.checks import nearest
+    from reconciler.model.problems import nearest
 
     names = {one.lstrip("-"): one for one in known}  # the dashes would make all options alike
     begun = word.lstrip("-")
@@ -473,7 +473,7 @@ _OTHER_VARIABLES = (
 
 def unheard(name: str) -> str:
     """Why an environment variable that looks like one of ours does nothing, and what to do; empty for any other."""
-    from reconciler.model.checks import nearest
+    from reconciler.model.problems import nearest
 
     word = name.removeprefix("RECONCILER_").lower()
     variables = tuple(option.name for option in TABLE.values() if option.variable)

@@ -12,8 +12,8 @@ from typing import Any
 
 from reconciler.files.consistency import Gone
 from reconciler.model.account import AccountFile, TunnelFile
-from reconciler.model.checks import did_you_mean, literal_psk, nearest
-from reconciler.model.problems import MAX_LISTED, Diagnostic, Level, error, shown, unlisted
+from reconciler.model.checks import literal_psk
+from reconciler.model.problems import MAX_LISTED, Diagnostic, Level, did_you_mean, error, nearest, shown, unlisted
 from reconciler.model.reference import EXTERNAL, Psk
 from reconciler.model.tunnel import Defaults, Tunnel
 from reconciler.model.written import Plain, Written, keys_of, model_of

@@ -94,10 +94,6 @@ def _rules(account: Account, today: date) -> Iterator[Diagnostic]:
             effect = "Its fields are compared again" if rule.fields else "It still protects its tunnels"
             summary = f"the rule for {shown(rule.name)} ended on {rule.until}"
             yield warning("expired-rule", summary, f"{effect}. Remove the rule, or give it a later end.", rule.location)
-        if account.owns is not None and not account.owns.meets(rule.name):
-            summary = f"the rule for {shown(rule.name)} does nothing"
-            detail = "It matches only names that `owns` leaves to other files anyway. Remove the rule."
-            yield warning("idle-rule", summary, detail, rule.location)
 
 
 def _names(entries: Sequence[Entry]) -> Iterator[Diagnostic]:

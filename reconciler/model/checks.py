@@ -24,11 +24,9 @@ from unicodedata import category, normalize
 from pydantic_core import PydanticCustomError
 
 from reconciler.model.canonical import is_canonical_prefix4
-from reconciler.model.problems import shown
+from reconciler.model.problems import did_you_mean, nearest, shown
 from reconciler.model.written import Marks, Plain, scalar
 
-_LONGEST = 60
-_SHORTEST = 3
 CLOUDFLARE = "cloudflare"
 
 _TRUE = frozenset(("true", "True", "TRUE"))
@@ -45,25 +43,6 @@ _NO_ZONES = {"localtime", "posixrules", "Factory"}  # what a machine's owner cho
 def wrong(code: str, summary: str, detail: str) -> PydanticCustomError:
     """The error of one value, to be raised inside a validator."""
     return PydanticCustomError(code, "{summary}", {"summary": summary, "detail": detail})
-
-
-@lru_cache(maxsize=1024)
-def nearest(word: str, known: tuple[str, ...]) -> str:
-    """The known word that was probably meant: one spelt alike, or one that it begins with (`environment`: `env`)."""
-    from difflib import get_close_matches
-
-    if len(word) > _LONGEST:
-        return ""
-    spelt = {one.lower(): one for one in known}
-    near = get_close_matches(word.lower(), spelt, 1, 0.6)
-    near = near or [one for one in spelt if len(one) >= _SHORTEST and word.lower().startswith(one)]
-    return spelt[near[0]] if near else ""
-
-
-def did_you_mean(word: str, known: tuple[str, ...]) -> str:
-    """`Did you mean "x"? ` when a known word is near, else nothing."""
-    near = nearest(word, known)
-    return f'Did you mean "{near}"? ' if near else ""
 
 
 def text(value: Any) -> str:

@@ -4,11 +4,9 @@
 What messages can be about keeps its place in the files, since many of them come long after the files were read.
 """
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from reconciler.model.canonical import Reference
@@ -99,17 +97,6 @@ class Owns(NamedTuple):
     def has(self, name: str) -> bool:
         """Whether the files are about a tunnel of this name."""
         return name in self.names or name.startswith(self.prefixes)
-
-    def meets(self, glob: str) -> bool:
-        """Whether any name that the files are about can match a glob."""
-        if any(fnmatchcase(name, glob) for name in self.names):
-            return True
-        # Each part of a glob before its first star stands for one letter. So it matches some name with a beginning
-        # exactly if as many parts match just the beginning, or those up to the star do: the rest of the name is free.
-        parts = re.findall(r"(?s)\[!?\]?[^]]*\]|.", glob)
-        star = parts.index("*") if "*" in parts else len(parts)
-        heads = {n: "".join(parts[: n if n <= star else star + 1]) for n in set(map(len, self.prefixes))}
-        return any(fnmatchcase(prefix, heads[len(prefix)]) for prefix in self.prefixes)
 
 
 class Limits(NamedTuple):

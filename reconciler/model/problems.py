@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated, NamedTuple
 
 from pydantic import Field, StrictInt
@@ -33,6 +34,28 @@ def named(names: Sequence[str], most: int) -> str:
     """`lon-a, lon-b and 1,198 more`: the first names, and how many others there are."""
     more = f" and {len(names) - most:,} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
+
+
+_SHORTEST = 3
+
+
+@lru_cache(maxsize=1024)
+def nearest(word: str, known: tuple[str, ...]) -> str:
+    """The known word that was probably meant: one spelt alike, or one that it begins with (`environment`: `env`)."""
+    from difflib import get_close_matches
+
+    if len(word) > _SHOWN:
+        return ""
+    spelt = {one.lower(): one for one in known}
+    near = get_close_matches(word.lower(), spelt, 1, 0.6)
+    near = near or [one for one in spelt if len(one) >= _SHORTEST and word.lower().startswith(one)]
+    return spelt[near[0]] if near else ""
+
+
+def did_you_mean(word: str, known: tuple[str, ...]) -> str:
+    """`Did you mean "x"? ` when a known word is near, else nothing."""
+    near = nearest(word, known)
+    return f'Did you mean "{near}"? ' if near else ""
 
 
 class Part(NamedTuple):

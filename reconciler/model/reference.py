@@ -5,6 +5,7 @@ from typing import Annotated, Any, Self
 from pydantic import ConfigDict, Field, JsonValue, ModelWrapValidatorHandler, model_validator
 
 from reconciler.model import checks
+from reconciler.model.problems import did_you_mean
 from reconciler.model.written import ANY_SCALAR, Written, scalar
 
 EXTERNAL = "external"
@@ -64,7 +65,7 @@ class Psk(Written):
         if value == EXTERNAL:
             return handler({})
         if isinstance(value, str):
-            raise checks.literal_psk(checks.did_you_mean(value, (EXTERNAL,)))
+            raise checks.literal_psk(did_you_mean(value, (EXTERNAL,)))
         found = handler(value)
         _one_of(found, "env", "file", "command", "generate")
         if (found.generate is None) != (found.deliver_to is None):

@@ -6,8 +6,7 @@ a slip of the pen protects nothing.
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from reconciler.model.checks import did_you_mean
-from reconciler.model.problems import Diagnostic, in_order, warning
+from reconciler.model.problems import Diagnostic, did_you_mean, in_order, warning
 from reconciler.plan.diff import Action
 from reconciler.plan.plan import Plan
 from reconciler.plan.scope import matches

@@ -7,7 +7,7 @@ import pytest
 from reconciler.files.load import Loaded, load
 from reconciler.files.tree import AccountFiles, SourceFile, Tree, Unread
 from reconciler.model.account import AccountFile
-from reconciler.model.desired import FileRef, Owns
+from reconciler.model.desired import FileRef
 from reconciler.model.tunnel import Tunnel
 
 TODAY = date(2026, 5, 4)
@@ -156,8 +156,6 @@ ACCOUNT_CASES = [
     (ACCOUNT + "owns: ['A*', aa, 'aa*']\n", "a.yaml:2:11 error not-owned"),
     (ACCOUNT + "owns: [a]\nremoved: [b]\n", "account.yaml:4:11 error not-owned"),
     (ACCOUNT + "owns: [a]\nprotect: [b]\n", "account.yaml:4:11 error not-owned"),
-    (ACCOUNT + "owns: [a]\nignore: [{name: 'b*', reason: y}]\n", "account.yaml:4:10 warning idle-rule"),
-    (ACCOUNT + "owns: [a]\nignore: [{name: b, reason: y, fields: [bgp]}]\n", "account.yaml:4:10 warning idle-rule"),
 ]
 
 FILE_CASES = [
@@ -440,9 +438,3 @@ def test_a_former_name_that_is_not_owned_is_told_at_its_line():
 
 def test_where_owns_itself_is_wrong_no_name_is_blamed():
     assert found(files(*a(), account=ACCOUNT + "owns: ['l*n']\n")) == ["account.yaml:3:8 error bad-owned-name"]
-
-
-def test_a_glob_meets_what_is_owned_when_one_name_can_match_both():
-    met = ["lon-a", "lon-", "lon*", "l[a-z][n]?x", "l?n-x", "l[op]n*", "*", "*-b", "?on-", "par", "par*", "pa?"]
-    unmet = ["lon", "l[!o]n*", "l[a-m]n-", "lo?", "par-*", "pa??", "[lon-a", "PAR", ""]
-    assert [glob for glob in (*met, *unmet) if Owns.of(["lon-*", "par"]).meets(glob)] == met

@@ -20,7 +20,7 @@ from tests.files.test_consistency import (
 CODES = """
 bad-account-id bad-address bad-age bad-date bad-identity bad-md5-key bad-owned-name bad-prefix bad-prefix-length
 bad-reference bad-variable duplicate-account duplicate-identity duplicate-name empty-value expired-rule
-glued-comment host-bits idle-rule ignored-and-declared literal-psk literal-token long-name missing-field
+glued-comment host-bits ignored-and-declared literal-psk literal-token long-name missing-field
 more-problems no-age no-psk not-a-host not-in-defaults not-owned not-public nothing-declared odd-name out-of-range
 overlapping-network public-interface removed-and-declared rename-claimed-twice rename-cycle rename-to-itself
 reserved-asn same-endpoint-pair same-endpoints second-address similar-name target-ignored target-is-own-side
