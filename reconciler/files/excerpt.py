@@ -86,8 +86,12 @@ class Excerpts:
         self._hidden: dict[int, list[_Span]] = {}
         self._read = 0  # lines that the parser has got through
         if not screen(data, ""):
+            self._get = LOADER(text).get_event
             with suppress(yaml.YAMLError, ValueError, _TooDeepError):
-                self._parse(LOADER(text).get_event)
+                while not isinstance(event := self._next(), yaml.StreamEndEvent):
+                    if isinstance(event, yaml.NodeEvent):
+                        self._node(event, _EitherFile, hidden=False)
+                self._read = len(self._lines)
 
     def line(self, number: int) -> tuple[Part, ...] | None:
         """The parts of a line, counted from 1; None when there is none."""
@@ -101,18 +105,12 @@ class Excerpts:
             spans.append((comment, len(text), None))
         return tuple(_parts(text, spans))
 
-    def _parse(self, get: Callable[[], Any]) -> None:
-        def following() -> Any:
-            event = get()
-            self._read = event.start_mark.line  # of the lines before it every event is known
-            return event
+    def _next(self) -> Any:
+        event = self._get()
+        self._read = event.start_mark.line  # of the lines before it every event is known
+        return event
 
-        while not isinstance(event := following(), yaml.StreamEndEvent):
-            if isinstance(event, yaml.NodeEvent):
-                self._node(event, following, _EitherFile, hidden=False)
-        self._read = len(self._lines)
-
-    def _node(self, event: Any, get: Callable[[], Any], kind: Any, *, hidden: bool, depth: int = 0) -> None:
+    def _node(self, event: Any, kind: Any, *, hidden: bool, depth: int = 0) -> None:
         """Go through one node, of which the type is known or None; where it is hidden, every value in it is."""
         if depth > 2 * MAX_DEPTH:
             raise _TooDeepError
@@ -123,17 +121,15 @@ class Excerpts:
             return
         if hidden and (event.anchor or event.tag):  # `psk: &s3cret {…}`: a key may begin with such a sign
             self._hide(event.start_mark, event.end_mark)
-        is_mapping = isinstance(event, yaml.MappingStartEvent)
-        while not isinstance(event := get(), yaml.MappingEndEvent | yaml.SequenceEndEvent):
-            if is_mapping:
-                self._entry(event, get, model_of(kind), hidden=hidden, depth=depth + 1)
-            else:
-                item = type_of(get_args(kind)[0]) if get_origin(kind) is list else kind
-                self._node(event, get, item, hidden=hidden, depth=depth + 1)
+        if isinstance(event, yaml.SequenceStartEvent):
+            item = type_of(get_args(kind)[0]) if get_origin(kind) is list else kind
+            while not isinstance(event := self._next(), yaml.SequenceEndEvent):
+                self._node(event, item, hidden=hidden, depth=depth + 1)
+            return
+        while not isinstance(event := self._next(), yaml.MappingEndEvent):
+            self._entry(event, model_of(kind), hidden=hidden, depth=depth + 1)
 
-    def _entry(
-        self, event: Any, get: Callable[[], Any], model: type[Written] | None, *, hidden: bool, depth: int
-    ) -> None:
+    def _entry(self, event: Any, model: type[Written] | None, *, hidden: bool, depth: int) -> None:
         """Go through one key of a mapping and its value."""
         name = event.value if isinstance(event, yaml.ScalarEvent) else ""
         below: Any = model if name == "<<" else None
@@ -142,13 +138,13 @@ class Excerpts:
         elif model is None:  # where a text belongs: a field is as harmless as in its own place
             below = _OUTSIDE_KEYS.get(name)
         if not isinstance(event, yaml.ScalarEvent):
-            self._node(event, get, None, hidden=True, depth=depth)
+            self._node(event, None, hidden=True, depth=depth)
         elif name not in _KNOWN and name != "<<":
             self._hide(event.start_mark, event.end_mark, name)
         secret = hidden or below is None or name in SECRET_FIELDS
         if secret:  # hides nothing here, but lets `line` hide a comment behind it: `psk: #s3cret`
             self._hide(event.end_mark, event.end_mark)
-        self._node(get(), get, below, hidden=secret, depth=depth)
+        self._node(self._next(), below, hidden=secret, depth=depth)
 
     def _hide(self, start: Any, end: Any, name: str | None = None) -> None:
         for line in range(start.line, min(end.line + 1, len(self._lines))):
