@@ -4,8 +4,9 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import replace
 from ipaddress import IPv4Network
+from threading import Event
 
-from reconciler.api.call import drive
+from reconciler.api.call import Carry, drive
 from reconciler.cli.approval import require_approval, show_plan
 from reconciler.cli.clients import Clients
 from reconciler.cli.context import Context, halt
@@ -47,22 +48,35 @@ def run(ctx: Context) -> Report:
             show_plan(ctx, clients, shown)
         else:
             require_approval(ctx, clients, shown, f"measure in account {account.name}")
-        left: Live | Problem | None = None
+        left: Problem | None = None
         try:
             hindrance = drive(measure(bench), carry)
         finally:
-            # Who stops the run is obeyed once nothing is left behind; a second signal ends the process at once.
-            stopped = ctx.stop.is_set()
-            ctx.stop.clear()
-            if bench.may_hold:
-                left = drive(clear(bench), carry)
-            if stopped:
-                ctx.stop.set()
+            left = clear_whatever_comes(bench, carry, ctx.stop)
         report = _hindered(account, hindrance) if hindrance else _well(account)
-        if isinstance(left, Problem):
+        if left is not None:
             report = replace(report, outcome="error", error=left)
         report = replace(report, behaviours=_behaviours(bench), semantics=semantics(bench.seen) or None)
         return clients.counted(ctx.report([report]), calls=True)
+
+
+def clear_whatever_comes(bench: Bench, carry: Carry, stop: Event) -> Problem | None:
+    """Remove the scratch tunnels; what may still be there, or None.
+
+    Who stops the run is obeyed once nothing is left behind, whether that was wished before or comes meanwhile: a second
+    signal ends the process at once.
+    """
+    stopped, left = False, None
+    while bench.may_hold:
+        stopped |= stop.is_set()
+        stop.clear()
+        found = drive(clear(bench), carry)
+        left = found if isinstance(found, Problem) else None
+        if not stop.is_set():
+            break
+    if stopped:
+        stop.set()
+    return left
 
 
 def _bench(ctx: Context, desired: Desired) -> Bench:

@@ -7,7 +7,7 @@ Each row is a switch of the simulator (`--semantics`): the page of the docs is m
 names and values against the simulator's. The experiments stand in `probes`, the tunnels in `bench`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from reconciler.api.call import Conversation, Verb
@@ -129,8 +129,12 @@ CALLS: Mapping[str, int] = {
 """The most calls that a measurement makes where every answer arrives, by kind."""
 
 
-def measure(bench: Bench) -> Conversation[Hindrance | None]:
+def measure(bench: Bench, rows: Iterable[Row] = TABLE) -> Conversation[Hindrance | None]:
     """Find out what can be found out; it stands in `bench.seen`. Whatever ends it, `clear` must follow.
+
+    Args:
+        bench: Where.
+        rows: What to find out.
 
     Returns:
         Why it ended early, or None.
@@ -146,7 +150,7 @@ def measure(bench: Bench) -> Conversation[Hindrance | None]:
         if hindrance is not None:
             return hindrance
     try:
-        for probe in dict.fromkeys(row.probe for row in TABLE if row.probe):
+        for probe in dict.fromkeys(row.probe for row in rows if row.probe):
             yield from _carry_out(bench, probe)
     except StoppedError as stopped:
         return stopped.why

@@ -27,6 +27,7 @@ QUICK = {
     "sinks": (8, 200),
     "waves": (16, 60),
     "routed": (6, 300),
+    "measured": (12, 120),
     "machine": (4, 1),
 }
 LONG = {
@@ -42,6 +43,7 @@ LONG = {
     "sinks": (100, 1_000),
     "waves": (64, 3_000),
     "routed": (64, 1_000),
+    "measured": (64, 3_000),
     "machine": (600, 1),
 }
 """Battery to the number of seeds, and the most stories of each."""

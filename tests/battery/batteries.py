@@ -8,6 +8,7 @@ from itertools import combinations, count, product
 
 from tests.battery.keys import KEY_KINDS, run_keys
 from tests.battery.machine import run_machine
+from tests.battery.measured import MEASURED_KINDS, measured_world, run_measured
 from tests.battery.memo import remembering
 from tests.battery.names import named_world, run_named
 from tests.battery.paths import run_path
@@ -51,6 +52,7 @@ _MODES: Mapping[str, Callable[[World, Mapping[int, str], int], Result]] = {
     "shared": run_shared_sinks,
     "waves": run_waves,
     "routed": run_routed,
+    "measured": run_measured,
     "machine": run_machine,
 }
 
@@ -249,6 +251,19 @@ def routed(seed: int) -> Iterator[tuple[Spec, World]]:
         yield ("routed", seed, 0, _some_faults(rng, 2, requests), draw), found
 
 
+def measured(seed: int) -> Iterator[tuple[Spec, World]]:
+    """Every request of a measurement and of its clean-up meets every kind of fault, and pairs of them by chance."""
+    found = measured_world(seed)
+    requests = run_measured(found, {}).requests
+    every = [(index, kind) for index, kind in product(range(requests + 1), MEASURED_KINDS)]
+    rng = random.Random(seed)
+    rng.shuffle(every)  # so that a slice of them is one of all
+    yield ("measured", seed, 0, (), 0), found
+    for number, fault in enumerate(every):
+        both = (fault, (rng.randrange(requests + 8), rng.choice(MEASURED_KINDS))) if number % 3 == 2 else (fault,)
+        yield ("measured", seed, 0, tuple(sorted(dict(both).items())), number % 7), found
+
+
 def machines(seed: int) -> Iterator[tuple[Spec, World]]:
     """Examples of the Hypothesis state machine."""
     yield ("machine", 0, 0, (), seed), world(0)
@@ -267,6 +282,7 @@ BATTERIES: Mapping[str, Callable[[int], Iterator[tuple[Spec, World]]]] = {
     "sinks": sinks,
     "waves": waves,
     "routed": routed,
+    "measured": measured,
     "machine": machines,
 }
 

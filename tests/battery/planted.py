@@ -10,6 +10,8 @@ from tests.battery.batteries import PAIRED, Spec, replay_text, tell
 from tests.battery.bugs import BUGS, Patch
 from tests.battery.keys import KEY_KINDS
 from tests.battery.lone_bugs import ALONE
+from tests.battery.measure_bugs import ABOUT_MEASURING
+from tests.battery.measured import MEASURED_KINDS
 from tests.battery.oracles import Breach
 from tests.battery.port import KINDS
 from tests.battery.sinks import SINK_KINDS
@@ -76,10 +78,22 @@ def _rollouts() -> Iterator[Spec]:
             yield "waves", seed, 0, ((rng.randrange(24), "foreign-edit"),), draw
 
 
+def _measurements() -> Iterator[Spec]:
+    """Stories of measurements, without a fault and with one or two."""
+    rng = random.Random(0)
+    for seed in range(LIMIT):
+        yield "measured", seed, 0, (), 0
+        for draw in range(8):
+            yield "measured", seed, 0, ((rng.randrange(40), rng.choice(MEASURED_KINDS)),), draw
+            faults = {rng.randrange(40): rng.choice(MEASURED_KINDS) for _ in range(2)}
+            yield "measured", seed, 0, tuple(sorted(faults.items())), draw
+
+
 def _breaches(limit: int, bug: str) -> Iterator[tuple[int, Spec, list[Breach]]]:
     """The stories that end with a breach, each with its number."""
     found, last = world(0), 0
-    for count, spec in enumerate(_rollouts() if bug in ABOUT_WAVES else _stories(), 1):
+    stories = _rollouts() if bug in ABOUT_WAVES else _measurements() if bug in ABOUT_MEASURING else _stories()
+    for count, spec in enumerate(stories, 1):
         if count > limit:
             return
         if spec[1] != last:

@@ -1,6 +1,7 @@
 import pytest
 
 from tests.battery.bugs import BUGS
+from tests.battery.measure_bugs import ABOUT_MEASURING
 from tests.battery.oracles import ORACLES
 from tests.battery.planted import ALONE, catch, catch_alone
 from tests.battery.wave_bugs import ABOUT_WAVES
@@ -29,12 +30,16 @@ HANDFUL = [
     "a rollback undoes what others wrote",
     "the time that is watched counts",
     "what a killed run left down is forgotten",
+    "a scratch tunnel may be anywhere",
+    "the clean up heeds a stop",
+    "what ends early is not cleaned up",
 ]
 
 
-def test_there_are_at_least_25_bugs_to_plant_and_12_about_rollouts():
+def test_there_are_at_least_25_bugs_to_plant_12_about_rollouts_and_10_about_measurements():
     assert len(BUGS) >= 25
     assert len(ABOUT_WAVES & BUGS.keys()) >= 12
+    assert len(ABOUT_MEASURING & BUGS.keys()) >= 10
 
 
 @pytest.mark.parametrize("bug", HANDFUL)
@@ -47,6 +52,6 @@ def test_every_oracle_has_a_bug_that_only_it_catches():
     assert set(ALONE.values()) <= BUGS.keys()
 
 
-@pytest.mark.parametrize("oracle", ["S1", "S4", "S8", "S14", "S10", "R5", "L2", "L3", "crash"])
+@pytest.mark.parametrize("oracle", ["S1", "S4", "S8", "S14", "S10", "R5", "M1", "M2", "M3", "M4", "L2", "L3", "crash"])
 def test_an_oracle_complains_when_no_other_does(oracle):
     assert catch_alone(oracle, 1_000)[1] > 0

@@ -16,6 +16,7 @@ AMOUNTS = {
     "sinks": (8, 130),
     "waves": (16, 10),
     "routed": (6, 300),
+    "measured": (12, 120),
 }
 
 
