@@ -2,6 +2,7 @@
 
 text, json, html, github    a format each
 markdown                    one more, which has to fit into a comment; `markdown_changes` draws its rows and folds
+tunnels                     single tunnels and devices, in the text of `show`
 words, headline             what all formats say alike, and the sentence that a run comes down to
 groups                      changes that are alike, told once
 layout                      lines for a terminal: colour, columns, and what is wider than the line

@@ -33,12 +33,12 @@ _STORED_HEALTH = frozenset(("enabled", "rate", "type", "direction", "target"))
 
 @dataclass(slots=True)
 class Account:
-    """Tunnels and static routes by id in order of creation, keys by id, and the bookkeeping around them.
+    """Tunnels and static routes by id in order of creation, and the bookkeeping around them.
 
     Attributes:
         tunnels: Tunnel id to the kept tunnel.
+        psks: Tunnel id to its pre-shared key.
         routes: Route id to the kept route. No tunnel knows of them.
-        keys: Tunnel id to its pre-shared key.
         created: Name to the number of creates that took effect.
         deleted: Name to the number of deletes that took effect.
         owners: Unique value to the id of the tunnel that holds it.
