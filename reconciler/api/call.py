@@ -289,6 +289,9 @@ def drive(protocol: Generator[S, Any, T], carry: Callable[[S], Any]) -> T:
 
 _ACCOUNT = "Check `account_id` in account.yaml, and --base-url: the API knows nothing at this address."
 _TOKEN = "Check the token and its permission: Magic Transit or Magic WAN, read to plan, write to apply."  # noqa: S105
+OF_THE_PATH = frozenset(("1012", "7000", "7003"))
+"""Codes that speak of the account, or of a path that the API does not know: they say nothing of a tunnel."""
+
 _MALFORMED = "Set the token again, and see that it was copied whole: it does not look like one to Cloudflare."
 _REMEDIES = {
     "1012": "Is `account_id` right? Else ask Cloudflare to onboard the account to Magic Transit or Cloudflare WAN.",

@@ -26,6 +26,7 @@ from reconciler.api.answers import (
     unsuccessful,
 )
 from reconciler.api.call import (
+    OF_THE_PATH,
     READS,
     Ambiguous,
     Answered,
@@ -44,12 +45,10 @@ from reconciler.model.live import ListUntrusted
 
 _HIDDEN = "the list is not whole, and what it says is withheld, since it may hold a secret"
 _MAYBE_DONE = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY}  # 4xx, and yet no refusal
-_OF_THE_PATH = {"1012", "7000", "7003"}
-"""Codes that speak of the account or of a path that the API does not know: they say nothing of a tunnel."""
 _TOKEN_REFUSED = {"1025", "6003", "9109", "10000"}
 """Codes that speak of the token and not of what was asked for. (API: 10000 is the authentication error and 1025 a token
 that may not use Magic WAN; a malformed Authorization header is 6003, an invalid token 9109. The status may be 400.)"""
-_OF_WHAT_WAS_ASKED = {"1022", "1032", *_OF_THE_PATH}
+_OF_WHAT_WAS_ASKED = {"1022", "1032", *OF_THE_PATH}
 """Codes that speak of what was asked for: a 403 with one of them is no word on the token. (API: account not onboarded,
 invalid request, no such tunnel, no such route. No source says which status they come with.)"""
 # (API: the largest body and the number of its items are not documented, nor how too many are refused. A gateway answers
@@ -200,7 +199,7 @@ def decode(call: Call, reply: Reply, wrap: Wrap, quotes: Quotes) -> CallOutcome:
     if status == HTTPStatus.UNAUTHORIZED or forbidden or codes & _TOKEN_REFUSED:
         return Denied(status, why, ray)
     # A 404 on DELETE is what was wanted, if it is the API that speaks (not a proxy), and of the tunnel.
-    if call.verb is Verb.DELETE and status == HTTPStatus.NOT_FOUND and codes.isdisjoint(_OF_THE_PATH):
+    if call.verb is Verb.DELETE and status == HTTPStatus.NOT_FOUND and codes.isdisjoint(OF_THE_PATH):
         return Answered() if errors else Ambiguous("http-404", why[0].message, ray)
     too_large = call.verb not in READS and any(re.search(_TOO_LARGE, error.message) for error in errors)
     return Refused(413 if too_large else status, why, ray)

@@ -57,8 +57,6 @@ _REMEDIES = {
 _EARLIER = "An earlier version saved it: notes, places and where keys come from are not in the file."
 _SHOWN = 5
 _STOPPED: dict[str, Outcome] = {"interrupted": "interrupted", "auth-stopped": "auth"}
-_OF_THE_ACCOUNT = frozenset({"1012", "7000", "7003"})
-"""Codes that speak of the account: of its id, in the end."""
 
 
 def _stop_outcome(stop: "Failure") -> Outcome:
@@ -72,10 +70,10 @@ def _stop_outcome(stop: "Failure") -> Outcome:
 
 def _stop_problem(stop: "Failure", account: Account) -> Problem:
     """Why an account stopped, with a remedy, and the line of its id where that is in question."""
-    from reconciler.api.call import problem_of
+    from reconciler.api.call import OF_THE_PATH, problem_of
 
     problem = problem_of(stop)
-    if problem.code in _OF_THE_ACCOUNT:
+    if problem.code in OF_THE_PATH:  # in an account's first call nothing but its id stands in the path
         problem = replace(problem, field="account_id", source=account.location.source)
     return problem if problem.remedy else replace(problem, remedy=_REMEDIES.get(problem.code))
 
@@ -214,10 +212,10 @@ def _unreadable(tunnels: tuple[LeftAlone, ...]) -> Problem | None:
         return None
     named = "; ".join(f"{t.name}: {t.reason}" for t in tunnels[:_SHOWN])
     more = f"; and {len(tunnels) - _SHOWN:,} more" if len(tunnels) > _SHOWN else ""
-    return Problem("unreadable-tunnel", f"{named}{more}", _ODD_FIELD)
+    return Problem("unreadable-tunnel", f"{named}{more}", _UNREADABLE_FIELD)
 
 
-_ODD_FIELD = (
+_UNREADABLE_FIELD = (
     "It is neither changed nor deleted until then. Correct the field at Cloudflare (save the tunnel anew in the "
     "dashboard), or put the tunnel or that field under `ignore`."
 )
