@@ -25,11 +25,11 @@ _DEVICE = {
 
 def tunnels(account: AccountReport, paint: Paint) -> Iterator[str]:
     """What is known of each tunnel, or what each device must have."""
-    keys = {key.name: key for key in account.keys}
+    psks = {psk.name: psk for psk in account.keys}
     for number, tunnel in enumerate(account.tunnels):
         if number:
             yield ""
-        yield from _tunnel(tunnel, keys.get(tunnel.name), paint)
+        yield from _tunnel(tunnel, psks.get(tunnel.name), paint)
     for number, device in enumerate(account.devices):
         if number:
             yield ""
@@ -39,7 +39,7 @@ def tunnels(account: AccountReport, paint: Paint) -> Iterator[str]:
 def _tunnel(tunnel: TunnelReport, psk: KeyStatus | None, paint: Paint) -> Iterator[str]:
     place = words.place(tunnel.source) or "no file declares it"
     yield from paint.flow([(terminal(tunnel.name), "bold"), (tunnel.id, None), (terminal(place), "dim")], 2, 6)
-    facts = [*_key(psk, tunnel.psk_generated_on), ("made", tunnel.created_on), ("changed", tunnel.modified_on)]
+    facts = [*_psk(psk, tunnel.psk_generated_on), ("made", tunnel.created_on), ("changed", tunnel.modified_on)]
     facts += [(f"IKE {kind}", value) for kind, value in tunnel.remote_identities.items()]
     facts += [("BGP", "not known" if tunnel.health == "unknown" else tunnel.health)]
     facts += [(f"BGP {name}", _value(value)) for name, value in (tunnel.bgp_status or {}).items()]
@@ -62,7 +62,7 @@ def _tunnel(tunnel: TunnelReport, psk: KeyStatus | None, paint: Paint) -> Iterat
         yield from _line(" ", name, words.moment(value), width, paint)
 
 
-def _key(psk: KeyStatus | None, made: str | None) -> Iterator[tuple[str, str | None]]:
+def _psk(psk: KeyStatus | None, made: str | None) -> Iterator[tuple[str, str | None]]:
     said = ["the files say nothing of it"]
     if psk:
         said = [psk.reference or "no psk", words.age(psk), words.due(psk), "overdue" if psk.overdue else ""]

@@ -15,6 +15,7 @@ from reconciler.model.problems import Source
 from reconciler.model.routes import Routes
 from reconciler.model.settings import Settings, has_bgp
 from reconciler.model.tunnel import PATHS, SECTIONS, SETTINGS, covers
+from reconciler.plan.diff import shown_value
 from reconciler.plan.routes import through
 from reconciler.report.values import DeviceReport, RouteReport, SettingReport, TunnelReport
 
@@ -78,15 +79,11 @@ def _settings(live: Settings, declared: Settings | None, differing: tuple[str, .
         hidden = setting.sensitive
         yield SettingReport(
             path=path,
-            live=None if hidden else _plain(live.get(path)),
-            declared=None if hidden or declared is None else _plain(declared.get(path)),
+            live=None if hidden else shown_value(path, live),
+            declared=None if hidden or declared is None else shown_value(path, declared),
             differs=any(covers(rule, path) for rule in differing),
             sensitive=hidden,
         )
-
-
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
 
 
 def _facts(raw: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
