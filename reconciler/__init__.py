@@ -39,6 +39,7 @@ Words, each with one meaning:
     wave        updates that a rollout carries out and watches together, by sessions and probes
     probe       a program of the user's own that says of a tunnel whether it carries traffic
     window      when changes with impact on traffic may be made; outside it they are held back
+    allowance   what all calls of one token share: pace, retries, deadline, and whether the token was refused
     impact      whether a change can interrupt traffic; severity, how bad drift is
     verdict     how a change ended; an outcome is how a run ended, a CallOutcome how a call ended
     headline    the one sentence that a report comes down to

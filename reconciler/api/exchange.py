@@ -1,7 +1,7 @@
 """One call to its outcome: pacing, deadline, retries; over the network as over a virtual clock.
 
 All that a call may have to wait for is decided here, and what waits is a `Port`: the battery's moves a clock in place
-of sleeping. Calls of one token share a `Session` over threads and accounts, since Cloudflare counts by token.
+of sleeping. Calls of one token share an `Allowance` over threads and accounts, since Cloudflare counts by token.
 """
 
 from collections.abc import Callable, Mapping
@@ -112,8 +112,8 @@ class Heard(NamedTuple):
     epoch: float
 
 
-class Session:
-    """What all calls with one token share in one run: pace, retry budget, deadline, refusal of the token.
+class Allowance:
+    """What the calls of one token may do in one run, all together: pace, retry budget, deadline, refusal of the token.
 
     Args:
         deadline: In seconds of the port's monotonic clock.
@@ -176,11 +176,11 @@ class Session:
             self._pacer.silence(seconds, now)
 
 
-def _gate(session: Session, port: Port, left_at: LeftAt, last: NotSent | Ambiguous | None) -> NotSent | None:
+def _gate(allowance: Allowance, port: Port, left_at: LeftAt, last: NotSent | Ambiguous | None) -> NotSent | None:
     """Wait until the call may go, then None; or why it never may.
 
     Args:
-        session: Of the token.
+        allowance: Of the token.
         port: Keeps the time.
         left_at: Seconds until the deadline, by the time that it is.
         last: What became of the try before, whose words are shown with ours.
@@ -188,16 +188,16 @@ def _gate(session: Session, port: Port, left_at: LeftAt, last: NotSent | Ambiguo
     because = "" if last is None else f"; before that: {last.message}"
     errors = () if last is None else last.errors
     while True:
-        if session.denied is not None and session.denied.blocked:
+        if allowance.denied is not None and allowance.denied.blocked:
             return NotSent("stopped", "not sent, since a proxy or firewall answers in Cloudflare's place")
-        if session.denied is not None:
+        if allowance.denied is not None:
             return NotSent("auth-stopped", "not sent, since Cloudflare refused the token")
         if port.stopping():
             return NotSent("interrupted", "not sent, since the run is being stopped")
         left = left_at(port.now())
         if left <= 0:
             return NotSent(_used_up(last), f"not sent, since the time of the run is used up{because}", errors=errors)
-        wait = session.reserve(port.now())
+        wait = allowance.reserve(port.now())
         if wait <= 0:
             return None
         if wait >= left:
@@ -211,52 +211,54 @@ def _used_up(last: NotSent | Ambiguous | None) -> str:
     return "unreachable" if last is not None and last.code == "unreachable" else "deadline"
 
 
-def _send(request: Request, session: Session, port: Port, left: float) -> Reply | NotSent | Ambiguous:
+def _send(request: Request, allowance: Allowance, port: Port, left: float) -> Reply | NotSent | Ambiguous:
     """Send it once."""
     timeout = min(READ_TIMEOUT, max(0.001, left))  # above zero, should the time just be used up
     asked = port.now()
     try:
         reply = port.send(request, timeout)
     except (NotSentError, AmbiguousError) as problem:
-        session.lost()
-        message = WITHHELD if session.secrets.quotes(str(problem)) else str(problem)
+        allowance.lost()
+        message = WITHHELD if allowance.secrets.quotes(str(problem)) else str(problem)
         unsent = isinstance(problem, NotSentError)
         return NotSent("unreachable", message) if unsent else Ambiguous("no-answer", message)
-    session.heard = Heard(reply.headers, port.now() - asked, port.epoch())
-    session.note(reply, port.now(), port.epoch())
+    allowance.heard = Heard(reply.headers, port.now() - asked, port.epoch())
+    allowance.note(reply, port.now(), port.epoch())
     return reply
 
 
-def ask(what: Ask, account_id: str, session: Session, port: Port, left_at: LeftAt) -> Said | NotSent | Ambiguous:
+def ask(what: Ask, account_id: str, allowance: Allowance, port: Port, left_at: LeftAt) -> Said | NotSent | Ambiguous:
     """Carry one request out, once, and hand over what came back; for the arguments see `exchange`."""
     request = encode_ask(what, account_id)
-    reply = _gate(session, port, left_at, None) or _send(request, session, port, left_at(port.now()))
+    reply = _gate(allowance, port, left_at, None) or _send(request, allowance, port, left_at(port.now()))
     return decode_ask(reply) if isinstance(reply, Reply) else reply
 
 
-def exchange(call: Call, account_id: str, session: Session, port: Port, left_at: LeftAt | None = None) -> CallOutcome:
+def exchange(
+    call: Call, account_id: str, allowance: Allowance, port: Port, left_at: LeftAt | None = None
+) -> CallOutcome:
     """Carry one call out, as often as is safe, and say what became of it.
 
     Args:
         call: What to ask for.
         account_id: Whose tunnels.
-        session: Shared by all calls of the token.
+        allowance: Shared by all calls of the token.
         port: Carries requests out and keeps the time.
-        left_at: Seconds until the deadline, by the time that it is; the session's when left out.
+        left_at: Seconds until the deadline, by the time that it is; the allowance's when left out.
     """
-    left_at = left_at or session.left
-    request = encode(call, account_id, partial(session.secrets.reveal, account_id))
+    left_at = left_at or allowance.left
+    request = encode(call, account_id, partial(allowance.secrets.reveal, account_id))
     last: NotSent | Ambiguous | None = None
     attempt = 0
     while True:
         attempt += 1
-        stopped = _gate(session, port, left_at, last)
+        stopped = _gate(allowance, port, left_at, last)
         if stopped is not None:
             return stopped
         asked = port.now()
-        reply = _send(request, session, port, left_at(asked))
+        reply = _send(request, allowance, port, left_at(asked))
         outcome = (
-            decode(call, reply, session.secrets.wrap, session.secrets.quotes) if isinstance(reply, Reply) else reply
+            decode(call, reply, allowance.secrets.wrap, allowance.secrets.quotes) if isinstance(reply, Reply) else reply
         )
         if isinstance(outcome, Answered) and outcome.live:
             outcome = outcome._replace(live=outcome.live._replace(asked=asked, at=port.now()))
@@ -264,7 +266,7 @@ def exchange(call: Call, account_id: str, session: Session, port: Port, left_at:
         # routes says nothing of tunnels.
         dry = call.validate_only and isinstance(outcome, Denied) and outcome.status == HTTPStatus.FORBIDDEN
         if isinstance(outcome, Denied) and not dry and call.verb is not Verb.ROUTES:
-            session.denied = outcome
+            allowance.denied = outcome
         if not isinstance(outcome, (NotSent, Ambiguous)):
             return outcome
         last = outcome
@@ -272,11 +274,11 @@ def exchange(call: Call, account_id: str, session: Session, port: Port, left_at:
         if delay is None:
             return last
         # From here on it is safe to say that nothing was done: only such a try is repeated.
-        if not session.spend():
+        if not allowance.spend():
             return NotSent("budget", f"{last.message}; the run's retries are used up", last.ray, last.errors)
         now = port.now()
         if last.code == "rate-limited":
-            session.silence(delay, now)  # a longer one that was asked for stays; the gate waits
+            allowance.silence(delay, now)  # a longer one that was asked for stays; the gate waits
         elif delay >= left_at(now):
             return NotSent(_used_up(last), f"{last.message}; the time of the run is used up", last.ray, last.errors)
         else:
@@ -296,13 +298,13 @@ class Clock:
             self._off += now - self._stopped_at
         self._stopped_at = now if stopped else None
 
-    def left_for_call(self, session: Session, now: float) -> float:
+    def left_for_call(self, allowance: Allowance, now: float) -> float:
         """Seconds that a call has. While the clock is stopped it may not wait for ever either."""
-        return _LONGEST if self._stopped_at is not None else self.left(session, now)
+        return _LONGEST if self._stopped_at is not None else self.left(allowance, now)
 
-    def left(self, session: Session, now: float) -> float:
+    def left(self, allowance: Allowance, now: float) -> float:
         """Seconds until the account's deadline."""
-        return inf if self._stopped_at is not None else session.left(now) + self._off
+        return inf if self._stopped_at is not None else allowance.left(now) + self._off
 
 
 class Client:
@@ -310,7 +312,7 @@ class Client:
 
     Args:
         account_id: Whose tunnels.
-        session: Shared by all accounts of the token.
+        allowance: Shared by all accounts of the token.
         port: Shared by all accounts of the token.
         parallelism: Calls side by side at most.
 
@@ -319,9 +321,9 @@ class Client:
         probe: Runs the account's probe of a tunnel, where it has one.
     """
 
-    def __init__(self, account_id: str, session: Session, port: Port, parallelism: int) -> None:
+    def __init__(self, account_id: str, allowance: Allowance, port: Port, parallelism: int) -> None:
         self._account_id = account_id
-        self._session = session
+        self._allowance = allowance
         self._port = port
         self._parallelism = parallelism
         self._clock = Clock()
@@ -340,7 +342,7 @@ class Client:
         if isinstance(step, Probe):
             return self._side_by_side(self.probe, step.tunnels)
         if isinstance(step, Ask):
-            return (ask(step, self._account_id, self._session, self._port, self._left_for_call),)
+            return (ask(step, self._account_id, self._allowance, self._port, self._left_for_call),)
         return self._side_by_side(self._call, step.calls)
 
     def _side_by_side(self, work: Callable[[T], R], items: tuple[T, ...]) -> tuple[R, ...]:
@@ -353,16 +355,16 @@ class Client:
         return tuple(self._pool.map(work, items))
 
     def _call(self, call: Call) -> CallOutcome:
-        outcome = exchange(call, self._account_id, self._session, self._port, self._left_for_call)
+        outcome = exchange(call, self._account_id, self._allowance, self._port, self._left_for_call)
         if self.watch is not None:
             self.watch(call, outcome)
         return outcome
 
     def _left_for_call(self, now: float) -> float:
-        return self._clock.left_for_call(self._session, now)
+        return self._clock.left_for_call(self._allowance, now)
 
     def _left(self, now: float) -> float:
-        return self._clock.left(self._session, now)
+        return self._clock.left(self._allowance, now)
 
     def close(self) -> None:
         """End the threads. The port stays open, since other accounts may use it."""

@@ -1,4 +1,4 @@
-"""The way to Cloudflare, or to the sandbox: tokens, sessions, one client per account."""
+"""The way to Cloudflare, or to the sandbox: tokens, what each of them may do, one client per account."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 from reconciler.api.baseurl import CLOUDFLARE
 from reconciler.api.call import Carry, Probed
-from reconciler.api.exchange import Client, Heard, SecretAccess, Session
+from reconciler.api.exchange import Allowance, Client, Heard, SecretAccess
 from reconciler.api.http import BadProxyError, HttpPort
 from reconciler.api.proxy import proxy_passwords
 from reconciler.cli.context import SANDBOX, Context, Halt, halt
@@ -48,7 +48,7 @@ def no_way(wrong: BadProxyError | OSError) -> Diagnostic:
 
 
 class Clients:
-    """Clients for accounts; accounts with the same token share its session and connections.
+    """Clients for accounts; accounts with the same token share its allowance and its connections.
 
     Use it as a context manager: leaving it closes connections, then saves the sandbox and lets go of its lock.
 
@@ -67,7 +67,7 @@ class Clients:
         self._stack = ExitStack()
         self._lock = Lock()
         self._clients: dict[str, Client] = {}
-        self._sessions: dict[str, tuple[HttpPort, Session]] = {}
+        self._allowances: dict[str, tuple[HttpPort, Allowance]] = {}
         self._rings: dict[str, dict[str, Secret]] = {}
         self.progress = Progress(ctx)
         self.listed_at: dict[str, float] = {}
@@ -88,8 +88,8 @@ class Clients:
         with self._lock:  # accounts are planned side by side
             client = self._clients.get(account.name)
             if client is None:
-                port, session = self._session(self._tokens[account.name])
-                client = Client(account.account_id, session, port, self._ctx.options.parallelism)
+                port, allowance = self._allowance(self._tokens[account.name])
+                client = Client(account.account_id, allowance, port, self._ctx.options.parallelism)
                 self._clients[account.name] = client
                 self._stack.callback(client.close)
                 client.watch = partial(self.progress.ended, account.name)
@@ -111,13 +111,13 @@ class Clients:
 
     def heard(self, account: Account) -> Heard | None:
         """What the last answer said beside its body to the token of an account whose steps were carried out."""
-        return self._sessions[self._tokens[account.name]][1].heard
+        return self._allowances[self._tokens[account.name]][1].heard
 
     def extend(self, seconds: float) -> None:
         """Put all deadlines off: the time that an approval takes does not count."""
         self._ctx.started += seconds
-        for _, session in self._sessions.values():
-            session.extend(seconds)
+        for _, allowance in self._allowances.values():
+            allowance.extend(seconds)
 
     def counted(self, report: Report, *, calls: bool) -> Report:
         """The report with the time that the run took and, where something was done, the calls that were made."""
@@ -145,9 +145,9 @@ class Clients:
         self._ctx.output.hide(*tokens(*found.values(), *proxy_passwords(self._ctx.env)))
         return {name: found[variable] for variable, names in users.items() for name in names}
 
-    def _session(self, token: str) -> tuple[HttpPort, Session]:
+    def _allowance(self, token: str) -> tuple[HttpPort, Allowance]:
         """What the calls of a token share: a refusal or a `Retry-After` that one account meets counts for all."""
-        if token not in self._sessions:
+        if token not in self._allowances:
             options = self._ctx.options
             base = CLOUDFLARE if self._ctx.sandbox else self._ctx.base
             make: Callable[..., HttpPort] = HttpPort
@@ -163,8 +163,8 @@ class Clients:
                 raise halt("auth", "bad-token", str(refused), "Copy it again, whole.") from None
             self._stack.callback(port.close)
             access = SecretAccess(self._reveal, self._wrap, self._ctx.output.redactor.quotes)
-            self._sessions[token] = port, Session(port.now() + self._ctx.left(), access)
-        return self._sessions[token]
+            self._allowances[token] = port, Allowance(port.now() + self._ctx.left(), access)
+        return self._allowances[token]
 
     def _reveal(self, account_id: str, name: str) -> str:
         return reveal(self._rings[account_id][name])

@@ -4,7 +4,7 @@ import pytest
 
 from reconciler.api.baseurl import check_base_url
 from reconciler.api.call import ApiError, Call, Pause, Refused, Send, Verb
-from reconciler.api.exchange import Client, SecretAccess, Session
+from reconciler.api.exchange import Allowance, Client, SecretAccess
 from reconciler.api.wire import Reply
 
 
@@ -105,7 +105,7 @@ class Port:
 
 
 def client(port, parallelism=4):
-    return Client("acc", Session(5.0, SecretAccess(lambda _, name: name, str, lambda _: False)), port, parallelism)
+    return Client("acc", Allowance(5.0, SecretAccess(lambda _, name: name, str, lambda _: False)), port, parallelism)
 
 
 def creates(*names):

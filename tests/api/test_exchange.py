@@ -17,7 +17,7 @@ from reconciler.api.call import (
     StopClock,
     Verb,
 )
-from reconciler.api.exchange import AmbiguousError, Client, NotSentError, SecretAccess, Session, exchange
+from reconciler.api.exchange import Allowance, AmbiguousError, Client, NotSentError, SecretAccess, exchange
 from reconciler.api.wire import Reply
 
 LIST = Call(Verb.LIST)
@@ -79,8 +79,8 @@ class Port:
         return [round(at, 3) for at, _ in self.sent]
 
 
-def session(deadline=600.0, budget=200):
-    return Session(
+def allowance(deadline=600.0, budget=200):
+    return Allowance(
         deadline,
         SecretAccess(lambda account, name: f"key-of-{name}-in-{account}", str, lambda text: "t0ken" in text),
         budget,
@@ -106,32 +106,32 @@ def session(deadline=600.0, budget=200):
 )
 def test_a_script_of_answers_ends_in_its_outcome(call, script, outcome):
     port = Port(list(script))
-    assert exchange(call, "acc", session(), port) == outcome
+    assert exchange(call, "acc", allowance(), port) == outcome
     assert port.script == []
 
 
 @pytest.mark.parametrize("account", ["acc", "other"])
 def test_accounts_with_one_token_and_tunnels_of_one_name_each_send_their_own_key(account):
     port = Port([CREATED])
-    exchange(Call(Verb.CREATE, {"name": "lon"}, psks={"": "lon"}), account, session(), port)
+    exchange(Call(Verb.CREATE, {"name": "lon"}, psks={"": "lon"}), account, allowance(), port)
     assert json.loads(port.sent[0][1].body) == {"name": "lon", "psk": f"key-of-lon-in-{account}"}
 
 
 @pytest.mark.parametrize("fault", [WRONG, RESET, HTML, OFFLINE, limited(), Reply(408), Reply(409)])
 def test_a_list_survives_a_passing_fault(fault):
-    assert isinstance(exchange(LIST, "acc", session(), Port([fault, EMPTY])), Answered)
+    assert isinstance(exchange(LIST, "acc", allowance(), Port([fault, EMPTY])), Answered)
 
 
 def test_the_backoff_has_full_jitter():
     port = Port([OFFLINE, OFFLINE, OFFLINE, CREATED])
-    exchange(CREATE, "acc", session(), port)
+    exchange(CREATE, "acc", allowance(), port)
     assert port.times == [0, 0.25, 0.75, 1.75]
 
 
 @pytest.mark.parametrize("value", ["3", "Fri, 15 Jan 2027 08:00:03 GMT"])
 @pytest.mark.parametrize("status", [429, 503])
 def test_retry_after_silences_every_call_of_the_token(value, status):
-    shared, port = session(), Port([Reply(status, {"retry-after": value}, b""), CREATED, CREATED])
+    shared, port = allowance(), Port([Reply(status, {"retry-after": value}, b""), CREATED, CREATED])
     exchange(CREATE, "acc", shared, port)
     exchange(CREATE, "other", shared, port)
     assert [at for at in port.times if 0 < at < 3] == []
@@ -139,14 +139,14 @@ def test_retry_after_silences_every_call_of_the_token(value, status):
 
 def test_a_wait_beyond_the_deadline_is_not_begun():
     port = Port([after("300")])
-    outcome = exchange(CREATE, "acc", session(deadline=10.0), port)
+    outcome = exchange(CREATE, "acc", allowance(deadline=10.0), port)
     assert isinstance(outcome, NotSent)
     assert (outcome.code, port.clock, "300 s" in outcome.message) == ("rate-limited", 0, True)
 
 
 def test_a_backoff_beyond_the_deadline_is_not_begun():
     port = Port([OFFLINE])
-    outcome = exchange(CREATE, "acc", session(deadline=0.2), port)
+    outcome = exchange(CREATE, "acc", allowance(deadline=0.2), port)
     assert (outcome.code, port.clock) == ("unreachable", 0)
 
 
@@ -154,16 +154,16 @@ def test_a_backoff_beyond_the_deadline_is_not_begun():
 def test_where_nothing_listens_more_time_would_not_help(answer, code):
     # Each try after a wait that the deadline still allowed; at the end the gate or the wait gives up.
     for deadline in (0.1, 0.3, 0.6, 1.0, 2.0):
-        assert exchange(LIST, "acc", session(deadline), Port([answer] * 9)).code == code
+        assert exchange(LIST, "acc", allowance(deadline), Port([answer] * 9)).code == code
 
 
 def test_nothing_is_sent_after_the_deadline():
     port = Port([], clock=10.0)
-    assert exchange(CREATE, "acc", session(deadline=10.0), port).code == "deadline"
+    assert exchange(CREATE, "acc", allowance(deadline=10.0), port).code == "deadline"
 
 
 def test_a_deadline_can_be_put_off():
-    shared, port = session(deadline=10.0), Port([CREATED], clock=15.0)
+    shared, port = allowance(deadline=10.0), Port([CREATED], clock=15.0)
     shared.extend(30.0)
     assert isinstance(exchange(CREATE, "acc", shared, port), Answered)
 
@@ -171,22 +171,22 @@ def test_a_deadline_can_be_put_off():
 @pytest.mark.parametrize(("deadline", "timeout"), [(600.0, 30.0), (12.0, 12.0)])
 def test_an_answer_is_awaited_for_30_seconds_or_what_is_left(deadline, timeout):
     port = Port([CREATED])
-    exchange(CREATE, "acc", session(deadline), port)
+    exchange(CREATE, "acc", allowance(deadline), port)
     assert port.timeouts == [timeout]
 
 
 def test_nothing_is_sent_once_the_run_is_being_stopped():
-    assert exchange(CREATE, "acc", session(), Port([], stop_at=0.0)).code == "interrupted"
+    assert exchange(CREATE, "acc", allowance(), Port([], stop_at=0.0)).code == "interrupted"
 
 
 def test_a_stop_during_a_wait_ends_it():
     port = Port([OFFLINE], stop_at=0.2)
-    assert exchange(CREATE, "acc", session(), port).code == "interrupted"
+    assert exchange(CREATE, "acc", allowance(), port).code == "interrupted"
 
 
 @pytest.mark.parametrize(("answer", "code"), [(DENIED, "auth-stopped"), (FIREWALL, "stopped")])
-def test_a_403_stops_every_call_of_the_session(answer, code):
-    shared, port = session(), Port([answer])
+def test_a_403_stops_every_call_of_the_token(answer, code):
+    shared, port = allowance(), Port([answer])
     assert isinstance(exchange(LIST, "acc", shared, port), Denied)
     assert exchange(LIST, "other", shared, port).code == code
 
@@ -196,7 +196,7 @@ def test_a_403_stops_every_call_of_the_session(answer, code):
 )
 def test_what_the_last_answer_said_is_kept(deadline, budget, kind):
     body = b'{"success":false,"errors":[{"code":1500,"message":"away"}]}'
-    outcome = exchange(LIST, "acc", session(deadline, budget), Port([Reply(503, {}, body)] * 9))
+    outcome = exchange(LIST, "acc", allowance(deadline, budget), Port([Reply(503, {}, body)] * 9))
     assert isinstance(outcome, kind)
     assert outcome.errors == (ApiError("1500", "away"),)
 
@@ -204,11 +204,11 @@ def test_what_the_last_answer_said_is_kept(deadline, budget, kind):
 def test_what_a_refusal_for_the_rate_said_is_kept():
     body = b'{"success":false,"errors":[{"code":971,"message":"wait"}]}'
     port = Port([Reply(429, {"retry-after": "9"}, body)])
-    assert exchange(CREATE, "acc", session(5.0), port).errors == (ApiError("971", "wait"),)
+    assert exchange(CREATE, "acc", allowance(5.0), port).errors == (ApiError("971", "wait"),)
 
 
 def test_a_check_that_a_reading_token_may_not_make_does_not_stop_its_reading():
-    shared, port = session(), Port([DENIED, EMPTY, Reply(401), EMPTY])
+    shared, port = allowance(), Port([DENIED, EMPTY, Reply(401), EMPTY])
     check = Call(Verb.CREATE, validate_only=True)
     assert isinstance(exchange(check, "acc", shared, port), Denied)
     assert isinstance(exchange(LIST, "acc", shared, port), Answered)
@@ -217,7 +217,7 @@ def test_a_check_that_a_reading_token_may_not_make_does_not_stop_its_reading():
 
 
 def test_all_calls_share_one_budget_of_retries():
-    shared, port = session(budget=3), Port([OFFLINE] * 10)
+    shared, port = allowance(budget=3), Port([OFFLINE] * 10)
     outcomes = [exchange(CREATE, "acc", shared, port) for _ in range(2)]
     assert [outcome.code for outcome in outcomes] == ["budget", "budget"]
     assert len(port.sent) == 5
@@ -226,7 +226,7 @@ def test_all_calls_share_one_budget_of_retries():
 @pytest.mark.parametrize("fault", [NotSentError, AmbiguousError])
 def test_a_fault_that_quotes_a_secret_is_told_without_its_words(fault):
     port = Port([fault("what is t0ken?"), *[RESET] * 5])
-    assert exchange(LIST, "acc", session(budget=0), port).message.startswith("Cloudflare's message is withheld")
+    assert exchange(LIST, "acc", allowance(budget=0), port).message.startswith("Cloudflare's message is withheld")
 
 
 class Strict(Port):
@@ -244,7 +244,7 @@ class Strict(Port):
 
 
 def test_a_server_that_allows_8_calls_in_2_seconds_is_never_pressed():
-    shared, port = session(), Strict([])
+    shared, port = allowance(), Strict([])
     outcomes = [exchange(CREATE, "acc", shared, port) for _ in range(35)]
     assert outcomes == [Answered()] * 35
     assert port.script == []
@@ -253,7 +253,7 @@ def test_a_server_that_allows_8_calls_in_2_seconds_is_never_pressed():
 
 def test_time_does_not_count_while_the_clock_is_stopped_and_counts_again_after():
     port = Port([EMPTY, EMPTY])
-    client = Client("acc", session(deadline=60.0), port, 1)
+    client = Client("acc", allowance(deadline=60.0), port, 1)
     list_it = Send((LIST,))
     steps = (
         StopClock(stopped=True),
@@ -278,7 +278,7 @@ def test_a_list_knows_when_it_was_asked_for_and_when_it_was_there():
             return super().send(request, timeout)
 
     port = Slow([RESET, EMPTY])
-    live = exchange(LIST, "acc", session(), port).live
+    live = exchange(LIST, "acc", allowance(), port).live
     assert (live.asked, live.at) == (port.clock - 20.0, port.clock)
     assert live.asked > 20.0  # that of the second try
 
@@ -286,7 +286,7 @@ def test_a_list_knows_when_it_was_asked_for_and_when_it_was_there():
 @pytest.mark.parametrize(("asked", "outcome", "waited"), [("300", "Answered", 300.0), ("86400", "NotSent", 0.0)])
 def test_while_the_clock_is_stopped_a_server_may_ask_for_minutes_and_not_for_a_day(asked, outcome, waited):
     port = Port([after(asked), EMPTY])
-    client = Client("acc", session(deadline=0.0), port, 1)
+    client = Client("acc", allowance(deadline=0.0), port, 1)
     client.run(StopClock(stopped=True))
     (found,) = client.run(Send((LIST,)))
     assert (type(found).__name__, port.clock) == (outcome, waited)
@@ -294,7 +294,7 @@ def test_while_the_clock_is_stopped_a_server_may_ask_for_minutes_and_not_for_a_d
 
 def test_a_pause_of_a_stopped_clock_is_as_long_as_it_says():
     port = Port([])
-    client = Client("acc", session(deadline=0.0), port, 1)
+    client = Client("acc", allowance(deadline=0.0), port, 1)
     client.run(StopClock(stopped=True))
     client.run(Pause(900.0, "to settle"))
     assert port.clock == 900.0
@@ -314,7 +314,7 @@ def test_a_pause_of_a_stopped_clock_is_as_long_as_it_says():
 )
 def test_what_is_asked_raw_is_sent_once_and_answered_as_it_is(answer, outcome):
     port = Port([answer])
-    assert Client("acc", session(), port, 1).run(Ask(Verb.UPDATE_ONE, {"bgp": None}, "a1", validate_only=True)) == (
+    assert Client("acc", allowance(), port, 1).run(Ask(Verb.UPDATE_ONE, {"bgp": None}, "a1", validate_only=True)) == (
         outcome,
     )
     ((_, sent),) = port.sent
@@ -328,7 +328,7 @@ def test_what_is_asked_raw_is_sent_once_and_answered_as_it_is(answer, outcome):
 
 def test_what_is_asked_raw_waits_and_stops_like_any_call():
     port = Port([after("7"), EMPTY, EMPTY], stop_at=10.0)
-    client = Client("acc", session(), port, 1)
+    client = Client("acc", allowance(), port, 1)
     said = [client.run(Ask(Verb.LIST))[0] for _ in range(2)]
     port.sleep(3.0)
     said += client.run(Ask(Verb.LIST))

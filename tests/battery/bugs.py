@@ -409,7 +409,7 @@ def retry_after_is_not_obeyed() -> list[Patch]:
 @bug
 def a_refused_token_is_tried_on() -> list[Patch]:
     forgetful = property(lambda _: None, lambda *_: None)
-    return [(edge.Session, "denied", forgetful), (run.Run, "stop", forgetful)]
+    return [(edge.Allowance, "denied", forgetful), (run.Run, "stop", forgetful)]
 
 
 @bug

@@ -40,11 +40,11 @@ def _generate(name: str) -> Generator[Step, Any, Any]:
 
 
 def _run(story: Story, protocol: Generator[Step, Any, Any], keying: frozenset[str]) -> Any:
-    session, port, guarded = story.session()
+    allowance, port, guarded = story.allowance()
     guarded.keying = keying
-    session.secrets = session.secrets._replace(wrap=Secret)
+    allowance.secrets = allowance.secrets._replace(wrap=Secret)
     guarded.plan = _Plan  # type: ignore[assignment]
-    taking = turns(_told(protocol), session, port)
+    taking = turns(_told(protocol), allowance, port)
     try:
         while True:
             next(taking)

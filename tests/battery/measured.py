@@ -15,7 +15,7 @@ from threading import Event
 from typing import Any
 
 from reconciler.api.call import drive
-from reconciler.api.exchange import Client, SecretAccess, Session
+from reconciler.api.exchange import Allowance, Client, SecretAccess
 from reconciler.api.wire import Request
 from reconciler.cli.measure import clear_whatever_comes
 from reconciler.engine import measure as measuring
@@ -140,8 +140,8 @@ class Measurement:
         label = f"r{self.ran}"
         self.stop.clear()
         access = SecretAccess(lambda *_: "", lambda text: text, lambda _: False)
-        session = Session(self.world.clock.seconds + self.world.deadline, access)
-        client = Client(ACCOUNT, session, VirtualPort(self, self, self.rng.random), 1)  # type: ignore[arg-type]
+        allowance = Allowance(self.world.clock.seconds + self.world.deadline, access)
+        client = Client(ACCOUNT, allowance, VirtualPort(self, self, self.rng.random), 1)  # type: ignore[arg-type]
         bench = Bench(NETWORK, _ENDPOINT, label, beside_live=True)
         outcome, left = "ok", None
         try:

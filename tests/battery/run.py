@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from reconciler.api.call import Denied, Pause, StopClock
+from reconciler.api.exchange import Allowance, SecretAccess, exchange
 from reconciler.api.exchange import Clock as Deadline
-from reconciler.api.exchange import SecretAccess, Session, exchange
 from reconciler.engine import apply as engine
 from reconciler.engine.listing import read_list, read_routes
 from reconciler.model.live import Live
@@ -133,17 +133,21 @@ class Story:
             foreign_delete(self.simulator, ACCOUNT, tunnel_id)
             self.watch.ledger.wrote(None, {}, {}, None)
 
-    def session(self, world: World | None = None) -> tuple[Session, VirtualPort, Guarded]:
+    def allowance(self, world: World | None = None) -> tuple[Allowance, VirtualPort, Guarded]:
         """A fresh process of the tool, with the files of the story's world or of another."""
         clock: Clock = self.world.clock
         guarded = Guarded(self.watch, clock.seconds, world or self.world)
         keys = SecretAccess(lambda _, name: key_text(name), lambda text: text, lambda text: "token" in text)
-        return Session(clock.seconds + self.world.deadline, keys), VirtualPort(self, guarded, self.rng.random), guarded
+        return (
+            Allowance(clock.seconds + self.world.deadline, keys),
+            VirtualPort(self, guarded, self.rng.random),
+            guarded,
+        )
 
     def start(self, world: World | None = None) -> tuple[Generator[None, None, Ending], Guarded]:
         """A fresh process of the tool, and its oracles."""
-        session, port, guarded = self.session(world)
-        return turns(tool(guarded.world, guarded), session, port), guarded
+        allowance, port, guarded = self.allowance(world)
+        return turns(tool(guarded.world, guarded), allowance, port), guarded
 
     def invoke(self) -> Ending:
         """Runs the tool once."""
@@ -242,7 +246,10 @@ def told(ending: Ending, watch: Watch) -> None:
 
 
 def turns(
-    protocol: Conversation, session: Session, port: VirtualPort, sink: Callable[[SinkStep], SinkOutcome] | None = None
+    protocol: Conversation,
+    allowance: Allowance,
+    port: VirtualPort,
+    sink: Callable[[SinkStep], SinkOutcome] | None = None,
 ) -> Generator[None, None, Ending]:
     """Drives the tool over the virtual clock; yields before every call, so that others may have a turn."""
     outcomes: Any = None
@@ -258,7 +265,7 @@ def turns(
             outcomes = sink(step)
             continue
         if isinstance(step, Pause):
-            port.sleep(min(step.seconds, max(0.0, clock.left(session, port.now()))))
+            port.sleep(min(step.seconds, max(0.0, clock.left(allowance, port.now()))))
             outcomes = ()
             continue
         if isinstance(step, StopClock):
@@ -269,7 +276,7 @@ def turns(
         done = []
         for call in step.calls:
             yield
-            done.append(exchange(call, ACCOUNT, session, port, lambda now: clock.left_for_call(session, now)))
+            done.append(exchange(call, ACCOUNT, allowance, port, lambda now: clock.left_for_call(allowance, now)))
         outcomes = tuple(done)
 
 

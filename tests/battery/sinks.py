@@ -181,11 +181,11 @@ class Keeping(Story):
 
     def start(self, world: World | None = None) -> tuple[Generator[None, None, Ending], Guarded]:
         """A fresh process that applies."""
-        session, port, guarded = self.session(world)
+        allowance, port, guarded = self.allowance(world)
         ring: dict[str, Secret] = {}
-        session.secrets = SecretAccess(lambda _, name: reveal(ring[name]), Secret, lambda _: False)
+        allowance.secrets = SecretAccess(lambda _, name: reveal(ring[name]), Secret, lambda _: False)
         protocol = tool(self, guarded.world, guarded)
-        return turns(protocol, session, port, lambda step: self._sink(step, ring)), guarded
+        return turns(protocol, allowance, port, lambda step: self._sink(step, ring)), guarded
 
     def _sink(self, step: SinkStep, ring: dict[str, Secret]) -> SinkOutcome:
         kind = self.mishaps.next_at_a_sink()
@@ -249,12 +249,12 @@ class Keeping(Story):
         there = {t["name"]: i for i, t in self.simulator.account(ACCOUNT).tunnels.items()}
         if not targets or any(t.name not in there for t in targets):
             return
-        session, port, guarded = self.session()
+        allowance, port, guarded = self.allowance()
         guarded.keying = frozenset(there[t.name] for t in targets)
         guarded.plan = _Approved  # type: ignore[assignment]
         ring: dict[str, Secret] = {}
-        session.secrets = SecretAccess(lambda _, name: reveal(ring[name]), Secret, lambda _: False)
-        for _ in turns(_rotated(targets), session, port, lambda step: self._sink(step, ring)):
+        allowance.secrets = SecretAccess(lambda _, name: reveal(ring[name]), Secret, lambda _: False)
+        for _ in turns(_rotated(targets), allowance, port, lambda step: self._sink(step, ring)):
             pass
 
 

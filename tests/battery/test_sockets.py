@@ -7,7 +7,7 @@ from itertools import product
 import pytest
 
 from reconciler.api.call import drive
-from reconciler.api.exchange import Client, SecretAccess, Session
+from reconciler.api.exchange import Allowance, Client, SecretAccess
 from reconciler.api.http import HttpPort
 from reconciler.simulator.faults import FaultKind, apply_fault
 from reconciler.simulator.http import LoopbackServer
@@ -58,7 +58,7 @@ def over_http(found: World, story: Story, base_url: str) -> str:
     """One run of the tool; its outcome."""
     port = HurriedPort(base_url, "token", 4, lambda: False)
     keys = SecretAccess(lambda _, name: key_text(name), str, lambda text: "token" in text)
-    client = Client(ACCOUNT, Session(port.now() + 600, keys), port, 4)
+    client = Client(ACCOUNT, Allowance(port.now() + 600, keys), port, 4)
     try:
         return drive(tool(found, Guarded(story.watch, 0.0, found)), client.run).outcome
     finally:
