@@ -42,16 +42,20 @@ _SHOWN = 5
 def read_list(seen: Collection[str] = ()) -> Conversation[Live | Failure]:
     """List an account: its live tunnels, or why they can't be had.
 
-    Servers written in Go list an account without tunnels as null, and null could as well stand for a failure. So it is
-    believed only when a second list some seconds later says the same, and never while there must be tunnels: then it is
-    a refusal of our own.
-
     Args:
         seen: Ids of tunnels that an earlier list of this run showed and that this run did not delete.
     """
     found = yield from _list()
-    if found is not None:
-        return found
+    return (yield from _judge_null_list(seen)) if found is None else found
+
+
+def _judge_null_list(seen: Collection[str]) -> Conversation[Live | Failure]:
+    """What an account is that was listed as null: empty, or not to be had.
+
+    Servers written in Go list an account without tunnels so, and null could as well stand for a failure. So it is
+    believed only when a second list some seconds later says the same, and never while there must be tunnels: then it is
+    a refusal of our own.
+    """
     if seen:
         some = ", ".join(sorted(seen)[:_SHOWN])
         there = count(len(seen), "tunnel")

@@ -189,10 +189,6 @@ def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     return tuple(sorted(set(diagnostics), key=key))
 
 
-NO_PSK = "no-key"
-"""Code of a tunnel that Cloudflare never made a key for and whose sink holds none: apply has it made."""
-
-
 @dataclass(frozen=True, slots=True)
 class Source:
     """Where a tunnel or one of its settings is declared."""

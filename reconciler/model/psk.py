@@ -14,8 +14,11 @@ from pydantic import Field, StrictBool, StrictInt
 
 from reconciler.model.desired import CommandRef, Declared, EnvRef, External, FileRef, Generated, PskRef
 from reconciler.model.live import LiveTunnel, instant
-from reconciler.model.problems import NO_PSK, Problem
+from reconciler.model.problems import Problem
 from reconciler.model.verdict import Result
+
+NO_PSK = "no-key"
+"""Code of a tunnel that Cloudflare never made a key for and whose sink holds none: apply has it made."""
 
 _SKEW = timedelta(minutes=5)
 """How far the clock of the sink's record and Cloudflare's may differ."""

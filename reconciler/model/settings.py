@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from reconciler.model.canonical import Value, WrongType
-from reconciler.model.tunnel import DEFAULTS, PATHS, READ_ONLY, SETTINGS, TUNNEL, WHOLE, Clear, Section, covers
+from reconciler.model.tunnel import DEFAULTS, PATHS, READ_ONLY, SETTINGS, TUNNEL, WHOLE, Clear, Section, Setting, covers
 
 Settings = Mapping[str, Value]
 """Dotted path to canonical value."""
@@ -117,14 +117,20 @@ def update_body(observed: Mapping[str, Any], target: Settings) -> dict[str, Any]
             continue
         if path in target:
             _put(body, path, target[path])
-        elif setting.clear is Clear.OMIT:
-            _drop(body, path)
-        elif path in now:  # set live, and the target leaves it unset
-            _put(body, path, () if isinstance(now[path], tuple) else "")
+        else:
+            _clear(body, setting, now.get(path))
     for name, paths in WHOLE.items():
         if target.keys().isdisjoint(paths) and unreadable.isdisjoint(paths):
             _drop(body, name)
     return body
+
+
+def _clear(body: dict[str, Any], setting: Setting, now: Value | None) -> None:
+    """Has an update clear a setting that the target leaves unset: an MD5 key by its absence, a text by `""`."""
+    if setting.clear is Clear.OMIT:
+        _drop(body, setting.path)
+    elif now is not None:
+        _put(body, setting.path, () if isinstance(now, tuple) else "")
 
 
 def _without_unset(value: Any, path: str = "") -> Any:

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from reconciler.model.desired import Desired
 from reconciler.model.live import Live
-from reconciler.model.problems import NO_PSK, Guard, Problem, named
+from reconciler.model.problems import Guard, Problem, named
+from reconciler.model.psk import NO_PSK
 from reconciler.plan.claims import Conflict
 from reconciler.plan.detour import Detour
 from reconciler.plan.diff import Action, Change

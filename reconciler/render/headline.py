@@ -11,7 +11,8 @@ else, so it never sounds better than the run was:
 from collections.abc import Iterator
 from typing import Literal
 
-from reconciler.model.problems import MORE, NO_PSK, Level
+from reconciler.model.problems import MORE, Level
+from reconciler.model.psk import NO_PSK
 from reconciler.model.verdict import Result
 from reconciler.render.words import PLANNED, count, held_back, is_drift, unread
 from reconciler.report.values import Report

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from reconciler.api.call import problem_of
 from reconciler.engine.apply import Applied
 from reconciler.model.desired import Declared, Generated
-from reconciler.model.problems import NO_PSK, Problem
-from reconciler.model.psk import psk_command
+from reconciler.model.problems import Problem
+from reconciler.model.psk import NO_PSK, psk_command
 from reconciler.model.verdict import Result, Verdict
 from reconciler.plan.plan import Plan
 from reconciler.secrets.made import make_psks
