@@ -31,7 +31,6 @@ from reconciler.model.problems import Problem
 from reconciler.model.settings import Settings
 from reconciler.model.tunnel import SENSITIVE_PATHS
 from reconciler.model.verdict import APPLIED, Result, Verdict
-from reconciler.plan.claims import conflicts
 from reconciler.plan.detour import detours
 from reconciler.plan.diff import Change, shown_value, update_of
 from reconciler.plan.order import order
@@ -368,13 +367,12 @@ def _as_before(change: Change, now: Settings, answered: Settings) -> tuple[Setti
 
 def _carry_back(run: Run, changes: list[Change]) -> Conversation[Run]:
     """Carry updates out as an apply does, and look until a list shows them done; the run of its own that did it."""
-    blocked = conflicts(changes, run.live)
-    phases = order(changes, blocked)
+    phases = order(changes, run.live)
     around = detours(phases.updates, run.plan.desired, run.live)
     plan = run.plan._replace(live=run.live, changes=tuple(changes), phases=phases, detours=around)
     back = Run(plan, frozenset())
     back.size = run.size
-    for change, (kind, value), holder in blocked.unsolvable:  # on servers that don't refuse it two would hold it
+    for change, (kind, value), holder in phases.unsolvable:  # on servers that don't refuse it two would hold it
         why = f"{run.live.tunnels[holder].name} holds the {kind.value} {value} by now"
         back.verdicts[change.ref] = Verdict(Result.FAILED, Problem("held", why))
     yield from update(back, phases.updates)

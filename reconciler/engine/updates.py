@@ -17,7 +17,6 @@ from reconciler.model.live import Live, LiveTunnel
 from reconciler.model.problems import Problem
 from reconciler.model.settings import Settings, update_body
 from reconciler.model.verdict import APPLIED, Result, Verdict
-from reconciler.plan.claims import conflicts
 from reconciler.plan.detour import Detour, Leg
 from reconciler.plan.diff import Change
 from reconciler.plan.order import Group, next_batch, order
@@ -199,7 +198,7 @@ def _rest(left: Sequence[Change]) -> Detour | None:
 
     It might be parked on values that the plan did not show, and nobody approved that.
     """
-    parts = order(left, conflicts(left, Live({c.ref: c.live for c in left if c.live}))).updates
+    parts = order(left, Live({c.ref: c.live for c in left if c.live})).updates
     return Detour(tuple(Leg(c, c.target) for (c, *_) in parts)) if len(parts) == len(left) else None
 
 

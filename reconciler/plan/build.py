@@ -8,7 +8,6 @@ from reconciler.model.live import Live
 from reconciler.model.problems import Problem
 from reconciler.model.psk import SinkState, doubt
 from reconciler.model.tunnel import SETTINGS, WHOLE, Clear
-from reconciler.plan.claims import conflicts
 from reconciler.plan.detour import detours
 from reconciler.plan.diff import Action, Change, diff, left_fields, missing_secrets
 from reconciler.plan.digest import plan_digest
@@ -35,8 +34,7 @@ def build_plan(
     found = diff(scoped.pairs, scoped.surplus)
     held_back = tuple(c for c in found if options.no_delete and c.action is Action.DELETE)
     changes = tuple(c for c in found if not (options.no_delete and c.action is Action.DELETE))
-    blocked = conflicts(changes, live)
-    phases = order(changes, blocked)
+    phases = order(changes, live)
     around = detours(phases.updates, desired, live)
     rollout = desired.account.rollout if options.rollout else None
     if rollout is not None:
@@ -48,7 +46,6 @@ def build_plan(
         scope=scoped,
         changes=changes,
         phases=phases,
-        unsolvable=blocked.unsolvable,
         held_back=tuple(Held(change, "--no-delete") for change in held_back),
         ignored=_ignored(scoped),
         unchanged=len(scoped.pairs) - sum(c.action is not Action.DELETE for c in changes),

@@ -121,7 +121,7 @@ def _name_swaps(plan: Plan) -> Iterator[Guard]:
 def _held(plan: Plan) -> Iterator[Guard]:
     """Changes that want what a live tunnel keeps; of each pair the first claim only."""
     seen: set[tuple[str, str]] = set()
-    for conflict in plan.unsolvable:
+    for conflict in plan.phases.unsolvable:
         pair = conflict.change.ref, conflict.holder
         if pair in seen:
             continue

@@ -11,7 +11,8 @@ from graphlib import CycleError, TopologicalSorter
 from heapq import heappop, heappush
 from typing import NamedTuple, TypeVar
 
-from reconciler.plan.claims import Conflicts
+from reconciler.model.live import Live
+from reconciler.plan.claims import Conflict, conflicts
 from reconciler.plan.diff import Action, Change
 
 Group = tuple[Change, ...]
@@ -43,6 +44,7 @@ class Phases(NamedTuple):
         needs: Ref of a change to the refs of those that must have been applied before it, or go with it in one call:
             alone a member of a cycle would take what a mate still holds, so each needs all of them. (The members share
             one set, itself in it: a set for each would fill the memory where thousands exchange their networks.)
+        unsolvable: What changes want and a live tunnel keeps: no order helps there.
     """
 
     first_deletes: tuple[Change, ...] = ()
@@ -51,6 +53,7 @@ class Phases(NamedTuple):
     last_deletes: tuple[Change, ...] = ()
     needs: Mapping[str, frozenset[str]] = {}
     waves: tuple[Wave, ...] = ()
+    unsolvable: tuple[Conflict, ...] = ()
 
     @property
     def all_updates(self) -> tuple[Group, ...]:
@@ -129,14 +132,14 @@ def _sorted_groups(updates: Mapping[str, Change], waits: Mapping[str, Iterable[s
     return [tuple(updates[ref] for ref in members[i]) for i in sequence]
 
 
-def order(changes: Iterable[Change], conflicts: Conflicts) -> Phases:
+def order(changes: Iterable[Change], live: Live) -> Phases:
     """Puts changes in an order in which what frees a claim comes before what takes it.
 
     The members of a cycle of updates form one group. What one member needs from outside the group, all need, and each
     needs its mates.
     """
     by_ref = {c.ref: c for c in changes}
-    waits = conflicts.waits
+    waits, unsolvable = conflicts(by_ref.values(), live)
     updates = {ref: c for ref, c in by_ref.items() if c.action is Action.UPDATE}
     groups = _sorted_groups(updates, waits)
     needs = {ref: frozenset(own) for ref, own in waits.items()}
@@ -151,6 +154,7 @@ def order(changes: Iterable[Change], conflicts: Conflicts) -> Phases:
         creates=tuple(c for c in by_ref.values() if c.action is Action.CREATE),
         last_deletes=tuple(c for c in deletes if c.ref not in freeing),
         needs={ref: own for ref, own in sorted(needs.items()) if own},
+        unsolvable=unsolvable,
     )
 
 

@@ -12,7 +12,6 @@ from reconciler.model.desired import Desired
 from reconciler.model.live import Live
 from reconciler.model.problems import Guard, Problem, named
 from reconciler.model.psk import NO_PSK
-from reconciler.plan.claims import Conflict
 from reconciler.plan.detour import Detour
 from reconciler.plan.diff import Action, Change
 from reconciler.plan.order import Phases, all_batches
@@ -47,7 +46,6 @@ class Plan(NamedTuple):
             converged.
         changes: In order of name; without those that `no_delete` and `glob` leave out, or that are held back.
         phases: The same changes in the order in which apply sends them.
-        unsolvable: Changes that want what a live tunnel keeps.
         held_back: Deletes that `no_delete` leaves out; in an apply also what waits for a window.
         ignored: What ignore rules leave alone: whole tunnels, and fields that differ.
         unchanged: Declared tunnels that already match.
@@ -68,7 +66,6 @@ class Plan(NamedTuple):
     scope: Scope
     changes: tuple[Change, ...]
     phases: Phases
-    unsolvable: tuple[Conflict, ...]
     held_back: tuple[Held, ...]
     ignored: tuple[LeftAlone, ...]
     unchanged: int
