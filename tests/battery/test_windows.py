@@ -62,7 +62,7 @@ BUGS = {
     "deletes do not wait": lambda: _but(_is_delete),
     "what needs another change does not wait": lambda: _but(_needs),
     "what waits counts as not converged": lambda: [
-        (windows, "without", lambda plan, held, real=windows.without: real(plan, held)._replace(held_back=()))
+        (windows, "hold_back", lambda *given, real=windows.hold_back: real(*given)._replace(held_back=()))
     ],
 }
 
