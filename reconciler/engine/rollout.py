@@ -67,7 +67,7 @@ def roll_out(run: Run) -> Conversation[bool]:
         wave = run.plan.phases.waves[number - 1]
         yield from update(run, wave.first)
         before = run.live
-        well = yield from _well_before(run, traffic(change for group in wave.groups for change in group))
+        healthy_before = yield from _probed_before(run, traffic(change for group in wave.groups for change in group))
         yield from update(run, wave.groups)
         if rollout is None or not wave.groups:
             continue
@@ -77,22 +77,28 @@ def roll_out(run: Run) -> Conversation[bool]:
         if _is_deadline(run.stop):
             yield from _look_at_cut_off(run, changes)
         done = [c for c in changes if run.verdicts.get(c.ref) == APPLIED and c.id in run.sent]
-        ill: Seen | None = {}
+        unhealthy: Seen | None = {}
         if done:
             watchable = run.stop is None or _is_deadline(run.stop)
-            ill = (yield from _watch(run, rollout, traffic(done), before, well, which)) if watchable else None
-        if ill is None:
+            unhealthy = (
+                (yield from watch(run, rollout, traffic(done), before, healthy_before, which)) if watchable else None
+            )
+        if unhealthy is None:
             run.notes.append(f"{which.capitalize()} was changed and not watched to its end: look at {_names(done)}.")
-        elif ill and rollout.on_failure == "rollback":
-            yield from _roll_back(run, done, ill)
-        elif ill:
-            for change in (c for c in done if c.ref in ill):
-                run.judge_for_good(change, Verdict(Result.FAILED, Problem("not-healthy", ill[change.ref], _AGAIN)))
+        elif unhealthy and rollout.on_failure == "rollback":
+            yield from roll_back(run, done, unhealthy)
+        elif unhealthy:
+            for change in (c for c in done if c.ref in unhealthy):
+                run.judge_for_good(
+                    change, Verdict(Result.FAILED, Problem("not-healthy", unhealthy[change.ref], _AGAIN))
+                )
         yield StopClock(stopped=False)
-        bad = [c for c in changes if c.ref in (ill or ()) or run.verdicts.get(c.ref, APPLIED).result not in _IN_ORDER]
+        bad = [
+            c for c in changes if c.ref in (unhealthy or ()) or run.verdicts.get(c.ref, APPLIED).result not in _IN_ORDER
+        ]
         if run.stop is None and bad:
             remedy = "Run apply again once that is solved: it goes on from where this run ended."
-            _skip_the_rest(run, Problem("rollout-ended", f"the rollout ended in {which}: {_names(bad)}", remedy))
+            skip_the_rest(run, Problem("rollout-ended", f"the rollout ended in {which}: {_names(bad)}", remedy))
             return False
     if waves:
         heed_windows(run)
@@ -134,22 +140,23 @@ def _look_at_cut_off(run: Run, changes: Iterable[Change]) -> Conversation[None]:
         run.decide((c for c in unsure if live and _is_as(c, live)), APPLIED)
 
 
-def _skip_the_rest(run: Run, why: Problem) -> None:
+def skip_the_rest(run: Run, why: Problem) -> None:
+    """Decide about all that no verdict says anything of yet: it is not tried any more."""
     run.decide((c for c in run.plan.changes if c.ref not in run.verdicts), Verdict(Result.SKIPPED, why))
 
 
 def updated(run: Run) -> list[Change]:
     """The updates that this run made, or may have made, and did not take back; not what others did just so."""
     made = (Result.APPLIED, Result.UNKNOWN)
-    return [c for c in _sent(run) if run.verdicts[c.ref].result in made or _is_left_ill(run.verdicts[c.ref])]
+    return [c for c in _sent(run) if run.verdicts[c.ref].result in made or _is_left_unhealthy(run.verdicts[c.ref])]
 
 
 def _sent(run: Run) -> list[Change]:
     updates = (c for group in run.plan.phases.all_updates for c in group if c.id in run.sent and c.ref in run.verdicts)
-    return [c for c in updates if c.ref not in run.for_good or _is_left_ill(run.verdicts[c.ref])]
+    return [c for c in updates if c.ref not in run.for_good or _is_left_unhealthy(run.verdicts[c.ref])]
 
 
-def _is_left_ill(verdict: Verdict) -> bool:
+def _is_left_unhealthy(verdict: Verdict) -> bool:
     """Whether an update was made that did not come up, and was left since `on_failure` is `stop`."""
     return verdict.problem is not None and verdict.problem.code == "not-healthy"
 
@@ -174,30 +181,30 @@ def take_back(run: Run, why: str) -> Conversation[None]:
         failed = (c for c in _sent(run) if c not in done)
         done += [c for c in failed if at.get(c.ref, {}) in (c.target, run.answered.get(c.ref))]
     if live is not None and done:
-        yield from _roll_back(run, done, {change.ref: why for change in done}, _UNCONFIRMED)
+        yield from roll_back(run, done, {change.ref: why for change in done}, _UNCONFIRMED)
     yield StopClock(stopped=False)
-    _skip_the_rest(run, Problem("not-confirmed", why, _UNCONFIRMED))
+    skip_the_rest(run, Problem("not-confirmed", why, _UNCONFIRMED))
 
 
-class _Pulse(NamedTuple):
-    """A session over several lists.
+class _History(NamedTuple):
+    """What the lists of a watch say of one session.
 
     Attributes:
         session: As last listed.
         at: When that list was there.
-        steady: When it was first listed just so.
-        up: When it was first listed as up with no list in between that showed it otherwise; None when it is not up.
+        same_since: When it was first listed just so.
+        up_since: When it was first listed as up with no list in between that showed it otherwise; None if it is not up.
         fresh: Whether it became so after the change, by the server's clock.
     """
 
     session: Session
     at: float
-    steady: float
-    up: float | None
+    same_since: float
+    up_since: float | None
     fresh: bool
 
 
-def _well_before(run: Run, changes: list[Change]) -> Conversation[frozenset[str]]:
+def _probed_before(run: Run, changes: list[Change]) -> Conversation[frozenset[str]]:
     """Refs of the changes whose tunnel the user's program calls healthy before the wave, where there is one."""
     rollout = run.plan.desired.account.rollout
     tunnels = [(c, run.live.tunnels[c.ref].settings) for c in changes if c.ref in run.live.tunnels]
@@ -209,8 +216,8 @@ def _well_before(run: Run, changes: list[Change]) -> Conversation[frozenset[str]
     return frozenset(change.ref for (change, _), one in zip(tunnels, found, strict=True) if one.healthy)
 
 
-def _watch(
-    run: Run, rollout: Rollout, changes: list[Change], before: Live, well: frozenset[str], which: str
+def watch(
+    run: Run, rollout: Rollout, changes: list[Change], before: Live, healthy_before: frozenset[str], which: str
 ) -> Conversation[Seen | None]:
     """List until every tunnel of a wave is healthy that can be judged, or the time for that is over.
 
@@ -219,14 +226,14 @@ def _watch(
         rollout: How long to watch.
         changes: What the wave changed.
         before: The account as listed before the wave.
-        well: Refs of changes whose tunnel the probe called healthy before the wave.
+        healthy_before: Refs of changes whose tunnel the probe called healthy before the wave.
         which: The wave, for messages.
 
     Returns:
         What is not healthy; None when a list could not be had, which stops the account.
     """
-    probed = [c for c in changes if c.ref in well]
-    judged = [c for c in changes if c.ref in well or can_be_judged(c, before.tunnels.get(c.ref))]
+    probed = [c for c in changes if c.ref in healthy_before]
+    judged = [c for c in changes if c.ref in healthy_before or can_be_judged(c, before.tunnels.get(c.ref))]
     others = [c for c in changes if c not in judged]
     if others:
         but = ", and no probe that was healthy" if rollout.probe else ""
@@ -234,7 +241,7 @@ def _watch(
     if not judged:
         yield Pause(max(float(rollout.settle), LOOK_SECONDS), f"after {which}, of which nothing can be judged")
         return None if (yield from run.observe()) is None else {}
-    pulses: dict[str, _Pulse] = {}
+    histories: dict[str, _History] = {}
     since: dict[str, float] = {}  # when the probe began to call it healthy
     began: float | None = None
     waiting = [change.name for change in judged]
@@ -246,39 +253,39 @@ def _watch(
         if live is None:
             return None
         began = live.at if began is None else began
-        ill: dict[str, list[str]] = {}
+        unhealthy: dict[str, list[str]] = {}
         for change in (c for c in judged if can_be_judged(c, before.tunnels.get(c.ref))):
-            pulse = _felt(change, live, pulses.get(change.ref))
-            pulses[change.ref] = pulse
-            if not _healthy(pulse, live.asked, rollout):
-                ill.setdefault(change.ref, []).append(_told(pulse, live.at))
+            history = _after_list(change, live, histories.get(change.ref))
+            histories[change.ref] = history
+            if not healthy(history, live.asked, rollout):
+                unhealthy.setdefault(change.ref, []).append(_why_unhealthy(history, live.at))
         for change, one in zip(probed, found, strict=True):
             if not one.healthy:
                 since.pop(change.ref, None)
-                ill.setdefault(change.ref, []).append(f"its probe {one.said}")
+                unhealthy.setdefault(change.ref, []).append(f"its probe {one.said}")
             elif live.asked - since.setdefault(change.ref, live.at) < rollout.settle:
-                ill.setdefault(change.ref, []).append("its probe was healthy, and not for long enough")
-        if not ill:
+                unhealthy.setdefault(change.ref, []).append("its probe was healthy, and not for long enough")
+        if not unhealthy:
             return {}
         if live.at - began >= rollout.watch:
-            return {ref: "; ".join(said) for ref, said in ill.items()}
-        waiting = [change.name for change in judged if change.ref in ill]
+            return {ref: "; ".join(said) for ref, said in unhealthy.items()}
+        waiting = [change.name for change in judged if change.ref in unhealthy]
 
 
-def _felt(change: Change, live: Live, last: _Pulse | None) -> _Pulse:
-    """The pulse after one more list. One that does not show the change yet says nothing of what the change did.
+def _after_list(change: Change, live: Live, last: _History | None) -> _History:
+    """The history with one more list. A list that does not show the change yet says nothing of what the change did.
 
     Where lists failed for a while, a session that has another time than before may have been down in between.
     """
     tunnel, at = live.tunnels.get(change.ref), live.at
     if tunnel is None or not _shows(change, tunnel):
-        return _Pulse(UNKNOWN, at, at, None, fresh=False)
+        return _History(UNKNOWN, at, at, None, fresh=False)
     now = tunnel.session
     same = last is not None and last.session == now
-    steady = last.steady if last and same else at
+    same_since = last.same_since if last and same else at
     seen_all_along = same or (last is not None and live.asked - last.at <= 2 * LOOK_SECONDS)
-    up = last.up if last and last.up is not None and seen_all_along else at
-    return _Pulse(now, at, steady, up if now.state == "up" else None, _is_fresh(change, tunnel, now))
+    up_since = last.up_since if last and last.up_since is not None and seen_all_along else at
+    return _History(now, at, same_since, up_since if now.state == "up" else None, is_fresh(change, tunnel, now))
 
 
 def _shows(change: Change, tunnel: LiveTunnel | None) -> bool:
@@ -288,7 +295,7 @@ def _shows(change: Change, tunnel: LiveTunnel | None) -> bool:
     return tunnel.settings == change.target or tunnel.modified_on != change.live.modified_on
 
 
-def _is_fresh(change: Change, tunnel: LiveTunnel | None, now: Session) -> bool:
+def is_fresh(change: Change, tunnel: LiveTunnel | None, now: Session) -> bool:
     """Whether the session became what it is after the change, by the server's clock."""
     if tunnel is None or change.live is None or tunnel.modified_on == change.live.modified_on:
         return False
@@ -296,24 +303,26 @@ def _is_fresh(change: Change, tunnel: LiveTunnel | None, now: Session) -> bool:
     return changed is not None and since is not None and since > changed
 
 
-def _healthy(pulse: _Pulse, asked: float, rollout: Rollout) -> bool:
+def healthy(history: _History, asked: float, rollout: Rollout) -> bool:
     """Whether it was up for long enough: from when its first list was there until its last was asked for."""
-    if pulse.up is None:
+    if history.up_since is None:
         return False
-    return (pulse.fresh and asked - pulse.steady >= rollout.settle) or asked - pulse.up >= rollout.hold
+    return (history.fresh and asked - history.same_since >= rollout.settle) or asked - history.up_since >= rollout.hold
 
 
-def _told(pulse: _Pulse, at: float) -> str:
+def _why_unhealthy(history: _History, at: float) -> str:
     """What was seen last of a tunnel that is not healthy."""
-    since = f" since {pulse.session.since}" if pulse.session.since else ""
-    if pulse.session.state == "down":
+    since = f" since {history.session.since}" if history.session.since else ""
+    if history.session.state == "down":
         return f"its BGP session is down{since}"
-    if pulse.up is None:
+    if history.up_since is None:
         return "nothing is known of its BGP session"
-    return f"its BGP session is up{since}, and was for {at - pulse.up:.0f} s only when the time to watch was over"
+    return (
+        f"its BGP session is up{since}, and was for {at - history.up_since:.0f} s only when the time to watch was over"
+    )
 
 
-def _roll_back(run: Run, changes: list[Change], ill: Seen, remedy: str = _AGAIN) -> Conversation[None]:
+def roll_back(run: Run, changes: list[Change], unhealthy: Seen, remedy: str = _AGAIN) -> Conversation[None]:
     """Give the tunnels of a wave the values back that this run took from them.
 
     Only these: what somebody else changed meanwhile is left as it is, and said. It goes by a list that shows what is to
@@ -325,9 +334,9 @@ def _roll_back(run: Run, changes: list[Change], ill: Seen, remedy: str = _AGAIN)
         yield Pause(LOOK_SECONDS, "until the list shows what is to be rolled back")
         if (yield from run.observe()) is None:
             for change in changes:
-                run.judge_for_good(change, _not_known(ill.get(change.ref, "its wave is not healthy")))
+                run.judge_for_good(change, _not_known(unhealthy.get(change.ref, "its wave is not healthy")))
             return
-    sick = sorted(change.name for change in changes if change.ref in ill)
+    culprits = sorted(change.name for change in changes if change.ref in unhealthy)
     backwards: dict[str, Change] = {}
     foreign: dict[str, list[str]] = {}
     for change in changes:
@@ -336,19 +345,20 @@ def _roll_back(run: Run, changes: list[Change], ill: Seen, remedy: str = _AGAIN)
             why = "it is no longer listed" if now is None else f"it can't be read any more: {now.unreadable}"
             run.judge_for_good(change, _not_back(change, why))
             continue
-        target, foreign[change.ref] = _as_before(change, now.settings, run.answered.get(change.ref, {}))
+        target, foreign[change.ref] = as_before(change, now.settings, run.answered.get(change.ref, {}))
         backwards[change.ref] = update_of(now, target)
-    back = yield from _carry_back(run, [c for c in backwards.values() if c.fields])
+    back = yield from carry_back(run, [c for c in backwards.values() if c.fields])
     for change in (c for c in changes if c.ref in backwards):
-        seen = ill.get(change.ref) or f"it is in one wave with {', '.join(sick)}"
-        told = Problem("rolled-back", seen, remedy)
-        run.judge_for_good(change, _verdict(change, back, backwards[change.ref], foreign[change.ref], told))
+        seen = unhealthy.get(change.ref) or f"it is in one wave with {', '.join(culprits)}"
+        rolled_back = Problem("rolled-back", seen, remedy)
+        verdict = verdict_of(change, back, backwards[change.ref], foreign[change.ref], rolled_back)
+        run.judge_for_good(change, verdict)
     taken_back = [c for c in changes if run.verdicts[c.ref].result is Result.ROLLED_BACK]
     if taken_back:
         run.notes.append(f"Rolled back: {_names(taken_back)}.")
 
 
-def _as_before(change: Change, now: Settings, answered: Settings) -> tuple[Settings, list[str]]:
+def as_before(change: Change, now: Settings, answered: Settings) -> tuple[Settings, list[str]]:
     """The settings as listed now with the old values of what was written, and the paths that somebody changed since.
 
     Args:
@@ -365,7 +375,7 @@ def _as_before(change: Change, now: Settings, answered: Settings) -> tuple[Setti
     return kept | {path: value for path, value in old.items() if path in back}, foreign
 
 
-def _carry_back(run: Run, changes: list[Change]) -> Conversation[Run]:
+def carry_back(run: Run, changes: list[Change]) -> Conversation[Run]:
     """Carry updates out as an apply does, and look until a list shows them done; the run of its own that did it."""
     phases = order(changes, run.live)
     around = detours(phases.updates, run.plan.desired, run.live)
@@ -389,19 +399,19 @@ def _carry_back(run: Run, changes: list[Change]) -> Conversation[Run]:
     return back
 
 
-def _verdict(change: Change, back: Run, way: Change, foreign: Iterable[str], told: Problem) -> Verdict:
-    """How the rollback of a change ended, by the last list; `told` is what there is to say if it went well."""
+def verdict_of(change: Change, back: Run, way: Change, foreign: Iterable[str], rolled_back: Problem) -> Verdict:
+    """How the rollback of a change ended, by the last list; `rolled_back` says why, where all of it was."""
     if back.stop is not None:
-        return _not_known(told.message)
+        return _not_known(rolled_back.message)
     now = back.live.tunnels.get(change.ref)
     if not _is_as(way, back.live):
         said = back.verdicts.get(change.ref)
         why = said.problem.message if said and said.problem else "the list does not show its old values"
         return _not_back(change, why, now.settings if now else {})
     if foreign := list(foreign):
-        why = f"it was rolled back ({told.message}) but for {', '.join(foreign)}, which somebody else changed meanwhile"
+        why = f"it was rolled back ({rolled_back.message}) but for {', '.join(foreign)}, which others changed meanwhile"
         return Verdict(Result.UNKNOWN, Problem("changed-meanwhile", why, "Run plan and look."))
-    return Verdict(Result.ROLLED_BACK, told)
+    return Verdict(Result.ROLLED_BACK, rolled_back)
 
 
 def _not_known(seen: str) -> Verdict:

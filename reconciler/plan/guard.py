@@ -34,7 +34,7 @@ def guards(plan: Plan) -> tuple[Guard, ...]:
         *_name_swaps(plan),
         *_held(plan),
         *_rolled_back_before(plan),
-        *_down_after_change(plan),
+        *down_after_change(plan),
     )
 
 
@@ -169,7 +169,7 @@ def _rolled_back_before(plan: Plan) -> Iterator[Guard]:
 _HOUR = timedelta(hours=1)
 
 
-def _down_after_change(plan: Plan) -> Iterator[Guard]:
+def down_after_change(plan: Plan) -> Iterator[Guard]:
     """A run that was killed while it watched a wave leaves tunnels behind that are as declared, and down since."""
     if not plan.phases.waves:
         return

@@ -59,7 +59,7 @@ def in_waves(phases: Phases, rollout: Rollout) -> Phases:
     while ready.more:
         first = ready.take_calm()
         bound = rollout.waves[len(waves)] if len(waves) < len(rollout.waves) else "100%"
-        groups = ready.take(max(_most(bound, total), count + 1) - count)
+        groups = ready.take(max(most(bound, total), count + 1) - count)
         count += sum(len(traffic(group)) for group in groups)
         waves.append(Wave(first, groups))
     return phases._replace(waves=tuple(waves), updates=tuple(g for g in phases.updates if g[0].ref in late))
@@ -74,7 +74,7 @@ def _late(phases: Phases) -> frozenset[str]:
     return frozenset(late)
 
 
-def _most(bound: str, total: int) -> int:
+def most(bound: str, total: int) -> int:
     """How many of all may be done, rounded down."""
     return total * int(bound[:-1]) // 100 if bound.endswith("%") else int(bound)
 

@@ -27,42 +27,42 @@ def _real(name: str) -> Any:
 
 @wave_bug
 def no_wave_is_waited_for() -> list[Patch]:
-    return [(rollout, "_healthy", lambda *_: True)]
+    return [(rollout, "healthy", lambda *_: True)]
 
 
 @wave_bug
 def a_session_that_reads_up_is_healthy() -> list[Patch]:
-    return [(rollout, "_healthy", lambda pulse, *_: pulse.up is not None)]
+    return [(rollout, "healthy", lambda history, *_: history.up_since is not None)]
 
 
 @wave_bug
 def a_session_older_than_the_change_is_as_good_as_a_new_one() -> list[Patch]:
-    return [(rollout, "_is_fresh", lambda *_: True)]
+    return [(rollout, "is_fresh", lambda *_: True)]
 
 
 @wave_bug
 def a_session_need_not_settle() -> list[Patch]:
-    real = _real("_healthy")
-    return [(rollout, "_healthy", lambda pulse, asked, how: real(pulse, asked, how._replace(settle=0)))]
+    real = _real("healthy")
+    return [(rollout, "healthy", lambda history, asked, how: real(history, asked, how._replace(settle=0)))]
 
 
 def _watching(change: Callable[[Any], Any]) -> list[Patch]:
-    real = _real("_watch")
+    real = _real("watch")
 
     def watch(*given: Any) -> Any:
         return change((yield from real(*given)))
 
-    return [(rollout, "_watch", watch)]
+    return [(rollout, "watch", watch)]
 
 
 @wave_bug
 def a_wave_that_does_not_come_up_in_time_is_fine() -> list[Patch]:
-    return _watching(lambda ill: ill and {})
+    return _watching(lambda unhealthy: unhealthy and {})
 
 
 @wave_bug
 def a_wave_that_was_not_watched_to_its_end_is_fine() -> list[Patch]:
-    return _watching(lambda ill: {} if ill is None else ill)
+    return _watching(lambda unhealthy: {} if unhealthy is None else unhealthy)
 
 
 def _rolled(**other: Any) -> list[Patch]:
@@ -82,7 +82,7 @@ def all_goes_in_one_wave() -> list[Patch]:
 
 @wave_bug
 def bounds_are_counted_for_each_wave_anew() -> list[Patch]:
-    return [(waves, "_most", lambda bound, total: 2 * int(bound.rstrip("%")) if "%" not in bound else total)]
+    return [(waves, "most", lambda bound, total: 2 * int(bound.rstrip("%")) if "%" not in bound else total)]
 
 
 @wave_bug
@@ -90,25 +90,31 @@ def a_rollback_undoes_what_others_wrote() -> list[Patch]:
     def as_before(change: Any, *_: Any) -> Any:
         return change.live.settings, []
 
-    return [(rollout, "_as_before", as_before)]
+    return [(rollout, "as_before", as_before)]
 
 
 @wave_bug
 def a_rollback_gives_back_the_first_field_alone() -> list[Patch]:
-    real = _real("_as_before")
+    real = _real("as_before")
 
     def as_before(change: Any, now: Any, answered: Any) -> Any:
         target, foreign = real(change, now, answered)
         first = next((p for p in sorted(target.keys() | now.keys()) if target.get(p) != now.get(p)), None)
         return {p: v for p, v in {**now, first: target.get(first)}.items() if p and v is not None}, foreign
 
-    return [(rollout, "_as_before", as_before)]
+    return [(rollout, "as_before", as_before)]
 
 
 @wave_bug
-def only_the_sick_tunnels_of_a_wave_are_rolled_back() -> list[Patch]:
-    real = _real("_roll_back")
-    return [(rollout, "_roll_back", lambda run, done, ill: real(run, [c for c in done if c.ref in ill], ill))]
+def only_the_unhealthy_tunnels_of_a_wave_are_rolled_back() -> list[Patch]:
+    real = _real("roll_back")
+    return [
+        (
+            rollout,
+            "roll_back",
+            lambda run, done, unhealthy: real(run, [c for c in done if c.ref in unhealthy], unhealthy),
+        )
+    ]
 
 
 @wave_bug
@@ -116,7 +122,7 @@ def what_was_rolled_back_is_said_to_be_applied() -> list[Patch]:
     def verdict(*_: Any) -> Verdict:
         return APPLIED
 
-    return [(rollout, "_verdict", verdict)]
+    return [(rollout, "verdict_of", verdict)]
 
 
 @wave_bug
@@ -128,7 +134,7 @@ def a_rollback_is_not_proved() -> list[Patch]:
     def believed(*_: Any) -> Verdict:
         return Verdict(Result.ROLLED_BACK)
 
-    return [(rollout, "_carry_back", nothing), (rollout, "_verdict", believed)]
+    return [(rollout, "carry_back", nothing), (rollout, "verdict_of", believed)]
 
 
 @wave_bug
@@ -139,7 +145,7 @@ def the_rest_goes_on_after_a_wave_that_failed() -> list[Patch]:
         yield from real(run)
         return True
 
-    return [(apply, "roll_out", roll_out), (rollout, "_skip_the_rest", lambda *_: None), (apply, "last_deletes", _all)]
+    return [(apply, "roll_out", roll_out), (rollout, "skip_the_rest", lambda *_: None), (apply, "last_deletes", _all)]
 
 
 def _all(run: Any) -> Any:
@@ -148,7 +154,7 @@ def _all(run: Any) -> Any:
 
 @wave_bug
 def what_a_killed_run_left_down_is_forgotten() -> list[Patch]:
-    return [(guard, "_down_after_change", lambda _: ())]
+    return [(guard, "down_after_change", lambda _: ())]
 
 
 @wave_bug
