@@ -22,7 +22,7 @@ from reconciler.files.gitref import GitError, changed_files
 from reconciler.files.tree import safe_path
 from reconciler.model.desired import TOKEN_ENV, Account
 from reconciler.model.problems import Level, count, named
-from reconciler.report.checks import error, failed, leftover_check, ok, tunnel_checks, warning, way_checks, write_check
+from reconciler.report.doctor import error, failed, leftover_check, ok, tunnel_checks, warning, way_checks, write_check
 from reconciler.report.outcome import Outcome, worst
 from reconciler.report.values import AccountReport, CheckReport, Report
 from reconciler.secrets.program import child_environment

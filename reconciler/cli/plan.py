@@ -28,7 +28,7 @@ from reconciler.report.outcome import Outcome, worst
 from reconciler.report.values import AccountReport, Report
 
 if TYPE_CHECKING:
-    from reconciler.engine.check import Checked
+    from reconciler.engine.server_check import Checked
 
 _LIVE_VERSION = "1.0"
 

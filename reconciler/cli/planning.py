@@ -23,7 +23,7 @@ from reconciler.report.values import AccountReport
 
 if TYPE_CHECKING:
     from reconciler.cli.clients import Clients
-    from reconciler.engine.check import Checked
+    from reconciler.engine.server_check import Checked
     from reconciler.model.routes import Routes
 
 T = TypeVar("T")
@@ -121,7 +121,7 @@ def live_tunnels(
 def server_check(ctx: Context, clients: "Clients", plans: Iterable[Plan]) -> dict[str, "Checked"]:
     """What the server says of each plan, by the account's name."""
     from reconciler.api.call import drive
-    from reconciler.engine.check import check
+    from reconciler.engine.server_check import check
 
     def one(plan: Plan) -> tuple[str, "Checked"]:
         account = plan.desired.account

@@ -38,7 +38,7 @@ from reconciler.report.values import (
 if TYPE_CHECKING:  # validate plans nothing, and a plan needs no engine
     from reconciler.api.call import Failure
     from reconciler.engine.apply import Applied
-    from reconciler.engine.check import Checked
+    from reconciler.engine.server_check import Checked
     from reconciler.plan.diff import Change
     from reconciler.plan.plan import Plan
     from reconciler.plan.saved import SavedAccount

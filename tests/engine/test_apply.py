@@ -2,7 +2,7 @@ import pytest
 
 from reconciler.api.call import ApiError, Denied, NotSent, Refused, Verb, drive
 from reconciler.engine.apply import apply
-from reconciler.engine.check import check
+from reconciler.engine.server_check import check
 from tests.build import desired, tunnel
 from tests.engine.harness import LOST, World, results
 from tests.strangers import foreign_create

@@ -2,8 +2,8 @@ import pytest
 
 from reconciler.api.call import Answered, ApiError, NotSent, Pause, Refused, Verb, drive, problem_of
 from reconciler.engine.apply import apply
-from reconciler.engine.check import check
 from reconciler.engine.listing import read_list
+from reconciler.engine.server_check import check
 from reconciler.model.live import Live
 from tests.build import ACCOUNT_ID, account, desired, live, plan, tunnel
 from tests.engine.harness import LOST, World

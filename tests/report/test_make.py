@@ -4,7 +4,7 @@ import pytest
 
 from reconciler.api.call import Ambiguous, ApiError, Denied, NotSent, Refused
 from reconciler.engine.apply import Applied
-from reconciler.engine.check import Checked
+from reconciler.engine.server_check import Checked
 from reconciler.model.desired import Rollout, Window
 from reconciler.model.problems import Location, Problem, error, warning
 from reconciler.model.verdict import APPLIED, Result, Verdict

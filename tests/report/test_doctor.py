@@ -5,7 +5,7 @@ import pytest
 from reconciler.api.call import Ambiguous, Answered, ApiError, Denied, NotSent, Refused
 from reconciler.api.exchange import Heard
 from reconciler.model.problems import Problem
-from reconciler.report.checks import failed, leftover_check, tunnel_checks, way_checks, write_check
+from reconciler.report.doctor import failed, leftover_check, tunnel_checks, way_checks, write_check
 from tests.build import live, raw
 
 SERVER = "Sun, 06 Nov 1994 08:49:37 GMT"

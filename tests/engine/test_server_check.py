@@ -1,7 +1,7 @@
 import pytest
 
 from reconciler.api.call import Answered, ApiError, Denied, NotSent, Refused, Verb, drive
-from reconciler.engine.check import check
+from reconciler.engine.server_check import check
 from reconciler.model.live import live_from_result
 from tests.build import ACCOUNT_ID, account, desired, tunnel
 from tests.engine.harness import LOST, World
