@@ -11,7 +11,6 @@ from typing import Any
 
 from reconciler.model.desired import Declared
 from reconciler.model.live import LiveTunnel
-from reconciler.model.problems import Source
 from reconciler.model.routes import Routes
 from reconciler.model.settings import Settings, has_bgp
 from reconciler.model.tunnel import PATHS, SECTIONS, SETTINGS, covers
@@ -55,7 +54,7 @@ def tunnel_report(
     return TunnelReport(
         name=tunnel.name,
         id=tunnel.id,
-        source=Source(declared.location.file, declared.location.line) if declared else None,
+        source=declared.location.source if declared else None,
         settings=tuple(_settings(tunnel.settings, declared.settings if declared else None, differing)),
         unreadable=tuple(sorted(tunnel.wrong_types.values())),
         health=tunnel.session.state if has_bgp(tunnel.settings) else None,
