@@ -80,6 +80,7 @@ class Bench:
         before: The account as listed before the tunnels were made.
         made: What the create of the second tunnel was answered.
         seen: What was found out: switch to value.
+        looks: How many GETs it took, at most, until one showed a change.
         step: How many descriptions were sent; each is unlike all others, so that an old answer is not taken for a new.
     """
 
@@ -93,6 +94,7 @@ class Bench:
     before: Live = field(default_factory=lambda: Live({}))
     made: Said | None = None
     seen: dict[str, str] = field(default_factory=dict)
+    looks: int = 1
     step: int = 0
     first: Scratch = field(init=False)
     second: Scratch = field(init=False)

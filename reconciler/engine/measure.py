@@ -164,7 +164,7 @@ def _carry_out(bench: Bench, probe: Probe) -> Conversation[None]:
     except UndecidedError:
         for tunnel in (bench.first, bench.second):
             try:
-                now = yield from look(tunnel)
+                now = yield from look(bench, tunnel)
             except UndecidedError:
                 continue
             tunnel.name, tunnel.address = now.get("name", tunnel.name), now.get("interface_address", tunnel.address)

@@ -155,7 +155,8 @@ class Measurement:
         self.outcomes.append("left" if left else outcome)
         mine = [tunnel["name"] for tunnel in self.live.values() if tunnel["name"].startswith(f"{_SIGNS[0]}{label}-")]
         met = {kind for kind, _ in self.mishaps.fired}
-        if mine and outcome not in {"killed", "internal"} and not met & (_LASTING | UNTRUE):
+        cut_off = met & (_LASTING | UNTRUE) or met >= {"clock-back", "429-date"}  # a day of silence, by that clock
+        if mine and outcome not in {"killed", "internal"} and not cut_off:
             self.breach("M3", f"{', '.join(mine)} stayed after a run that ended {self.outcomes[-1]}")
         self.world.clock.seconds += 60
         self.simulator.account(ACCOUNT).stale.clear()  # by then no list lags any more

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 from reconciler.api.answers import MAX_BODY
 from reconciler.api.exchange import AmbiguousError, NotSentError
@@ -139,7 +140,8 @@ def _refuse_quoting(simulator: Simulator, request: Request) -> Reply:
 
 def _carry(fault: FaultKind | None, simulator: Simulator, request: Request) -> Reply:
     headers = {**request.headers, "authorization": "Bearer token"}
-    sent = message.Request(request.method, f"{message.PREFIX}{request.path}", "", headers, request.body)
+    path, query = f"{message.PREFIX}{request.path}", urlencode(request.query)
+    sent = message.Request(request.method, path, query, headers, request.body)
     try:
         reply = simulator.handle(sent) if fault is None else apply_fault(fault, simulator, sent)
     except NotSent as problem:
