@@ -155,6 +155,7 @@ ALONE = {
     "M2": "some requests carry no marker",
     "M3": "the clean up ends at the first failure",
     "M4": "what an earlier run left is somebody elses",
+    "M5": "whatever is not a success is a refusal",
     "L1": "cycles are split",
     "L2": "what is as declared is written again",
     "L3": "every update sets a direction",

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from reconciler.api.call import drive
-from reconciler.engine import bench
-from reconciler.engine.bench import Bench
+from reconciler.engine import bench, probes
+from reconciler.engine.bench import Bench, taken
 from reconciler.model.scratch import PREFIX, is_scratch
 from tests.battery import measured
 from tests.battery.bugs import Patch, bug
@@ -80,3 +80,8 @@ def a_create_without_an_answer_did_nothing() -> list[Patch]:
 @measure_bug
 def what_ends_early_is_not_cleaned_up() -> list[Patch]:
     return [(Bench, "may_hold", property(lambda self: bool(self.second.id)))]
+
+
+@measure_bug
+def whatever_is_not_a_success_is_a_refusal() -> list[Patch]:
+    return [(probes, "refused", lambda said: not taken(said))]

@@ -20,6 +20,7 @@ from reconciler.api.wire import Request
 from reconciler.cli.measure import clear_whatever_comes
 from reconciler.engine import measure as measuring
 from reconciler.engine.bench import Bench
+from reconciler.simulator.semantics import Semantics
 from reconciler.simulator.server import Simulator
 from tests.battery.oracles import UNTRUE, Breach
 from tests.battery.port import KINDS, STRANGE, Killed, Mishaps, VirtualPort
@@ -33,6 +34,8 @@ _ENDPOINT = "203.0.113.1"
 _SIGNS = "reconciler-doctor-", "scratch tunnel of reconciler doctor --measure"
 _LASTING = frozenset({"401", "403"})
 """Faults after which no call of the run goes any more."""
+_LYING = UNTRUE | {"413", "quoted"}
+"""Faults that look like what the API says of a request."""
 
 
 @lru_cache(maxsize=4)
@@ -153,8 +156,11 @@ class Measurement:
             self.breach("crash", f"{type(problem).__name__}: {problem}")
             outcome = "internal"
         self.outcomes.append("left" if left else outcome)
-        mine = [tunnel["name"] for tunnel in self.live.values() if tunnel["name"].startswith(f"{_SIGNS[0]}{label}-")]
         met = {kind for kind, _ in self.mishaps.fired}
+        for switch, value in {} if met & _LYING else bench.seen.items():
+            if getattr(Semantics.parse(f"{switch}={value}"), switch) != getattr(self.simulator.semantics, switch):
+                self.breach("M5", f"{switch} is said to be {value}")
+        mine = [tunnel["name"] for tunnel in self.live.values() if tunnel["name"].startswith(f"{_SIGNS[0]}{label}-")]
         cut_off = met & (_LASTING | UNTRUE) or met >= {"clock-back", "429-date"}  # a day of silence, by that clock
         if mine and outcome not in {"killed", "internal"} and not cut_off:
             self.breach("M3", f"{', '.join(mine)} stayed after a run that ended {self.outcomes[-1]}")

@@ -52,6 +52,8 @@ def test_every_oracle_has_a_bug_that_only_it_catches():
     assert set(ALONE.values()) <= BUGS.keys()
 
 
-@pytest.mark.parametrize("oracle", ["S1", "S4", "S8", "S14", "S10", "R5", "M1", "M2", "M3", "M4", "L2", "L3", "crash"])
+@pytest.mark.parametrize(
+    "oracle", ["S1", "S4", "S8", "S14", "S10", "R5", "M1", "M2", "M3", "M4", "M5", "L2", "L3", "crash"]
+)
 def test_an_oracle_complains_when_no_other_does(oracle):
     assert catch_alone(oracle, 1_000)[1] > 0

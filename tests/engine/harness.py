@@ -85,7 +85,7 @@ class World:
             return tuple(Probed(not (why := self.ailing(name)), why) for name, _ in step.tunnels)
         if isinstance(step, Ask):
             self.asked.append(step)
-            return (decode_ask(self._send(encode_ask(step, ACCOUNT_ID))),)
+            return (decode_ask(self.send(encode_ask(step, ACCOUNT_ID))),)
         return tuple(self.call(call) for call in step.calls)
 
     def call(self, call: Call) -> CallOutcome:
@@ -97,7 +97,7 @@ class World:
         self.story.append(call.verb.value)
         if (call.verb, number) in self.instead:
             return self.instead[call.verb, number]
-        reply = self._send(encode(call, ACCOUNT_ID, lambda name: self.psks[name]))
+        reply = self.send(encode(call, ACCOUNT_ID, lambda name: self.psks[name]))
         found = decode(call, reply, str, lambda _: False)
         if (call.verb, number) in self.after:
             return self.after[call.verb, number]
@@ -105,7 +105,7 @@ class World:
             return found._replace(live=found.live._replace(asked=self.seconds, at=self.seconds))
         return found
 
-    def _send(self, request: Request) -> Reply:
+    def send(self, request: Request) -> Reply:
         query = "&".join(f"{k}={v}" for k, v in request.query.items())
         headers = {"authorization": "Bearer t", **{k.lower(): v for k, v in request.headers.items()}}
         reply = self.simulator.handle(message.Request(request.method, request.path, query, headers, request.body))

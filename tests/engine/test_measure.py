@@ -1,8 +1,9 @@
 """A measurement against servers of every kind: what it says is right, and it leaves nothing behind."""
 
+import json
 import random
 from collections import Counter
-from dataclasses import fields
+from dataclasses import fields, replace
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -10,6 +11,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import pytest
 
 from reconciler.api.call import drive
+from reconciler.api.wire import Reply, Request
 from reconciler.engine.bench import Bench, Hindrance, clear
 from reconciler.engine.measure import CALLS, TABLE, measure, semantics
 from reconciler.model.live import Live
@@ -105,6 +107,103 @@ UNDECIDED: dict[str, dict[str, str | None]] = {
     "routes": {"null": None},
 }
 """Readings that look like another one: a session that is only not there yet, an account without routes."""
+
+
+class Late(World):
+    """A server whose GET of a tunnel shows what it was at the GET before."""
+
+    def __init__(self, semantics: str) -> None:
+        super().__init__(semantics=semantics)
+        self.before: dict[str, Reply] = {}
+
+    def send(self, request: Request) -> Reply:
+        reply = super().send(request)
+        if request.method == "GET" and "/ipsec_tunnels/" in request.path:
+            before, self.before[request.path] = self.before.get(request.path, reply), reply
+            return before
+        return reply
+
+
+class Hasty(World):
+    """A server that does not know `validate_only`."""
+
+    def send(self, request: Request) -> Reply:
+        reply = super().send(replace(request, query={}))
+        names = [tunnel["name"] for tunnel in self.simulator.tunnels(ACCOUNT_ID)]
+        assert len(set(names)) == len(names)
+        return reply
+
+
+@pytest.mark.parametrize("bulk", ["atomic", "prefix"])
+def test_a_server_that_is_late_with_what_was_sent_is_waited_for(bulk: str) -> None:
+    world, place = Late(f"bulk={bulk}"), bench()
+    assert drive(measure(place), world.carry) is None
+    assert [switch for switch in MEASURED if switch not in place.seen] == [
+        "list_lag",
+        "bulk_limit",
+        "bulk_limit_status",
+    ]
+    assert Semantics.parse(semantics(place.seen)) == Semantics.parse(f"bulk={bulk}")
+
+
+def test_a_server_that_carries_out_what_it_is_to_check_never_has_two_tunnels_of_one_name() -> None:
+    world, place = Hasty(semantics="names_unique=false"), bench()
+    assert drive(measure(place), world.carry) is None
+    assert [switch for switch in MEASURED if switch not in place.seen] == [
+        "bulk_limit",
+        "bulk_limit_status",
+        "names_unique",
+    ]
+
+
+class Lenient(World):
+    """A server that finds no fault with what it is only to check."""
+
+    def send(self, request: Request) -> Reply:
+        fine = b'{"success":true,"errors":[],"messages":[],"result":{}}'
+        return Reply(200, {}, fine) if request.query else super().send(request)
+
+
+def test_a_check_that_finds_no_fault_with_anything_tells_nothing() -> None:
+    world, place = Lenient(semantics=""), bench()
+    assert drive(measure(place), world.carry) is None
+    assert ("names_unique" in place.seen, place.seen["addresses_unique"]) == (False, "true")
+
+
+class Fixed(World):
+    """A server that refuses every PUT that would change one field."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self.path = path
+
+    def send(self, request: Request) -> Reply:
+        body = json.loads(request.body) if request.method == "PUT" else {}
+        live = {tunnel["id"]: tunnel for tunnel in self.simulator.tunnels(ACCOUNT_ID)}
+        items = body.get("ipsec_tunnels", [body]) if isinstance(body, dict) else body
+        for item in items:
+            now = live.get(item.get("id", request.path.rpartition("/")[2]), {})
+            if self.path in item and item[self.path] != now.get(self.path):
+                return Reply(400, {}, b'{"success":false,"errors":[{"code":1022,"message":"fixed"}],"result":null}')
+        return super().send(request)
+
+
+@pytest.mark.parametrize(
+    ("path", "undecided"),
+    [
+        ("interface_address", ["addresses_unique", "names_unique", "conflict_status", "bulk"]),
+        ("name", ["names_unique", "names", "order"]),
+        ("bgp", ["unset_prefixes", "bgp_status", "asn_max", "object_put", "spelling", "null_object"]),
+        ("customer_endpoint", ["empty_text"]),
+        ("automatic_return_routing", ["coupler_integration"]),
+        ("health_check", ["list_lag", "single_put", "bulk_put", "bulk", "object_put", "empty_text"]),
+    ],
+)
+def test_a_refusal_of_what_an_experiment_needs_is_no_verdict(path: str, undecided: list[str]) -> None:
+    world, place = Fixed(path), bench()
+    assert drive(measure(place), world.carry) is None
+    left = [switch for switch in MEASURED if switch not in place.seen]
+    assert [switch for switch in left if not switch.startswith("bulk_limit")] == undecided
 
 
 PAGE = Path(__file__).parents[2] / ".github" / "docs" / "doctor.md"
