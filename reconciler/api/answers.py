@@ -18,7 +18,7 @@ from typing import Any
 from reconciler.api.call import READS, UNKNOWN, Answered, ApiError, Call, Verb
 from reconciler.model.kind import IPSEC_TUNNEL
 from reconciler.model.live import ListUntrusted, is_null_list, live_from_result
-from reconciler.model.tunnel import PATHS
+from reconciler.model.tunnel import PATHS, SENSITIVE_PATHS
 
 UNTRUSTED = "list-untrusted"
 """Code of the error for a list that is readable and not whole."""
@@ -170,8 +170,8 @@ _CODE = re.compile(r"\d{1,6}", re.ASCII)
 
 def may_be_shown(call: Call, errors: Iterable[ApiError], quotes: Quotes) -> tuple[ApiError, ...]:
     """What the server said of a call, without the words that may quote a key, and no longer than anybody reads."""
-    if carries_psk(call):
-        ask = call.verb is Verb.CREATE and not _has_md5_key(call.body)
+    if carries_secret(call):
+        ask = call.verb is Verb.CREATE and not _holds_secret(call.body)
         return tuple(_silenced(error, _ASK if ask else WITHHELD) for error in errors)
     shown = []
     for error in errors:
@@ -184,20 +184,25 @@ def may_be_shown(call: Call, errors: Iterable[ApiError], quotes: Quotes) -> tupl
     return tuple(shown)
 
 
-def carries_psk(call: Call) -> bool:
-    """Whether a call or its answer holds a key: a pre-shared key, a generated one, or a BGP key of any tunnel in it.
+def carries_secret(call: Call) -> bool:
+    """Whether a call or its answer holds a secret: a pre-shared key, or a sensitive setting of any tunnel in it.
 
     (Of a bulk update that is refused, the one tunnel at fault is found by sending parts of it: what is said of that
-    one is withheld only if it has a BGP key itself.)
+    one is withheld only if it has such a setting itself.)
     """
     if call.psks or call.verb in (Verb.SET_PSKS, Verb.GENERATE_PSK):
         return True
-    return any(map(_has_md5_key, (call.body, *call.body.get("items", ()))))
+    return any(map(_holds_secret, (call.body, *call.body.get("items", ()))))
 
 
-def _has_md5_key(tunnel: Mapping[str, Any]) -> bool:
-    bgp = tunnel.get("bgp")
-    return isinstance(bgp, Mapping) and bool(bgp.get("md5_key"))
+def _holds_secret(tunnel: Mapping[str, Any]) -> bool:
+    for path in SENSITIVE_PATHS:
+        value: Any = tunnel
+        for key in path.split("."):
+            value = value.get(key) if isinstance(value, Mapping) else None
+        if value:
+            return True
+    return False
 
 
 def _silenced(error: ApiError, sentence: str) -> ApiError:

@@ -13,6 +13,7 @@ from reconciler.model.canonical import tunnel_name
 from reconciler.model.desired import Declared, Desired
 from reconciler.model.live import LiveTunnel
 from reconciler.model.problems import Diagnostic, has_errors, warning
+from reconciler.model.tunnel import SENSITIVE_PATHS
 
 _NAMED = 10
 
@@ -97,9 +98,9 @@ def with_md5_keys(ctx: Context, every: Iterable[Desired]) -> tuple[Desired, ...]
 
 
 def watch_md5_keys(ctx: Context, tunnels: Iterable[Declared | LiveTunnel]) -> None:
-    """Have messages that quote an MD5 key of these tunnels withheld."""
-    found = (tunnel.settings.get("bgp.md5_key") for tunnel in tunnels)
-    ctx.output.redactor.watch(*{md5_key for md5_key in found if isinstance(md5_key, str)})
+    """Have messages that quote a sensitive setting of these tunnels, such as an MD5 key, withheld."""
+    found = (tunnel.settings.get(path) for tunnel in tunnels for path in SENSITIVE_PATHS)
+    ctx.output.redactor.watch(*{secret for secret in found if isinstance(secret, str)})
 
 
 def _baseline_of(ctx: Context) -> dict[str, Desired] | None:

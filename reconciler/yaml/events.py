@@ -24,6 +24,7 @@ from yaml import (
 )
 
 from reconciler.model.problems import MAX_LISTED, Diagnostic, Location, error, shown
+from reconciler.model.tunnel import SENSITIVE_NAMES
 from reconciler.model.written import Plain
 from reconciler.yaml.screen import has_control, split_lines
 
@@ -31,7 +32,7 @@ MAX_DEPTH = 32
 """Levels of nesting; the deepest thing anybody can declare has 6."""
 MAX_EXPANSION = 10_000
 """Nodes that all aliases and merge keys of a file may stand for."""
-SECRET_FIELDS = ("psk", "md5_key", "token")
+SECRET_FIELDS = ("psk", "token", *sorted(SENSITIVE_NAMES))
 """Fields whose value is a key, or says where one is: none of them is null by mistake."""
 
 Data: TypeAlias = "str | list[Data] | dict[str, Data] | None"

@@ -19,6 +19,9 @@ LINE = """\
         Setting("Largest packet.", default=1500),
     ] = None
 """
+SENSITIVE_LINE = """\
+    portal_password: Annotated[Text | None, Setting("A secret.", sensitive=True)] = None
+"""
 SERVER_LINE = """\
     "mtu": (lambda value, _: type(value) is int, "must be an integer"),
 """
@@ -45,16 +48,21 @@ def insert(file: Path, line: str, *, before: str) -> None:
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("copy")
     shutil.copytree(Path(reconciler.__file__).parent, root / "reconciler", ignore=shutil.ignore_patterns("__pycache__"))
-    insert(root / "reconciler/model/tunnel.py", LINE, before="    replay_protection: Annotated[")
+    insert(root / "reconciler/model/tunnel.py", LINE + SENSITIVE_LINE, before="    replay_protection: Annotated[")
     insert(root / "reconciler/simulator/checks.py", SERVER_LINE, before='    "replay_protection": _FLAG,')
     (root / "tunnels").mkdir()
     return root
 
 
-def python(copy: Path, *argv: str) -> tuple[int, Any]:
+def run(copy: Path, *argv: str) -> tuple[int, str]:
     env = {**os.environ, "PYTHONPATH": str(copy), "XDG_STATE_HOME": str(copy)}
     ran = subprocess.run([sys.executable, *argv], cwd=copy, env=env, capture_output=True, text=True, check=False)  # noqa: S603
-    return ran.returncode, json.loads(ran.stdout)
+    return ran.returncode, ran.stdout
+
+
+def python(copy: Path, *argv: str) -> tuple[int, Any]:
+    code, out = run(copy, *argv)
+    return code, json.loads(out)
 
 
 def plan(copy: Path, tunnel: str, live: dict[str, Any], account: str = ACCOUNT) -> tuple[int, Any]:
@@ -102,3 +110,14 @@ def test_it_is_sent_with_a_create_and_an_update_and_cleared_as_its_line_says(cop
         (tunnel,) = json.loads((copy / "sandbox.json").read_text())["accounts"][ID]["tunnels"]
         kept.append((code, change["action"], tunnel.get("mtu")))
     assert kept == [(0, "create", 1400), (0, "update", 1450), (0, "update", 1500)]
+
+
+def test_a_sensitive_one_is_neither_shown_nor_quoted(copy: Path) -> None:
+    code, report = plan(copy, TUNNEL + "    portal_password: s3cret\n", {**LIVE, "portal_password": "0ther"})
+    (field,) = report["accounts"][0]["changes"][0]["fields"]
+    assert (code, field["path"], field["before"], field["after"]) == (0, "portal_password", None, None)
+    (copy / "tunnels/a.yaml").write_text(TUNNEL + "    portal_password: [s3cret]\n")
+    code, text = run(copy, "-m", "reconciler", "validate")
+    assert code == 3
+    assert "portal_password: [***]" in text
+    assert "s3cret" not in text
