@@ -33,7 +33,7 @@ Words, each with one meaning:
     kind        the kind of resource at the API (one today: IPsec tunnels), with its words
     psk         a tunnel's pre-shared key; md5_key is BGP's. Users read "key", and so the report has `keys`, each a
                 KeyStatus; no other name in the code says key for one, since a key is a mapping's
-    secret      what no output may show: a psk, an md5_key, a token
+    secret      what no output may show: a psk, an md5_key, a token; the table calls such a setting sensitive
     sink        where a generated psk is delivered: it holds the current one, and a pending one during a rotation
     session     the BGP session of a live tunnel: a fact that is listed, never a setting
     wave        updates that a rollout carries out and watches together, by sessions and probes

@@ -285,9 +285,9 @@ def laid_over(under: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, 
 def item_text(settings: Settings, under: Mapping[str, Any]) -> str:
     """One item of the list, with its key as somebody else's."""
     own = laid_over(under, nested(settings))
-    key = (own.get("bgp") or {}).get("md5_key")
-    if isinstance(key, EnvRef):
-        own["bgp"]["md5_key"] = {"env": key.name}
+    md5_key = (own.get("bgp") or {}).get("md5_key")
+    if isinstance(md5_key, EnvRef):
+        own["bgp"]["md5_key"] = {"env": md5_key.name}
     first = {key: own[key] for key in ("name", "description") if key in own}
     return indent(yaml_text([{**first, **own, "psk": EXTERNAL}]), "  ")
 

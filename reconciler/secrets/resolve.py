@@ -49,7 +49,7 @@ def resolve(
         if not isinstance(reference, EnvRef | FileRef | CommandRef):
             continue
         if reference not in read:
-            read[reference] = _key(reference, env, command_env if allow_commands else None)
+            read[reference] = _secret(reference, env, command_env if allow_commands else None)
         found = read[reference]
         if isinstance(found, Problem):
             problems.append(needed(name, found, location))
@@ -77,19 +77,19 @@ def with_md5_keys(desired: Desired, env: Mapping[str, str]) -> Desired:
         for reference in tunnel.references.values():
             if reference not in read:
                 read[reference] = _md5_key(reference, env)
-        known = {path: key for path, where in tunnel.references.items() if isinstance(key := read[where], str)}
+        known = {path: found for path, where in tunnel.references.items() if isinstance(found := read[where], str)}
         tunnels[name] = tunnel._replace(settings={**tunnel.settings, **known}) if known else tunnel
     unread = {reference: why for reference, why in read.items() if isinstance(why, Problem)}
     return desired._replace(tunnels=tunnels, unread=unread)
 
 
 def _md5_key(reference: EnvRef | FileRef, env: Mapping[str, str]) -> str | Problem:
-    found = _key(reference, env)
+    found = _secret(reference, env)
     if isinstance(found, Problem):
         return found
-    key = reveal(found)  # from here on it is a setting like those that a list holds in clear
-    if is_md5_key(key):
-        return key
+    md5_key = reveal(found)  # from here on it is a setting like those that a list holds in clear
+    if is_md5_key(md5_key):
+        return md5_key
     return Problem("bad-md5-key", f"{_place(reference)} holds no MD5 key that Cloudflare takes", MD5_RULE)
 
 
@@ -100,7 +100,7 @@ _SHORT = (
 )
 
 
-def _key(
+def _secret(
     reference: EnvRef | FileRef | CommandRef, env: Mapping[str, str], command_env: Mapping[str, str] | None = None
 ) -> Secret | Problem:
     """The key behind a reference; a command runs only where there is an environment for it."""

@@ -30,7 +30,7 @@ def test_a_key_goes_with_the_create():
     assert world.calls[0].psks == {"": "b"}
 
 
-def test_a_lost_create_is_adopted_and_its_key_set_again():
+def test_a_lost_create_is_recognised_and_its_key_set_again():
     world = world_with_key("a")
     world.after = {(Verb.CREATE, 0): LOST}
     ended = world.apply(desired(*WISH), WITH_PSK)
@@ -65,7 +65,7 @@ def test_a_create_whose_answer_contradicts_itself_failed_when_two_lists_lack_it(
     assert world.story == ["create", "list", 5.0, "list", "list"]
 
 
-def test_a_tunnel_of_that_name_that_is_not_ours_is_not_adopted():
+def test_a_tunnel_of_that_name_that_is_not_ours_is_not_recognised():
     world = World("a")
     world.instead = {(Verb.CREATE, 0): LOST}
     world.meddle(1, foreign_create, settings("b", interface_address="10.200.0.0/31"))
@@ -119,7 +119,7 @@ def test_a_refused_create_does_not_stop_the_others():
     assert results(ended) == ["failed", "applied"]
 
 
-def test_a_create_that_landed_late_is_adopted_when_the_second_one_is_refused():
+def test_a_create_that_landed_late_is_recognised_when_the_second_one_is_refused():
     world = World("a", semantics="list_lag=2")
     world.after = {(Verb.CREATE, 0): LOST}
     assert world.apply(desired(*WISH)).converged
@@ -160,7 +160,7 @@ def remedy(ended):
         (LOCAL, "key-not-in-sink", "so its key may be in no sink", "psk rotate b"),
     ],
 )
-def test_an_adopted_tunnel_whose_key_is_not_surely_set_again_is_unknown(key, code, harm, command):
+def test_a_recognised_tunnel_whose_key_is_not_surely_set_again_is_unknown(key, code, harm, command):
     world = world_with_key("a", semantics="psk_refusals=b")
     world.after = {(Verb.CREATE, 0): LOST}
 
@@ -175,7 +175,7 @@ def test_an_adopted_tunnel_whose_key_is_not_surely_set_again_is_unknown(key, cod
     assert not ended.converged
 
 
-def test_an_adopted_tunnel_was_written_even_when_the_token_is_refused_before_its_key_is_set():
+def test_a_recognised_tunnel_was_written_even_when_the_token_is_refused_before_its_key_is_set():
     world = world_with_key("a")
     world.after = {(Verb.CREATE, 0): LOST}
     world.instead = {(Verb.SET_PSKS, 0): Denied(403, (ApiError("10000", "no"),))}
@@ -183,7 +183,7 @@ def test_an_adopted_tunnel_was_written_even_when_the_token_is_refused_before_its
     assert (results(ended), ended.written) == (["unknown"], True)
 
 
-def test_an_adopted_tunnel_keeps_no_good_word_when_the_run_stops_before_its_key_is_set():
+def test_a_recognised_tunnel_keeps_no_good_word_when_the_run_stops_before_its_key_is_set():
     world = world_with_key("a")
     world.after = {(Verb.CREATE, 0): LOST}
     world.instead = {(Verb.CREATE, 1): LOST, (Verb.LIST, 1): NotSent("interrupted", "stopped by a signal")}

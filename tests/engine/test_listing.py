@@ -101,7 +101,7 @@ def test_null_stops_an_account_of_which_a_list_showed_tunnels(declared):
 
 def test_null_stops_an_account_of_which_a_later_list_showed_tunnels():
     one = world()
-    one.after = {(Verb.CREATE, 0): LOST}  # adopted after the first list
+    one.after = {(Verb.CREATE, 0): LOST}  # recognised after the first list
     one.instead = {(Verb.LIST, 1): NULL}
     ended = carried_out(one, desired("a"))
     assert (one.verbs, why(ended.stop)) == (["create", "list", "list"], "list-untrusted")
