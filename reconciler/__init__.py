@@ -37,7 +37,9 @@ Words, each with one meaning:
     sink        where a generated psk is delivered: it holds the current one, and a pending one during a rotation
     session     the BGP session of a live tunnel: a fact that is listed, never a setting
     wave        updates that a rollout carries out and watches together, by sessions and probes
-    probe       a program of the user's own that says of a tunnel whether it carries traffic
+    probe       a program of the user's own that says of a tunnel whether it carries traffic; and, as the commands of
+                sinks know it, the step that tries whether a sink can store a key
+    experiment  what a measurement does to its scratch tunnels to find out what the API leaves undocumented
     window      when changes with impact on traffic may be made; outside it they are held back
     allowance   what all calls of one token share: pace, retries, deadline, and whether the token was refused
     impact      whether a change can interrupt traffic; severity, how bad drift is

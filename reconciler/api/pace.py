@@ -76,7 +76,7 @@ class Pacer:
         self._resets: float  # set together with `_left`
         self._silent_until = 0.0
         self._in_flight = 0
-        self._probing = False
+        self._alone = False  # whether one call goes by itself, to find out what is allowed
 
     def reserve(self, now: float) -> float:
         """Take a place for one call: 0 when it may go now, else the seconds to wait before asking again."""
@@ -92,12 +92,12 @@ class Pacer:
         """Seconds until a call may go, 0 for now."""
         if self._left is not None and now >= self._resets:
             # The window is over. If it was used up, let one call find out what the new one allows.
-            self._probing = self._probing or (self._left <= 0 and not self._policies)
+            self._alone = self._alone or (self._left <= 0 and not self._policies)
             self._left = None
         waits = [self._silent_until - now, *(self._window(q, w, now) for q, w in (PACE, *self._policies))]
         if self._left is not None and self._left <= 0:
             waits.append(self._resets - now)
-        if self._probing and self._in_flight:
+        if self._alone and self._in_flight:
             waits.append(_POLL)
         return max(0.0, *waits)
 
@@ -110,18 +110,18 @@ class Pacer:
     def silence(self, seconds: float, now: float) -> None:
         """Let no call go for so long, and then one alone until it is answered."""
         self._silent_until = max(self._silent_until, now + seconds)
-        self._probing = True
+        self._alone = True
 
     def lost(self) -> None:
         """One call that had a place ended without an answer."""
         self._in_flight -= 1
-        self._probing = self._probing and self._in_flight > 0
+        self._alone = self._alone and self._in_flight > 0
 
     def note(self, headers: Mapping[str, str], now: float, epoch: float) -> None:
         """Learn from the answer to one call that had a place."""
         self._in_flight -= 1
         # Answers to calls from before the silence do not end it.
-        self._probing = self._probing and (self._in_flight > 0 or now < self._silent_until)
+        self._alone = self._alone and (self._in_flight > 0 or now < self._silent_until)
         self._policies = parse_policies(headers) or self._policies
         quota = parse_quota(headers, epoch)
         if quota is None:

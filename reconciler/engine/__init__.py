@@ -35,5 +35,5 @@ The rules that every protocol here keeps:
 Read `run` (what is known while it goes on) and `write` first, then `deletes`, `updates`, `creates`, `verify`, and
 `apply` which puts them in order; `rollout` watches waves and takes back what does harm, `psk` sets keys.
 `server_check` asks the server about a plan without changing anything; `listing` reads one list. `measure` finds out
-what the API leaves undocumented, on scratch tunnels of its own (`bench`, `probes`).
+what the API leaves undocumented, on scratch tunnels of its own (`bench`, `experiments`).
 """

@@ -3,7 +3,7 @@
     Send(LIST)            no other tunnel is there, and nothing of an earlier run
     Send(CREATE …-2)      answered; Send(LIST) shows it
     Ask(CREATE …-1)       no answer; Send(LIST) shows it after two seconds
-    …                     what is measured (`probes`)
+    …                     what is measured (`experiments`)
     Send(DELETE, DELETE)  one answered, one not
     Send(LIST)            …-1 is still there
     Send(DELETE)

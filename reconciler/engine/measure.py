@@ -4,16 +4,16 @@ Nothing in this program needs the API to behave in one way: it is right either w
 every way. What was measured tells how an account really behaves, and `simulate --semantics` can then do the same.
 
 Each row is a switch of the simulator (`--semantics`): the page of the docs is made of this table, and a test holds its
-names and values against the simulator's. The experiments stand in `probes`, the tunnels in `bench`.
+names and values against the simulator's. How each is found out stands in `experiments`, the tunnels in `bench`.
 """
 
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from reconciler.api.call import Conversation, Verb
-from reconciler.engine import probes
+from reconciler.engine import experiments
 from reconciler.engine.bench import Bench, Hindrance, clear, make, survey
-from reconciler.engine.probes import Probe, StoppedError, UndecidedError, look
+from reconciler.engine.experiments import Experiment, StoppedError, UndecidedError, look
 from reconciler.model.live import Live
 
 
@@ -25,7 +25,7 @@ class Row(NamedTuple):
         decides: What it is about.
         assumed: What evidence speaks for: the simulator's default.
         copes: How the program is right either way.
-        probe: The experiment that finds it out; several rows may share one.
+        experiment: What finds it out; several rows may share one.
         why_not: Why there is none.
     """
 
@@ -33,7 +33,7 @@ class Row(NamedTuple):
     decides: str
     assumed: str
     copes: str
-    probe: Probe | None = None
+    experiment: Experiment | None = None
     why_not: str = ""
 
 
@@ -44,58 +44,59 @@ _JUDGED = "A session is judged by its own time and by how long it was up."
 
 TABLE = (
     Row("empty_list", "how an account without tunnels is listed", "list", "Null is believed when two lists say it.",
-        probes.empty_list),
-    Row("create_shape", "what a create answers", "object", "The list decides what was made.", probes.create_shape),
-    Row("unset_text", "how text that is unset is listed", "absent", _UNSET, probes.unset),
-    Row("unset_object", "how `bgp` and identities that are unset are listed", "absent", _UNSET, probes.unset),
-    Row("unset_flag", "how a false flag is listed", "absent", _UNSET, probes.unset),
-    Row("unset_target", "how an unset health-check target is listed", "absent", _UNSET, probes.unset),
+        experiments.empty_list),
+    Row("create_shape", "what a create answers", "object", "The list decides what was made.", experiments.create_shape),
+    Row("unset_text", "how text that is unset is listed", "absent", _UNSET, experiments.unset),
+    Row("unset_object", "how `bgp` and identities that are unset are listed", "absent", _UNSET, experiments.unset),
+    Row("unset_flag", "how a false flag is listed", "absent", _UNSET, experiments.unset),
+    Row("unset_target", "how an unset health-check target is listed", "absent", _UNSET, experiments.unset),
     Row("default_direction", "the health check's direction when none was sent", "unidirectional",
-        "It is compared only where it is declared.", probes.unset),
+        "It is compared only where it is declared.", experiments.unset),
     Row("server_fields", "whether tunnels carry fields that no contract names", "false",
-        "They are no drift, and updates send them as they are.", probes.unset),
+        "They are no drift, and updates send them as they are.", experiments.unset),
     Row("list_lag", "how many lists after a write show the state before it", "0",
-        "What does not show yet is listed again for 30 seconds.", probes.list_lag),
-    Row("single_put", "whether a PUT of one tunnel merges or replaces", "merge", _WHOLE, probes.single_put),
+        "What does not show yet is listed again for 30 seconds.", experiments.list_lag),
+    Row("single_put", "whether a PUT of one tunnel merges or replaces", "merge", _WHOLE, experiments.single_put),
     Row("bulk_body", "the form of the bulk body", "wrapped", "A refused bulk update goes on as single ones.",
-        probes.bulk_body),
-    Row("bulk_put", "whether an item of a bulk PUT merges or replaces", "merge", _WHOLE, probes.bulk_put),
+        experiments.bulk_body),
+    Row("bulk_put", "whether an item of a bulk PUT merges or replaces", "merge", _WHOLE, experiments.bulk_put),
     Row("bulk_limit", "the most items of a bulk PUT; 0 is no limit", "0", "A refused bulk update is split.",
-        probes.bulk_limit),
+        experiments.bulk_limit),
     Row("bulk_limit_status", "the status of a bulk PUT over the limit", "413", "Both make it smaller.",
-        probes.bulk_limit),
+        experiments.bulk_limit),
     Row("addresses_unique", "whether a second tunnel of an interface network is refused", "true",
-        "No step needs what another tunnel holds.", probes.conflicts),
+        "No step needs what another tunnel holds.", experiments.conflicts),
     Row("names_unique", "whether a second tunnel of a name is refused", "true",
-        "A lost create is looked for before it is sent again.", probes.conflicts),
+        "A lost create is looked for before it is sent again.", experiments.conflicts),
     Row("conflict_status", "the status of these two refusals", "400", "Both are refusals if they say why.",
-        probes.conflicts),
+        experiments.conflicts),
     Row("bulk", "whether a bulk PUT is judged as a whole or item by item", "atomic",
-        "A swap goes in one call, or else by a detour.", probes.bulk),
+        "A swap goes in one call, or else by a detour.", experiments.bulk),
     Row("modified_flag", "what `modified` and `deleted` say", "true", "The list decides, not the flag.",
-        probes.modified_flag),
-    Row("unset_prefixes", "how unset `extra_prefixes` inside `bgp` are listed", "empty", _UNSET, probes.bgp),
+        experiments.modified_flag),
+    Row("unset_prefixes", "how unset `extra_prefixes` inside `bgp` are listed", "empty", _UNSET, experiments.bgp),
     Row("bgp_status", "whether tunnels with `bgp` show their session", "shown",
-        "A tunnel that shows none is not judged.", probes.bgp),
+        "A tunnel that shows none is not judged.", experiments.bgp),
     Row("asn_max", "the highest `customer_asn`", "4294967295", "A refusal is told with the field's line.",
-        probes.asn_max),
-    Row("object_put", "whether a merge goes into `bgp` and the identities", "replace", _WHOLE, probes.object_put),
+        experiments.asn_max),
+    Row("object_put", "whether a merge goes into `bgp` and the identities", "replace", _WHOLE, experiments.object_put),
     Row("spelling", "how addresses and prefixes are listed", "as_sent", "They are compared by meaning.",
-        probes.spelling),
+        experiments.spelling),
     Row("null_object", "what null for `bgp` or the identities does", "refused", "No other call sends null.",
-        probes.null_object),
+        experiments.null_object),
     Row("empty_text", "what empty text does to an endpoint, IPv6 address or identity", "clears",
-        "What is still there afterwards is reported as not cleared.", probes.empty_text),
+        "What is still there afterwards is reported as not cleared.", experiments.empty_text),
     Row("read_only", "whether read-only fields in a request are refused", "ignored", "None is ever sent.",
-        probes.read_only),
+        experiments.read_only),
     Row("coupler_integration", "whether the account may have `automatic_return_routing`", "true",
-        "A refusal is told with the field's line.", probes.coupler_integration),
+        "A refusal is told with the field's line.", experiments.coupler_integration),
     Row("text", "whether blanks around text are kept", "as_sent", "Text is compared and sent without them.",
-        probes.texts),
+        experiments.texts),
     Row("names", "the form in which names are kept", "as_sent", "A name in another form is told, and not made twice.",
-        probes.names),
-    Row("order", "the order of the list", "insertion", "Tunnels are told apart by id.", probes.order),
-    Row("routes", "how static routes are listed", "listed", "A plan says when they were not checked.", probes.routes),
+        experiments.names),
+    Row("order", "the order of the list", "insertion", "Tunnels are told apart by id.", experiments.order),
+    Row("routes", "how static routes are listed", "listed", "A plan says when they were not checked.",
+        experiments.routes),
     Row("replaced_psk", "the key when a replacing PUT does not carry it", "kept",
         "psk set and psk rotate send it again.", why_not="No answer tells which key a tunnel has."),
     Row("psk_refusals", "whose key the bulk key call leaves unapplied", "", "It is reported tunnel by tunnel.",
@@ -150,17 +151,17 @@ def measure(bench: Bench, rows: Iterable[Row] = TABLE) -> Conversation[Hindrance
         if hindrance is not None:
             return hindrance
     try:
-        for probe in dict.fromkeys(row.probe for row in rows if row.probe):
-            yield from _carry_out(bench, probe)
+        for experiment in dict.fromkeys(row.experiment for row in rows if row.experiment):
+            yield from _carry_out(bench, experiment)
     except StoppedError as stopped:
         return stopped.why
     return None
 
 
-def _carry_out(bench: Bench, probe: Probe) -> Conversation[None]:
+def _carry_out(bench: Bench, experiment: Experiment) -> Conversation[None]:
     """One experiment. After one without a result both tunnels are read, since nobody knows what became of its calls."""
     try:
-        bench.seen |= yield from probe(bench)
+        bench.seen |= yield from experiment(bench)
     except UndecidedError:
         for tunnel in (bench.first, bench.second):
             try:

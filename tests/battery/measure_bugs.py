@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from reconciler.api.call import drive
-from reconciler.engine import bench, probes
+from reconciler.engine import bench, experiments
 from reconciler.engine.bench import Bench, taken
 from reconciler.model.scratch import PREFIX, is_scratch
 from tests.battery import measured
@@ -84,4 +84,4 @@ def what_ends_early_is_not_cleaned_up() -> list[Patch]:
 
 @measure_bug
 def whatever_is_not_a_success_is_a_refusal() -> list[Patch]:
-    return [(probes, "refused", lambda said: not taken(said))]
+    return [(experiments, "refused", lambda said: not taken(said))]

@@ -170,8 +170,8 @@ class Measurement:
 
 def _some_rows(rng: random.Random) -> tuple[measuring.Row, ...]:
     """Some experiments, in their order; each takes a few requests."""
-    probes = {row.probe for row in rng.sample([row for row in measuring.TABLE if row.probe], 3)}
-    return tuple(row for row in measuring.TABLE if row.probe in probes or row.switch in ("bulk_body", "single_put"))
+    drawn = {row.experiment for row in rng.sample([row for row in measuring.TABLE if row.experiment], 3)}
+    return tuple(row for row in measuring.TABLE if row.experiment in drawn or row.switch in ("bulk_body", "single_put"))
 
 
 def run_measured(known: World, faults: Mapping[int, str], seed: int = 0) -> Result:

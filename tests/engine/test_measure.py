@@ -20,7 +20,7 @@ from tests.build import ACCOUNT_ID
 from tests.engine.harness import World
 
 HINTS = get_type_hints(Semantics)
-MEASURED = [row.switch for row in TABLE if row.probe]
+MEASURED = [row.switch for row in TABLE if row.experiment]
 NUMBERS = {
     "bulk_limit": (0, 1, 2),
     "list_lag": (0, 1, 2, 3),
@@ -61,7 +61,7 @@ def test_the_table_has_a_row_for_each_switch_of_the_simulator() -> None:
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.switch)
 def test_a_row_is_measured_or_says_why_not_and_assumes_what_the_simulator_does(row: Any) -> None:
-    assert (row.probe is None) == bool(row.why_not)
+    assert (row.experiment is None) == bool(row.why_not)
     if row.assumed:
         assert getattr(Semantics.parse(f"{row.switch}={row.assumed}"), row.switch) == getattr(DEFAULT, row.switch)
 
@@ -213,7 +213,7 @@ MARK = "tests/engine/test_measure.py --update-golden -->\n"
 def test_the_table_of_the_page_is_made_from_the_rows(request: pytest.FixtureRequest) -> None:
     rows = [
         f"| `{row.switch}` | {row.decides} | {f'`{row.assumed}`' if row.assumed else 'none'} | {row.copes} | "
-        f"{row.why_not or first_line(row.probe)} |"
+        f"{row.why_not or first_line(row.experiment)} |"
         for row in TABLE
     ]
     head = ["| switch | what it decides | assumed | how the program copes | how it is measured, or why not |"]

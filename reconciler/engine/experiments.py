@@ -23,7 +23,7 @@ from reconciler.model.tunnel import PATHS, READ_ONLY
 
 Json = Mapping[str, Any]
 Found = Mapping[str, str]
-Probe = Callable[[Bench], Conversation[Found]]
+Experiment = Callable[[Bench], Conversation[Found]]
 """One experiment: what it found out, switch to value, without what it leaves undecided."""
 
 LOOKS = 3
