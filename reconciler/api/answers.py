@@ -395,20 +395,20 @@ def require_whole(envelope: Envelope, found: int, collection: str = IPSEC_TUNNEL
 
 def _check_paging(info: Mapping[str, Any], found: int) -> None:
     """Refuse words about pages that are not known, and known ones that do not say that these `found` are all."""
-    told = {key: value for key, value in info.items() if value is not None}
-    unknown = sorted(told.keys() - _KNOWN)
+    given = {key: value for key, value in info.items() if value is not None}
+    unknown = sorted(given.keys() - _KNOWN)
     if unknown:
         names = ", ".join(map(repr, unknown[:5]))
         raise ListUntrusted(f"the answer says {names} of its list, and it is not known whether that means a part of it")
-    for key, value in told.items():
+    for key, value in given.items():
         if key not in _CURSORS and (type(value) is not int or value < 0):
             raise ListUntrusted(f"{key} of the answer is not a number")
     if (
-        any(told.get(key, found) != found for key in _COUNTS)
-        or any(told.get(key, 1) > 1 for key in _PAGES)
-        or any(any(c.values()) if isinstance(c, dict) else c for c in map(told.get, _CURSORS))
+        any(given.get(key, found) != found for key in _COUNTS)
+        or any(given.get(key, 1) > 1 for key in _PAGES)
+        or any(any(c.values()) if isinstance(c, dict) else c for c in map(given.get, _CURSORS))
     ):
         raise ListUntrusted(f"the answer says that there is more than the {found:,} that it holds")
-    paged = "page" in told or "per_page" in told
-    if paged and told.keys().isdisjoint(("total_count", "total_pages")) and found >= told.get("per_page", 0):
+    paged = "page" in given or "per_page" in given
+    if paged and given.keys().isdisjoint(("total_count", "total_pages")) and found >= given.get("per_page", 0):
         raise ListUntrusted(f"the answer is a page of {found:,} and does not say how many there are in all")

@@ -149,12 +149,12 @@ def survey(bench: Bench) -> Conversation[Live | Hindrance]:
     others = [tunnel for tunnel in found.tunnels.values() if tunnel.id not in own]
     earlier = [tunnel.name for tunnel in others if is_scratch(tunnel)]
     if earlier:
-        told = f"an earlier measurement left {named(earlier, _NAMED)} outside {bench.network}"
-        return Problem("scratch-left", told, "Run it with the --network of that time: it removes them first.")
+        message = f"an earlier measurement left {named(earlier, _NAMED)} outside {bench.network}"
+        return Problem("scratch-left", message, "Run it with the --network of that time: it removes them first.")
     if others and not bench.beside_live:
-        told = f"the account holds other live tunnels: {named([t.name for t in others], _NAMED)}"
+        message = f"the account holds other live tunnels: {named([t.name for t in others], _NAMED)}"
         remedy = "Use a scratch account. --beside-live measures beside them: no call names them, but one that is not "
-        return Problem("account-in-use", told, remedy + "documented is made to the collection that they are in.")
+        return Problem("account-in-use", message, remedy + "documented is made to the collection that they are in.")
     near = [t.name for t in others if not _apart(t, bench.network)]
     taken = [str(network) for network in bench.declared if network.overlaps(bench.network)]
     if near or taken:

@@ -118,11 +118,11 @@ def tunnel_checks(tunnels: Iterable[LiveTunnel]) -> Iterator[CheckReport]:
     states = {tunnel.name: tunnel.session.state for tunnel in every if has_bgp(tunnel.settings)}
     down = [name for name, state in states.items() if state == "down"]
     up = sum(state == "up" for state in states.values())
-    told = f"{up:,} of {count(len(states), 'BGP session')} up"
+    summary = f"{up:,} of {count(len(states), 'BGP session')} up"
     if down:
-        yield warning("sessions", f"{told}; down: {named(down, _NAMED)}", "Look at the other ends of these tunnels.")
+        yield warning("sessions", f"{summary}; down: {named(down, _NAMED)}", "Look at the other ends of these tunnels.")
     else:
-        yield ok("sessions", told if states else "no tunnel has BGP")
+        yield ok("sessions", summary if states else "no tunnel has BGP")
 
 
 def leftover_check(tunnels: Iterable[LiveTunnel]) -> CheckReport:

@@ -69,8 +69,8 @@ def drift_report(plan: Plan, accepted: Accepted, psks: tuple[KeyStatus, ...], ac
         window=report.window if report.window and report.window.opens else None,
         api_calls={"list": 1},
         changes=tuple(
-            replace(told, drift_class=_CLASSES[change.action], severity=_severity(change), device=())
-            for change, told in zip(plan.changes, report.changes, strict=True)
+            replace(reported, drift_class=_CLASSES[change.action], severity=_severity(change), device=())
+            for change, reported in zip(plan.changes, report.changes, strict=True)
         ),
         notes=(
             *clearing_notes(drifted),

@@ -252,11 +252,11 @@ def checked(plan: "Plan", found: "Checked", outcome: Outcome = "ok") -> AccountR
     if found.stop is not None:
         ended = _stop_outcome(found.stop)
     changes = []
-    for change, told in zip(plan.changes, report.changes, strict=True):
+    for change, reported in zip(plan.changes, report.changes, strict=True):
         refusal = found.refused.get(change.ref)
         accepted: Check = "accepted" if change.ref in found.accepted else "not checked"
         error = placed(refusal, change) if refusal else None
-        changes.append(replace(told, check="refused" if refusal else accepted, error=error))
+        changes.append(replace(reported, check="refused" if refusal else accepted, error=error))
     by_ref = {c.ref: c for c in plan.changes}
     skipped = (LeftAlone(by_ref[ref].name, why, by_ref[ref].id) for ref, why in sorted(found.not_checked.items()))
     return replace(
