@@ -257,8 +257,7 @@ def checked(plan: "Plan", found: "Checked", outcome: Outcome = "ok") -> AccountR
         accepted: Check = "accepted" if change.ref in found.accepted else "not checked"
         error = placed(refusal, change) if refusal else None
         changes.append(replace(reported, check="refused" if refusal else accepted, error=error))
-    by_ref = {c.ref: c for c in plan.changes}
-    skipped = (LeftAlone(by_ref[ref].name, why, by_ref[ref].id) for ref, why in sorted(found.not_checked.items()))
+    skipped = (LeftAlone(c.name, found.not_checked[c.ref], c.id) for c in plan.changes if c.ref in found.not_checked)
     return replace(
         report,
         outcome=worst((report.outcome, ended)),

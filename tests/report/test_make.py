@@ -66,6 +66,12 @@ def test_a_plan_that_is_blocked_takes_no_time():
     assert planned(with_creates(found, 9999), "blocked").notes == found.notes
 
 
+def test_what_the_server_did_not_check_is_told_by_name():
+    found = plan(desired(*(tunnel(n, description="x") for n in "ab"), "c"), live(raw("a", id="2"), raw("b", id="1")))
+    left = checked(found, Checked(not_checked={c.ref: "why" for c in found.changes})).not_checked
+    assert [(one.name, one.id) for one in left] == [("a", "2"), ("b", "1"), ("c", None)]
+
+
 def ended(found, *verdicts, left=(), stop=None) -> Applied:
     keys = [c.ref for c in found.changes]
     return Applied(dict(zip(keys, verdicts, strict=False)), left, found.live, (), stop)
