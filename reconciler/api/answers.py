@@ -18,6 +18,7 @@ from typing import Any
 from reconciler.api.call import READS, UNKNOWN, Answered, ApiError, Call, Verb
 from reconciler.model.kind import IPSEC_TUNNEL
 from reconciler.model.live import ListUntrusted, is_null_list, live_from_result
+from reconciler.model.routes import COLLECTION, routes_from_result
 from reconciler.model.tunnel import PATHS, SENSITIVE_PATHS
 
 UNTRUSTED = "list-untrusted"
@@ -256,8 +257,6 @@ def result_of(call: Call, envelope: Envelope, headers: Mapping[str, str], wrap: 
         require_whole(envelope, len(live.tunnels) if live else 0)  # null too says nothing beside a next page
         return Answered(live=live)
     if call.verb is Verb.ROUTES:
-        from reconciler.model.routes import COLLECTION, routes_from_result
-
         require_no_pages(headers)
         routes = routes_from_result(result)
         require_whole(envelope, len(routes), COLLECTION)

@@ -16,14 +16,12 @@ from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from reconciler.model.live import Live
 from reconciler.model.problems import Problem, Reason
+from reconciler.model.routes import Route
 from reconciler.model.settings import Settings
-
-if TYPE_CHECKING:
-    from reconciler.model.routes import Route
 
 
 class Verb(StrEnum):
@@ -104,7 +102,7 @@ class Answered(NamedTuple):
     """
 
     live: Live | None = None
-    routes: "tuple[Route, ...]" = ()
+    routes: tuple[Route, ...] = ()
     tunnels: Mapping[str, Any] = _EMPTY
     taken: Mapping[str, bool] = _EMPTY
     psk: Any = None

@@ -8,7 +8,6 @@ Taken for empty by mistake, an account would get all its tunnels a second time.
 """
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING
 
 from reconciler.api.answers import UNTRUSTED
 from reconciler.api.call import (
@@ -26,9 +25,7 @@ from reconciler.api.call import (
 )
 from reconciler.model.live import Live
 from reconciler.model.problems import count
-
-if TYPE_CHECKING:
-    from reconciler.model.routes import Routes
+from reconciler.model.routes import Routes
 
 AGREEMENT_SECONDS = 5.0
 """Time between two lists that must agree before either is believed."""
@@ -72,14 +69,12 @@ def _list() -> Conversation[Live | Failure | None]:
     return outcome.live if isinstance(outcome, Answered) else outcome
 
 
-def read_routes() -> Conversation["Routes"]:
+def read_routes() -> Conversation[Routes]:
     """List an account's static routes, or say why they are not known: to a plan that is no failure.
 
     A token may have no right to them, and an API that answers nothing about routes still carries out what was asked of
     tunnels. To refuse such a plan would take the tool away from whoever needs it then; the plan says what nobody knows.
     """
-    from reconciler.model.routes import Routes
-
     (outcome,) = yield Send((Call(Verb.ROUTES),))
     if isinstance(outcome, Answered):
         return Routes(outcome.routes)
