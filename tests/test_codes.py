@@ -20,7 +20,7 @@ NO_CODES = frozenset(
 """Texts with hyphens that are headers, commands of git, encodings, names and a reason."""
 FIRST = ("error", "warning", "wrong", "Problem", "Guard", "NotSent", "Ambiguous", "ApiError", "_MissingError")
 """What is called with a code first; `halt` has the outcome before it."""
-DOCTOR = re.compile(r"^from reconciler\.report\.checks import|^def ok\(name", re.MULTILINE)
+DOCTOR = re.compile(r"^from reconciler\.report\.doctor import|^def ok\(name", re.MULTILINE)
 """What stands in a module of doctor, whose `error` and `warning` are called with a check's name first."""
 
 
