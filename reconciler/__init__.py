@@ -20,6 +20,8 @@ A tunnel has five forms on its way, and one table (model.tunnel) says how each s
     difference  plan.diff.Change       the fields that differ, and the target that the change leads to
     body        model.settings         what a create sends: the target; and an update: the target over what was listed
 
+Between the first two, files.load lays a tunnel over its defaults, as a mapping that is nested as raw is.
+
 Words, each with one meaning:
 
     setting     one row of the table of a tunnel; Settings are its values, by path
@@ -28,7 +30,8 @@ Words, each with one meaning:
     claim       what only one tunnel may hold at a time: a name, an interface network, an identity
     ref         names a change within its plan: a tunnel's id, or +name for one to create
     reference   where a secret is, as the files say it: an EnvRef, a FileRef, …
-    group       updates that no two calls may split: a single one, or a cycle, whose members wait for each other
+    group       updates that no two calls may split: a single one, or a cycle, whose members wait for each other; only
+                in render it is changes that are told as one
     detour      how a cycle is carried out when it is refused as a whole: one tunnel is parked on a borrowed value
     kind        the kind of resource at the API (one today: IPsec tunnels), with its words
     psk         a tunnel's pre-shared key; md5_key is BGP's. Users read "key", and so the report has `keys`, each a

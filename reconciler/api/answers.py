@@ -171,7 +171,7 @@ _CODE = re.compile(r"\d{1,6}", re.ASCII)
 
 def may_be_shown(call: Call, errors: Iterable[ApiError], quotes: Quotes) -> tuple[ApiError, ...]:
     """What the server said of a call, without the words that may quote a key, and no longer than anybody reads."""
-    if carries_secret(call):
+    if _carries_secret(call):
         ask = call.verb is Verb.CREATE and not _holds_secret(call.body)
         return tuple(_silenced(error, _ASK if ask else WITHHELD) for error in errors)
     shown = []
@@ -185,7 +185,7 @@ def may_be_shown(call: Call, errors: Iterable[ApiError], quotes: Quotes) -> tupl
     return tuple(shown)
 
 
-def carries_secret(call: Call) -> bool:
+def _carries_secret(call: Call) -> bool:
     """Whether a call or its answer holds a secret: a pre-shared key, or a sensitive setting of any tunnel in it.
 
     (Of a bulk update that is refused, the one tunnel at fault is found by sending parts of it: what is said of that

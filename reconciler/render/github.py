@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from reconciler.model.problems import Location, Problem, Source
 from reconciler.render import words
-from reconciler.render.headline import verdict
+from reconciler.render.headline import full_headline
 from reconciler.render.safe import workflow, workflow_property
 from reconciler.report.values import AccountReport, ChangeReport, Report
 
@@ -28,7 +28,7 @@ class _Note(NamedTuple):
 def github(report: Report) -> str:
     """Workflow commands, the gravest first and the headline last; of too many of a rank the last counts the rest."""
     notes = list(_notes(report))
-    last = _Note("notice" if report.outcome in {"ok", "changes"} else "error", "Verdict", verdict(report))
+    last = _Note("notice" if report.outcome in {"ok", "changes"} else "error", "Verdict", full_headline(report))
     shown: list[_Note] = []
     for rank in ("error", "warning", "notice"):
         found = [note for note in notes if note.rank == rank]

@@ -52,7 +52,7 @@ def subject(report: Report) -> str:
     return _SUBJECTS.get(report.command, f"Tunnel {report.command}")
 
 
-def verdict(report: Report) -> str:
+def full_headline(report: Report) -> str:
     """The sentence where it stands alone: of a plan also that it is stopped, which a text says right above it."""
     stopped = {"blocked": ", blocked", "rejected": ", refused by Cloudflare"} if report.command == "plan" else {}
     return f"{headline(report).rstrip('.')}{stopped.get(report.outcome, '')}."
@@ -60,7 +60,7 @@ def verdict(report: Report) -> str:
 
 def title(report: Report) -> str:
     """The sentence as the subject of an e-mail or a page: `Tunnel plan: 2 to create, 3 to update, 1 to delete`."""
-    about, sentence = subject(report), verdict(report).rstrip(".")
+    about, sentence = subject(report), full_headline(report).rstrip(".")
     for own in (_name(report), "Saved plan"):  # "Plan: 2 to create" and "Plan failed" name the command already
         if sentence.startswith(own):
             return about + sentence.removeprefix(own)

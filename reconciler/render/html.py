@@ -19,7 +19,7 @@ from markupsafe import Markup
 import reconciler
 from reconciler.render import safe, words
 from reconciler.render.groups import Group, groups, is_long
-from reconciler.render.headline import done_counts, drift_counts, stops, subject, title, tone, verdict
+from reconciler.render.headline import done_counts, drift_counts, full_headline, stops, subject, title, tone
 from reconciler.report.values import AccountReport, ChangeReport, Report
 
 # How much of each kind is drawn; of the changes so many stand open. Browsers get slow on much larger pages.
@@ -56,7 +56,7 @@ def html(report: Report) -> str:
     page = _environment().get_template("page.html.jinja")
     return page.render(
         report=report,
-        verdict=verdict(report),
+        headline=full_headline(report),
         subject=subject(report),
         title=title(report),
         style=style,

@@ -57,12 +57,12 @@ def text(
     """
     paint = Paint(color, width)
     well = report.outcome in {"ok", "changes"}
-    verdict = list(paint.below(terminal(headline(report)), 0, "bold" if well else "red"))
+    sentence = list(paint.below(terminal(headline(report)), 0, "bold" if well else "red"))
     first = report.command == "drift" and well  # "failed" would stand before the error that it is about
     blocks = [[paint(words.SANDBOX, "yellow")]] if report.sandbox and shown is None and not quiet else []
     if first:
         since = words.since_last(report)
-        blocks.append([*verdict, *(paint.below(f"Since the last report: {since}.", 0) if since else ())])
+        blocks.append([*sentence, *(paint.below(f"Since the last report: {since}.", 0) if since else ())])
     problems = [one for one in report.diagnostics if shown is None or one not in shown.diagnostics]
     blocks.append(list(_diagnostics(problems, line_of, paint)))
     blocks.append(list(_checks(report.checks, paint)))
@@ -84,7 +84,7 @@ def text(
             if told := [lines for part in parts if (lines := list(part))]:
                 blocks += [[paint(f"Account {terminal(account.account)}", "bold")], *told]
     if not first:
-        blocks.append([*_ending(report, paint, shown=shown is not None, calls=not (quiet and well)), *verdict])
+        blocks.append([*_ending(report, paint, shown=shown is not None, calls=not (quiet and well)), *sentence])
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
 
 

@@ -110,7 +110,7 @@ def planned(plan: "Plan", outcome: Outcome, unreadable: tuple[LeftAlone, ...] | 
         api_calls=plan.api_calls,
         guards=plan.guards,
         changes=tuple(
-            replace(change_report(c, routes=plan.taken(c)), opens=opens if c.ref in waits else None)
+            replace(_change_report(c, routes=plan.taken(c)), opens=opens if c.ref in waits else None)
             for c in plan.changes
         ),
         waves=tuple(_waves(plan)),
@@ -277,7 +277,7 @@ def applied(plan: "Plan", ended: "Applied") -> AccountReport:
         outcome = "partial" if ended.verdicts else "error"  # without a change only what can't be read is left
     report = planned(plan, outcome, ended.unreadable)
     not_sent = Verdict(Result.SKIPPED, Problem("not-sent", "it was not sent"))
-    done = [change_report(c, ended.verdicts.get(c.ref, not_sent), plan.taken(c)) for c in plan.changes]
+    done = [_change_report(c, ended.verdicts.get(c.ref, not_sent), plan.taken(c)) for c in plan.changes]
     # What this run created has got an id, and so another ref than in the plan: its name tells it.
     ours = {c.ref for c in plan.changes} | {c.name for c in plan.changes}
     strangers = ", ".join(c.name for c in ended.left or () if c.ref not in ours and c.name not in ours)
@@ -386,7 +386,7 @@ def with_diagnostics(report: Report, found: Iterable[Diagnostic], outcome: Outco
     return replace(report, diagnostics=in_order((*report.diagnostics, *found)), outcome=outcome)
 
 
-def change_report(change: "Change", verdict: Verdict | None = None, routes: tuple[str, ...] = ()) -> ChangeReport:
+def _change_report(change: "Change", verdict: Verdict | None = None, routes: tuple[str, ...] = ()) -> ChangeReport:
     """A change, the routes that it takes the next hop from and, after apply, how it ended."""
     undone = verdict is not None and verdict.result in (Result.SKIPPED, Result.ROLLED_BACK)
     health = change.live.session if change.live and has_bgp(change.before) else None
