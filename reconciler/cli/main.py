@@ -89,7 +89,7 @@ def _run(options: "Options", output: "Output") -> int:
     from dataclasses import replace
 
     from reconciler.cli.context import Context, Halt
-    from reconciler.cli.named import probe, read_inputs
+    from reconciler.cli.named import read_inputs, require_writable
     from reconciler.cli.options import COMMANDS, UsageError
     from reconciler.cli.reports import write_report
     from reconciler.model.problems import error
@@ -99,7 +99,7 @@ def _run(options: "Options", output: "Output") -> int:
     ctx = Context(options, os.environ, sys.stdin, output)
     with _stop_on_signals(ctx):
         try:
-            probe(options)
+            require_writable(options)
             command = COMMANDS[options.command]
             try:
                 read_inputs(ctx)

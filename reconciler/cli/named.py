@@ -107,7 +107,7 @@ def parsed(
     raise halt(outcome, code, f"{summary}: {why}", remedy)
 
 
-def probe(options: Options) -> None:
+def require_writable(options: Options) -> None:
     """Make sure, before anything is read or sent, that what the command line names can be written, and may be.
 
     Raises:

@@ -367,10 +367,9 @@ def as_before(change: Change, now: Settings, answered: Settings) -> tuple[Settin
         answered: As the server said that it keeps what was written, should it keep it in another form.
     """
     old = change.before
-    written = [path for path in old.keys() | change.target.keys() if old.get(path) != change.target.get(path)]
     known = (change.target, answered, old)
-    foreign = sorted(path for path in written if all(now.get(path) != one.get(path) for one in known))
-    back = {path for path in written if path not in foreign}
+    foreign = [path for path in change.paths if all(now.get(path) != one.get(path) for one in known)]
+    back = {*change.paths} - {*foreign}
     kept = {path: value for path, value in now.items() if path not in back}
     return kept | {path: value for path, value in old.items() if path in back}, foreign
 

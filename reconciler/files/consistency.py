@@ -13,6 +13,7 @@ from typing import NamedTuple, TypeVar
 from reconciler.model.checks import visible
 from reconciler.model.desired import TOKEN_ENV, Account, Declared, EnvRef, rename_cycles
 from reconciler.model.problems import Diagnostic, Location, error, shown
+from reconciler.plan.claims import identity
 from reconciler.yaml.read import Document
 
 _RESTS = {"127": 1, "31": 1, "30": 3}
@@ -172,12 +173,8 @@ def _overlaps(entries: Sequence[Entry], path: str, family: int) -> Iterator[Diag
 
 
 def _identities(entries: Iterable[Entry]) -> Iterator[Diagnostic]:
-    def identity(entry: Entry) -> tuple[str, ...] | None:
-        settings = entry.declared.settings
-        found = settings.get("custom_remote_identities.fqdn_id"), settings.get("cloudflare_endpoint")
-        return tuple(str(part).lower() for part in found) if all(found) else None  # domain names know no case
-
-    for entry, other in twice(entries, identity):
+    whole = (entry for entry in entries if "cloudflare_endpoint" in entry.declared.settings)
+    for entry, other in twice(whole, lambda entry: identity(entry.declared.settings)):
         place = other.at("custom_remote_identities", "fqdn_id")
         yield error(
             "duplicate-identity",

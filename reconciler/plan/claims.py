@@ -55,7 +55,10 @@ def interface_network(text: str) -> Network | None:
 
 
 def identity(settings: Settings) -> str | None:
-    """The identity a tunnel occupies: its FQDN on its Cloudflare endpoint (API: unique only per endpoint)."""
+    """The identity a tunnel occupies: its FQDN, which knows no case, on its Cloudflare endpoint.
+
+    (API: unique only per endpoint.)
+    """
     fqdn = settings.get("custom_remote_identities.fqdn_id")
     return f"{str(fqdn).lower()} on {settings.get('cloudflare_endpoint')}" if fqdn else None
 

@@ -102,6 +102,12 @@ class Change(NamedTuple):
         return self.live.settings if self.live else {}
 
     @property
+    def paths(self) -> tuple[str, ...]:
+        """The settings that differ, in order; one of `fields` may stand for a whole object."""
+        before, after = self.before, self.target
+        return tuple(sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path)))
+
+    @property
     def frees_network(self) -> bool:
         """Whether the tunnel goes, or one of its interface addresses does."""
         gone = any(f.path.startswith("interface_address") and f.before for f in self.fields)

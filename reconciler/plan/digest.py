@@ -65,8 +65,7 @@ def _new_references(change: Change) -> dict[str, list[str]]:
 def change_digest(change: Change) -> str:
     """`sha256:` and the hash of one update: its tunnel, and the values before and after of what it writes."""
     before, after = _values(change.before), _values(change.target)
-    paths = sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
-    content = [change.ref, [[path, before.get(path), after.get(path)] for path in paths]]
+    content = [change.ref, [[path, before.get(path), after.get(path)] for path in change.paths]]
     return f"sha256:{sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()}"
 
 

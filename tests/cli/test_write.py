@@ -13,7 +13,7 @@ import pytest
 
 from reconciler.cli.arguments import parse
 from reconciler.cli.context import Halt
-from reconciler.cli.named import probe, replace_file, write_file
+from reconciler.cli.named import replace_file, require_writable, write_file
 from reconciler.cli.options import UsageError
 from reconciler.simulator.message import Reply, Request
 from reconciler.simulator.server import Simulator
@@ -164,10 +164,10 @@ def test_probing_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.chdir(tmp_path)
     (tmp_path / "pipe").touch()
     (tmp_path / "new").mkdir()
-    probe(parse(["plan", "-o", "json=new/report.json", "--out", "plan.json", "-o", "html=/dev/null"]))
+    require_writable(parse(["plan", "-o", "json=new/report.json", "--out", "plan.json", "-o", "html=/dev/null"]))
     assert sorted(p.name for p in tmp_path.rglob("*")) == ["new", "pipe"]
     with pytest.raises(UsageError, match="--out pipe/x can't be written: "):
-        probe(parse(["plan", "--out", "pipe/x"]))
+        require_writable(parse(["plan", "--out", "pipe/x"]))
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o620, 0o602])
