@@ -43,6 +43,7 @@ Words, each with one meaning:
     probe       a program of the user's own that says of a tunnel whether it carries traffic; and, as the commands of
                 sinks know it, the step that tries whether a sink can store a key
     experiment  what a measurement does to its scratch tunnels to find out what the API leaves undocumented
+    scratch     a scratch tunnel is one that `doctor --measure` makes to find out what the API does, and removes again
     window      when changes with impact on traffic may be made; outside it they are held back
     allowance   what all calls of one token share: pace, retries, deadline, and whether the token was refused
     impact      whether a change can interrupt traffic; severity, how bad drift is

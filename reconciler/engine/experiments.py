@@ -19,12 +19,15 @@ from reconciler.api.call import Ask, Conversation, NotSent, Pause, Said, Verb
 from reconciler.engine.bench import Bench, Scratch, is_final, refused, taken
 from reconciler.engine.listing import PATIENCE
 from reconciler.model.kind import IPSEC_TUNNEL
+from reconciler.model.live import ListUntrusted, live_tunnel
+from reconciler.model.problems import Problem
+from reconciler.model.scratch import is_scratch
 from reconciler.model.tunnel import PATHS, READ_ONLY
 
 Json = Mapping[str, Any]
 Found = Mapping[str, str]
 Experiment = Callable[[Bench], Conversation[Found]]
-"""One experiment: what it found out, switch to value, without what it leaves undecided."""
+"""One of them: what it found out, switch to value, without what it leaves undecided."""
 
 LOOKS = 3
 """Waits, at most, for GET to show a change."""
@@ -38,6 +41,7 @@ _CUSTOMER = "198.51.100.1"
 _PREFIX = "198.51.100.0/24"
 _PREFIX6 = "2001:DB8:0::/64"  # neither the shortest nor the longest spelling
 _ASNS = (4294967295, 2147483647, 65535)
+_TWO: Json = {"health_check": {"rate": "high"}, "replay_protection": True}
 
 
 class UndecidedError(Exception):
@@ -45,13 +49,13 @@ class UndecidedError(Exception):
 
 
 class StoppedError(Exception):
-    """No further call of this run will get through.
+    """No experiment can follow.
 
     Attributes:
-        why: What became of the last one.
+        why: What became of the last one, or what is in the way.
     """
 
-    def __init__(self, why: NotSent) -> None:
+    def __init__(self, why: NotSent | Problem) -> None:
         super().__init__(why.message)
         self.why = why
 
@@ -119,6 +123,22 @@ def look(bench: Bench, tunnel: Scratch, sent: Json | None = None) -> Conversatio
     raise UndecidedError
 
 
+def look_again(bench: Bench) -> Conversation[None]:
+    """Read both tunnels after an experiment of which nobody knows how far it came.
+
+    Raises:
+        StoppedError: One of them is no scratch tunnel any more: then it is somebody's.
+    """
+    for tunnel in (bench.first, bench.second):
+        try:
+            now = live_tunnel((yield from look(bench, tunnel)))
+        except (UndecidedError, ListUntrusted):
+            continue
+        if not is_scratch(now, bench.network):
+            raise StoppedError(Problem("changed-meanwhile", f"somebody changed {tunnel.name} while it was measured"))
+        tunnel.name, tunnel.address = now.raw["name"], now.raw["interface_address"]
+
+
 def change(bench: Bench, tunnel: Scratch, **fields: Any) -> Conversation[Tried]:
     """PUT of one tunnel with these fields and its identity."""
     body = {**bench.identity(tunnel), **fields}
@@ -172,6 +192,11 @@ def _only(**found: str | None) -> Found:
     return {switch: value for switch, value in found.items() if value is not None}
 
 
+def _reading(seen: Any, readings: Iterable[tuple[Any, str]]) -> str | None:
+    """The reading that what was seen fits, if any; what an answer holds may be of any type."""
+    return next((reading for looks_so, reading in readings if seen == looks_so), None)
+
+
 def _merging(bench: Bench) -> Callable[..., Conversation[Tried]]:
     """A way to change a field so that fields left out surely stay; without one the experiment is over."""
     if bench.seen.get("single_put") == "merge":
@@ -202,22 +227,16 @@ def create_shape(bench: Bench) -> Conversation[Found]:
 
 def list_lag(bench: Bench) -> Conversation[Found]:
     """How many lists right after a change do not show it: twice, since a lag in time would differ."""
-    counts = set()
+    counts = []
     for rate in ("low", "high"):
-        sent = yield from change(bench, bench.first, health_check={"rate": rate})
-        _must(sent, "health_check.rate", rate)
-        count = yield from _lists_until(bench, "health_check.rate", rate, _MOST_LAG)
-        counts.add(count)
+        _must((yield from change(bench, bench.first, health_check={"rate": rate})), "health_check.rate", rate)
+        for count in range(_MOST_LAG + 1):
+            listed = yield from _listed(bench)
+            if any(at(tunnel, "health_check.rate") == rate for tunnel in listed if tunnel["id"] == bench.first.id):
+                counts.append(count)
+                break
     # A GET that had to be waited for says that the lists were not right after the change.
-    return {"list_lag": str(counts.pop())} if len(counts) == 1 and bench.looks == 1 else {}
-
-
-def _lists_until(bench: Bench, path: str, value: Any, most: int) -> Conversation[int]:
-    for count in range(most + 1):
-        listed = yield from _listed(bench)
-        if any(at(tunnel, path) == value for tunnel in listed if tunnel["id"] == bench.first.id):
-            return count
-    raise UndecidedError
+    return {"list_lag": str(counts[0])} if counts == counts[:1] * 2 and bench.looks == 1 else {}
 
 
 def unset(bench: Bench) -> Conversation[Found]:
@@ -232,7 +251,11 @@ def _fresh(tunnel: Json) -> Found:
     direction = at(health, "direction")
     return _only(
         unset_text=_form(tunnel, ("customer_endpoint", "interface_address6"), empty=lambda v: v == ""),
-        unset_object=_form(tunnel, ("bgp", "custom_remote_identities"), zero=_is_zero),
+        unset_object=_form(
+            tunnel,
+            ("bgp", "custom_remote_identities"),
+            zero=lambda v: isinstance(v, dict) and v != {} and not any(v.values()),
+        ),
         unset_flag=_form(tunnel, ("replay_protection", "automatic_return_routing"), false=lambda v: v is False),
         unset_target=_form(at(health, "target") or {}, ("saved",), empty=lambda v: v == ""),
         default_direction=direction if direction in ("unidirectional", "bidirectional") else None,
@@ -247,10 +270,6 @@ def _form(values: Any, keys: Iterable[str], **forms: Callable[[Any], bool]) -> s
         fits = (form for form, test in forms.items() if key in values and test(values[key]))
         found.add("absent" if key not in values else "null" if values[key] is None else next(fits, None))
     return found.pop() if len(found) == 1 else None
-
-
-def _is_zero(value: Any) -> bool:
-    return isinstance(value, dict) and bool(value) and not any(value.values())
 
 
 def _server_fields(tunnel: Json) -> str | None:
@@ -284,12 +303,9 @@ def bulk_put(bench: Bench) -> Conversation[Found]:
     return _only(bulk_put=_put((yield from change_in_bulk(bench, (bench.first, {})))))
 
 
-_TWO: Json = {"health_check": {"rate": "high"}, "replay_protection": True}
-
-
-def _put(left_out: Tried) -> str | None:
-    kept = left_out.at("health_check.rate"), bool(left_out.at("replay_protection"))
-    return {("high", True): "merge", ("mid", False): "replace"}.get(kept) if left_out.taken else None
+def _put(without: Tried) -> str | None:
+    kept = without.at("health_check.rate"), bool(without.at("replay_protection"))
+    return _reading(kept, ((("high", True), "merge"), (("mid", False), "replace"))) if without.taken else None
 
 
 def bulk_body(bench: Bench) -> Conversation[Found]:
@@ -353,8 +369,8 @@ def modified_flag(bench: Bench) -> Conversation[Found]:
         said = yield from _ask(Ask(Verb.UPDATE_ONE, body, bench.first.id))
         flags.append(at(said.envelope, "result.modified") if taken(said) else None)
     yield from look(bench, bench.first, body)
-    forms = {(True, True): "true", (True, False): "effective", (False, False): "false"}
-    return _only(modified_flag=forms.get((flags[0], flags[1])))
+    forms = ([True, True], "true"), ([True, False], "effective"), ([False, False], "false")
+    return _only(modified_flag=_reading(flags, forms))
 
 
 def bgp(bench: Bench) -> Conversation[Found]:
@@ -381,27 +397,23 @@ def asn_max(bench: Bench) -> Conversation[Found]:
 def object_put(bench: Bench) -> Conversation[Found]:
     """BGP with prefixes, then BGP without them, by a PUT that merges."""
     merge = _merging(bench)
-    _must((yield from merge(bench.first, bgp={"customer_asn": _ASN, "extra_prefixes": [_PREFIX]})), *_SET_PREFIX)
+    set_before = yield from merge(bench.first, bgp={"customer_asn": _ASN, "extra_prefixes": [_PREFIX]})
+    _must(set_before, "bgp.extra_prefixes", [_PREFIX])
     tried = yield from merge(bench.first, bgp={"customer_asn": _ASN + 1})
     _must(tried, "bgp.customer_asn", _ASN + 1)
     return {"object_put": "merge" if tried.at("bgp.extra_prefixes") else "replace"}
 
 
-_SET_PREFIX = "bgp.extra_prefixes", [_PREFIX]
-
-
 def spelling(bench: Bench) -> Conversation[Found]:
     """A prefix that is written neither in the shortest nor in the longest way."""
     tried = yield from change(bench, bench.first, bgp={"customer_asn": _ASN, "extra_prefixes": [_PREFIX6]})
-    kept = tried.at("bgp.extra_prefixes") if tried.taken else None
-    if not isinstance(kept, list) or len(kept) != 1:
-        return {}
-    forms = {_PREFIX6: "as_sent", str(ip_interface(_PREFIX6)): "canonical"}
+    kept, sent = tried.at("bgp.extra_prefixes"), ip_interface(_PREFIX6)
     try:
-        same = ip_interface(kept[0]) == ip_interface(_PREFIX6)
-    except ValueError:
+        (prefix,) = kept if tried.taken else []
+        same = ip_interface(prefix) == sent
+    except (TypeError, ValueError):
         return {}
-    return {"spelling": forms.get(kept[0], "odd")} if same else {}
+    return {"spelling": _reading(prefix, ((_PREFIX6, "as_sent"), (str(sent), "canonical"))) or "odd"} if same else {}
 
 
 def null_object(bench: Bench) -> Conversation[Found]:
@@ -458,8 +470,8 @@ def texts(bench: Bench) -> Conversation[Found]:
     """A description with blanks around it."""
     padded = f"  {bench.identity(bench.first)['description']}  "
     tried = yield from change(bench, bench.first, description=padded)
-    forms = {padded: "as_sent", padded.strip(): "trimmed"}
-    return _only(text=forms.get(tried.at("description")) if tried.taken else None)
+    forms = (padded, "as_sent"), (padded.strip(), "trimmed")
+    return _only(text=_reading(tried.at("description"), forms) if tried.taken else None)
 
 
 def names(bench: Bench) -> Conversation[Found]:
@@ -471,12 +483,12 @@ def names(bench: Bench) -> Conversation[Found]:
         tried = yield from change(bench, bench.first, name=name)
         kept.append(tried.at("name") if tried.taken else None)
     yield from change(bench, bench.first, name=before)
-    forms = {
-        (capital, accented): "as_sent",
-        (capital.lower(), accented): "lower",
-        (capital, unicodedata.normalize("NFC", accented)): "nfc",
-    }
-    return _only(names=forms.get((kept[0], kept[1])))
+    forms = (
+        ([capital, accented], "as_sent"),
+        ([capital.lower(), accented], "lower"),
+        ([capital, unicodedata.normalize("NFC", accented)], "nfc"),
+    )
+    return _only(names=_reading(kept, forms))
 
 
 def conflicts(bench: Bench) -> Conversation[Found]:
@@ -540,8 +552,8 @@ def order(bench: Bench) -> Conversation[Found]:
         if len(leads) > 1:
             return {"order": "shuffled"}
         first += leads
-    forms = {(True, True): "insertion", (False, True): "name", (False, False): "reverse"}
-    return _only(order=forms.get((first[0], first[1])))
+    forms = ([True, True], "insertion"), ([False, True], "name"), ([False, False], "reverse")
+    return _only(order=_reading(first, forms))
 
 
 def routes(_: Bench) -> Conversation[Found]:

@@ -137,7 +137,7 @@ class Measurement:
 
     # Runs.
 
-    def run(self, rows: tuple[measuring.Row, ...]) -> None:
+    def run(self, rows: tuple[measuring.Behaviour, ...]) -> None:
         """One process that measures, as the command does it."""
         self.ran += 1
         label = f"r{self.ran}"
@@ -168,10 +168,12 @@ class Measurement:
         self.simulator.account(ACCOUNT).stale.clear()  # by then no list lags any more
 
 
-def _some_rows(rng: random.Random) -> tuple[measuring.Row, ...]:
+def _some_rows(rng: random.Random) -> tuple[measuring.Behaviour, ...]:
     """Some experiments, in their order; each takes a few requests."""
-    drawn = {row.experiment for row in rng.sample([row for row in measuring.TABLE if row.experiment], 3)}
-    return tuple(row for row in measuring.TABLE if row.experiment in drawn or row.switch in ("bulk_body", "single_put"))
+    experiments = {row.experiment for row in rng.sample([row for row in measuring.TABLE if row.experiment], 3)}
+    return tuple(
+        row for row in measuring.TABLE if row.experiment in experiments or row.switch in ("bulk_body", "single_put")
+    )
 
 
 def run_measured(known: World, faults: Mapping[int, str], seed: int = 0) -> Result:

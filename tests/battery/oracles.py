@@ -42,7 +42,7 @@ ORACLES = {
     "M2": "each of them can be told from all others, by its name, network and description, at any moment",
     "M3": "a measurement that is not killed leaves nothing",
     "M4": "what is left by one that was killed, the next one removes",
-    "M5": "no verdict of a measurement is wrong, unless an answer lied",
+    "M5": "what a measurement says it saw is so, unless an answer lied",
     "L1": "converged after at most three more runs",
     "L2": "then two empty plans",
     "L3": "the way does not matter, only the wish",
