@@ -285,8 +285,8 @@ def exchange(
             port.sleep(delay)
 
 
-class Clock:
-    """Whether time counts for an account; the time that did not puts its deadline off."""
+class Deadline:
+    """That of one account: the run's, put off by the time that did not count while tunnels were watched."""
 
     def __init__(self) -> None:
         self._off = 0.0
@@ -326,7 +326,7 @@ class Client:
         self._allowance = allowance
         self._port = port
         self._parallelism = parallelism
-        self._clock = Clock()
+        self._deadline = Deadline()
         self._pool: ThreadPoolExecutor | None = None
         self.watch: Callable[[Call, CallOutcome], None] | None = None
         self.probe: Callable[[tuple[str, Settings]], Probed] = lambda _: Probed(healthy=False)
@@ -334,7 +334,7 @@ class Client:
     def run(self, step: Step) -> tuple[Any, ...]:
         """Carry a step out: the answers in the order of its calls or tunnels; none for any other step."""
         if isinstance(step, StopClock):
-            self._clock.stop(self._port.now(), stopped=step.stopped)
+            self._deadline.stop(self._port.now(), stopped=step.stopped)
             return ()
         if isinstance(step, Pause):
             self._port.sleep(max(0.0, min(step.seconds, self._left(self._port.now()))))
@@ -361,10 +361,10 @@ class Client:
         return outcome
 
     def _left_for_call(self, now: float) -> float:
-        return self._clock.left_for_call(self._allowance, now)
+        return self._deadline.left_for_call(self._allowance, now)
 
     def _left(self, now: float) -> float:
-        return self._clock.left(self._allowance, now)
+        return self._deadline.left(self._allowance, now)
 
     def close(self) -> None:
         """End the threads. The port stays open, since other accounts may use it."""

@@ -8,8 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from reconciler.api.call import Denied, Pause, StopClock
-from reconciler.api.exchange import Allowance, SecretAccess, exchange
-from reconciler.api.exchange import Clock as Deadline
+from reconciler.api.exchange import Allowance, Deadline, SecretAccess, exchange
 from reconciler.engine import apply as engine
 from reconciler.engine.listing import read_list, read_routes
 from reconciler.model.live import Live

@@ -164,10 +164,10 @@ def lists_while_watching_are_a_second_apart() -> list[Patch]:
 
 @wave_bug
 def the_time_that_is_watched_counts() -> list[Patch]:
-    return [(edge.Clock, "stop", lambda *_, **__: None)]
+    return [(edge.Deadline, "stop", lambda *_, **__: None)]
 
 
 @wave_bug
 def the_deadline_is_forgotten_once_a_wave_was_watched() -> list[Patch]:
-    real = edge.Clock.left
-    return [(edge.Clock, "left", lambda self, *given: inf if self._off else real(self, *given))]
+    real = edge.Deadline.left
+    return [(edge.Deadline, "left", lambda self, *given: inf if self._off else real(self, *given))]
