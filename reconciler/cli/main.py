@@ -24,11 +24,11 @@ _ERROR, _INTERRUPTED, _USAGE, _INTERNAL = 1, 8, 64, 70
 
 def run() -> NoReturn:
     """The program."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _end)
     try:
         code = main()
-    except KeyboardInterrupt:  # before anything is sent, or after the report: meanwhile a signal asks the run to stop
-        with suppress(OSError):
-            sys.stderr.write("\nInterrupted.\n")
+    except SystemExit:  # out of `_end`
         code = _INTERRUPTED
     for stream in (sys.stdout, sys.stderr):
         try:
@@ -39,6 +39,17 @@ def run() -> NoReturn:
             send_nowhere(stream)
     gc.freeze()  # the interpreter's last collection would walk through every tunnel once more, and find nothing
     sys.exit(code)
+
+
+def _end(_number: int, _frame: object) -> NoReturn:
+    """Ends the program before anything is sent, or after the report: meanwhile a signal asks the run to stop.
+
+    A KeyboardInterrupt would not do: after one that came out of an `exec`, as while a class is made, Python ends itself
+    by that signal, whoever caught it.
+    """
+    with suppress(OSError):
+        os.write(2, b"\nInterrupted.\n")
+    sys.exit(_INTERRUPTED)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

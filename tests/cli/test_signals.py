@@ -184,21 +184,23 @@ def test_the_wait_for_a_pipe_ends_at_the_deadline(world: World) -> None:
 
 
 INTERRUPTED_AT = """
-import os, signal, sys
+import os, sys
 from reconciler.cli import main
-when = sys.argv.pop(1)
+number, when = sys.argv.pop(1), sys.argv.pop(1)
 class Interrupt:
     def find_spec(self, name, *_):
         if name == when:
-            os.kill(os.getpid(), signal.SIGINT)
+            exec(f"os.kill(os.getpid(), {number})")  # as where the standard library makes a class
 sys.meta_path.insert(0, Interrupt())
 main.run()
 """
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("module", ["reconciler.cli.options", "argparse", "reconciler.cli.context"])
-def test_a_signal_while_the_program_starts_shows_no_traceback(world: World, module: str) -> None:
-    command = [sys.executable, "-c", INTERRUPTED_AT, module, "validate"]
+def test_a_signal_while_the_program_starts_shows_no_traceback(world: World, module: str, number: int) -> None:
+    world.write("started.py", INTERRUPTED_AT)
+    command = [sys.executable, "-m", "started", str(int(number)), module, "validate"]
     ran = subprocess.run(command, cwd=world.root, capture_output=True, text=True, timeout=120, check=False)  # noqa: S603
     assert (ran.returncode, ran.stdout, ran.stderr) == (8, "", "\nInterrupted.\n")
 
