@@ -60,8 +60,8 @@ class Setting(NamedTuple):
         clear: How a request clears it, when it is live and no longer declared.
         kept: When the files leave it out, it stays as it is live.
         device: The device at the tunnel's other end has it in its own settings, and must follow a change.
-        path: Its dotted name; `SETTINGS` fills it in.
-        read: Makes a value canonical; `SETTINGS` takes it from the type.
+        path: Its dotted name; filled in where the table is made.
+        read: Makes a value canonical; taken from its type there.
     """
 
     about: str
