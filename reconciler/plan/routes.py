@@ -62,15 +62,15 @@ def in_use(changes: Sequence[Change], taken: Mapping[str, tuple[str, ...]], plan
     return (Guard("routes-in-use", message, tuple(sorted(change.name for change in changes)), remedy),)
 
 
-def _unchecked(affected: Sequence[Change], uncalled: Sequence[Change], why: str) -> str:
+def _unchecked(affected: Sequence[Change], unnamed: Sequence[Change], why: str) -> str:
     """That nobody looked for routes. Then no guard can speak up for them, and whoever approves a delete must know."""
     gone = [c.name for c in affected if c.action is Action.DELETE]
     moved = [c.name for c in affected if c.action is not Action.DELETE]
     through = [f"the {len(gone):,} tunnels to delete"] if len(gone) > _FEW else gone
     through += [f"the {len(moved):,} tunnels with a new interface address"] if len(moved) > _FEW else moved
     note = f"Static routes through {listed(through)} were not checked: {why}."
-    if not uncalled:
+    if not unnamed:
         return note
-    deleted = listed(c.name for c in uncalled) if len(uncalled) <= _FEW else f"{len(uncalled):,} tunnels"
-    them = "it" if len(uncalled) == 1 else "them"
+    deleted = listed(c.name for c in unnamed) if len(unnamed) <= _FEW else f"{len(unnamed):,} tunnels"
+    them = "it" if len(unnamed) == 1 else "them"
     return f"{note} Nobody named the delete of {deleted}, so look first whether routes use {them}."
