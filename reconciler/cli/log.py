@@ -12,7 +12,7 @@ from typing import Any, TextIO, cast
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
-from reconciler.api.call import Answered, Carry, Pause, Probe, Send, Step, problem_of
+from reconciler.api.call import Answered, Ask, Carry, Pause, Probe, Said, Send, Step, problem_of
 from reconciler.api.exchange import AmbiguousError, NotSentError
 from reconciler.api.http import HttpPort
 from reconciler.api.wire import Reply, Request, ray_of
@@ -58,6 +58,11 @@ def logged(ctx: Context, account: str, carry: Carry) -> Carry:
         if isinstance(step, Probe):
             for (name, _), found in zip(step.tunnels, outcomes, strict=True):
                 log(ctx, "probe", account=account, tunnel=name, healthy=found.healthy, said=found.said)
+        if isinstance(step, Ask):
+            (answer,) = outcomes
+            details = {"status": answer.status} if isinstance(answer, Said) else {"code": answer.code}
+            what = type(answer).__name__.lower()
+            log(ctx, "call", account=account, call=step.verb.value, outcome=what, seconds=seconds, **details)
         if not isinstance(step, Send):
             return outcomes
         for call, outcome in zip(step.calls, outcomes, strict=True):

@@ -10,7 +10,7 @@ from reconciler.api.call import Carry, drive
 from reconciler.cli.approval import require_approval, show_plan
 from reconciler.cli.clients import Clients
 from reconciler.cli.context import Context, halt
-from reconciler.cli.files import load_files
+from reconciler.cli.files import load_files, watch_md5_keys
 from reconciler.cli.lock import lock_accounts
 from reconciler.cli.options import UsageError
 from reconciler.engine.bench import Bench, Hindrance, clear, survey
@@ -43,6 +43,7 @@ def run(ctx: Context) -> Report:
         found = drive(survey(bench), carry)
         if not isinstance(found, Live):
             return ctx.report([_hindered(account, found)])
+        watch_md5_keys(ctx, found.tunnels.values())
         shown = ctx.report([replace(_well(account), notes=tuple(_before(bench, found)))])
         if ctx.options.auto_approve:
             show_plan(ctx, clients, shown)

@@ -370,6 +370,18 @@ def doctor_of_an_account_that_refuses_with_secrets(world: World) -> list[Ran]:
 
 
 @path()
+def measurement_whose_answers_quote_all_secrets(world: World) -> list[Ran]:
+    world.live(tunnel(1, **BGP))
+    world.declare(tunnel(2, **KEYED))
+    wanted = ("--account", "prod", "--network", "10.255.0.0/29", "--beside-live", "--auto-approve")
+    runs = []
+    for method in ("PUT", "POST"):
+        echo(world, f"{TOKEN} and {MD5}", method, 400)
+        runs.append(world.run("doctor", "--measure", *wanted, "-o", "json", "-vv"))
+    return runs
+
+
+@path()
 def lost_answer_to_a_create_with_a_key(world: World) -> list[Ran]:
     world.declare(tunnel(1, **KEYED))
 

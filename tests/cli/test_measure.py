@@ -109,6 +109,16 @@ def test_a_token_that_may_only_read_is_told(empty: World) -> None:
     assert (ran.code, ran.account["outcome"], empty.names()) == (9, "auth", {})
 
 
+def test_each_call_is_logged(empty: World) -> None:
+    ran = empty.run(*MEASURE, "--auto-approve", "-v", "--log-format", "json")
+    calls = [line for line in map(json.loads, ran.err.splitlines()) if line["event"] == "call"]
+    assert len(calls) == len(empty.calls)
+    assert {(line["call"], line["outcome"], line["status"]) for line in calls if "status" in line} >= {
+        ("update_one", "said", 200),
+        ("update_one", "said", 400),
+    }
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT"])
 def test_who_stops_it_is_obeyed_once_nothing_is_left(empty: World, method: str) -> None:
     gate = Gate(method)
