@@ -136,7 +136,10 @@ _FILLED = {
     "GLOB": "a pattern",
     "NAME": "a name",
 }
-"""What must not be empty: an empty text is a variable that a script did not set, never the wish to go without."""
+"""What must not be empty: an empty text is a variable that a script did not set, never the wish to go without.
+
+Nor is `-` a file here: whoever writes it means a stream, and keys may go there.
+"""
 
 
 _repository = _checked(
@@ -230,7 +233,8 @@ class Option:
         elif get_origin(kind) is tuple:
             argument |= {"nargs": "*"} if self.positional else {"action": "append"}
         if what := _FILLED.get(argument.get("metavar", "")):
-            argument.setdefault("type", _checked(lambda text: text or None, what))
+            empty = ("", "-") if what == "a file name" else ("",)
+            argument.setdefault("type", _checked(lambda text: None if text in empty else text, what))
         if default and (self.flags or "nargs" in argument):
             argument["help"] += f" (default: {default:g})" if isinstance(default, float) else f" (default: {default})"
         if self.general and self.takes_value:
