@@ -118,13 +118,14 @@ class Progress:
                 self._stderr.write("\n")
 
     def _tell(self, account: str, action: str, name: str) -> None:
-        """One line for a change, where its plan was shown."""
-        if self._ctx.shown is None or (account, action, name) in self._told:
+        """One line for a change, where a plan with changes was shown."""
+        shown = self._ctx.shown.accounts if self._ctx.shown else ()
+        if not any(one.changes for one in shown) or (account, action, name) in self._told:
             return
         self._told.add((account, action, name))
         self._clear()
         sign = self._paint(SIGNS[action], COLOR[action])
-        where = f" in {account}" if len(self._ctx.shown.accounts) > 1 else ""
+        where = f" in {account}" if len(shown) > 1 else ""
         self._stderr.write(f"  {sign} {terminal(f'{name}  {DONE[action]}{where}')}\n")
 
     def _doing(self, account: str, call: Call) -> str:

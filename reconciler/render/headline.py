@@ -42,7 +42,8 @@ def headline(report: Report) -> str:
     if report.outcome in {"error", "auth", "internal"}:
         return f"{_name(report)} failed: {_why(report)}."
     if report.outcome == "interrupted" and report.command in {"plan", "drift", "doctor"}:
-        return f"{_name(report)} interrupted: it is not complete, and nothing was written."
+        made = any(account.calls_made for account in report.accounts)  # by a measurement
+        return f"{_name(report)} interrupted: it is not complete{'' if made else ', and nothing was written'}."
     sentence = {"drift": _drift, "plan": _plan, "show": _saved, "apply": _applied}.get(report.command, _other)
     return f"{sentence(report)}."
 
@@ -123,7 +124,7 @@ def _measured(report: Report) -> str:
     if not every:
         return "A measurement on two scratch tunnels, which are removed again"
     seen, differs = sum(one.seen is not None for one in every), sum(one.differs for one in every)
-    told = f"{seen} of {count(len(every), 'behaviour')} measured, {differs or 'none'} not as assumed"
+    told = f"{seen} of {count(len(every), 'behaviour')} measured, {f'{differs} not' if differs else 'all'} as assumed"
     return f"Doctor: {told}; the scratch tunnels are gone"
 
 

@@ -122,9 +122,10 @@ def test_each_call_is_logged(empty: World) -> None:
 @pytest.mark.parametrize("method", ["POST", "PUT"])
 def test_who_stops_it_is_obeyed_once_nothing_is_left(empty: World, method: str) -> None:
     gate = Gate(method)
-    code, out, err = stopped(empty, gate, signal.SIGINT, *MEASURE, "--auto-approve", "--json")
+    code, out, err = stopped(empty, gate, signal.SIGINT, *MEASURE, "--auto-approve", "--json", "-o", "text=said")
     assert (code, json.loads(out)["outcome"], empty.names()) == (8, "interrupted", {})
     assert "the scratch tunnels are removed" in err
+    assert empty.read("said").splitlines()[-1] == "Doctor interrupted: it is not complete."
     assert empty.calls.count("PUT") == (method == "PUT")
 
 
