@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from reconciler.api.call import Answered, ApiError, Denied, NotSent, Refused, Verb, drive
+from reconciler.api.call import Answered, ApiError, Denied, NotSent, Refused, Step, StopClock, Verb, drive
 from reconciler.engine.bench import Bench, Hindrance, clear, make, survey
-from reconciler.model.live import Live
+from reconciler.model.live import Live, live_tunnel
 from reconciler.model.problems import Problem
 from reconciler.model.scratch import MARKER
-from tests.build import ACCOUNT_ID
+from tests.build import ACCOUNT_ID, settings
 from tests.engine.harness import LOST, World
 
 NETWORK = IPv4Network("10.255.0.0/29")
@@ -42,6 +42,13 @@ def test_another_live_tunnel_keeps_it_away_unless_told_otherwise() -> None:
 @pytest.mark.parametrize("address", ["10.255.0.0/31", "10.255.0.6/31", "10.255.0.4/30"])
 def test_a_network_that_a_live_tunnel_has_is_refused(address: str) -> None:
     world = World("lon", lon={"interface_address": address})
+    assert code(drive(survey(bench(beside_live=True)), world.carry)) == "network-in-use"
+
+
+def test_a_live_tunnel_with_an_address_that_can_not_be_read_may_be_anywhere() -> None:
+    world = World()
+    odd = live_tunnel({"id": "a1", **settings("lon"), "interface_address6": ["fd00::/127"]})
+    world.instead[Verb.LIST, 0] = Answered(live=Live({"a1": odd}))
     assert code(drive(survey(bench(beside_live=True)), world.carry)) == "network-in-use"
 
 
@@ -117,6 +124,20 @@ def test_without_a_list_what_was_listed_before_is_removed_all_the_same() -> None
     world.instead[Verb.LIST, 0] = Refused(200, (ApiError("list-untrusted", "two of one name"),))
     assert isinstance(drive(clear(place), world.carry), Live)
     assert (world.verbs, left(world)) == (["list", "delete", "delete", "list"], [])
+
+
+def test_the_deadline_does_not_count_while_tunnels_are_removed() -> None:
+    world = World()
+    place = made(world)
+    counts: list[bool] = []
+
+    def carry(step: Step) -> tuple[Any, ...]:
+        if isinstance(step, StopClock):
+            counts.append(not step.stopped)
+        return world.carry(step)
+
+    drive(clear(place), carry)
+    assert counts == [False, True]
 
 
 def test_a_list_that_hides_the_tunnels_proves_nothing() -> None:

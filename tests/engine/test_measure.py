@@ -3,6 +3,7 @@
 import json
 import random
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import fields, replace
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
 
-from reconciler.api.call import drive
+from reconciler.api.call import Ask, NotSent, Step, drive
 from reconciler.api.wire import Reply, Request
 from reconciler.engine.bench import Bench, Hindrance, clear
 from reconciler.engine.measure import CALLS, TABLE, measure, semantics
@@ -235,6 +236,98 @@ def test_an_answer_may_hold_anything_and_tells_nothing_then(value: Any) -> None:
         place.seen.keys() & {"single_put", "names", "modified_flag", "spelling", "asn_max", "unset_prefixes"} == set()
     )
     assert isinstance(drive(clear(place), world.carry), Live)
+
+
+class Altered(World):
+    """A server whose answers are altered by a function of the request, the answer and the tunnel in it."""
+
+    def __init__(self, alter: Callable[[Request, Any, Any], object]) -> None:
+        super().__init__()
+        self.alter = alter
+
+    def send(self, request: Request) -> Reply:
+        reply = super().send(request)
+        answer = json.loads(reply.body)
+        self.alter(request, answer, (answer["result"] or {}).get("ipsec_tunnel", {}))
+        return Reply(reply.status, reply.headers, json.dumps(answer).encode())
+
+
+def lists_null(_: Request, answer: Any, __: Any) -> None:
+    for tunnel in (answer["result"] or {}).get("ipsec_tunnels", ()):
+        tunnel["customer_endpoint"] = None
+
+
+def creates_two(request: Request, answer: Any, _: Any) -> None:
+    if request.method == "POST":
+        answer["result"] = {"ipsec_tunnels": [answer["result"]] * 2}
+
+
+def forbids_routes_without_a_word(request: Request, answer: Any, _: Any) -> None:
+    if request.path.endswith("/routes"):
+        answer |= {"result": None, "success": False}
+
+
+@pytest.mark.parametrize(
+    ("alter", "undecided"),
+    [
+        (lists_null, "unset_text"),
+        (creates_two, "create_shape"),
+        (forbids_routes_without_a_word, "routes"),
+        (lambda _, __, tunnel: tunnel.update(x_new=1), "server_fields"),
+        (lambda _, __, tunnel: tunnel.update(remote_identities={}), "server_fields"),
+        (lambda _, __, tunnel: tunnel.pop("automatic_return_routing", None), "coupler_integration"),
+    ],
+    ids=["unlike lists", "two made", "no word", "unknown field", "identities", "no routing"],
+)
+def test_what_fits_no_reading_is_undecided(alter: Any, undecided: str) -> None:
+    world, place = Altered(alter), bench()
+    assert drive(measure(place), world.carry) is None
+    left = [switch for switch in MEASURED if switch not in place.seen]
+    assert sorted(left) == sorted(["bulk_limit", "bulk_limit_status", undecided])
+
+
+class AnyRate(World):
+    """A server that takes any rate for `low`."""
+
+    def send(self, request: Request) -> Reply:
+        return super().send(replace(request, body=request.body.replace(b'"none"', b'"low"')))
+
+
+def test_a_bulk_update_with_a_wrong_item_that_is_taken_tells_nothing() -> None:
+    world, place = AnyRate(), bench()
+    assert drive(measure(place), world.carry) is None
+    assert "bulk" not in place.seen
+
+
+class Slower(World):
+    """A server whose lists lag behind, and only once."""
+
+    def send(self, request: Request) -> Reply:
+        self.simulator.semantics = Semantics(list_lag=b'"rate":"low"' in request.body)
+        return super().send(request)
+
+
+def test_a_lag_that_is_not_the_same_twice_is_undecided() -> None:
+    world, place = Slower(), bench()
+    assert drive(measure(place), world.carry) is None
+    assert "list_lag" not in place.seen
+
+
+def test_an_account_with_other_tunnels_says_nothing_of_an_empty_one() -> None:
+    _, place, problem = measured("", "lon", beside_live=True)
+    assert (problem, "empty_list" in place.seen) == (None, False)
+
+
+def test_once_it_is_stopped_nothing_more_is_asked() -> None:
+    world, place, asked = World(), bench(), 0
+
+    def carry(step: Step) -> tuple[Any, ...]:
+        nonlocal asked
+        asked += isinstance(step, Ask)
+        return (NotSent("interrupted", "stopped"),) if asked > 5 else world.carry(step)
+
+    assert drive(measure(place), carry) == NotSent("interrupted", "stopped")
+    assert asked == 6
 
 
 class Adopted(World):
