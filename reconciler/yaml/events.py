@@ -210,7 +210,7 @@ class Reader:
         value: Data = event.value
         if event.implicit[0] and event.tag is None:  # without quotes
             value = typed(event.value)
-            if event.end_mark.line in self._glued_lines and (where := self._comment(event.end_mark)):
+            if self._glued_lines and (where := self._comment(event.end_mark)):
                 self.glued.append((field, where))
         elif event.tag not in _TEXT_TAGS:
             self._problem(event, "tag", "a tag, which is not allowed", _NO_TAG)
@@ -233,7 +233,9 @@ class Reader:
                 self._node(event, "")
             return None
         name: str = event.value
-        if self._scalar(event, "") is None:
+        plain = event.implicit[0] and event.anchor is None
+        # The same few names stand in every tunnel, and one that was good as plain text is good again.
+        if not (plain and name in self._names) and self._scalar(event, "") is None:
             self._problem(event, "null-key", "a key that is empty or null", _NAME_KEY)
             return None
         if name in places:
@@ -241,7 +243,7 @@ class Reader:
             detail = f"It stands at line {line} already, and only one of the two can count. Remove one."
             self._problem(event, "duplicate-key", f"the key {shown(name)} stands twice in one mapping", detail)
             return None
-        return self._names.setdefault(name, name)
+        return self._names.setdefault(name, name) if plain else name
 
     def _alias(self, event: Any) -> Data:
         """What an alias stands for, counted as if it were written out; a refused one is empty."""
