@@ -142,8 +142,8 @@ def _run(options: "Options", output: "Output") -> int:
 def _stop_on_signals(ctx: "Context") -> Iterator[None]:
     """Meanwhile SIGINT and SIGTERM ask the run to stop; the second one ends it at once.
 
-    So does a hang-up where a person was to confirm what is done. It may come twice, from the system and from the shell,
-    and must not end what takes the updates back.
+    So does a hang-up where something is to be taken back: what nobody confirmed, or the tunnels of a measurement. It
+    may come twice, from the system and from the shell, and must not end that.
     """
     from reconciler.cli.options import CALLING
 
@@ -153,8 +153,10 @@ def _stop_on_signals(ctx: "Context") -> Iterator[None]:
     if ctx.options.measure:
         said = b": the call in flight is finished, and the scratch tunnels are removed"
     if ctx.options.confirm:
-        signals += [signal.SIGHUP]
         said = b": the call in flight is finished, and what nobody confirmed is rolled back"
+    unheard = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN  # as `nohup` has it
+    if ctx.options.confirm or (ctx.options.measure and not unheard):
+        signals += [signal.SIGHUP]
 
     def stop(number: int, _frame: object) -> None:
         signal.signal(number, signal.SIG_IGN if number == signal.SIGHUP else signal.SIG_DFL)

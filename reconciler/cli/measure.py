@@ -67,8 +67,9 @@ def clear_whatever_comes(bench: Bench, carry: Carry, stop: Event) -> Problem | N
     Who stops the run is obeyed once nothing is left behind, whether that was wished before or comes meanwhile: a second
     signal ends the process at once.
     """
-    stopped, left = False, None
-    while bench.may_hold:
+    stopped = False
+    left: Problem | None = None
+    while bench.may_hold or left:
         stopped |= stop.is_set()
         stop.clear()
         found = drive(clear(bench), carry)

@@ -119,14 +119,36 @@ def test_each_call_is_logged(empty: World) -> None:
     }
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT"])
-def test_who_stops_it_is_obeyed_once_nothing_is_left(empty: World, method: str) -> None:
+@pytest.mark.parametrize(
+    ("method", "number"), [("POST", signal.SIGINT), ("PUT", signal.SIGINT), ("PUT", signal.SIGHUP)]
+)
+def test_who_stops_it_is_obeyed_once_nothing_is_left(empty: World, method: str, number: int) -> None:
     gate = Gate(method)
-    code, out, err = stopped(empty, gate, signal.SIGINT, *MEASURE, "--auto-approve", "--json", "-o", "text=said")
+    code, out, err = stopped(empty, gate, number, *MEASURE, "--auto-approve", "--json", "-o", "text=said")
     assert (code, json.loads(out)["outcome"], empty.names()) == (8, "interrupted", {})
     assert "the scratch tunnels are removed" in err
     assert empty.read("said").splitlines()[-1] == "Doctor interrupted: it is not complete."
     assert empty.calls.count("PUT") == (method == "PUT")
+
+
+class AtTheEnd(Gate):
+    """Waits with the first list after the last experiment: the one that the tunnels are removed by."""
+
+    def __init__(self) -> None:
+        super().__init__("PUT, which it is not until")
+
+    def __call__(self, sim: Simulator, request: Request) -> Reply:
+        reply: Reply = super().__call__(sim, request)
+        if request.path.endswith("/routes"):
+            self.method = "GET"
+        return reply
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_who_stops_it_while_the_tunnels_are_removed_does_not_keep_them(empty: World, number: int) -> None:
+    code, out, _ = stopped(empty, AtTheEnd(), number, *MEASURE, "--auto-approve")
+    assert (code, empty.names(), "scratch-left" in out) == (8, {}, False)
+    assert out.splitlines()[-1] == "Doctor interrupted: it is not complete."
 
 
 def test_after_the_deadline_the_tunnels_are_removed_all_the_same(empty: World) -> None:

@@ -194,8 +194,8 @@ class World:
         return ran
 
     def child(self) -> dict[str, str]:
-        """The environment of a real process."""
-        keep = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "COVERAGE_PROCESS_START")}
+        """The environment of a real process, which runs the same code as the test."""
+        keep = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "PYTHONPATH", "COVERAGE_PROCESS_START")}
         return keep | {"XDG_STATE_HOME": self.state} | self.env
 
 
