@@ -239,21 +239,26 @@ def test_an_answer_may_hold_anything_and_tells_nothing_then(value: Any) -> None:
 
 
 class Altered(World):
-    """A server whose answers are altered by a function of the request, the answer and the tunnel in it."""
+    """A server whose answers are altered: a function gets the request, the answer and each tunnel in it, or none.
 
-    def __init__(self, alter: Callable[[Request, Any, Any], object]) -> None:
+    It returns the status, if it is to be another.
+    """
+
+    def __init__(self, alter: Callable[[Request, Any, Any], int | None]) -> None:
         super().__init__()
         self.alter = alter
 
     def send(self, request: Request) -> Reply:
         reply = super().send(request)
         answer = json.loads(reply.body)
-        self.alter(request, answer, (answer["result"] or {}).get("ipsec_tunnel", {}))
-        return Reply(reply.status, reply.headers, json.dumps(answer).encode())
+        result = answer["result"] or {}
+        tunnels = [result.get("ipsec_tunnel", {}), *(result.get("ipsec_tunnels") or ())]
+        statuses = [self.alter(request, answer, tunnel) for tunnel in tunnels]
+        return Reply(statuses[0] or reply.status, reply.headers, json.dumps(answer).encode())
 
 
-def lists_null(_: Request, answer: Any, __: Any) -> None:
-    for tunnel in (answer["result"] or {}).get("ipsec_tunnels", ()):
+def lists_null(request: Request, _: Any, tunnel: Any) -> None:
+    if request.path.endswith("/ipsec_tunnels"):
         tunnel["customer_endpoint"] = None
 
 
@@ -262,9 +267,15 @@ def creates_two(request: Request, answer: Any, _: Any) -> None:
         answer["result"] = {"ipsec_tunnels": [answer["result"]] * 2}
 
 
-def forbids_routes_without_a_word(request: Request, answer: Any, _: Any) -> None:
-    if request.path.endswith("/routes"):
-        answer |= {"result": None, "success": False}
+def forbids_routes_without_a_word(request: Request, answer: Any, _: Any) -> int | None:
+    if not request.path.endswith("/routes"):
+        return None
+    answer |= {"result": None, "success": False}
+    return 403
+
+
+def never_routes(_: Request, __: Any, tunnel: Any) -> None:
+    tunnel.pop("automatic_return_routing", None)
 
 
 @pytest.mark.parametrize(
@@ -275,7 +286,7 @@ def forbids_routes_without_a_word(request: Request, answer: Any, _: Any) -> None
         (forbids_routes_without_a_word, "routes"),
         (lambda _, __, tunnel: tunnel.update(x_new=1), "server_fields"),
         (lambda _, __, tunnel: tunnel.update(remote_identities={}), "server_fields"),
-        (lambda _, __, tunnel: tunnel.pop("automatic_return_routing", None), "coupler_integration"),
+        (never_routes, "coupler_integration"),
     ],
     ids=["unlike lists", "two made", "no word", "unknown field", "identities", "no routing"],
 )
