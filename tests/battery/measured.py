@@ -34,7 +34,7 @@ _ENDPOINT = "203.0.113.1"
 _SIGNS = "reconciler-doctor-", "scratch tunnel of reconciler doctor --measure"
 _LASTING = frozenset({"401", "403"})
 """Faults after which no call of the run goes any more."""
-_LYING = UNTRUE | {"413", "quoted"}
+_LYING = UNTRUE | {"403", "404", "413", "quoted"}
 """Faults that look like what the API says of a request."""
 
 
