@@ -39,7 +39,7 @@ from reconciler.api.call import (
 from reconciler.engine.listing import PATIENCE, read_list
 from reconciler.model.live import Live, LiveTunnel
 from reconciler.model.problems import Problem, named
-from reconciler.model.scratch import MARKER, PREFIX, is_scratch
+from reconciler.model.scratch import MARKER, PREFIX, is_scratch, with_address
 from reconciler.plan.claims import NETWORKS, claims
 
 NEEDED = 3
@@ -147,10 +147,12 @@ def survey(bench: Bench) -> Conversation[Live | Hindrance]:
         return found
     own = bench.leftovers(found)
     others = [tunnel for tunnel in found.tunnels.values() if tunnel.id not in own]
-    earlier = [tunnel.name for tunnel in others if is_scratch(tunnel)]
+    earlier = [with_address(tunnel) for tunnel in others if is_scratch(tunnel)]
     if earlier:
         message = f"an earlier measurement left {named(earlier, _NAMED)} outside {bench.network}"
-        return Problem("scratch-left", message, "Run it with the --network of that time: it removes them first.")
+        return Problem(
+            "scratch-left", message, "Run it with a --network that holds their addresses: it removes them first."
+        )
     if others and not bench.beside_live:
         message = f"the account holds other live tunnels: {named([t.name for t in others], _NAMED)}"
         remedy = "Use a scratch account. --beside-live measures beside them: no call names them, but one that is not "

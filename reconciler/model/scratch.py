@@ -17,6 +17,11 @@ MARKER = "scratch tunnel of reconciler doctor --measure"
 _ADDRESSES = ("interface_address", "interface_address6")
 
 
+def with_address(tunnel: LiveTunnel) -> str:
+    """`reconciler-doctor-1 (10.99.0.0/31)`: only who knows where it is can give the network that removes it."""
+    return f"{tunnel.name} ({tunnel.settings.get('interface_address', 'no address')})"
+
+
 def is_scratch(tunnel: LiveTunnel, network: IPv4Network | IPv6Network | None = None) -> bool:
     """Whether a measurement made this live tunnel, by its name and its marker.
 

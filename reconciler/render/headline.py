@@ -92,6 +92,8 @@ def _why(report: Report) -> str:
         return next(local, "nothing was written, for the reasons above")
     if report.outcome == "error" and wrong == {"unreadable-tunnel"}:
         return "not every tunnel could be read; what is said of the others holds"
+    if report.outcome == "error" and report.command == "doctor":  # of which only a measurement has no checks
+        return "the measurement is not complete, for the reason above"
     return _WHY[report.outcome]
 
 

@@ -14,7 +14,7 @@ from reconciler.api.exchange import Heard
 from reconciler.api.pace import PACE, parse_quota
 from reconciler.model.live import LiveTunnel
 from reconciler.model.problems import Problem, count, named
-from reconciler.model.scratch import is_scratch
+from reconciler.model.scratch import is_scratch, with_address
 from reconciler.model.settings import has_bgp
 from reconciler.report.tunnels import unknown_fields
 from reconciler.report.values import CheckReport
@@ -127,8 +127,9 @@ def tunnel_checks(tunnels: Iterable[LiveTunnel]) -> Iterator[CheckReport]:
 
 def leftover_check(tunnels: Iterable[LiveTunnel]) -> CheckReport:
     """What a measurement left in the account, whosever names these are."""
-    left = [tunnel.name for tunnel in tunnels if is_scratch(tunnel)]
+    left = [with_address(tunnel) for tunnel in tunnels if is_scratch(tunnel)]
     if not left:
         return ok("leftovers", "no measurement left any tunnel")
-    remedy = "Run reconciler doctor --measure again in their network, which removes them first, or delete them by hand."
+    again = "Run reconciler doctor --measure again in a network that holds their addresses"
+    remedy = f"{again}, which removes them first, or delete them by hand."
     return warning("leftovers", f"left by a measurement: {named(left, _NAMED)}", remedy)

@@ -18,7 +18,7 @@ from tests.cli.world import ID, OTHER_ID, TOKEN, Ran, World, tunnel
 
 BGP = {"bgp": {"customer_asn": 65010}}
 GIVE = "Give an HTTP proxy, such as http://proxy.example:3128, or unset it."
-AGAIN = "again in their network, which removes them first, or delete them by hand."
+AGAIN = "again in a network that holds their addresses, which removes them first, or delete them by hand."
 NO_FILES = {"CLOUDFLARE_API_TOKEN": TOKEN, **NO_OTHER, "SSL_CERT_FILE": None, "SSL_CERT_DIR": None}
 
 Line = tuple[str, str, str | None]
@@ -322,7 +322,7 @@ def test_what_the_live_tunnels_show(world: World) -> None:
         "sessions": ("warning", "0 of 1 BGP session up; down: t001", "Look at the other ends of these tunnels."),
         "leftovers": (
             "warning",
-            "left by a measurement: reconciler-doctor-1",
+            "left by a measurement: reconciler-doctor-1 (10.0.2.0/31)",
             f"Run reconciler doctor --base-url {world.base_url} --measure {AGAIN}",
         ),
     }

@@ -84,6 +84,9 @@ def test_a_network_that_the_files_declare_is_refused(empty: World) -> None:
     ran = empty.run(*MEASURE, "--auto-approve", "--json")
     assert (ran.code, ran.account["error"]["code"]) == (1, "network-in-use")
     assert ran.account["error"]["message"] == "the files declare 10.255.0.4/31, which has addresses in 10.255.0.0/29"
+    assert empty.run(*MEASURE, "--auto-approve").out.splitlines()[-1] == (
+        "Doctor failed: the measurement is not complete, for the reason above."
+    )
 
 
 def test_cloudflares_address_is_the_declared_one_or_must_be_given(world: World) -> None:

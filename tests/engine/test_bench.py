@@ -61,7 +61,12 @@ def test_a_network_that_the_files_declare_is_refused() -> None:
 def test_what_an_earlier_run_left_elsewhere_is_named_with_the_way_to_remove_it() -> None:
     elsewhere = {"description": MARKER, "interface_address": "10.9.0.0/31"}
     world = World("reconciler-doctor-a", **{"reconciler-doctor-a": elsewhere})
-    assert code(drive(survey(bench(beside_live=True)), world.carry)) == "scratch-left"
+    found = drive(survey(bench(beside_live=True)), world.carry)
+    assert isinstance(found, Problem)
+    assert (found.code, found.message) == (
+        "scratch-left",
+        "an earlier measurement left reconciler-doctor-a (10.9.0.0/31) outside 10.255.0.0/29",
+    )
 
 
 def test_only_a_tunnel_with_all_three_signs_is_removed() -> None:

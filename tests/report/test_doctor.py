@@ -135,7 +135,9 @@ def test_sessions_that_are_down_are_named_and_one_of_which_nothing_is_said_is_no
 
 def test_only_a_tunnel_with_name_and_marker_was_left_by_a_measurement():
     others = (raw("reconciler-doctor-2", description="mine"), raw("doctor", **LEFT))
-    check = leftover_check(live(raw("reconciler-doctor-1", **LEFT), *others).tunnels.values())
-    assert (check.severity, check.summary) == ("warning", "left by a measurement: reconciler-doctor-1")
+    check = leftover_check(
+        live(raw("reconciler-doctor-1", interface_address="10.9.0.0/31", **LEFT), *others).tunnels.values()
+    )
+    assert (check.severity, check.summary) == ("warning", "left by a measurement: reconciler-doctor-1 (10.9.0.0/31)")
     check = leftover_check(live(*others).tunnels.values())
     assert (check.severity, check.summary) == ("ok", "no measurement left any tunnel")
