@@ -232,7 +232,7 @@ class _Work:
             report = with_psks(applied(plan, ended), plan, verdicts)
         except Exception as bug:  # noqa: BLE001 - as above
             return self._broken(begun.plan, bug)
-        self._clients.progress.told(report.account, report.changes)
+        self._clients.progress.account_ended(report.account, report.changes)
         return report, ended.written or may_have_written(verdicts.values())
 
     def _broken(self, plan: Plan, bug: Exception) -> Ended:

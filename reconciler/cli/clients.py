@@ -187,8 +187,8 @@ class Clients:
         except CommandError as failed:
             printed = self._ctx.output.redactor.clean(failed.output.decode(errors="replace"))
             words = " ".join(printed.split())
-            told = f": {words[:_PRINTED]}{'…' if len(words) > _PRINTED else ''}" if words else ""
-            return Probed(healthy=False, said=f"{failed}{told}")
+            printed = f": {words[:_PRINTED]}{'…' if len(words) > _PRINTED else ''}" if words else ""
+            return Probed(healthy=False, said=f"{failed}{printed}")
         return Probed(healthy=True)
 
     def _open_sandbox(self) -> "SimulatorTransport":

@@ -22,7 +22,7 @@ from reconciler.report.values import AccountReport, Report
 SANDBOX = "sandbox"
 """Stands for the base URL, and for the token, where the built-in simulator stands in for Cloudflare."""
 
-_TOLD = re.compile(
+_COMMAND = re.compile(
     r"(?<![\w./'\"-])reconciler (psk (?:set|rotate|status)|validate|plan|apply|drift|doctor|import|init)\b"
 )
 """A command that a message tells to run, without the options that most of its words could do with."""
@@ -105,13 +105,13 @@ class Context:
         if account and (options.account or len(self.every) > 1):
             options = options._replace(account=(account,))
 
-        def with_options(told: re.Match[str]) -> str:
-            said = text[told.end() :].partition("`")[0]
-            return "".join([told[0], *(f" {word}" for word in same_again(options, *told[1].split(), said=said))])
+        def with_options(found: re.Match[str]) -> str:
+            said = text[found.end() :].partition("`")[0]
+            return "".join([found[0], *(f" {word}" for word in same_again(options, *found[1].split(), said=said))])
 
         for name in options.variables:  # `Raise --timeout (from RECONCILER_TIMEOUT), or …`
             text = re.sub(rf"(?<!with )({TABLE[name].flags[-1]})(?=[,;.)])", rf"\1{options.origin(name)}", text)
-        return _TOLD.sub(with_options, text)
+        return _COMMAND.sub(with_options, text)
 
     def report(
         self,

@@ -92,8 +92,8 @@ def _git(ctx: Context) -> CheckReport:
     except GitError as wrong:
         return warning("git", str(wrong))
     if changed:
-        told = f"{count(len(changed), 'file')} not as committed: {named(changed, _NAMED)}"
-        return warning("git", told, "Commands go by the files as they are, not by a commit.")
+        summary = f"{count(len(changed), 'file')} not as committed: {named(changed, _NAMED)}"
+        return warning("git", summary, "Commands go by the files as they are, not by a commit.")
     return ok("git", f"all below {safe_path(root)} is committed")
 
 

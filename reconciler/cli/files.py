@@ -76,8 +76,8 @@ def selected(ctx: Context, loaded: Loaded) -> tuple[Desired, ...]:
     for name in ctx.options.account:
         if name not in known:
             hint = near(name, tuple(known)) or f". There: {', '.join(known[:_NAMED]) or 'none'}."
-            told = f"{name!r}{ctx.options.origin('account')} in {ctx.options.dir}{ctx.options.origin('dir')}"
-            raise UsageError(f"there is no account {told}{hint}")
+            named = f"{name!r}{ctx.options.origin('account')} in {ctx.options.dir}{ctx.options.origin('dir')}"
+            raise UsageError(f"there is no account {named}{hint}")
     return tuple(d for d in loaded.desired if not ctx.options.account or d.account.name in ctx.options.account)
 
 

@@ -205,16 +205,16 @@ def _write(ctx: Context, desired: Desired, files: AccountFiles, live: Live, md5_
     keys = {name: str(key) for name in found.tunnels if (key := names[name].settings.get("bgp.md5_key"))}
     if md5_keys:
         md5_keys.write(desired.account.name, {variables[name].name: key for name, key in keys.items()})
-    told = _told(ctx, keys.values())
+    done = _done(ctx, keys.values())
     if own is not files.account_file:  # first: what stands in its defaults is not in the files
         replace_file(Path(own.path), own.data.decode())
-        told.append(f"Wrote {own.path}, with `prune: false`." if new else f"Added rules under `ignore` to {own.path}.")
+        done.append(f"Wrote {own.path}, with `prune: false`." if new else f"Added rules under `ignore` to {own.path}.")
     for path, text in texts.items():
         replace_file(path, text, private=True)
     gone = [path for path in old if path not in texts]
     for path in gone:
         path.unlink()
-    return replace(_report(desired, live, found, [*texts], gone, told), not_owned=not_owned)
+    return replace(_report(desired, live, found, [*texts], gone, done), not_owned=not_owned)
 
 
 def _prove(ctx: Context, files: AccountFiles, texts: Mapping[Path, str], wanted: Mapping[str, Settings]) -> None:
@@ -234,7 +234,7 @@ def _prove(ctx: Context, files: AccountFiles, texts: Mapping[Path, str], wanted:
         raise halt("internal", "import", summary, "This is a bug. Please report it; --split none may get round it.")
 
 
-def _told(ctx: Context, keys: Collection[str]) -> list[str]:
+def _done(ctx: Context, keys: Collection[str]) -> list[str]:
     """Where the MD5 keys of an account went."""
     path = ctx.options.md5_keys
     if not keys:
@@ -249,13 +249,13 @@ def _told(ctx: Context, keys: Collection[str]) -> list[str]:
 
 
 def _report(
-    desired: Desired, live: Live, found: Dumped, written: list[Path], gone: list[Path], told: list[str]
+    desired: Desired, live: Live, found: Dumped, written: list[Path], gone: list[Path], done: list[str]
 ) -> AccountReport:
     declared = f"{len(found.tunnels):,} of {counted(len(live.tunnels), 'live tunnel')}"
     notes = ["Wrote no file of tunnels: nothing that is live is left to declare."]
     if written:
         notes = [f"Wrote {_listed(written)} with mode 0600, for {declared}."]
-    notes += told
+    notes += done
     notes += [f"Removed {_listed(gone)}, of an earlier import or init."] if gone else []
     notes += [f"Ignored, because no file can declare it: {glob}: {why}" for glob, why in found.ignored.items()]
     return AccountReport(

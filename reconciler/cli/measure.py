@@ -103,8 +103,8 @@ def _before(bench: Bench, live: Live) -> Iterable[str]:
     )
     yield f"Calls, at most, if all are answered: {calls(CALLS)}."
     if others := len(live.tunnels) - len(leftovers):
-        told = count(others, "other live tunnel")
-        yield f"Beside {told}: no call names any, but bulk updates go to the collection that they are in."
+        beside = count(others, "other live tunnel")
+        yield f"Beside {beside}: no call names any, but bulk updates go to the collection that they are in."
 
 
 def _well(account: Account) -> AccountReport:

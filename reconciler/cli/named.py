@@ -49,11 +49,11 @@ def read_inputs(ctx: Context) -> None:
         Halt: The run was stopped meanwhile, or its time is over.
     """
     for name in _INPUTS:
-        for told, path in _named(ctx.options, name):
-            ctx.inputs[name] = _read(ctx, told, path)
+        for option, path in _named(ctx.options, name):
+            ctx.inputs[name] = _read(ctx, option, path)
 
 
-def _read(ctx: Context, told: str, path: str) -> bytes:
+def _read(ctx: Context, option: str, path: str) -> bytes:
     """The bytes of a file.
 
     No signal ends the wait for somebody who writes a pipe. So another thread reads, and this one looks now and then
@@ -77,12 +77,12 @@ def _read(ctx: Context, told: str, path: str) -> bytes:
             raise halt("interrupted", "interrupted", f"stopped while reading {path}", "Nothing was done.")
         if ctx.left() <= 0:
             detail = "Nobody has written it to its end within --timeout. Nothing was done."
-            raise halt("error", "unreadable", f"{told} can't be read", detail)
+            raise halt("error", "unreadable", f"{option} can't be read", detail)
         reader.join(_LOOK)
     if isinstance(found, Exception):
-        raise UsageError(f"{told} can't be read: {_why(found)}")
+        raise UsageError(f"{option} can't be read: {_why(found)}")
     if len(found) > MAX_INPUT:
-        raise UsageError(f"{told} can't be read: it holds more than {MAX_INPUT >> 20} MiB")
+        raise UsageError(f"{option} can't be read: it holds more than {MAX_INPUT >> 20} MiB")
     return found
 
 

@@ -56,7 +56,7 @@ class Progress:
         self._lock = Lock()
         self._names: dict[str | None, str] = {}  # of tunnels that were listed, by id
         self._wrote: set[str] = set()  # accounts
-        self._told: set[tuple[str, str, str]] = set()
+        self._printed: set[tuple[str, str, str]] = set()
         self._open: dict[str, list[Call]] = {}  # calls of an account's step that have not ended
         self._calls: dict[str, int] = {}  # how many there are in all
 
@@ -99,30 +99,30 @@ class Progress:
                 return
             self._wrote.add(account)
             for name in self._tunnels(call) if call.verb in _ACTIONS else ():
-                self._tell(account, _ACTIONS[call.verb], name)
+                self._print(account, _ACTIONS[call.verb], name)
             if still:
                 self._show(account, self._doing(account, still[0]))
 
-    def told(self, account: str, changes: Iterable[ChangeReport]) -> None:
+    def account_ended(self, account: str, changes: Iterable[ChangeReport]) -> None:
         """The account has ended: a line for what was done though no answer said so."""
         with self._lock:
             for change in changes:
                 if change.outcome == Result.APPLIED:
-                    self._tell(account, change.action, change.name)
+                    self._print(account, change.action, change.name)
 
     def end(self) -> None:
         """Something else is written now."""
         with self._lock:
             self._clear()
-            if self._told or (self._wrote and self._ctx.shown):
+            if self._printed or (self._wrote and self._ctx.shown):
                 self._stderr.write("\n")
 
-    def _tell(self, account: str, action: str, name: str) -> None:
+    def _print(self, account: str, action: str, name: str) -> None:
         """One line for a change, where a plan with changes was shown."""
         shown = self._ctx.shown.accounts if self._ctx.shown else ()
-        if not any(one.changes for one in shown) or (account, action, name) in self._told:
+        if not any(one.changes for one in shown) or (account, action, name) in self._printed:
             return
-        self._told.add((account, action, name))
+        self._printed.add((account, action, name))
         self._clear()
         sign = self._paint(SIGNS[action], COLOR[action])
         where = f" in {account}" if len(shown) > 1 else ""

@@ -147,5 +147,5 @@ def _saved_plan(ctx: Context) -> Report:
     bases = {account.base for account in plan.accounts}
     notes = [f"For the API at {base}." for base in sorted(bases - {SANDBOX, CLOUDFLARE})]
     notes += [f"Made with --target {quote(plan.target)}; give it to apply too."] if plan.target else []
-    accounts = [replace(told, notes=(*notes, *told.notes)) for told in map(saved, plan.accounts)]
+    accounts = [replace(one, notes=(*notes, *one.notes)) for one in map(saved, plan.accounts)]
     return replace(ctx.report(accounts), sandbox=SANDBOX in bases)

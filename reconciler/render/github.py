@@ -42,8 +42,8 @@ def github(report: Report) -> str:
         properties = {"file": note.place.file, "line": str(note.place.line)} if note.place else {}
         properties |= {"col": str(note.place.column)} if isinstance(note.place, Location) else {}
         properties["title"] = note.title[:_TITLE]
-        told = ",".join(f"{name}={workflow_property(value)}" for name, value in properties.items())
-        lines.append(f"::{note.rank} {told}::{workflow(note.message)}\n")
+        given = ",".join(f"{name}={workflow_property(value)}" for name, value in properties.items())
+        lines.append(f"::{note.rank} {given}::{workflow(note.message)}\n")
     return "".join(lines)
 
 
@@ -90,10 +90,10 @@ def _changes(account: AccountReport, command: str) -> Iterator[_Note]:
         elif change.action != "delete":
             severity = f" ({change.severity})" if change.severity else ""
             risk = change.impact == "traffic" and not (change.severity or change.outcome)
-            told = [f"{words.about(change)[:_LONGEST]}{severity}", "can interrupt traffic" if risk else ""]
-            told += [words.down_since(change) or words.health(change), *words.beyond(change)]
+            parts = [f"{words.about(change)[:_LONGEST]}{severity}", "can interrupt traffic" if risk else ""]
+            parts += [words.down_since(change) or words.health(change), *words.beyond(change)]
             title = f"{_what(change)} {words.label(change)}"
-            yield _Note(_rank(change, command), title, ", ".join(filter(None, told)), change.source)
+            yield _Note(_rank(change, command), title, ", ".join(filter(None, parts)), change.source)
 
 
 def _deletes(report: Report) -> Iterator[_Note]:

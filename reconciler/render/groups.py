@@ -77,7 +77,7 @@ def groups(accounts: Iterable[AccountReport], *, by_kind: bool = False, drift: b
     """
     found: list[Group] = []
     for account in accounts:
-        rest, told = dict(enumerate(account.changes)), {}
+        rest, grouped = dict(enumerate(account.changes)), {}
         for share, likeness in _LIKENESS[: 3 if by_kind else 2]:
             together: dict[Hashable, list[int]] = {}
             for number, change in rest.items():
@@ -87,9 +87,9 @@ def groups(accounts: Iterable[AccountReport], *, by_kind: bool = False, drift: b
                     together.setdefault(alike, []).append(number)
             for numbers in together.values():
                 if len(numbers) >= _MANY:
-                    told[numbers[0]] = Group(account.account, tuple(map(rest.pop, numbers)), share)
-        told |= {number: Group(account.account, (change,)) for number, change in rest.items()}
-        found += [told[number] for number in sorted(told)]
+                    grouped[numbers[0]] = Group(account.account, tuple(map(rest.pop, numbers)), share)
+        grouped |= {number: Group(account.account, (change,)) for number, change in rest.items()}
+        found += [grouped[number] for number in sorted(grouped)]
     return sorted(found, key=lambda group: words.gravity(group.first))
 
 

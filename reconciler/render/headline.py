@@ -101,9 +101,9 @@ def _validity(report: Report) -> str:
     """`Valid: 2 accounts, 30 tunnels, 1 warning`; beyond the limit of problems it says `more than`."""
     found = []
     for severity in Level:
-        told = [d.code != MORE for d in report.diagnostics if d.severity is severity]
-        if told:
-            found.append(f"{'' if all(told) else 'more than '}{count(sum(told), severity.value)}")
+        named = [d.code != MORE for d in report.diagnostics if d.severity is severity]
+        if named:
+            found.append(f"{'' if all(named) else 'more than '}{count(sum(named), severity.value)}")
     if report.outcome == "ok":
         tunnels = sum(account.managed for account in report.accounts)
         return f"Valid: {', '.join([count(len(report.accounts), 'account'), count(tunnels, 'tunnel'), *found])}"
@@ -126,8 +126,8 @@ def _measured(report: Report) -> str:
     if not every:
         return "A measurement on two scratch tunnels, which are removed again"
     seen, differs = sum(one.seen is not None for one in every), sum(one.differs for one in every)
-    told = f"{seen} of {count(len(every), 'behaviour')} measured, {f'{differs} not' if differs else 'all'} as assumed"
-    return f"Doctor: {told}; the scratch tunnels are gone"
+    result = f"{seen} of {count(len(every), 'behaviour')} measured, {f'{differs} not' if differs else 'all'} as assumed"
+    return f"Doctor: {result}; the scratch tunnels are gone"
 
 
 def _plan(report: Report) -> str:
@@ -196,14 +196,14 @@ def _other(report: Report) -> str:
         return f"{_name(report)}{': done' if report.outcome == 'ok' else f' stopped ({report.outcome}): {why}'}"
     counts: dict[str, int] = {result.value: sum(psk.outcome == result for psk in report.keys) for result in Result}
     counts["in doubt"] = counts.pop(Result.UNKNOWN)
-    told = [f"{number:,} {word}" for word, number in counts.items() if number]
+    parts = [f"{number:,} {word}" for word, number in counts.items() if number]
     looked_at = [psk for psk in report.keys if psk.outcome is None]
     overdue = sum(psk.overdue for psk in report.keys)
     if overdue or looked_at:
-        told.append(f"{overdue or 'none'} overdue")
+        parts.append(f"{overdue or 'none'} overdue")
     if unknown := sum(psk.age_days is None for psk in looked_at):
-        told.append(f"{unknown:,} of unknown age")
-    return f"{count(len(report.keys), 'key')}: {', '.join(told)}"
+        parts.append(f"{unknown:,} of unknown age")
+    return f"{count(len(report.keys), 'key')}: {', '.join(parts)}"
 
 
 def _psk_counts(report: Report) -> list[str]:
@@ -215,9 +215,9 @@ def _psk_counts(report: Report) -> list[str]:
         "to make": missing,
         "in doubt": sum(psk.error is not None for psk in report.keys) - missing,
     }
-    told = [f"{count(number, 'key')} {word}" for word, number in counts.items() if number]
+    parts = [f"{count(number, 'key')} {word}" for word, number in counts.items() if number]
     unchecked = sum(len(unread(account)) for account in report.accounts)
-    return [*told, f"{count(unchecked, 'MD5 key')} not checked"] if unchecked else told
+    return [*parts, f"{count(unchecked, 'MD5 key')} not checked"] if unchecked else parts
 
 
 def _drift(report: Report) -> str:

@@ -64,7 +64,7 @@ def html(report: Report) -> str:
         tone=tone(report),
         # Of a plan the page alone says when it was made: a comment is the same as long as its plan is.
         facts=[*([(words.moment(made_at), "")] if made_at else []), *words.facts(report)],
-        calls=words.calls_told(report),
+        calls=words.calls_line(report),
         then=words.to_go_on(report),
         run=safe.https(report.context.get("run_url")),
         dangers=list(_dangers(report)),
@@ -122,7 +122,7 @@ def _dangers(report: Report) -> Iterator[tuple[str, list[str], int]]:
         names = [change.name + words.marked(change) for change in changes]
         shown = names if what == "Deletes" else names[: _LIMITS.names]
         yield f"{what} {words.count(len(names), 'tunnel')}:", shown, len(names) - len(shown)
-    yield from ((f"{told}:", left_out, 0) for told, left_out in words.held_back(report.accounts).items())
+    yield from ((f"{reason}:", left_out, 0) for reason, left_out in words.held_back(report.accounts).items())
 
 
 def _numbers(report: Report) -> dict[str, int]:

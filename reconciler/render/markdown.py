@@ -127,8 +127,8 @@ def _dangers(report: Report) -> Iterator[str]:
         psks = [(psk.name, psk.error) for psk in report.keys if psk.error]
         yield from few(psks, lambda k: f"Key of {clipped(k[0], safe.markdown_code, 100)}: {trouble(k[1])}", _BOX)
     for what, found in words.dangers(report).items():
-        told = names(found, _marked) if what == "Deletes" else ", ".join(few(found, _marked, _BOX))
-        yield f"**{what} {words.count(len(found), 'tunnel')}**: {told}"
+        which = names(found, _marked) if what == "Deletes" else ", ".join(few(found, _marked, _BOX))
+        yield f"**{what} {words.count(len(found), 'tunnel')}**: {which}"
 
 
 def _marked(change: ChangeReport) -> str:
@@ -162,15 +162,15 @@ def _remarks(report: Report) -> Iterator[str]:
     lines = []
     for account in report.accounts:
         if down := words.down(account):
-            told = names(down, lambda line: clipped(line, safe.markdown, 150))
-            lines.append(f"- **In sync and down**{_where(account, report)}: {told}")
+            which = names(down, lambda line: clipped(line, safe.markdown, 150))
+            lines.append(f"- **In sync and down**{_where(account, report)}: {which}")
         if window := words.window(account):
             lines.append(f"- **Window**{_where(account, report)}: {clipped(window, safe.markdown_prose, 300)}")
         if waves := words.waves(account):
             shown = few(waves, lambda line: clipped(line, safe.markdown_prose, 300), _WAVES)
             lines.append(f"- **Rollout**{_where(account, report)}: " + "\n  - ".join(shown))
-    for told, tunnels in words.held_back(report.accounts).items():
-        lines.append(f"- **{told}**: {names(tunnels, lambda name: clipped(name, safe.markdown_code, 100))}")
+    for reason, tunnels in words.held_back(report.accounts).items():
+        lines.append(f"- **{reason}**: {names(tunnels, lambda name: clipped(name, safe.markdown_code, 100))}")
     yield "\n".join(lines)
     notes = [(account, note) for account in report.accounts for note in account.notes]
 
@@ -185,9 +185,9 @@ def _footer(report: Report) -> str:
     ahead = report.command == "plan" and bool(report.changes)
     pulled = bool(report.context.get("pull_request"))
     lines = []
-    if calls := words.calls_told(report):
-        what, _, told = calls.partition(": ")
-        lines.append(f"**{what}:** {safe.markdown(told)}")
+    if calls := words.calls_line(report):
+        what, _, numbers = calls.partition(": ")
+        lines.append(f"**{what}:** {safe.markdown(numbers)}")
     if ahead and report.outcome in {"ok", "changes"}:
         gate = ", and where the review gate is on it stops at another digest" if pulled else ""
         waves = any(account.waves for account in report.accounts)
@@ -319,14 +319,15 @@ class _Body:
                 if self.room <= left or not self._take(fence(part[1], "diff")):
                     break
                 kept.append(part)
-            wanted, told = sum(bool(words.fields(change)) for change in group.changes), sum(count for count, _ in kept)
-            if wanted and not told:
+            wanted = sum(bool(words.fields(change)) for change in group.changes)
+            there = sum(count for count, _ in kept)
+            if wanted and not there:
                 self.room = before
                 continue
-            shown += len(group.changes) - wanted + told
+            shown += len(group.changes) - wanted + there
             diff = [line for _, block in kept for line in block]
             diff = [*_LINES_OF_DRIFT.split("\n"), *diff] if diff and self._shape.drift else diff
-            diff += [f"  and {wanted - told:,} more"] if told < wanted else []
+            diff += [f"  and {wanted - there:,} more"] if there < wanted else []
             yield "\n\n".join(filter(None, [head, fence(diff, "diff") if diff else "", after, "</details>"]))
         self._note(shown, sum(len(group.changes) for group in groups), "details")
 

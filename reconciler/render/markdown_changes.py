@@ -73,8 +73,8 @@ def _with_health(weight: str, group: Group) -> str:
 def _fields(group: Group, inert: Callable[[str], str]) -> str:
     """What the changes are about; of many that only come or go, nothing."""
     update = group.first.action == "update"
-    told = words.about(group.first) if group.share == "all" else ", ".join(group.paths) or "name" * update
-    return clipped(told, inert, _FIELDS)
+    paths = words.about(group.first) if group.share == "all" else ", ".join(group.paths) or "name" * update
+    return clipped(paths, inert, _FIELDS)
 
 
 def summary(group: Group, shape: Shape) -> str:
@@ -90,8 +90,8 @@ def summary(group: Group, shape: Shape) -> str:
         what = f"<code>{clipped(words.label(change).replace(' -> ', ' → '), safe.html, _NAME)}</code>"
         facts += ["" if change.outcome == "applied" else words.ended(change)]
         facts += [words.count(len(words.fields(change)), "field")] if words.fields(change) else []
-    told = ", ".join(filter(None, [*facts, words.weight(change), group.health]))
-    return f"<summary>{words.SIGNS[change.action]} {what}{told and f' ({told})'}</summary>"
+    about = ", ".join(filter(None, [*facts, words.weight(change), group.health]))
+    return f"<summary>{words.SIGNS[change.action]} {what}{about and f' ({about})'}</summary>"
 
 
 def blocks(group: Group) -> Iterator[tuple[int, list[str]]]:
@@ -174,11 +174,11 @@ def said(error: Problem, most: int) -> Iterator[str]:
 
     def sentence(part: tuple[str, str | None]) -> str:
         text, url = part
-        told = clipped(f"{text[0].upper()}{text[1:]}", safe.markdown_prose, 250)
+        spoken = clipped(f"{text[0].upper()}{text[1:]}", safe.markdown_prose, 250)
         if url is None:
-            return f"{told}."
+            return f"{spoken}."
         known = safe.documentation(url)
-        return f"{told} [documentation]({known})." if known else f"{told} {clipped(url, safe.markdown, 250)}."
+        return f"{spoken} [documentation]({known})." if known else f"{spoken} {clipped(url, safe.markdown, 250)}."
 
     return few(list(words.more(error)), sentence, most)
 

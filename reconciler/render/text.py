@@ -69,7 +69,7 @@ def text(
     if report.command == "accounts":
         blocks.append(list(_account_rows(report, paint)))
     else:
-        every = _untold(report.accounts, shown.accounts) if shown else report.accounts
+        every = _not_shown_yet(report.accounts, shown.accounts) if shown else report.accounts
         for account in (replace(one, notes=()) for one in every) if quiet and well else every:
             single = bool(account.tunnels or account.devices)  # which tell of the keys themselves
             parts = [
@@ -81,14 +81,14 @@ def text(
             ]
             parts += [tunnels(account, paint) if single else _psks(account.keys, paint)]
             parts += [_left(account, report.command, paint)]
-            if told := [lines for part in parts if (lines := list(part))]:
-                blocks += [[paint(f"Account {terminal(account.account)}", "bold")], *told]
+            if filled := [lines for part in parts if (lines := list(part))]:
+                blocks += [[paint(f"Account {terminal(account.account)}", "bold")], *filled]
     if not first:
         blocks.append([*_ending(report, paint, shown=shown is not None, calls=not (quiet and well)), *sentence])
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
 
 
-def _untold(accounts: Iterable[AccountReport], shown: Iterable[AccountReport]) -> Iterator[AccountReport]:
+def _not_shown_yet(accounts: Iterable[AccountReport], shown: Iterable[AccountReport]) -> Iterator[AccountReport]:
     """Accounts without what was shown before the changes were made, and without the changes that were."""
     before = {account.account: account for account in shown}
     for now in accounts:
@@ -101,8 +101,8 @@ def _untold(accounts: Iterable[AccountReport], shown: Iterable[AccountReport]) -
         undone = (change for change in now.changes if change.outcome not in (None, "applied"))
         changes = tuple(replace(change, fields=(), psk=None) for change in undone)
         notes = tuple(note for note in now.notes if note not in plan.notes)
-        told = {psk.name for psk in plan.keys}
-        keys = tuple(replace(psk, **_ENDED) if psk.name in told else psk for psk in nothing.get("keys", now.keys))
+        planned = {psk.name for psk in plan.keys}
+        keys = tuple(replace(psk, **_ENDED) if psk.name in planned else psk for psk in nothing.get("keys", now.keys))
         yield replace(now, **{**nothing, "changes": changes, "notes": notes, "keys": keys, "paused": None})
 
 
@@ -121,7 +121,7 @@ def _ending(report: Report, paint: Paint, *, shown: bool, calls: bool) -> Iterat
         yield from paint.below(", ".join(terminal(change.name) + words.marked(change) for change in deletes), 2)
     said = [] if shown else [*stops(report)]
     if calls and (not shown or report.seconds is not None):
-        said.append(words.calls_told(report))
+        said.append(words.calls_line(report))
     for line in filter(None, [*said, words.to_go_on(report)]):
         yield from paint.below(line, 0)
 
@@ -131,14 +131,14 @@ def _diagnostics(found: Sequence[Diagnostic], line_of: LineOf | None, paint: Pai
 
     The same slip in hundreds of files is no reason to say the same hundreds of times: all keep place, summary and code.
     """
-    told = set()
+    shown = set()
     quoted = words.errors_first(found)[:_WHOLE]
     for one in found:
         place = f"{terminal(str(one.location))}: " if one.location else ""
         start = f"{paint(place, 'bold')}{paint(f'{one.severity}:', COLOR[one.severity])}"
         whole = one in quoted
-        detail = one.detail if whole or one.detail not in told else ""
-        told.add(one.detail)
+        detail = one.detail if whole or one.detail not in shown else ""
+        shown.add(one.detail)
         said = f"{one.summary}{f'. {detail}' if detail else ''} [{one.code}]"
         if paint.fits(terminal(said), columns(f"{place}{one.severity}: ")):
             yield f"{start} {terminal(said)}"
@@ -227,8 +227,8 @@ def _trouble(account: AccountReport, paint: Paint) -> Iterator[str]:
         yield from paint.said("to go on:", terminal(guard.remedy), 11)
     if down := words.down(account):
         yield from paint.said("down:", ", ".join(map(terminal, down)), 2, "yellow")
-    if told := words.window(account):
-        yield from paint.said("window:", terminal(told), 2, "cyan")
+    if window := words.window(account):
+        yield from paint.said("window:", terminal(window), 2, "cyan")
     for number, line in enumerate(words.waves(account)):
         yield from paint.below(terminal(line), 4) if number else paint.said("rollout:", line, 2, "cyan")
     for note in account.notes:
@@ -245,13 +245,13 @@ def _problem(error: Problem, paint: Paint, indent: int, why: str = "error") -> I
 
 
 def _changes(account: AccountReport, paint: Paint) -> Iterator[str]:
-    told = groups([account], drift=True)
-    width = widest([terminal(group.label) for group in told], _NAME_LIMIT)
-    health_width = max((len(group.health) for group in told), default=0)
-    for number, group in enumerate(told):
+    every = groups([account], drift=True)
+    width = widest([terminal(group.label) for group in every], _NAME_LIMIT)
+    health_width = max((len(group.health) for group in every), default=0)
+    for number, group in enumerate(every):
         change = group.first
         # A change of one line stands close to its like, one of several lines apart.
-        if number and any(words.fields(one.first) or one.first.error for one in (group, told[number - 1])):
+        if number and any(words.fields(one.first) or one.first.error for one in (group, every[number - 1])):
             yield ""
         label, place = padded(terminal(group.label), width), "" if group.several else words.place(change.source)
         yield from _head(change, label, place, f"{group.health:<{health_width}}", paint)
@@ -357,8 +357,8 @@ def _psks(psks: tuple[KeyStatus, ...], paint: Paint) -> Iterator[str]:
 
 def _left(account: AccountReport, command: str, paint: Paint) -> Iterator[str]:
     """Counts of what is left alone; by name in a drift report, and always what was not checked."""
-    for told, names in words.held_back([account]).items():
-        yield from paint.below(f"{told}:", 2, "yellow")
+    for reason, names in words.held_back([account]).items():
+        yield from paint.below(f"{reason}:", 2, "yellow")
         yield from paint.below(", ".join(map(terminal, names)), 4)
     others = f"{account.not_owned:,} not owned" if account.not_owned else ""
     if counts := ", ".join(filter(None, (words.left_counts(account), others))):

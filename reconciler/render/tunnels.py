@@ -48,8 +48,8 @@ def _tunnel(tunnel: TunnelReport, psk: KeyStatus | None, paint: Paint) -> Iterat
     facts += [("null cipher", _value(tunnel.allow_null_cipher))] if tunnel.allow_null_cipher is not None else []
     facts += [("can't be read", ", ".join(tunnel.unreadable))]
     facts += [(f"unknown {path}", _value(value)) for path, value in tunnel.unknown.items()]
-    told = [(name, value) for name, value in facts if value]
-    width = widest([terminal(name) for name, _ in told] + [s.path for s in tunnel.settings], _LIMIT)
+    known = [(name, value) for name, value in facts if value]
+    width = widest([terminal(name) for name, _ in known] + [s.path for s in tunnel.settings], _LIMIT)
     for setting in tunnel.settings:
         if setting.sensitive:
             shown = words.CHANGES if setting.differs else words.SENSITIVE
@@ -58,7 +58,7 @@ def _tunnel(tunnel: TunnelReport, psk: KeyStatus | None, paint: Paint) -> Iterat
         else:
             shown = _value(setting.live)
         yield from _line("~" if setting.differs else " ", setting.path, shown, width, paint)
-    for name, value in told:
+    for name, value in known:
         yield from _line(" ", name, words.moment(value), width, paint)
 
 

@@ -51,14 +51,14 @@ def ended(change: ChangeReport) -> str:
     return str(change.outcome or "").replace("_", " ")
 
 
-def calls_told(report: Report) -> str:
+def calls_line(report: Report) -> str:
     """`Apply makes: 2 lists, 1 create` of a plan; of an apply `Calls made: 2 lists, in 3 s; verified by a new list`.
 
     Of a saved plan, if it could be read, what it does not tell.
     """
     if report.command == "show" and not any(account.tunnels or account.devices for account in report.accounts):
-        told = "Not in a saved plan: guards, warnings and what is left alone. Apply judges them anew."
-        return told if report.accounts else ""
+        note = "Not in a saved plan: guards, warnings and what is left alone. Apply judges them anew."
+        return note if report.accounts else ""
     changed = [account for account in report.accounts if account.changes]
     made = sum((Counter(account.calls_made or {}) for account in report.accounts), Counter[str]())
     if made and report.seconds is not None:
@@ -116,8 +116,8 @@ def facts(report: Report) -> Iterator[tuple[str, str]]:
         yield f"{count(others, 'other')} not owned", ""
     if report.command == "drift" and (declared := sum(account.managed for account in report.accounts)):
         yield f"{declared:,} declared", ""
-    if told := since_last(report):
-        yield f"since the last report {told}", ""
+    if news := since_last(report):
+        yield f"since the last report {news}", ""
     for name in ("commit", "base"):
         if report.context.get(name):
             yield name, report.context[name]
@@ -251,12 +251,12 @@ def difference(change: ChangeReport, field: FieldChange) -> str:
 
 def about(change: ChangeReport) -> str:
     """What an update is about, of a single field its values too; of what comes or goes how many fields it has."""
-    told = fields(change)
+    shown = fields(change)
     if change.action != "update":
-        return count(len(told), "field") if told else ""
-    if len(told) == 1 and not items(told[0]):
-        return f"{told[0].path}: {difference(change, told[0])}"
-    return ", ".join(field.path for field in told) or "name"
+        return count(len(shown), "field") if shown else ""
+    if len(shown) == 1 and not items(shown[0]):
+        return f"{shown[0].path}: {difference(change, shown[0])}"
+    return ", ".join(field.path for field in shown) or "name"
 
 
 def psk_source(change: ChangeReport) -> str | None:
@@ -283,8 +283,8 @@ def down_since(change: ChangeReport) -> str:
 
 def marked(change: ChangeReport) -> str:
     """` (BGP up)`, to stand behind the name of a tunnel to delete, and ` (BGP down)` behind each; or nothing."""
-    told = health(change)
-    return f" ({told})" if told and (change.action == "delete" or change.health == "down") else ""
+    state = health(change)
+    return f" ({state})" if state and (change.action == "delete" or change.health == "down") else ""
 
 
 def down(account: AccountReport) -> list[str]:
@@ -401,12 +401,12 @@ def held_back(accounts: Iterable[AccountReport]) -> dict[str, list[str]]:
         for held in account.held_back:
             why = f"window opens {moment(held.opens)}" if held.opens else held.reason
             found.setdefault(why, []).append(held)
-    told = {}
+    names = {}
     for why, every in found.items():
         numbers = {action: sum(held.action == action for held in every) for action in SIGNS}
         counts = [count(number, action) for action, number in numbers.items() if number]
-        told[f"{', '.join(counts)} held back ({why})"] = [held.name for held in every]
-    return told
+        names[f"{', '.join(counts)} held back ({why})"] = [held.name for held in every]
+    return names
 
 
 def window(account: AccountReport) -> str:

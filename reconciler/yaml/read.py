@@ -191,7 +191,7 @@ def _syntax(broken: Exception, text: str, file: str) -> Diagnostic:
     if not isinstance(broken, yaml.MarkedYAMLError):
         return error(*(_TAG if isinstance(broken, UnicodeError) else BAD_ESCAPE), Location(file))
     message = f"{broken.context} {broken.problem}"
-    found = next((told for words, told in _PHRASES if words in message), None)
+    found = next((said for words, said in _PHRASES if words in message), None)
     begins = found == BAD_ESCAPE or "quoted scalar" in message  # the place is then where the text begins
     mark: Any = broken.context_mark if begins else broken.problem_mark
     lines = split_lines(text.rstrip())
