@@ -422,7 +422,7 @@ class Options(NamedTuple):
             "of --measure: where these tunnels have their addresses, /29 or larger",
             "doctor",
             "CIDR",
-            type=_checked(_network, "an IPv4 network of /29 or larger, such as 10.99.0.0/29"),
+            type=_checked(_network, "an IPv4 network of /29 or larger without host bits, such as 10.99.0.0/29"),
         ),
     ] = None
     endpoint: Annotated[
