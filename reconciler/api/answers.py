@@ -12,10 +12,10 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
-from math import isfinite
 from typing import Any
 
 from reconciler.api.call import READS, UNKNOWN, Answered, ApiError, Call, Verb
+from reconciler.model.document import TwoMeanings, read_json
 from reconciler.model.kind import IPSEC_TUNNEL
 from reconciler.model.live import ListUntrusted, is_null_list, live_from_result
 from reconciler.model.routes import COLLECTION, routes_from_result
@@ -27,7 +27,6 @@ UNTRUSTED = "list-untrusted"
 MAX_BODY = 32 * 1024 * 1024
 """Longest answer that is read, in bytes after decoding."""
 
-_MAX_DEPTH = 64
 # Of what an answer says of a failure, as much as a person reads. Its length is the server's choice, and it goes into
 # reports, logs and comments.
 _MAX_CODE = 64
@@ -35,7 +34,6 @@ _MAX_MESSAGE = 500
 _MAX_ERRORS = 20
 _MAX_MESSAGES = 10
 _MAX_CHAIN = 5
-_CONTAINERS = frozenset((dict, list))
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 
 Quotes = Callable[[str], bool]
@@ -67,38 +65,18 @@ def open_envelope(body: bytes) -> Envelope:
         raise UnreadableError("the answer is too long")
     try:
         text = body.decode("utf-8-sig")
-        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_finite, parse_float=_finite)
-    except (ValueError, RecursionError):  # ValueError: bad UTF-8, bad JSON, or an integer of thousands of digits
+        value = read_json(text)
+    except TwoMeanings as wrong:
+        raise UnreadableError(str(wrong).replace("it", "the answer", 1)) from None
+    except ValueError:
         raise UnreadableError("the answer is not JSON") from None
     if not isinstance(value, dict):
         raise UnreadableError("the answer is not a JSON object")
-    # Level by level and not by recursion, which could exhaust Python's stack.
-    level: list[Any] = [value]
-    for _ in range(_MAX_DEPTH):
-        within = (child for parent in level for child in (parent.values() if type(parent) is dict else parent))
-        level = [child for child in within if type(child) in _CONTAINERS]
-    if level:
-        raise UnreadableError("the answer is nested too deeply")
     if _SURROGATE_ESCAPE.search(text) is not None:  # half a character can be escaped in JSON, and sent nowhere
         try:
             json.dumps(value, ensure_ascii=False).encode()
         except UnicodeEncodeError:
             raise UnreadableError("the answer holds broken Unicode") from None
-    return value
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise UnreadableError("the answer has an object with the same key twice")
-    return found
-
-
-def _finite(number: str) -> float:
-    """A number that is written with a fraction or an exponent, or one of Python's own: NaN, Infinity."""
-    value = float(number)
-    if not isfinite(value):
-        raise UnreadableError("the answer holds a number that JSON does not allow, or one that is too large")
     return value
 
 

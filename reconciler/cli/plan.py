@@ -19,6 +19,7 @@ from reconciler.cli.planning import (
     too_strict,
 )
 from reconciler.model.desired import Account
+from reconciler.model.document import read_json
 from reconciler.model.kind import IPSEC_TUNNEL
 from reconciler.model.live import ListUntrusted, Live, live_from_result
 from reconciler.model.problems import error
@@ -113,7 +114,7 @@ def _saved_lists(data: bytes, accounts: Sequence[Account]) -> dict[str, Live]:
     Raises:
         ValueError: The file holds no lists, or lacks a whole one for one of the accounts.
     """
-    document = json.loads(data)
+    document = read_json(data)
     if not isinstance(document, dict):
         document = {}
     saved = document.get("accounts")

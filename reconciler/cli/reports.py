@@ -1,6 +1,5 @@
 """Writes the report in every format that was asked for, says where that did not work, and reads one back."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -191,7 +190,7 @@ def saved_report(ctx: Context, option: str) -> Report:
 
     summary = f"{getattr(ctx.options, option)} is not a report of this version"
     remedy = "Give a file that -o json=PATH wrote."
-    return parsed(ctx.inputs.pop(option), lambda data: report_from_json(data.decode()), "bad-report", summary, remedy)
+    return parsed(ctx.inputs.pop(option), report_from_json, "bad-report", summary, remedy)
 
 
 def saved_plan(ctx: Context, remedy: str, outcome: Outcome) -> "SavedPlan":
@@ -200,9 +199,10 @@ def saved_plan(ctx: Context, remedy: str, outcome: Outcome) -> "SavedPlan":
     Raises:
         Halt: It is not a saved plan.
     """
+    from reconciler.model.document import read_json
     from reconciler.plan.saved import read_saved
 
     summary = f"{ctx.options.plan} is not a saved plan of this version"
     return parsed(
-        ctx.inputs.pop("plan"), lambda data: read_saved(json.loads(data)), "saved-plan", summary, remedy, outcome
+        ctx.inputs.pop("plan"), lambda data: read_saved(read_json(data)), "saved-plan", summary, remedy, outcome
     )

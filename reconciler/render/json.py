@@ -10,13 +10,10 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from reconciler.model.document import first_fault
+from reconciler.model.document import first_fault, read_json
 from reconciler.model.tunnel import SENSITIVE_NAMES
 from reconciler.render.words import SENSITIVE
 from reconciler.report.values import Report
-
-_LARGEST = 2**53  # larger whole numbers are not exact in every JSON reader
-_DEEPEST = 12  # levels; a report has fewer
 
 
 @cache
@@ -55,39 +52,9 @@ def report_from_json(document: str | bytes) -> Report:
     The document may be anybody's: keys, types, words and sizes have to be the documented ones. A key that is not there
     counts as one that says nothing.
     """
-    try:
-        loaded = json.loads(document, object_pairs_hook=_unique, parse_constant=_refused, parse_int=_number)
-        _check_depth(loaded, 0)
-    except RecursionError:
-        raise ValueError("the document is nested too deeply") from None
+    loaded = read_json(document)
     try:
         # Not as JSON text: pydantic's own parser refuses a lone surrogate, which a name from the API may hold.
         return _documents().validate_python(loaded, by_alias=True, by_name=False)
     except ValidationError as wrong:
         raise ValueError(first_fault(wrong)) from None
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key stands twice in one object")
-    return found
-
-
-def _refused(constant: str) -> Any:
-    raise ValueError(f"{constant} is not JSON")
-
-
-def _number(digits: str) -> int:
-    number = int(digits)
-    if abs(number) > _LARGEST:
-        raise ValueError("a number is out of range")
-    return number
-
-
-def _check_depth(value: Any, depth: int) -> None:
-    if depth > _DEEPEST:
-        raise ValueError("the document is nested too deeply")
-    items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    for item in items:
-        _check_depth(item, depth + 1)

@@ -89,6 +89,21 @@ def test_a_saved_list_of_null_is_not_trusted(world: World) -> None:
     assert "null where the list of tunnels belongs" in ran.out
 
 
+@pytest.mark.parametrize(
+    ("saved", "why"),
+    [
+        ('{"success": true, "result": {"ipsec_tunnels": [], "ipsec_tunnels": []}}', "has an object with the same key"),
+        ('{"success": true, "result": {"ipsec_tunnels": [NaN]}}', "holds a number that JSON does not allow"),
+        ('{"success": true, "result": ' + "[" * 70 + "]" * 70 + "}", "is nested too deeply"),
+    ],
+)
+def test_a_saved_list_is_read_as_strictly_as_an_answer(world: World, saved: str, why: str) -> None:
+    world.declare(tunnel(1))
+    world.write("live.json", saved)
+    ran = world.run("plan", "--live", "live.json")
+    assert (ran.code, f"it {why}" in " ".join(ran.out.split())) == (1, True)
+
+
 ODD = {"t001": {"bgp": {"customer_asn": ["key-zq9"]}}}
 
 

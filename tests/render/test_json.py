@@ -135,7 +135,6 @@ def edited(*path: str | int, value: Any) -> str:
         edited("sandbox", value=0),
         edited("summary", "create", value=-1),
         edited("summary", "create", value=True),
-        edited("summary", "create", value=10**20),
         edited("extra", value=1),
         edited("context", value={"run_url": "https://elsewhere.example"}),
         edited("accounts", value={}),
@@ -145,7 +144,7 @@ def edited(*path: str | int, value: Any) -> str:
         edited("accounts", 0, "changes", 0, "impact", value=["none"]),
         edited("accounts", 0, "changes", 0, "source", value={"file": "a"}),
         edited("accounts", 0, "changes", 0, "source", value={"file": "a", "line": "1"}),
-        edited("accounts", 0, "changes", 0, "fields", 0, "before", value=[[[[[[1]]]]]]),
+        edited("accounts", 0, "changes", 0, "fields", 0, "before", value=json.loads("[" * 70 + "]" * 70)),
         edited("accounts", 0, "notes", value=[1]),
         edited("accounts", 0, "api_calls", value={"list": "2"}),
         edited("diagnostics", value=[{"severity": "error"}]),
@@ -171,7 +170,7 @@ def edited(*path: str | int, value: Any) -> str:
         ),
         edited("diagnostics", value=[{"severity": "error", "code": "", "summary": "", "detail": "", "count": 2}]),
     ],
-    ids=range(32),
+    ids=range(31),
 )
 def test_anything_else_is_refused(document: str | bytes) -> None:
     with pytest.raises(ValueError, match=r"\S"):
