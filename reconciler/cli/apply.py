@@ -17,11 +17,11 @@ from reconciler.cli.planning import (
     Found,
     plan_account,
     plan_all,
+    plan_warnings,
     plans_of,
     routes_of,
     server_check,
     side_by_side,
-    stale,
     too_strict,
 )
 from reconciler.cli.psk_supply import Psks, prepared_psks, require_md5_keys
@@ -60,7 +60,7 @@ def run(ctx: Context) -> Report:
     accounts = [d.account for d in every]
     with Clients(ctx, accounts) as clients, lock_accounts(ctx, accounts):
         found = plan_all(ctx, clients, every)
-        ctx.diagnostics += stale(found)
+        ctx.diagnostics += plan_warnings(found)
         _require_strict(ctx, found)
         if saved:  # before the keys and the probe: a plan of other tunnels does without them
             _require_saved(saved, found)

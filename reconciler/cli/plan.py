@@ -13,9 +13,9 @@ from reconciler.cli.planning import (
     Found,
     make_plan,
     plan_all,
+    plan_warnings,
     plans_of,
     server_check,
-    stale,
     too_strict,
 )
 from reconciler.model.desired import Account
@@ -57,7 +57,7 @@ def run(ctx: Context) -> Report:
                 checks = server_check(ctx, clients, plans_of(found))
     if options.out:
         _save_plan(ctx, options.out, found)
-    ctx.diagnostics += stale(found)
+    ctx.diagnostics += plan_warnings(found)
     reports = []
     for plan in found:
         if isinstance(plan, AccountReport):

@@ -12,9 +12,9 @@ from reconciler.cli.files import watch_md5_keys
 from reconciler.model.canonical import tunnel_name
 from reconciler.model.desired import Account, Desired, Generated
 from reconciler.model.live import Live
-from reconciler.model.problems import Diagnostic
+from reconciler.model.problems import Diagnostic, in_order
 from reconciler.model.psk import SinkState
-from reconciler.plan.build import build_plan
+from reconciler.plan.build import build_plan, wave_warnings
 from reconciler.plan.plan import Plan
 from reconciler.plan.scope import PlanOptions
 from reconciler.plan.stale import stale_names
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 R = TypeVar("R")
 
-_NO_FAULT = frozenset({"baseline-invalid", "sandbox-key", "no-lock"})
+_NO_FAULT = frozenset({"baseline-invalid", "cycle-in-wave", "no-lock", "sandbox-key", "unjudged-waves"})
 """Warnings that no change of the files can mend, so that `--strict` lets them pass. The change that repairs the files
 at the baseline must get its plan, and a sandbox is what its user asked for."""
 
@@ -135,10 +135,11 @@ def plans_of(found: Iterable[Found]) -> list[Plan]:
     return [one for one in found if isinstance(one, Plan)]
 
 
-def stale(found: Sequence[Found]) -> tuple[Diagnostic, ...]:
-    """Warnings about names in files and options that do nothing."""
+def plan_warnings(found: Sequence[Found]) -> tuple[Diagnostic, ...]:
+    """Warnings about names in files and options that do nothing, and about rollouts."""
     plans = plans_of(found)
-    return stale_names(plans, whole=len(plans) == len(found))
+    waves = in_order(problem for plan in plans for problem in wave_warnings(plan))
+    return (*stale_names(plans, whole=len(plans) == len(found)), *waves)
 
 
 def too_strict(ctx: Context) -> bool:

@@ -1,11 +1,11 @@
 """Makes the plan of one account: what will be done, in which order, what forbids it, and the digest that proves it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 
 from reconciler.model.desired import Desired
 from reconciler.model.live import Live
-from reconciler.model.problems import Problem
+from reconciler.model.problems import Diagnostic, Problem, warning
 from reconciler.model.psk import SinkState, doubt
 from reconciler.model.tunnel import SETTINGS, WHOLE, Clear
 from reconciler.plan.detour import detours
@@ -148,27 +148,25 @@ def _cycle_notes(plan: Plan) -> list[str]:
 
 
 def _wave_notes(plan: Plan) -> list[str]:
+    """What goes after the waves, if there are any."""
+    late = [change.name for group in plan.phases.updates for change in traffic(group)] if plan.phases.waves else []
+    so = "so they change after the last wave, are not judged and are not rolled back."
+    return [f"{listed(late)} need what a delete frees, {so}"] if late else []
+
+
+def wave_warnings(plan: Plan) -> Iterator[Diagnostic]:
     """What a rollout can't see, or can't keep apart."""
-    if not plan.phases.waves:
-        return []
-    notes = []
     groups = [group for wave in plan.phases.waves for group in wave.groups]
-    rollout = plan.desired.account.rollout
-    if not any(may_be_judged(change, rollout) for group in groups for change in traffic(group)):
-        notes.append(
-            "No wave can be judged: none of its tunnels has a BGP session that is up now. Each wave only waits."
+    account = plan.desired.account
+    judged = any(may_be_judged(change, account.rollout) for group in groups for change in traffic(group))
+    if groups and not judged:
+        summary = f"no wave of account {account.name} can be judged"
+        detail = (
+            "None of its tunnels has a BGP session that is up now, so each wave only waits. A probe can judge."
         )
+        yield warning("unjudged-waves", summary, detail, account.location)
     for group in groups:
-        files = [change.location.file for change in group if change.location]
-        if len(set(files)) < len(files):
-            notes.append(
-                f"{listed(c.name for c in group)} change in one wave though they stand in one file: they exchange "
-                "addresses or identities."
-            )
-    late = [change.name for group in plan.phases.updates for change in traffic(group)]
-    if late:
-        notes.append(
-            f"{listed(late)} need what a delete frees, so they change after the last wave, are not judged and are not "
-            "rolled back."
-        )
-    return notes
+        places = [change.location for change in group if change.location]
+        if len({place.file for place in places}) < len(places):
+            summary = f"{listed(c.name for c in group)} change in one wave though they stand in one file"
+            yield warning("cycle-in-wave", summary, "They exchange addresses or identities.", places[0])

@@ -1,6 +1,7 @@
 """Tunnels that a program of the user's judges, in the place of a BGP session or beside it."""
 
 from reconciler.model.desired import CommandRef, Rollout
+from reconciler.plan.build import wave_warnings
 from tests.build import ACCOUNT_ID, account, desired, settings, tunnel
 from tests.engine.harness import World, by_name
 from tests.engine.test_rollout import BGP, NEW, world_of
@@ -98,8 +99,8 @@ def test_without_a_probe_nothing_is_probed():
 
 def test_a_plan_counts_what_a_probe_may_judge():
     world = World("a", "b")
-    assert "No wave can be judged" in " ".join(world.plan(wish("a", "b", probe=None)).notes)
-    assert "No wave can be judged" not in " ".join(world.plan(wish("a", "b")).notes)
+    assert [one.code for one in wave_warnings(world.plan(wish("a", "b", probe=None)))] == ["unjudged-waves"]
+    assert list(wave_warnings(world.plan(wish("a", "b")))) == []
 
 
 def test_the_digest_covers_the_probe_but_not_where_the_files_are():

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from reconciler.model.desired import Rollout
 from reconciler.model.problems import Location
 from reconciler.model.tunnel import Impact
+from reconciler.plan.build import wave_warnings
 from tests.build import account, desired, live, plan, raw, tunnel
 
 UP = {"state": "BGP_UP", "updated_at": "2026-05-04T08:00:00Z"}
@@ -87,9 +88,9 @@ def test_a_cycle_is_one_unit_even_in_one_file_and_the_plan_says_so():
     }
     found = rolled_out({"a": "x.yaml", "b": "x.yaml"}, Rollout(("1",)), old, new)
     assert waves(found) == [["a", "b"]]
-    assert (
-        "a, b change in one wave though they stand in one file: they exchange addresses or identities." in found.notes
-    )
+    (problem,) = wave_warnings(found)
+    assert (str(problem.location), problem.code) == ("x.yaml:1:1", "cycle-in-wave")
+    assert problem.summary == "a, b change in one wave though they stand in one file"
 
 
 def test_what_needs_a_delete_goes_after_the_last_wave():
@@ -109,9 +110,8 @@ def test_a_plan_says_when_nothing_can_be_judged():
     found = plan(
         desired(tunnel("a", replay_protection=True), of=account(rollout=Rollout(("1",)))), live(raw("a", bgp_status=UP))
     )
-    assert found.notes == (
-        "No wave can be judged: none of its tunnels has a BGP session that is up now. Each wave only waits.",
-    )
+    (problem,) = wave_warnings(found)
+    assert (problem.code, problem.summary) == ("unjudged-waves", "no wave of account prod can be judged")
 
 
 def test_without_a_rollout_there_are_no_waves():
