@@ -161,9 +161,7 @@ def wave_warnings(plan: Plan) -> Iterator[Diagnostic]:
     judged = any(may_be_judged(change, account.rollout) for group in groups for change in traffic(group))
     if groups and not judged:
         summary = f"no wave of account {account.name} can be judged"
-        detail = (
-            "None of its tunnels has a BGP session that is up now, so each wave only waits. A probe can judge."
-        )
+        detail = "None of its tunnels has a BGP session that is up now, so each wave only waits. A probe can judge."
         yield warning("unjudged-waves", summary, detail, account.location)
     for group in groups:
         places = [change.location for change in group if change.location]
