@@ -67,6 +67,16 @@ def down(world: World, *names: str) -> None:
     world.sim.semantics = Semantics(bgp_down=frozenset(names))
 
 
+def test_a_rollout_of_which_nothing_can_be_judged_is_a_warning_that_strict_lets_pass(world: World) -> None:
+    world.live(tunnel(1), tunnel(2))
+    world.account(rollout={"waves": [1]}, defaults={"replay_protection": True})
+    world.declare(tunnel(1), tunnel(2))
+    ran = world.run("plan", "--strict", "-o", "json")
+    found = [one for one in ran.json["diagnostics"] if one["code"] == "unjudged-waves"]
+    assert ran.code == 0
+    assert [(one["severity"], one["file"]) for one in found] == [("warning", "tunnels/prod/account.yaml")]
+
+
 @pytest.mark.usefixtures("clock")
 def test_forty_tunnels_of_twenty_sites_get_a_new_asn_wave_by_wave(world: World) -> None:
     ran = world.run(*APPLY)

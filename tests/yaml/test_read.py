@@ -107,6 +107,12 @@ def test_what_only_yaml_11_types_is_text(text: str):
     assert type(parse(f"[{text}]".encode(), "f").value[0]) is str
 
 
+def test_a_key_that_was_seen_before_is_still_judged_by_how_it_stands():
+    assert problems(b'- "null": 1\n- null: 2\n') == [("null-key", 2)]
+    again = b"- name: a\n- &key name: b\n- *key\n"
+    assert parse(again, "f").value == [{"name": "a"}, {"name": "b"}, "name"]
+
+
 def test_independent_problems_are_all_told():
     found = problems(b"a: 1\na: !x 2\n~: 3\nb: *c\n[d]: 4\nb: 5")
     assert found == [
